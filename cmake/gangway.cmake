@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+# What every folder's CMakeLists.txt uses: compiler settings, gw_library() and gw_unit_tests().
+
+set(CMAKE_C_STANDARD 17)
+set(CMAKE_C_STANDARD_REQUIRED ON)
+set(CMAKE_C_EXTENSIONS ON) # POSIX and GNU names of libc; the language itself stays C17.
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+if(NOT CMAKE_BUILD_TYPE)
+  set(CMAKE_BUILD_TYPE Release)
+endif()
+# -O2 without -march: the numbers that the benches print are those of a portable build.
+set(CMAKE_C_FLAGS_RELEASE "-O2 -g1")
+
+option(GANGWAY_WERROR "Treat warnings as errors" ON)
+set(GANGWAY_SANITIZE "" CACHE STRING "Sanitizers: address,undefined or thread")
+
+find_package(PkgConfig REQUIRED)
+find_package(Threads REQUIRED)
+pkg_check_modules(GLIB REQUIRED IMPORTED_TARGET glib-2.0>=2.74)
+pkg_check_modules(JANSSON REQUIRED IMPORTED_TARGET jansson>=2.14)
+pkg_check_modules(OPENBLAS REQUIRED IMPORTED_TARGET openblas>=0.3.21)
+pkg_check_modules(CHECK IMPORTED_TARGET check>=0.15.2)
+
+add_library(gw_settings INTERFACE)
+target_compile_definitions(gw_settings INTERFACE
+  GLIB_VERSION_MIN_REQUIRED=GLIB_VERSION_2_74 GLIB_VERSION_MAX_ALLOWED=GLIB_VERSION_2_74)
+target_compile_options(gw_settings INTERFACE
+  -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition
+  -Wpointer-arith -Wvla -Wundef -Wimplicit-fallthrough -ffp-contract=off -fno-common)
+if(GANGWAY_WERROR)
+  target_compile_options(gw_settings INTERFACE -Werror)
+endif()
+if(GANGWAY_SANITIZE)
+  target_compile_options(gw_settings INTERFACE
+    -fsanitize=${GANGWAY_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  target_link_options(gw_settings INTERFACE -fsanitize=${GANGWAY_SANITIZE})
+endif()
+target_include_directories(gw_settings INTERFACE "${CMAKE_SOURCE_DIR}/sim" "${CMAKE_SOURCE_DIR}")
+target_link_libraries(gw_settings INTERFACE PkgConfig::GLIB m)
+
+# gw_library(NAME [DEPENDS lib...]): a static library of every .c file in this folder.
+function(gw_library name)
+  cmake_parse_arguments(arg "" "" "DEPENDS" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/*.c")
+  if(NOT sources)
+    add_library(${name} INTERFACE)
+    target_link_libraries(${name} INTERFACE gw_settings ${arg_DEPENDS})
+    return()
+  endif()
+  add_library(${name} STATIC ${sources})
+  target_link_libraries(${name} PUBLIC gw_settings ${arg_DEPENDS})
+endfunction()
+
+# gw_test(NAME SOURCE LABEL [DEPENDS lib...]): one libcheck program, run by CTest.
+function(gw_test name source label)
+  cmake_parse_arguments(arg "" "" "DEPENDS" ${ARGN})
+  if(NOT BUILD_TESTING)
+    return()
+  endif()
+  add_executable(${name} "${source}")
+  target_link_libraries(${name} PRIVATE ${arg_DEPENDS} PkgConfig::CHECK)
+  target_include_directories(${name} PRIVATE "${CMAKE_SOURCE_DIR}/tests/lib")
+  target_compile_definitions(${name} PRIVATE GW_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+  add_test(NAME ${name} COMMAND ${name} WORKING_DIRECTORY "${CMAKE_SOURCE_DIR}")
+  # A critical message of GLib is a bug of ours; threads of OpenBLAS would only blur timings.
+  set_tests_properties(${name} PROPERTIES LABELS ${label} TIMEOUT 300
+    ENVIRONMENT "G_DEBUG=fatal-criticals;OPENBLAS_NUM_THREADS=1")
+endfunction()
+
+# gw_unit_tests(LIBRARY name...): tests/unit/test_<name>.c, each a program over LIBRARY.
+function(gw_unit_tests library)
+  foreach(unit IN LISTS ARGN)
+    if(NOT EXISTS "${CMAKE_SOURCE_DIR}/tests/unit/test_${unit}.c")
+      continue()
+    endif()
+    gw_test(test_${unit} "${CMAKE_SOURCE_DIR}/tests/unit/test_${unit}.c" unit DEPENDS ${library})
+  endforeach()
+endfunction()
