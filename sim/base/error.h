@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The user's mistakes and the system's failures travel as GError of this domain; the code says
+ * which exit code the program ends with (docs/ARCHITECTURE.md, "Exit codes"). */
+#pragma once
+
+#include <glib.h>
+
+#define GW_ERROR (gw_error_quark())
+GQuark gw_error_quark(void);
+
+typedef enum {
+    GW_ERROR_SCENARIO = 1, /* A scenario or another input is wrong: exit code 1. */
+    GW_ERROR_USAGE,        /* The command line is wrong: exit code 2. */
+    GW_ERROR_STALL,        /* Deadlock or starvation: exit code 3. */
+    GW_ERROR_TOLERANCE,    /* A comparison missed its tolerance: exit code 4. */
+    GW_ERROR_SYSTEM,       /* Disk, memory, a lost thread or tool: exit code 5. */
+    GW_ERROR_INTERRUPTED,  /* Ctrl-C: exit code 130. */
+} gw_error_code;
+
+/* The exit code that `error` asks for; 5 for errors of other domains. */
+int gw_error_exit_code(const GError *error);
+
+/* The candidate nearest to `word` by edit distance, or NULL when none is near enough to be what
+ * was meant (one letter in three may differ; case does not count).  Of equally near ones the
+ * first.  `candidates` ends with NULL; the answer is borrowed from it. */
+const char *gw_error_suggest(const char *word, const char *const *candidates);
+
+/* `text` in double quotes, fit for a message: quotes and unprintable characters escaped, bytes
+ * that are no UTF-8 replaced, a long text shortened.  The caller frees. */
+char *gw_error_quote(const char *text);
