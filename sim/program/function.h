@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A compiled function: a straight-line list of operations over the values of one shard, with
+ * shapes, cost and resources known before it runs. */
+#pragma once
+
+#include <glib.h>
+
+#include "program/operation.h"
+
+#define GW_FUNCTION_VALUES_MAX 65536        /* Operations name values in 16 bits. */
+#define GW_VALUE_BYTES_MAX     (1ULL << 40) /* Of one shard of one value. */
+
+typedef enum { GW_VALUE_INPUT = 1, GW_VALUE_OUTPUT, GW_VALUE_TEMPORARY } gw_value_role;
+
+typedef struct {
+    gw_value_role role;
+    uint32_t position;      /* Among the inputs, or the outputs, or the temporaries. */
+    uint32_t rows, columns; /* Of one shard. */
+    uint32_t element_bytes; /* What memory and transfers are charged; operands of operations are
+                               float32 and have 4. */
+    bool is_sharded;        /* The shards' rows, in mesh order, make the whole; else each shard
+                               holds the whole (replicated).  So RANDOM, which goes by an element's
+                               place in the whole, gives sharded values parts that differ, and
+                               replicated ones the same everywhere. */
+} gw_value;
+
+typedef struct {
+    char *name;
+    GArray *values;     /* gw_value */
+    GArray *operations; /* gw_operation */
+    GArray *inputs;     /* uint32_t: the value at each position. */
+    GArray *outputs;    /* uint32_t, likewise. */
+    uint32_t input_count, output_count;
+    uint64_t computations; /* What a user would count: 1, or how many were fused; 0 for set-up. */
+    bool is_irregular;     /* Resources or successors depend on values. */
+} gw_function;
+
+gw_function *gw_function_new(const char *name);
+void gw_function_free(gw_function *function);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(gw_function, gw_function_free)
+gw_function *gw_function_copy(const gw_function *function);
+
+/* Each appends one value of float32 and returns its index; positions count up in order. */
+uint32_t gw_function_add_input(gw_function *function, uint32_t rows, uint32_t columns,
+                               bool is_sharded);
+uint32_t gw_function_add_output(gw_function *function, uint32_t rows, uint32_t columns,
+                                bool is_sharded);
+uint32_t gw_function_add_temporary(gw_function *function, uint32_t rows, uint32_t columns);
+void gw_function_add(gw_function *function, const gw_operation *operation);
+
+/* The index of the input (output) value at `position`. */
+uint32_t gw_function_input(const gw_function *function, uint32_t position);
+uint32_t gw_function_output(const gw_function *function, uint32_t position);
+static inline const gw_value *gw_function_value(const gw_function *function, uint32_t index)
+{
+    return &g_array_index(function->values, gw_value, index);
+}
+static inline const gw_operation *gw_function_operation(const gw_function *function, uint32_t index)
+{
+    return &g_array_index(function->operations, gw_operation, index);
+}
+uint64_t gw_value_bytes(const gw_value *value); /* Of one shard. */
+/* Of all temporaries of one shard, none reused. */
+uint64_t gw_function_temporary_bytes(const gw_function *function);
+
+/* FLOPs of one shard's operation (docs/MODEL.md): MATMUL 2mnk; per element of its first operand
+ * MAP, REDUCE and RANDOM 1, SGD 2, SOFTMAX 5, LAYER_NORM and CROSS_ENTROPY 8, ADAM 12; COPY, FILL,
+ * DURATION and collectives none; WORK its own. */
+double gw_operation_flops(const gw_function *function, const gw_operation *operation);
+/* The bytes that it reads and writes in device memory: all operands once; DURATION 0, WORK its
+ * own, and of collectives one member's input. */
+double gw_operation_bytes(const gw_function *function, const gw_operation *operation);
+
+/* True when every value has a size up to GW_VALUE_BYTES_MAX; every operand exists, has the shape
+ * that its operation needs with groups over a mesh of `shape` (`dims` 1 to 3), and is an input or
+ * written before it is read; no operation writes an input or what it reads; every output is
+ * written once.  Else GW_ERROR_SCENARIO naming function, operation and value.
+ *
+ * A function with DURATION or WORK models time, not data: what no operation of it has written may
+ * be read and handed on all the same, and holds anything. */
+bool gw_function_check(const gw_function *function, uint32_t dims, const uint32_t *shape,
+                       GError **error);

@@ -1,0 +1,384 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Whether a function is one: each operation is checked in order, with the values written so far.
+ * A function that models time (DURATION, WORK) may leave values unwritten; nothing else may. */
+#include <math.h>
+
+#include "base/check.h"
+#include "base/error.h"
+#include "program/function.h"
+
+typedef struct {
+    const gw_function *function;
+    uint32_t dims;
+    const uint32_t *shape;
+    bool models_time;  /* It has DURATION or WORK. */
+    bool *is_written;  /* By value. */
+    uint32_t position; /* Of the operation being checked. */
+    const gw_operation *operation;
+} checker;
+
+/* --- Messages --- */
+
+/* "input 0".  The caller frees. */
+static char *name_value(const gw_function *function, uint32_t index)
+{
+    static const char *const roles[] = {[GW_VALUE_INPUT] = "input",
+                                        [GW_VALUE_OUTPUT] = "output",
+                                        [GW_VALUE_TEMPORARY] = "temporary"};
+    const gw_value *value = gw_function_value(function, index);
+    return g_strdup_printf("%s %u", roles[value->role], value->position);
+}
+
+static bool refuse_operation(const checker *at, GError **error, const char *format, ...)
+    G_GNUC_PRINTF(3, 4);
+static bool refuse_operation(const checker *at, GError **error, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    g_autofree char *text = g_strdup_vprintf(format, arguments);
+    va_end(arguments);
+    g_set_error(error, GW_ERROR, GW_ERROR_SCENARIO, "function \"%s\": operation %u (%s): %s",
+                at->function->name, at->position, gw_operation_name(at->operation->kind), text);
+    return false;
+}
+
+static bool expect_shape(const checker *at, uint32_t index, uint64_t rows, uint64_t columns,
+                         GError **error)
+{
+    const gw_value *value = gw_function_value(at->function, index);
+    if (value->rows == rows && value->columns == columns) {
+        return true;
+    }
+    g_autofree char *name = name_value(at->function, index);
+    return refuse_operation(
+        at, error, "%s: found %u x %u, expected %" G_GUINT64_FORMAT " x %" G_GUINT64_FORMAT, name,
+        value->rows, value->columns, rows, columns);
+}
+
+static bool expect_shape_of(const checker *at, uint32_t index, uint32_t model, GError **error)
+{
+    const gw_value *value = gw_function_value(at->function, model);
+    return expect_shape(at, index, value->rows, value->columns, error);
+}
+
+/* --- Operands --- */
+
+static bool check_operand(const checker *at, uint32_t index, GError **error)
+{
+    if (index >= at->function->values->len) {
+        return refuse_operation(at, error, "found value %u, expected one of %u values", index,
+                                at->function->values->len);
+    }
+    const gw_value *value = gw_function_value(at->function, index);
+    if (value->element_bytes != 4) {
+        g_autofree char *name = name_value(at->function, index);
+        return refuse_operation(at, error, "%s: found elements of %u bytes, expected 4", name,
+                                value->element_bytes);
+    }
+    return true;
+}
+
+static bool check_input(const checker *at, uint32_t index, GError **error)
+{
+    if (!check_operand(at, index, error)) {
+        return false;
+    }
+    const gw_value *value = gw_function_value(at->function, index);
+    if (at->is_written[index] || value->role == GW_VALUE_INPUT || at->models_time) {
+        return true;
+    }
+    g_autofree char *name = name_value(at->function, index);
+    return refuse_operation(at, error, "%s is read before it is written", name);
+}
+
+static bool check_output(const checker *at, uint32_t position, GError **error)
+{
+    const uint32_t index = at->operation->outputs[position];
+    if (!check_operand(at, index, error)) {
+        return false;
+    }
+    const gw_value *value = gw_function_value(at->function, index);
+    g_autofree char *name = name_value(at->function, index);
+    if (value->role == GW_VALUE_INPUT) {
+        return refuse_operation(at, error, "%s is written, expected an output or a temporary",
+                                name);
+    }
+    if (value->role == GW_VALUE_OUTPUT && at->is_written[index]) {
+        return refuse_operation(at, error, "%s is written a second time", name);
+    }
+    for (uint32_t i = 0; i < gw_operation_input_count(at->operation); i++) {
+        if (at->operation->inputs[i] == index) {
+            return refuse_operation(at, error, "%s is read and written at once", name);
+        }
+    }
+    for (uint32_t i = 0; i < position; i++) {
+        if (at->operation->outputs[i] == index) {
+            return refuse_operation(at, error, "%s is written a second time", name);
+        }
+    }
+    return true;
+}
+
+static bool check_operands(checker *at, GError **error)
+{
+    for (uint32_t i = 0; i < gw_operation_input_count(at->operation); i++) {
+        if (!check_input(at, at->operation->inputs[i], error)) {
+            return false;
+        }
+    }
+    const uint32_t output_count = gw_operation_output_count(at->operation);
+    for (uint32_t i = 0; i < output_count; i++) {
+        if (!check_output(at, i, error)) {
+            return false;
+        }
+    }
+    for (uint32_t i = 0; i < output_count; i++) {
+        at->is_written[at->operation->outputs[i]] = true;
+    }
+    return true;
+}
+
+/* --- Shapes, kind by kind --- */
+
+static bool check_work(const checker *at, GError **error)
+{
+    const gw_operation *operation = at->operation;
+    if (!isfinite(operation->flops) || operation->flops < 0 || !isfinite(operation->bytes) ||
+        operation->bytes < 0) {
+        return refuse_operation(at, error,
+                                "found %g FLOPs and %g bytes, expected numbers of at least 0",
+                                operation->flops, operation->bytes);
+    }
+    return true;
+}
+
+static bool check_matmul(const checker *at, GError **error)
+{
+    const gw_operation *operation = at->operation;
+    const gw_value *a = gw_function_value(at->function, operation->inputs[0]);
+    const gw_value *b = gw_function_value(at->function, operation->inputs[1]);
+    const uint32_t rows = operation->transpose_a ? a->columns : a->rows;
+    const uint32_t inner = operation->transpose_a ? a->rows : a->columns;
+    const uint32_t columns = operation->transpose_b ? b->rows : b->columns;
+    return expect_shape(at, operation->inputs[1], operation->transpose_b ? columns : inner,
+                        operation->transpose_b ? inner : columns, error) &&
+           expect_shape(at, operation->outputs[0], rows, columns, error);
+}
+
+static bool check_map(const checker *at, GError **error)
+{
+    const gw_operation *operation = at->operation;
+    const gw_value *x = gw_function_value(at->function, operation->inputs[0]);
+    if (operation->map == GW_MAP_ADD_ROW) {
+        if (!expect_shape(at, operation->inputs[1], 1, x->columns, error)) {
+            return false;
+        }
+    } else if (gw_operation_input_count(operation) == 2) {
+        if (!expect_shape_of(at, operation->inputs[1], operation->inputs[0], error)) {
+            return false;
+        }
+    }
+    return expect_shape_of(at, operation->outputs[0], operation->inputs[0], error);
+}
+
+static bool check_reduce(const checker *at, GError **error)
+{
+    const gw_operation *operation = at->operation;
+    const gw_value *x = gw_function_value(at->function, operation->inputs[0]);
+    const bool keeps_columns = operation->reduction == GW_REDUCTION_SUM_ROWS;
+    return expect_shape(at, operation->outputs[0], 1, keeps_columns ? x->columns : 1, error);
+}
+
+static bool check_layer_norm(const checker *at, GError **error)
+{
+    const gw_operation *operation = at->operation;
+    const gw_value *x = gw_function_value(at->function, operation->inputs[0]);
+    return expect_shape(at, operation->inputs[1], 1, x->columns, error) &&
+           expect_shape(at, operation->inputs[2], 1, x->columns, error) &&
+           expect_shape_of(at, operation->outputs[0], operation->inputs[0], error);
+}
+
+static bool check_cross_entropy(const checker *at, GError **error)
+{
+    const gw_operation *operation = at->operation;
+    return expect_shape_of(at, operation->inputs[1], operation->inputs[0], error) &&
+           expect_shape(at, operation->outputs[0], 1, 1, error) &&
+           expect_shape_of(at, operation->outputs[1], operation->inputs[0], error);
+}
+
+/* All operands are of the first one's shape. */
+static bool check_alike(const checker *at, GError **error)
+{
+    const gw_operation *operation = at->operation;
+    for (uint32_t i = 1; i < gw_operation_input_count(operation); i++) {
+        if (!expect_shape_of(at, operation->inputs[i], operation->inputs[0], error)) {
+            return false;
+        }
+    }
+    for (uint32_t i = 0; i < gw_operation_output_count(operation); i++) {
+        if (!expect_shape_of(at, operation->outputs[i], operation->inputs[0], error)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool expect_divisible(const checker *at, uint32_t rows, uint32_t group, GError **error)
+{
+    return rows % group == 0 ||
+           refuse_operation(at, error, "found %u rows, expected a multiple of the group's %u", rows,
+                            group);
+}
+
+static bool check_collective(const checker *at, GError **error)
+{
+    const gw_operation *operation = at->operation;
+    if (operation->axes == 0 || operation->axes >> at->dims != 0) {
+        return refuse_operation(at, error,
+                                "found axes 0x%x, expected some of the mesh's %u dimensions",
+                                operation->axes, at->dims);
+    }
+    uint32_t group = 1;
+    for (uint32_t dim = 0; dim < at->dims; dim++) {
+        group *= (operation->axes >> dim & 1) != 0 ? at->shape[dim] : 1;
+    }
+    const gw_value *x = gw_function_value(at->function, operation->inputs[0]);
+    const uint32_t y = operation->outputs[0];
+    switch (operation->kind) {
+    case GW_OPERATION_ALL_GATHER:
+        return expect_shape(at, y, (uint64_t)x->rows * group, x->columns, error);
+    case GW_OPERATION_REDUCE_SCATTER:
+        return expect_divisible(at, x->rows, group, error) &&
+               expect_shape(at, y, x->rows / group, x->columns, error);
+    case GW_OPERATION_ALL_TO_ALL:
+        return expect_divisible(at, x->rows, group, error) && check_alike(at, error);
+    case GW_OPERATION_BROADCAST:
+        if (operation->root >= group) {
+            return refuse_operation(at, error, "found root %u, expected one of the group's %u",
+                                    operation->root, group);
+        }
+        return check_alike(at, error);
+    default:
+        return check_alike(at, error);
+    }
+}
+
+static bool check_shapes(const checker *at, GError **error)
+{
+    switch (at->operation->kind) {
+    case GW_OPERATION_DURATION:
+    case GW_OPERATION_FILL:
+    case GW_OPERATION_RANDOM:
+        return true;
+    case GW_OPERATION_WORK:
+        return check_work(at, error);
+    case GW_OPERATION_MATMUL:
+        return check_matmul(at, error);
+    case GW_OPERATION_MAP:
+        return check_map(at, error);
+    case GW_OPERATION_REDUCE:
+        return check_reduce(at, error);
+    case GW_OPERATION_LAYER_NORM:
+        return check_layer_norm(at, error);
+    case GW_OPERATION_CROSS_ENTROPY:
+        return check_cross_entropy(at, error);
+    case GW_OPERATION_SOFTMAX:
+    case GW_OPERATION_SGD:
+    case GW_OPERATION_ADAM:
+        return check_alike(at, error);
+    default:
+        return check_collective(at, error);
+    }
+}
+
+/* --- The whole --- */
+
+static bool check_kind(const checker *at, GError **error)
+{
+    const gw_operation *operation = at->operation;
+    const bool is_known =
+        operation->kind >= GW_OPERATION_DURATION && operation->kind < GW_OPERATION_KIND_COUNT;
+    if (!is_known) {
+        g_set_error(error, GW_ERROR, GW_ERROR_SCENARIO,
+                    "function \"%s\": operation %u: found kind %u, expected 1 to %u",
+                    at->function->name, at->position, (unsigned)operation->kind,
+                    GW_OPERATION_KIND_COUNT - 1);
+        return false;
+    }
+    if (operation->kind == GW_OPERATION_MAP &&
+        (operation->map < GW_MAP_COPY || operation->map > GW_MAP_TANH)) {
+        return refuse_operation(at, error, "found map %u, expected 1 to %u",
+                                (unsigned)operation->map, (unsigned)GW_MAP_TANH);
+    }
+    if (operation->kind == GW_OPERATION_REDUCE &&
+        (operation->reduction < GW_REDUCTION_SUM_ROWS || operation->reduction > GW_REDUCTION_MAX)) {
+        return refuse_operation(at, error, "found reduction %u, expected 1 to %u",
+                                (unsigned)operation->reduction, (unsigned)GW_REDUCTION_MAX);
+    }
+    return true;
+}
+
+static bool check_values(const gw_function *function, GError **error)
+{
+    for (uint32_t i = 0; i < function->values->len; i++) {
+        const gw_value *value = gw_function_value(function, i);
+        const uint64_t elements = (uint64_t)value->rows * value->columns;
+        if (elements > 0 && value->element_bytes > 0 && value->element_bytes <= 8 &&
+            elements <= GW_VALUE_BYTES_MAX / value->element_bytes) {
+            continue;
+        }
+        g_autofree char *name = name_value(function, i);
+        g_set_error(error, GW_ERROR, GW_ERROR_SCENARIO,
+                    "function \"%s\": %s: found %u x %u elements of %u bytes, expected 1 byte to "
+                    "1 TiB in elements of 1 to 8 bytes",
+                    function->name, name, value->rows, value->columns, value->element_bytes);
+        return false;
+    }
+    return true;
+}
+
+static bool check_outputs_written(const checker *at, GError **error)
+{
+    for (uint32_t i = 0; i < at->function->output_count; i++) {
+        if (!at->is_written[gw_function_output(at->function, i)] && !at->models_time) {
+            g_set_error(error, GW_ERROR, GW_ERROR_SCENARIO,
+                        "function \"%s\": no operation writes output %u", at->function->name, i);
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool find_time_model(const gw_function *function)
+{
+    for (uint32_t i = 0; i < function->operations->len; i++) {
+        const gw_operation_kind kind = gw_function_operation(function, i)->kind;
+        if (kind == GW_OPERATION_DURATION || kind == GW_OPERATION_WORK) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool gw_function_check(const gw_function *function, uint32_t dims, const uint32_t *shape,
+                       GError **error)
+{
+    gw_check(dims >= 1 && dims <= 3);
+    if (!check_values(function, error)) {
+        return false;
+    }
+    g_autofree bool *is_written = g_new0(bool, function->values->len + 1);
+    checker at = {.function = function,
+                  .dims = dims,
+                  .shape = shape,
+                  .models_time = find_time_model(function),
+                  .is_written = is_written};
+    for (uint32_t i = 0; i < function->operations->len; i++) {
+        at.position = i;
+        at.operation = gw_function_operation(function, i);
+        if (!check_kind(&at, error) || !check_operands(&at, error) || !check_shapes(&at, error)) {
+            return false;
+        }
+    }
+    return check_outputs_written(&at, error);
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The machine as data: what scenario/ reads from a scenario and its accelerator files, and what
+ * topology/ and accel/ build from.  Plain values in base units; nothing here computes. */
+#pragma once
+
+#include "base/units.h"
+
+/* One file of configs/accelerators/.  Every rate is of one device (for a TPU v3: one core). */
+typedef struct {
+    char *name;          /* "tpu_v3_core" */
+    double peak_flops;   /* FLOP/s, dense, in the matrix unit's own precision */
+    double vector_flops; /* FLOP/s of everything that is no matrix product */
+    uint64_t hbm_bytes;
+    double hbm_bytes_per_s;
+    double matmul_efficiency;       /* Of peak_flops, reached by large matrix products; (0, 1] */
+    double hbm_efficiency;          /* Of hbm_bytes_per_s, reached by streaming; (0, 1] */
+    gw_span kernel_overhead_ns;     /* Start-up of every kernel on the device */
+    double link_bytes_per_s;        /* One interconnect link, one way */
+    double link_efficiency;         /* Of link_bytes_per_s, reached by large messages; (0, 1] */
+    gw_span hop_latency_ns;         /* One interconnect hop */
+    gw_span collective_overhead_ns; /* Start-up of every collective */
+    gw_span pcie_latency_ns;        /* Host to device and back, one way */
+    double pcie_bytes_per_s;        /* Of one device */
+    double busy_watts, idle_watts;
+} gw_accelerator;
+
+typedef struct {
+    uint32_t accelerator; /* Index. */
+    uint32_t host_count, devices_per_host;
+    uint32_t shape[3]; /* Of the devices' torus; unused dimensions are 1. */
+    uint32_t dims;
+    bool is_wrapped[3]; /* A ring in that dimension; else a line. */
+} gw_island_spec;
+
+typedef struct {
+    gw_accelerator *accelerators;
+    uint32_t accelerator_count;
+    gw_island_spec *islands;
+    uint32_t island_count;
+    gw_span dcn_latency_ns;   /* One way, host to host. */
+    double dcn_bytes_per_s;   /* Of one host's NIC, each way. */
+    gw_span local_latency_ns; /* A message from a node to itself. */
+} gw_cluster_spec;
+
+/* The CPU time of each control-plane action: one file of configs/profiles/. */
+#define GW_PROFILE_COSTS_MAX 16
+typedef struct {
+    char *name;
+    gw_span cost_ns[GW_PROFILE_COSTS_MAX]; /* By gw_cost (controller/port.h). */
+    bool is_network_free; /* Messages and launches take no time either (profile "ideal"). */
+} gw_profile;

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The primitive operations of a compiled function.
+ *
+ * One list serves both worlds: the simulator prices each operation (FLOPs and bytes against the
+ * device, bytes and group against the interconnect), the CPU executes it.  Operands are values of
+ * the function (function.h): row-major matrices of one shard; a tensor of more dimensions is a
+ * matrix of its leading dimensions' product times the last.  Outputs never alias inputs. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/units.h"
+
+typedef enum {
+    GW_OPERATION_DURATION = 1,  /* () -> (): the device is busy for duration_ns */
+    GW_OPERATION_WORK,          /* () -> (): so many FLOPs and bytes of memory traffic, no data */
+    GW_OPERATION_FILL,          /* () -> (y): y = scalar everywhere */
+    GW_OPERATION_RANDOM,        /* () -> (y): y = scalar * uniform[-1, 1) by (seed, global index) */
+    GW_OPERATION_MATMUL,        /* (a, b) -> (y): y = op(a) op(b), op transposes where asked */
+    GW_OPERATION_MAP,           /* (x [, z]) -> (y): element-wise, see gw_map */
+    GW_OPERATION_REDUCE,        /* (x) -> (y): see gw_reduction */
+    GW_OPERATION_SOFTMAX,       /* (x) -> (y): along each row */
+    GW_OPERATION_LAYER_NORM,    /* (x, gain, bias) -> (y): along each row, epsilon 1e-5 */
+    GW_OPERATION_CROSS_ENTROPY, /* (logits, labels) -> (loss 1x1, gradient of logits); both times
+                                   scalar; labels are probabilities, one row an example */
+    GW_OPERATION_SGD,           /* (p, g) -> (p'): p' = p - scalar g */
+    GW_OPERATION_ADAM,          /* (p, g, m, v) -> (p', m', v'), step size scalar, betas 0.9 0.999,
+                                   epsilon 1e-8, without bias correction */
+    GW_OPERATION_ALL_REDUCE,    /* (x) -> (y): sum over the group */
+    GW_OPERATION_ALL_GATHER,    /* (x) -> (y): the group's rows, in group order */
+    GW_OPERATION_REDUCE_SCATTER, /* (x) -> (y): sum over the group, each keeps its rows */
+    GW_OPERATION_ALL_TO_ALL,     /* (x) -> (y): block i of the rows goes to member i */
+    GW_OPERATION_BROADCAST,      /* (x) -> (y): member `root`'s x */
+    GW_OPERATION_PERMUTE,        /* (x) -> (y): member i's x goes to member i + shift, around */
+} gw_operation_kind;
+#define GW_OPERATION_KIND_COUNT (GW_OPERATION_PERMUTE + 1)
+
+typedef enum {
+    GW_MAP_COPY = 1,      /* y = x */
+    GW_MAP_SCALE,         /* y = scalar x */
+    GW_MAP_ADD,           /* y = x + z */
+    GW_MAP_SUBTRACT,      /* y = x - z */
+    GW_MAP_MULTIPLY,      /* y = x z */
+    GW_MAP_ADD_ROW,       /* y = x + z, z one row added to each */
+    GW_MAP_ADD_SCALAR,    /* y = x + scalar */
+    GW_MAP_RELU,          /* y = max(x, 0) */
+    GW_MAP_RELU_GRADIENT, /* y = x where z > 0, else 0 */
+    GW_MAP_TANH,          /* y = tanh x */
+} gw_map;
+
+typedef enum {
+    GW_REDUCTION_SUM_ROWS = 1, /* rows x columns -> 1 x columns */
+    GW_REDUCTION_SUM,          /* -> 1 x 1 */
+    GW_REDUCTION_MEAN,         /* -> 1 x 1 */
+    GW_REDUCTION_MAX,          /* -> 1 x 1 */
+} gw_reduction;
+
+#define GW_OPERATION_INPUTS_MAX  4
+#define GW_OPERATION_OUTPUTS_MAX 3
+
+typedef struct {
+    gw_operation_kind kind;
+    gw_map map;
+    gw_reduction reduction;
+    bool transpose_a, transpose_b;
+    uint8_t axes; /* Collectives: bit d set, the group spans mesh dimension d. */
+    uint16_t inputs[GW_OPERATION_INPUTS_MAX]; /* Value indexes of the function. */
+    uint16_t outputs[GW_OPERATION_OUTPUTS_MAX];
+    double scalar;
+    uint64_t seed;       /* RANDOM */
+    gw_span duration_ns; /* DURATION */
+    double flops, bytes; /* WORK */
+    uint32_t root;       /* BROADCAST: a position in the group. */
+    uint32_t shift;      /* PERMUTE */
+} gw_operation;
+
+/* How many operands the kind takes; MAP depends on `map`. */
+uint32_t gw_operation_input_count(const gw_operation *operation);
+uint32_t gw_operation_output_count(const gw_operation *operation);
+bool gw_operation_is_collective(const gw_operation *operation);
+const char *gw_operation_name(gw_operation_kind kind); /* "all_reduce" */

@@ -1,0 +1,495 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Functions: values by position, cost by hand, and every rule of the check, kept and broken. */
+#include <check.h>
+#include <math.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "program/function.h"
+
+static const uint32_t mesh_2x3[] = {2, 3};
+
+/* --- Builders --- */
+
+/* A function with inputs, temporaries and outputs of the given shapes, in that order of values. */
+typedef struct {
+    uint32_t rows, columns;
+} shape;
+
+static gw_function *make_function(const shape *inputs, const shape *temporaries,
+                                  const shape *outputs)
+{
+    gw_function *function = gw_function_new("f");
+    for (size_t i = 0; inputs != NULL && inputs[i].rows > 0; i++) {
+        gw_function_add_input(function, inputs[i].rows, inputs[i].columns, false);
+    }
+    for (size_t i = 0; temporaries != NULL && temporaries[i].rows > 0; i++) {
+        gw_function_add_temporary(function, temporaries[i].rows, temporaries[i].columns);
+    }
+    for (size_t i = 0; outputs != NULL && outputs[i].rows > 0; i++) {
+        gw_function_add_output(function, outputs[i].rows, outputs[i].columns, false);
+    }
+    return function;
+}
+#define SHAPES(...) ((const shape[]){__VA_ARGS__, {0, 0}})
+
+/* An operation whose operands are values 0, 1, ... in the order in which it takes them. */
+static gw_operation make_operation(gw_operation_kind kind)
+{
+    return (gw_operation){.kind = kind,
+                          .map = GW_MAP_COPY,
+                          .reduction = GW_REDUCTION_SUM,
+                          .axes = 1,
+                          .inputs = {0, 1, 2, 3}};
+}
+
+static gw_operation make_map(gw_map map)
+{
+    gw_operation operation = make_operation(GW_OPERATION_MAP);
+    operation.map = map;
+    return operation;
+}
+
+/* `operation` alone, inputs first, then what it writes. */
+static bool check_one(gw_operation operation, const shape *inputs, const shape *outputs,
+                      GError **error)
+{
+    g_autoptr(gw_function) function = make_function(inputs, NULL, outputs);
+    for (uint32_t i = 0; i < function->output_count; i++) {
+        operation.outputs[i] = (uint16_t)gw_function_output(function, i);
+    }
+    gw_function_add(function, &operation);
+    return gw_function_check(function, 2, mesh_2x3, error);
+}
+
+static void expect_good(gw_operation operation, const shape *inputs, const shape *outputs)
+{
+    g_autoptr(GError) error = NULL;
+    const bool is_good = check_one(operation, inputs, outputs, &error);
+    ck_assert_msg(is_good, "%s", error != NULL ? error->message : "no message");
+    ck_assert_ptr_null(error);
+}
+
+static void expect_bad(gw_operation operation, const shape *inputs, const shape *outputs,
+                       const char *part)
+{
+    g_autoptr(GError) error = NULL;
+    ck_assert(!check_one(operation, inputs, outputs, &error));
+    ck_assert(g_error_matches(error, GW_ERROR, GW_ERROR_SCENARIO));
+    ck_assert_msg(strstr(error->message, part) != NULL, "\"%s\" has no \"%s\"", error->message,
+                  part);
+    ck_assert_ptr_nonnull(strstr(error->message, "function \"f\""));
+}
+
+static void expect_refused(const gw_function *function, const char *part)
+{
+    g_autoptr(GError) error = NULL;
+    ck_assert(!gw_function_check(function, 2, mesh_2x3, &error));
+    ck_assert(g_error_matches(error, GW_ERROR, GW_ERROR_SCENARIO));
+    ck_assert_msg(strstr(error->message, part) != NULL, "\"%s\" has no \"%s\"", error->message,
+                  part);
+}
+
+static void expect_accepted(const gw_function *function)
+{
+    g_autoptr(GError) error = NULL;
+    const bool is_good = gw_function_check(function, 2, mesh_2x3, &error);
+    ck_assert_msg(is_good, "%s", error != NULL ? error->message : "no message");
+}
+
+/* --- Values --- */
+
+START_TEST(values_are_found_by_position)
+{
+    g_autoptr(gw_function) function = gw_function_new("f");
+    ck_assert_uint_eq(gw_function_add_output(function, 2, 3, true), 0);
+    ck_assert_uint_eq(gw_function_add_input(function, 4, 5, false), 1);
+    ck_assert_uint_eq(gw_function_add_temporary(function, 6, 7), 2);
+    ck_assert_uint_eq(gw_function_add_input(function, 8, 9, true), 3);
+    ck_assert_uint_eq(gw_function_add_temporary(function, 1, 1), 4);
+    ck_assert_uint_eq(gw_function_add_output(function, 1, 2, false), 5);
+    ck_assert_uint_eq(function->input_count, 2);
+    ck_assert_uint_eq(function->output_count, 2);
+    ck_assert_uint_eq(gw_function_input(function, 0), 1);
+    ck_assert_uint_eq(gw_function_input(function, 1), 3);
+    ck_assert_uint_eq(gw_function_output(function, 0), 0);
+    ck_assert_uint_eq(gw_function_output(function, 1), 5);
+    ck_assert_uint_eq(gw_function_value(function, 4)->position, 1);
+    ck_assert(gw_function_value(function, 3)->is_sharded);
+    ck_assert(!gw_function_value(function, 1)->is_sharded);
+    ck_assert_uint_eq(function->computations, 1);
+}
+END_TEST
+
+START_TEST(position_beyond_the_inputs_aborts)
+{
+    g_autoptr(gw_function) function = make_function(SHAPES({1, 1}), NULL, NULL);
+    gw_function_input(function, 1);
+}
+END_TEST
+
+START_TEST(bytes_of_values_and_temporaries)
+{
+    g_autoptr(gw_function) function =
+        make_function(SHAPES({10, 10}), SHAPES({3, 5}, {2, 2}), SHAPES({100, 1}));
+    ck_assert_uint_eq(gw_value_bytes(gw_function_value(function, 0)), 400);
+    ck_assert_uint_eq(gw_function_temporary_bytes(function), 4 * (15 + 4));
+    g_autoptr(gw_function) large = make_function(SHAPES({1U << 19, 1U << 19}), NULL, NULL);
+    ck_assert_uint_eq(gw_value_bytes(gw_function_value(large, 0)), 1ULL << 40);
+}
+END_TEST
+
+START_TEST(copies_are_equal_and_apart)
+{
+    g_autoptr(gw_function) function = make_function(SHAPES({2, 2}), NULL, SHAPES({2, 2}));
+    gw_operation operation = make_map(GW_MAP_COPY);
+    operation.outputs[0] = 1;
+    gw_function_add(function, &operation);
+    function->computations = 7;
+    gw_function *copy = gw_function_copy(function);
+    ck_assert_str_eq(copy->name, "f");
+    ck_assert_uint_eq(copy->computations, 7);
+    expect_accepted(copy);
+    gw_function_add_input(copy, 1, 1, false);
+    ck_assert_uint_eq(function->input_count, 1);
+    ck_assert_uint_eq(function->values->len, 2);
+    gw_function_free(copy);
+    expect_accepted(function);
+    gw_function_free(NULL);
+}
+END_TEST
+
+/* --- Cost --- */
+
+static void expect_cost(gw_operation operation, const shape *inputs, const shape *outputs,
+                        double flops, double bytes)
+{
+    g_autoptr(gw_function) function = make_function(inputs, NULL, outputs);
+    for (uint32_t i = 0; i < function->output_count; i++) {
+        operation.outputs[i] = (uint16_t)gw_function_output(function, i);
+    }
+    ck_assert_double_eq(gw_operation_flops(function, &operation), flops);
+    ck_assert_double_eq(gw_operation_bytes(function, &operation), bytes);
+}
+
+START_TEST(matmul_costs_2mnk)
+{
+    gw_operation operation = make_operation(GW_OPERATION_MATMUL);
+    expect_cost(operation, SHAPES({3, 5}, {5, 7}), SHAPES({3, 7}), 2 * 3 * 5 * 7,
+                4 * (15 + 35 + 21));
+    operation.transpose_a = true; /* (3 x 5)^T is 5 x 3. */
+    expect_cost(operation, SHAPES({3, 5}, {3, 7}), SHAPES({5, 7}), 2 * 5 * 3 * 7,
+                4 * (15 + 21 + 35));
+    operation = make_operation(GW_OPERATION_MATMUL); /* No overflow of 32 bits. */
+    expect_cost(operation, SHAPES({1U << 15, 1U << 15}, {1U << 15, 1U << 15}),
+                SHAPES({1U << 15, 1U << 15}), 2.0 * (1ULL << 45), 12.0 * (1ULL << 30));
+}
+END_TEST
+
+START_TEST(others_cost_per_element)
+{
+    const double n = 4 * 6;
+    const shape *one = SHAPES({4, 6}), *two = SHAPES({4, 6}, {4, 6});
+    expect_cost(make_map(GW_MAP_RELU), one, one, n, 8 * n);
+    expect_cost(make_map(GW_MAP_ADD), two, one, n, 12 * n);
+    expect_cost(make_map(GW_MAP_COPY), one, one, 0, 8 * n);
+    expect_cost(make_operation(GW_OPERATION_FILL), NULL, one, 0, 4 * n);
+    expect_cost(make_operation(GW_OPERATION_RANDOM), NULL, one, n, 4 * n);
+    expect_cost(make_operation(GW_OPERATION_REDUCE), one, SHAPES({1, 1}), n, 4 * n + 4);
+    expect_cost(make_operation(GW_OPERATION_SOFTMAX), one, one, 5 * n, 8 * n);
+    expect_cost(make_operation(GW_OPERATION_LAYER_NORM), SHAPES({4, 6}, {1, 6}, {1, 6}), one, 8 * n,
+                8 * n + 48);
+    expect_cost(make_operation(GW_OPERATION_CROSS_ENTROPY), two, SHAPES({1, 1}, {4, 6}), 8 * n,
+                12 * n + 4);
+    expect_cost(make_operation(GW_OPERATION_SGD), two, one, 2 * n, 12 * n);
+    expect_cost(make_operation(GW_OPERATION_ADAM), SHAPES({4, 6}, {4, 6}, {4, 6}, {4, 6}),
+                SHAPES({4, 6}, {4, 6}, {4, 6}), 12 * n, 28 * n);
+}
+END_TEST
+
+START_TEST(collectives_cost_their_input)
+{
+    expect_cost(make_operation(GW_OPERATION_ALL_REDUCE), SHAPES({8, 2}), SHAPES({8, 2}), 0, 64);
+    expect_cost(make_operation(GW_OPERATION_ALL_GATHER), SHAPES({8, 2}), SHAPES({16, 2}), 0, 64);
+    expect_cost(make_operation(GW_OPERATION_REDUCE_SCATTER), SHAPES({8, 2}), SHAPES({4, 2}), 0, 64);
+}
+END_TEST
+
+START_TEST(time_models_cost_what_they_say)
+{
+    gw_operation operation = {.kind = GW_OPERATION_WORK, .flops = 1e12, .bytes = 3e9};
+    expect_cost(operation, NULL, NULL, 1e12, 3e9);
+    operation = (gw_operation){.kind = GW_OPERATION_DURATION, .duration_ns = 5, .flops = 7};
+    expect_cost(operation, NULL, NULL, 0, 0);
+}
+END_TEST
+
+/* --- Shapes --- */
+
+START_TEST(matmul_shapes)
+{
+    gw_operation operation = make_operation(GW_OPERATION_MATMUL);
+    expect_good(operation, SHAPES({3, 5}, {5, 7}), SHAPES({3, 7}));
+    expect_bad(operation, SHAPES({3, 5}, {4, 7}), SHAPES({3, 7}), "expected 5 x 7");
+    expect_bad(operation, SHAPES({3, 5}, {5, 7}), SHAPES({7, 3}),
+               "operation 0 (matmul): output 0: found 7 x 3, expected 3 x 7");
+    operation.transpose_a = true;
+    expect_good(operation, SHAPES({5, 3}, {5, 7}), SHAPES({3, 7}));
+    expect_bad(operation, SHAPES({3, 5}, {5, 7}), SHAPES({3, 7}), "expected 3 x 7");
+    operation.transpose_b = true;
+    expect_good(operation, SHAPES({5, 3}, {7, 5}), SHAPES({3, 7}));
+    expect_bad(operation, SHAPES({5, 3}, {5, 7}), SHAPES({3, 7}), "input 1: found 5 x 7");
+}
+END_TEST
+
+START_TEST(map_shapes)
+{
+    const shape *one = SHAPES({4, 6});
+    expect_good(make_map(GW_MAP_TANH), one, one);
+    expect_bad(make_map(GW_MAP_TANH), one, SHAPES({6, 4}), "expected 4 x 6");
+    expect_good(make_map(GW_MAP_MULTIPLY), SHAPES({4, 6}, {4, 6}), one);
+    expect_bad(make_map(GW_MAP_MULTIPLY), SHAPES({4, 6}, {1, 6}), one, "expected 4 x 6");
+    expect_good(make_map(GW_MAP_ADD_ROW), SHAPES({4, 6}, {1, 6}), one);
+    expect_bad(make_map(GW_MAP_ADD_ROW), SHAPES({4, 6}, {4, 6}), one, "expected 1 x 6");
+    expect_bad(make_map((gw_map)0), one, one, "found map 0");
+    expect_bad(make_map((gw_map)11), one, one, "found map 11");
+}
+END_TEST
+
+START_TEST(reduction_shapes)
+{
+    gw_operation operation = make_operation(GW_OPERATION_REDUCE);
+    expect_good(operation, SHAPES({4, 6}), SHAPES({1, 1}));
+    expect_bad(operation, SHAPES({4, 6}), SHAPES({1, 6}), "expected 1 x 1");
+    operation.reduction = GW_REDUCTION_SUM_ROWS;
+    expect_good(operation, SHAPES({4, 6}), SHAPES({1, 6}));
+    expect_bad(operation, SHAPES({4, 6}), SHAPES({4, 1}), "expected 1 x 6");
+    operation.reduction = (gw_reduction)9;
+    expect_bad(operation, SHAPES({4, 6}), SHAPES({1, 1}), "found reduction 9");
+}
+END_TEST
+
+START_TEST(network_shapes)
+{
+    const shape *one = SHAPES({4, 6}), *two = SHAPES({4, 6}, {4, 6});
+    expect_good(make_operation(GW_OPERATION_SOFTMAX), one, one);
+    expect_bad(make_operation(GW_OPERATION_SOFTMAX), one, SHAPES({4, 5}), "expected 4 x 6");
+    expect_good(make_operation(GW_OPERATION_LAYER_NORM), SHAPES({4, 6}, {1, 6}, {1, 6}), one);
+    expect_bad(make_operation(GW_OPERATION_LAYER_NORM), SHAPES({4, 6}, {1, 6}, {6, 1}), one,
+               "input 2: found 6 x 1, expected 1 x 6");
+    expect_good(make_operation(GW_OPERATION_CROSS_ENTROPY), two, SHAPES({1, 1}, {4, 6}));
+    expect_bad(make_operation(GW_OPERATION_CROSS_ENTROPY), two, SHAPES({4, 1}, {4, 6}),
+               "output 0: found 4 x 1");
+    expect_bad(make_operation(GW_OPERATION_CROSS_ENTROPY), SHAPES({4, 6}, {4, 1}),
+               SHAPES({1, 1}, {4, 6}), "input 1: found 4 x 1");
+    expect_good(make_operation(GW_OPERATION_SGD), two, one);
+    expect_bad(make_operation(GW_OPERATION_SGD), SHAPES({4, 6}, {6, 4}), one, "expected 4 x 6");
+    expect_good(make_operation(GW_OPERATION_ADAM), SHAPES({2, 2}, {2, 2}, {2, 2}, {2, 2}),
+                SHAPES({2, 2}, {2, 2}, {2, 2}));
+    expect_bad(make_operation(GW_OPERATION_ADAM), SHAPES({2, 2}, {2, 2}, {2, 2}, {2, 2}),
+               SHAPES({2, 2}, {2, 2}, {2, 1}), "output 2: found 2 x 1");
+}
+END_TEST
+
+START_TEST(collective_shapes_go_by_the_group)
+{
+    gw_operation operation = make_operation(GW_OPERATION_ALL_GATHER);
+    operation.axes = 2; /* Groups of 3 on the 2 x 3 mesh. */
+    expect_good(operation, SHAPES({4, 6}), SHAPES({12, 6}));
+    expect_bad(operation, SHAPES({4, 6}), SHAPES({8, 6}), "expected 12 x 6");
+    operation.axes = 3;
+    expect_good(operation, SHAPES({4, 6}), SHAPES({24, 6}));
+    operation.kind = GW_OPERATION_REDUCE_SCATTER;
+    expect_good(operation, SHAPES({12, 5}), SHAPES({2, 5}));
+    expect_bad(operation, SHAPES({10, 5}), SHAPES({2, 5}), "found 10 rows");
+    operation.kind = GW_OPERATION_ALL_TO_ALL;
+    expect_good(operation, SHAPES({12, 5}), SHAPES({12, 5}));
+    expect_bad(operation, SHAPES({13, 5}), SHAPES({13, 5}), "multiple of the group's 6");
+    operation.kind = GW_OPERATION_ALL_REDUCE;
+    expect_good(operation, SHAPES({13, 5}), SHAPES({13, 5}));
+    expect_bad(operation, SHAPES({13, 5}), SHAPES({5, 13}), "expected 13 x 5");
+    operation.kind = GW_OPERATION_PERMUTE;
+    operation.shift = 100;
+    expect_good(operation, SHAPES({1, 5}), SHAPES({1, 5}));
+}
+END_TEST
+
+START_TEST(collectives_need_axes_and_members)
+{
+    gw_operation operation = make_operation(GW_OPERATION_BROADCAST);
+    operation.root = 1;
+    expect_good(operation, SHAPES({1, 1}), SHAPES({1, 1}));
+    operation.root = 2;
+    expect_bad(operation, SHAPES({1, 1}), SHAPES({1, 1}), "found root 2");
+    operation.axes = 0;
+    expect_bad(operation, SHAPES({1, 1}), SHAPES({1, 1}), "found axes 0x0");
+    operation.axes = 4; /* The mesh has two dimensions. */
+    expect_bad(operation, SHAPES({1, 1}), SHAPES({1, 1}), "found axes 0x4");
+}
+END_TEST
+
+/* --- Order of reading and writing --- */
+
+static void add_copy(gw_function *function, uint16_t x, uint16_t y)
+{
+    gw_operation operation = make_map(GW_MAP_COPY);
+    operation.inputs[0] = x;
+    operation.outputs[0] = y;
+    gw_function_add(function, &operation);
+}
+
+START_TEST(reading_comes_after_writing)
+{
+    g_autoptr(gw_function) good = make_function(SHAPES({1, 1}), SHAPES({1, 1}), SHAPES({1, 1}));
+    add_copy(good, 0, 1);
+    add_copy(good, 1, 2);
+    expect_accepted(good);
+    g_autoptr(gw_function) bad = make_function(SHAPES({1, 1}), SHAPES({1, 1}), SHAPES({1, 1}));
+    add_copy(bad, 1, 2);
+    add_copy(bad, 0, 1);
+    expect_refused(bad, "operation 0 (map): temporary 0 is read before it is written");
+}
+END_TEST
+
+START_TEST(outputs_may_be_read_once_written)
+{
+    g_autoptr(gw_function) function = make_function(SHAPES({1, 1}), NULL, SHAPES({1, 1}, {1, 1}));
+    add_copy(function, 0, 1);
+    add_copy(function, 1, 2);
+    expect_accepted(function);
+}
+END_TEST
+
+START_TEST(outputs_are_written_exactly_once)
+{
+    g_autoptr(gw_function) never = make_function(SHAPES({1, 1}), NULL, SHAPES({1, 1}, {1, 1}));
+    add_copy(never, 0, 1);
+    expect_refused(never, "no operation writes output 1");
+    g_autoptr(gw_function) twice = make_function(SHAPES({1, 1}), NULL, SHAPES({1, 1}));
+    add_copy(twice, 0, 1);
+    add_copy(twice, 0, 1);
+    expect_refused(twice, "operation 1 (map): output 0 is written a second time");
+}
+END_TEST
+
+START_TEST(inputs_are_not_written_and_nothing_in_place)
+{
+    g_autoptr(gw_function) input = make_function(SHAPES({1, 1}, {1, 1}), NULL, NULL);
+    add_copy(input, 0, 1);
+    expect_refused(input, "input 1 is written");
+    g_autoptr(gw_function) alias = make_function(SHAPES({1, 1}), SHAPES({1, 1}), NULL);
+    add_copy(alias, 0, 1);
+    add_copy(alias, 1, 1);
+    expect_refused(alias, "operation 1 (map): temporary 0 is read and written at once");
+    g_autoptr(gw_function) same =
+        make_function(SHAPES({1, 1}, {1, 1}, {1, 1}, {1, 1}), SHAPES({1, 1}, {1, 1}), NULL);
+    gw_operation adam = make_operation(GW_OPERATION_ADAM);
+    adam.outputs[0] = 4;
+    adam.outputs[1] = 5;
+    adam.outputs[2] = 4;
+    gw_function_add(same, &adam);
+    expect_refused(same, "written a second time");
+}
+END_TEST
+
+START_TEST(operands_exist)
+{
+    g_autoptr(gw_function) function = make_function(SHAPES({1, 1}), NULL, SHAPES({1, 1}));
+    add_copy(function, 0, 2);
+    expect_refused(function, "found value 2, expected one of 2 values");
+    g_autoptr(gw_function) unknown = make_function(SHAPES({1, 1}), NULL, NULL);
+    gw_function_add(unknown, &(gw_operation){.kind = (gw_operation_kind)99});
+    expect_refused(unknown, "found kind 99");
+}
+END_TEST
+
+START_TEST(values_have_a_size)
+{
+    expect_bad(make_map(GW_MAP_COPY), SHAPES({1U << 20, 1U << 20}), SHAPES({1, 1}), "1 TiB");
+    g_autoptr(gw_function) empty = make_function(SHAPES({1, 0}), NULL, NULL);
+    expect_refused(empty, "input 0: found 1 x 0");
+    g_autoptr(gw_function) half = make_function(SHAPES({1, 1}), NULL, SHAPES({1, 1}));
+    g_array_index(half->values, gw_value, 0).element_bytes = 2;
+    gw_function_add(half, &(gw_operation){.kind = GW_OPERATION_DURATION});
+    expect_accepted(half); /* Nothing computes with it. */
+    add_copy(half, 0, 1);
+    expect_refused(half, "elements of 2 bytes, expected 4");
+    g_array_index(half->values, gw_value, 0).element_bytes = 0;
+    expect_refused(half, "elements of 0 bytes");
+}
+END_TEST
+
+START_TEST(time_models_may_leave_values_unwritten)
+{
+    g_autoptr(gw_function) function =
+        make_function(NULL, SHAPES({8, 1}, {8, 1}), SHAPES({1, 1}, {5, 5}));
+    gw_operation reduce = make_operation(GW_OPERATION_ALL_REDUCE);
+    reduce.outputs[0] = 1;
+    gw_function_add(function, &reduce);
+    expect_refused(function, "temporary 0 is read before it is written");
+    gw_function_add(function, &(gw_operation){.kind = GW_OPERATION_WORK, .flops = 1});
+    expect_accepted(function);
+    gw_function_add(function, &(gw_operation){.kind = GW_OPERATION_WORK, .flops = -1});
+    expect_refused(function, "found -1 FLOPs");
+    g_array_index(function->operations, gw_operation, 2).flops = NAN;
+    expect_refused(function, "operation 2 (work)");
+    g_array_index(function->operations, gw_operation, 2).flops = 0;
+    g_array_index(function->operations, gw_operation, 2).bytes = INFINITY;
+    expect_refused(function, "operation 2 (work)");
+}
+END_TEST
+
+START_TEST(function_of_nothing_is_one)
+{
+    g_autoptr(gw_function) function = gw_function_new("f");
+    expect_accepted(function);
+}
+END_TEST
+
+static TCase *make_cost_cases(void)
+{
+    TCase *cases = tcase_create("values and cost");
+    tcase_add_test(cases, values_are_found_by_position);
+    tcase_add_test_raise_signal(cases, position_beyond_the_inputs_aborts, SIGABRT);
+    tcase_add_test(cases, bytes_of_values_and_temporaries);
+    tcase_add_test(cases, copies_are_equal_and_apart);
+    tcase_add_test(cases, matmul_costs_2mnk);
+    tcase_add_test(cases, others_cost_per_element);
+    tcase_add_test(cases, collectives_cost_their_input);
+    tcase_add_test(cases, time_models_cost_what_they_say);
+    return cases;
+}
+
+static TCase *make_check_cases(void)
+{
+    TCase *cases = tcase_create("check");
+    tcase_add_test(cases, matmul_shapes);
+    tcase_add_test(cases, map_shapes);
+    tcase_add_test(cases, reduction_shapes);
+    tcase_add_test(cases, network_shapes);
+    tcase_add_test(cases, collective_shapes_go_by_the_group);
+    tcase_add_test(cases, collectives_need_axes_and_members);
+    tcase_add_test(cases, reading_comes_after_writing);
+    tcase_add_test(cases, outputs_may_be_read_once_written);
+    tcase_add_test(cases, outputs_are_written_exactly_once);
+    tcase_add_test(cases, inputs_are_not_written_and_nothing_in_place);
+    tcase_add_test(cases, operands_exist);
+    tcase_add_test(cases, values_have_a_size);
+    tcase_add_test(cases, time_models_may_leave_values_unwritten);
+    tcase_add_test(cases, function_of_nothing_is_one);
+    return cases;
+}
+
+int main(void)
+{
+    Suite *suite = suite_create("function");
+    suite_add_tcase(suite, make_cost_cases());
+    suite_add_tcase(suite, make_check_cases());
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    const int failed_count = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
