@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How long a collective takes on a torus, in closed form.  docs/MODEL.md, "Collectives", has each
+ * formula, where it comes from, and what it leaves out.
+ *
+ * Groups do not cross islands: these formulas are of a torus, and islands meet over the DCN.  A
+ * collective over several islands is a hierarchy of collectives and transfers, which lowering
+ * would have to make explicit. */
+#pragma once
+
+#include "accel/model.h"
+
+/* A group's members along one dimension of the torus: `length` of them, `stride` places apart. */
+typedef struct {
+    uint32_t length; /* 1: the group does not extend along this dimension. */
+    uint32_t stride; /* Links between neighbours, all shared with the groups in between. */
+    bool is_ring;    /* The members go all the way round; else they are a line. */
+} gw_collective_axis;
+
+typedef struct {
+    uint32_t member_count;
+    /* The members are every combination of evenly spaced places along each dimension.  Else they
+     * are taken as one line, in group order, whose every step is as long as the longest. */
+    bool is_box;
+    gw_collective_axis axes[GW_ISLAND_DIMS_MAX]; /* By dimension; axes[0] alone when no box. */
+} gw_collective_shape;
+
+/* Pure.  `devices` are different devices of one island. */
+gw_collective_shape gw_collective_shape_of(const gw_cluster *cluster, const uint32_t *devices,
+                                           uint32_t member_count);
+
+/* From the last member's coming to the leaving of all.  Pure.  One member alone takes no time.
+ * No less for more bytes, and the same whichever way round the members are listed. */
+gw_span gw_collective_ns(const gw_cluster *cluster, const gw_collective *collective);

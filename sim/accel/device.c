@@ -1,0 +1,688 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Time algebra in place of events.  When a launch, or an arriving copy, lets the first shard of a
+ * queue begin, its arrival at the first collective is start + first_ns, whether that lies in the
+ * future or not.  The last member to come fixes when its group leaves; a shard whose end is known
+ * leaves the queue, and the next one begins.  Groups that have met wait on a stack of work, so
+ * that a chain of queued gangs unrolls in a loop.
+ *
+ * What becomes known at one instant never lies before it: launches are not issued in the past and
+ * a copy arrives now.  So a start needs no memory of when the arrivals were complete. */
+#include "accel/device.h"
+
+#include <string.h>
+
+#include "accel/device_private.h"
+#include "base/check.h"
+
+#define WORK_CAPACITY_MIN 64
+
+static void fire_gang_done(gw_engine *engine, void *subject, uint64_t argument);
+static void fire_launch_done(gw_engine *engine, void *subject, uint64_t argument);
+
+static const gw_event_kind gang_done_kind = {.name = "gang.done", .fire = fire_gang_done};
+static const gw_event_kind launch_done_kind = {.name = "launch.done", .fire = fire_launch_done};
+
+/* --- Life --- */
+
+static void fill_devices(gw_devices *devices, bool is_launch_free)
+{
+    const gw_cluster *cluster = devices->cluster;
+    devices->launch_ns = g_new0(gw_span, cluster->island_count);
+    for (uint32_t i = 0; i < cluster->island_count; i++) {
+        const gw_cluster_island *island = &cluster->islands[i];
+        devices->launch_ns[i] = is_launch_free ? 0 : island->accelerator->pcie_latency_ns;
+        for (uint32_t k = 0; k < island->device_count; k++) {
+            const uint64_t hbm_bytes = island->accelerator->hbm_bytes;
+            devices->capacity_bytes[island->first_device + k] = hbm_bytes;
+            devices->memory[island->first_device + k] =
+                (gw_device_memory){.free_bytes = hbm_bytes, .free_bytes_min = hbm_bytes};
+        }
+    }
+    for (uint32_t i = 0; i < devices->device_count; i++) {
+        devices->queues[i] = (gw_device_queue){.head = GW_INDEX_NONE, .tail = GW_INDEX_NONE};
+        devices->first_early[i] = GW_INDEX_NONE;
+        devices->first_orphan[i] = GW_INDEX_NONE;
+    }
+}
+
+gw_devices *gw_devices_new(gw_engine *engine, const gw_cluster *cluster, bool is_launch_free,
+                           const gw_devices_ops *ops, void *owner)
+{
+    gw_devices *devices = g_new0(gw_devices, 1);
+    const uint32_t count = cluster->device_count;
+    devices->engine = engine;
+    devices->cluster = cluster;
+    devices->ops = ops;
+    devices->owner = owner;
+    devices->device_count = count;
+    devices->fabric = gw_fabric_new(engine, cluster, gw_devices_copy_arrived, devices);
+    devices->queues = g_new0(gw_device_queue, count);
+    devices->first_early = g_new0(uint32_t, count);
+    devices->first_orphan = g_new0(uint32_t, count);
+    devices->memory = g_new0(gw_device_memory, count);
+    devices->capacity_bytes = g_new0(uint64_t, count);
+    fill_devices(devices, is_launch_free);
+    gw_gang_table_init(&devices->table);
+    gw_pool_init(&devices->gangs, sizeof(gw_gang_state));
+    gw_pool_init(&devices->copies, sizeof(gw_copy_state));
+    gw_pool_init(&devices->early, sizeof(gw_early));
+    gw_blocks_init(&devices->launch_blocks);
+    gw_blocks_init(&devices->shard_blocks);
+    gw_blocks_init(&devices->group_blocks);
+    return devices;
+}
+
+void gw_devices_free(gw_devices *devices)
+{
+    if (devices == NULL) {
+        return;
+    }
+    gw_fabric_free(devices->fabric);
+    gw_gang_table_clear(&devices->table);
+    gw_pool_clear(&devices->gangs);
+    gw_pool_clear(&devices->copies);
+    gw_pool_clear(&devices->early);
+    gw_blocks_clear(&devices->launch_blocks);
+    gw_blocks_clear(&devices->shard_blocks);
+    gw_blocks_clear(&devices->group_blocks);
+    g_free(devices->launch_ns);
+    g_free(devices->queues);
+    g_free(devices->first_early);
+    g_free(devices->first_orphan);
+    g_free(devices->memory);
+    g_free(devices->capacity_bytes);
+    g_free(devices->launches);
+    g_free(devices->shards);
+    g_free(devices->ends_ns);
+    g_free(devices->awaited_count);
+    g_free(devices->groups);
+    g_free(devices->works);
+    g_free(devices);
+}
+
+/* --- Gangs come and go --- */
+
+static uint32_t grown(uint32_t capacity, uint32_t needed)
+{
+    while (capacity < needed) {
+        capacity = MAX(capacity * 2, WORK_CAPACITY_MIN);
+    }
+    return capacity;
+}
+
+static void grow_arrays(gw_devices *devices)
+{
+    const uint32_t launch_count = devices->launch_blocks.used_count;
+    const uint32_t shard_count = devices->shard_blocks.used_count;
+    const uint32_t group_count = devices->group_blocks.used_count;
+    if (launch_count > devices->launch_capacity) {
+        const uint32_t capacity = grown(devices->launch_capacity, launch_count);
+        devices->launches = g_renew(gw_launch_state, devices->launches, capacity);
+        devices->launch_capacity = capacity;
+    }
+    if (shard_count > devices->shard_capacity) {
+        const uint32_t capacity = grown(devices->shard_capacity, shard_count);
+        devices->shards = g_renew(gw_shard_state, devices->shards, capacity);
+        devices->ends_ns = g_renew(gw_time, devices->ends_ns, capacity);
+        devices->awaited_count = g_renew(uint32_t, devices->awaited_count, capacity);
+        devices->shard_capacity = capacity;
+    }
+    if (group_count > devices->group_capacity) {
+        const uint32_t capacity = grown(devices->group_capacity, group_count);
+        devices->groups = g_renew(gw_group_state, devices->groups, capacity);
+        devices->group_capacity = capacity;
+    }
+}
+
+/* What a plan out of step needs besides: a state per group, and no end known yet. */
+static void open_groups(gw_devices *devices, const gw_gang_state *gang)
+{
+    for (uint32_t k = 0; k < gang->plan->stage_count; k++) {
+        const gw_gang_stage *stage = &gang->plan->stages[k];
+        gw_group_state *groups = &devices->groups[gang->first_group + stage->first_group];
+        for (uint32_t i = 0; i < stage->groups->group_count; i++) {
+            groups[i] = (gw_group_state){.missing_count = stage->groups->group_size};
+        }
+    }
+    for (uint32_t i = 0; i < gang->plan->layout->member_count; i++) {
+        devices->ends_ns[gang->first_shard + i] = GW_TIME_NEVER;
+    }
+}
+
+static uint32_t open_gang(gw_devices *devices, const gw_launch *launch)
+{
+    const gw_gang_layout *layout = launch->plan->layout;
+    const uint32_t slot = gw_pool_take(&devices->gangs);
+    gw_check(slot < GW_SHARD_AWAITS);
+    gw_gang_state *gang = gw_devices_gang(devices, slot);
+    *gang = (gw_gang_state){
+        .origin = launch->origin,
+        .plan = launch->plan,
+        .first_launch = gw_blocks_take(&devices->launch_blocks, layout->host_count),
+        .first_shard = gw_blocks_take(&devices->shard_blocks, layout->member_count),
+        .unreported_count = layout->host_count,
+        .end_ns = GW_TIME_NEVER,
+        .begun_ns = GW_TIME_NEVER,
+        .batch_due_ns = GW_TIME_NEVER,
+    };
+    if (launch->plan->group_count > 0 && !launch->plan->is_lockstep) {
+        gang->first_group = gw_blocks_take(&devices->group_blocks, launch->plan->group_count);
+    }
+    grow_arrays(devices);
+    memset(&devices->launches[gang->first_launch], 0,
+           layout->host_count * sizeof(gw_launch_state)); /* GW_LAUNCH_ABSENT */
+    if (!launch->plan->is_lockstep) {
+        open_groups(devices, gang);
+    }
+    gw_gang_table_put(&devices->table, launch->origin.gang, slot);
+    return slot;
+}
+
+/* All its launches are reported, save the one whose turn it is. */
+static void close_gang(gw_devices *devices, uint32_t slot)
+{
+    const gw_gang_state gang = *gw_devices_gang(devices, slot);
+    gw_check(gang.unreported_count == 0);
+    gw_check(gang.copy_count == 0);
+    gw_gang_table_finish(&devices->table, gang.origin.gang);
+    gw_blocks_give(&devices->launch_blocks, gang.first_launch, gang.plan->layout->host_count);
+    gw_blocks_give(&devices->shard_blocks, gang.first_shard, gang.plan->layout->member_count);
+    if (gang.plan->group_count > 0 && !gang.plan->is_lockstep) {
+        gw_blocks_give(&devices->group_blocks, gang.first_group, gang.plan->group_count);
+    }
+    gw_pool_give(&devices->gangs, slot);
+    const gw_gang_span span = {
+        .plan = gang.plan, .start_ns = gang.begun_ns, .end_ns = gang.ended_ns};
+    devices->ops->gang_ended(devices->owner, &gang.origin, &span);
+}
+
+/* --- Ends --- */
+
+gw_time gw_devices_end_of(const gw_devices *devices, const gw_gang_state *gang, uint32_t shard)
+{
+    return gang->plan->is_lockstep ? gang->end_ns : devices->ends_ns[gang->first_shard + shard];
+}
+
+static gw_time report_time(const gw_devices *devices, const gw_gang_state *gang, gw_time end_ns)
+{
+    return end_ns + devices->launch_ns[gang->plan->layout->island];
+}
+
+/* All shards of a launch have a known end.  Launches of a gang that are reported at one instant
+ * share an event, as long as it has not fired. */
+static void finish_launch(gw_devices *devices, uint32_t slot, uint32_t launch_index)
+{
+    gw_gang_state *gang = gw_devices_gang(devices, slot);
+    gw_launch_state *launch = &devices->launches[launch_index];
+    const gw_time due_ns = report_time(devices, gang, launch->end_ns);
+    launch->next = GW_INDEX_NONE;
+    if (gang->batch_due_ns == due_ns) {
+        devices->launches[gang->batch_last].next = launch_index;
+    } else {
+        gw_engine_post(devices->engine, due_ns, &launch_done_kind, devices,
+                       (uint64_t)slot << 32 | launch_index);
+        gang->batch_due_ns = due_ns;
+    }
+    gang->batch_last = launch_index;
+}
+
+static void leave_queue(gw_devices *devices, uint32_t device, uint32_t shard, gw_time end_ns)
+{
+    gw_device_queue *queue = &devices->queues[device];
+    gw_check(queue->head == shard);
+    queue->free_at_ns = end_ns;
+    queue->head = devices->shards[shard].next;
+}
+
+/* Not in lockstep. */
+static void end_shard(gw_devices *devices, uint32_t slot, uint32_t number, gw_time end_ns)
+{
+    gw_gang_state *gang = gw_devices_gang(devices, slot);
+    const gw_gang_layout *layout = gang->plan->layout;
+    const uint32_t device = layout->devices[number];
+    leave_queue(devices, device, gang->first_shard + number, end_ns);
+    devices->ends_ns[gang->first_shard + number] = end_ns;
+    const uint32_t launch_index = gang->first_launch + layout->place_of_shard[number];
+    gw_launch_state *launch = &devices->launches[launch_index];
+    launch->end_ns = MAX(launch->end_ns, end_ns);
+    gw_check(launch->open_count > 0);
+    launch->open_count--;
+    if (launch->first_copy != GW_INDEX_NONE) {
+        gw_devices_release_copies(devices, gang, launch, device, end_ns);
+    }
+    if (launch->open_count == 0) {
+        finish_launch(devices, slot, launch_index);
+    }
+}
+
+/* --- Begins and meetings --- */
+
+static void push_work(gw_devices *devices, gw_device_work work)
+{
+    if (devices->work_count == devices->work_capacity) {
+        devices->work_capacity = grown(devices->work_capacity, devices->work_count + 1);
+        devices->works = g_renew(gw_device_work, devices->works, devices->work_capacity);
+    }
+    devices->works[devices->work_count] = work;
+    devices->work_count++;
+}
+
+static void join_group(gw_devices *devices, uint32_t slot, uint32_t number, uint32_t stage_index,
+                       gw_time come_ns)
+{
+    const gw_gang_state *gang = gw_devices_gang(devices, slot);
+    const gw_gang_stage *stage = &gang->plan->stages[stage_index];
+    const uint32_t group = stage->groups->group_of[number];
+    gw_group_state *state = &devices->groups[gang->first_group + stage->first_group + group];
+    state->latest_ns = MAX(state->latest_ns, come_ns);
+    gw_check(state->missing_count > 0);
+    state->missing_count--;
+    if (state->missing_count == 0) {
+        push_work(devices, (gw_device_work){.gang = slot, .stage = stage_index, .group = group});
+    }
+}
+
+/* The first of `device`'s queue begins.  True: its end is known, and it has left. */
+static bool begin_head(gw_devices *devices, uint32_t device, gw_time now_ns)
+{
+    const gw_device_queue *queue = &devices->queues[device];
+    gw_shard_state *shard = &devices->shards[queue->head];
+    const uint32_t slot = shard->gang;
+    gw_gang_state *gang = gw_devices_gang(devices, slot);
+    const gw_gang_plan *plan = gang->plan;
+    shard->start_ns = MAX(MAX(shard->start_ns, queue->free_at_ns), now_ns);
+    const gw_time come_ns = shard->start_ns + plan->first_ns;
+    if (plan->is_lockstep) {
+        gang->latest_ns = MAX(gang->latest_ns, come_ns);
+        gang->joined_count++;
+        if (gang->joined_count == plan->layout->member_count) {
+            push_work(devices, (gw_device_work){.gang = slot});
+        }
+        return false;
+    }
+    const uint32_t number = queue->head - gang->first_shard;
+    if (plan->stage_count == 0) {
+        end_shard(devices, slot, number, come_ns);
+        return true;
+    }
+    join_group(devices, slot, number, 0, come_ns);
+    return false;
+}
+
+/* The first of the queue has not begun: it begins if it may, and those behind it that can. */
+static void run_queue(gw_devices *devices, uint32_t device, gw_time now_ns)
+{
+    const gw_device_queue *queue = &devices->queues[device];
+    bool goes_on = true;
+    while (goes_on && queue->head != GW_INDEX_NONE) {
+        goes_on = (devices->shards[queue->head].gang & GW_SHARD_AWAITS) == 0 &&
+                  begin_head(devices, device, now_ns);
+    }
+}
+
+/* Neighbours mostly go on with the same gang: its members that begin are counted here first. */
+typedef struct {
+    uint32_t slot, count; /* GW_INDEX_NONE: none yet. */
+    gw_span first_ns;
+    gw_time latest_ns;
+} lockstep_joiner;
+
+static void flush_joiner(gw_devices *devices, const lockstep_joiner *joiner)
+{
+    if (joiner->count == 0) {
+        return;
+    }
+    gw_gang_state *gang = gw_devices_gang(devices, joiner->slot);
+    gang->latest_ns = MAX(gang->latest_ns, joiner->latest_ns);
+    gang->joined_count += joiner->count;
+    if (gang->joined_count == gang->plan->layout->member_count) {
+        push_work(devices, (gw_device_work){.gang = joiner->slot});
+    }
+}
+
+/* Its device is free from `free_at_ns` on, which is not past.  False: it is no member of a gang in
+ * lockstep, or has to await copies. */
+static bool join_lockstep(gw_devices *devices, lockstep_joiner *joiner, gw_shard_state *shard,
+                          gw_time free_at_ns)
+{
+    if (shard->gang != joiner->slot) {
+        if ((shard->gang & GW_SHARD_AWAITS) != 0 ||
+            !gw_devices_gang(devices, shard->gang)->plan->is_lockstep) {
+            return false;
+        }
+        flush_joiner(devices, joiner);
+        *joiner = (lockstep_joiner){
+            .slot = shard->gang,
+            .first_ns = gw_devices_gang(devices, shard->gang)->plan->first_ns,
+        };
+    }
+    shard->start_ns = MAX(shard->start_ns, free_at_ns);
+    joiner->latest_ns = MAX(joiner->latest_ns, shard->start_ns + joiner->first_ns);
+    joiner->count++;
+    return true;
+}
+
+/* Every member has come: all of them end at once. */
+static void end_lockstep(gw_devices *devices, uint32_t slot, gw_time now_ns)
+{
+    gw_gang_state *gang = gw_devices_gang(devices, slot);
+    const gw_gang_layout *layout = gang->plan->layout;
+    const gw_time end_ns = gang->latest_ns + gang->plan->rest_ns;
+    const uint32_t first_shard = gang->first_shard;
+    const uint32_t member_count = layout->member_count;
+    lockstep_joiner joiner = {.slot = GW_INDEX_NONE};
+    gang->end_ns = end_ns;
+    gw_engine_post(devices->engine, report_time(devices, gang, end_ns), &gang_done_kind, devices,
+                   slot);
+    for (uint32_t i = 0; gang->copy_count > 0 && i < layout->host_count; i++) {
+        gw_launch_state *launch = &devices->launches[gang->first_launch + i];
+        gw_devices_release_copies(devices, gang, launch, GW_INDEX_NONE, end_ns);
+    }
+    for (uint32_t i = 0; i < member_count; i++) {
+        const uint32_t device = layout->devices[i];
+        leave_queue(devices, device, first_shard + i, end_ns);
+        const uint32_t next = devices->queues[device].head;
+        if (next != GW_INDEX_NONE &&
+            !join_lockstep(devices, &joiner, &devices->shards[next], end_ns)) {
+            run_queue(devices, device, now_ns);
+        }
+    }
+    flush_joiner(devices, &joiner);
+}
+
+/* The group goes on together, to its members' groups of the next stage, or to the end. */
+static void leave_group(gw_devices *devices, gw_device_work work, gw_time now_ns)
+{
+    const gw_gang_state *gang = gw_devices_gang(devices, work.gang);
+    const gw_gang_plan *plan = gang->plan;
+    const gw_gang_stage *stage = &plan->stages[work.stage];
+    const gw_group_state *state =
+        &devices->groups[gang->first_group + stage->first_group + work.group];
+    const gw_time come_ns = state->latest_ns + stage->span_ns[work.group] + stage->after_ns;
+    const uint32_t size = stage->groups->group_size;
+    for (uint32_t i = 0; i < size; i++) {
+        const uint32_t number = stage->groups->members[work.group * size + i];
+        if (work.stage + 1 < plan->stage_count) {
+            join_group(devices, work.gang, number, work.stage + 1, come_ns);
+        } else {
+            end_shard(devices, work.gang, number, come_ns);
+            run_queue(devices, plan->layout->devices[number], now_ns);
+        }
+    }
+}
+
+static void do_works(gw_devices *devices, gw_time now_ns)
+{
+    while (devices->work_count > 0) {
+        devices->work_count--;
+        const gw_device_work work = devices->works[devices->work_count];
+        if (gw_devices_gang(devices, work.gang)->plan->is_lockstep) {
+            end_lockstep(devices, work.gang, now_ns);
+        } else {
+            leave_group(devices, work, now_ns);
+        }
+    }
+}
+
+/* --- In --- */
+
+/* What the shard's record says of its gang: the slot, and whether copies have to come first. */
+static uint32_t await_copies(gw_devices *devices, uint32_t slot, uint32_t shard, uint32_t device,
+                             uint32_t arrival_count)
+{
+    const uint64_t gang = gw_devices_gang(devices, slot)->origin.gang;
+    const uint32_t early_count = gw_devices_take_early(devices, gang, device);
+    gw_check(early_count <= arrival_count);
+    devices->awaited_count[shard] = arrival_count - early_count;
+    return early_count < arrival_count ? slot | GW_SHARD_AWAITS : slot;
+}
+
+/* The usual case, apart because it is the hot one: no arrivals, and in lockstep. */
+static void queue_lockstep(gw_devices *devices, uint32_t slot, uint32_t place, gw_time available_ns)
+{
+    const gw_gang_state *gang = gw_devices_gang(devices, slot);
+    const gw_gang_layout *layout = gang->plan->layout;
+    const uint32_t last = layout->first_local[place + 1];
+    lockstep_joiner joiner = {.slot = slot, .first_ns = gang->plan->first_ns};
+    for (uint32_t i = layout->first_local[place]; i < last; i++) {
+        const uint32_t shard = gang->first_shard + layout->local_shards[i];
+        gw_device_queue *queue = &devices->queues[layout->local_devices[i]];
+        gw_shard_state *state = &devices->shards[shard];
+        *state = (gw_shard_state){.start_ns = available_ns, .next = GW_INDEX_NONE, .gang = slot};
+        if (queue->head != GW_INDEX_NONE) {
+            devices->shards[queue->tail].next = shard;
+        } else {
+            queue->head = shard;
+            join_lockstep(devices, &joiner, state, queue->free_at_ns);
+        }
+        queue->tail = shard;
+    }
+    flush_joiner(devices, &joiner);
+}
+
+static void queue_shards(gw_devices *devices, uint32_t slot, uint32_t place, gw_time available_ns,
+                         const uint32_t *arrivals, gw_time now_ns)
+{
+    const gw_gang_state *gang = gw_devices_gang(devices, slot);
+    const gw_gang_layout *layout = gang->plan->layout;
+    const uint32_t first = layout->first_local[place];
+    const uint32_t count = layout->first_local[place + 1] - first;
+    for (uint32_t i = 0; i < count; i++) {
+        const uint32_t shard = gang->first_shard + layout->local_shards[first + i];
+        const uint32_t device = layout->local_devices[first + i];
+        gw_device_queue *queue = &devices->queues[device];
+        uint32_t mark = slot;
+        if (arrivals != NULL && arrivals[i] > 0) {
+            mark = await_copies(devices, slot, shard, device, arrivals[i]);
+        }
+        devices->shards[shard] =
+            (gw_shard_state){.start_ns = available_ns, .next = GW_INDEX_NONE, .gang = mark};
+        if (queue->head != GW_INDEX_NONE) {
+            devices->shards[queue->tail].next = shard;
+            queue->tail = shard;
+        } else {
+            queue->head = queue->tail = shard;
+            run_queue(devices, device, now_ns);
+        }
+    }
+}
+
+void gw_devices_launch(gw_devices *devices, const gw_launch *launch)
+{
+    const gw_time now_ns = gw_engine_now(devices->engine);
+    gw_check(launch->issued_ns >= now_ns);
+    uint32_t slot = gw_gang_table_find(&devices->table, launch->origin.gang);
+    gw_check(slot != GW_GANG_DONE);
+    if (slot == GW_GANG_UNSEEN) {
+        slot = open_gang(devices, launch);
+    }
+    gw_gang_state *gang = gw_devices_gang(devices, slot);
+    const gw_gang_layout *layout = launch->plan->layout;
+    gw_check(gang->plan == launch->plan);
+    const uint32_t place = gw_gang_layout_place(layout, launch->host);
+    gw_check(place != GW_INDEX_NONE);
+    gw_launch_state *state = &devices->launches[gang->first_launch + place];
+    gw_check(state->phase == GW_LAUNCH_ABSENT); /* Each host launches its shards once. */
+    *state = (gw_launch_state){
+        .tag = launch->tag,
+        .open_count = layout->first_local[place + 1] - layout->first_local[place],
+        .first_copy = GW_INDEX_NONE,
+        .phase = GW_LAUNCH_QUEUED,
+    };
+    const gw_time available_ns = launch->issued_ns + devices->launch_ns[layout->island];
+    if (launch->plan->is_lockstep && launch->arrivals == NULL) {
+        queue_lockstep(devices, slot, place, available_ns);
+    } else {
+        queue_shards(devices, slot, place, available_ns, launch->arrivals, now_ns);
+    }
+    do_works(devices, now_ns);
+    if (devices->orphan_count > 0) {
+        gw_devices_adopt_copies(devices, slot, place);
+    }
+}
+
+/* The shard that `gang` has in the queue of `device`, as a record's index. */
+static uint32_t find_queued(const gw_devices *devices, uint64_t gang, uint32_t device)
+{
+    const uint32_t slot = gw_gang_table_find(&devices->table, gang);
+    gw_check(slot != GW_GANG_DONE); /* Nobody awaits a copy any more. */
+    if (slot == GW_GANG_UNSEEN) {
+        return GW_INDEX_NONE;
+    }
+    const gw_gang_state *state = gw_devices_gang(devices, slot);
+    const uint32_t number = gw_gang_layout_shard(state->plan->layout, device);
+    gw_check(number != GW_INDEX_NONE);
+    const uint32_t place = state->plan->layout->place_of_shard[number];
+    const bool is_launched =
+        devices->launches[state->first_launch + place].phase != GW_LAUNCH_ABSENT;
+    return is_launched ? state->first_shard + number : GW_INDEX_NONE;
+}
+
+void gw_devices_arrive(gw_devices *devices, uint64_t gang, uint32_t device)
+{
+    const uint32_t shard = find_queued(devices, gang, device);
+    if (shard == GW_INDEX_NONE) {
+        gw_devices_put_early(devices, gang, device);
+        return;
+    }
+    gw_check((devices->shards[shard].gang & GW_SHARD_AWAITS) != 0); /* One copy too many. */
+    devices->awaited_count[shard]--;
+    if (devices->awaited_count[shard] > 0) {
+        return;
+    }
+    devices->shards[shard].gang &= ~GW_SHARD_AWAITS;
+    if (devices->queues[device].head == shard) {
+        const gw_time now_ns = gw_engine_now(devices->engine);
+        run_queue(devices, device, now_ns);
+        do_works(devices, now_ns);
+    }
+}
+
+/* --- Out --- */
+
+typedef struct { /* Neighbours that ran alike, gathered into one record. */
+    gw_devices *devices;
+    gw_gang_state *gang;
+    gw_shard_span span;
+} span_builder;
+
+static void flush_span(span_builder *builder)
+{
+    const gw_devices *devices = builder->devices;
+    gw_gang_state *gang = builder->gang;
+    if (builder->span.device_count > 0) {
+        gang->begun_ns = MIN(gang->begun_ns, builder->span.start_ns);
+        gang->ended_ns = MAX(gang->ended_ns, builder->span.end_ns);
+        devices->ops->shards_ended(devices->owner, &gang->origin, &builder->span);
+        builder->span.device_count = 0;
+    }
+}
+
+static void report_lockstep(gw_devices *devices, gw_gang_state *gang)
+{
+    const gw_gang_plan *plan = gang->plan;
+    const gw_gang_layout *layout = plan->layout;
+    const gw_shard_state *shards = &devices->shards[gang->first_shard];
+    span_builder builder = {.devices = devices, .gang = gang};
+    for (uint32_t i = 0; i < layout->member_count;) {
+        uint32_t end = i + 1;
+        while (end < layout->member_count && shards[end].start_ns == shards[i].start_ns &&
+               layout->devices[end] == layout->devices[i] + (end - i)) {
+            end++;
+        }
+        builder.span = (gw_shard_span){
+            .first_device = layout->devices[i],
+            .device_count = end - i,
+            .start_ns = shards[i].start_ns,
+            .end_ns = gang->end_ns,
+            .local_ns = plan->local_ns,
+            .collective_ns = plan->collective_ns,
+        };
+        flush_span(&builder);
+        i = end;
+    }
+}
+
+/* Of one launch of a gang out of step. */
+static void add_shards(span_builder *builder, uint32_t place)
+{
+    const gw_devices *devices = builder->devices;
+    const gw_gang_plan *plan = builder->gang->plan;
+    const gw_gang_layout *layout = plan->layout;
+    gw_shard_span *span = &builder->span;
+    for (uint32_t i = layout->first_local[place]; i < layout->first_local[place + 1]; i++) {
+        const uint32_t number = layout->local_shards[i];
+        const gw_time start_ns = devices->shards[builder->gang->first_shard + number].start_ns;
+        const gw_time end_ns = devices->ends_ns[builder->gang->first_shard + number];
+        const gw_span collective_ns = plan->member_collective_ns == NULL
+                                          ? plan->collective_ns
+                                          : plan->member_collective_ns[number];
+        const bool is_next = span->first_device + span->device_count == layout->local_devices[i];
+        const bool is_alike = span->start_ns == start_ns && span->end_ns == end_ns &&
+                              span->collective_ns == collective_ns;
+        if (span->device_count == 0 || !is_next || !is_alike) {
+            flush_span(builder);
+            *span = (gw_shard_span){
+                .first_device = layout->local_devices[i],
+                .start_ns = start_ns,
+                .end_ns = end_ns,
+                .local_ns = plan->local_ns,
+                .collective_ns = collective_ns,
+            };
+        }
+        span->device_count++;
+    }
+}
+
+/* The call may start and end other gangs, and may even take back the plan of the last one: so a
+ * gang is gone before its last launch is reported. */
+static void report_launch(gw_devices *devices, uint32_t slot, uint32_t launch_index)
+{
+    gw_gang_state *gang = gw_devices_gang(devices, slot);
+    gw_launch_state *launch = &devices->launches[launch_index];
+    const uint32_t host = gang->plan->layout->hosts[launch_index - gang->first_launch];
+    const uint64_t tag = launch->tag;
+    gw_check(launch->phase == GW_LAUNCH_QUEUED);
+    launch->phase = GW_LAUNCH_ENDED;
+    gang->unreported_count--;
+    if (gang->unreported_count == 0) {
+        close_gang(devices, slot);
+    }
+    devices->ops->launch_done(devices->owner, host, tag);
+}
+
+static void fire_gang_done(gw_engine *engine, void *subject, uint64_t argument)
+{
+    (void)engine;
+    gw_devices *devices = subject;
+    const uint32_t slot = (uint32_t)argument;
+    gw_gang_state *gang = gw_devices_gang(devices, slot);
+    const uint32_t first_launch = gang->first_launch;
+    const uint32_t host_count = gang->plan->layout->host_count;
+    report_lockstep(devices, gang);
+    for (uint32_t i = 0; i < host_count; i++) {
+        report_launch(devices, slot, first_launch + i);
+    }
+}
+
+static void fire_launch_done(gw_engine *engine, void *subject, uint64_t argument)
+{
+    gw_devices *devices = subject;
+    const uint32_t slot = (uint32_t)(argument >> 32);
+    const uint32_t first = (uint32_t)argument;
+    gw_gang_state *gang = gw_devices_gang(devices, slot);
+    span_builder builder = {.devices = devices, .gang = gang};
+    if (gang->batch_due_ns == gw_engine_now(engine)) {
+        gang->batch_due_ns = GW_TIME_NEVER; /* The list is closed. */
+    }
+    for (uint32_t i = first; i != GW_INDEX_NONE; i = devices->launches[i].next) {
+        add_shards(&builder, i - gang->first_launch);
+    }
+    flush_span(&builder);
+    uint32_t next = first;
+    while (next != GW_INDEX_NONE) {
+        const uint32_t launch_index = next;
+        next = devices->launches[launch_index].next;
+        report_launch(devices, slot, launch_index);
+    }
+}

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The state behind device.h, in flat arrays, shared by device.c, device_copy.c and
+ * device_wait.c.
+ *
+ * A gang takes three blocks (gang_table.h) when its first launch comes: one record per host that
+ * it lies on, one per shard, and one per group of its stages.  A queue is a list through the shard
+ * records: a device knows its first and last. */
+#pragma once
+
+#include "accel/device.h"
+#include "accel/gang_table.h"
+#include "base/pool.h"
+#include "topology/fabric.h"
+
+typedef struct {
+    gw_time free_at_ns;  /* Of everything that left the queue. */
+    uint32_t head, tail; /* Shard records; GW_INDEX_NONE: the queue is empty. */
+} gw_device_queue;
+
+typedef struct {
+    uint64_t free_bytes, free_bytes_min;
+} gw_device_memory;
+
+#define GW_SHARD_AWAITS (UINT32_C(1) << 31) /* In gw_shard_state.gang: copies have to arrive. */
+typedef struct {
+    gw_time start_ns; /* Until it starts: the instant at which its launch reaches the device. */
+    uint32_t next;    /* In its device's queue. */
+    uint32_t gang;    /* Slot, and GW_SHARD_AWAITS. */
+} gw_shard_state;
+
+typedef enum { GW_LAUNCH_ABSENT, GW_LAUNCH_QUEUED, GW_LAUNCH_ENDED } gw_launch_phase;
+typedef struct {
+    uint64_t tag;
+    gw_time end_ns;      /* Of the shards whose end is known; not in lockstep. */
+    uint32_t open_count; /* Shards whose end is not known; not in lockstep. */
+    uint32_t first_copy; /* List of copies that wait for a shard of it. */
+    uint32_t next;       /* Launch that ends at the same instant. */
+    gw_launch_phase phase;
+} gw_launch_state;
+
+typedef struct { /* Of one stage. */
+    gw_time latest_ns;
+    uint32_t missing_count;
+} gw_group_state;
+
+typedef struct {
+    gw_gang_origin origin;
+    const gw_gang_plan *plan;
+    uint32_t first_launch, first_shard, first_group; /* Its blocks. */
+    uint32_t unreported_count;                       /* Launches. */
+    uint32_t joined_count;                           /* Lockstep: members that have come, */
+    uint32_t copy_count;                             /* Copies in lists of its launches. */
+    gw_time latest_ns;                               /* the last of them then, */
+    gw_time end_ns;             /* and the end of all; GW_TIME_NEVER: not known. */
+    gw_time begun_ns, ended_ns; /* First start and last end of what was reported. */
+    gw_time batch_due_ns;       /* Not lockstep: when the last posted "launch.done" is due, */
+    uint32_t batch_last;        /* and the last launch in its list; NEVER: it has fired. */
+} gw_gang_state;
+
+typedef struct {
+    gw_device_copy copy;
+    uint32_t next; /* In the list it stands in. */
+    bool is_live, is_started;
+} gw_copy_state;
+
+typedef struct { /* Copies that came before their shard was launched. */
+    uint64_t gang;
+    uint32_t count, next;
+} gw_early;
+
+typedef struct {
+    uint32_t gang, stage, group;
+} gw_device_work;
+
+struct gw_devices {
+    gw_engine *engine;
+    const gw_cluster *cluster;
+    gw_fabric *fabric;
+    const gw_devices_ops *ops;
+    void *owner;
+    uint32_t device_count;
+    gw_span *launch_ns; /* By island: the PCIe latency. */
+
+    gw_device_queue *queues;  /* By device. */
+    uint32_t *first_early;    /* By device: list in `early`. */
+    uint32_t *first_orphan;   /* By device: list in `copies`, of sources not launched. */
+    gw_device_memory *memory; /* By device. */
+    uint64_t *capacity_bytes; /* By device. */
+    uint32_t early_count, orphan_count;
+
+    gw_gang_table table;
+    gw_pool gangs, copies, early; /* gw_gang_state, gw_copy_state, gw_early */
+    gw_blocks launch_blocks, shard_blocks, group_blocks;
+    gw_launch_state *launches;
+    gw_shard_state *shards;
+    gw_time *ends_ns;        /* By shard record, not in lockstep; GW_TIME_NEVER: not known. */
+    uint32_t *awaited_count; /* By shard record, while it has GW_SHARD_AWAITS. */
+    gw_group_state *groups;
+    uint32_t launch_capacity, shard_capacity, group_capacity;
+
+    gw_device_work *works; /* Groups that have met, a stack. */
+    uint32_t work_count, work_capacity;
+};
+
+static inline gw_gang_state *gw_devices_gang(const gw_devices *devices, uint32_t slot)
+{
+    return gw_pool_at(&devices->gangs, slot);
+}
+static inline gw_copy_state *gw_devices_copy_at(const gw_devices *devices, uint32_t slot)
+{
+    return gw_pool_at(&devices->copies, slot);
+}
+
+/* device.c: a copy has arrived for this shard. */
+void gw_devices_arrive(gw_devices *devices, uint64_t gang, uint32_t device);
+/* device.c: when the shard of a live gang ends; GW_TIME_NEVER: not known yet. */
+gw_time gw_devices_end_of(const gw_devices *devices, const gw_gang_state *gang, uint32_t shard);
+
+/* device_copy.c: the copies of `launch` that wait for `device` may start at `end_ns`. */
+void gw_devices_release_copies(gw_devices *devices, gw_gang_state *gang, gw_launch_state *launch,
+                               uint32_t device, gw_time end_ns);
+/* device_copy.c: a launch stands in the queues: copies asked for before find it. */
+void gw_devices_adopt_copies(gw_devices *devices, uint32_t gang_slot, uint32_t place);
+/* device_copy.c: a copy has come before the launch of its shard. */
+void gw_devices_put_early(gw_devices *devices, uint64_t gang, uint32_t device);
+/* device_copy.c: how many copies came before the launch for this shard; forgets them. */
+uint32_t gw_devices_take_early(gw_devices *devices, uint64_t gang, uint32_t device);
+/* device_copy.c: the fabric's answer. */
+void gw_devices_copy_arrived(void *owner, uint64_t token, gw_time start_ns);

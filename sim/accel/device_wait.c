@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Looks for a deadlock after the fact.  A device whose queue does not move waits: in a collective
+ * for every member of its group that has not come, or before its start for copies whose sources
+ * have not ended.  Following waits from device to device, depth first, either ends at something
+ * that is not on a device (a launch that never came) or closes a ring. */
+#include "accel/device_private.h"
+#include "base/check.h"
+
+/* The first stage whose group of this shard has not met.  The shard has begun and not ended. */
+static uint32_t find_stage(const gw_devices *devices, const gw_gang_state *gang, uint32_t number)
+{
+    const gw_gang_plan *plan = gang->plan;
+    uint32_t stage = 0;
+    while (!plan->is_lockstep && stage < plan->stage_count) {
+        const uint32_t group = plan->stages[stage].groups->group_of[number];
+        const uint32_t index = gang->first_group + plan->stages[stage].first_group + group;
+        if (devices->groups[index].missing_count > 0) {
+            break;
+        }
+        stage++;
+    }
+    gw_check(stage < plan->stage_count);
+    return stage;
+}
+
+static const gw_launch_state *launch_of(const gw_devices *devices, const gw_gang_state *gang,
+                                        uint32_t number)
+{
+    const uint32_t place = gang->plan->layout->place_of_shard[number];
+    return &devices->launches[gang->first_launch + place];
+}
+
+/* Whether member `number` stands at the first of its queue and runs. */
+static bool has_begun(const gw_devices *devices, const gw_gang_state *gang, uint32_t number)
+{
+    const uint32_t shard = gang->first_shard + number;
+    const uint32_t device = gang->plan->layout->devices[number];
+    return launch_of(devices, gang, number)->phase != GW_LAUNCH_ABSENT &&
+           devices->queues[device].head == shard &&
+           (devices->shards[shard].gang & GW_SHARD_AWAITS) == 0;
+}
+
+/* The waits of one device, one after the other: `cursor` starts at 0.  False: no more. */
+static bool next_member_wait(const gw_devices *devices, const gw_gang_state *gang, uint32_t number,
+                             uint32_t *cursor, gw_device_wait *out_wait)
+{
+    const gw_gang_plan *plan = gang->plan;
+    const uint32_t stage_index = find_stage(devices, gang, number);
+    const gw_gang_stage *stage = &plan->stages[stage_index];
+    const uint32_t size = stage->groups->group_size;
+    const uint32_t *members = &stage->groups->members[stage->groups->group_of[number] * size];
+    while (*cursor < size) {
+        const uint32_t member = members[*cursor];
+        (*cursor)++;
+        const bool has_come =
+            has_begun(devices, gang, member) && find_stage(devices, gang, member) >= stage_index;
+        if (!has_come) {
+            out_wait->kind = GW_WAIT_MEMBER;
+            out_wait->collective = stage->collective;
+            out_wait->target.index = plan->layout->devices[member];
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool next_copy_wait(const gw_devices *devices, const gw_gang_state *gang, uint32_t device,
+                           uint32_t *cursor, gw_device_wait *out_wait)
+{
+    while (*cursor < devices->copies.used_count) {
+        const gw_copy_state *state = gw_devices_copy_at(devices, *cursor);
+        (*cursor)++;
+        if (state->is_live && !state->is_started && !state->copy.is_to_host &&
+            state->copy.target_gang == gang->origin.gang && state->copy.target_device == device) {
+            out_wait->kind = GW_WAIT_COPY;
+            out_wait->target.index = state->copy.source_device;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool next_wait(const gw_devices *devices, uint32_t device, uint32_t *cursor,
+                      gw_device_wait *out_wait)
+{
+    const uint32_t shard = devices->queues[device].head;
+    if (shard == GW_INDEX_NONE) {
+        return false;
+    }
+    const uint32_t mark = devices->shards[shard].gang;
+    const gw_gang_state *gang = gw_devices_gang(devices, mark & ~GW_SHARD_AWAITS);
+    *out_wait = (gw_device_wait){.device = {.index = device}, .gang = gang->origin};
+    if ((mark & GW_SHARD_AWAITS) != 0) {
+        return next_copy_wait(devices, gang, device, cursor, out_wait);
+    }
+    return next_member_wait(devices, gang, shard - gang->first_shard, cursor, out_wait);
+}
+
+/* The path from `root` down: the waits taken are in `path`.  A wait for a device on the path
+ * closes a ring; a device that was left leads nowhere. */
+static bool search_from(const gw_devices *devices, uint32_t root, uint8_t *visited,
+                        uint32_t *cursors, GArray *path)
+{
+    enum { ON_PATH = 1, LEFT };
+    uint32_t device = root;
+    visited[device] = ON_PATH;
+    while (true) {
+        gw_device_wait wait = {0};
+        if (next_wait(devices, device, &cursors[device], &wait)) {
+            const uint32_t target = wait.target.index;
+            if (visited[target] == LEFT) {
+                continue;
+            }
+            g_array_append_val(path, wait);
+            if (visited[target] == ON_PATH) {
+                return true;
+            }
+            visited[target] = ON_PATH;
+            device = target;
+        } else if (path->len > 0) {
+            visited[device] = LEFT;
+            device = g_array_index(path, gw_device_wait, path->len - 1).device.index;
+            g_array_set_size(path, path->len - 1);
+        } else {
+            visited[device] = LEFT;
+            return false;
+        }
+    }
+}
+
+bool gw_devices_find_cycle(const gw_devices *devices, GArray *out_waits)
+{
+    g_autofree uint8_t *visited = g_new0(uint8_t, devices->device_count);
+    g_autofree uint32_t *cursors = g_new0(uint32_t, devices->device_count);
+    g_autoptr(GArray) path = g_array_new(FALSE, FALSE, sizeof(gw_device_wait));
+    for (uint32_t root = 0; root < devices->device_count; root++) {
+        if (visited[root] == 0 && search_from(devices, root, visited, cursors, path)) {
+            const uint32_t closing =
+                g_array_index(path, gw_device_wait, path->len - 1).target.index;
+            uint32_t first = 0;
+            while (g_array_index(path, gw_device_wait, first).device.index != closing) {
+                first++;
+            }
+            g_array_set_size(out_waits, 0);
+            g_array_append_vals(out_waits, &g_array_index(path, gw_device_wait, first),
+                                path->len - first);
+            return true;
+        }
+    }
+    return false;
+}
+
+bool gw_devices_blocked(const gw_devices *devices, gw_device_id device, gw_device_wait *out_wait,
+                        bool *out_is_launched)
+{
+    gw_check(device.index < devices->device_count);
+    const uint32_t shard = devices->queues[device.index].head;
+    if (shard == GW_INDEX_NONE) {
+        return false;
+    }
+    uint32_t cursor = 0;
+    *out_is_launched = true;
+    if (!next_wait(devices, device.index, &cursor, out_wait)) {
+        out_wait->kind = GW_WAIT_COPY; /* Nobody has asked for the copy. */
+        out_wait->target.index = GW_INDEX_NONE;
+        *out_is_launched = false;
+    } else if (out_wait->kind == GW_WAIT_MEMBER) {
+        const uint32_t mark = devices->shards[shard].gang;
+        const gw_gang_state *gang = gw_devices_gang(devices, mark & ~GW_SHARD_AWAITS);
+        const uint32_t number = gw_gang_layout_shard(gang->plan->layout, out_wait->target.index);
+        *out_is_launched = launch_of(devices, gang, number)->phase != GW_LAUNCH_ABSENT;
+    }
+    return true;
+}

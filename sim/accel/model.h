@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How long work takes.  A model is a pure answer: the same question has the same answer, and
+ * asking changes nothing.  device.c says when. */
+#pragma once
+
+#include "program/program.h"
+#include "topology/cluster.h"
+
+/* One group's collective.  All members are of one island: a collective goes over the
+ * interconnect, and islands meet over the DCN only. */
+typedef struct {
+    gw_operation_kind kind; /* A collective. */
+    uint64_t size_bytes;    /* One member's input. */
+    uint32_t member_count;
+    const uint32_t *devices; /* The members' real devices, in group order, each once. */
+    uint32_t shift;          /* PERMUTE */
+} gw_collective;
+
+typedef struct gw_accel_model gw_accel_model;
+typedef struct {
+    const char *name, *summary; /* "roofline" */
+    /* One shard's operation that is no collective, on a device of `island`. */
+    gw_span (*operation_ns)(const gw_accel_model *model, uint32_t island,
+                            const gw_function *function, const gw_operation *operation);
+    /* From the moment the last member has come to the moment all leave together. */
+    gw_span (*collective_ns)(const gw_accel_model *model, const gw_collective *collective);
+} gw_accel_ops;
+
+struct gw_accel_model {
+    const gw_accel_ops *ops;   /* First member of each implementation. */
+    const gw_cluster *cluster; /* Borrowed. */
+};
+
+extern const gw_accel_ops gw_model_roofline; /* model_roofline.c */
+
+extern const gw_accel_ops *const gw_accel_models[];        /* In order of name; NULL ends it. */
+const gw_accel_ops *gw_accel_model_find(const char *name); /* NULL: there is none. */
+/* The model over `cluster`, const; nothing to free. */
+gw_accel_model gw_accel_model_of(const gw_accel_ops *ops, const gw_cluster *cluster);
+
+/* A function on a mesh, as a device sees it: local spans between collectives.
+ * local_ns[0], collective 0, local_ns[1], collective 1, ..., local_ns[collective_count]. */
+typedef struct {
+    uint32_t collective_count;
+    gw_span *local_ns;      /* collective_count + 1. */
+    uint8_t *axes;          /* By collective: the mesh dimensions that its groups span. */
+    uint32_t *first_group;  /* By collective: offset into collective_ns; one more ends it. */
+    gw_span *collective_ns; /* By collective and group. */
+    gw_span total_local_ns; /* Sum of local_ns. */
+    gw_span total_ns;       /* total_local_ns and the longest group of each collective. */
+} gw_timing;
+
+/* `devices`: the mesh's real devices, by shard, all of one island.  The kernel's own start-up
+ * (kernel_overhead_ns) is in local_ns[0], so a function without operations takes that long.
+ * Between two collectives that follow each other the local span is 0. */
+gw_timing *gw_timing_new(const gw_accel_model *model, const gw_function *function,
+                         const gw_mesh *mesh, const uint32_t *devices);
+void gw_timing_free(gw_timing *timing);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(gw_timing, gw_timing_free)

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Transfers in flight.  Today each transfer has its links to itself and is priced once, when it
+ * starts; when links come to be shared in time it happens behind these functions, and nobody who
+ * calls them changes. */
+#pragma once
+
+#include "engine/engine.h"
+#include "topology/route.h"
+
+typedef struct gw_fabric gw_fabric;
+
+/* Called by the engine's events when the transfer's last byte has arrived.  It may start others. */
+typedef void (*gw_fabric_arrived)(void *owner, uint64_t token, gw_time start_ns);
+
+/* All borrowed for the fabric's life. */
+gw_fabric *gw_fabric_new(gw_engine *engine, const gw_cluster *cluster, gw_fabric_arrived arrived,
+                         void *owner);
+/* The engine must not fire a pending arrival of a freed fabric: free it when the run is over. */
+void gw_fabric_free(gw_fabric *fabric);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(gw_fabric, gw_fabric_free)
+
+typedef enum { GW_TRANSFER_DEVICE = 1, GW_TRANSFER_TO_HOST } gw_transfer_kind;
+typedef struct {
+    gw_transfer_kind kind;
+    gw_device_id source, target; /* TO_HOST: the device's own host; `target` unused. */
+    uint64_t size_bytes;
+    gw_span duration_ns; /* It takes so long; 0: the wires say. */
+} gw_transfer;
+
+/* Starts now; `arrived(owner, token, start_ns)` is called once, later or in this very nanosecond,
+ * but never inside this call. */
+void gw_fabric_start(gw_fabric *fabric, const gw_transfer *transfer, uint64_t token);
+
+/* What the transfer would take alone. */
+gw_span gw_fabric_alone_ns(const gw_fabric *fabric, const gw_transfer *transfer);
+
+/* Bytes that went over the DCN from a device of one island to one of another, and transfers of
+ * every kind: of those that have arrived so far. */
+uint64_t gw_fabric_dcn_bytes(const gw_fabric *fabric);
+uint64_t gw_fabric_transfer_count(const gw_fabric *fabric);
+
+/* Transfers that have started and not arrived. */
+uint32_t gw_fabric_flight_count(const gw_fabric *fabric);

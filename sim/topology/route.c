@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A route on a torus is one signed number of steps per dimension: so many links in the positive
+ * or in the negative direction, dimension 0 first.  Everything else follows from these numbers. */
+#include "topology/route.h"
+
+#include "base/check.h"
+
+typedef struct {
+    uint32_t count;
+    bool is_negative;
+} steps;
+
+/* From `source` to `target` along a dimension of `length` places. */
+static steps find_steps(uint32_t source, uint32_t target, uint32_t length, bool is_wrapped)
+{
+    if (!is_wrapped) {
+        return target >= source ? (steps){target - source, false} : (steps){source - target, true};
+    }
+    const uint32_t positive = target >= source ? target - source : target + length - source;
+    const uint32_t negative = positive == 0 ? 0 : length - positive;
+    return positive <= negative ? (steps){positive, false} : (steps){negative, true};
+}
+
+static void find_all_steps(const gw_cluster *cluster, gw_device_id source, gw_device_id target,
+                           steps out_steps[GW_ISLAND_DIMS_MAX])
+{
+    const gw_cluster_island *island = gw_cluster_island_of(cluster, source);
+    uint32_t from[GW_ISLAND_DIMS_MAX], to[GW_ISLAND_DIMS_MAX];
+    gw_cluster_coordinates(cluster, source, from);
+    gw_cluster_coordinates(cluster, target, to);
+    for (uint32_t d = 0; d < GW_ISLAND_DIMS_MAX; d++) {
+        out_steps[d] = find_steps(from[d], to[d], island->shape[d], island->is_wrapped[d]);
+    }
+}
+
+static gw_route route_over_torus(const gw_cluster *cluster, gw_device_id source,
+                                 gw_device_id target)
+{
+    const gw_accelerator *accelerator = gw_cluster_island_of(cluster, source)->accelerator;
+    steps along[GW_ISLAND_DIMS_MAX];
+    find_all_steps(cluster, source, target, along);
+    uint32_t hop_count = 0;
+    for (uint32_t d = 0; d < GW_ISLAND_DIMS_MAX; d++) {
+        hop_count += along[d].count;
+    }
+    return (gw_route){
+        .kind = GW_ROUTE_ICI,
+        .hop_count = hop_count,
+        .latency_ns = hop_count * accelerator->hop_latency_ns,
+        .rate_bytes_per_s = accelerator->link_bytes_per_s * accelerator->link_efficiency,
+    };
+}
+
+static gw_route route_over_dcn(const gw_cluster *cluster, const gw_accelerator *source,
+                               const gw_accelerator *target)
+{
+    const gw_cluster_spec *spec = cluster->spec;
+    const double pcie_bytes_per_s = MIN(source->pcie_bytes_per_s, target->pcie_bytes_per_s);
+    return (gw_route){
+        .kind = GW_ROUTE_DCN,
+        .latency_ns = source->pcie_latency_ns + spec->dcn_latency_ns + target->pcie_latency_ns,
+        .rate_bytes_per_s = MIN(pcie_bytes_per_s, spec->dcn_bytes_per_s),
+    };
+}
+
+gw_route gw_route_between(const gw_cluster *cluster, gw_device_id source, gw_device_id target)
+{
+    gw_check(source.index < cluster->device_count);
+    gw_check(target.index < cluster->device_count);
+    const gw_accelerator *here = gw_cluster_island_of(cluster, source)->accelerator;
+    if (source.index == target.index) { /* Every byte is read once and written once. */
+        return (gw_route){.kind = GW_ROUTE_SELF,
+                          .rate_bytes_per_s = here->hbm_bytes_per_s * here->hbm_efficiency / 2};
+    }
+    if (cluster->island_of_device[source.index] == cluster->island_of_device[target.index]) {
+        return route_over_torus(cluster, source, target);
+    }
+    return route_over_dcn(cluster, here, gw_cluster_island_of(cluster, target)->accelerator);
+}
+
+/* One place on from `coordinates` along dimension `d`. */
+static void take_step(const gw_cluster_island *island, uint32_t d, bool is_negative,
+                      uint32_t coordinates[GW_ISLAND_DIMS_MAX])
+{
+    const uint32_t length = island->shape[d];
+    coordinates[d] = (coordinates[d] + (is_negative ? length - 1 : 1)) % length;
+}
+
+uint32_t gw_route_links(const gw_cluster *cluster, gw_device_id source, gw_device_id target,
+                        uint32_t *out_links, uint32_t capacity)
+{
+    gw_check(source.index < cluster->device_count);
+    gw_check(target.index < cluster->device_count);
+    const uint32_t island = cluster->island_of_device[source.index];
+    if (island != cluster->island_of_device[target.index]) {
+        return 0;
+    }
+    steps along[GW_ISLAND_DIMS_MAX];
+    find_all_steps(cluster, source, target, along);
+    uint32_t at[GW_ISLAND_DIMS_MAX];
+    gw_cluster_coordinates(cluster, source, at);
+    uint32_t link_count = 0;
+    for (uint32_t d = 0; d < GW_ISLAND_DIMS_MAX; d++) {
+        for (uint32_t i = 0; i < along[d].count; i++) {
+            if (link_count < capacity) {
+                out_links[link_count] =
+                    GW_ROUTE_LINKS_PER_DEVICE * gw_cluster_device_at(cluster, island, at).index +
+                    2 * d + (along[d].is_negative ? 1 : 0);
+            }
+            link_count++;
+            take_step(&cluster->islands[island], d, along[d].is_negative, at);
+        }
+    }
+    return link_count;
+}

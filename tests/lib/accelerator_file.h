@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* configs/accelerators/, read by the tests' own hand: every key, every source, nothing else. */
+#pragma once
+
+#include <check.h>
+#include <string.h>
+
+#include "base/params.h"
+#include "program/machine.h"
+
+/* Shorter than this no source says where a figure is from. */
+#define ACCELERATOR_SOURCE_LENGTH_MIN 20
+
+static inline void accelerator_file_expect(bool is_right, const GError *error, const char *path)
+{
+    ck_assert_msg(is_right, "%s: %s", path, error != NULL ? error->message : "no error");
+}
+
+static inline double accelerator_file_rate(gw_params *root, gw_params *sources, const char *key,
+                                           gw_unit unit, const char *path)
+{
+    g_autoptr(GError) error = NULL;
+    const char *source = NULL;
+    double value = 0;
+    accelerator_file_expect(gw_params_string(sources, key, true, &source, &error), error, path);
+    ck_assert_msg(strlen(source) >= ACCELERATOR_SOURCE_LENGTH_MIN, "%s: %s has no source", path,
+                  key);
+    if (unit == 0) { /* An efficiency. */
+        accelerator_file_expect(gw_params_number(root, key, true, 0.01, 1, &value, &error), error,
+                                path);
+    } else {
+        accelerator_file_expect(gw_params_quantity(root, key, true, unit, &value, &error), error,
+                                path);
+    }
+    ck_assert_msg(value > 0, "%s: %s is 0", path, key);
+    return value;
+}
+
+/* The accelerator in configs/accelerators/`name`.json; fails the test when anything is missing,
+ * unknown or without a source.  Its name is the caller's. */
+static inline gw_accelerator accelerator_file_read(const char *name)
+{
+    g_autofree char *path = g_strdup_printf("%s/configs/accelerators/%s.json", GW_SOURCE_DIR, name);
+    g_autoptr(GError) error = NULL;
+    g_autoptr(gw_params) root = gw_params_load(path, &error);
+    accelerator_file_expect(root != NULL, error, path);
+    gw_params *from = NULL;
+    const char *own_name = NULL, *description = NULL;
+    accelerator_file_expect(gw_params_object(root, "sources", true, &from, &error), error, path);
+    accelerator_file_expect(gw_params_string(root, "name", true, &own_name, &error), error, path);
+    accelerator_file_expect(gw_params_string(root, "description", true, &description, &error),
+                            error, path);
+    ck_assert_str_eq(own_name, name);
+#define READ(key, unit) accelerator_file_rate(root, from, key, unit, path)
+    const gw_accelerator made = {
+        .name = g_strdup(own_name),
+        .peak_flops = READ("peak", GW_UNIT_FLOPS),
+        .vector_flops = READ("vector", GW_UNIT_FLOPS),
+        .hbm_bytes = (uint64_t)READ("hbm", GW_UNIT_BYTES),
+        .hbm_bytes_per_s = READ("hbm_bandwidth", GW_UNIT_RATE),
+        .matmul_efficiency = READ("matmul_efficiency", 0),
+        .hbm_efficiency = READ("hbm_efficiency", 0),
+        .kernel_overhead_ns = (gw_span)READ("kernel_overhead", GW_UNIT_SPAN),
+        .link_bytes_per_s = READ("link_bandwidth", GW_UNIT_RATE),
+        .link_efficiency = READ("link_efficiency", 0),
+        .hop_latency_ns = (gw_span)READ("hop_latency", GW_UNIT_SPAN),
+        .collective_overhead_ns = (gw_span)READ("collective_overhead", GW_UNIT_SPAN),
+        .pcie_latency_ns = (gw_span)READ("pcie_latency", GW_UNIT_SPAN),
+        .pcie_bytes_per_s = READ("pcie_bandwidth", GW_UNIT_RATE),
+        .busy_watts = READ("busy_power", GW_UNIT_POWER),
+        .idle_watts = READ("idle_power", GW_UNIT_POWER),
+    };
+#undef READ
+    accelerator_file_expect(gw_params_finish(from, &error), error, path);
+    accelerator_file_expect(gw_params_finish(root, &error), error, path);
+    return made;
+}

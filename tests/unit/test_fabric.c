@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Transfers: their price, their one arrival, their order, what is counted. */
+#include <check.h>
+#include <signal.h>
+#include <stdlib.h>
+
+#include "small_cluster.h"
+#include "topology/fabric.h"
+
+#define ARRIVALS_MAX 16
+
+/* Calls of the allocator, counted where the C library is glibc and no sanitizer has its own. */
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define CANNOT_COUNT 1
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || !defined(__GLIBC__)
+#define CANNOT_COUNT 1
+#endif
+#ifndef CANNOT_COUNT
+extern void *__libc_malloc(size_t size_bytes);
+extern void *__libc_calloc(size_t count, size_t size_bytes);
+extern void *__libc_realloc(void *old, size_t size_bytes);
+static uint64_t allocation_count;
+
+void *malloc(size_t size_bytes)
+{
+    allocation_count++;
+    return __libc_malloc(size_bytes);
+}
+void *calloc(size_t count, size_t size_bytes)
+{
+    allocation_count++;
+    return __libc_calloc(count, size_bytes);
+}
+void *realloc(void *old, size_t size_bytes)
+{
+    allocation_count++;
+    return __libc_realloc(old, size_bytes);
+}
+#endif
+
+typedef struct {
+    gw_engine *engine;
+    gw_fabric *fabric;
+    uint64_t tokens[ARRIVALS_MAX];
+    gw_time starts_ns[ARRIVALS_MAX], ends_ns[ARRIVALS_MAX];
+    uint32_t count;
+    const gw_transfer *next; /* Started by each arrival while `restarts` lasts. */
+    uint64_t restarts;
+    bool was_inside; /* An arrival came inside gw_fabric_start. */
+} diary;
+
+static void write_arrival(void *owner, uint64_t token, gw_time start_ns)
+{
+    diary *kept = owner;
+    if (kept->count < ARRIVALS_MAX) {
+        kept->tokens[kept->count] = token;
+        kept->starts_ns[kept->count] = start_ns;
+        kept->ends_ns[kept->count] = gw_engine_now(kept->engine);
+    }
+    kept->count++;
+    if (kept->restarts > 0) {
+        kept->restarts--;
+        const uint32_t count = kept->count;
+        gw_fabric_start(kept->fabric, kept->next, token + 1);
+        kept->was_inside |= kept->count != count;
+    }
+}
+
+typedef struct {
+    small_cluster made;
+    diary kept;
+} bench;
+
+/* Islands: a ring of 8 (devices 0 to 7) and a line of 2 (8 and 9). */
+static void bench_init(bench *built)
+{
+    small_cluster_init(&built->made);
+    small_cluster_add(&built->made, 8, 1, 1, 1);
+    small_cluster_add(&built->made, 2, 1, 1, 0);
+    small_cluster_build(&built->made);
+    built->kept = (diary){.engine = gw_engine_new(GW_QUEUE_LADDER)};
+    built->kept.fabric =
+        gw_fabric_new(built->kept.engine, built->made.cluster, write_arrival, &built->kept);
+}
+
+static void bench_clear(bench *built)
+{
+    gw_fabric_free(built->kept.fabric);
+    gw_engine_free(built->kept.engine);
+    small_cluster_clear(&built->made);
+}
+
+static void run_to_end(diary *kept)
+{
+    while (gw_engine_step(kept->engine)) {
+    }
+}
+
+static gw_transfer between(uint32_t source, uint32_t target, uint64_t size_bytes)
+{
+    return (gw_transfer){.kind = GW_TRANSFER_DEVICE,
+                         .source = {source},
+                         .target = {target},
+                         .size_bytes = size_bytes};
+}
+
+START_TEST(prices_are_latency_and_size_over_rate)
+{
+    bench built;
+    bench_init(&built);
+    const gw_fabric *fabric = built.kept.fabric;
+    gw_transfer transfer = between(0, 3, 5000); /* 3 hops; 50 bytes/ns */
+    ck_assert_uint_eq(gw_fabric_alone_ns(fabric, &transfer), 3000 + 100);
+    transfer = between(0, 3, 5001); /* Rounded up. */
+    ck_assert_uint_eq(gw_fabric_alone_ns(fabric, &transfer), 3000 + 101);
+    transfer = between(2, 2, 5000); /* Within its memory: 250 bytes/ns */
+    ck_assert_uint_eq(gw_fabric_alone_ns(fabric, &transfer), 20);
+    transfer = between(2, 9, 5000); /* NIC: 5 bytes/ns; PCIe twice and the network */
+    ck_assert_uint_eq(gw_fabric_alone_ns(fabric, &transfer), 26000 + 1000);
+    transfer = (gw_transfer){
+        .kind = GW_TRANSFER_TO_HOST, .source = {7}, .target = {UINT32_MAX}, .size_bytes = 5000};
+    ck_assert_uint_eq(gw_fabric_alone_ns(fabric, &transfer), 3000 + 500);
+    transfer = between(0, 1, 0); /* Nothing to carry: the latency alone. */
+    ck_assert_uint_eq(gw_fabric_alone_ns(fabric, &transfer), 1000);
+    bench_clear(&built);
+}
+END_TEST
+
+START_TEST(given_duration_wins_over_wires)
+{
+    bench built;
+    bench_init(&built);
+    gw_transfer transfer = between(0, 9, 1 << 30);
+    transfer.duration_ns = 7;
+    ck_assert_uint_eq(gw_fabric_alone_ns(built.kept.fabric, &transfer), 7);
+    gw_fabric_start(built.kept.fabric, &transfer, 1);
+    run_to_end(&built.kept);
+    ck_assert_uint_eq(built.kept.ends_ns[0], 7);
+    /* It crossed all the same. */
+    ck_assert_uint_eq(gw_fabric_dcn_bytes(built.kept.fabric), 1 << 30);
+    bench_clear(&built);
+}
+END_TEST
+
+START_TEST(each_token_arrives_once_when_it_is_due)
+{
+    bench built;
+    bench_init(&built);
+    const gw_transfer slow = between(0, 4, 500000), quick = between(0, 1, 50);
+    gw_fabric_start(built.kept.fabric, &slow, 0xfeedfacecafebeefu);
+    gw_fabric_start(built.kept.fabric, &quick, 2);
+    ck_assert_uint_eq(gw_fabric_flight_count(built.kept.fabric), 2);
+    ck_assert_uint_eq(gw_fabric_transfer_count(built.kept.fabric), 0);
+    run_to_end(&built.kept);
+    ck_assert_uint_eq(built.kept.count, 2);
+    ck_assert_uint_eq(built.kept.tokens[0], 2);
+    ck_assert_uint_eq(built.kept.ends_ns[0], 1001);
+    ck_assert_uint_eq(built.kept.tokens[1], 0xfeedfacecafebeefu);
+    ck_assert_uint_eq(built.kept.ends_ns[1], 4000 + 10000);
+    ck_assert_uint_eq(gw_fabric_transfer_count(built.kept.fabric), 2);
+    ck_assert_uint_eq(gw_fabric_flight_count(built.kept.fabric), 0);
+    bench_clear(&built);
+}
+END_TEST
+
+START_TEST(equal_arrivals_come_in_order_of_starting)
+{
+    bench built;
+    bench_init(&built);
+    const gw_transfer one = between(0, 1, 50), other = between(5, 4, 50);
+    gw_fabric_start(built.kept.fabric, &other, 20);
+    gw_fabric_start(built.kept.fabric, &one, 10);
+    gw_fabric_start(built.kept.fabric, &other, 15);
+    run_to_end(&built.kept);
+    ck_assert_uint_eq(built.kept.tokens[0], 20);
+    ck_assert_uint_eq(built.kept.tokens[1], 10);
+    ck_assert_uint_eq(built.kept.tokens[2], 15);
+    ck_assert_uint_eq(built.kept.ends_ns[2], built.kept.ends_ns[0]);
+    bench_clear(&built);
+}
+END_TEST
+
+START_TEST(copy_that_takes_no_time_arrives_later_all_the_same)
+{
+    bench built;
+    bench_init(&built);
+    const gw_transfer nothing = between(3, 3, 0);
+    ck_assert_uint_eq(gw_fabric_alone_ns(built.kept.fabric, &nothing), 0);
+    gw_fabric_start(built.kept.fabric, &nothing, 5);
+    ck_assert_uint_eq(built.kept.count, 0);
+    run_to_end(&built.kept);
+    ck_assert_uint_eq(built.kept.count, 1);
+    ck_assert_uint_eq(built.kept.ends_ns[0], 0);
+    bench_clear(&built);
+}
+END_TEST
+
+START_TEST(arrival_may_start_the_next)
+{
+    bench built;
+    bench_init(&built);
+    const gw_transfer hop = between(0, 1, 50);
+    built.kept.next = &hop;
+    built.kept.restarts = 9;
+    gw_fabric_start(built.kept.fabric, &hop, 100);
+    run_to_end(&built.kept);
+    ck_assert_uint_eq(built.kept.count, 10);
+    ck_assert(!built.kept.was_inside);
+    for (uint32_t i = 0; i < 10; i++) {
+        ck_assert_uint_eq(built.kept.tokens[i], 100 + i);
+        ck_assert_uint_eq(built.kept.starts_ns[i], 1001 * i);
+        ck_assert_uint_eq(built.kept.ends_ns[i], 1001 * (i + 1));
+    }
+    bench_clear(&built);
+}
+END_TEST
+
+START_TEST(only_bytes_between_islands_are_dcn_bytes)
+{
+    bench built;
+    bench_init(&built);
+    const gw_transfer inside = between(0, 7, 1000), across = between(0, 8, 100),
+                      back = between(9, 3, 10);
+    const gw_transfer to_host = {.kind = GW_TRANSFER_TO_HOST, .source = {8}, .size_bytes = 1};
+    gw_fabric_start(built.kept.fabric, &inside, 1);
+    gw_fabric_start(built.kept.fabric, &across, 2);
+    gw_fabric_start(built.kept.fabric, &back, 3);
+    gw_fabric_start(built.kept.fabric, &to_host, 4);
+    ck_assert_uint_eq(gw_fabric_dcn_bytes(built.kept.fabric), 0); /* None has arrived. */
+    run_to_end(&built.kept);
+    ck_assert_uint_eq(gw_fabric_dcn_bytes(built.kept.fabric), 110);
+    ck_assert_uint_eq(gw_fabric_transfer_count(built.kept.fabric), 4);
+    bench_clear(&built);
+}
+END_TEST
+
+#ifndef CANNOT_COUNT
+START_TEST(warm_path_does_not_allocate)
+{
+    bench built;
+    bench_init(&built);
+    const uint64_t cold_count = allocation_count;
+    const gw_transfer hop = between(0, 1, 50);
+    built.kept.next = &hop;
+    built.kept.restarts = 4000;
+    for (uint32_t i = 0; i < 20; i++) {
+        gw_fabric_start(built.kept.fabric, &hop, 0);
+    }
+    ck_assert_uint_gt(allocation_count, cold_count); /* The counter counts. */
+    for (uint32_t i = 0; i < 2000; i++) {
+        ck_assert(gw_engine_step(built.kept.engine));
+    }
+    const uint64_t warm_count = allocation_count;
+    run_to_end(&built.kept);
+    ck_assert_uint_eq(allocation_count, warm_count);
+    ck_assert_uint_eq(built.kept.count, 4020);
+    bench_clear(&built);
+}
+END_TEST
+#endif
+
+START_TEST(transfer_from_nowhere_aborts)
+{
+    bench built;
+    bench_init(&built);
+    gw_transfer transfer = between(10, 0, 1);
+    transfer.duration_ns = 5;
+    gw_fabric_start(built.kept.fabric, &transfer, 0);
+}
+END_TEST
+
+START_TEST(transfer_of_no_kind_aborts)
+{
+    bench built;
+    bench_init(&built);
+    gw_fabric_start(built.kept.fabric, &(gw_transfer){.size_bytes = 1}, 0);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("fabric");
+    TCase *cases = tcase_create("fabric");
+    tcase_add_test(cases, prices_are_latency_and_size_over_rate);
+    tcase_add_test(cases, given_duration_wins_over_wires);
+    tcase_add_test(cases, each_token_arrives_once_when_it_is_due);
+    tcase_add_test(cases, equal_arrivals_come_in_order_of_starting);
+    tcase_add_test(cases, copy_that_takes_no_time_arrives_later_all_the_same);
+    tcase_add_test(cases, arrival_may_start_the_next);
+    tcase_add_test(cases, only_bytes_between_islands_are_dcn_bytes);
+#ifndef CANNOT_COUNT
+    tcase_add_test(cases, warm_path_does_not_allocate);
+#endif
+    tcase_add_test_raise_signal(cases, transfer_from_nowhere_aborts, SIGABRT);
+    tcase_add_test_raise_signal(cases, transfer_of_no_kind_aborts, SIGABRT);
+    suite_add_tcase(suite, cases);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    const int failed_count = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

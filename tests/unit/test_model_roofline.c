@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Operations against both roofs.  Matrix products run at 50e12 FLOP/s, all else at 1e12; device
+ * memory gives 500 bytes/ns. */
+#include <check.h>
+#include <signal.h>
+#include <stdlib.h>
+
+#include "accel/collective.h"
+#include "accel/model.h"
+#include "small_cluster.h"
+
+typedef struct {
+    small_cluster made;
+    gw_accel_model model;
+    gw_function *function;
+} bench;
+
+static void bench_init(bench *built)
+{
+    small_cluster_of(&built->made, 4, 1, 1, 1);
+    built->model = gw_accel_model_of(gw_accel_model_find("roofline"), built->made.cluster);
+    built->function = gw_function_new("test");
+}
+
+static void bench_clear(bench *built)
+{
+    gw_function_free(built->function);
+    small_cluster_clear(&built->made);
+}
+
+static gw_span time_of(const bench *built, const gw_operation *operation)
+{
+    return built->model.ops->operation_ns(&built->model, 0, built->function, operation);
+}
+
+START_TEST(duration_is_taken_as_it_is)
+{
+    bench built;
+    bench_init(&built);
+    gw_operation operation = {.kind = GW_OPERATION_DURATION, .duration_ns = 330000};
+    ck_assert_uint_eq(time_of(&built, &operation), 330000);
+    operation.duration_ns = 0;
+    ck_assert_uint_eq(time_of(&built, &operation), 0);
+    bench_clear(&built);
+}
+END_TEST
+
+START_TEST(work_takes_the_longer_of_both)
+{
+    bench built;
+    bench_init(&built);
+    gw_operation operation = {.kind = GW_OPERATION_WORK, .flops = 50e9, .bytes = 500};
+    ck_assert_uint_eq(time_of(&built, &operation), 1000000);
+    operation.bytes = 500e6 * 2;
+    ck_assert_uint_eq(time_of(&built, &operation), 2000000);
+    operation.flops = 0;
+    ck_assert_uint_eq(time_of(&built, &operation), 2000000);
+    operation.bytes = 0;
+    ck_assert_uint_eq(time_of(&built, &operation), 0);
+    operation.flops = 1; /* Work never takes zero time. */
+    ck_assert_uint_eq(time_of(&built, &operation), 1);
+    bench_clear(&built);
+}
+END_TEST
+
+START_TEST(large_matrix_product_is_bound_by_arithmetic)
+{
+    bench built;
+    bench_init(&built);
+    const uint32_t n = 5000;
+    gw_operation operation = {.kind = GW_OPERATION_MATMUL};
+    operation.inputs[0] = (uint16_t)gw_function_add_input(built.function, n, n, true);
+    operation.inputs[1] = (uint16_t)gw_function_add_input(built.function, n, n, false);
+    operation.outputs[0] = (uint16_t)gw_function_add_output(built.function, n, n, true);
+    ck_assert_uint_eq(time_of(&built, &operation), 5000000); /* 250e9 over 50e12 */
+    bench_clear(&built);
+}
+END_TEST
+
+START_TEST(thin_matrix_product_is_bound_by_memory)
+{
+    bench built;
+    bench_init(&built);
+    gw_operation operation = {.kind = GW_OPERATION_MATMUL};
+    operation.inputs[0] = (uint16_t)gw_function_add_input(built.function, 1, 5000, true);
+    operation.inputs[1] = (uint16_t)gw_function_add_input(built.function, 5000, 5000, false);
+    operation.outputs[0] = (uint16_t)gw_function_add_output(built.function, 1, 5000, true);
+    /* 4 x (25e6 + 10e3) bytes over 500 bytes/ns. */
+    ck_assert_uint_eq(time_of(&built, &operation), 200080);
+    bench_clear(&built);
+}
+END_TEST
+
+START_TEST(all_else_runs_on_the_vector_unit)
+{
+    bench built;
+    bench_init(&built);
+    gw_operation operation = {.kind = GW_OPERATION_MAP, .map = GW_MAP_TANH};
+    operation.inputs[0] = (uint16_t)gw_function_add_input(built.function, 1000, 1000, true);
+    operation.outputs[0] = (uint16_t)gw_function_add_output(built.function, 1000, 1000, true);
+    ck_assert_uint_eq(time_of(&built, &operation), 16000); /* 8e6 bytes: memory */
+    built.made.accelerators[0].vector_flops = 10e9;        /* Now the unit: 1e6 FLOPs */
+    ck_assert_uint_eq(time_of(&built, &operation), 100000);
+    built.made.accelerators[0].peak_flops = 1; /* Which is not the matrix unit. */
+    ck_assert_uint_eq(time_of(&built, &operation), 100000);
+    bench_clear(&built);
+}
+END_TEST
+
+START_TEST(each_island_has_its_own_roofs)
+{
+    small_cluster made;
+    small_cluster_init(&made);
+    small_cluster_add(&made, 2, 1, 1, 0);
+    small_cluster_add(&made, 2, 1, 1, 0)->peak_flops = 25e12;
+    small_cluster_build(&made);
+    const gw_accel_model model = gw_accel_model_of(&gw_model_roofline, made.cluster);
+    g_autoptr(gw_function) function = gw_function_new("test");
+    const gw_operation work = {.kind = GW_OPERATION_WORK, .flops = 50e9};
+    ck_assert_uint_eq(model.ops->operation_ns(&model, 0, function, &work), 1000000);
+    ck_assert_uint_eq(model.ops->operation_ns(&model, 1, function, &work), 4000000);
+    small_cluster_clear(&made);
+}
+END_TEST
+
+START_TEST(collectives_are_those_of_the_torus)
+{
+    bench built;
+    bench_init(&built);
+    const uint32_t devices[] = {0, 1, 2, 3};
+    const gw_collective collective = {.kind = GW_OPERATION_ALL_REDUCE,
+                                      .size_bytes = 1 << 20,
+                                      .member_count = 4,
+                                      .devices = devices};
+    ck_assert_uint_eq(built.model.ops->collective_ns(&built.model, &collective),
+                      gw_collective_ns(built.made.cluster, &collective));
+    bench_clear(&built);
+}
+END_TEST
+
+START_TEST(models_are_listed_in_order_of_name)
+{
+    ck_assert_ptr_eq(gw_accel_model_find("roofline"), &gw_model_roofline);
+    ck_assert_ptr_null(gw_accel_model_find("Roofline"));
+    ck_assert_ptr_null(gw_accel_model_find(""));
+    for (uint32_t i = 0; gw_accel_models[i] != NULL; i++) {
+        ck_assert_ptr_nonnull(gw_accel_models[i]->summary);
+        ck_assert(i == 0 || g_strcmp0(gw_accel_models[i - 1]->name, gw_accel_models[i]->name) < 0);
+    }
+}
+END_TEST
+
+START_TEST(collective_as_an_operation_aborts)
+{
+    bench built;
+    bench_init(&built);
+    time_of(&built, &(gw_operation){.kind = GW_OPERATION_ALL_REDUCE});
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("model_roofline");
+    TCase *cases = tcase_create("model_roofline");
+    tcase_add_test(cases, duration_is_taken_as_it_is);
+    tcase_add_test(cases, work_takes_the_longer_of_both);
+    tcase_add_test(cases, large_matrix_product_is_bound_by_arithmetic);
+    tcase_add_test(cases, thin_matrix_product_is_bound_by_memory);
+    tcase_add_test(cases, all_else_runs_on_the_vector_unit);
+    tcase_add_test(cases, each_island_has_its_own_roofs);
+    tcase_add_test(cases, collectives_are_those_of_the_torus);
+    tcase_add_test(cases, models_are_listed_in_order_of_name);
+    tcase_add_test_raise_signal(cases, collective_as_an_operation_aborts, SIGABRT);
+    suite_add_tcase(suite, cases);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    const int failed_count = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Where a function is split, what each piece costs, and which group pays which price.  A kernel's
+ * start-up is 700 ns. */
+#include <check.h>
+#include <signal.h>
+#include <stdlib.h>
+
+#include "accel/model.h"
+#include "small_cluster.h"
+
+static void add_duration(gw_function *function, gw_span duration_ns)
+{
+    gw_function_add(function,
+                    &(gw_operation){.kind = GW_OPERATION_DURATION, .duration_ns = duration_ns});
+}
+
+/* Of a value of 1 x `columns` floats. */
+static void add_all_reduce(gw_function *function, uint32_t columns, uint8_t axes)
+{
+    gw_operation operation = {.kind = GW_OPERATION_ALL_REDUCE, .axes = axes};
+    operation.inputs[0] = (uint16_t)gw_function_add_temporary(function, 1, columns);
+    operation.outputs[0] = (uint16_t)gw_function_add_temporary(function, 1, columns);
+    gw_function_add(function, &operation);
+}
+
+static gw_mesh mesh_of(uint32_t dims, uint32_t a, uint32_t b, uint32_t c)
+{
+    return (gw_mesh){.name = (char *)"mesh", .dims = dims, .shape = {a, b, c}};
+}
+
+typedef struct {
+    small_cluster made;
+    gw_accel_model model;
+    gw_function *function;
+    uint32_t devices[64];
+} bench;
+
+static void bench_init(bench *built, uint32_t a, uint32_t b)
+{
+    small_cluster_of(&built->made, a, b, 1, 3);
+    built->model = gw_accel_model_of(&gw_model_roofline, built->made.cluster);
+    built->function = gw_function_new("test");
+    for (uint32_t i = 0; i < a * b; i++) {
+        built->devices[i] = i;
+    }
+}
+
+static void bench_clear(bench *built)
+{
+    gw_function_free(built->function);
+    small_cluster_clear(&built->made);
+}
+
+static gw_timing *time_function(const bench *built, const gw_mesh *mesh)
+{
+    return gw_timing_new(&built->model, built->function, mesh, built->devices);
+}
+
+START_TEST(empty_function_is_its_start_up)
+{
+    bench built;
+    bench_init(&built, 4, 1);
+    const gw_mesh mesh = mesh_of(1, 4, 1, 1);
+    g_autoptr(gw_timing) timing = time_function(&built, &mesh);
+    ck_assert_uint_eq(timing->collective_count, 0);
+    ck_assert_uint_eq(timing->local_ns[0], 700);
+    ck_assert_uint_eq(timing->total_local_ns, 700);
+    ck_assert_uint_eq(timing->total_ns, 700);
+    bench_clear(&built);
+}
+END_TEST
+
+START_TEST(local_operations_add_up)
+{
+    bench built;
+    bench_init(&built, 4, 1);
+    add_duration(built.function, 1000);
+    add_duration(built.function, 20);
+    const gw_mesh mesh = mesh_of(1, 4, 1, 1);
+    g_autoptr(gw_timing) timing = time_function(&built, &mesh);
+    ck_assert_uint_eq(timing->collective_count, 0);
+    ck_assert_uint_eq(timing->total_ns, 700 + 1020);
+    bench_clear(&built);
+}
+END_TEST
+
+START_TEST(function_is_split_at_its_collectives)
+{
+    bench built;
+    bench_init(&built, 4, 1);
+    add_duration(built.function, 1000);
+    add_all_reduce(built.function, 1, 1);
+    add_all_reduce(built.function, 1000000, 1);
+    add_duration(built.function, 30);
+    add_duration(built.function, 3);
+    add_all_reduce(built.function, 1, 1);
+    const gw_mesh mesh = mesh_of(1, 4, 1, 1);
+    g_autoptr(gw_timing) timing = time_function(&built, &mesh);
+    ck_assert_uint_eq(timing->collective_count, 3);
+    ck_assert_uint_eq(timing->local_ns[0], 1700);
+    ck_assert_uint_eq(timing->local_ns[1], 0);
+    ck_assert_uint_eq(timing->local_ns[2], 33);
+    ck_assert_uint_eq(timing->local_ns[3], 0);
+    ck_assert_uint_eq(timing->total_local_ns, 1733);
+    for (uint32_t i = 0; i <= 3; i++) {
+        ck_assert_uint_eq(timing->first_group[i], i);
+    }
+    /* Two hops and 3 x 4 bytes; 2 x 3/4 of 4e6 bytes over 100 bytes/ns and four hops. */
+    ck_assert_uint_eq(timing->collective_ns[0], 2000 + 2000 + 1);
+    ck_assert_uint_eq(timing->collective_ns[1], 2000 + 4000 + 60000);
+    ck_assert_uint_eq(timing->collective_ns[2], timing->collective_ns[0]);
+    ck_assert_uint_eq(timing->total_ns, 1733 + 2 * 4001 + 66000);
+    bench_clear(&built);
+}
+END_TEST
+
+START_TEST(function_may_begin_with_a_collective)
+{
+    bench built;
+    bench_init(&built, 4, 1);
+    add_all_reduce(built.function, 1, 1);
+    const gw_mesh mesh = mesh_of(1, 4, 1, 1);
+    g_autoptr(gw_timing) timing = time_function(&built, &mesh);
+    ck_assert_uint_eq(timing->local_ns[0], 700);
+    ck_assert_uint_eq(timing->local_ns[1], 0);
+    ck_assert_uint_eq(timing->total_ns, 700 + 4001);
+    bench_clear(&built);
+}
+END_TEST
+
+START_TEST(groups_follow_the_axes)
+{
+    bench built;
+    bench_init(&built, 4, 8);
+    add_all_reduce(built.function, 1, 1); /* Along columns: 8 groups of 4. */
+    add_all_reduce(built.function, 1, 2); /* Along rows: 4 groups of 8. */
+    add_all_reduce(built.function, 1, 3); /* All. */
+    const gw_mesh mesh = mesh_of(2, 4, 8, 1);
+    g_autoptr(gw_timing) timing = time_function(&built, &mesh);
+    ck_assert_uint_eq(timing->axes[0], 1);
+    ck_assert_uint_eq(timing->axes[1], 2);
+    ck_assert_uint_eq(timing->axes[2], 3);
+    ck_assert_uint_eq(timing->first_group[1] - timing->first_group[0], 8);
+    ck_assert_uint_eq(timing->first_group[2] - timing->first_group[1], 4);
+    ck_assert_uint_eq(timing->first_group[3] - timing->first_group[2], 1);
+    for (uint32_t i = 0; i < 8; i++) {
+        ck_assert_uint_eq(timing->collective_ns[i], 2000 + 2000 + 1);
+    }
+    for (uint32_t i = 8; i < 12; i++) {
+        ck_assert_uint_eq(timing->collective_ns[i], 2000 + 4000 + 1);
+    }
+    ck_assert_uint_eq(timing->collective_ns[12], 2000 + 6000 + 1);
+    bench_clear(&built);
+}
+END_TEST
+
+/* Groups of one mesh may lie differently: the first two rows are swapped piecewise, so their
+ * groups are no rows of the torus any more, while the other rows still are. */
+START_TEST(longest_group_counts_for_the_total)
+{
+    bench built;
+    bench_init(&built, 4, 4);
+    const uint32_t moved[] = {0, 5, 2, 7, 4, 1, 6, 3};
+    for (uint32_t i = 0; i < 8; i++) {
+        built.devices[i] = moved[i];
+    }
+    add_all_reduce(built.function, 250000, 2);
+    const gw_mesh mesh = mesh_of(2, 4, 4, 1);
+    g_autoptr(gw_timing) timing = time_function(&built, &mesh);
+    /* A ring of 4: 1.5e6 bytes over 100 bytes/ns and 4 hops; a line of 4, 2 hops apart. */
+    ck_assert_uint_eq(timing->collective_ns[2], 2000 + 4000 + 15000);
+    ck_assert_uint_eq(timing->collective_ns[3], timing->collective_ns[2]);
+    ck_assert_uint_eq(timing->collective_ns[0], 2000 + 12000 + 60000);
+    ck_assert_uint_eq(timing->total_ns, 700 + timing->collective_ns[0]);
+    bench_clear(&built);
+}
+END_TEST
+
+START_TEST(collective_of_single_members_is_free)
+{
+    bench built;
+    bench_init(&built, 4, 1);
+    add_all_reduce(built.function, 1000, 2);
+    const gw_mesh mesh = mesh_of(2, 4, 1, 1);
+    g_autoptr(gw_timing) timing = time_function(&built, &mesh);
+    ck_assert_uint_eq(timing->collective_count, 1);
+    ck_assert_uint_eq(timing->first_group[1], 4);
+    ck_assert_uint_eq(timing->total_ns, 700);
+    bench_clear(&built);
+}
+END_TEST
+
+START_TEST(mesh_over_two_islands_aborts)
+{
+    small_cluster made;
+    small_cluster_init(&made);
+    small_cluster_add(&made, 2, 1, 1, 0);
+    small_cluster_add(&made, 2, 1, 1, 0);
+    const gw_accel_model model = gw_accel_model_of(&gw_model_roofline, small_cluster_build(&made));
+    g_autoptr(gw_function) function = gw_function_new("test");
+    const gw_mesh mesh = mesh_of(1, 4, 1, 1);
+    gw_timing_free(gw_timing_new(&model, function, &mesh, (const uint32_t[]){0, 1, 2, 3}));
+}
+END_TEST
+
+START_TEST(nothing_can_be_freed)
+{
+    gw_timing_free(NULL);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("timing");
+    TCase *cases = tcase_create("timing");
+    tcase_add_test(cases, empty_function_is_its_start_up);
+    tcase_add_test(cases, local_operations_add_up);
+    tcase_add_test(cases, function_is_split_at_its_collectives);
+    tcase_add_test(cases, function_may_begin_with_a_collective);
+    tcase_add_test(cases, groups_follow_the_axes);
+    tcase_add_test(cases, longest_group_counts_for_the_total);
+    tcase_add_test(cases, collective_of_single_members_is_free);
+    tcase_add_test_raise_signal(cases, mesh_over_two_islands_aborts, SIGABRT);
+    tcase_add_test(cases, nothing_can_be_freed);
+    suite_add_tcase(suite, cases);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    const int failed_count = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
