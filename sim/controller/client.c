@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A state machine driven by answers.  Which schedulers take part in a call follows from where its
+ * nodes' meshes lie; without schedulers the client is its own. */
+#include "controller/client.h"
+
+#include <string.h>
+
+#include "base/check.h"
+
+typedef enum {
+    IS_NEW = 1,
+    IS_ASKING, /* For slices. */
+    IS_INSTALLING,
+    IS_RUNNING,
+    IS_RETIRING,
+    IS_DONE,
+} client_state;
+
+struct gw_client {
+    const gw_directory *directory;
+    const gw_control *control;
+    const gw_job *job;
+    uint32_t job_index;
+    gw_node_id self;
+    gw_port *port;
+    client_state state;
+    uint32_t instance;
+    uint32_t answers_left;  /* INSTALLING, RETIRING */
+    GArray *hosts;          /* uint32_t: those of all meshes. */
+    GArray *schedulers;     /* uint32_t: nodes. */
+    uint32_t *scheduler_of; /* By mesh: index into `schedulers`. */
+    uint32_t next_run, next_node;
+    uint64_t calls;
+    uint32_t returns_left; /* Schedulers that have not returned the present call. */
+    uint32_t *done_left;   /* By run % depth: schedulers where the run is not done. */
+    uint32_t depth, done_in_run_0, done_per_run;
+    uint32_t oldest_run; /* All runs before it are done. */
+    uint64_t runs_done, results_left;
+};
+
+gw_client *gw_client_new(const gw_directory *directory, const gw_control *control,
+                         const gw_job *jobs, uint32_t job, gw_node_id self, gw_port *port)
+{
+    gw_client *client = g_new0(gw_client, 1);
+    client->directory = directory;
+    client->control = control;
+    client->job = &jobs[job];
+    client->job_index = job;
+    client->self = self;
+    client->port = port;
+    client->state = IS_NEW;
+    client->hosts = g_array_new(FALSE, FALSE, sizeof(uint32_t));
+    client->schedulers = g_array_new(FALSE, FALSE, sizeof(uint32_t));
+    client->scheduler_of = g_new0(uint32_t, jobs[job].program->meshes->len);
+    client->depth = jobs[job].in_flight + 2;
+    client->done_left = g_new0(uint32_t, client->depth);
+    client->results_left = jobs[job].runs * jobs[job].program->results->len;
+    return client;
+}
+
+void gw_client_free(gw_client *client)
+{
+    if (client == NULL)
+        return;
+    g_array_unref(client->hosts);
+    g_array_unref(client->schedulers);
+    g_free(client->scheduler_of);
+    g_free(client->done_left);
+    g_free(client);
+}
+
+static void note(gw_client *client, gw_note_kind kind, uint64_t b, double value)
+{
+    gw_note what = {kind, client->job_index, b, value};
+    client->port->ops->note(client->port, &what);
+}
+
+static void send(gw_client *client, uint32_t node, const gw_message *message)
+{
+    client->port->ops->send(client->port, (gw_node_id){node}, message);
+}
+
+/* --- Slices and installing --- */
+
+void gw_client_start(gw_client *client)
+{
+    if (client->job->start_ns > client->port->ops->now(client->port))
+        client->port->ops->timer_set(client->port, client->job->start_ns, (gw_tag){1});
+    else
+        gw_client_timer(client);
+}
+
+void gw_client_timer(gw_client *client)
+{
+    gw_check(client->state == IS_NEW);
+    client->state = IS_ASKING;
+    gw_slice_request request = {{GW_MESSAGE_SLICE_REQUEST, sizeof request}, client->job_index};
+    send(client, gw_directory_resources(client->directory).index, &request.header);
+}
+
+void gw_client_refused(gw_client *client, const gw_slice_refused *message)
+{
+    gw_check(client->state == IS_ASKING);
+    client->state = IS_DONE;
+    note(client, GW_NOTE_JOB_REFUSED, message->reason, 0);
+}
+
+static uint32_t add_once(GArray *numbers, uint32_t number)
+{
+    for (uint32_t i = 0; i < numbers->len; i++)
+        if (g_array_index(numbers, uint32_t, i) == number)
+            return i;
+    g_array_append_val(numbers, number);
+    return numbers->len - 1;
+}
+
+/* Hosts in the order of the meshes' devices: it is the order in which they are told. */
+static void list_hosts(gw_client *client, const gw_assignment_message *message)
+{
+    const uint32_t *first = message->data;
+    const uint32_t *devices = message->data + message->mesh_count + 1;
+    g_autofree uint8_t *is_listed = g_new0(uint8_t, client->directory->host_count);
+    for (uint32_t d = 0; d < message->device_count; d++) {
+        uint32_t host = gw_directory_host(client->directory, (gw_device_id){devices[d]}).index;
+        if (!is_listed[host])
+            g_array_append_val(client->hosts, host);
+        is_listed[host] = 1;
+    }
+    for (uint32_t m = 0; m < message->mesh_count; m++) {
+        uint32_t island = gw_directory_island(client->directory, (gw_device_id){devices[first[m]]});
+        uint32_t node = client->control->policy == NULL
+                            ? client->self.index
+                            : gw_directory_scheduler(client->directory, island).index;
+        client->scheduler_of[m] = add_once(client->schedulers, node);
+    }
+}
+
+/* How many schedulers have gangs of nodes [first, end) in `run`. */
+static uint32_t mark_schedulers(const gw_client *client, uint32_t first, uint32_t end, uint32_t run,
+                                uint8_t *marks)
+{
+    uint32_t count = 0;
+    for (uint32_t n = first; n < end; n++) {
+        const gw_plan_node *node = &client->job->plan->nodes[n];
+        uint8_t *mark = &marks[client->scheduler_of[node->mesh]];
+        if (*mark || (node->is_once && run > 0))
+            continue;
+        *mark = 1;
+        count++;
+    }
+    return count;
+}
+
+void gw_client_granted(gw_client *client, const gw_assignment_message *message)
+{
+    gw_check(client->state == IS_ASKING);
+    client->state = IS_INSTALLING;
+    client->instance = message->instance;
+    list_hosts(client, message);
+    uint32_t node_count = client->job->plan->node_count;
+    for (uint32_t run = 0; run < 2; run++) {
+        g_autofree uint8_t *marks = g_new0(uint8_t, client->schedulers->len);
+        uint32_t count = mark_schedulers(client, 0, node_count, run, marks);
+        *(run == 0 ? &client->done_in_run_0 : &client->done_per_run) = count;
+    }
+    g_autofree gw_assignment_message *install =
+        (gw_assignment_message *)g_memdup2(message, message->header.size_bytes);
+    install->header.kind = GW_MESSAGE_INSTALL;
+    client->port->ops->spend(client->port, GW_COST_LOWER, message->device_count);
+    for (uint32_t h = 0; h < client->hosts->len; h++)
+        send(client, g_array_index(client->hosts, uint32_t, h), &install->header);
+    for (uint32_t s = 0; s < client->schedulers->len; s++)
+        send(client, g_array_index(client->schedulers, uint32_t, s), &install->header);
+    client->answers_left = client->hosts->len + client->schedulers->len;
+}
+
+/* --- Running --- */
+
+static void submit(gw_client *client, uint32_t first_node, uint32_t node_count)
+{
+    g_autofree uint8_t *marks = g_new0(uint8_t, client->schedulers->len);
+    gw_submit message = {{GW_MESSAGE_SUBMIT, sizeof message},
+                         client->instance,
+                         client->next_run,
+                         first_node,
+                         node_count,
+                         client->calls++};
+    client->port->ops->spend(client->port, GW_COST_CALL, 1);
+    client->returns_left =
+        mark_schedulers(client, first_node, first_node + node_count, client->next_run, marks);
+    gw_check(client->returns_left > 0);
+    for (uint32_t s = 0; s < client->schedulers->len; s++)
+        if (marks[s])
+            send(client, g_array_index(client->schedulers, uint32_t, s), &message.header);
+}
+
+static void begin_run(gw_client *client)
+{
+    uint32_t *left = &client->done_left[client->next_run % client->depth];
+    gw_check(*left == 0);
+    *left = client->next_run == 0 ? client->done_in_run_0 : client->done_per_run;
+}
+
+/* A run may be done before an older one, whose last copies are slow.  The window begins at the
+ * oldest that is not: buffers and counts of a run are found by run % depth. */
+static void pass_done_runs(gw_client *client)
+{
+    uint32_t begun = client->next_run + (client->next_node > 0 ? 1 : 0);
+    while (client->oldest_run < begun && client->done_left[client->oldest_run % client->depth] == 0)
+        client->oldest_run++;
+}
+
+/* The next call, when the one before has returned and the window is open. */
+static void call_next(gw_client *client)
+{
+    const gw_plan *plan = client->job->plan;
+    if (client->state != IS_RUNNING || client->returns_left > 0)
+        return;
+    if (client->next_run >= client->job->runs)
+        return;
+    bool is_new = client->next_node == 0;
+    if (is_new && client->next_run - client->oldest_run >= client->job->in_flight)
+        return;
+    if (is_new)
+        begin_run(client);
+    uint32_t run = client->next_run, first = 0, end = plan->node_count;
+    if (client->job->submit == GW_SUBMIT_OP_BY_OP) {
+        first = client->next_node;
+        while (run > 0 && plan->nodes[first].is_once)
+            first++;
+        end = first + 1;
+    }
+    submit(client, first, end - first);
+    while (end < plan->node_count && run > 0 && plan->nodes[end].is_once)
+        end++;
+    client->next_node = end == plan->node_count ? 0 : end;
+    if (client->next_node == 0)
+        client->next_run++;
+}
+
+void gw_client_installed(gw_client *client)
+{
+    gw_check(client->state == IS_INSTALLING);
+    gw_check(client->answers_left > 0);
+    if (--client->answers_left > 0)
+        return;
+    client->state = IS_RUNNING;
+    note(client, GW_NOTE_JOB_STARTED, client->instance, 0);
+    call_next(client);
+}
+
+void gw_client_returned(gw_client *client, const gw_call_message *message)
+{
+    gw_check(client->returns_left > 0);
+    gw_check(message->call + 1 == client->calls);
+    if (--client->returns_left > 0)
+        return;
+    note(client, GW_NOTE_CALL_RETURNED, message->call, 0);
+    call_next(client);
+}
+
+static void finish_if_done(gw_client *client)
+{
+    if (client->runs_done < client->job->runs || client->results_left > 0)
+        return;
+    gw_check(client->returns_left == 0);
+    client->state = IS_RETIRING;
+    gw_instance_message retire = {{GW_MESSAGE_RETIRE, sizeof retire}, client->instance};
+    for (uint32_t h = 0; h < client->hosts->len; h++)
+        send(client, g_array_index(client->hosts, uint32_t, h), &retire.header);
+    for (uint32_t s = 0; s < client->schedulers->len; s++)
+        send(client, g_array_index(client->schedulers, uint32_t, s), &retire.header);
+    client->answers_left = client->hosts->len + client->schedulers->len;
+}
+
+void gw_client_run_done(gw_client *client, const gw_call_message *message)
+{
+    uint32_t *left = &client->done_left[message->run % client->depth];
+    gw_check(*left > 0);
+    if (--*left > 0)
+        return;
+    client->runs_done++;
+    pass_done_runs(client);
+    note(client, GW_NOTE_RUN_DONE, message->run, 0);
+    call_next(client);
+    finish_if_done(client);
+}
+
+void gw_client_result(gw_client *client, const gw_result_message *message)
+{
+    gw_check(client->results_left > 0);
+    client->results_left--;
+    note(client, GW_NOTE_RESULT, (uint64_t)message->run << 32 | message->result, message->value);
+    finish_if_done(client);
+}
+
+void gw_client_retired(gw_client *client)
+{
+    gw_check(client->state == IS_RETIRING);
+    gw_check(client->answers_left > 0);
+    if (--client->answers_left > 0)
+        return;
+    client->state = IS_DONE;
+    gw_instance_message release = {{GW_MESSAGE_SLICE_RELEASE, sizeof release}, client->instance};
+    send(client, gw_directory_resources(client->directory).index, &release.header);
+    note(client, GW_NOTE_JOB_DONE, 0, 0);
+}
+
+void gw_client_explain(const gw_client *client, GString *out)
+{
+    static const char *const states[] = {
+        [IS_NEW] = "has not started",
+        [IS_ASKING] = "waits for its slices",
+        [IS_INSTALLING] = "waits for hosts to load its program",
+        [IS_RUNNING] = "waits for its runs",
+        [IS_RETIRING] = "waits for hosts to unload its program",
+    };
+    if (client->state == IS_DONE)
+        return;
+    g_string_append_printf(
+        out, "job %s %s: %" G_GUINT64_FORMAT " of %" G_GUINT64_FORMAT " runs done, %u submitted\n",
+        client->job->name, states[client->state], client->runs_done, client->job->runs,
+        client->next_run);
+}

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which part of a node an input is for.  A host is an executor, an island has a scheduler, there is
+ * one resource manager, and each job has a client, which without a policy is its own scheduler. */
+#include "controller/controller.h"
+
+#include "base/check.h"
+#include "controller/client.h"
+#include "controller/executor.h"
+#include "controller/resources.h"
+#include "controller/schedule.h"
+
+struct gw_controller {
+    gw_executor *executor; /* Each NULL where the node has no such part. */
+    gw_schedule *schedule;
+    gw_resources *resources;
+    gw_client *client;
+};
+
+gw_controller *gw_controller_new(const gw_directory *directory, const gw_control *control,
+                                 const gw_job *jobs, gw_node_id self, gw_port *port, GError **error)
+{
+    gw_check(control->lookahead > 0);
+    g_autoptr(gw_controller) controller = g_new0(gw_controller, 1);
+    uint32_t index;
+    gw_role role = gw_directory_role(directory, self, &index);
+    bool is_own_scheduler = role == GW_ROLE_CLIENT && control->policy == NULL;
+    if (role == GW_ROLE_EXECUTOR)
+        controller->executor = gw_executor_new(directory, control, jobs, self, port);
+    if (role == GW_ROLE_RESOURCES)
+        controller->resources = gw_resources_new(directory, jobs, port);
+    if (role == GW_ROLE_CLIENT)
+        controller->client = gw_client_new(directory, control, jobs, index, self, port);
+    if (role == GW_ROLE_SCHEDULER || is_own_scheduler) {
+        uint32_t island = is_own_scheduler ? GW_INDEX_NONE : index;
+        controller->schedule = gw_schedule_new(directory, control, jobs, island, self, port, error);
+        if (controller->schedule == NULL)
+            return NULL;
+    }
+    return g_steal_pointer(&controller);
+}
+
+void gw_controller_free(gw_controller *controller)
+{
+    if (controller == NULL)
+        return;
+    gw_executor_free(controller->executor);
+    gw_schedule_free(controller->schedule);
+    gw_resources_free(controller->resources);
+    gw_client_free(controller->client);
+    g_free(controller);
+}
+
+static void handle_executor(gw_executor *executor, gw_node_id source, const gw_message *message)
+{
+    switch ((gw_message_kind)message->kind) {
+    case GW_MESSAGE_INSTALL:
+        gw_executor_install(executor, source, (const gw_assignment_message *)message);
+        break;
+    case GW_MESSAGE_RETIRE:
+        gw_executor_retire(executor, source, (const gw_instance_message *)message);
+        break;
+    case GW_MESSAGE_DISPATCH:
+        gw_executor_dispatch(executor, source, (const gw_dispatch_message *)message);
+        break;
+    case GW_MESSAGE_READY:
+        gw_executor_ready(executor, source, (const gw_ready *)message);
+        break;
+    default:
+        gw_check(!"a message that hosts know");
+    }
+}
+
+/* False: it is not for a scheduler. */
+static bool handle_schedule(gw_schedule *schedule, gw_node_id source, const gw_message *message)
+{
+    switch ((gw_message_kind)message->kind) {
+    case GW_MESSAGE_INSTALL:
+        gw_schedule_install(schedule, source, (const gw_assignment_message *)message);
+        return true;
+    case GW_MESSAGE_RETIRE:
+        gw_schedule_retire(schedule, source, (const gw_instance_message *)message);
+        return true;
+    case GW_MESSAGE_SUBMIT:
+        gw_schedule_submit(schedule, source, (const gw_submit *)message);
+        return true;
+    case GW_MESSAGE_ENQUEUED:
+        gw_schedule_enqueued(schedule, (const gw_instance_message *)message);
+        return true;
+    case GW_MESSAGE_PROGRESS:
+        gw_schedule_progress(schedule, source, (const gw_progress *)message);
+        return true;
+    default:
+        return false;
+    }
+}
+
+static void handle_client(gw_client *client, const gw_message *message)
+{
+    switch ((gw_message_kind)message->kind) {
+    case GW_MESSAGE_SLICE_GRANT:
+        gw_client_granted(client, (const gw_assignment_message *)message);
+        break;
+    case GW_MESSAGE_SLICE_REFUSED:
+        gw_client_refused(client, (const gw_slice_refused *)message);
+        break;
+    case GW_MESSAGE_INSTALLED:
+        gw_client_installed(client);
+        break;
+    case GW_MESSAGE_RETURNED:
+        gw_client_returned(client, (const gw_call_message *)message);
+        break;
+    case GW_MESSAGE_RUN_DONE:
+        gw_client_run_done(client, (const gw_call_message *)message);
+        break;
+    case GW_MESSAGE_RESULT:
+        gw_client_result(client, (const gw_result_message *)message);
+        break;
+    case GW_MESSAGE_RETIRED:
+        gw_client_retired(client);
+        break;
+    default:
+        gw_check(!"a message that clients know");
+    }
+}
+
+static void handle_resources(gw_resources *resources, gw_node_id source, const gw_message *message)
+{
+    if (message->kind == GW_MESSAGE_SLICE_REQUEST) {
+        gw_resources_request(resources, source, (const gw_slice_request *)message);
+    } else {
+        gw_check(message->kind == GW_MESSAGE_SLICE_RELEASE);
+        gw_resources_release(resources, (const gw_instance_message *)message);
+    }
+}
+
+static void handle_message(gw_controller *controller, gw_node_id source, const gw_message *message)
+{
+    if (controller->executor != NULL)
+        handle_executor(controller->executor, source, message);
+    else if (controller->resources != NULL)
+        handle_resources(controller->resources, source, message);
+    else if (controller->schedule != NULL && handle_schedule(controller->schedule, source, message))
+        return;
+    else
+        handle_client(controller->client, message);
+}
+
+void gw_controller_handle(gw_controller *controller, const gw_input *input)
+{
+    switch (input->kind) {
+    case GW_INPUT_START:
+        if (controller->client != NULL)
+            gw_client_start(controller->client);
+        break;
+    case GW_INPUT_TIMER:
+        gw_client_timer(controller->client);
+        break;
+    case GW_INPUT_MESSAGE:
+        handle_message(controller, input->message.source, input->message.content);
+        break;
+    case GW_INPUT_KERNEL_DONE:
+        gw_executor_kernel_done(controller->executor, input->tag);
+        break;
+    case GW_INPUT_COPY_DONE:
+        gw_executor_copy_done(controller->executor, input->tag, input->value);
+        break;
+    default:
+        gw_check(!"an input that controllers know");
+    }
+    if (controller->executor != NULL)
+        gw_executor_flush(controller->executor);
+    if (controller->schedule != NULL)
+        gw_schedule_flush(controller->schedule);
+}
+
+void gw_controller_explain(const gw_controller *controller, GString *out)
+{
+    if (controller->executor != NULL)
+        gw_executor_explain(controller->executor, out);
+    if (controller->schedule != NULL)
+        gw_schedule_explain(controller->schedule, out);
+    if (controller->resources != NULL)
+        gw_resources_explain(controller->resources, out);
+    if (controller->client != NULL)
+        gw_client_explain(controller->client, out);
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The one door in: a controller is what runs on one node, whichever parts that node carries.
+ *
+ * The same archive serves every world.  A world makes one controller per node over a port of its
+ * own (port.h), hands GW_INPUT_START in once, and then whatever the port owes. */
+#pragma once
+
+#include "controller/directory.h"
+#include "controller/lower.h"
+#include "controller/policy.h"
+#include "controller/port.h"
+
+/* How a client hands its program over. */
+typedef enum {
+    GW_SUBMIT_OP_BY_OP = 1, /* One call per node; each waits for its handles. */
+    GW_SUBMIT_CHAINED,      /* One call per run. */
+    GW_SUBMIT_FUSED,        /* As chained, the program fused before (gw_program_fuse). */
+} gw_submit_mode;
+
+/* When a host does its part of a subgraph. */
+typedef enum {
+    GW_DISPATCH_PARALLEL = 1, /* One message describes a whole subgraph; hosts prepare its nodes
+                                 at once. */
+    GW_DISPATCH_SEQUENTIAL,   /* A node is sent when its predecessors' hosts have enqueued them. */
+} gw_dispatch_mode;
+
+typedef struct { /* One job, as its client sees it. */
+    const char *name;
+    const gw_program *program; /* Already fused where asked. */
+    const gw_plan *plan;       /* gw_plan_new(program): shared by all nodes. */
+    gw_submit_mode submit;
+    uint64_t runs;
+    uint32_t in_flight; /* Runs submitted and not known to be done. */
+    gw_time start_ns;
+    /* Per mesh of the program: which island (GW_INDEX_NONE: any), and the very devices, where
+     * the scenario pins them (NULL: placed by the resource manager). */
+    const uint32_t *islands;
+    const uint32_t *const *devices;
+} gw_job;
+
+typedef struct {                 /* The control plane's settings. */
+    const gw_policy_ops *policy; /* NULL: no scheduler; clients dispatch straight to hosts. */
+    gw_params *policy_params;    /* Borrowed; may be NULL. */
+    gw_dispatch_mode dispatch;
+    uint32_t lookahead; /* Gangs ordered and not known to be done, per device; at least 1. */
+} gw_control;
+
+typedef struct gw_controller gw_controller;
+
+/* Everything is borrowed for the controller's life.  NULL when the policy refuses its params. */
+gw_controller *gw_controller_new(const gw_directory *directory, const gw_control *control,
+                                 const gw_job *jobs, gw_node_id self, gw_port *port,
+                                 GError **error);
+void gw_controller_free(gw_controller *controller);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(gw_controller, gw_controller_free)
+
+/* To completion; never called from inside a port call. */
+void gw_controller_handle(gw_controller *controller, const gw_input *input);
+
+/* What this node waits for, in words ("gang 17 (job mlp, node f3): 64.0 MiB per device for its
+ * outputs"), one line each, appended to `out`: the second half of a stall's diagnosis. */
+void gw_controller_explain(const gw_controller *controller, GString *out);
+
+/* Why a job's slices can never be granted. */
+typedef enum {
+    GW_REFUSAL_SHAPE = 1, /* No island has room for such a slice, even when empty. */
+    GW_REFUSAL_MEMORY,    /* It needs more memory than a device has. */
+} gw_refusal;

@@ -1,0 +1,650 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Segments wait in one FIFO; the head's next node is launched when its memory is there.  Every
+ * question to the port carries a slot of the flight pool as its tag, so an answer finds its gang
+ * without a search. */
+#include "controller/executor.h"
+
+#include <string.h>
+
+#include "base/check.h"
+#include "base/pool.h"
+#include "controller/host_instance.h"
+#include "controller/progress.h"
+
+typedef struct { /* A kernel or a copy that the world has not answered. */
+    uint64_t gang;
+    uint32_t instance, node, run;
+    uint32_t slot;   /* Copies: the source; GW_INDEX_NONE: this is a kernel. */
+    uint32_t result; /* Copies to the host: which value; else GW_INDEX_NONE. */
+    uint32_t source_run;
+} flight;
+
+typedef struct {
+    gw_segment segment;
+    uint32_t next_node;
+    uint32_t dispatcher;
+    bool wants_enqueued;
+} waiting_segment;
+
+typedef struct { /* A target that was ready before its source was. */
+    gw_ready_item item;
+    uint32_t host, next;
+} waiting_target;
+
+typedef struct { /* READY items of this handling, by target host. */
+    uint32_t host;
+    GArray *items;
+} ready_batch;
+
+typedef struct {
+    gw_node_id source;
+    gw_host_instance *instance;
+    uint32_t next_mesh; /* Workspaces before it are reserved. */
+} installing;
+
+struct gw_executor {
+    const gw_directory *directory;
+    const gw_job *jobs;
+    gw_port *port;
+    gw_node_id self;
+    gw_store store;
+    gw_progress_book *progress;
+    GPtrArray *instances; /* By instance number; NULL: not installed. */
+    GArray *installing;   /* Wait for workspace, first come first served. */
+    gw_pool flights, targets;
+    GArray *waiting; /* waiting_segment: a queue from `first_waiting` on. */
+    uint32_t first_waiting;
+    bool is_blocked; /* The head found no memory. */
+    GArray *ready;   /* ready_batch; the first ready_count are in use. */
+    uint32_t ready_count;
+    GArray *numbers; /* uint32_t: scratch for a kernel's buffers. */
+    GByteArray *scratch;
+};
+
+gw_executor *gw_executor_new(const gw_directory *directory, const gw_control *control,
+                             const gw_job *jobs, gw_node_id self, gw_port *port)
+{
+    const gw_island *island = &directory->islands[gw_directory_island_of_host(directory, self)];
+    uint32_t first_device =
+        island->first_device + (self.index - island->first_host) * island->devices_per_host;
+    gw_executor *executor = g_new0(gw_executor, 1);
+    executor->directory = directory;
+    executor->jobs = jobs;
+    executor->port = port;
+    executor->self = self;
+    gw_store_init(&executor->store, port);
+    executor->progress =
+        gw_progress_book_new(port, first_device, island->devices_per_host, control->lookahead,
+                             gw_directory_node_count(directory));
+    executor->instances = g_ptr_array_new();
+    executor->installing = g_array_new(FALSE, FALSE, sizeof(installing));
+    gw_pool_init(&executor->flights, sizeof(flight));
+    gw_pool_init(&executor->targets, sizeof(waiting_target));
+    executor->waiting = g_array_new(FALSE, FALSE, sizeof(waiting_segment));
+    executor->ready = g_array_new(FALSE, TRUE, sizeof(ready_batch));
+    executor->numbers = g_array_new(FALSE, FALSE, sizeof(uint32_t));
+    executor->scratch = g_byte_array_new();
+    return executor;
+}
+
+void gw_executor_free(gw_executor *executor)
+{
+    if (executor == NULL)
+        return;
+    for (uint32_t i = 0; i < executor->instances->len; i++) {
+        gw_host_instance *instance = (gw_host_instance *)g_ptr_array_index(executor->instances, i);
+        if (instance == NULL)
+            continue;
+        g_free(instance->block.buffers); /* The world is gone: nothing to give back to. */
+        instance->block.buffers = NULL;
+        gw_host_instance_free(instance, &executor->store);
+    }
+    for (uint32_t i = 0; i < executor->ready->len; i++)
+        g_array_unref(g_array_index(executor->ready, ready_batch, i).items);
+    g_ptr_array_unref(executor->instances);
+    g_array_unref(executor->installing);
+    gw_pool_clear(&executor->flights);
+    gw_pool_clear(&executor->targets);
+    g_array_unref(executor->waiting);
+    g_array_unref(executor->ready);
+    g_array_unref(executor->numbers);
+    g_byte_array_unref(executor->scratch);
+    gw_progress_book_free(executor->progress);
+    g_free(executor);
+}
+
+/* NULL: not installed. */
+static gw_host_instance *find_instance(const gw_executor *executor, uint32_t instance)
+{
+    if (instance >= executor->instances->len)
+        return NULL;
+    return (gw_host_instance *)g_ptr_array_index(executor->instances, instance);
+}
+
+static gw_host_instance *instance_of(const gw_executor *executor, uint32_t instance)
+{
+    gw_host_instance *found = find_instance(executor, instance);
+    gw_check(found != NULL);
+    return found;
+}
+
+/* Its index in the pool is the tag of the question to the port. */
+static gw_tag begin_flight(gw_executor *executor, const flight *begun)
+{
+    uint32_t index = gw_pool_take(&executor->flights);
+    *(flight *)gw_pool_at(&executor->flights, index) = *begun;
+    instance_of(executor, begun->instance)->flight_count++;
+    return (gw_tag){index};
+}
+
+static flight end_flight(gw_executor *executor, gw_tag tag)
+{
+    flight ended = *(flight *)gw_pool_at(&executor->flights, (uint32_t)tag.value);
+    gw_pool_give(&executor->flights, (uint32_t)tag.value);
+    instance_of(executor, ended.instance)->flight_count--;
+    return ended;
+}
+
+/* --- Programs come and go --- */
+
+/* Reserves workspaces in order; answers when all are there. */
+static bool finish_install(gw_executor *executor, installing *entry)
+{
+    gw_host_instance *instance = entry->instance;
+    for (; entry->next_mesh < instance->lowered->mesh_count; entry->next_mesh++) {
+        uint32_t mesh = entry->next_mesh;
+        if (gw_lowered_local_count(instance->lowered, mesh) == 0 ||
+            instance->plan->workspace_bytes[mesh] == 0)
+            continue;
+        if (!gw_store_reserve_workspace(&executor->store, &instance->block, mesh))
+            return false;
+    }
+    gw_instance_message answer = {{GW_MESSAGE_INSTALLED, sizeof answer}, instance->instance};
+    executor->port->ops->send(executor->port, entry->source, &answer.header);
+    return true;
+}
+
+void gw_executor_install(gw_executor *executor, gw_node_id source,
+                         const gw_assignment_message *message)
+{
+    const gw_job *job = &executor->jobs[message->job];
+    gw_executable executable = {
+        .instance = message->instance,
+        .job = message->job,
+        .program = job->program,
+        .assignment = {message->mesh_count, message->data, message->data + message->mesh_count + 1},
+    };
+    if (message->instance >= executor->instances->len)
+        g_ptr_array_set_size(executor->instances, (gint)message->instance + 1);
+    gw_check(g_ptr_array_index(executor->instances, message->instance) == NULL);
+    executor->port->devices->load(executor->port, &executable);
+    gw_host_instance *instance = gw_host_instance_new(executor->directory, executor->self, job,
+                                                      &executable, &executor->store);
+    g_ptr_array_index(executor->instances, message->instance) = instance;
+    installing entry = {source, instance, 0};
+    if (executor->installing->len > 0 || !finish_install(executor, &entry))
+        g_array_append_val(executor->installing, entry);
+}
+
+/* A host that only copies may hear of the end before its last copies are answered. */
+static void retire_when_idle(gw_executor *executor, gw_host_instance *instance)
+{
+    if (!instance->is_retiring || instance->flight_count > 0)
+        return;
+    uint32_t number = instance->instance;
+    gw_node_id client = instance->retiring_client;
+    for (uint32_t mesh = 0; mesh < instance->lowered->mesh_count; mesh++)
+        if (gw_lowered_local_count(instance->lowered, mesh) > 0 &&
+            instance->plan->workspace_bytes[mesh] > 0)
+            gw_store_release_workspace(&executor->store, &instance->block, mesh);
+    gw_host_instance_free(instance, &executor->store);
+    g_ptr_array_index(executor->instances, number) = NULL;
+    executor->port->devices->unload(executor->port, number);
+    gw_instance_message answer = {{GW_MESSAGE_RETIRED, sizeof answer}, number};
+    executor->port->ops->send(executor->port, client, &answer.header);
+}
+
+void gw_executor_retire(gw_executor *executor, gw_node_id source,
+                        const gw_instance_message *message)
+{
+    gw_host_instance *instance = instance_of(executor, message->instance);
+    instance->is_retiring = true;
+    instance->retiring_client = source;
+    retire_when_idle(executor, instance);
+}
+
+/* --- Transfers --- */
+
+static void copy_piece(gw_executor *executor, gw_host_instance *instance, const gw_ready_item *item,
+                       const gw_piece *piece, uint32_t slot, uint32_t source_run)
+{
+    const gw_edge *edge = gw_program_edge(instance->plan->program, item->transfer / 2);
+    uint32_t entry = gw_block_entry(&instance->block, slot, source_run);
+    flight begun = {
+        .gang = item->gang,
+        .instance = instance->instance,
+        .run = item->run,
+        .slot = slot,
+        .result = GW_INDEX_NONE,
+        .source_run = source_run,
+    };
+    gw_copy copy = {
+        .kind = GW_COPY_TO_DEVICE,
+        .source_gang = instance->block.buffers[entry].gang,
+        .source_device = {piece->source_device},
+        .source_buffer = instance->block.first_buffer + entry,
+        .source_offset_bytes = piece->source_offset_bytes,
+        .size_bytes = piece->size_bytes,
+        .target_gang = item->gang,
+        .target_device = {piece->target_device},
+        .target_buffer = item->buffer,
+        .target_offset_bytes = piece->target_offset_bytes,
+        .duration_ns = edge->duration_ns,
+    };
+    executor->port->devices->copy(executor->port, &copy, begin_flight(executor, &begun));
+}
+
+/* All pieces of the transfer that go from here to `host`. */
+static void copy_pieces(gw_executor *executor, const gw_ready_item *item, uint32_t host,
+                        uint32_t slot, uint32_t source_run)
+{
+    gw_host_instance *instance = instance_of(executor, item->instance);
+    const gw_lowered_transfer *transfer = &instance->lowered->transfers[item->transfer];
+    gw_host_instance_begin_run(instance, item->run);
+    for (uint32_t p = 0; p < transfer->piece_count; p++) {
+        const gw_piece *piece =
+            &g_array_index(instance->lowered->pieces, gw_piece, transfer->first_piece + p);
+        gw_device_id target = {piece->target_device};
+        if (gw_directory_host(executor->directory, target).index == host)
+            copy_piece(executor, instance, item, piece, slot, source_run);
+    }
+}
+
+static void take_ready(gw_executor *executor, uint32_t host, const gw_ready_item *item)
+{
+    gw_host_instance *instance = instance_of(executor, item->instance);
+    const gw_plan_input *input = &instance->plan->inputs[item->transfer / 2];
+    uint32_t slot = instance->plan->transfer_slot[item->transfer];
+    uint32_t run = gw_host_instance_source_run(input, item->run);
+    gw_buffer *buffer = &instance->block.buffers[gw_block_entry(&instance->block, slot, run)];
+    if (buffer->refs > 0) {
+        copy_pieces(executor, item, host, slot, run);
+        return;
+    }
+    uint32_t index = gw_pool_take(&executor->targets);
+    *(waiting_target *)gw_pool_at(&executor->targets, index) =
+        (waiting_target){*item, host, buffer->ready};
+    buffer->ready = index;
+}
+
+void gw_executor_ready(gw_executor *executor, gw_node_id source, const gw_ready *message)
+{
+    for (uint32_t i = 0; i < message->item_count; i++)
+        take_ready(executor, source.index, &message->items[i]);
+}
+
+/* The targets that waited for this gang's outputs, in the order in which they came. */
+static void serve_waiting_targets(gw_executor *executor, gw_host_instance *instance,
+                                  const gw_plan_node *node, uint32_t run)
+{
+    for (uint32_t o = 0; o < node->output_count; o++) {
+        uint32_t slot = node->first_slot + o;
+        gw_buffer *buffer = &instance->block.buffers[gw_block_entry(&instance->block, slot, run)];
+        uint32_t reversed = GW_INDEX_NONE;
+        while (buffer->ready != GW_INDEX_NONE) {
+            uint32_t index = buffer->ready;
+            waiting_target *target = (waiting_target *)gw_pool_at(&executor->targets, index);
+            buffer->ready = target->next;
+            target->next = reversed;
+            reversed = index;
+        }
+        while (reversed != GW_INDEX_NONE) {
+            waiting_target target = *(waiting_target *)gw_pool_at(&executor->targets, reversed);
+            gw_pool_give(&executor->targets, reversed);
+            reversed = target.next;
+            copy_pieces(executor, &target.item, target.host, slot, run);
+        }
+    }
+}
+
+static void gather_ready(gw_executor *executor, uint32_t host, const gw_ready_item *item)
+{
+    uint32_t i = 0;
+    while (i < executor->ready_count && g_array_index(executor->ready, ready_batch, i).host != host)
+        i++;
+    if (i == executor->ready->len) {
+        ready_batch batch = {host, g_array_new(FALSE, FALSE, sizeof(gw_ready_item))};
+        g_array_append_val(executor->ready, batch);
+    }
+    ready_batch *batch = &g_array_index(executor->ready, ready_batch, i);
+    if (i == executor->ready_count) {
+        executor->ready_count++;
+        batch->host = host;
+    }
+    g_array_append_val(batch->items, *item);
+}
+
+/* Tells every host that holds a piece of this gang's inputs where to put it. */
+static void announce_inputs(gw_executor *executor, gw_host_instance *instance,
+                            const gw_plan_node *node, uint32_t run, uint64_t gang)
+{
+    for (uint32_t i = 0; i < node->input_count; i++) {
+        const gw_plan_input *input = &instance->plan->inputs[node->first_input + i];
+        if (!gw_plan_input_arrives(input, run))
+            continue;
+        uint32_t number = gw_plan_input_transfer(input, run);
+        const gw_lowered_transfer *transfer = &instance->lowered->transfers[number];
+        gw_ready_item item = {
+            .gang = gang,
+            .instance = instance->instance,
+            .run = run,
+            .transfer = number,
+            .buffer = instance->block.first_buffer +
+                      gw_block_entry(&instance->block, input->inbound_slot, run),
+        };
+        for (uint32_t s = 0; s < transfer->source_count; s++) {
+            uint32_t host = g_array_index(instance->lowered->source_hosts, uint32_t,
+                                          transfer->first_source + s);
+            if (host == executor->self.index)
+                take_ready(executor, host, &item);
+            else
+                gather_ready(executor, host, &item);
+        }
+    }
+}
+
+static void read_results(gw_executor *executor, gw_host_instance *instance, uint32_t n,
+                         uint32_t run, uint64_t gang)
+{
+    const gw_plan_node *node = &instance->plan->nodes[n];
+    const GArray *results = instance->plan->program->results;
+    if (!instance->lowered->has_first_shard[node->mesh])
+        return;
+    for (uint32_t r = node->result; r < results->len; r++) {
+        const gw_result *result = &g_array_index(results, gw_result, r);
+        if (result->node != n)
+            continue;
+        uint32_t slot = node->first_slot + result->output;
+        flight begun = {gang, instance->instance, n, run, slot, r, run};
+        gw_copy copy = {
+            .kind = GW_COPY_TO_HOST,
+            .source_gang = gang,
+            .source_device =
+                {instance->lowered->local_devices[instance->lowered->first_local[node->mesh]]},
+            .source_buffer =
+                instance->block.first_buffer + gw_block_entry(&instance->block, slot, run),
+            .size_bytes = instance->plan->slots[slot].size_bytes,
+        };
+        executor->port->devices->copy(executor->port, &copy, begin_flight(executor, &begun));
+    }
+}
+
+/* --- Gangs --- */
+
+static bool reserve_slot(gw_executor *executor, gw_host_instance *instance, uint32_t slot,
+                         uint32_t run, uint64_t gang, uint32_t refs)
+{
+    if (gw_store_reserve(&executor->store, &instance->block, slot, run, gang, refs))
+        return true;
+    if (!executor->is_blocked) {
+        gw_note note = {GW_NOTE_MEMORY_WAIT, gang, instance->plan->slots[slot].size_bytes, 0};
+        executor->port->ops->note(executor->port, &note);
+    }
+    executor->is_blocked = true;
+    return false;
+}
+
+/* Inbound buffers, then outputs; all or none.  Fills `numbers` with the kernel's buffers. */
+static bool reserve_buffers(gw_executor *executor, gw_host_instance *instance,
+                            const gw_plan_node *node, uint32_t run, uint64_t gang)
+{
+    gw_block *block = &instance->block;
+    g_array_set_size(executor->numbers, node->input_count + node->output_count);
+    uint32_t *numbers = (uint32_t *)(void *)executor->numbers->data;
+    uint32_t i = 0, o = 0;
+    bool is_full = false;
+    for (; i < node->input_count; i++) {
+        const gw_plan_input *input = &instance->plan->inputs[node->first_input + i];
+        uint32_t slot = gw_host_instance_source_slot(input, run);
+        uint32_t source_run = gw_host_instance_source_run(input, run);
+        if (gw_plan_input_arrives(input, run)) {
+            slot = input->inbound_slot;
+            source_run = run;
+            is_full = !reserve_slot(executor, instance, slot, run, gang, 1);
+            if (is_full)
+                break;
+        }
+        numbers[i] = block->first_buffer + gw_block_entry(block, slot, source_run);
+    }
+    bool has_next = run + 1 < instance->run_count;
+    for (; !is_full && o < node->output_count; o++) {
+        uint32_t slot = node->first_slot + o;
+        uint32_t refs = instance->refs[slot] + (has_next ? instance->refs_next[slot] : 0);
+        is_full = !reserve_slot(executor, instance, slot, run, gang, refs);
+        if (is_full)
+            break;
+        numbers[node->input_count + o] = block->first_buffer + gw_block_entry(block, slot, run);
+    }
+    if (!is_full)
+        return true;
+    while (o-- > 0)
+        gw_store_undo(&executor->store, block, node->first_slot + o, run);
+    while (i-- > 0) {
+        const gw_plan_input *input = &instance->plan->inputs[node->first_input + i];
+        if (gw_plan_input_arrives(input, run))
+            gw_store_undo(&executor->store, block, input->inbound_slot, run);
+    }
+    return false;
+}
+
+/* False: no memory for it at this moment. */
+static bool launch_gang(gw_executor *executor, gw_host_instance *instance, uint32_t n,
+                        const waiting_segment *waiting)
+{
+    const gw_plan_node *node = &instance->plan->nodes[n];
+    uint32_t run = waiting->segment.run;
+    uint64_t gang = waiting->segment.gang + (n - waiting->segment.first_node);
+    if (!reserve_buffers(executor, instance, node, run, gang))
+        return false;
+    gw_port *port = executor->port;
+    uint32_t local_count = gw_lowered_local_count(instance->lowered, node->mesh);
+    port->ops->spend(port, GW_COST_PREPARE, 1);
+    port->ops->spend(port, GW_COST_LAUNCH, local_count);
+    flight begun = {gang, instance->instance, n, run, GW_INDEX_NONE, GW_INDEX_NONE, run};
+    gw_kernel kernel = {
+        .gang = gang,
+        .instance = instance->instance,
+        .node = n,
+        .run = run,
+        .call = waiting->segment.call,
+        .buffers = (const uint32_t *)(const void *)executor->numbers->data,
+        .arrivals = instance->lowered->arrivals[2 * n + (run == 0 ? 1 : 0)],
+    };
+    port->devices->enqueue(port, &kernel, begin_flight(executor, &begun));
+    if (node->has_transfers) {
+        announce_inputs(executor, instance, node, run, gang);
+        serve_waiting_targets(executor, instance, node, run);
+    }
+    if (node->result != GW_INDEX_NONE)
+        read_results(executor, instance, n, run, gang);
+    return true;
+}
+
+static bool is_due(const gw_host_instance *instance, uint32_t n, uint32_t run)
+{
+    const gw_plan_node *node = &instance->plan->nodes[n];
+    return gw_lowered_local_count(instance->lowered, node->mesh) > 0 &&
+           (run == 0 || !node->is_once);
+}
+
+/* The queue is an array whose front is used up: moves the rest down when that is most of it. */
+static void compact_waiting(gw_executor *executor)
+{
+    if (executor->first_waiting > 64 && executor->first_waiting > executor->waiting->len / 2) {
+        g_array_remove_range(executor->waiting, 0, executor->first_waiting);
+        executor->first_waiting = 0;
+    }
+}
+
+/* Launches what the head of the queue holds, until memory or the queue runs out. */
+static void launch_waiting(gw_executor *executor)
+{
+    compact_waiting(executor);
+    while (executor->first_waiting < executor->waiting->len) {
+        waiting_segment *waiting =
+            &g_array_index(executor->waiting, waiting_segment, executor->first_waiting);
+        gw_host_instance *instance = instance_of(executor, waiting->segment.instance);
+        uint32_t end = waiting->segment.first_node + waiting->segment.node_count;
+        for (; waiting->next_node < end; waiting->next_node++) {
+            if (!is_due(instance, waiting->next_node, waiting->segment.run))
+                continue;
+            if (!launch_gang(executor, instance, waiting->next_node, waiting))
+                return;
+            executor->is_blocked = false;
+        }
+        if (waiting->wants_enqueued) {
+            gw_instance_message answer = {{GW_MESSAGE_ENQUEUED, sizeof answer},
+                                          waiting->segment.instance};
+            executor->port->ops->send(executor->port, (gw_node_id){waiting->dispatcher},
+                                      &answer.header);
+        }
+        executor->first_waiting++;
+    }
+    g_array_set_size(executor->waiting, 0);
+    executor->first_waiting = 0;
+}
+
+void gw_executor_dispatch(gw_executor *executor, gw_node_id source,
+                          const gw_dispatch_message *message)
+{
+    for (uint32_t s = 0; s < message->segment_count; s++) {
+        const gw_segment *segment = &message->segments[s];
+        gw_host_instance *instance = find_instance(executor, segment->instance);
+        bool is_mine = false;
+        if (instance == NULL) /* Of another job, on other hosts of the batch. */
+            continue;
+        for (uint32_t n = segment->first_node; n < segment->first_node + segment->node_count; n++) {
+            if (!is_due(instance, n, segment->run))
+                continue;
+            uint32_t mesh = instance->plan->nodes[n].mesh;
+            is_mine = true;
+            gw_progress_book_queued(executor->progress, source.index,
+                                    instance->lowered->local_devices +
+                                        instance->lowered->first_local[mesh],
+                                    gw_lowered_local_count(instance->lowered, mesh));
+        }
+        bool wants_enqueued = message->wants_enqueued && s + 1 == message->segment_count;
+        if (!is_mine && !wants_enqueued)
+            continue;
+        if (is_mine)
+            gw_host_instance_begin_run(instance, segment->run);
+        waiting_segment waiting = {*segment, segment->first_node, source.index, wants_enqueued};
+        g_array_append_val(executor->waiting, waiting);
+    }
+    if (!executor->is_blocked)
+        launch_waiting(executor);
+}
+
+/* --- Answers --- */
+
+static void count_operation(gw_executor *executor, gw_host_instance *instance, uint32_t run,
+                            uint32_t dispatcher)
+{
+    if (gw_host_instance_count_down(instance, run))
+        gw_progress_book_run_done(executor->progress, dispatcher, instance->instance, run);
+}
+
+void gw_executor_kernel_done(gw_executor *executor, gw_tag tag)
+{
+    flight done = end_flight(executor, tag);
+    gw_host_instance *instance = instance_of(executor, done.instance);
+    const gw_plan_node *node = &instance->plan->nodes[done.node];
+    uint32_t dispatcher = (uint32_t)(done.gang >> GW_GANG_SEQUENCE_BITS);
+    executor->port->ops->spend(executor->port, GW_COST_COMPLETE, 1);
+    for (uint32_t i = 0; i < node->input_count; i++) {
+        const gw_plan_input *input = &instance->plan->inputs[node->first_input + i];
+        if (gw_plan_input_arrives(input, done.run))
+            gw_store_release(&executor->store, &instance->block, input->inbound_slot, done.run);
+        else
+            gw_store_release(&executor->store, &instance->block,
+                             gw_host_instance_source_slot(input, done.run),
+                             gw_host_instance_source_run(input, done.run));
+    }
+    for (uint32_t o = 0; o < node->output_count; o++)
+        gw_store_release(&executor->store, &instance->block, node->first_slot + o, done.run);
+    gw_progress_book_finished(executor->progress, dispatcher,
+                              instance->lowered->local_devices +
+                                  instance->lowered->first_local[node->mesh],
+                              gw_lowered_local_count(instance->lowered, node->mesh));
+    count_operation(executor, instance, done.run, dispatcher);
+}
+
+void gw_executor_copy_done(gw_executor *executor, gw_tag tag, double value)
+{
+    flight done = end_flight(executor, tag);
+    gw_host_instance *instance = instance_of(executor, done.instance);
+    if (done.result != GW_INDEX_NONE) {
+        gw_result_message message = {
+            {GW_MESSAGE_RESULT, sizeof message}, done.instance, done.run, done.result, value};
+        gw_node_id client = gw_directory_client(executor->directory, instance->job);
+        executor->port->ops->send(executor->port, client, &message.header);
+    }
+    gw_store_release(&executor->store, &instance->block, done.slot, done.source_run);
+    const gw_buffer *buffer =
+        &instance->block.buffers[gw_block_entry(&instance->block, done.slot, done.source_run)];
+    count_operation(executor, instance, done.run,
+                    (uint32_t)(buffer->gang >> GW_GANG_SEQUENCE_BITS));
+    retire_when_idle(executor, instance);
+}
+
+static void send_ready(gw_executor *executor)
+{
+    for (uint32_t i = 0; i < executor->ready_count; i++) {
+        ready_batch *batch = &g_array_index(executor->ready, ready_batch, i);
+        uint32_t items_bytes = batch->items->len * (uint32_t)sizeof(gw_ready_item);
+        uint32_t size_bytes = (uint32_t)sizeof(gw_ready) + items_bytes;
+        g_byte_array_set_size(executor->scratch, size_bytes);
+        gw_ready *message = (gw_ready *)(void *)executor->scratch->data;
+        message->header = (gw_message){GW_MESSAGE_READY, size_bytes};
+        message->item_count = batch->items->len;
+        memcpy(message->items, batch->items->data, items_bytes);
+        g_array_set_size(batch->items, 0);
+        executor->port->ops->send(executor->port, (gw_node_id){batch->host}, &message->header);
+    }
+    executor->ready_count = 0;
+}
+
+void gw_executor_flush(gw_executor *executor)
+{
+    if (executor->store.was_released) {
+        executor->store.was_released = false;
+        while (executor->installing->len > 0 &&
+               finish_install(executor, &g_array_index(executor->installing, installing, 0)))
+            g_array_remove_index(executor->installing, 0);
+        if (executor->is_blocked) {
+            executor->is_blocked = false;
+            launch_waiting(executor);
+        }
+    }
+    if (executor->ready_count > 0)
+        send_ready(executor);
+    gw_progress_book_flush(executor->progress);
+}
+
+void gw_executor_explain(const gw_executor *executor, GString *out)
+{
+    if (executor->first_waiting < executor->waiting->len) {
+        const waiting_segment *waiting =
+            &g_array_index(executor->waiting, waiting_segment, executor->first_waiting);
+        gw_host_instance *instance = instance_of(executor, waiting->segment.instance);
+        const gw_node *node = gw_program_node(instance->plan->program, waiting->next_node);
+        g_string_append_printf(
+            out, "host %u: node %s of job %s, run %u, waits for device memory for its outputs\n",
+            executor->self.index, node->name, executor->jobs[instance->job].name,
+            waiting->segment.run);
+    }
+    for (uint32_t i = 0; i < executor->installing->len; i++)
+        g_string_append_printf(
+            out, "host %u: job %s waits for workspace in device memory\n", executor->self.index,
+            executor->jobs[g_array_index(executor->installing, installing, i).instance->job].name);
+}

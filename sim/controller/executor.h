@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One host: feeds its devices in the order that it is given.
+ *
+ * For every gang with shards here it reserves outputs and inbound buffers, puts the kernel on the
+ * devices' queues, tells the hosts that hold its inputs where to copy them, and copies its own
+ * outputs when asked.  A gang that finds no memory waits, and those behind it wait with it: the
+ * order of a host is the order of its schedulers.  Completions are counted and reported when half
+ * the lookahead is used up, when a device has nothing left, and when a run is done here. */
+#pragma once
+
+#include "controller/controller.h"
+#include "controller/message.h"
+
+typedef struct gw_executor gw_executor;
+
+gw_executor *gw_executor_new(const gw_directory *directory, const gw_control *control,
+                             const gw_job *jobs, gw_node_id self, gw_port *port);
+void gw_executor_free(gw_executor *executor);
+
+void gw_executor_install(gw_executor *executor, gw_node_id source,
+                         const gw_assignment_message *message);
+void gw_executor_retire(gw_executor *executor, gw_node_id source,
+                        const gw_instance_message *message);
+void gw_executor_dispatch(gw_executor *executor, gw_node_id source,
+                          const gw_dispatch_message *message);
+void gw_executor_ready(gw_executor *executor, gw_node_id source, const gw_ready *message);
+void gw_executor_kernel_done(gw_executor *executor, gw_tag tag);
+void gw_executor_copy_done(gw_executor *executor, gw_tag tag, double value);
+/* What is owed after any of the above: waiting gangs, messages gathered on the way. */
+void gw_executor_flush(gw_executor *executor);
+
+void gw_executor_explain(const gw_executor *executor, GString *out);

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Reference counts differ from host to host only by the pieces that leave it, so they are worked
+ * out once, when the program is installed. */
+#include "controller/host_instance.h"
+
+#include "base/check.h"
+
+/* Runs that may hold buffers at once: those in flight, the one before (carried), and one more for
+ * completions that are still on their way. */
+static uint32_t depth_of(const gw_job *job)
+{
+    return job->in_flight + 2;
+}
+
+static void count_slot_references(gw_host_instance *instance)
+{
+    const gw_plan *plan = instance->plan;
+    const gw_lowered *lowered = instance->lowered;
+    for (uint32_t s = 0; s < plan->slot_count; s++) {
+        instance->refs[s] = 1 + plan->slots[s].readers;
+        instance->refs_next[s] = plan->slots[s].readers_next;
+    }
+    for (uint32_t t = 0; t < plan->transfer_count; t++) {
+        uint32_t slot = plan->transfer_slot[t];
+        if (slot == GW_INDEX_NONE)
+            continue;
+        const gw_plan_input *input = &plan->inputs[t / 2];
+        uint32_t pieces = lowered->transfers[t].piece_count;
+        bool is_initial = t % 2 == 1;
+        bool is_once = plan->nodes[gw_program_edge(plan->program, t / 2)->target_node].is_once;
+        if (input->is_carried && !is_initial) {
+            instance->refs_next[slot] += pieces;
+            instance->operations_per_run += pieces;
+        } else {
+            instance->refs[slot] += input->is_permanent ? 0 : pieces;
+            instance->operations_in_run_0 += pieces;
+            instance->operations_per_run += is_initial || is_once ? 0 : pieces;
+        }
+    }
+}
+
+static void count_results(gw_host_instance *instance)
+{
+    const gw_plan *plan = instance->plan;
+    for (uint32_t r = 0; r < plan->program->results->len; r++) {
+        const gw_result *result = &g_array_index(plan->program->results, gw_result, r);
+        const gw_plan_node *node = &plan->nodes[result->node];
+        if (!instance->lowered->has_first_shard[node->mesh])
+            continue;
+        instance->refs[node->first_slot + result->output]++;
+        instance->operations_in_run_0++;
+        instance->operations_per_run += !node->is_once;
+    }
+}
+
+gw_host_instance *gw_host_instance_new(const gw_directory *directory, gw_node_id host,
+                                       const gw_job *job, const gw_executable *executable,
+                                       gw_store *store)
+{
+    gw_host_instance *instance = g_new0(gw_host_instance, 1);
+    gw_check(job->runs < UINT32_MAX);
+    instance->instance = executable->instance;
+    instance->job = executable->job;
+    instance->run_count = (uint32_t)job->runs;
+    instance->plan = job->plan;
+    instance->lowered = gw_lowered_new(job->plan, &executable->assignment, directory, host);
+    instance->operations_in_run_0 = instance->lowered->gangs_in_run_0;
+    instance->operations_per_run = instance->lowered->gangs_per_run;
+    instance->refs = g_new0(uint32_t, job->plan->slot_count + 1);
+    instance->refs_next = g_new0(uint32_t, job->plan->slot_count + 1);
+    instance->left = g_new0(uint32_t, depth_of(job));
+    count_slot_references(instance);
+    count_results(instance);
+    if (instance->lowered->gangs_per_run == 0)
+        instance->operations_per_run = 0;
+    gw_store_open(store, &instance->block, instance->instance, job->plan, depth_of(job));
+    return instance;
+}
+
+void gw_host_instance_free(gw_host_instance *instance, gw_store *store)
+{
+    if (instance == NULL)
+        return;
+    if (instance->block.buffers != NULL)
+        gw_store_close(store, &instance->block);
+    gw_lowered_free(instance->lowered);
+    g_free(instance->refs);
+    g_free(instance->refs_next);
+    g_free(instance->left);
+    g_free(instance);
+}
+
+static uint32_t operations_of(const gw_host_instance *instance, uint32_t run)
+{
+    return run == 0 ? instance->operations_in_run_0 : instance->operations_per_run;
+}
+
+void gw_host_instance_begin_run(gw_host_instance *instance, uint32_t run)
+{
+    uint32_t *left = &instance->left[run % instance->block.depth];
+    if (*left == 0)
+        *left = operations_of(instance, run);
+}
+
+bool gw_host_instance_count_down(gw_host_instance *instance, uint32_t run)
+{
+    if (operations_of(instance, run) == 0)
+        return false;
+    uint32_t *left = &instance->left[run % instance->block.depth];
+    gw_check(*left > 0);
+    return --*left == 0;
+}

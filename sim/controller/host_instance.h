@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One job's program as one host holds it: its lowered form, its buffers, and how much of each run
+ * in flight is still to be done here. */
+#pragma once
+
+#include "controller/controller.h"
+#include "controller/store.h"
+
+typedef struct {
+    uint32_t instance, job;
+    uint32_t run_count;
+    gw_lowered *lowered;
+    const gw_plan *plan;
+    gw_block block;
+    uint32_t *refs;      /* By slot: what a reservation starts with, */
+    uint32_t *refs_next; /* and what readers of the next run add. */
+    /* Gangs, copies and results here; 0 where the host has no gang of such a run: what it copies
+     * then is part of nobody's count. */
+    uint32_t operations_in_run_0, operations_per_run;
+    uint32_t *left;        /* By run % depth: operations of the run not done here. */
+    uint32_t flight_count; /* Kernels and copies that the world has not answered. */
+    bool is_retiring;      /* As soon as it has: `retiring_client` waits. */
+    gw_node_id retiring_client;
+} gw_host_instance;
+
+/* `executable` is borrowed for the call, `job` for the instance's life.  The block is open and
+ * holds nothing. */
+gw_host_instance *gw_host_instance_new(const gw_directory *directory, gw_node_id host,
+                                       const gw_job *job, const gw_executable *executable,
+                                       gw_store *store);
+void gw_host_instance_free(gw_host_instance *instance, gw_store *store);
+
+/* The run in which a node of `run` finds what `input` reads, when it does not arrive. */
+static inline uint32_t gw_host_instance_source_run(const gw_plan_input *input, uint32_t run)
+{
+    if (input->is_permanent)
+        return 0;
+    return input->is_carried && run > 0 ? run - 1 : run;
+}
+static inline uint32_t gw_host_instance_source_slot(const gw_plan_input *input, uint32_t run)
+{
+    return input->is_carried && run == 0 ? input->initial_slot : input->slot;
+}
+
+/* The first operation of a run begins its count; true when the last one is done.  A run without
+ * gangs here is not counted. */
+void gw_host_instance_begin_run(gw_host_instance *instance, uint32_t run);
+bool gw_host_instance_count_down(gw_host_instance *instance, uint32_t run);

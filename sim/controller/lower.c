@@ -1,0 +1,425 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Two passes.  The plan numbers slots and counts readers, from the program alone.  The lowered
+ * form looks at one host: its local shards, and for every transfer the overlap of row ranges
+ * between source and target shards, in which each target shard takes every row exactly once. */
+#include "controller/lower.h"
+
+#include <string.h>
+
+#include "base/check.h"
+
+/* --- The plan --- */
+
+static void number_slots(gw_plan *plan)
+{
+    const gw_program *program = plan->program;
+    GArray *slots = g_array_new(FALSE, TRUE, sizeof(gw_plan_slot));
+    for (uint32_t n = 0; n < plan->node_count; n++) {
+        const gw_node *node = gw_program_node(program, n);
+        const gw_function *function = gw_program_function(program, n);
+        gw_plan_node *planned = &plan->nodes[n];
+        planned->mesh = node->mesh;
+        planned->is_once = node->is_once;
+        planned->first_slot = slots->len;
+        planned->output_count = function->output_count;
+        planned->first_input = program->first_edge[n];
+        planned->input_count = program->first_edge[n + 1] - program->first_edge[n];
+        planned->result = GW_INDEX_NONE;
+        gw_check(planned->input_count == function->input_count);
+        for (uint32_t o = 0; o < function->output_count; o++) {
+            const gw_value *value = gw_function_value(function, gw_function_output(function, o));
+            gw_plan_slot slot = {.size_bytes = gw_value_bytes(value), .mesh = node->mesh};
+            g_array_append_val(slots, slot);
+        }
+        uint64_t workspace_bytes = gw_function_temporary_bytes(function);
+        plan->workspace_bytes[node->mesh] = MAX(plan->workspace_bytes[node->mesh], workspace_bytes);
+    }
+    for (uint32_t e = 0; e < program->edges->len; e++) {
+        const gw_edge *edge = gw_program_edge(program, e);
+        uint32_t target_mesh = plan->nodes[edge->target_node].mesh;
+        gw_plan_input *input = &plan->inputs[e];
+        bool arrives = plan->nodes[edge->source_node].mesh != target_mesh ||
+                       (edge->is_carried && plan->nodes[edge->initial_node].mesh != target_mesh);
+        input->inbound_slot = GW_INDEX_NONE;
+        if (!arrives)
+            continue;
+        const gw_function *function = gw_program_function(program, edge->target_node);
+        const gw_value *value =
+            gw_function_value(function, gw_function_input(function, edge->target_input));
+        gw_plan_slot slot = {.size_bytes = gw_value_bytes(value), .mesh = target_mesh};
+        input->inbound_slot = slots->len;
+        g_array_append_val(slots, slot);
+    }
+    plan->slot_count = slots->len;
+    plan->slots = (gw_plan_slot *)g_array_free(slots, FALSE);
+}
+
+/* The transfer that fills this input from `source_slot`, or a reader in place. */
+static void plan_read(gw_plan *plan, uint32_t edge, bool is_initial, bool is_transfer,
+                      uint32_t source_slot)
+{
+    const gw_plan_input *input = &plan->inputs[edge];
+    if (is_transfer) {
+        plan->transfer_slot[2 * edge + (is_initial ? 1 : 0)] = source_slot;
+        return;
+    }
+    gw_plan_slot *slot = &plan->slots[source_slot];
+    if (input->is_carried && !is_initial)
+        slot->readers_next++;
+    else if (!input->is_permanent)
+        slot->readers++;
+}
+
+static void plan_inputs(gw_plan *plan)
+{
+    const gw_program *program = plan->program;
+    for (uint32_t e = 0; e < program->edges->len; e++) {
+        const gw_edge *edge = gw_program_edge(program, e);
+        gw_plan_input *input = &plan->inputs[e];
+        const gw_plan_node *source = &plan->nodes[edge->source_node];
+        const gw_plan_node *target = &plan->nodes[edge->target_node];
+        input->edge = e;
+        input->slot = source->first_slot + edge->source_output;
+        input->is_carried = edge->is_carried;
+        input->is_transfer = source->mesh != target->mesh;
+        input->is_permanent = !edge->is_carried && source->is_once && !target->is_once;
+        if (input->is_permanent)
+            plan->slots[input->slot].is_permanent = true;
+        plan_read(plan, e, false, input->is_transfer, input->slot);
+        if (edge->is_carried) {
+            const gw_plan_node *initial = &plan->nodes[edge->initial_node];
+            input->initial_slot = initial->first_slot + edge->initial_output;
+            input->is_initial_transfer = initial->mesh != target->mesh;
+            plan_read(plan, e, true, input->is_initial_transfer, input->initial_slot);
+        }
+    }
+}
+
+/* Transfers by the node that writes their source, in order of their numbers. */
+static void list_outgoing(gw_plan *plan)
+{
+    const gw_program *program = plan->program;
+    uint32_t count = 0;
+    for (uint32_t t = 0; t < plan->transfer_count; t++)
+        count += plan->transfer_slot[t] != GW_INDEX_NONE;
+    plan->outgoing = g_new0(uint32_t, count + 1);
+    for (uint32_t pass = 0; pass < 2; pass++) {
+        for (uint32_t t = 0; t < plan->transfer_count; t++) {
+            if (plan->transfer_slot[t] == GW_INDEX_NONE)
+                continue;
+            const gw_edge *edge = gw_program_edge(program, t / 2);
+            uint32_t source = t % 2 == 1 ? edge->initial_node : edge->source_node;
+            gw_plan_node *node = &plan->nodes[source];
+            if (pass == 1)
+                plan->outgoing[node->first_outgoing + node->outgoing_count] = t;
+            node->outgoing_count++;
+            node->has_transfers = true;
+            plan->nodes[edge->target_node].has_transfers = true;
+        }
+        uint32_t first = 0;
+        for (uint32_t n = 0; pass == 0 && n < plan->node_count; n++) {
+            plan->nodes[n].first_outgoing = first;
+            first += plan->nodes[n].outgoing_count;
+            plan->nodes[n].outgoing_count = 0;
+        }
+    }
+}
+
+gw_plan *gw_plan_new(const gw_program *program)
+{
+    gw_plan *plan = g_new0(gw_plan, 1);
+    plan->program = program;
+    plan->node_count = program->nodes->len;
+    plan->transfer_count = 2 * program->edges->len;
+    plan->nodes = g_new0(gw_plan_node, plan->node_count);
+    plan->inputs = g_new0(gw_plan_input, program->edges->len + 1);
+    plan->workspace_bytes = g_new0(uint64_t, program->meshes->len);
+    plan->transfer_slot = g_new(uint32_t, plan->transfer_count + 1);
+    for (uint32_t t = 0; t < plan->transfer_count; t++)
+        plan->transfer_slot[t] = GW_INDEX_NONE;
+    number_slots(plan);
+    plan_inputs(plan);
+    list_outgoing(plan);
+    for (uint32_t r = program->results->len; r-- > 0;)
+        plan->nodes[g_array_index(program->results, gw_result, r).node].result = r;
+    return plan;
+}
+
+void gw_plan_free(gw_plan *plan)
+{
+    if (plan == NULL)
+        return;
+    g_free(plan->nodes);
+    g_free(plan->slots);
+    g_free(plan->inputs);
+    g_free(plan->outgoing);
+    g_free(plan->transfer_slot);
+    g_free(plan->workspace_bytes);
+    g_free(plan);
+}
+
+/* --- Peak memory: one run after another, in the order of dispatch --- */
+
+typedef struct {
+    const gw_plan *plan;
+    uint64_t *live_bytes, *peak_bytes; /* By mesh. */
+    uint32_t *refs;                    /* By 2 * slot + run parity. */
+} peak_walk;
+
+static void walk_reserve(peak_walk *walk, uint32_t slot, uint32_t run, uint32_t refs)
+{
+    const gw_plan_slot *planned = &walk->plan->slots[slot];
+    uint64_t *live_bytes = &walk->live_bytes[planned->mesh];
+    *live_bytes += planned->size_bytes;
+    walk->peak_bytes[planned->mesh] = MAX(walk->peak_bytes[planned->mesh], *live_bytes);
+    walk->refs[2 * slot + run % 2] = refs;
+}
+
+static void walk_release(peak_walk *walk, uint32_t slot, uint32_t run)
+{
+    const gw_plan_slot *planned = &walk->plan->slots[slot];
+    if (planned->is_permanent)
+        return;
+    uint32_t *refs = &walk->refs[2 * slot + run % 2];
+    gw_check(*refs > 0);
+    if (--*refs == 0)
+        walk->live_bytes[planned->mesh] -= planned->size_bytes;
+}
+
+static void walk_node(peak_walk *walk, uint32_t n, uint32_t run)
+{
+    const gw_plan *plan = walk->plan;
+    const gw_plan_node *node = &plan->nodes[n];
+    for (uint32_t i = 0; i < node->input_count; i++) {
+        const gw_plan_input *input = &plan->inputs[node->first_input + i];
+        if (gw_plan_input_arrives(input, run))
+            walk_reserve(walk, input->inbound_slot, run, 1);
+    }
+    for (uint32_t o = 0; o < node->output_count; o++) {
+        uint32_t slot = node->first_slot + o;
+        walk_reserve(walk, slot, run,
+                     1 + plan->slots[slot].readers + plan->slots[slot].readers_next);
+    }
+    for (uint32_t t = 0; t < node->outgoing_count; t++) {
+        uint32_t transfer = plan->outgoing[node->first_outgoing + t];
+        walk->refs[2 * plan->transfer_slot[transfer] + run % 2]++;
+    }
+    for (uint32_t i = 0; i < node->input_count; i++) {
+        const gw_plan_input *input = &plan->inputs[node->first_input + i];
+        bool is_first = input->is_carried && run == 0;
+        uint32_t source_run = input->is_carried && run > 0 ? run - 1 : run;
+        if (gw_plan_input_arrives(input, run))
+            walk_release(walk, input->inbound_slot, run);
+        walk_release(walk, is_first ? input->initial_slot : input->slot, source_run);
+    }
+    for (uint32_t o = 0; o < node->output_count; o++)
+        walk_release(walk, node->first_slot + o, run);
+}
+
+void gw_plan_peak_bytes(const gw_plan *plan, uint64_t *out_bytes)
+{
+    uint32_t mesh_count = plan->program->meshes->len;
+    g_autofree uint64_t *live_bytes = g_new0(uint64_t, mesh_count);
+    g_autofree uint32_t *refs = g_new0(uint32_t, 2 * plan->slot_count + 1);
+    peak_walk walk = {plan, live_bytes, out_bytes, refs};
+    for (uint32_t m = 0; m < mesh_count; m++)
+        out_bytes[m] = live_bytes[m] = plan->workspace_bytes[m];
+    for (uint32_t run = 0; run < 3; run++)
+        for (uint32_t n = 0; n < plan->node_count; n++)
+            if (run == 0 || !plan->nodes[n].is_once)
+                walk_node(&walk, n, run);
+}
+
+/* --- One host --- */
+
+typedef struct {
+    gw_lowered *lowered;
+    const gw_plan *plan;
+    const gw_assignment *assignment;
+    const gw_directory *directory;
+    gw_node_id host;
+} lowering;
+
+typedef struct { /* One end of a transfer. */
+    uint32_t mesh, shard_count;
+    const uint32_t *devices;
+    uint64_t row_bytes, rows; /* Of one shard. */
+    bool is_sharded;
+} transfer_end;
+
+static transfer_end end_of(const lowering *job, uint32_t node, uint32_t value_index)
+{
+    const gw_function *function = gw_program_function(job->plan->program, node);
+    const gw_value *value = gw_function_value(function, value_index);
+    uint32_t mesh = job->plan->nodes[node].mesh;
+    const gw_assignment *assignment = job->assignment;
+    return (transfer_end){
+        .mesh = mesh,
+        .shard_count = assignment->first[mesh + 1] - assignment->first[mesh],
+        .devices = assignment->devices + assignment->first[mesh],
+        .row_bytes = (uint64_t)value->columns * value->element_bytes,
+        .rows = value->rows,
+        .is_sharded = value->is_sharded,
+    };
+}
+
+static bool is_here(const lowering *job, uint32_t device)
+{
+    const gw_island *island =
+        &job->directory->islands[gw_directory_island_of_host(job->directory, job->host)];
+    uint32_t first =
+        island->first_device + (job->host.index - island->first_host) * island->devices_per_host;
+    return device >= first && device < first + island->devices_per_host;
+}
+
+/* The source shards that target shard `target` takes rows from: [*out_first, returned). */
+static uint32_t sources_of(const transfer_end *source, const transfer_end *target, uint32_t shard,
+                           uint32_t *out_first)
+{
+    if (!source->is_sharded) {
+        *out_first = shard % source->shard_count;
+        return *out_first + 1;
+    }
+    uint64_t begin = target->is_sharded ? shard * target->rows : 0;
+    uint64_t end = begin + target->rows;
+    *out_first = (uint32_t)(begin / source->rows);
+    return (uint32_t)((end + source->rows - 1) / source->rows);
+}
+
+static gw_piece piece_between(const transfer_end *source, uint32_t source_shard,
+                              const transfer_end *target, uint32_t target_shard)
+{
+    uint64_t source_begin = source->is_sharded ? source_shard * source->rows : 0;
+    uint64_t target_begin = target->is_sharded ? target_shard * target->rows : 0;
+    uint64_t begin = MAX(source_begin, target_begin);
+    uint64_t end = MIN(source_begin + source->rows, target_begin + target->rows);
+    gw_check(begin < end);
+    return (gw_piece){
+        .source_device = source->devices[source_shard],
+        .target_device = target->devices[target_shard],
+        .source_offset_bytes = (begin - source_begin) * source->row_bytes,
+        .target_offset_bytes = (begin - target_begin) * target->row_bytes,
+        .size_bytes = (end - begin) * source->row_bytes,
+    };
+}
+
+static void add_source_host(lowering *job, gw_lowered_transfer *transfer, uint32_t host)
+{
+    GArray *hosts = job->lowered->source_hosts;
+    for (uint32_t i = 0; i < transfer->source_count; i++)
+        if (g_array_index(hosts, uint32_t, transfer->first_source + i) == host)
+            return;
+    g_array_append_val(hosts, host);
+    transfer->source_count++;
+}
+
+static void lower_transfer(lowering *job, uint32_t number)
+{
+    const gw_program *program = job->plan->program;
+    const gw_edge *edge = gw_program_edge(program, number / 2);
+    bool is_initial = number % 2 == 1;
+    uint32_t source_node = is_initial ? edge->initial_node : edge->source_node;
+    uint32_t source_output = is_initial ? edge->initial_output : edge->source_output;
+    transfer_end source =
+        end_of(job, source_node,
+               gw_function_output(gw_program_function(program, source_node), source_output));
+    transfer_end target = end_of(
+        job, edge->target_node,
+        gw_function_input(gw_program_function(program, edge->target_node), edge->target_input));
+    gw_lowered *lowered = job->lowered;
+    gw_lowered_transfer *transfer = &lowered->transfers[number];
+    transfer->first_piece = lowered->pieces->len;
+    transfer->first_source = lowered->source_hosts->len;
+    bool has_sources = gw_lowered_local_count(lowered, source.mesh) > 0;
+    bool has_targets = gw_lowered_local_count(lowered, target.mesh) > 0;
+    if (!has_sources && !has_targets)
+        return;
+    uint32_t local = 0;
+    for (uint32_t shard = 0; shard < target.shard_count; shard++) {
+        uint32_t first;
+        uint32_t end = sources_of(&source, &target, shard, &first);
+        bool target_is_here = has_targets && is_here(job, target.devices[shard]);
+        for (uint32_t s = first; s < end; s++) {
+            if (has_sources && is_here(job, source.devices[s])) {
+                gw_piece piece = piece_between(&source, s, &target, shard);
+                g_array_append_val(lowered->pieces, piece);
+                transfer->piece_count++;
+            }
+            if (target_is_here)
+                add_source_host(
+                    job, transfer,
+                    gw_directory_host(job->directory, (gw_device_id){source.devices[s]}).index);
+        }
+        if (target_is_here) {
+            for (uint32_t first_run = 0; first_run < 2; first_run++) {
+                if (gw_plan_input_arrives(&job->plan->inputs[number / 2], first_run ? 0 : 1) &&
+                    gw_plan_input_transfer(&job->plan->inputs[number / 2], first_run ? 0 : 1) ==
+                        number) {
+                    uint32_t **arrivals = &lowered->arrivals[2 * edge->target_node + first_run];
+                    if (*arrivals == NULL)
+                        *arrivals = g_new0(uint32_t, gw_lowered_local_count(lowered, target.mesh));
+                    (*arrivals)[local] += end - first;
+                }
+            }
+            local++;
+        }
+    }
+}
+
+static void list_local_shards(lowering *job)
+{
+    gw_lowered *lowered = job->lowered;
+    const gw_assignment *assignment = job->assignment;
+    uint32_t mesh_count = assignment->mesh_count;
+    GArray *devices = g_array_new(FALSE, FALSE, sizeof(uint32_t));
+    lowered->mesh_count = mesh_count;
+    lowered->first_local = g_new0(uint32_t, mesh_count + 1);
+    lowered->has_first_shard = g_new0(uint8_t, mesh_count);
+    for (uint32_t m = 0; m < mesh_count; m++) {
+        for (uint32_t d = assignment->first[m]; d < assignment->first[m + 1]; d++)
+            if (is_here(job, assignment->devices[d]))
+                g_array_append_val(devices, assignment->devices[d]);
+        lowered->first_local[m + 1] = devices->len;
+        lowered->has_first_shard[m] = is_here(job, assignment->devices[assignment->first[m]]);
+    }
+    lowered->local_devices = (uint32_t *)g_array_free(devices, FALSE);
+}
+
+gw_lowered *gw_lowered_new(const gw_plan *plan, const gw_assignment *assignment,
+                           const gw_directory *directory, gw_node_id host)
+{
+    gw_lowered *lowered = g_new0(gw_lowered, 1);
+    lowering job = {lowered, plan, assignment, directory, host};
+    lowered->node_count = plan->node_count;
+    list_local_shards(&job);
+    for (uint32_t n = 0; n < plan->node_count; n++) {
+        if (gw_lowered_local_count(lowered, plan->nodes[n].mesh) == 0)
+            continue;
+        lowered->gangs_in_run_0++;
+        lowered->gangs_per_run += !plan->nodes[n].is_once;
+    }
+    lowered->pieces = g_array_new(FALSE, FALSE, sizeof(gw_piece));
+    lowered->source_hosts = g_array_new(FALSE, FALSE, sizeof(uint32_t));
+    lowered->arrivals = g_new0(uint32_t *, 2 * plan->node_count);
+    lowered->transfers = g_new0(gw_lowered_transfer, plan->transfer_count + 1);
+    for (uint32_t t = 0; t < plan->transfer_count; t++)
+        if (plan->transfer_slot[t] != GW_INDEX_NONE)
+            lower_transfer(&job, t);
+    return lowered;
+}
+
+void gw_lowered_free(gw_lowered *lowered)
+{
+    if (lowered == NULL)
+        return;
+    for (uint32_t i = 0; i < 2 * lowered->node_count; i++)
+        g_free(lowered->arrivals[i]);
+    g_free(lowered->arrivals);
+    g_free(lowered->first_local);
+    g_free(lowered->local_devices);
+    g_free(lowered->has_first_shard);
+    g_free(lowered->transfers);
+    g_array_unref(lowered->pieces);
+    g_array_unref(lowered->source_hosts);
+    g_free(lowered);
+}

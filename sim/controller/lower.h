@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From a program over virtual devices to what one host does.
+ *
+ * The plan is the half that no assignment changes: one slot per logical buffer, whatever the
+ * number of shards, and who reads it.  It is made once per program and shared by all nodes.  The
+ * lowered form is the other half, for one host: which shards are here, and which pieces of
+ * buffers go where when source and target lie on different meshes (transfers).
+ *
+ * An edge within one mesh is read in place.  Between meshes it is a transfer: the target reserves
+ * an inbound slot and tells the source's hosts, which copy the pieces.  A carried edge has two
+ * ways in: from the run before, and from its set-up node in run 0; transfers are numbered
+ * 2 * edge + (1 for the set-up's). */
+#pragma once
+
+#include "controller/directory.h"
+#include "program/program.h"
+
+typedef struct {
+    uint64_t size_bytes; /* Of one shard. */
+    uint32_t mesh;
+    uint32_t readers;      /* Nodes of the same mesh that read it in place, in its own run, */
+    uint32_t readers_next; /* and in the run after. */
+    bool is_permanent;     /* A set-up's output that every run reads. */
+} gw_plan_slot;
+
+typedef struct {
+    uint32_t edge;
+    uint32_t slot, initial_slot; /* What is read; initial_slot: in run 0 of a carried edge. */
+    bool is_carried, is_permanent;
+    bool is_transfer, is_initial_transfer;
+    uint32_t inbound_slot; /* Where a transfer arrives; GW_INDEX_NONE when there is none. */
+} gw_plan_input;
+
+typedef struct {
+    uint32_t mesh;
+    bool is_once;
+    bool has_transfers; /* In or out. */
+    uint32_t first_slot, output_count;
+    uint32_t first_input, input_count;
+    uint32_t first_outgoing, outgoing_count; /* Into `outgoing`. */
+    uint32_t result; /* The first result read from it; GW_INDEX_NONE: none. */
+} gw_plan_node;
+
+typedef struct {
+    const gw_program *program;
+    gw_plan_node *nodes;
+    gw_plan_slot *slots;
+    gw_plan_input *inputs;
+    uint32_t *outgoing;        /* Transfers by source node. */
+    uint32_t *transfer_slot;   /* By transfer: the source's slot; GW_INDEX_NONE: not one. */
+    uint64_t *workspace_bytes; /* By mesh: the largest temporaries of its functions. */
+    uint32_t node_count, slot_count, transfer_count;
+} gw_plan;
+
+/* `program` is borrowed for the plan's life. */
+gw_plan *gw_plan_new(const gw_program *program);
+void gw_plan_free(gw_plan *plan);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(gw_plan, gw_plan_free)
+
+/* Whether `input` comes by a transfer in `run`, and by which. */
+static inline bool gw_plan_input_arrives(const gw_plan_input *input, uint32_t run)
+{
+    return input->is_carried && run == 0 ? input->is_initial_transfer : input->is_transfer;
+}
+static inline uint32_t gw_plan_input_transfer(const gw_plan_input *input, uint32_t run)
+{
+    return 2 * input->edge + (input->is_carried && run == 0 ? 1 : 0);
+}
+
+/* Bytes per device that one run after another holds at most on each mesh, in the order of
+ * dispatch, workspace included.  `out_bytes` has one entry per mesh. */
+void gw_plan_peak_bytes(const gw_plan *plan, uint64_t *out_bytes);
+
+/* One shard's piece of a transfer, from this host. */
+typedef struct {
+    uint32_t source_device, target_device;
+    uint64_t source_offset_bytes, target_offset_bytes, size_bytes;
+} gw_piece;
+
+typedef struct {                         /* This host's part in one transfer. */
+    uint32_t first_piece, piece_count;   /* Outgoing, in order of (target host, target shard). */
+    uint32_t first_source, source_count; /* Incoming: the hosts that hold the pieces. */
+} gw_lowered_transfer;
+
+typedef struct {
+    uint32_t mesh_count;
+    uint32_t *first_local;          /* By mesh: offset into `local_devices`. */
+    uint32_t *local_devices;        /* Real devices of the local shards, in shard order. */
+    gw_lowered_transfer *transfers; /* By transfer; NULL: the program has none. */
+    GArray *pieces;                 /* gw_piece */
+    GArray *source_hosts;           /* uint32_t */
+    uint32_t **arrivals;            /* By 2 * node + (run is 0): copies awaited per local shard;
+                                       NULL: none. */
+    uint32_t node_count;
+    uint8_t *has_first_shard;               /* By mesh: shard 0 is here, whose results are read. */
+    uint32_t gangs_per_run, gangs_in_run_0; /* That have shards here. */
+} gw_lowered;
+
+gw_lowered *gw_lowered_new(const gw_plan *plan, const gw_assignment *assignment,
+                           const gw_directory *directory, gw_node_id host);
+void gw_lowered_free(gw_lowered *lowered);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(gw_lowered, gw_lowered_free)
+
+static inline uint32_t gw_lowered_local_count(const gw_lowered *lowered, uint32_t mesh)
+{
+    return lowered->first_local[mesh + 1] - lowered->first_local[mesh];
+}

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What nodes say to each other.  Flat structs that begin with a gw_message: no pointers, so the
+ * same bytes travel by the event engine, by a queue between threads, or by MPI, and size_bytes is
+ * what a network charges.  Arrays at the end have the length that a count field gives. */
+#pragma once
+
+#include "controller/port.h"
+
+typedef enum {
+    GW_MESSAGE_SLICE_REQUEST = 1, /* client -> resources */
+    GW_MESSAGE_SLICE_GRANT,       /* resources -> client */
+    GW_MESSAGE_SLICE_REFUSED,     /* resources -> client */
+    GW_MESSAGE_SLICE_RELEASE,     /* client -> resources */
+    GW_MESSAGE_INSTALL,           /* client -> hosts, schedulers */
+    GW_MESSAGE_INSTALLED,         /* back */
+    GW_MESSAGE_SUBMIT,            /* client -> scheduler: one call */
+    GW_MESSAGE_RETURNED,          /* scheduler -> client: every gang of the call has its place */
+    GW_MESSAGE_DISPATCH,          /* scheduler -> hosts: gangs in order */
+    GW_MESSAGE_ENQUEUED,          /* host -> scheduler: sequential dispatch only */
+    GW_MESSAGE_PROGRESS,          /* host -> scheduler: credits back, runs done here */
+    GW_MESSAGE_READY,             /* host -> host: buffers that await your shards */
+    GW_MESSAGE_RESULT,            /* host -> client: a value */
+    GW_MESSAGE_RUN_DONE,          /* scheduler -> client */
+    GW_MESSAGE_RETIRE,            /* client -> hosts, schedulers: forget the instance */
+    GW_MESSAGE_RETIRED,           /* back */
+} gw_message_kind;
+
+/* SLICE_REQUEST: where the meshes of a job may go.  The manager knows the job's program. */
+typedef struct {
+    gw_message header;
+    uint32_t job;
+} gw_slice_request;
+
+/* SLICE_REFUSED */
+typedef struct {
+    gw_message header;
+    uint32_t reason; /* gw_refusal */
+} gw_slice_refused;
+
+/* SLICE_RELEASE, INSTALLED, RETIRE, RETIRED, ENQUEUED: about one instance. */
+typedef struct {
+    gw_message header;
+    uint32_t instance;
+} gw_instance_message;
+
+/* SLICE_GRANT and INSTALL: the instance and its assignment. */
+typedef struct {
+    gw_message header;
+    uint32_t instance, job;
+    uint32_t mesh_count, device_count;
+    uint32_t data[]; /* mesh_count + 1 offsets, then device_count devices. */
+} gw_assignment_message;
+
+/* SUBMIT: nodes [first_node, first_node + node_count) of one run, those that are due in it. */
+typedef struct {
+    gw_message header;
+    uint32_t instance, run;
+    uint32_t first_node, node_count;
+    uint64_t call;
+} gw_submit;
+
+/* RETURNED, RUN_DONE */
+typedef struct {
+    gw_message header;
+    uint32_t instance, run;
+    uint64_t call;
+} gw_call_message;
+
+/* Gangs gang, gang + 1, ... are nodes first_node, first_node + 1, ... of this run. */
+typedef struct {
+    uint32_t instance, run;
+    uint32_t first_node, node_count;
+    uint64_t gang, call;
+} gw_segment;
+
+/* DISPATCH: all segments of a batch, in order.  A host does what is its own and skips the rest. */
+typedef struct {
+    gw_message header;
+    uint32_t segment_count;
+    uint32_t wants_enqueued; /* 1: answer ENQUEUED when the last one stands in a device queue. */
+    gw_segment segments[];
+} gw_dispatch_message;
+
+/* PROGRESS: gangs finished per device of this host since the last report, then the runs whose
+ * every gang on this host is done. */
+typedef struct {
+    uint32_t instance, run;
+} gw_finished_run;
+typedef struct {
+    gw_message header;
+    uint32_t device_count, run_count;
+    uint32_t data[]; /* device_count counts, then run_count pairs (instance, run). */
+} gw_progress;
+
+/* READY: the target has reserved `buffer` for transfer `transfer` (lower.h) of this run and
+ * awaits the pieces that the receiver of this message holds. */
+typedef struct {
+    uint64_t gang; /* The target gang. */
+    uint32_t instance, run;
+    uint32_t transfer, buffer;
+} gw_ready_item;
+typedef struct {
+    gw_message header;
+    uint32_t item_count;
+    gw_ready_item items[];
+} gw_ready;
+
+/* RESULT */
+typedef struct {
+    gw_message header;
+    uint32_t instance, run, result;
+    double value;
+} gw_result_message;

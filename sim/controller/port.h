@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* All that the controller may ask of the world.  docs/PORT.md is the contract at length, and
+ * tests/contract/ holds every world to it.
+ *
+ * A port serves one node and that node's devices.  One thread calls it; no call blocks; none
+ * re-enters the caller: an answer comes later, as a gw_input with the asker's tag, and each tag is
+ * answered once.  Everything handed over is borrowed for the call and copied where it must last. */
+#pragma once
+
+#include "program/program.h"
+
+typedef struct gw_port gw_port;
+
+typedef struct {
+    uint64_t value; /* The asker's own mark, handed back with the answer. */
+} gw_tag;
+
+/* What a control-plane action costs its CPU; a profile gives each a time (configs/profiles/). */
+typedef enum {
+    GW_COST_CALL = 1, /* The client: one call of the user's program into the runtime. */
+    GW_COST_SCHEDULE, /* A scheduler: one gang put in its place in the order. */
+    GW_COST_SEND,     /* Any node: one message handed to the network. */
+    GW_COST_RECEIVE,  /* Any node: one message taken from the network. */
+    GW_COST_PREPARE,  /* An executor: one gang's local shards: buffers, addresses, descriptors. */
+    GW_COST_LAUNCH,   /* An executor: one kernel put on one device's queue. */
+    GW_COST_COMPLETE, /* An executor: one completion of a gang's local shards handled. */
+    GW_COST_LOWER,    /* Client or resource manager: one shard placed. */
+} gw_cost;
+#define GW_COST_COUNT (GW_COST_LOWER + 1)
+
+/* What nodes say to each other: flat, without pointers.  message.h adds the fields. */
+typedef struct {
+    uint32_t kind;
+    uint32_t size_bytes; /* Header included: what the network charges. */
+} gw_message;
+
+/* An executable made known to this node: the program and where its meshes lie. */
+typedef struct {
+    uint32_t instance; /* Names it from here on; unique in the run. */
+    uint32_t job;
+    const gw_program *program; /* Outlives the run. */
+    gw_assignment assignment;
+} gw_executable;
+
+/* A gang's number: the node that ordered it, above, and how many that node had ordered before. */
+#define GW_GANG_SEQUENCE_BITS 40
+
+/* The node's local shards of one execution of one program node: a gang's part on this host.
+ * Buffers are named by the executor's own numbers, unique on this host (gw_memory). */
+typedef struct {
+    uint64_t gang;     /* The execution: the same number on all its hosts, never used again. */
+    uint32_t instance; /* Loaded here. */
+    uint32_t node, run;
+    uint64_t call;            /* The client's call that asked for it: 0, 1, ... per instance. */
+    const uint32_t *buffers;  /* The function's inputs, then its outputs, in order of position. */
+    const uint32_t *arrivals; /* Per local shard: how many copies it awaits; NULL: none. */
+} gw_kernel;
+
+typedef enum { GW_COPY_TO_DEVICE = 1, GW_COPY_TO_HOST } gw_copy_kind;
+
+/* One shard's piece of a buffer, from a device of this node.  It starts when the gang that writes
+ * the source is done there, at once if it was done before. */
+typedef struct {
+    gw_copy_kind kind;
+    uint64_t source_gang;
+    gw_device_id source_device;
+    uint32_t source_buffer;
+    uint64_t source_offset_bytes, size_bytes;
+    /* TO_DEVICE: it counts as one arrival for the target's shard of target_gang. */
+    uint64_t target_gang;
+    gw_device_id target_device;
+    uint32_t target_buffer; /* In the numbers of the target's host. */
+    uint64_t target_offset_bytes;
+    gw_span duration_ns; /* It takes so long; 0: the interconnect says. */
+} gw_copy;
+
+/* One buffer's shards: `size_bytes` on each of this node's devices in mesh `mesh`. */
+typedef struct {
+    uint32_t instance, mesh;
+    uint32_t buffer;
+    uint64_t size_bytes;
+} gw_memory;
+
+/* For records only: nothing comes back, and a world may do nothing. */
+typedef enum {
+    GW_NOTE_GANG_ORDERED = 1, /* a: gang, b: instance << 32 | node; by the scheduler */
+    GW_NOTE_CALL_RETURNED,    /* a: job, b: call; the client has the handles */
+    GW_NOTE_RUN_DONE,         /* a: job, b: run */
+    GW_NOTE_RESULT,           /* a: job, b: run << 32 | result; value */
+    GW_NOTE_JOB_STARTED,      /* a: job, b: instance; its slices are granted and loaded */
+    GW_NOTE_JOB_DONE,         /* a: job */
+    GW_NOTE_JOB_REFUSED,      /* a: job, b: a gw_refusal; its slices can never be granted */
+    GW_NOTE_MEMORY_WAIT,      /* a: gang, b: bytes per device; an executor meets back-pressure */
+} gw_note_kind;
+typedef struct {
+    gw_note_kind kind;
+    uint64_t a, b;
+    double value;
+} gw_note;
+
+typedef struct {
+    const char *name; /* "sim", "cpu", "null", "record" */
+    gw_time (*now)(gw_port *port);
+    void (*timer_set)(gw_port *port, gw_time due_ns, gw_tag tag);
+    void (*timer_cancel)(gw_port *port, gw_tag tag); /* No answer will come, even if due. */
+    /* The caller's own CPU time: a simulated node stays busy so long, a real one only counts. */
+    void (*spend)(gw_port *port, gw_cost cost, uint32_t count);
+    /* Reliable, and in order between two nodes; a node may send to itself.  The port itself
+     * charges SEND here and RECEIVE at the other end, where the two are not the same node. */
+    void (*send)(gw_port *port, gw_node_id target, const gw_message *message);
+    void (*note)(gw_port *port, const gw_note *note);
+} gw_port_ops;
+
+/* The half that only executors use: this node's devices. */
+typedef struct {
+    void (*load)(gw_port *port, const gw_executable *executable);
+    /* Nothing of it is queued or held any more. */
+    void (*unload)(gw_port *port, uint32_t instance);
+    /* Onto the queues of the devices that hold the local shards: each runs its queue in order and
+     * is never preempted.  A shard starts when it is first in its queue and its arrivals are in;
+     * its collectives wait for the gang's other members.  KERNEL_DONE when all local shards are. */
+    void (*enqueue)(gw_port *port, const gw_kernel *kernel, gw_tag tag);
+    void (*copy)(gw_port *port, const gw_copy *copy, gw_tag tag); /* COPY_DONE: it has arrived. */
+    /* All devices or none.  False: full at this moment.  That is back-pressure, not an error. */
+    bool (*memory_reserve)(gw_port *port, const gw_memory *memory);
+    void (*memory_release)(gw_port *port, const gw_memory *memory);
+} gw_device_ops;
+
+struct gw_port {
+    const gw_port_ops *ops;       /* First member of each implementation. */
+    const gw_device_ops *devices; /* NULL: the node has none. */
+};
+
+/* --- What the world hands in --- */
+typedef enum {
+    GW_INPUT_START = 1, /* Once, before any other. */
+    GW_INPUT_TIMER,
+    GW_INPUT_MESSAGE,
+    GW_INPUT_KERNEL_DONE,
+    GW_INPUT_COPY_DONE,
+} gw_input_kind;
+
+typedef struct {
+    gw_input_kind kind;
+    gw_tag tag; /* Not of START, MESSAGE. */
+    union {
+        struct {
+            gw_node_id source;
+            const gw_message *content; /* Borrowed. */
+        } message;
+        double value; /* COPY_DONE to host: the first element; 0 where there is no data. */
+    };
+} gw_input;

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One account per dispatcher that has ever sent something here: usually the island's scheduler
+ * alone; without one, every client with gangs on this host. */
+#include "controller/progress.h"
+
+#include <string.h>
+
+#include "base/check.h"
+
+typedef struct {
+    uint32_t dispatcher;
+    uint32_t *queued, *unreported; /* By device of this host. */
+    GArray *runs;                  /* gw_finished_run, not yet reported. */
+    bool is_due;
+} progress_account;
+
+struct gw_progress_book {
+    gw_port *port;
+    uint32_t first_device, device_count, threshold;
+    progress_account **accounts; /* By node; NULL: never heard of. */
+    uint32_t node_count;
+    GPtrArray *opened; /* The same accounts, in order of their first gang. */
+    bool is_due;       /* Some account is. */
+    GByteArray *scratch;
+};
+
+gw_progress_book *gw_progress_book_new(gw_port *port, uint32_t first_device, uint32_t device_count,
+                                       uint32_t lookahead, uint32_t node_count)
+{
+    gw_progress_book *book = g_new0(gw_progress_book, 1);
+    book->port = port;
+    book->first_device = first_device;
+    book->device_count = device_count;
+    book->threshold = MAX(1, lookahead / 2);
+    book->accounts = g_new0(progress_account *, node_count);
+    book->node_count = node_count;
+    book->opened = g_ptr_array_new();
+    book->scratch = g_byte_array_new();
+    return book;
+}
+
+void gw_progress_book_free(gw_progress_book *book)
+{
+    if (book == NULL)
+        return;
+    for (uint32_t i = 0; i < book->opened->len; i++) {
+        progress_account *account = (progress_account *)g_ptr_array_index(book->opened, i);
+        g_free(account->queued);
+        g_free(account->unreported);
+        g_array_unref(account->runs);
+        g_free(account);
+    }
+    g_ptr_array_unref(book->opened);
+    g_byte_array_unref(book->scratch);
+    g_free(book->accounts);
+    g_free(book);
+}
+
+static progress_account *account_of(gw_progress_book *book, uint32_t dispatcher)
+{
+    gw_check(dispatcher < book->node_count);
+    progress_account *account = book->accounts[dispatcher];
+    if (G_LIKELY(account != NULL))
+        return account;
+    account = g_new0(progress_account, 1);
+    account->dispatcher = dispatcher;
+    account->queued = g_new0(uint32_t, book->device_count);
+    account->unreported = g_new0(uint32_t, book->device_count);
+    account->runs = g_array_new(FALSE, FALSE, sizeof(gw_finished_run));
+    book->accounts[dispatcher] = account;
+    g_ptr_array_add(book->opened, account);
+    return account;
+}
+
+void gw_progress_book_queued(gw_progress_book *book, uint32_t dispatcher, const uint32_t *devices,
+                             uint32_t count)
+{
+    progress_account *account = account_of(book, dispatcher);
+    for (uint32_t i = 0; i < count; i++)
+        account->queued[devices[i] - book->first_device]++;
+}
+
+void gw_progress_book_finished(gw_progress_book *book, uint32_t dispatcher, const uint32_t *devices,
+                               uint32_t count)
+{
+    progress_account *account = account_of(book, dispatcher);
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t device = devices[i] - book->first_device;
+        gw_check(account->queued[device] > 0);
+        account->queued[device]--;
+        account->unreported[device]++;
+        if (account->queued[device] == 0 || account->unreported[device] >= book->threshold)
+            account->is_due = book->is_due = true;
+    }
+}
+
+void gw_progress_book_run_done(gw_progress_book *book, uint32_t dispatcher, uint32_t instance,
+                               uint32_t run)
+{
+    progress_account *account = account_of(book, dispatcher);
+    gw_finished_run done = {instance, run};
+    g_array_append_val(account->runs, done);
+    account->is_due = book->is_due = true;
+}
+
+static void send_report(gw_progress_book *book, progress_account *account)
+{
+    uint32_t runs_bytes = account->runs->len * (uint32_t)sizeof(gw_finished_run);
+    uint32_t counts_bytes = book->device_count * (uint32_t)sizeof(uint32_t);
+    uint32_t size_bytes = (uint32_t)sizeof(gw_progress) + counts_bytes + runs_bytes;
+    g_byte_array_set_size(book->scratch, size_bytes);
+    gw_progress *report = (gw_progress *)(void *)book->scratch->data;
+    report->header = (gw_message){GW_MESSAGE_PROGRESS, size_bytes};
+    report->device_count = book->device_count;
+    report->run_count = account->runs->len;
+    memcpy(report->data, account->unreported, counts_bytes);
+    if (runs_bytes > 0)
+        memcpy(report->data + book->device_count, account->runs->data, runs_bytes);
+    memset(account->unreported, 0, counts_bytes);
+    g_array_set_size(account->runs, 0);
+    account->is_due = false;
+    book->port->ops->send(book->port, (gw_node_id){account->dispatcher}, &report->header);
+}
+
+void gw_progress_book_flush(gw_progress_book *book)
+{
+    if (G_LIKELY(!book->is_due))
+        return;
+    book->is_due = false;
+    for (uint32_t i = 0; i < book->opened->len; i++) {
+        progress_account *account = (progress_account *)g_ptr_array_index(book->opened, i);
+        if (account->is_due)
+            send_report(book, account);
+    }
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a host owes the nodes that dispatch to it: counts of finished gangs per device, which are
+ * their credits, and the runs that are done here.
+ *
+ * A report goes when a device has used up half the lookahead, when a device has nothing left that
+ * was dispatched, or when a run is done: late enough to be rare, early enough that no device
+ * waits for it. */
+#pragma once
+
+#include "controller/controller.h"
+#include "controller/message.h"
+
+typedef struct gw_progress_book gw_progress_book;
+
+gw_progress_book *gw_progress_book_new(gw_port *port, uint32_t first_device, uint32_t device_count,
+                                       uint32_t lookahead, uint32_t node_count);
+void gw_progress_book_free(gw_progress_book *book);
+
+/* `dispatcher` is the node that ordered the gang. */
+void gw_progress_book_queued(gw_progress_book *book, uint32_t dispatcher, const uint32_t *devices,
+                             uint32_t count);
+void gw_progress_book_finished(gw_progress_book *book, uint32_t dispatcher, const uint32_t *devices,
+                               uint32_t count);
+void gw_progress_book_run_done(gw_progress_book *book, uint32_t dispatcher, uint32_t instance,
+                               uint32_t run);
+/* Sends what is due. */
+void gw_progress_book_flush(gw_progress_book *book);

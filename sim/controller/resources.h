@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The resource manager: who has which devices, and whose memory is spoken for.
+ *
+ * A job's slices are granted when every mesh has devices on which the job's own peak (lower.h)
+ * fits beside the peaks of the jobs already there.  So the jobs of a device, each in its own
+ * order, can always go on: nobody waits for memory for ever.  Requests that must wait are served
+ * in the order in which they came; those that could not be served by an empty cluster are
+ * refused. */
+#pragma once
+
+#include "controller/controller.h"
+#include "controller/message.h"
+
+typedef struct gw_resources gw_resources;
+
+gw_resources *gw_resources_new(const gw_directory *directory, const gw_job *jobs, gw_port *port);
+void gw_resources_free(gw_resources *resources);
+
+void gw_resources_request(gw_resources *resources, gw_node_id source,
+                          const gw_slice_request *message);
+/* The instance's number is its job's. */
+void gw_resources_release(gw_resources *resources, const gw_instance_message *message);
+
+void gw_resources_explain(const gw_resources *resources, GString *out);

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Entries are a flat ring over runs, so that finding one is arithmetic and a long job needs no
+ * more memory than a short one. */
+#include "controller/store.h"
+
+#include "base/check.h"
+
+void gw_store_init(gw_store *store, gw_port *port)
+{
+    *store = (gw_store){.port = port};
+}
+
+void gw_store_open(gw_store *store, gw_block *block, uint32_t instance, const gw_plan *plan,
+                   uint32_t depth)
+{
+    uint32_t count = plan->slot_count * depth;
+    gw_check(depth > 0);
+    gw_check(store->next_buffer <= UINT32_MAX - count - plan->program->meshes->len);
+    *block = (gw_block){instance, depth, store->next_buffer, plan, g_new(gw_buffer, count + 1)};
+    for (uint32_t i = 0; i < count; i++)
+        block->buffers[i] = (gw_buffer){.ready = GW_INDEX_NONE};
+    store->next_buffer += count + plan->program->meshes->len;
+}
+
+static gw_memory memory_of(const gw_block *block, uint32_t slot, uint32_t entry)
+{
+    const gw_plan_slot *planned = &block->plan->slots[slot];
+    return (gw_memory){block->instance, planned->mesh, block->first_buffer + entry,
+                       planned->size_bytes};
+}
+
+void gw_store_close(gw_store *store, gw_block *block)
+{
+    uint32_t slot_count = block->plan->slot_count;
+    for (uint32_t i = 0; i < slot_count * block->depth; i++) {
+        if (block->buffers[i].refs == 0)
+            continue;
+        gw_memory memory = memory_of(block, i % slot_count, i);
+        store->port->devices->memory_release(store->port, &memory);
+        store->was_released = true;
+    }
+    g_free(block->buffers);
+    block->buffers = NULL;
+}
+
+bool gw_store_reserve(gw_store *store, gw_block *block, uint32_t slot, uint32_t run, uint64_t gang,
+                      uint32_t refs)
+{
+    uint32_t entry = gw_block_entry(block, slot, run);
+    gw_buffer *buffer = &block->buffers[entry];
+    gw_check(buffer->refs == 0);
+    gw_check(refs > 0);
+    gw_memory memory = memory_of(block, slot, entry);
+    if (!store->port->devices->memory_reserve(store->port, &memory))
+        return false;
+    buffer->gang = gang;
+    buffer->refs = refs;
+    return true;
+}
+
+static void give_back(gw_store *store, gw_block *block, uint32_t slot, uint32_t entry)
+{
+    gw_memory memory = memory_of(block, slot, entry);
+    block->buffers[entry].refs = 0;
+    store->port->devices->memory_release(store->port, &memory);
+    store->was_released = true;
+}
+
+void gw_store_release(gw_store *store, gw_block *block, uint32_t slot, uint32_t run)
+{
+    if (block->plan->slots[slot].is_permanent)
+        return;
+    uint32_t entry = gw_block_entry(block, slot, run);
+    gw_buffer *buffer = &block->buffers[entry];
+    gw_check(buffer->refs > 0);
+    if (buffer->refs == 1)
+        give_back(store, block, slot, entry);
+    else
+        buffer->refs--;
+}
+
+void gw_store_undo(gw_store *store, gw_block *block, uint32_t slot, uint32_t run)
+{
+    bool was_released = store->was_released;
+    give_back(store, block, slot, gw_block_entry(block, slot, run));
+    store->was_released = was_released;
+}
+
+static gw_memory workspace_of(const gw_block *block, uint32_t mesh)
+{
+    uint32_t buffer = block->first_buffer + block->plan->slot_count * block->depth + mesh;
+    return (gw_memory){block->instance, mesh, buffer, block->plan->workspace_bytes[mesh]};
+}
+
+bool gw_store_reserve_workspace(gw_store *store, gw_block *block, uint32_t mesh)
+{
+    gw_memory memory = workspace_of(block, mesh);
+    return store->port->devices->memory_reserve(store->port, &memory);
+}
+
+void gw_store_release_workspace(gw_store *store, gw_block *block, uint32_t mesh)
+{
+    gw_memory memory = workspace_of(block, mesh);
+    store->port->devices->memory_release(store->port, &memory);
+    store->was_released = true;
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A host's share of the object store: buffers by reference.
+ *
+ * Each loaded instance has a block: one entry per slot of its plan and run in flight.  An entry
+ * stands for all local shards of one logical buffer; its reference count is of logical readers,
+ * whatever the number of shards.  The writer counts as one until its gang is done. */
+#pragma once
+
+#include "controller/lower.h"
+#include "controller/port.h"
+
+typedef struct {
+    uint64_t gang;  /* That writes it. */
+    uint32_t refs;  /* 0: not held. */
+    uint32_t ready; /* The executor's list of targets that await it; GW_INDEX_NONE: empty. */
+} gw_buffer;
+
+typedef struct {
+    uint32_t instance, depth; /* Runs that may hold buffers at once. */
+    uint32_t first_buffer;    /* Buffer numbers on this host: first_buffer + entry. */
+    const gw_plan *plan;
+    gw_buffer *buffers; /* (run % depth) * slot_count + slot. */
+} gw_block;
+
+typedef struct {
+    gw_port *port;
+    uint32_t next_buffer;
+    bool was_released; /* Since somebody last cleared it: waiting gangs may try again. */
+} gw_store;
+
+void gw_store_init(gw_store *store, gw_port *port);
+
+void gw_store_open(gw_store *store, gw_block *block, uint32_t instance, const gw_plan *plan,
+                   uint32_t depth);
+/* Gives back whatever the block still holds, whoever reads it. */
+void gw_store_close(gw_store *store, gw_block *block);
+
+static inline uint32_t gw_block_entry(const gw_block *block, uint32_t slot, uint32_t run)
+{
+    return (run % block->depth) * block->plan->slot_count + slot;
+}
+
+/* Memory on every local device of the slot's mesh, `refs` references, written by `gang`.
+ * False: full at this moment, nothing was taken. */
+bool gw_store_reserve(gw_store *store, gw_block *block, uint32_t slot, uint32_t run, uint64_t gang,
+                      uint32_t refs);
+/* One reference less; the last one gives the memory back.  Permanent slots are kept. */
+void gw_store_release(gw_store *store, gw_block *block, uint32_t slot, uint32_t run);
+/* Takes a reservation back that nobody has used. */
+void gw_store_undo(gw_store *store, gw_block *block, uint32_t slot, uint32_t run);
+
+/* The workspace of one mesh, held while the block is open. */
+bool gw_store_reserve_workspace(gw_store *store, gw_block *block, uint32_t mesh);
+void gw_store_release_workspace(gw_store *store, gw_block *block, uint32_t mesh);
