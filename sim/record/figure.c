@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Data and a script of plots/ to gnuplot.
+ *
+ * gnuplot runs in the data's folder with plain file names, so that no path is ever quoted; it
+ * writes into a gw_output's temporary file, which is looked at before it takes its name: gnuplot
+ * does not tell when the disk is full, but a figure that was cut short lacks its last bytes. */
+#include "record/figure.h"
+
+#include <glib/gstdio.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/error.h"
+#include "base/params.h"
+#include "record/figure_private.h"
+#include "record/output.h"
+
+#define TITLE_LENGTH_MAX 24
+#define KEY_LENGTH       52 /* Characters of 8 pt that fit side by side above a plot. */
+#define KEY_SAMPLE       4  /* What an entry takes beside its title, in characters. */
+#define TAIL_BYTES       64
+
+typedef struct {
+    const char *subject;
+    bool (*prepare)(const char *folder, const gw_figure_run *run, GString *variables,
+                    GError **error);
+} figure_data;
+
+static const figure_data figure_datas[] = {
+    {"timeline", gw_figure_prepare_timeline},
+    {"utilization", gw_figure_prepare_utilization},
+};
+
+const char *const gw_figure_run_subjects[] = {"timeline", "utilization", NULL};
+
+typedef struct {
+    const char *name, *ending; /* What stands within the last bytes of a whole file. */
+} figure_format;
+
+static const figure_format figure_formats[] = {
+    {"svg", "</svg>"},
+    {"pdf", "%%EOF"},
+    {"png", "IEND"},
+};
+
+/* --- What scripts are told --- */
+
+/* In single quotes two things have a meaning to gnuplot, and are put in by name: the quote itself,
+ * whose doubling does not work where it stands first, and @, which expands a macro even there. */
+void gw_figure_append_text(GString *variables, const char *name, const char *text)
+{
+    g_autofree char *valid = g_utf8_make_valid(text, -1);
+    g_string_append_printf(variables, "%s='", name);
+    for (const char *c = valid; *c != '\0'; c++) {
+        bool is_control = (unsigned char)*c < 0x20 || *c == 0x7f;
+        if (*c == '\'') {
+            g_string_append(variables, "'.quote.'");
+        } else if (*c == '@') {
+            g_string_append(variables, "'.at_sign.'");
+        } else {
+            g_string_append_c(variables, is_control ? ' ' : *c);
+        }
+    }
+    g_string_append(variables, "'; ");
+}
+
+void gw_figure_append_count(GString *variables, const char *name, uint32_t count)
+{
+    g_string_append_printf(variables, "%s=%u; ", name, count);
+}
+
+void gw_figure_append_time(GString *variables, const char *name, gw_time time_ns)
+{
+    g_string_append_printf(variables, "%s=%" G_GUINT64_FORMAT ".0; ", name, time_ns);
+}
+
+void gw_figure_append_unit(GString *variables, gw_span range_ns)
+{
+    static const struct {
+        const char *name;
+        uint64_t span_ns;
+    } units[] = {{"s", 1000000000}, {"ms", 1000000}, {"µs", 1000}, {"ns", 1}};
+    uint32_t i = 0;
+    while (i + 1 < G_N_ELEMENTS(units) && range_ns < 2 * units[i].span_ns) {
+        i++;
+    }
+    gw_figure_append_text(variables, "unit", units[i].name);
+    gw_figure_append_time(variables, "unit_ns", units[i].span_ns);
+}
+
+static char *shorten_title(const char *title)
+{
+    g_autofree char *valid = g_utf8_make_valid(title, -1);
+    if (g_utf8_strlen(valid, -1) <= TITLE_LENGTH_MAX) {
+        return g_steal_pointer(&valid);
+    }
+    g_autofree char *head = g_utf8_substring(valid, 0, TITLE_LENGTH_MAX - 1);
+    return g_strconcat(head, "…", NULL);
+}
+
+void gw_figure_append_titles(GString *variables, const char *const *titles, uint32_t count)
+{
+    uint32_t longest = 1;
+    g_string_append_printf(variables, "array titles[%u]; ", MAX(count, 1));
+    for (uint32_t i = 0; i < count; i++) {
+        g_autofree char *title = shorten_title(titles[i]);
+        g_autofree char *name = g_strdup_printf("titles[%u]", i + 1);
+        gw_figure_append_text(variables, name, title);
+        longest = MAX(longest, (uint32_t)g_utf8_strlen(title, -1));
+    }
+    uint32_t per_row = CLAMP(KEY_LENGTH / (longest + KEY_SAMPLE), 1, MAX(count, 1));
+    gw_figure_append_count(variables, "title_count", count);
+    gw_figure_append_count(variables, "key_columns", per_row);
+    gw_figure_append_count(variables, "key_letters", longest);
+}
+
+/* --- Where scripts are --- */
+
+/* NULL: nowhere.  The caller frees. */
+static char *find_scripts(void)
+{
+    const char *asked = g_getenv("GANGWAY_PLOTS");
+    const char *const places[] = {asked, GW_PLOTS_SOURCE, GW_PLOTS_INSTALLED};
+    for (uint32_t i = asked == NULL ? 1 : 0; i < G_N_ELEMENTS(places); i++) {
+        g_autofree char *style = g_build_filename(places[i], "style.gp", NULL);
+        if (g_file_test(style, G_FILE_TEST_IS_REGULAR)) {
+            return g_canonicalize_filename(places[i], NULL);
+        }
+        if (i == 0) {
+            return NULL; /* Who asks for a folder gets no other. */
+        }
+    }
+    return NULL;
+}
+
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+char **gw_figure_subjects(void)
+{
+    g_autofree char *scripts = find_scripts();
+    g_autoptr(GDir) folder = scripts == NULL ? NULL : g_dir_open(scripts, 0, NULL);
+    GPtrArray *subjects = g_ptr_array_new();
+    const char *name;
+    while (folder != NULL && (name = g_dir_read_name(folder)) != NULL) {
+        if (name[0] != '.' && g_str_has_suffix(name, ".gp") && !g_str_equal(name, "style.gp")) {
+            g_ptr_array_add(subjects, g_strndup(name, strlen(name) - 3));
+        }
+    }
+    g_ptr_array_sort(subjects, compare_names);
+    g_ptr_array_add(subjects, NULL);
+    return (char **)g_ptr_array_free(subjects, FALSE);
+}
+
+static bool check_subject(const char *subject, GError **error)
+{
+    g_auto(GStrv) subjects = gw_figure_subjects();
+    if (g_strv_contains((const char *const *)subjects, subject)) {
+        return true;
+    }
+    g_autofree char *quoted = gw_error_quote(subject);
+    g_autofree char *known = g_strjoinv(", ", subjects);
+    const char *near = gw_error_suggest(subject, (const char *const *)subjects);
+    g_set_error(error, GW_ERROR, GW_ERROR_USAGE, "found no figure %s, expected one of: %s%s%s%s",
+                quoted, known[0] == '\0' ? "(no scripts; set GANGWAY_PLOTS)" : known,
+                near == NULL ? "" : "; did you mean \"", near == NULL ? "" : near,
+                near == NULL ? "" : "\"?");
+    return false;
+}
+
+static const figure_format *find_format(const char *name, GError **error)
+{
+    for (uint32_t i = 0; i < G_N_ELEMENTS(figure_formats); i++) {
+        if (g_str_equal(figure_formats[i].name, name)) {
+            return &figure_formats[i];
+        }
+    }
+    g_autofree char *quoted = gw_error_quote(name);
+    g_set_error(error, GW_ERROR, GW_ERROR_USAGE,
+                "found the format %s, expected one of: svg, pdf, png", quoted);
+    return NULL;
+}
+
+/* --- What the run says of itself --- */
+
+/* As names stand in CSV. */
+static char *clean_name(const char *name)
+{
+    char *cleaned = g_strdup(name);
+    for (char *c = cleaned; *c != '\0'; c++) {
+        *c = (unsigned char)*c < 0x20 || *c == 0x7f ? ' ' : *c;
+    }
+    return cleaned;
+}
+
+static bool read_jobs(gw_params *jobs, gw_figure_run *run, GError **error)
+{
+    for (uint32_t i = 0; i < gw_params_length(jobs); i++) {
+        const char *name;
+        gw_params *job = gw_params_at(jobs, i);
+        if (!gw_params_is_object(job)) {
+            gw_params_error(job, NULL, error, "expected a job");
+            return false;
+        }
+        if (!gw_params_string(job, "name", true, &name, error)) {
+            return false;
+        }
+        g_ptr_array_add(run->job_names, clean_name(name));
+    }
+    return true;
+}
+
+static bool read_islands(gw_params *islands, gw_figure_run *run, GError **error)
+{
+    for (uint32_t i = 0; i < gw_params_length(islands); i++) {
+        uint64_t count;
+        gw_params *island = gw_params_at(islands, i);
+        if (!gw_params_is_object(island)) {
+            gw_params_error(island, NULL, error, "expected an island");
+            return false;
+        }
+        if (!gw_params_count(island, "devices", true, 1, UINT32_MAX, &count, error)) {
+            return false;
+        }
+        uint32_t device_count = (uint32_t)count;
+        g_array_append_val(run->island_device_counts, device_count);
+    }
+    return true;
+}
+
+static bool read_run(const char *folder, gw_figure_run *run, GError **error)
+{
+    g_autofree char *path = g_build_filename(folder, "summary.json", NULL);
+    g_autoptr(gw_params) root = gw_params_load(path, error);
+    gw_params *jobs, *islands;
+    return root != NULL && gw_params_array(root, "jobs", true, &jobs, error) &&
+           read_jobs(jobs, run, error) && gw_params_array(root, "islands", true, &islands, error) &&
+           read_islands(islands, run, error);
+}
+
+static bool prepare_data(const char *folder, const char *subject, GString *variables,
+                         GError **error)
+{
+    for (uint32_t i = 0; i < G_N_ELEMENTS(figure_datas); i++) {
+        if (!g_str_equal(figure_datas[i].subject, subject)) {
+            continue;
+        }
+        g_autoptr(GPtrArray) job_names = g_ptr_array_new_with_free_func(g_free);
+        g_autoptr(GArray) device_counts = g_array_new(FALSE, FALSE, sizeof(uint32_t));
+        gw_figure_run run = {.job_names = job_names, .island_device_counts = device_counts};
+        return read_run(folder, &run, error) &&
+               figure_datas[i].prepare(folder, &run, variables, error);
+    }
+    return true;
+}
+
+/* --- gnuplot --- */
+
+static void set_spawn_error(GError **error, const GError *failure)
+{
+    if (g_error_matches(failure, G_SPAWN_ERROR, G_SPAWN_ERROR_NOENT)) {
+        g_set_error_literal(error, GW_ERROR, GW_ERROR_SYSTEM,
+                            "gnuplot is not installed: apt-get install gnuplot-nox");
+    } else {
+        g_set_error(error, GW_ERROR, GW_ERROR_SYSTEM, "cannot run gnuplot: %s", failure->message);
+    }
+}
+
+static bool run_gnuplot(const char *folder, const char *scripts, const char *subject,
+                        const char *variables, GError **error)
+{
+    g_autofree char *style = g_build_filename(scripts, "style.gp", NULL);
+    g_autofree char *name = g_strconcat(subject, ".gp", NULL);
+    g_autofree char *script = g_build_filename(scripts, name, NULL);
+    g_autofree char *complaints = NULL;
+    g_autoptr(GError) failure = NULL;
+    int status;
+    const char *const arguments[] = {"gnuplot", "-d", "-e", variables, style, script, NULL};
+    if (!g_spawn_sync(folder, (char **)arguments, NULL,
+                      G_SPAWN_SEARCH_PATH | G_SPAWN_STDOUT_TO_DEV_NULL, NULL, NULL, NULL,
+                      &complaints, &status, &failure)) {
+        set_spawn_error(error, failure);
+        return false;
+    }
+    if (!g_spawn_check_wait_status(status, &failure)) {
+        g_set_error(error, GW_ERROR, GW_ERROR_SYSTEM, "gnuplot failed on %s: %s: %s", script,
+                    failure->message, g_strstrip(complaints));
+        return false;
+    }
+    return true;
+}
+
+/* Whether `ending` stands in the file's last TAIL_BYTES. */
+static bool has_ending(const char *path, const char *ending)
+{
+    char tail[TAIL_BYTES];
+    FILE *file = fopen(path, "rbe");
+    if (file == NULL) {
+        return false;
+    }
+    if (fseek(file, -TAIL_BYTES, SEEK_END) != 0) {
+        rewind(file); /* It is shorter. */
+    }
+    size_t read_bytes = fread(tail, 1, TAIL_BYTES, file);
+    size_t ending_bytes = strlen(ending);
+    fclose(file);
+    for (size_t i = 0; i + ending_bytes <= read_bytes; i++) {
+        if (memcmp(tail + i, ending, ending_bytes) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool draw_format(const char *folder, const char *scripts, const char *subject,
+                        const figure_format *format, const char *variables, GError **error)
+{
+    g_autofree char *name = g_strconcat(subject, ".", format->name, NULL);
+    g_autoptr(gw_output) output = gw_output_open(folder, name, error);
+    if (output == NULL) {
+        return false;
+    }
+    g_autofree char *temporary = g_path_get_basename(gw_output_temporary_path(output));
+    g_autoptr(GString) all = g_string_new("quote=\"'\"; at_sign=\"\\100\"; folder='.'; ");
+    gw_figure_append_text(all, "format", format->name);
+    gw_figure_append_text(all, "output", temporary);
+    g_string_append(all, variables);
+    if (!run_gnuplot(folder, scripts, subject, all->str, error)) {
+        return false;
+    }
+    if (!has_ending(gw_output_temporary_path(output), format->ending)) {
+        g_set_error(error, GW_ERROR, GW_ERROR_SYSTEM,
+                    "cannot write %s/%s: gnuplot left it incomplete; is the disk full?", folder,
+                    name);
+        return false;
+    }
+    return gw_output_commit(output, error);
+}
+
+bool gw_figure_draw(const char *folder, const char *subject, const char *const *formats,
+                    GError **error)
+{
+    gw_check(folder != NULL && subject != NULL && formats != NULL);
+    if (!check_subject(subject, error)) {
+        return false;
+    }
+    for (uint32_t i = 0; formats[i] != NULL; i++) {
+        if (find_format(formats[i], error) == NULL) {
+            return false;
+        }
+    }
+    g_autofree char *scripts = find_scripts();
+    g_autoptr(GString) variables = g_string_new(NULL);
+    if (!prepare_data(folder, subject, variables, error)) {
+        return false;
+    }
+    for (uint32_t i = 0; formats[i] != NULL; i++) {
+        const figure_format *format = find_format(formats[i], error);
+        if (!draw_format(folder, scripts, subject, format, variables->str, error)) {
+            return false;
+        }
+    }
+    return true;
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Data and a script of plots/ to gnuplot.
+ *
+ * A subject is a script plots/<subject>.gp.  For the subjects "utilization" and "timeline" the
+ * data are made here out of what a run left in its folder; any other script finds its data in the
+ * folder as they are.  docs/FIGURES.md lists figures, data and commands. */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+
+/* Draws <folder>/<subject>.<format> for each of `formats` ("svg", "pdf", "png"; NULL ends them);
+ * every file is drawn under a temporary name and renamed when whole.
+ * GW_ERROR_USAGE: there is no such subject or format.  GW_ERROR_SCENARIO: the folder lacks the
+ * data, or they are wrong.  GW_ERROR_SYSTEM: gnuplot is not there, fails (with its message), or
+ * the disk does. */
+bool gw_figure_draw(const char *folder, const char *subject, const char *const *formats,
+                    GError **error);
+
+/* Those of any run's folder: "timeline" (needs gangs.csv), "utilization".  NULL ends them. */
+extern const char *const gw_figure_run_subjects[];
+
+/* All subjects there are, sorted; empty when there is no folder of scripts.  Scripts are looked
+ * for in GANGWAY_PLOTS if that is set, else beside the sources, else in the installed data folder.
+ * The caller frees with g_strfreev. */
+char **gw_figure_subjects(void);

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* gangs.csv: a row per gang, in the order of the reports.  Columns: gang, job, run, node, stage,
+ * microbatch, call, island, first_device, last_device, device_count, start_ns, end_ns; job and
+ * node by name, stage and microbatch empty where the node has none. */
+#pragma once
+
+#include "record/output.h"
+#include "record/recorder.h"
+
+typedef struct gw_gangs gw_gangs;
+
+/* Borrows `settings` until gw_gangs_free(), which removes what was not committed.  NULL and
+ * GW_ERROR_SYSTEM when the file cannot be opened. */
+gw_gangs *gw_gangs_new(const gw_recorder_settings *settings, GError **error);
+void gw_gangs_free(gw_gangs *gangs);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(gw_gangs, gw_gangs_free)
+
+void gw_gangs_add(gw_gangs *gangs, const gw_gang_record *gang);
+bool gw_gangs_commit(gw_gangs *gangs, GError **error);
