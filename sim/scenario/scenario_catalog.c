@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Where accelerators and profiles are found: in folders "accelerators" and "profiles" beside the
+ * scenario, in the nearest "configs" folder above it, in each folder of GANGWAY_CONFIGS, and in the
+ * installed data folder, in this order.  The first file of that name is the one. */
+#include <string.h>
+
+#include "base/check.h"
+#include "base/error.h"
+#include "scenario/scenario_private.h"
+
+#define CONFIGS_FOLDER   "configs"
+#define CONFIGS_VARIABLE "GANGWAY_CONFIGS"
+#define FILE_SUFFIX      ".json"
+
+static const struct {
+    const char *folder, *noun;
+} kinds[] = {
+    [GW_CATALOG_ACCELERATORS] = {"accelerators", "an accelerator"},
+    [GW_CATALOG_PROFILES] = {"profiles", "a profile"},
+};
+
+/* --- The search path --- */
+
+static bool is_catalog_root(gw_catalog_kind kind, const char *root)
+{
+    g_autofree char *folder = g_build_filename(root, kinds[kind].folder, NULL);
+    return g_file_test(folder, G_FILE_TEST_IS_DIR);
+}
+
+/* The nearest folder above `folder`, or itself, that is called "configs" or holds one. */
+static char *find_configs_above(gw_catalog_kind kind, const char *folder)
+{
+    char *above = g_canonicalize_filename(folder, NULL);
+    for (;;) {
+        g_autofree char *base = g_path_get_basename(above);
+        if (strcmp(base, CONFIGS_FOLDER) == 0 && is_catalog_root(kind, above)) {
+            return above;
+        }
+        g_autofree char *inner = g_build_filename(above, CONFIGS_FOLDER, NULL);
+        if (is_catalog_root(kind, inner)) {
+            g_free(above);
+            return g_steal_pointer(&inner);
+        }
+        char *next = g_path_get_dirname(above);
+        const bool is_top = strcmp(next, above) == 0;
+        g_free(above);
+        above = next;
+        if (is_top) {
+            g_free(above);
+            return NULL;
+        }
+    }
+}
+
+/* Folder after folder, each "…/accelerators" or "…/profiles". */
+static GPtrArray *list_search_path(gw_catalog_kind kind, const char *folder)
+{
+    GPtrArray *path = g_ptr_array_new_with_free_func(g_free);
+    g_ptr_array_add(path, g_build_filename(folder, kinds[kind].folder, NULL));
+    g_autofree char *configs = find_configs_above(kind, folder);
+    if (configs != NULL) {
+        g_ptr_array_add(path, g_build_filename(configs, kinds[kind].folder, NULL));
+    }
+    const char *variable = g_getenv(CONFIGS_VARIABLE);
+    g_auto(GStrv) roots = g_strsplit(variable != NULL ? variable : "", ":", -1);
+    for (uint32_t i = 0; roots[i] != NULL; i++) {
+        if (*roots[i] != '\0') {
+            g_ptr_array_add(path, g_build_filename(roots[i], kinds[kind].folder, NULL));
+        }
+    }
+    g_ptr_array_add(path, g_build_filename(GW_DATA_DIR, kinds[kind].folder, NULL));
+    return path;
+}
+
+/* --- Names --- */
+
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static void add_names_of(const char *folder, GPtrArray *names)
+{
+    g_autoptr(GDir) dir = g_dir_open(folder, 0, NULL);
+    if (dir == NULL) {
+        return; /* Most folders of the search path are not there. */
+    }
+    for (const char *file = g_dir_read_name(dir); file != NULL; file = g_dir_read_name(dir)) {
+        if (g_str_has_suffix(file, FILE_SUFFIX) && *file != '.') {
+            g_ptr_array_add(names, g_strndup(file, strlen(file) - strlen(FILE_SUFFIX)));
+        }
+    }
+}
+
+char **gw_catalog_list(gw_catalog_kind kind, const char *folder)
+{
+    g_autoptr(GPtrArray) path = list_search_path(kind, folder);
+    g_autoptr(GPtrArray) found = g_ptr_array_new_with_free_func(g_free);
+    for (uint32_t i = 0; i < path->len; i++) {
+        add_names_of(path->pdata[i], found);
+    }
+    g_ptr_array_sort(found, compare_names); /* A folder's own order depends on the file system. */
+    GPtrArray *names = g_ptr_array_new();
+    for (uint32_t i = 0; i < found->len; i++) {
+        if (i == 0 || strcmp(found->pdata[i], found->pdata[i - 1]) != 0) {
+            g_ptr_array_add(names, g_strdup(found->pdata[i]));
+        }
+    }
+    g_ptr_array_add(names, NULL);
+    return (char **)g_ptr_array_free(names, FALSE);
+}
+
+char **gw_scenario_accelerators(void)
+{
+    return gw_catalog_list(GW_CATALOG_ACCELERATORS, ".");
+}
+
+char **gw_scenario_profiles(void)
+{
+    return gw_catalog_list(GW_CATALOG_PROFILES, ".");
+}
+
+/* --- Finding one --- */
+
+static void refuse_name(gw_catalog_kind kind, const char *folder, const GPtrArray *path,
+                        const gw_params *object, const char *key, const char *name, GError **error)
+{
+    g_auto(GStrv) names = gw_catalog_list(kind, folder);
+    const char *nearest = gw_error_suggest(name, (const char *const *)names);
+    g_autofree char *hint =
+        nearest != NULL ? g_strdup_printf("; did you mean \"%s\"?", nearest) : g_strdup("");
+    g_autofree char *found = gw_error_quote(name);
+    GString *looked = g_string_new(NULL);
+    for (uint32_t i = 0; i < path->len; i++) {
+        g_string_append_printf(looked, "%s%s", i > 0 ? ", " : "", (const char *)path->pdata[i]);
+    }
+    gw_params_error(object, key, error, "found %s, expected %s (looked in %s)%s", found,
+                    kinds[kind].noun, looked->str, hint);
+    g_string_free(looked, TRUE);
+}
+
+static char *find_path(gw_catalog_kind kind, const char *folder, const gw_params *object,
+                       const char *key, const char *name, GError **error)
+{
+    g_autofree char *path = g_canonicalize_filename(name, folder);
+    if (!g_file_test(path, G_FILE_TEST_IS_REGULAR)) {
+        g_autofree char *found = gw_error_quote(name);
+        gw_params_error(object, key, error, "found %s, expected %s's file (there is no %s)", found,
+                        kinds[kind].noun, path);
+        return NULL;
+    }
+    return g_steal_pointer(&path);
+}
+
+char *gw_catalog_find(gw_catalog_kind kind, const char *scenario_path, const gw_params *object,
+                      const char *key, const char *name, GError **error)
+{
+    gw_check(kind == GW_CATALOG_ACCELERATORS || kind == GW_CATALOG_PROFILES);
+    g_autofree char *relative = g_path_get_dirname(scenario_path);
+    g_autofree char *folder = g_canonicalize_filename(relative, NULL);
+    if (strchr(name, '/') != NULL || g_str_has_suffix(name, FILE_SUFFIX)) {
+        return find_path(kind, folder, object, key, name, error);
+    }
+    g_autoptr(GPtrArray) path = list_search_path(kind, folder);
+    g_autofree char *file = g_strconcat(name, FILE_SUFFIX, NULL);
+    for (uint32_t i = 0; i < path->len; i++) {
+        g_autofree char *candidate = g_build_filename(path->pdata[i], file, NULL);
+        if (*name != '\0' && g_file_test(candidate, G_FILE_TEST_IS_REGULAR)) {
+            return g_steal_pointer(&candidate);
+        }
+    }
+    refuse_name(kind, folder, path, object, key, name, error);
+    return NULL;
+}

@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* "jobs": each names a workload, which builds the program, and says how often, how and where it is
+ * to run.  Copies of a job share its program.  What can be known of a program before it runs is
+ * checked here: the meshes it has, that they fit somewhere (scenario_placement.c). */
+#include <string.h>
+
+#include "base/check.h"
+#include "base/error.h"
+#include "scenario/scenario_private.h"
+#include "workload/workload.h"
+
+#define DEFAULT_IN_FLIGHT 2
+#define NAME_LENGTH_MAX   64
+
+typedef struct {
+    gw_scenario *scenario;
+    GArray *jobs;      /* gw_job */
+    GHashTable *names; /* A set of those taken; borrows. */
+} job_reader;
+
+/* One element of "jobs" as read: a job, how many of it, and what its program is made from. */
+typedef struct {
+    gw_job job;
+    uint64_t count;
+    const gw_workload_ops *workload;
+    gw_params *parameters, *placement; /* NULL: absent. */
+} job_entry;
+
+/* --- Names --- */
+
+static bool is_name(const char *text)
+{
+    const size_t length = strlen(text);
+    if (length < 1 || length > NAME_LENGTH_MAX || *text == '-' || *text == '.') {
+        return false;
+    }
+    for (size_t i = 0; i < length; i++) {
+        if (!g_ascii_isalnum(text[i]) && strchr("_-.", text[i]) == NULL) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool gw_scenario_read_name(gw_params *object, const char *key, const char **out, GError **error)
+{
+    const char *name = NULL;
+    if (!gw_params_string(object, key, false, &name, error)) {
+        return false;
+    }
+    if (name == NULL) {
+        return true;
+    }
+    if (!is_name(name)) {
+        g_autofree char *found = gw_error_quote(name);
+        gw_params_error(object, key, error,
+                        "found %s, expected 1 to %d letters, digits, '_', '-' and '.', and neither "
+                        "'-' nor '.' first",
+                        found, NAME_LENGTH_MAX);
+        return false;
+    }
+    *out = name;
+    return true;
+}
+
+/* --- Workloads and programs --- */
+
+static bool read_workload(gw_params *job, const gw_workload_ops **out, GError **error)
+{
+    const char *name = NULL;
+    if (!gw_params_string(job, "workload", true, &name, error)) {
+        return false;
+    }
+    *out = gw_workload_find(name);
+    if (*out != NULL) {
+        return true;
+    }
+    g_autoptr(GPtrArray) names = g_ptr_array_new();
+    GString *list = g_string_new(NULL);
+    for (uint32_t i = 0; gw_workloads[i] != NULL; i++) {
+        g_ptr_array_add(names, (void *)gw_workloads[i]->name);
+        g_string_append_printf(list, "%s\"%s\"", i > 0 ? ", " : "", gw_workloads[i]->name);
+    }
+    g_ptr_array_add(names, NULL);
+    const char *nearest = gw_error_suggest(name, (const char *const *)names->pdata);
+    g_autofree char *hint =
+        nearest != NULL ? g_strdup_printf("; did you mean \"%s\"?", nearest) : g_strdup("");
+    g_autofree char *found = gw_error_quote(name);
+    gw_params_error(job, "workload", error, "found %s, expected a workload: one of %s%s", found,
+                    list->str, hint);
+    g_string_free(list, TRUE);
+    return false;
+}
+
+/* A cause that says where it is goes up as it is; another gets the job's place. */
+static void place_cause(const gw_params *job, const char *key, GError *take_cause, GError **error)
+{
+    const char *source = gw_params_source(job);
+    if (take_cause->domain != GW_ERROR || take_cause->code != GW_ERROR_SCENARIO ||
+        g_str_has_prefix(take_cause->message, source) ||
+        g_str_has_prefix(take_cause->message, "--set ")) {
+        g_propagate_error(error, take_cause);
+        return;
+    }
+    gw_params_error(job, key, error, "%s", take_cause->message);
+    g_error_free(take_cause);
+}
+
+/* Without "parameters" a workload has its defaults, if it can do with them. */
+static gw_program *build_from_defaults(gw_params *job, const gw_workload_ops *workload,
+                                       uint64_t seed, GError **error)
+{
+    g_autoptr(gw_params) empty = gw_params_parse("{}", "parameters", NULL);
+    GError *cause = NULL;
+    gw_program *program = workload->build(empty, seed, &cause);
+    if (program == NULL) {
+        const char *reason = strstr(cause->message, ": /: ");
+        gw_params_error(job, NULL, error, "found no \"parameters\", workload \"%s\" needs them: %s",
+                        workload->name, reason != NULL ? reason + 5 : cause->message);
+        g_error_free(cause);
+    }
+    return program;
+}
+
+static gw_program *build_program(gw_params *job, const job_entry *entry, uint64_t seed,
+                                 GError **error)
+{
+    if (entry->parameters == NULL) {
+        return build_from_defaults(job, entry->workload, seed, error);
+    }
+    GError *cause = NULL;
+    gw_program *program = entry->workload->build(entry->parameters, seed, &cause);
+    if (program == NULL) {
+        place_cause(job, "parameters", cause, error);
+    }
+    return program;
+}
+
+/* The program that the client submits, and its plan; owned by the scenario. */
+static bool make_program(gw_scenario *scenario, gw_params *job, job_entry *entry, GError **error)
+{
+    g_autoptr(gw_program) built = build_program(job, entry, scenario->seed, error);
+    if (built == NULL) {
+        return false;
+    }
+    if (entry->job.submit == GW_SUBMIT_FUSED) {
+        GError *cause = NULL;
+        gw_program *fused = gw_program_fuse(built, &cause);
+        if (fused == NULL) {
+            place_cause(job, "submit", cause, error);
+            return false;
+        }
+        gw_program_free(built);
+        built = fused;
+    }
+    gw_plan *plan = gw_plan_new(built);
+    entry->job.program = built;
+    entry->job.plan = plan;
+    g_ptr_array_add(scenario->plans, plan);
+    g_ptr_array_add(scenario->programs, g_steal_pointer(&built));
+    return true;
+}
+
+/* --- Jobs --- */
+
+static bool read_submit(gw_params *job, gw_submit_mode *out, GError **error)
+{
+    static const char *const names[] = {"op_by_op", "chained", "fused", NULL};
+    static const gw_submit_mode modes[] = {GW_SUBMIT_OP_BY_OP, GW_SUBMIT_CHAINED, GW_SUBMIT_FUSED};
+    uint32_t choice = 1;
+    if (!gw_params_choice(job, "submit", false, names, &choice, error)) {
+        return false;
+    }
+    *out = modes[choice];
+    return true;
+}
+
+static bool read_entry(gw_params *job, job_entry *out, GError **error)
+{
+    uint64_t in_flight = DEFAULT_IN_FLIGHT;
+    out->job.runs = 1;
+    out->count = 1;
+    if (!gw_scenario_read_name(job, "name", &out->job.name, error) ||
+        !gw_params_count(job, "count", false, 1, GW_SCENARIO_JOBS_MAX, &out->count, error) ||
+        !read_workload(job, &out->workload, error) ||
+        !gw_params_object(job, "parameters", false, &out->parameters, error) ||
+        !read_submit(job, &out->job.submit, error) ||
+        !gw_params_count(job, "steps", false, 1, GW_SCENARIO_STEPS_MAX, &out->job.runs, error) ||
+        !gw_params_count(job, "in_flight", false, 1, GW_SCENARIO_IN_FLIGHT_MAX, &in_flight,
+                         error) ||
+        !gw_params_span(job, "start", false, &out->job.start_ns, error) ||
+        !gw_params_object(job, "placement", false, &out->placement, error) ||
+        !gw_params_finish(job, error)) {
+        return false;
+    }
+    out->job.in_flight = (uint32_t)in_flight;
+    if (out->job.name == NULL) {
+        out->job.name = out->workload->name;
+    }
+    return true;
+}
+
+static bool add_copy(job_reader *reader, gw_params *params, const gw_job *job, char *take_name,
+                     GError **error)
+{
+    g_ptr_array_add(reader->scenario->owned, take_name);
+    if (!g_hash_table_add(reader->names, take_name)) {
+        g_autofree char *found = gw_error_quote(take_name);
+        const bool is_named = gw_params_has(params, "name");
+        gw_params_error(params, is_named ? "name" : NULL, error,
+                        "found a second job called %s, expected a name of its own for each", found);
+        return false;
+    }
+    gw_job copy = *job;
+    copy.name = take_name;
+    g_array_append_val(reader->jobs, copy);
+    return true;
+}
+
+static bool add_copies(job_reader *reader, gw_params *params, const job_entry *entry,
+                       GError **error)
+{
+    if (reader->jobs->len + entry->count > GW_SCENARIO_JOBS_MAX) {
+        gw_params_error(params, NULL, error,
+                        "found %" G_GUINT64_FORMAT " jobs up to this one, expected at most %d",
+                        reader->jobs->len + entry->count, GW_SCENARIO_JOBS_MAX);
+        return false;
+    }
+    for (uint64_t i = 0; i < entry->count; i++) {
+        char *name = entry->count == 1
+                         ? g_strdup(entry->job.name)
+                         : g_strdup_printf("%s.%" G_GUINT64_FORMAT, entry->job.name, i);
+        if (!add_copy(reader, params, &entry->job, name, error)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool read_job(job_reader *reader, gw_params *params, GError **error)
+{
+    job_entry entry = {0};
+    return read_entry(params, &entry, error) &&
+           make_program(reader->scenario, params, &entry, error) &&
+           gw_scenario_place_job(reader->scenario, params, entry.placement, &entry.job, error) &&
+           add_copies(reader, params, &entry, error);
+}
+
+static bool read_all_jobs(job_reader *reader, gw_params *list, GError **error)
+{
+    const uint32_t length = gw_params_length(list);
+    if (length == 0) {
+        gw_params_error(list, NULL, error, "found none, expected one job at least");
+        return false;
+    }
+    for (uint32_t i = 0; i < length; i++) {
+        gw_params *job = NULL;
+        if (!gw_params_as_object(gw_params_at(list, i), &job, error) ||
+            !read_job(reader, job, error)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool gw_scenario_read_jobs(gw_scenario *scenario, gw_params *list, GError **error)
+{
+    g_autoptr(GArray) jobs = g_array_new(FALSE, FALSE, sizeof(gw_job));
+    g_autoptr(GHashTable) names = g_hash_table_new(g_str_hash, g_str_equal);
+    job_reader reader = {.scenario = scenario, .jobs = jobs, .names = names};
+    if (!read_all_jobs(&reader, list, error)) {
+        return false;
+    }
+    scenario->job_count = jobs->len;
+    scenario->jobs = g_array_steal(jobs, NULL);
+    return true;
+}

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The files of the catalog: accelerators and profiles.  A file is a table of figures, and every
+ * figure has a line under "sources" that says where it comes from: a figure without one is
+ * refused, so that any number of a result can be followed back to its origin. */
+#include <stddef.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/error.h"
+#include "scenario/scenario_private.h"
+
+/* A figure of an accelerator: its key, and where it goes. */
+typedef struct {
+    const char *key;
+    size_t offset;
+    gw_unit unit; /* Of a quantity in a double; else 0. */
+    bool may_be_zero;
+} figure;
+
+#define FIELD(member) offsetof(gw_accelerator, member)
+
+static const figure rates[] = {
+    {"peak", FIELD(peak_flops), GW_UNIT_FLOPS, false},
+    {"vector", FIELD(vector_flops), GW_UNIT_FLOPS, false},
+    {"hbm_bandwidth", FIELD(hbm_bytes_per_s), GW_UNIT_RATE, false},
+    {"link_bandwidth", FIELD(link_bytes_per_s), GW_UNIT_RATE, false},
+    {"pcie_bandwidth", FIELD(pcie_bytes_per_s), GW_UNIT_RATE, false},
+    {"busy_power", FIELD(busy_watts), GW_UNIT_POWER, true},
+    {"idle_power", FIELD(idle_watts), GW_UNIT_POWER, true},
+};
+static const figure efficiencies[] = {
+    {"matmul_efficiency", FIELD(matmul_efficiency), 0, false},
+    {"hbm_efficiency", FIELD(hbm_efficiency), 0, false},
+    {"link_efficiency", FIELD(link_efficiency), 0, false},
+};
+static const figure spans[] = {
+    {"kernel_overhead", FIELD(kernel_overhead_ns), GW_UNIT_SPAN, true},
+    {"hop_latency", FIELD(hop_latency_ns), GW_UNIT_SPAN, true},
+    {"collective_overhead", FIELD(collective_overhead_ns), GW_UNIT_SPAN, true},
+    {"pcie_latency", FIELD(pcie_latency_ns), GW_UNIT_SPAN, true},
+};
+
+static const struct {
+    const char *key;
+    gw_cost cost;
+} costs[] = {
+    {"call", GW_COST_CALL},         {"schedule", GW_COST_SCHEDULE}, {"send", GW_COST_SEND},
+    {"receive", GW_COST_RECEIVE},   {"prepare", GW_COST_PREPARE},   {"launch", GW_COST_LAUNCH},
+    {"complete", GW_COST_COMPLETE}, {"lower", GW_COST_LOWER},
+};
+_Static_assert(G_N_ELEMENTS(costs) == GW_COST_COUNT - 1, "every cost has a key");
+_Static_assert(GW_COST_COUNT <= GW_PROFILE_COSTS_MAX, "every cost has a place");
+
+/* --- Sources --- */
+
+/* `text` says something. */
+static bool is_said(const char *text)
+{
+    return text[strspn(text, " \t\n")] != '\0';
+}
+
+static bool read_source(gw_params *sources, const char *figure_key, GError **error)
+{
+    const char *source = NULL;
+    if (!gw_params_string(sources, figure_key, true, &source, error)) {
+        return false;
+    }
+    if (!is_said(source)) {
+        gw_params_error(sources, figure_key, error,
+                        "found an empty string, expected where \"%s\" comes from", figure_key);
+        return false;
+    }
+    return true;
+}
+
+/* --- Accelerators --- */
+
+static bool read_rate(gw_params *root, const figure *rate, double *out, GError **error)
+{
+    if (!gw_params_quantity(root, rate->key, true, rate->unit, out, error)) {
+        return false;
+    }
+    if (!(*out > 0) && !rate->may_be_zero) {
+        gw_params_error(root, rate->key, error, "found 0, expected more than that");
+        return false;
+    }
+    return true;
+}
+
+static bool read_efficiency(gw_params *root, const figure *efficiency, double *out, GError **error)
+{
+    if (!gw_params_number(root, efficiency->key, true, 0, 1, out, error)) {
+        return false;
+    }
+    if (!(*out > 0)) {
+        gw_params_error(root, efficiency->key, error,
+                        "found 0, expected more than that, and 1 at most");
+        return false;
+    }
+    return true;
+}
+
+static bool read_figures(gw_params *root, gw_accelerator *out, GError **error)
+{
+    char *base = (char *)out;
+    for (uint32_t i = 0; i < G_N_ELEMENTS(rates); i++) {
+        if (!read_rate(root, &rates[i], (double *)(void *)(base + rates[i].offset), error)) {
+            return false;
+        }
+    }
+    for (uint32_t i = 0; i < G_N_ELEMENTS(efficiencies); i++) {
+        if (!read_efficiency(root, &efficiencies[i],
+                             (double *)(void *)(base + efficiencies[i].offset), error)) {
+            return false;
+        }
+    }
+    for (uint32_t i = 0; i < G_N_ELEMENTS(spans); i++) {
+        if (!gw_params_span(root, spans[i].key, true, (gw_span *)(void *)(base + spans[i].offset),
+                            error)) {
+            return false;
+        }
+    }
+    return gw_params_bytes(root, "hbm", true, &out->hbm_bytes, error);
+}
+
+static bool check_figures(gw_params *root, const gw_accelerator *accelerator, GError **error)
+{
+    if (accelerator->hbm_bytes == 0) {
+        gw_params_error(root, "hbm", error, "found 0, expected some memory");
+        return false;
+    }
+    if (accelerator->idle_watts > accelerator->busy_watts) {
+        gw_params_error(root, "idle_power", error,
+                        "found %g W, expected at most the busy_power of %g W",
+                        accelerator->idle_watts, accelerator->busy_watts);
+        return false;
+    }
+    return true;
+}
+
+static bool read_sources_of(gw_params *sources, const figure *figures, uint32_t count,
+                            GError **error)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (!read_source(sources, figures[i].key, error)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool read_accelerator_sources(gw_params *root, GError **error)
+{
+    gw_params *sources = NULL;
+    return gw_params_object(root, "sources", true, &sources, error) &&
+           read_sources_of(sources, rates, G_N_ELEMENTS(rates), error) &&
+           read_sources_of(sources, efficiencies, G_N_ELEMENTS(efficiencies), error) &&
+           read_sources_of(sources, spans, G_N_ELEMENTS(spans), error) &&
+           read_source(sources, "hbm", error) && gw_params_finish(sources, error);
+}
+
+bool gw_accelerator_load(const char *path, gw_accelerator *out, GError **error)
+{
+    g_autoptr(gw_params) root = gw_params_load(path, error);
+    if (root == NULL) {
+        return false;
+    }
+    const char *name = NULL;
+    const char *description = NULL;
+    gw_accelerator made = {0};
+    if (!gw_params_string(root, "name", true, &name, error) ||
+        !gw_params_string(root, "description", false, &description, error) ||
+        !read_figures(root, &made, error) || !check_figures(root, &made, error) ||
+        !read_accelerator_sources(root, error) || !gw_params_finish(root, error)) {
+        return false;
+    }
+    made.name = g_strdup(name);
+    *out = made;
+    return true;
+}
+
+/* --- Profiles --- */
+
+static bool read_costs(gw_params *root, gw_profile *out, GError **error)
+{
+    gw_params *table = NULL;
+    gw_params *sources = NULL;
+    if (!gw_params_object(root, "costs", true, &table, error)) {
+        return false;
+    }
+    for (uint32_t i = 0; i < G_N_ELEMENTS(costs); i++) {
+        if (!gw_params_span(table, costs[i].key, true, &out->cost_ns[costs[i].cost], error)) {
+            return false;
+        }
+    }
+    if (!gw_params_finish(table, error) ||
+        !gw_params_object(root, "sources", true, &sources, error)) {
+        return false;
+    }
+    for (uint32_t i = 0; i < G_N_ELEMENTS(costs); i++) {
+        if (!read_source(sources, costs[i].key, error)) {
+            return false;
+        }
+    }
+    return gw_params_finish(sources, error);
+}
+
+bool gw_profile_load(const char *path, gw_profile *out, GError **error)
+{
+    static const char *const networks[] = {"free", "modelled", NULL};
+    g_autoptr(gw_params) root = gw_params_load(path, error);
+    if (root == NULL) {
+        return false;
+    }
+    const char *name = NULL;
+    const char *description = NULL;
+    uint32_t network = 1;
+    gw_profile made = {0};
+    if (!gw_params_string(root, "name", true, &name, error) ||
+        !gw_params_string(root, "description", false, &description, error) ||
+        !gw_params_choice(root, "network", true, networks, &network, error) ||
+        !read_costs(root, &made, error) || !gw_params_finish(root, error)) {
+        return false;
+    }
+    made.name = g_strdup(name);
+    made.is_network_free = network == 0;
+    *out = made;
+    return true;
+}
