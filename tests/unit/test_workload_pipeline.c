@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Pipelines: the generated order, played in order, meets published bubbles and closed forms;
+ * memory follows the schedule; and mistakes. */
+#include <check.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "workload/workload.h"
+#include "workload/workload_schedule.h"
+
+/* --- Builders --- */
+
+static gw_program *build(const char *json, GError **error)
+{
+    g_autoptr(gw_params) params = gw_params_parse(json, "test.json", error);
+    ck_assert_ptr_nonnull(params);
+    return gw_workload_pipeline.build(params, 1, error);
+}
+
+static gw_program *build_good(const char *json)
+{
+    g_autoptr(GError) error = NULL;
+    gw_program *program = build(json, &error);
+    ck_assert_msg(program != NULL, "%s", error != NULL ? error->message : "no message");
+    return program;
+}
+
+static void build_bad(const char *json, const char *part)
+{
+    g_autoptr(GError) error = NULL;
+    ck_assert_ptr_null(build(json, &error));
+    ck_assert(g_error_matches(error, GW_ERROR, GW_ERROR_SCENARIO));
+    ck_assert_msg(strstr(error->message, part) != NULL, "\"%s\" has no \"%s\"", error->message,
+                  part);
+}
+
+static gw_span node_ns(const gw_program *program, uint32_t node)
+{
+    const gw_function *function = gw_program_function(program, node);
+    ck_assert_uint_eq(function->operations->len, 1);
+    ck_assert_int_eq(gw_function_operation(function, 0)->kind, GW_OPERATION_DURATION);
+    return gw_function_operation(function, 0)->duration_ns;
+}
+
+/* When each node starts if every mesh runs its nodes one by one in the program's order, each as
+ * soon as its inputs are there, transfers beside.  Returns when all is done. */
+static gw_time play(const gw_program *program, gw_time *out_start_ns)
+{
+    g_autofree gw_time *free_ns = g_new0(gw_time, program->meshes->len);
+    gw_time end_ns = 0;
+    for (uint32_t node = 0; node < program->nodes->len; node++) {
+        gw_time *mesh_free_ns = &free_ns[gw_program_node(program, node)->mesh];
+        gw_time start_ns = *mesh_free_ns;
+        for (uint32_t i = program->first_edge[node]; i < program->first_edge[node + 1]; i++) {
+            const gw_edge *edge = gw_program_edge(program, i);
+            start_ns = MAX(start_ns, out_start_ns[edge->source_node] +
+                                         node_ns(program, edge->source_node) + edge->duration_ns);
+        }
+        out_start_ns[node] = start_ns;
+        *mesh_free_ns = start_ns + node_ns(program, node);
+        end_ns = MAX(end_ns, *mesh_free_ns);
+    }
+    return end_ns;
+}
+
+static gw_time play_all(const gw_program *program)
+{
+    g_autofree gw_time *start_ns = g_new0(gw_time, program->nodes->len);
+    return play(program, start_ns);
+}
+
+/* --- Time --- */
+
+/* Qi et al., "Zero Bubble Pipeline Parallelism" (2024): measured stage times in ms, and the bubble
+ * rate of 1F1B, (T - m (TF + TB + TW)) / T.  Printed to 4 digits from times to 5. */
+START_TEST(published_bubbles_of_1f1b)
+{
+    static const struct {
+        uint32_t stages, microbatches;
+        double forward_ms, backward_ms, weight_ms, transfer_ms, bubble;
+    } rows[] = {
+        {8, 24, 18.522, 18.086, 9.337, .601, .2431},  {8, 32, 18.513, 18.086, 9.331, .626, .1985},
+        {8, 64, 18.546, 18.097, 9.321, .762, .1240},  {16, 48, 11.347, 11.248, 8.132, .377, .2552},
+        {16, 64, 11.307, 11.254, 8.101, .379, .2082}, {16, 128, 11.325, 11.308, 8.109, .378, .1251},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        g_autofree char *json = g_strdup_printf(
+            "{\"stages\": %u, \"microbatches\": %u, \"schedule\": \"1f1b\", \"forward\": "
+            "\"%.3fms\", \"backward\": \"%.3fms\", \"weight\": \"%.3fms\", \"transfer\": "
+            "\"%.3fms\"}",
+            rows[i].stages, rows[i].microbatches, rows[i].forward_ms, rows[i].backward_ms,
+            rows[i].weight_ms, rows[i].transfer_ms);
+        g_autoptr(gw_program) program = build_good(json);
+        const double total_ms = (double)play_all(program) / 1e6;
+        const double useful_ms =
+            rows[i].microbatches * (rows[i].forward_ms + rows[i].backward_ms + rows[i].weight_ms);
+        ck_assert_double_eq_tol((total_ms - useful_ms) / total_ms, rows[i].bubble, 0.0002);
+    }
+}
+END_TEST
+
+/* Without transfers both schedules take (m + p - 1)(TF + TB + TW): the same bubble. */
+START_TEST(closed_form_of_equal_stages)
+{
+    for (uint32_t stages = 1; stages <= 6; stages++) {
+        for (uint32_t count = 1; count <= 9; count++) {
+            for (uint32_t name = 0; gw_workload_schedule_names[name] != NULL; name++) {
+                g_autofree char *json = g_strdup_printf(
+                    "{\"stages\": %u, \"microbatches\": %u, \"schedule\": \"%s\", \"forward_ns\": "
+                    "300, \"backward_ns\": 400, \"weight_ns\": 200}",
+                    stages, count, gw_workload_schedule_names[name]);
+                g_autoptr(gw_program) program = build_good(json);
+                ck_assert_uint_eq(play_all(program), (uint64_t)(count + stages - 1) * 900);
+            }
+        }
+    }
+}
+END_TEST
+
+/* The order is by start, ties by stage: so a plain play in that order gives those very starts. */
+START_TEST(nodes_are_in_order_of_start)
+{
+    static const char *const names[] = {"1f1b", "gpipe"};
+    for (size_t i = 0; i < 2; i++) {
+        g_autofree char *json = g_strdup_printf(
+            "{\"stages\": 4, \"microbatches\": 7, \"schedule\": \"%s\", \"forward\": [\"3us\", "
+            "\"5us\", \"2us\", \"4us\"], \"backward\": \"6us\", \"weight\": [\"1us\", \"0us\", "
+            "\"2us\", \"2us\"], \"transfer_ns\": [500, 700, 100, 200]}",
+            names[i]);
+        g_autoptr(gw_program) program = build_good(json);
+        ck_assert_uint_eq(program->nodes->len, 4 * 7 * 2);
+        g_autofree gw_time *start_ns = g_new0(gw_time, program->nodes->len);
+        play(program, start_ns);
+        for (uint32_t node = 1; node < program->nodes->len; node++) {
+            ck_assert_uint_le(start_ns[node - 1], start_ns[node]);
+            if (start_ns[node - 1] == start_ns[node]) {
+                ck_assert_uint_lt(gw_program_node(program, node - 1)->stage,
+                                  gw_program_node(program, node)->stage);
+            }
+        }
+    }
+}
+END_TEST
+
+START_TEST(times_go_to_their_stages)
+{
+    g_autoptr(gw_program) program = build_good(
+        "{\"stages\": 2, \"microbatches\": 1, \"forward\": [\"3us\", \"5us\"], \"backward\": "
+        "\"6us\", \"weight\": [\"1us\", \"2us\"], \"transfer\": [\"7us\", \"9us\"]}");
+    static const struct {
+        const char *name;
+        gw_span ns;
+        uint32_t stage;
+    } nodes[] = {{"f0.s0", 3000, 0}, {"f0.s1", 5000, 1}, {"b0.s1", 8000, 1}, {"b0.s0", 7000, 0}};
+    for (uint32_t i = 0; i < 4; i++) {
+        const gw_node *node = gw_program_node(program, i);
+        ck_assert_str_eq(node->name, nodes[i].name);
+        ck_assert_uint_eq(node_ns(program, i), nodes[i].ns);
+        ck_assert_uint_eq(node->stage, nodes[i].stage);
+        ck_assert_uint_eq(node->mesh, nodes[i].stage);
+        ck_assert_uint_eq(node->microbatch, 0);
+        ck_assert_uint_eq(gw_program_function(program, i)->computations, 1);
+    }
+    ck_assert_uint_eq(gw_program_edge(program, 0)->duration_ns, 7000); /* Stage 0 sends. */
+    ck_assert_uint_eq(gw_program_edge(program, 1)->duration_ns, 0);    /* Its own activation. */
+    ck_assert_uint_eq(gw_program_edge(program, 2)->duration_ns, 9000); /* Stage 1 sends. */
+    ck_assert_uint_eq(gw_program_edge(program, 3)->duration_ns, 0);
+    ck_assert_uint_eq(play_all(program), 3000 + 7000 + 5000 + 8000 + 9000 + 7000);
+    ck_assert_str_eq(gw_program_mesh(program, 1)->name, "stage1");
+}
+END_TEST
+
+/* --- Memory --- */
+
+/* How many activations a stage holds at most: forwards run there whose backward has not. */
+static uint32_t count_held(const gw_program *program, uint32_t stage)
+{
+    uint32_t held = 0, most = 0;
+    for (uint32_t i = 0; i < program->nodes->len; i++) {
+        if (gw_program_node(program, i)->stage == stage) {
+            held += gw_program_node(program, i)->name[0] == 'f' ? 1U : -1U;
+            most = MAX(most, held);
+        }
+    }
+    ck_assert_uint_eq(held, 0);
+    return most;
+}
+
+START_TEST(memory_follows_the_schedule)
+{
+    g_autoptr(gw_program) early = build_good("{\"stages\": 4, \"microbatches\": 10, \"forward\": "
+                                             "\"1ms\", \"backward\": \"2ms\"}");
+    g_autoptr(gw_program) late =
+        build_good("{\"stages\": 4, \"microbatches\": 10, \"forward\": \"1ms\", \"backward\": "
+                   "\"2ms\", \"schedule\": \"gpipe\"}");
+    for (uint32_t stage = 0; stage < 4; stage++) {
+        ck_assert_uint_eq(count_held(early, stage), 4 - stage);
+        ck_assert_uint_eq(count_held(late, stage), 10);
+    }
+}
+END_TEST
+
+START_TEST(activations_stay_until_their_backward)
+{
+    g_autoptr(gw_program) program =
+        build_good("{\"stages\": 3, \"microbatches\": 5, \"forward\": \"1ms\", \"backward\": "
+                   "\"2ms\", \"activation\": \"64KiB\", \"devices_per_stage\": 4}");
+    uint32_t kept_count = 0, sent_count = 0;
+    for (uint32_t i = 0; i < program->edges->len; i++) {
+        const gw_edge *edge = gw_program_edge(program, i);
+        const gw_node *source = gw_program_node(program, edge->source_node);
+        const gw_node *target = gw_program_node(program, edge->target_node);
+        const gw_function *maker = gw_program_function(program, edge->source_node);
+        ck_assert_uint_eq(source->microbatch, target->microbatch);
+        ck_assert_uint_eq(gw_value_bytes(gw_function_value(
+                              maker, gw_function_output(maker, edge->source_output))),
+                          65536);
+        if (source->mesh == target->mesh) {
+            ck_assert_int_eq(source->name[0], 'f');
+            ck_assert_int_eq(target->name[0], 'b');
+            kept_count++;
+        } else {
+            ck_assert_int_eq(source->name[0], target->name[0]);
+            const int step = source->name[0] == 'f' ? 1 : -1;
+            ck_assert_int_eq((int)target->stage, (int)source->stage + step);
+            sent_count++;
+        }
+    }
+    ck_assert_uint_eq(kept_count, 3 * 5);
+    ck_assert_uint_eq(sent_count, 2 * 2 * 5);
+    ck_assert_uint_eq(program->meshes->len, 3);
+    ck_assert_uint_eq(gw_mesh_device_count(gw_program_mesh(program, 2)), 4);
+}
+END_TEST
+
+/* --- Schedules as data --- */
+
+static char *spell_stage(const gw_workload_schedule *schedule, uint32_t stage)
+{
+    GString *words = g_string_new(NULL);
+    for (uint32_t i = schedule->first_slot[stage]; i < schedule->first_slot[stage + 1]; i++) {
+        g_string_append_printf(words, "%c%u",
+                               schedule->slots[i].kind == GW_SLOT_FORWARD ? 'F' : 'B',
+                               schedule->slots[i].microbatch);
+    }
+    return g_string_free(words, FALSE);
+}
+
+START_TEST(schedules_stage_by_stage)
+{
+    static const char *const expected[2][3] = {
+        {"F0F1F2B0F3B1B2B3", "F0F1B0F2B1F3B2B3", "F0B0F1B1F2B2F3B3"},
+        {"F0F1F2F3B3B2B1B0", "F0F1F2F3B3B2B1B0", "F0F1F2F3B3B2B1B0"},
+    };
+    ck_assert_str_eq(gw_workload_schedule_names[0], "1f1b");
+    ck_assert_str_eq(gw_workload_schedule_names[1], "gpipe");
+    ck_assert_ptr_null(gw_workload_schedule_names[2]);
+    for (uint32_t name = 0; name < 2; name++) {
+        g_autoptr(gw_workload_schedule) schedule = gw_workload_schedule_new(name, 3, 4);
+        for (uint32_t stage = 0; stage < 3; stage++) {
+            g_autofree char *found = spell_stage(schedule, stage);
+            ck_assert_str_eq(found, expected[name][stage]);
+        }
+    }
+    g_autoptr(gw_workload_schedule) brief = gw_workload_schedule_new(0, 8, 2);
+    g_autofree char *found = spell_stage(brief, 0); /* Fewer micro-batches than warm-ups. */
+    ck_assert_str_eq(found, "F0F1B0B1");
+}
+END_TEST
+
+START_TEST(one_stage_needs_nobody)
+{
+    g_autoptr(gw_program) program = build_good("{\"stages\": 1, \"microbatches\": 2, \"forward\": "
+                                               "\"1us\", \"backward\": \"2us\"}");
+    ck_assert_uint_eq(program->nodes->len, 4);
+    ck_assert_uint_eq(program->edges->len, 2);
+    ck_assert_uint_eq(play_all(program), 6000);
+}
+END_TEST
+
+START_TEST(mistakes_are_told)
+{
+#define TIMES "\"forward\": \"1ms\", \"backward\": \"1ms\""
+    build_bad("{\"microbatches\": 2, " TIMES "}", "found no \"stages\"");
+    build_bad("{\"stages\": 0, \"microbatches\": 2, " TIMES "}", "/stages: found 0");
+    build_bad("{\"stages\": 2, \"microbatches\": 2, \"forward\": \"1ms\"}",
+              "found no \"backward\"");
+    build_bad("{\"stages\": 2, \"microbatches\": 2, \"schedule\": \"gpip\", " TIMES "}",
+              "did you mean \"gpipe\"?");
+    build_bad("{\"stages\": 4096, \"microbatches\": 65536, " TIMES "}",
+              "/microbatches: found 65536 in 4096 stages, expected at most 32");
+    build_bad("{\"stages\": 2, \"microbatches\": 2, \"forward\": [\"1ms\"], \"backward\": "
+              "\"1ms\"}",
+              "/forward: found 1 spans, expected 2");
+    build_bad("{\"stages\": 2, \"microbatches\": 2, \"forward\": [\"1ms\", \"soon\"], "
+              "\"backward\": \"1ms\"}",
+              "/forward/1: ");
+    build_bad("{\"stages\": 2, \"microbatches\": 2, \"forward_ns\": [5, -1], \"backward\": "
+              "\"1ms\"}",
+              "/forward_ns/1: found -1");
+    build_bad("{\"stages\": 2, \"microbatches\": 2, \"forward\": [\"1ms\", \"0ns\"], "
+              "\"backward\": \"1ms\"}",
+              "/forward/1: found 0 ns");
+    build_bad("{\"stages\": 2, \"microbatches\": 2, \"forward\": \"0ns\", \"backward\": \"1ms\"}",
+              "/forward: found 0 ns");
+    build_bad("{\"stages\": 2, \"microbatches\": 2, \"transfer\": \"0ns\", " TIMES "}",
+              "/transfer: found 0 ns");
+    build_bad("{\"stages\": 2, \"microbatches\": 2, \"activation\": \"6B\", " TIMES "}",
+              "/activation: found 6 bytes, expected a multiple of 4");
+    build_bad("{\"stages\": 2, \"microbatches\": 2, \"activation\": \"9GiB\", " TIMES "}",
+              "/activation: found");
+    build_bad("{\"stages\": 2, \"microbatches\": 2, \"devices_per_stage\": 0, " TIMES "}",
+              "/devices_per_stage: found 0");
+    build_bad("{\"stages\": 2, \"microbatches\": 2, \"wieght\": \"1ms\", " TIMES "}",
+              "did you mean \"weight\"?");
+#undef TIMES
+}
+END_TEST
+
+int main(void)
+{
+    TCase *cases = tcase_create("pipeline");
+    tcase_add_test(cases, published_bubbles_of_1f1b);
+    tcase_add_test(cases, closed_form_of_equal_stages);
+    tcase_add_test(cases, nodes_are_in_order_of_start);
+    tcase_add_test(cases, times_go_to_their_stages);
+    tcase_add_test(cases, memory_follows_the_schedule);
+    tcase_add_test(cases, activations_stay_until_their_backward);
+    tcase_add_test(cases, schedules_stage_by_stage);
+    tcase_add_test(cases, one_stage_needs_nobody);
+    tcase_add_test(cases, mistakes_are_told);
+    Suite *suite = suite_create("workload_pipeline");
+    suite_add_tcase(suite, cases);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    const int failed_count = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
