@@ -1,0 +1,393 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The thread takes the first shard when it may start, runs its operations without the lock, takes
+ * it out of the queue, and tells.  It is idle, and not counted as active, while the first shard
+ * lacks arrivals or there is none; whoever changes that counts it in before waking it. */
+#include "real/cpu_device.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+
+#include "base/check.h"
+#include "real/cpu_copy.h"
+
+#define MODELLED_BYTES 64 /* What is cleared of an output that no operation writes. */
+
+void gw_cpu_device_init(gw_cpu_device *device, const gw_cpu_shared *shared, gw_device_id id,
+                        uint64_t limit_bytes)
+{
+    *device =
+        (gw_cpu_device){.shared = shared, .id = id, .is_idle = true, .limit_bytes = limit_bytes};
+    pthread_mutex_init(&device->mutex, NULL);
+    gw_monotonic_cond_init(&device->has_work);
+}
+
+static void free_block(gw_cpu_block *block)
+{
+    free(block->data);
+    g_free(block);
+}
+
+void gw_cpu_device_clear(gw_cpu_device *device)
+{
+    gw_check(!device->has_thread);
+    gw_check(device->first == NULL);
+    uint64_t block = gw_lookup_take_any(&device->blocks);
+    for (; block != GW_LOOKUP_NONE; block = gw_lookup_take_any(&device->blocks)) {
+        free_block((gw_cpu_block *)(uintptr_t)block);
+    }
+    gw_lookup_clear(&device->blocks);
+    gw_lookup_clear(&device->shards);
+    pthread_mutex_destroy(&device->mutex);
+    pthread_cond_destroy(&device->has_work);
+    free(device->scratch);
+    g_free(device->values);
+}
+
+/* --- The queue, under the lock --- */
+
+static bool is_stopping(const gw_cpu_device *device)
+{
+    return atomic_load(device->shared->is_stopping);
+}
+
+static void wake_if_runnable(gw_cpu_device *device)
+{
+    if (device->is_idle && device->first != NULL && device->first->arrivals_left == 0) {
+        gw_activity_begin(device->shared->activity, 1);
+        device->is_idle = false;
+        pthread_cond_signal(&device->has_work);
+    }
+}
+
+/* The first shard, once it may start; NULL: the thread is to end. */
+static gw_cpu_shard *await_first(gw_cpu_device *device)
+{
+    for (;;) {
+        while (device->is_idle && !is_stopping(device)) {
+            pthread_cond_wait(&device->has_work, &device->mutex);
+        }
+        if (is_stopping(device)) {
+            return NULL;
+        }
+        if (device->first != NULL && device->first->arrivals_left == 0) {
+            return device->first;
+        }
+        device->is_idle = true;
+        gw_activity_end(device->shared->activity);
+    }
+}
+
+static gw_cpu_shard *find_shard(const gw_cpu_device *device, uint64_t gang)
+{
+    const uint64_t found = gw_lookup_find(&device->shards, gang);
+    return found == GW_LOOKUP_NONE ? NULL : (gw_cpu_shard *)(uintptr_t)found;
+}
+
+static uint32_t block_count(const gw_cpu_kernel *kernel)
+{
+    return kernel->plan->function->input_count + kernel->plan->function->output_count;
+}
+
+/* Out of the queue, its buffers free of it. */
+static void remove_first(gw_cpu_device *device, gw_cpu_shard *shard)
+{
+    gw_check(device->first == shard);
+    device->first = shard->next;
+    if (device->first == NULL) {
+        device->last = NULL;
+    }
+    gw_lookup_take(&device->shards, shard->kernel->gang);
+    for (uint32_t i = 0; i < block_count(shard->kernel); i++) {
+        gw_check(shard->blocks[i]->pin_count > 0);
+        shard->blocks[i]->pin_count--;
+    }
+}
+
+static gw_cpu_block *pin_block(gw_cpu_device *device, uint32_t buffer)
+{
+    const uint64_t found = gw_lookup_find(&device->blocks, buffer);
+    gw_check(found != GW_LOOKUP_NONE);
+    gw_cpu_block *block = (gw_cpu_block *)(uintptr_t)found;
+    block->pin_count++;
+    return block;
+}
+
+void gw_cpu_device_enqueue(gw_cpu_device *device, gw_cpu_shard *shard, const uint32_t *buffers)
+{
+    pthread_mutex_lock(&device->mutex);
+    for (uint32_t i = 0; i < block_count(shard->kernel); i++) {
+        shard->blocks[i] = pin_block(device, buffers[i]);
+    }
+    gw_lookup_add(&device->shards, shard->kernel->gang, (uint64_t)(uintptr_t)shard);
+    shard->next = NULL;
+    if (device->last == NULL) {
+        device->first = shard;
+    } else {
+        device->last->next = shard;
+    }
+    device->last = shard;
+    wake_if_runnable(device);
+    pthread_mutex_unlock(&device->mutex);
+}
+
+void gw_cpu_device_arrive(gw_cpu_device *device, uint64_t gang)
+{
+    pthread_mutex_lock(&device->mutex);
+    gw_cpu_shard *shard = find_shard(device, gang);
+    gw_check(shard != NULL);
+    gw_check(shard->arrivals_left > 0);
+    shard->arrivals_left--;
+    wake_if_runnable(device);
+    pthread_mutex_unlock(&device->mutex);
+}
+
+bool gw_cpu_device_awaits(gw_cpu_device *device, uint64_t gang)
+{
+    pthread_mutex_lock(&device->mutex);
+    const gw_cpu_shard *shard = find_shard(device, gang);
+    const bool awaits = shard != NULL && shard->arrivals_left > 0;
+    pthread_mutex_unlock(&device->mutex);
+    return awaits;
+}
+
+bool gw_cpu_device_follow(gw_cpu_device *device, uint64_t gang, gw_cpu_copy *copy)
+{
+    pthread_mutex_lock(&device->mutex);
+    gw_cpu_shard *shard = find_shard(device, gang);
+    if (shard != NULL) {
+        copy->next = NULL;
+        if (shard->last_copy == NULL) {
+            shard->first_copy = copy;
+        } else {
+            shard->last_copy->next = copy;
+        }
+        shard->last_copy = copy;
+    }
+    pthread_mutex_unlock(&device->mutex);
+    return shard != NULL;
+}
+
+gw_cpu_shard *gw_cpu_device_drain(gw_cpu_device *device)
+{
+    gw_check(!device->has_thread);
+    gw_cpu_shard *shard = device->first;
+    if (shard != NULL) {
+        remove_first(device, shard);
+    }
+    return shard;
+}
+
+/* --- Memory --- */
+
+bool gw_cpu_device_has_room(gw_cpu_device *device, uint64_t size_bytes)
+{
+    pthread_mutex_lock(&device->mutex);
+    const bool has_room = size_bytes <= device->limit_bytes - device->used_bytes;
+    pthread_mutex_unlock(&device->mutex);
+    return has_room;
+}
+
+static float *allocate_floats(uint64_t size_bytes)
+{
+    void *data = NULL;
+    const uint64_t whole_bytes =
+        MAX((size_bytes + GW_CPU_ALIGNMENT_BYTES - 1) & ~(uint64_t)(GW_CPU_ALIGNMENT_BYTES - 1),
+            GW_CPU_ALIGNMENT_BYTES);
+    return posix_memalign(&data, GW_CPU_ALIGNMENT_BYTES, whole_bytes) == 0 ? (float *)data : NULL;
+}
+
+bool gw_cpu_device_reserve(gw_cpu_device *device, uint32_t buffer, uint32_t job,
+                           uint64_t size_bytes)
+{
+    if (!gw_cpu_device_has_room(device, size_bytes)) {
+        return false;
+    }
+    float *data = allocate_floats(size_bytes);
+    if (data == NULL) {
+        return false;
+    }
+    gw_cpu_block *block = g_new(gw_cpu_block, 1);
+    *block = (gw_cpu_block){.data = data, .size_bytes = size_bytes, .buffer = buffer, .job = job};
+    pthread_mutex_lock(&device->mutex);
+    device->used_bytes += size_bytes;
+    gw_lookup_add(&device->blocks, buffer, (uint64_t)(uintptr_t)block);
+    pthread_mutex_unlock(&device->mutex);
+    return true;
+}
+
+void gw_cpu_device_release(gw_cpu_device *device, uint32_t buffer, uint64_t size_bytes)
+{
+    pthread_mutex_lock(&device->mutex);
+    const uint64_t found = gw_lookup_take(&device->blocks, buffer);
+    gw_check(found != GW_LOOKUP_NONE);
+    gw_cpu_block *block = (gw_cpu_block *)(uintptr_t)found;
+    gw_check(block->size_bytes == size_bytes);
+    gw_check(block->pin_count == 0); /* A kernel or a copy still needs it. */
+    device->used_bytes -= size_bytes;
+    pthread_mutex_unlock(&device->mutex);
+    free_block(block);
+}
+
+gw_cpu_block *gw_cpu_device_pin(gw_cpu_device *device, uint32_t buffer)
+{
+    pthread_mutex_lock(&device->mutex);
+    gw_cpu_block *block = pin_block(device, buffer);
+    pthread_mutex_unlock(&device->mutex);
+    return block;
+}
+
+void gw_cpu_device_unpin(gw_cpu_device *device, gw_cpu_block *block)
+{
+    pthread_mutex_lock(&device->mutex);
+    gw_check(block->pin_count > 0);
+    block->pin_count--;
+    pthread_mutex_unlock(&device->mutex);
+}
+
+/* --- The thread --- */
+
+static void ensure_scratch(gw_cpu_device *device, const gw_cpu_plan *plan)
+{
+    if (plan->function->values->len > device->value_capacity) {
+        device->value_capacity = plan->function->values->len;
+        device->values = g_renew(float *, device->values, device->value_capacity);
+    }
+    if (plan->scratch_bytes > device->scratch_bytes) {
+        free(device->scratch);
+        device->scratch = allocate_floats(plan->scratch_bytes);
+        gw_check(device->scratch != NULL);
+        device->scratch_bytes = plan->scratch_bytes;
+    }
+}
+
+static void place_values(gw_cpu_device *device, const gw_cpu_shard *shard)
+{
+    const gw_cpu_plan *plan = shard->kernel->plan;
+    const gw_function *function = plan->function;
+    ensure_scratch(device, plan);
+    for (uint32_t i = 0; i < function->values->len; i++) {
+        const gw_value *value = gw_function_value(function, i);
+        if (value->role == GW_VALUE_TEMPORARY) {
+            device->values[i] = device->scratch + plan->offsets_bytes[i] / sizeof(float);
+            continue;
+        }
+        const uint32_t position = value->role == GW_VALUE_INPUT
+                                      ? value->position
+                                      : function->input_count + value->position;
+        const gw_cpu_block *block = shard->blocks[position];
+        gw_check(block->size_bytes >= gw_value_bytes(value));
+        device->values[i] = block->data;
+        if (value->role == GW_VALUE_OUTPUT && !plan->is_written[i]) {
+            memset(block->data, 0, MIN(block->size_bytes, MODELLED_BYTES));
+        }
+    }
+}
+
+/* False: aborted. */
+static bool run_collective(gw_cpu_device *device, gw_cpu_shard *shard, uint32_t index)
+{
+    const gw_cpu_kernel *kernel = shard->kernel;
+    const gw_function *function = kernel->plan->function;
+    const gw_operation *operation = gw_function_operation(function, index);
+    const gw_node *node = gw_program_node(kernel->loaded->program, kernel->node);
+    gw_cpu_member member = {
+        .gang = kernel->gang,
+        .operation_index = index,
+        .operation = operation,
+        .input = device->values[operation->inputs[0]],
+        .output = device->values[operation->outputs[0]],
+        .input_count =
+            gw_value_bytes(gw_function_value(function, operation->inputs[0])) / sizeof(float),
+    };
+    member.member_count =
+        gw_mesh_group(gw_program_mesh(kernel->loaded->program, node->mesh), operation->axes,
+                      shard->shard, &member.group, &member.position);
+    const uint64_t before_ns = gw_monotonic_ns();
+    uint64_t last_ns = before_ns;
+    if (!gw_cpu_meetings_join(device->shared->meetings, &member, &last_ns)) {
+        return false;
+    }
+    const uint64_t after_ns = gw_monotonic_ns();
+    shard->local_ns -= after_ns - before_ns;
+    shard->collective_ns += after_ns - MAX(last_ns, before_ns);
+    return true;
+}
+
+/* False: aborted. */
+static bool run_shard(gw_cpu_device *device, gw_cpu_shard *shard)
+{
+    const gw_function *function = shard->kernel->plan->function;
+    shard->start_ns = gw_monotonic_ns();
+    shard->local_ns = shard->collective_ns = 0;
+    place_values(device, shard);
+    const gw_cpu_context context = {.function = function,
+                                    .values = device->values,
+                                    .shard = shard->shard,
+                                    .flops_per_s = device->shared->flops_per_s,
+                                    .is_cancelled = device->shared->is_stopping};
+    for (uint32_t i = 0; i < function->operations->len; i++) {
+        const gw_operation *operation = gw_function_operation(function, i);
+        shard->operation_index = i;
+        if (!gw_operation_is_collective(operation)) {
+            gw_cpu_operation_run(&context, operation);
+        } else if (!run_collective(device, shard, i)) {
+            return false;
+        }
+    }
+    shard->end_ns = gw_monotonic_ns();
+    shard->local_ns += shard->end_ns - shard->start_ns; /* Less what collectives took, above. */
+    return !is_stopping(device);
+}
+
+static void finish_shard(gw_cpu_device *device, gw_cpu_shard *shard)
+{
+    pthread_mutex_lock(&device->mutex);
+    remove_first(device, shard);
+    gw_cpu_copy *copy = shard->first_copy;
+    pthread_mutex_unlock(&device->mutex);
+    while (copy != NULL) {
+        gw_cpu_copy *next = copy->next;
+        device->shared->copy_ready(device->shared->context, copy);
+        copy = next;
+    }
+    device->shared->shard_done(device->shared->context, device, shard);
+}
+
+static void *run_device(void *context)
+{
+    gw_cpu_device *device = context;
+    prctl(PR_SET_TIMERSLACK, 1); /* A replayed duration ends when it should. */
+    for (;;) {
+        pthread_mutex_lock(&device->mutex);
+        gw_cpu_shard *shard = await_first(device);
+        pthread_mutex_unlock(&device->mutex);
+        if (shard == NULL || !run_shard(device, shard)) {
+            return NULL;
+        }
+        finish_shard(device, shard);
+    }
+}
+
+bool gw_cpu_device_start(gw_cpu_device *device, GError **error)
+{
+    char what[32];
+    g_snprintf(what, sizeof(what), "device %u", device->id.index);
+    device->has_thread = gw_thread_start(&device->thread, run_device, device, what, error);
+    return device->has_thread;
+}
+
+void gw_cpu_device_wake(gw_cpu_device *device)
+{
+    pthread_mutex_lock(&device->mutex);
+    pthread_cond_broadcast(&device->has_work);
+    pthread_mutex_unlock(&device->mutex);
+}
+
+void gw_cpu_device_join(gw_cpu_device *device)
+{
+    if (device->has_thread) {
+        pthread_join(device->thread, NULL);
+        device->has_thread = false;
+    }
+}

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One CPU device: a thread, a queue that it runs in order, and memory.
+ *
+ * An entry of the queue is one shard of a kernel.  It starts when it is first and its arrivals are
+ * in; its collectives wait for the other members; copies that wait for it are handed on when it
+ * is done.  Every call but those of the device's own thread takes the device's lock and never a
+ * second one. */
+#pragma once
+
+#include <pthread.h>
+
+#include "real/cpu_collective.h"
+#include "real/cpu_operations.h"
+#include "real/loaded.h"
+#include "real/lookup.h"
+
+typedef struct gw_cpu_device gw_cpu_device;
+typedef struct gw_cpu_copy gw_cpu_copy; /* cpu_copy.h */
+
+typedef struct { /* One buffer on one device. */
+    float *data; /* Aligned to GW_CPU_ALIGNMENT_BYTES. */
+    uint64_t size_bytes;
+    uint32_t buffer, job;
+    uint32_t pin_count; /* Kernels and copies that still need it. */
+} gw_cpu_block;
+
+typedef struct gw_cpu_shard gw_cpu_shard;
+typedef struct { /* A gang's part on one host. */
+    const gw_loaded *loaded;
+    const gw_cpu_plan *plan;
+    uint64_t gang;
+    uint32_t node, run;
+    uint64_t call;
+    gw_tag tag;
+    gw_node_id host;
+    atomic_uint left_count; /* Shards not done. */
+    uint32_t shard_count;
+    gw_cpu_shard *shards;
+    gw_cpu_block **blocks; /* By shard: inputs, then outputs. */
+} gw_cpu_kernel;
+
+struct gw_cpu_shard {
+    gw_cpu_kernel *kernel;
+    gw_cpu_shard *next; /* In the queue. */
+    uint32_t shard;     /* Of the mesh. */
+    uint32_t arrivals_left;
+    gw_cpu_copy *first_copy, *last_copy; /* Wait for it to be done. */
+    gw_cpu_block **blocks;
+    uint32_t operation_index; /* Where it is. */
+    /* Monotonic; known when it is done. */
+    uint64_t start_ns, end_ns;
+    gw_span local_ns, collective_ns;
+};
+
+typedef struct { /* What all devices of a cluster share. */
+    gw_activity *activity;
+    gw_cpu_meetings *meetings;
+    const atomic_bool *is_stopping;
+    double flops_per_s; /* For WORK; 0: GW_CPU_FLOPS_PER_S. */
+    /* From the device's thread, without its lock.  The shard is out of the queue, its buffers are
+     * free of it; the kernel is the receiver's to free once all its shards are done. */
+    void (*shard_done)(void *context, gw_cpu_device *device, gw_cpu_shard *shard);
+    /* A copy's source is there; called before shard_done. */
+    void (*copy_ready)(void *context, gw_cpu_copy *copy);
+    void *context;
+} gw_cpu_shared;
+
+struct gw_cpu_device {
+    const gw_cpu_shared *shared;
+    gw_device_id id;
+    pthread_t thread;
+    bool has_thread;
+    pthread_mutex_t mutex; /* Before all that follows, up to the thread's own. */
+    pthread_cond_t has_work;
+    bool is_idle;
+    gw_cpu_shard *first, *last;
+    gw_lookup shards; /* By gang: those in the queue. */
+    gw_lookup blocks; /* By buffer. */
+    uint64_t used_bytes, limit_bytes;
+    /* The thread's own. */
+    float *scratch;
+    uint64_t scratch_bytes;
+    float **values;
+    uint32_t value_capacity;
+};
+
+void gw_cpu_device_init(gw_cpu_device *device, const gw_cpu_shared *shared, gw_device_id id,
+                        uint64_t limit_bytes);
+/* The thread is joined, or was never started.  Memory that is still reserved is freed; shards that
+ * are still queued were drained before. */
+void gw_cpu_device_clear(gw_cpu_device *device);
+bool gw_cpu_device_start(gw_cpu_device *device, GError **error);
+/* *shared->is_stopping is set: the thread ends as soon as it can.  Then it is joined. */
+void gw_cpu_device_wake(gw_cpu_device *device);
+void gw_cpu_device_join(gw_cpu_device *device);
+/* Of a joined device: the first shard of the queue, taken out; NULL: it is empty. */
+gw_cpu_shard *gw_cpu_device_drain(gw_cpu_device *device);
+
+/* At the end of the queue.  `buffers` are the kernel's: they are reserved here, and pinned until
+ * the shard is done. */
+void gw_cpu_device_enqueue(gw_cpu_device *device, gw_cpu_shard *shard, const uint32_t *buffers);
+/* One awaited copy of `gang`'s shard here is there. */
+void gw_cpu_device_arrive(gw_cpu_device *device, uint64_t gang);
+/* `gang` is queued here and awaits copies. */
+bool gw_cpu_device_awaits(gw_cpu_device *device, uint64_t gang);
+/* True: `copy` is handed on when `gang` is done here.  False: it is not queued here any more. */
+bool gw_cpu_device_follow(gw_cpu_device *device, uint64_t gang, gw_cpu_copy *copy);
+
+/* Memory.  Reserve: false when the limit or this machine has no room for it. */
+bool gw_cpu_device_has_room(gw_cpu_device *device, uint64_t size_bytes);
+bool gw_cpu_device_reserve(gw_cpu_device *device, uint32_t buffer, uint32_t job,
+                           uint64_t size_bytes);
+/* Nobody needs it any more. */
+void gw_cpu_device_release(gw_cpu_device *device, uint32_t buffer, uint64_t size_bytes);
+/* The block of a reserved buffer, kept until it is unpinned. */
+gw_cpu_block *gw_cpu_device_pin(gw_cpu_device *device, uint32_t buffer);
+void gw_cpu_device_unpin(gw_cpu_device *device, gw_cpu_block *block);

@@ -1,0 +1,431 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One small loop per operation, over rows where rows matter, and OpenBLAS for the matrix product.
+ * Sums are kept in double and rounded once, so that a result does not depend on how many rows it
+ * was summed over by whom; everything is computed in the same order each time, and so the same
+ * inputs give the same bits. */
+#include "real/cpu_operations.h"
+
+#include <cblas.h>
+#include <math.h>
+#include <sched.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/check.h"
+#include "base/random.h"
+
+#define NS_PER_S           1000000000
+#define LAYER_NORM_EPSILON 1e-5  /* program/operation.h */
+#define ADAM_EPSILON       1e-8f /* As here and below. */
+#define ADAM_BETA_1        0.9f
+#define ADAM_BETA_2        0.999f
+#define SPIN_NS            50000    /* What a sleeping thread may wake late by. */
+#define SLEEP_NS_MAX       20000000 /* So often a long wait looks whether it is cancelled. */
+#define COLUMNS_AT_ONCE    64
+#define RANDOM_BITS        24 /* A float's significand: every such fraction is exact. */
+
+typedef struct { /* An operand, resolved. */
+    float *data;
+    uint64_t rows, columns, count;
+} operand;
+
+void gw_cpu_operations_init(void)
+{
+    openblas_set_num_threads(1);
+}
+
+gw_cpu_plan *gw_cpu_plan_new(const gw_function *function)
+{
+    gw_cpu_plan *plan = g_new0(gw_cpu_plan, 1);
+    plan->function = function;
+    plan->offsets_bytes = g_new0(uint64_t, function->values->len);
+    plan->is_written = g_new0(bool, function->values->len);
+    for (uint32_t i = 0; i < function->values->len; i++) {
+        const gw_value *value = gw_function_value(function, i);
+        if (value->role == GW_VALUE_TEMPORARY) {
+            const uint64_t size_bytes =
+                (uint64_t)value->rows * value->columns * MAX(value->element_bytes, sizeof(float));
+            plan->offsets_bytes[i] = plan->scratch_bytes;
+            plan->scratch_bytes += (size_bytes + GW_CPU_ALIGNMENT_BYTES - 1) /
+                                   GW_CPU_ALIGNMENT_BYTES * GW_CPU_ALIGNMENT_BYTES;
+        }
+    }
+    for (uint32_t i = 0; i < function->operations->len; i++) {
+        const gw_operation *operation = gw_function_operation(function, i);
+        for (uint32_t k = 0; k < gw_operation_output_count(operation); k++) {
+            plan->is_written[operation->outputs[k]] = true;
+        }
+    }
+    return plan;
+}
+
+void gw_cpu_plan_free(gw_cpu_plan *plan)
+{
+    if (plan != NULL) {
+        g_free(plan->offsets_bytes);
+        g_free(plan->is_written);
+        g_free(plan);
+    }
+}
+
+static uint64_t monotonic_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
+}
+
+void gw_cpu_busy_wait(gw_span span_ns, const atomic_bool *is_cancelled)
+{
+    const uint64_t end_ns = monotonic_ns() + span_ns;
+    for (;;) {
+        const uint64_t now_ns = monotonic_ns();
+        if (now_ns >= end_ns || (is_cancelled != NULL && atomic_load(is_cancelled))) {
+            return;
+        }
+        const uint64_t left_ns = end_ns - now_ns;
+        if (left_ns <= SPIN_NS) {
+            sched_yield();
+            continue;
+        }
+        const uint64_t sleep_ns = MIN(left_ns - SPIN_NS, SLEEP_NS_MAX);
+        const struct timespec pause = {.tv_nsec = (long)sleep_ns};
+        nanosleep(&pause, NULL);
+    }
+}
+
+static operand resolve_value(const gw_cpu_context *context, uint32_t index)
+{
+    const gw_value *value = gw_function_value(context->function, index);
+    return (operand){.data = context->values[index],
+                     .rows = value->rows,
+                     .columns = value->columns,
+                     .count = (uint64_t)value->rows * value->columns};
+}
+
+static operand input_of(const gw_cpu_context *context, const gw_operation *operation, uint32_t k)
+{
+    return resolve_value(context, operation->inputs[k]);
+}
+
+static operand output_of(const gw_cpu_context *context, const gw_operation *operation, uint32_t k)
+{
+    return resolve_value(context, operation->outputs[k]);
+}
+
+static void run_work(const gw_cpu_context *context, const gw_operation *operation)
+{
+    const double flops_per_s = context->flops_per_s > 0 ? context->flops_per_s : GW_CPU_FLOPS_PER_S;
+    gw_cpu_busy_wait(gw_span_from_seconds(operation->flops / flops_per_s), context->is_cancelled);
+}
+
+static void run_fill(const gw_cpu_context *context, const gw_operation *operation)
+{
+    const operand y = output_of(context, operation, 0);
+    for (uint64_t i = 0; i < y.count; i++) {
+        y.data[i] = (float)operation->scalar;
+    }
+}
+
+static void run_random(const gw_cpu_context *context, const gw_operation *operation)
+{
+    const operand y = output_of(context, operation, 0);
+    const bool is_sharded = gw_function_value(context->function, operation->outputs[0])->is_sharded;
+    const uint64_t first = is_sharded ? context->shard * y.count : 0;
+    for (uint64_t i = 0; i < y.count; i++) {
+        const uint64_t bits = gw_random_at(operation->seed, first + i) >> (64 - RANDOM_BITS);
+        const float uniform = (float)bits * (1.0f / (1 << (RANDOM_BITS - 1))) - 1.0f;
+        y.data[i] = (float)operation->scalar * uniform;
+    }
+}
+
+static void run_matmul(const gw_cpu_context *context, const gw_operation *operation)
+{
+    const operand a = input_of(context, operation, 0), b = input_of(context, operation, 1);
+    const operand y = output_of(context, operation, 0);
+    const uint64_t depth = operation->transpose_a ? a.rows : a.columns;
+    gw_check(depth == (operation->transpose_b ? b.columns : b.rows));
+    gw_check(y.rows == (operation->transpose_a ? a.columns : a.rows));
+    gw_check(y.columns == (operation->transpose_b ? b.rows : b.columns));
+    cblas_sgemm(CblasRowMajor, operation->transpose_a ? CblasTrans : CblasNoTrans,
+                operation->transpose_b ? CblasTrans : CblasNoTrans, (blasint)y.rows,
+                (blasint)y.columns, (blasint)depth, 1.0f, a.data, (blasint)a.columns, b.data,
+                (blasint)b.columns, 0.0f, y.data, (blasint)y.columns);
+}
+
+static void map_one(const gw_operation *operation, const operand *x, const operand *y)
+{
+    const float scalar = (float)operation->scalar;
+    switch (operation->map) {
+    case GW_MAP_COPY:
+        memcpy(y->data, x->data, y->count * sizeof(float));
+        return;
+    case GW_MAP_SCALE:
+        for (uint64_t i = 0; i < y->count; i++) {
+            y->data[i] = scalar * x->data[i];
+        }
+        return;
+    case GW_MAP_ADD_SCALAR:
+        for (uint64_t i = 0; i < y->count; i++) {
+            y->data[i] = x->data[i] + scalar;
+        }
+        return;
+    case GW_MAP_RELU:
+        for (uint64_t i = 0; i < y->count; i++) {
+            y->data[i] = x->data[i] > 0 ? x->data[i] : 0;
+        }
+        return;
+    case GW_MAP_TANH:
+        for (uint64_t i = 0; i < y->count; i++) {
+            y->data[i] = tanhf(x->data[i]);
+        }
+        return;
+    default:
+        gw_check(!"a map of one operand");
+    }
+}
+
+static void add_row(const operand *x, const operand *z, const operand *y)
+{
+    gw_check(z->count == y->columns);
+    for (uint64_t row = 0; row < y->rows; row++) {
+        const float *from = x->data + row * y->columns;
+        float *to = y->data + row * y->columns;
+        for (uint64_t i = 0; i < y->columns; i++) {
+            to[i] = from[i] + z->data[i];
+        }
+    }
+}
+
+static void map_two(const gw_operation *operation, const operand *x, const operand *z,
+                    const operand *y)
+{
+    if (operation->map == GW_MAP_ADD_ROW) {
+        add_row(x, z, y);
+        return;
+    }
+    gw_check(z->count == y->count);
+    switch (operation->map) {
+    case GW_MAP_ADD:
+        for (uint64_t i = 0; i < y->count; i++) {
+            y->data[i] = x->data[i] + z->data[i];
+        }
+        return;
+    case GW_MAP_SUBTRACT:
+        for (uint64_t i = 0; i < y->count; i++) {
+            y->data[i] = x->data[i] - z->data[i];
+        }
+        return;
+    case GW_MAP_MULTIPLY:
+        for (uint64_t i = 0; i < y->count; i++) {
+            y->data[i] = x->data[i] * z->data[i];
+        }
+        return;
+    case GW_MAP_RELU_GRADIENT:
+        for (uint64_t i = 0; i < y->count; i++) {
+            y->data[i] = z->data[i] > 0 ? x->data[i] : 0;
+        }
+        return;
+    default:
+        gw_check(!"a map of two operands");
+    }
+}
+
+static void run_map(const gw_cpu_context *context, const gw_operation *operation)
+{
+    const operand x = input_of(context, operation, 0);
+    const operand y = output_of(context, operation, 0);
+    gw_check(x.count == y.count);
+    if (gw_operation_input_count(operation) == 1) {
+        map_one(operation, &x, &y);
+        return;
+    }
+    const operand z = input_of(context, operation, 1);
+    map_two(operation, &x, &z, &y);
+}
+
+/* A band of columns at a time: its sums stay in registers, its rows are read along. */
+static void sum_rows(const operand *x, const operand *y)
+{
+    for (uint64_t first = 0; first < x->columns; first += COLUMNS_AT_ONCE) {
+        const uint64_t width = MIN(x->columns - first, COLUMNS_AT_ONCE);
+        double sums[COLUMNS_AT_ONCE] = {0};
+        for (uint64_t row = 0; row < x->rows; row++) {
+            const float *from = x->data + row * x->columns + first;
+            for (uint64_t i = 0; i < width; i++) {
+                sums[i] += from[i];
+            }
+        }
+        for (uint64_t i = 0; i < width; i++) {
+            y->data[first + i] = (float)sums[i];
+        }
+    }
+}
+
+static double sum_all(const operand *x)
+{
+    double sum = 0;
+    for (uint64_t i = 0; i < x->count; i++) {
+        sum += x->data[i];
+    }
+    return sum;
+}
+
+static float largest_of(const float *data, uint64_t count)
+{
+    float largest = data[0];
+    for (uint64_t i = 1; i < count; i++) {
+        largest = data[i] > largest ? data[i] : largest;
+    }
+    return largest;
+}
+
+static void run_reduce(const gw_cpu_context *context, const gw_operation *operation)
+{
+    const operand x = input_of(context, operation, 0);
+    const operand y = output_of(context, operation, 0);
+    switch (operation->reduction) {
+    case GW_REDUCTION_SUM_ROWS:
+        gw_check(y.count == x.columns);
+        sum_rows(&x, &y);
+        return;
+    case GW_REDUCTION_SUM:
+        y.data[0] = (float)sum_all(&x);
+        return;
+    case GW_REDUCTION_MEAN:
+        y.data[0] = (float)(sum_all(&x) / (double)x.count);
+        return;
+    case GW_REDUCTION_MAX:
+        y.data[0] = largest_of(x.data, x.count);
+        return;
+    default:
+        gw_check(!"a reduction");
+    }
+}
+
+static void run_softmax(const gw_cpu_context *context, const gw_operation *operation)
+{
+    const operand x = input_of(context, operation, 0);
+    const operand y = output_of(context, operation, 0);
+    for (uint64_t row = 0; row < x.rows; row++) {
+        const float *from = x.data + row * x.columns;
+        float *to = y.data + row * x.columns;
+        const float largest = largest_of(from, x.columns);
+        double sum = 0;
+        for (uint64_t i = 0; i < x.columns; i++) {
+            to[i] = expf(from[i] - largest);
+            sum += to[i];
+        }
+        const float factor = (float)(1 / sum);
+        for (uint64_t i = 0; i < x.columns; i++) {
+            to[i] *= factor;
+        }
+    }
+}
+
+static void run_layer_norm(const gw_cpu_context *context, const gw_operation *operation)
+{
+    const operand x = input_of(context, operation, 0), gain = input_of(context, operation, 1);
+    const operand bias = input_of(context, operation, 2), y = output_of(context, operation, 0);
+    gw_check(gain.count == x.columns);
+    gw_check(bias.count == x.columns);
+    for (uint64_t row = 0; row < x.rows; row++) {
+        const float *from = x.data + row * x.columns;
+        float *to = y.data + row * x.columns;
+        double sum = 0, squares = 0;
+        for (uint64_t i = 0; i < x.columns; i++) {
+            sum += from[i];
+        }
+        const double mean = sum / (double)x.columns;
+        for (uint64_t i = 0; i < x.columns; i++) {
+            squares += (from[i] - mean) * (from[i] - mean);
+        }
+        const double factor = 1 / sqrt(squares / (double)x.columns + LAYER_NORM_EPSILON);
+        for (uint64_t i = 0; i < x.columns; i++) {
+            to[i] = (float)((from[i] - mean) * factor) * gain.data[i] + bias.data[i];
+        }
+    }
+}
+
+/* The loss is minus the sum of label x log softmax; its derivative by a logit is softmax x (the
+ * row's sum of labels) - label, which holds for labels that do not quite sum to one, too. */
+static void run_cross_entropy(const gw_cpu_context *context, const gw_operation *operation)
+{
+    const operand logits = input_of(context, operation, 0);
+    const operand labels = input_of(context, operation, 1);
+    const operand loss = output_of(context, operation, 0);
+    const operand gradient = output_of(context, operation, 1);
+    double total = 0;
+    for (uint64_t row = 0; row < logits.rows; row++) {
+        const float *logit = logits.data + row * logits.columns;
+        const float *label = labels.data + row * logits.columns;
+        float *slope = gradient.data + row * logits.columns;
+        const float largest = largest_of(logit, logits.columns);
+        double sum = 0, label_sum = 0, weighted = 0;
+        for (uint64_t i = 0; i < logits.columns; i++) {
+            slope[i] = expf(logit[i] - largest);
+            sum += slope[i];
+            label_sum += label[i];
+            weighted += (double)label[i] * (logit[i] - largest);
+        }
+        total += label_sum * log(sum) - weighted;
+        const double factor = label_sum / sum;
+        for (uint64_t i = 0; i < logits.columns; i++) {
+            slope[i] = (float)(operation->scalar * (slope[i] * factor - label[i]));
+        }
+    }
+    loss.data[0] = (float)(operation->scalar * total);
+}
+
+static void run_sgd(const gw_cpu_context *context, const gw_operation *operation)
+{
+    const operand p = input_of(context, operation, 0), g = input_of(context, operation, 1);
+    const operand y = output_of(context, operation, 0);
+    const float step = (float)operation->scalar;
+    for (uint64_t i = 0; i < y.count; i++) {
+        y.data[i] = p.data[i] - step * g.data[i];
+    }
+}
+
+static void run_adam(const gw_cpu_context *context, const gw_operation *operation)
+{
+    const operand p = input_of(context, operation, 0), g = input_of(context, operation, 1);
+    const operand m = input_of(context, operation, 2), v = input_of(context, operation, 3);
+    const operand new_p = output_of(context, operation, 0);
+    const operand new_m = output_of(context, operation, 1);
+    const operand new_v = output_of(context, operation, 2);
+    const float step = (float)operation->scalar;
+    for (uint64_t i = 0; i < new_p.count; i++) {
+        const float slope = g.data[i];
+        const float mean = ADAM_BETA_1 * m.data[i] + (1 - ADAM_BETA_1) * slope;
+        const float square = ADAM_BETA_2 * v.data[i] + (1 - ADAM_BETA_2) * slope * slope;
+        new_m.data[i] = mean;
+        new_v.data[i] = square;
+        new_p.data[i] = p.data[i] - step * mean / (sqrtf(square) + ADAM_EPSILON);
+    }
+}
+
+void gw_cpu_operation_run(const gw_cpu_context *context, const gw_operation *operation)
+{
+    static void (*const runners[GW_OPERATION_KIND_COUNT])(const gw_cpu_context *,
+                                                          const gw_operation *) = {
+        [GW_OPERATION_WORK] = run_work,
+        [GW_OPERATION_FILL] = run_fill,
+        [GW_OPERATION_RANDOM] = run_random,
+        [GW_OPERATION_MATMUL] = run_matmul,
+        [GW_OPERATION_MAP] = run_map,
+        [GW_OPERATION_REDUCE] = run_reduce,
+        [GW_OPERATION_SOFTMAX] = run_softmax,
+        [GW_OPERATION_LAYER_NORM] = run_layer_norm,
+        [GW_OPERATION_CROSS_ENTROPY] = run_cross_entropy,
+        [GW_OPERATION_SGD] = run_sgd,
+        [GW_OPERATION_ADAM] = run_adam,
+    };
+    gw_check(operation->kind < GW_OPERATION_KIND_COUNT);
+    if (operation->kind == GW_OPERATION_DURATION) {
+        gw_cpu_busy_wait(operation->duration_ns, context->is_cancelled);
+        return;
+    }
+    gw_check(runners[operation->kind] != NULL);
+    runners[operation->kind](context, operation);
+}

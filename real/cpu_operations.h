@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a CPU device can compute: every operation of a compiled function but the collectives
+ * (cpu_collective.h), on float32.
+ *
+ * DURATION and WORK have no data: the device is kept busy for the time.  WORK takes its FLOPs at
+ * GW_CPU_FLOPS_PER_S, or at what the context names; its bytes of memory traffic take no time. */
+#pragma once
+
+#include <stdatomic.h>
+
+#include "program/function.h"
+
+#define GW_CPU_ALIGNMENT_BYTES 64  /* Of every buffer: a cache line, and any vector register. */
+#define GW_CPU_FLOPS_PER_S     1e9 /* A nominal rate for WORK: 1 GFLOP/s. */
+
+/* Once per process, before any thread computes: OpenBLAS must not start threads of its own. */
+void gw_cpu_operations_init(void);
+
+/* How a function's values lie in a device's memory: temporaries share one scratch block, each at
+ * its own offset.  Immutable. */
+typedef struct {
+    const gw_function *function; /* Borrowed. */
+    uint64_t scratch_bytes;
+    uint64_t *offsets_bytes; /* By value; of temporaries. */
+    bool *is_written;        /* By value: some operation writes it. */
+} gw_cpu_plan;
+
+gw_cpu_plan *gw_cpu_plan_new(const gw_function *function);
+void gw_cpu_plan_free(gw_cpu_plan *plan);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(gw_cpu_plan, gw_cpu_plan_free)
+
+typedef struct {
+    const gw_function *function;
+    float *const *values;            /* By value index. */
+    uint32_t shard;                  /* Which shard of the mesh this is, for RANDOM. */
+    double flops_per_s;              /* For WORK; 0: GW_CPU_FLOPS_PER_S. */
+    const atomic_bool *is_cancelled; /* Looked at while busy waiting; NULL: never cancelled. */
+} gw_cpu_context;
+
+/* `operation` is none of the collectives.  Outputs are written whole. */
+void gw_cpu_operation_run(const gw_cpu_context *context, const gw_operation *operation);
+
+/* Stays busy for `span_ns` of true time, or until cancelled.  It sleeps through all but the end,
+ * which it spins: devices are usually more than cores, and a spinning one would slow the rest. */
+void gw_cpu_busy_wait(gw_span span_ns, const atomic_bool *is_cancelled);

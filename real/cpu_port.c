@@ -1,0 +1,679 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A node's thread turns its inbox over and handles what has come, one input after another; what
+ * the port is asked meanwhile lands in other inboxes, in device queues and with the copier, so no
+ * call waits for anything but a short lock.  Timers belong to the node's own thread and go off
+ * between two turns, which is why a cancelled one never answers. */
+#include "real/cpu_port.h"
+
+#include <string.h>
+
+#include "base/check.h"
+#include "real/cpu_copy.h"
+#include "real/cpu_device.h"
+#include "real/inbox.h"
+#include "real/timers.h"
+
+#define EXPLAIN_LINES_MAX 32
+
+typedef struct {
+    gw_port port;
+    gw_cpu_cluster *cluster;
+    gw_node_id id;
+    pthread_t thread;
+    bool has_thread;
+    pthread_mutex_t mutex; /* Before the next three, and the inbox's incoming side. */
+    pthread_cond_t has_input;
+    bool is_asleep, is_idle; /* Idle: asleep with no timer to wake it. */
+    gw_inbox inbox;
+    /* The thread's own, or the stopped cluster's. */
+    gw_timers timers;
+    gw_loaded_set loaded;
+    uint32_t first_device, device_count;
+    gw_real_usage usage;
+    uint64_t denied_bytes; /* Memory that the devices had room for, and this machine had not. */
+} cpu_node;
+
+struct gw_cpu_cluster {
+    const gw_directory *directory;
+    gw_ledger *ledger;
+    gw_real_handler handle;
+    void *context;
+    uint64_t origin_ns;
+    gw_activity activity;
+    atomic_bool is_stopping;
+    gw_cpu_meetings *meetings;
+    gw_cpu_shared shared;
+    gw_cpu_copier copier;
+    cpu_node *nodes;
+    uint32_t node_count;
+    gw_cpu_device *devices;
+    uint32_t device_count;
+};
+
+static cpu_node *node_of(gw_port *port)
+{
+    return (cpu_node *)port;
+}
+
+gw_time gw_cpu_cluster_now(const gw_cpu_cluster *cluster)
+{
+    return gw_monotonic_ns() - cluster->origin_ns;
+}
+
+/* --- Inputs --- */
+
+static void post_input(gw_cpu_cluster *cluster, gw_node_id target, const gw_input *input)
+{
+    gw_check(target.index < cluster->node_count);
+    cpu_node *node = &cluster->nodes[target.index];
+    pthread_mutex_lock(&node->mutex);
+    gw_inbox_push(&node->inbox, input);
+    if (node->is_idle) {
+        gw_activity_begin(&cluster->activity, 1);
+        node->is_idle = false;
+    }
+    if (node->is_asleep) {
+        node->is_asleep = false;
+        pthread_cond_signal(&node->has_input);
+    }
+    pthread_mutex_unlock(&node->mutex);
+}
+
+static void hand_in(cpu_node *node, const gw_input *input)
+{
+    node->usage.inputs++;
+    node->cluster->handle(node->cluster->context, node->id, input);
+}
+
+static bool is_stopping(const gw_cpu_cluster *cluster)
+{
+    return atomic_load(&cluster->is_stopping);
+}
+
+/* Under the lock: sleeps until an input comes or a timer is due, or the cluster stops. */
+static void sleep_node(cpu_node *node)
+{
+    const gw_time due_ns = gw_timers_next_ns(&node->timers);
+    node->is_asleep = true;
+    if (due_ns == GW_TIME_NEVER) {
+        if (!node->is_idle) {
+            node->is_idle = true;
+            gw_activity_end(&node->cluster->activity);
+        }
+        while (node->is_asleep && !is_stopping(node->cluster)) {
+            pthread_cond_wait(&node->has_input, &node->mutex);
+        }
+    } else {
+        const struct timespec until = gw_monotonic_timespec(node->cluster->origin_ns + due_ns);
+        int waited = 0;
+        while (node->is_asleep && waited == 0 && !is_stopping(node->cluster)) {
+            waited = pthread_cond_timedwait(&node->has_input, &node->mutex, &until);
+        }
+        node->is_asleep = false;
+    }
+}
+
+static void fire_timers(cpu_node *node)
+{
+    gw_timer timer;
+    while (!is_stopping(node->cluster) &&
+           gw_timers_take(&node->timers, gw_cpu_cluster_now(node->cluster), &timer)) {
+        hand_in(node, &(gw_input){.kind = GW_INPUT_TIMER, .tag = timer.tag});
+    }
+}
+
+static void *run_node(void *context)
+{
+    cpu_node *node = context;
+    while (!is_stopping(node->cluster)) {
+        pthread_mutex_lock(&node->mutex);
+        const bool has_due = gw_timers_next_ns(&node->timers) <= gw_cpu_cluster_now(node->cluster);
+        if (!gw_inbox_has_incoming(&node->inbox) && !has_due) {
+            sleep_node(node);
+        }
+        gw_inbox_turn(&node->inbox);
+        pthread_mutex_unlock(&node->mutex);
+        gw_input input;
+        while (!is_stopping(node->cluster) && gw_inbox_take(&node->inbox, &input)) {
+            hand_in(node, &input);
+        }
+        fire_timers(node);
+    }
+    return NULL;
+}
+
+/* --- The port, for all nodes --- */
+
+static gw_time cpu_now(gw_port *port)
+{
+    return gw_cpu_cluster_now(node_of(port)->cluster);
+}
+
+static void cpu_timer_set(gw_port *port, gw_time due_ns, gw_tag tag)
+{
+    cpu_node *node = node_of(port);
+    gw_timers_set(&node->timers, node->id, due_ns, tag);
+}
+
+static void cpu_timer_cancel(gw_port *port, gw_tag tag)
+{
+    cpu_node *node = node_of(port);
+    gw_timers_cancel(&node->timers, node->id, tag);
+}
+
+static void cpu_spend(gw_port *port, gw_cost cost, uint32_t count)
+{
+    gw_check(cost < GW_COST_COUNT);
+    node_of(port)->usage.spent[cost] += count;
+}
+
+static void cpu_send(gw_port *port, gw_node_id target, const gw_message *message)
+{
+    cpu_node *node = node_of(port);
+    if (node->cluster->ledger != NULL) {
+        gw_ledger_add_message(node->cluster->ledger, node->id, target, message->size_bytes);
+    }
+    gw_input input = {.kind = GW_INPUT_MESSAGE};
+    input.message.source = node->id;
+    input.message.content = message;
+    post_input(node->cluster, target, &input);
+}
+
+static void cpu_note(gw_port *port, const gw_note *note)
+{
+    const cpu_node *node = node_of(port);
+    if (node->cluster->ledger != NULL) {
+        gw_ledger_add_note(node->cluster->ledger, note, gw_cpu_cluster_now(node->cluster));
+    }
+}
+
+static const gw_port_ops port_ops = {.name = "cpu",
+                                     .now = cpu_now,
+                                     .timer_set = cpu_timer_set,
+                                     .timer_cancel = cpu_timer_cancel,
+                                     .spend = cpu_spend,
+                                     .send = cpu_send,
+                                     .note = cpu_note};
+
+/* --- The port, for executors --- */
+
+static gw_cpu_device *device_at(const cpu_node *node, uint32_t local)
+{
+    return &node->cluster->devices[node->first_device + local];
+}
+
+static void cpu_load(gw_port *port, const gw_executable *executable)
+{
+    cpu_node *node = node_of(port);
+    gw_loaded *loaded =
+        gw_loaded_set_add(&node->loaded, executable, node->first_device, node->device_count);
+    const GPtrArray *functions = loaded->program->functions;
+    gw_cpu_plan **plans = g_new0(gw_cpu_plan *, functions->len);
+    for (uint32_t i = 0; i < functions->len; i++) {
+        plans[i] = gw_cpu_plan_new((const gw_function *)g_ptr_array_index(functions, i));
+    }
+    loaded->extra = plans;
+}
+
+static void free_plans(gw_loaded *loaded)
+{
+    gw_cpu_plan **plans = loaded->extra;
+    for (uint32_t i = 0; i < loaded->program->functions->len; i++) {
+        gw_cpu_plan_free(plans[i]);
+    }
+    g_free(plans);
+}
+
+static void cpu_unload(gw_port *port, uint32_t instance)
+{
+    cpu_node *node = node_of(port);
+    free_plans(gw_loaded_set_find(&node->loaded, instance));
+    gw_loaded_set_remove(&node->loaded, instance);
+}
+
+/* A kernel, its shards and their buffers in one piece of memory. */
+static gw_cpu_kernel *make_kernel(uint32_t shard_count, uint32_t buffer_count)
+{
+    const size_t shards_bytes = sizeof(gw_cpu_shard) * shard_count;
+    const size_t blocks_bytes = sizeof(gw_cpu_block *) * shard_count * buffer_count;
+    gw_cpu_kernel *kernel = g_malloc0(sizeof(*kernel) + shards_bytes + blocks_bytes);
+    kernel->shards = (gw_cpu_shard *)(void *)(kernel + 1);
+    kernel->blocks = (gw_cpu_block **)(void *)(kernel->shards + shard_count);
+    kernel->shard_count = shard_count;
+    atomic_init(&kernel->left_count, shard_count);
+    for (uint32_t i = 0; i < shard_count; i++) {
+        kernel->shards[i].kernel = kernel;
+        kernel->shards[i].blocks = kernel->blocks + (size_t)i * buffer_count;
+    }
+    return kernel;
+}
+
+static void cpu_enqueue(gw_port *port, const gw_kernel *what, gw_tag tag)
+{
+    cpu_node *node = node_of(port);
+    const gw_loaded *loaded = gw_loaded_set_find(&node->loaded, what->instance);
+    const gw_node *program_node = gw_program_node(loaded->program, what->node);
+    const gw_cpu_plan *plan = ((gw_cpu_plan **)loaded->extra)[program_node->function];
+    const uint32_t buffer_count = plan->function->input_count + plan->function->output_count;
+    uint32_t local_count;
+    const gw_local_shard *locals = gw_loaded_locals(loaded, program_node->mesh, &local_count);
+    gw_check(local_count > 0);
+    gw_cpu_kernel *kernel = make_kernel(local_count, buffer_count);
+    kernel->loaded = loaded;
+    kernel->plan = plan;
+    kernel->gang = what->gang;
+    kernel->node = what->node;
+    kernel->run = what->run;
+    kernel->call = what->call;
+    kernel->tag = tag;
+    kernel->host = node->id;
+    for (uint32_t i = 0; i < local_count; i++) {
+        kernel->shards[i].shard = locals[i].shard;
+        kernel->shards[i].arrivals_left = what->arrivals == NULL ? 0 : what->arrivals[i];
+    }
+    if (node->cluster->ledger != NULL) {
+        gw_ledger_launch(node->cluster->ledger, what, node->first_device, locals, local_count);
+    }
+    /* A shard that is enqueued may be done before the next one is: `kernel` lives until all are,
+     * and `locals` are not the kernel's. */
+    for (uint32_t i = 0; i < local_count; i++) {
+        gw_cpu_device_enqueue(device_at(node, locals[i].device), &kernel->shards[i], what->buffers);
+    }
+}
+
+static void cpu_copy(gw_port *port, const gw_copy *what, gw_tag tag)
+{
+    cpu_node *node = node_of(port);
+    gw_cpu_cluster *cluster = node->cluster;
+    gw_check(what->source_device.index - node->first_device < node->device_count);
+    gw_cpu_copy *copy = g_new0(gw_cpu_copy, 1);
+    copy->copy = *what;
+    copy->tag = tag;
+    copy->host = node->id;
+    copy->source = &cluster->devices[what->source_device.index];
+    copy->source_block = gw_cpu_device_pin(copy->source, what->source_buffer);
+    copy->job = copy->source_block->job;
+    gw_check(what->source_offset_bytes + what->size_bytes <= copy->source_block->size_bytes);
+    if (what->kind == GW_COPY_TO_DEVICE) {
+        gw_check(what->target_device.index < cluster->device_count);
+        copy->target = &cluster->devices[what->target_device.index];
+        copy->target_block = gw_cpu_device_pin(copy->target, what->target_buffer);
+        gw_check(what->target_offset_bytes + what->size_bytes <= copy->target_block->size_bytes);
+        gw_check(gw_cpu_device_awaits(copy->target, what->target_gang));
+    }
+    if (!gw_cpu_device_follow(copy->source, what->source_gang, copy)) {
+        gw_cpu_copier_take(&cluster->copier, copy);
+    }
+}
+
+static bool cpu_memory_reserve(gw_port *port, const gw_memory *memory)
+{
+    cpu_node *node = node_of(port);
+    const gw_loaded *loaded = gw_loaded_set_find(&node->loaded, memory->instance);
+    uint32_t local_count;
+    const gw_local_shard *locals = gw_loaded_locals(loaded, memory->mesh, &local_count);
+    for (uint32_t i = 0; i < local_count; i++) {
+        if (!gw_cpu_device_has_room(device_at(node, locals[i].device), memory->size_bytes)) {
+            return false;
+        }
+    }
+    for (uint32_t i = 0; i < local_count; i++) {
+        if (gw_cpu_device_reserve(device_at(node, locals[i].device), memory->buffer, loaded->job,
+                                  memory->size_bytes)) {
+            continue;
+        }
+        node->denied_bytes = memory->size_bytes;
+        while (i-- > 0) {
+            gw_cpu_device_release(device_at(node, locals[i].device), memory->buffer,
+                                  memory->size_bytes);
+        }
+        return false;
+    }
+    return true;
+}
+
+static void cpu_memory_release(gw_port *port, const gw_memory *memory)
+{
+    cpu_node *node = node_of(port);
+    const gw_loaded *loaded = gw_loaded_set_find(&node->loaded, memory->instance);
+    uint32_t local_count;
+    const gw_local_shard *locals = gw_loaded_locals(loaded, memory->mesh, &local_count);
+    for (uint32_t i = 0; i < local_count; i++) {
+        gw_cpu_device_release(device_at(node, locals[i].device), memory->buffer,
+                              memory->size_bytes);
+    }
+}
+
+static const gw_device_ops device_ops = {.load = cpu_load,
+                                         .unload = cpu_unload,
+                                         .enqueue = cpu_enqueue,
+                                         .copy = cpu_copy,
+                                         .memory_reserve = cpu_memory_reserve,
+                                         .memory_release = cpu_memory_release};
+
+/* --- What devices and the copier tell --- */
+
+static void record_shard(gw_cpu_cluster *cluster, const gw_cpu_device *device,
+                         const gw_cpu_shard *shard)
+{
+    const gw_cpu_kernel *kernel = shard->kernel;
+    const gw_program *program = kernel->loaded->program;
+    const gw_node *node = gw_program_node(program, kernel->node);
+    const gw_ledger_gang gang = {.gang = kernel->gang,
+                                 .job = kernel->loaded->job,
+                                 .run = kernel->run,
+                                 .node = kernel->node,
+                                 .call = kernel->call,
+                                 .shard_count =
+                                     gw_mesh_device_count(gw_program_mesh(program, node->mesh))};
+    const gw_shard_record record = {.job = kernel->loaded->job,
+                                    .first_device = device->id.index,
+                                    .device_count = 1,
+                                    .start_ns = shard->start_ns - cluster->origin_ns,
+                                    .end_ns = shard->end_ns - cluster->origin_ns,
+                                    .local_ns = shard->local_ns,
+                                    .collective_ns = shard->collective_ns};
+    gw_ledger_add_shards(cluster->ledger, &gang, &record);
+}
+
+static void take_done_shard(void *context, gw_cpu_device *device, gw_cpu_shard *shard)
+{
+    gw_cpu_cluster *cluster = context;
+    gw_cpu_kernel *kernel = shard->kernel;
+    if (cluster->ledger != NULL) {
+        record_shard(cluster, device, shard);
+    }
+    if (atomic_fetch_sub(&kernel->left_count, 1) == 1) {
+        const gw_node_id host = kernel->host;
+        const gw_input done = {.kind = GW_INPUT_KERNEL_DONE, .tag = kernel->tag};
+        g_free(kernel);
+        post_input(cluster, host, &done);
+    }
+}
+
+static void take_ready_copy(void *context, gw_cpu_copy *copy)
+{
+    gw_cpu_cluster *cluster = context;
+    gw_cpu_copier_take(&cluster->copier, copy);
+}
+
+static void take_arrived_copy(void *context, gw_cpu_copy *copy, double value)
+{
+    gw_cpu_cluster *cluster = context;
+    const gw_copy *what = &copy->copy;
+    const bool is_to_device = what->kind == GW_COPY_TO_DEVICE;
+    if (cluster->ledger != NULL) {
+        const gw_transfer_record record = {.job = copy->job,
+                                           .source_device = what->source_device.index,
+                                           .target_device = is_to_device ? what->target_device.index
+                                                                         : GW_INDEX_NONE,
+                                           .size_bytes = what->size_bytes,
+                                           .start_ns = copy->start_ns - cluster->origin_ns,
+                                           .end_ns = gw_cpu_cluster_now(cluster)};
+        gw_ledger_add_transfer(cluster->ledger, &record);
+    }
+    gw_cpu_device_unpin(copy->source, copy->source_block);
+    if (is_to_device) {
+        gw_cpu_device_unpin(copy->target, copy->target_block);
+        gw_cpu_device_arrive(copy->target, what->target_gang);
+    }
+    const gw_node_id host = copy->host;
+    const gw_input done = {.kind = GW_INPUT_COPY_DONE, .tag = copy->tag, .value = value};
+    g_free(copy);
+    post_input(cluster, host, &done);
+}
+
+/* --- The cluster --- */
+
+static void init_node(gw_cpu_cluster *cluster, uint32_t index)
+{
+    cpu_node *node = &cluster->nodes[index];
+    node->port.ops = &port_ops;
+    node->cluster = cluster;
+    node->id.index = index;
+    node->is_idle = true;
+    pthread_mutex_init(&node->mutex, NULL);
+    gw_monotonic_cond_init(&node->has_input);
+    uint32_t which;
+    if (gw_directory_role(cluster->directory, node->id, &which) == GW_ROLE_EXECUTOR) {
+        const gw_island *island =
+            &cluster->directory->islands[gw_directory_island_of_host(cluster->directory, node->id)];
+        node->port.devices = &device_ops;
+        node->device_count = island->devices_per_host;
+        node->first_device =
+            island->first_device + (index - island->first_host) * island->devices_per_host;
+    }
+}
+
+gw_cpu_cluster *gw_cpu_cluster_new(const gw_directory *directory, gw_ledger *ledger,
+                                   gw_real_handler handle, void *context)
+{
+    gw_cpu_operations_init();
+    gw_cpu_cluster *cluster = g_new0(gw_cpu_cluster, 1);
+    cluster->directory = directory;
+    cluster->ledger = ledger;
+    cluster->handle = handle;
+    cluster->context = context;
+    cluster->origin_ns = gw_monotonic_ns();
+    gw_activity_init(&cluster->activity);
+    atomic_init(&cluster->is_stopping, false);
+    cluster->meetings = gw_cpu_meetings_new(&cluster->activity);
+    cluster->shared = (gw_cpu_shared){.activity = &cluster->activity,
+                                      .meetings = cluster->meetings,
+                                      .is_stopping = &cluster->is_stopping,
+                                      .shard_done = take_done_shard,
+                                      .copy_ready = take_ready_copy,
+                                      .context = cluster};
+    gw_cpu_copier_init(&cluster->copier, &cluster->activity, &cluster->is_stopping,
+                       take_arrived_copy, cluster);
+    cluster->node_count = gw_directory_node_count(directory);
+    cluster->nodes = g_new0(cpu_node, cluster->node_count);
+    for (uint32_t i = 0; i < cluster->node_count; i++) {
+        init_node(cluster, i);
+    }
+    cluster->device_count = directory->device_count;
+    cluster->devices = g_new0(gw_cpu_device, cluster->device_count);
+    for (uint32_t i = 0; i < cluster->device_count; i++) {
+        const uint32_t island = gw_directory_island(directory, (gw_device_id){i});
+        gw_cpu_device_init(&cluster->devices[i], &cluster->shared, (gw_device_id){i},
+                           directory->islands[island].hbm_bytes);
+    }
+    return cluster;
+}
+
+gw_port *gw_cpu_cluster_port(gw_cpu_cluster *cluster, gw_node_id node)
+{
+    gw_check(node.index < cluster->node_count);
+    return &cluster->nodes[node.index].port;
+}
+
+static bool start_threads(gw_cpu_cluster *cluster, GError **error)
+{
+    if (!gw_cpu_copier_start(&cluster->copier, error)) {
+        return false;
+    }
+    for (uint32_t i = 0; i < cluster->device_count; i++) {
+        if (!gw_cpu_device_start(&cluster->devices[i], error)) {
+            return false;
+        }
+    }
+    for (uint32_t i = 0; i < cluster->node_count; i++) {
+        cpu_node *node = &cluster->nodes[i];
+        char what[32];
+        g_snprintf(what, sizeof(what), "node %u", i);
+        node->has_thread = gw_thread_start(&node->thread, run_node, node, what, error);
+        if (!node->has_thread) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool gw_cpu_cluster_start(gw_cpu_cluster *cluster, GError **error)
+{
+    cluster->origin_ns = gw_monotonic_ns();
+    gw_activity_begin(&cluster->activity, 1); /* Not quiet before all have begun. */
+    for (uint32_t i = 0; i < cluster->node_count; i++) {
+        post_input(cluster, (gw_node_id){i}, &(gw_input){.kind = GW_INPUT_START});
+    }
+    const bool has_started = start_threads(cluster, error);
+    if (!has_started) {
+        gw_cpu_cluster_stop(cluster);
+    }
+    gw_activity_end(&cluster->activity);
+    return has_started;
+}
+
+bool gw_cpu_cluster_wait(gw_cpu_cluster *cluster, gw_span timeout_ns)
+{
+    return gw_activity_wait(&cluster->activity, timeout_ns);
+}
+
+void gw_cpu_cluster_stop(gw_cpu_cluster *cluster)
+{
+    atomic_store(&cluster->is_stopping, true);
+    for (uint32_t i = 0; i < cluster->node_count; i++) {
+        cpu_node *node = &cluster->nodes[i];
+        pthread_mutex_lock(&node->mutex);
+        pthread_cond_broadcast(&node->has_input);
+        pthread_mutex_unlock(&node->mutex);
+    }
+    for (uint32_t i = 0; i < cluster->device_count; i++) {
+        gw_cpu_device_wake(&cluster->devices[i]);
+    }
+    gw_cpu_copier_wake(&cluster->copier);
+    gw_cpu_meetings_abort(cluster->meetings);
+    for (uint32_t i = 0; i < cluster->node_count; i++) {
+        if (cluster->nodes[i].has_thread) {
+            pthread_join(cluster->nodes[i].thread, NULL);
+            cluster->nodes[i].has_thread = false;
+        }
+    }
+    for (uint32_t i = 0; i < cluster->device_count; i++) {
+        gw_cpu_device_join(&cluster->devices[i]);
+    }
+    gw_cpu_copier_join(&cluster->copier);
+}
+
+static void drain_device(gw_cpu_device *device)
+{
+    gw_cpu_shard *shard = gw_cpu_device_drain(device);
+    for (; shard != NULL; shard = gw_cpu_device_drain(device)) {
+        for (gw_cpu_copy *copy = shard->first_copy; copy != NULL;) {
+            gw_cpu_copy *next = copy->next;
+            g_free(copy);
+            copy = next;
+        }
+        if (atomic_fetch_sub(&shard->kernel->left_count, 1) == 1) {
+            g_free(shard->kernel);
+        }
+    }
+}
+
+void gw_cpu_cluster_free(gw_cpu_cluster *cluster)
+{
+    if (cluster == NULL) {
+        return;
+    }
+    gw_cpu_cluster_stop(cluster);
+    for (uint32_t i = 0; i < cluster->device_count; i++) {
+        drain_device(&cluster->devices[i]);
+        gw_cpu_device_clear(&cluster->devices[i]);
+    }
+    gw_cpu_copier_clear(&cluster->copier);
+    for (uint32_t i = 0; i < cluster->node_count; i++) {
+        cpu_node *node = &cluster->nodes[i];
+        for (uint32_t k = 0; k < node->loaded.count; k++) {
+            if (node->loaded.all[k] != NULL) {
+                free_plans(node->loaded.all[k]);
+            }
+        }
+        gw_loaded_set_clear(&node->loaded);
+        gw_timers_clear(&node->timers);
+        gw_inbox_clear(&node->inbox);
+        pthread_mutex_destroy(&node->mutex);
+        pthread_cond_destroy(&node->has_input);
+    }
+    gw_cpu_meetings_free(cluster->meetings);
+    gw_activity_clear(&cluster->activity);
+    g_free(cluster->nodes);
+    g_free(cluster->devices);
+    g_free(cluster);
+}
+
+gw_real_usage gw_cpu_cluster_usage(const gw_cpu_cluster *cluster)
+{
+    gw_real_usage total = {0};
+    for (uint32_t i = 0; i < cluster->node_count; i++) {
+        const gw_real_usage *usage = &cluster->nodes[i].usage;
+        total.inputs += usage->inputs;
+        for (uint32_t k = 0; k < GW_COST_COUNT; k++) {
+            total.spent[k] += usage->spent[k];
+        }
+    }
+    return total;
+}
+
+/* --- A diagnosis --- */
+
+static void explain_collective(gw_cpu_cluster *cluster, const gw_cpu_shard *shard, GString *out)
+{
+    const gw_cpu_kernel *kernel = shard->kernel;
+    const gw_loaded *loaded = kernel->loaded;
+    const uint32_t mesh = gw_program_node(loaded->program, kernel->node)->mesh;
+    const gw_mesh *shape = gw_program_mesh(loaded->program, mesh);
+    const gw_operation *operation =
+        gw_function_operation(kernel->plan->function, shard->operation_index);
+    uint32_t group, position;
+    const uint32_t member_count =
+        gw_mesh_group(shape, operation->axes, shard->shard, &group, &position);
+    g_autofree bool *is_missing = g_new0(bool, member_count);
+    gw_cpu_meetings_missing(cluster->meetings, kernel->gang, shard->operation_index, group,
+                            member_count, is_missing);
+    g_string_append_printf(out, "waits in %s for", gw_operation_name(operation->kind));
+    for (uint32_t other = 0; other < gw_mesh_device_count(shape); other++) {
+        uint32_t other_group, other_position;
+        gw_mesh_group(shape, operation->axes, other, &other_group, &other_position);
+        if (other_group == group && is_missing[other_position]) {
+            g_string_append_printf(out, " device %u,",
+                                   loaded->devices[loaded->first[mesh] + other]);
+        }
+    }
+    g_string_truncate(out, out->len - 1);
+}
+
+static bool explain_device(gw_cpu_cluster *cluster, gw_cpu_device *device, GString *out)
+{
+    pthread_mutex_lock(&device->mutex);
+    const gw_cpu_shard *shard = device->first;
+    pthread_mutex_unlock(&device->mutex);
+    if (shard == NULL) {
+        return false;
+    }
+    const gw_cpu_kernel *kernel = shard->kernel;
+    const gw_program *program = kernel->loaded->program;
+    g_string_append_printf(out, "device %u: gang %" G_GUINT64_FORMAT " (%s, node %s, run %u) ",
+                           device->id.index, kernel->gang, program->name,
+                           gw_program_node(program, kernel->node)->name, kernel->run);
+    if (shard->arrivals_left > 0) {
+        g_string_append_printf(out, "waits for %u more copies of its inputs", shard->arrivals_left);
+    } else {
+        explain_collective(cluster, shard, out);
+    }
+    g_string_append_c(out, '\n');
+    return true;
+}
+
+void gw_cpu_cluster_explain(gw_cpu_cluster *cluster, GString *out)
+{
+    uint32_t line_count = 0;
+    for (uint32_t i = 0; i < cluster->device_count && line_count < EXPLAIN_LINES_MAX; i++) {
+        line_count += explain_device(cluster, &cluster->devices[i], out) ? 1 : 0;
+    }
+    for (uint32_t i = 0; i < cluster->node_count; i++) {
+        if (cluster->nodes[i].denied_bytes > 0) {
+            g_autofree char *size = gw_bytes_format(cluster->nodes[i].denied_bytes);
+            g_string_append_printf(out, "host %u: this machine had no memory for %s\n", i, size);
+        }
+    }
+}

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a real world hands its inputs to: the controllers in a run, a test's own nodes in
+ * tests/contract. */
+#pragma once
+
+#include "controller/port.h"
+
+/* To completion; inputs of one node come one at a time, those of two nodes perhaps at once. */
+typedef void (*gw_real_handler)(void *context, gw_node_id node, const gw_input *input);
+
+typedef struct {                   /* What the nodes did, summed over them. */
+    uint64_t inputs;               /* Handed in. */
+    uint64_t spent[GW_COST_COUNT]; /* By gw_cost: control-plane actions. */
+} gw_real_usage;

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a real run did, counted while it goes: it feeds the recorder, knows which jobs are done,
+ * and keeps the launch digest (record/launch_digest.h).  Any thread may call it. */
+#pragma once
+
+#include "controller/directory.h"
+#include "controller/port.h"
+#include "real/loaded.h"
+#include "record/recorder.h"
+
+typedef struct gw_ledger gw_ledger;
+
+/* Both are borrowed; `recorder` may be NULL. */
+gw_ledger *gw_ledger_new(const gw_directory *directory, gw_recorder *recorder);
+void gw_ledger_free(gw_ledger *ledger);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(gw_ledger, gw_ledger_free)
+
+/* `kernel` is put on the queues of its local shards' devices; the host's first device is
+ * `first_device`.  Only the host's own thread calls it. */
+void gw_ledger_launch(gw_ledger *ledger, const gw_kernel *kernel, uint32_t first_device,
+                      const gw_local_shard *locals, uint32_t local_count);
+
+typedef struct { /* The execution that shards belong to. */
+    uint64_t gang;
+    uint32_t job, run, node;
+    uint64_t call;
+    uint32_t shard_count; /* On all hosts. */
+} gw_ledger_gang;
+/* Shards of `gang` are done, on devices side by side.  With the last of them the gang is. */
+void gw_ledger_add_shards(gw_ledger *ledger, const gw_ledger_gang *gang,
+                          const gw_shard_record *shards);
+/* is_dcn is worked out here. */
+void gw_ledger_add_transfer(gw_ledger *ledger, const gw_transfer_record *transfer);
+/* Between two nodes; those to oneself are not counted. */
+void gw_ledger_add_message(gw_ledger *ledger, gw_node_id source, gw_node_id target,
+                           uint32_t size_bytes);
+void gw_ledger_add_note(gw_ledger *ledger, const gw_note *note, gw_time now_ns);
+
+/* Jobs that are not done. */
+uint32_t gw_ledger_jobs_left(gw_ledger *ledger);
+/* True when a job was refused: the first one, and why (gw_refusal). */
+bool gw_ledger_refusal(gw_ledger *ledger, uint32_t *out_job, uint32_t *out_reason);
+
+typedef struct {
+    uint64_t launches;  /* Kernels enqueued: one per gang and host. */
+    uint64_t shards;    /* Shards done: one per gang and device. */
+    uint64_t gangs;     /* Gangs done on all their devices. */
+    uint64_t transfers; /* Copies that have arrived, to devices and to hosts. */
+    uint64_t messages;  /* Between different nodes. */
+    uint64_t message_bytes;
+} gw_ledger_counts;
+gw_ledger_counts gw_ledger_count(gw_ledger *ledger);
+/* When the run is over. */
+uint64_t gw_ledger_digest(const gw_ledger *ledger);

@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One controller per node, an input each in turn, and an eye on three things: whether all jobs
+ * are done, whether somebody wants the run to end, and whether anything is left to happen.  A
+ * stall needs no clock to be seen: both clusters know when nothing can go on by itself. */
+#include "real/real_run.h"
+
+#include <stdatomic.h>
+#include <sys/resource.h>
+#include <time.h>
+
+#include "base/check.h"
+#include "base/error.h"
+#include "real/activity.h"
+#include "real/cpu_port.h"
+#include "real/null_port.h"
+
+#define LOOK_NS    50000000             /* So often the main thread looks up. */
+#define GRACE_NS   UINT64_C(2000000000) /* For what is still to be put away after the last job. */
+#define NULL_BATCH 4096                 /* Inputs between two looks. */
+#define NS_PER_S   1e9
+
+static atomic_bool is_cancelled;
+
+void gw_real_cancel(void)
+{
+    atomic_store(&is_cancelled, true);
+}
+
+typedef struct {
+    const gw_scenario *scenario;
+    gw_directory *directory;
+    gw_ledger *ledger;
+    gw_controller **controllers;
+    uint32_t controller_count;
+    uint64_t started_ns, cpu_started_ns;
+} real_run;
+
+static uint64_t process_cpu_ns(void)
+{
+    struct timespec used;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+    return (uint64_t)used.tv_sec * 1000000000 + (uint64_t)used.tv_nsec;
+}
+
+static void begin_run(real_run *run, const gw_scenario *scenario, gw_recorder *recorder)
+{
+    *run = (real_run){.scenario = scenario,
+                      .directory = gw_scenario_directory(scenario),
+                      .started_ns = gw_monotonic_ns(),
+                      .cpu_started_ns = process_cpu_ns()};
+    run->ledger = gw_ledger_new(run->directory, recorder);
+    run->controllers = g_new0(gw_controller *, gw_directory_node_count(run->directory));
+}
+
+static void end_run(real_run *run)
+{
+    for (uint32_t i = 0; i < run->controller_count; i++) {
+        gw_controller_free(run->controllers[i]);
+    }
+    g_free(run->controllers);
+    gw_ledger_free(run->ledger);
+    gw_directory_free(run->directory);
+}
+
+static bool add_controller(real_run *run, gw_port *port, GError **error)
+{
+    const gw_node_id self = {run->controller_count};
+    gw_controller *controller = gw_controller_new(run->directory, &run->scenario->control,
+                                                  run->scenario->jobs, self, port, error);
+    if (controller == NULL) {
+        return false;
+    }
+    run->controllers[run->controller_count] = controller;
+    run->controller_count++;
+    return true;
+}
+
+static void handle_input(void *context, gw_node_id node, const gw_input *input)
+{
+    const real_run *run = context;
+    gw_controller_handle(run->controllers[node.index], input);
+}
+
+/* --- How a run ends --- */
+
+static bool report_cancel(GError **error)
+{
+    g_set_error_literal(error, GW_ERROR, GW_ERROR_INTERRUPTED, "interrupted");
+    return false;
+}
+
+static bool report_refusal(const real_run *run, uint32_t job, uint32_t reason, GError **error)
+{
+    const char *why = reason == GW_REFUSAL_MEMORY
+                          ? "it needs more memory than a device has"
+                          : "no island has room for its slices, even when empty";
+    g_set_error(error, GW_ERROR, GW_ERROR_SCENARIO, "%s: job \"%s\" was refused: %s",
+                run->scenario->path, run->scenario->jobs[job].name, why);
+    return false;
+}
+
+/* `devices` is what the cluster says; the controllers have stopped. */
+static bool report_stall(const real_run *run, const GString *devices, GError **error)
+{
+    GString *text = g_string_new(NULL);
+    g_string_append_printf(text, "nothing is left to happen, and %u of %u jobs are not done\n",
+                           gw_ledger_jobs_left(run->ledger), run->directory->job_count);
+    g_string_append_len(text, devices->str, (gssize)devices->len);
+    for (uint32_t i = 0; i < run->controller_count; i++) {
+        gw_controller_explain(run->controllers[i], text);
+    }
+    g_strchomp(text->str);
+    g_set_error_literal(error, GW_ERROR, GW_ERROR_STALL, text->str);
+    g_string_free(text, TRUE);
+    return false;
+}
+
+static void fill_report(const real_run *run, gw_real_usage usage, gw_real_report *report)
+{
+    struct rusage used;
+    getrusage(RUSAGE_SELF, &used);
+    report->counts = gw_ledger_count(run->ledger);
+    report->launch_digest = gw_ledger_digest(run->ledger);
+    report->usage = usage;
+    report->timing = (gw_recorder_timing){
+        .wall_s = (double)(gw_monotonic_ns() - run->started_ns) / NS_PER_S,
+        .cpu_s = (double)(process_cpu_ns() - run->cpu_started_ns) / NS_PER_S,
+        .events = usage.inputs,
+        .device_operations = report->counts.shards,
+        .peak_bytes = (uint64_t)used.ru_maxrss * 1024, /* ru_maxrss is in KiB: getrusage(2). */
+    };
+}
+
+/* --- The CPU --- */
+
+/* The CPU computes in float32; what only models time may have elements of any size. */
+static bool check_function(const gw_job *job, const gw_function *function, GError **error)
+{
+    for (uint32_t i = 0; i < function->operations->len; i++) {
+        const gw_operation *operation = gw_function_operation(function, i);
+        const uint32_t input_count = gw_operation_input_count(operation);
+        if (gw_operation_is_collective(operation)) {
+            continue; /* It moves bytes, whatever they are. */
+        }
+        for (uint32_t k = 0; k < input_count + gw_operation_output_count(operation); k++) {
+            const uint32_t index =
+                k < input_count ? operation->inputs[k] : operation->outputs[k - input_count];
+            const uint32_t element_bytes = gw_function_value(function, index)->element_bytes;
+            if (element_bytes != sizeof(float)) {
+                g_set_error(error, GW_ERROR, GW_ERROR_SCENARIO,
+                            "job \"%s\", function \"%s\": %s on elements of %u bytes, expected "
+                            "float32: the cpu backend computes in nothing else",
+                            job->name, function->name, gw_operation_name(operation->kind),
+                            element_bytes);
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+static bool check_programs(const gw_scenario *scenario, GError **error)
+{
+    for (uint32_t i = 0; i < scenario->job_count; i++) {
+        const gw_job *job = &scenario->jobs[i];
+        for (uint32_t k = 0; k < job->program->functions->len; k++) {
+            const gw_function *function = g_ptr_array_index(job->program->functions, k);
+            if (!check_function(job, function, error)) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+/* Until it ends, one way or another; the cluster is stopped then. */
+static bool watch_cpu(real_run *run, gw_cpu_cluster *cluster, GError **error)
+{
+    uint64_t done_ns = 0; /* When the last job was seen to be done. */
+    for (;;) {
+        const bool is_quiet = gw_cpu_cluster_wait(cluster, LOOK_NS);
+        uint32_t job, reason;
+        if (atomic_exchange(&is_cancelled, false)) {
+            return report_cancel(error);
+        }
+        if (gw_ledger_refusal(run->ledger, &job, &reason)) {
+            return report_refusal(run, job, reason, error);
+        }
+        const bool is_done = gw_ledger_jobs_left(run->ledger) == 0;
+        if (is_done && done_ns == 0) {
+            done_ns = gw_monotonic_ns();
+        }
+        if (is_done && (is_quiet || gw_monotonic_ns() - done_ns > GRACE_NS)) {
+            gw_cpu_cluster_stop(cluster);
+            return true;
+        }
+        if (is_quiet) {
+            GString *devices = g_string_new(NULL);
+            gw_cpu_cluster_explain(cluster, devices);
+            gw_cpu_cluster_stop(cluster);
+            report_stall(run, devices, error);
+            g_string_free(devices, TRUE);
+            return false;
+        }
+    }
+}
+
+bool gw_cpu_run(const gw_scenario *scenario, gw_recorder *recorder, gw_real_report *out_report,
+                GError **error)
+{
+    if (!check_programs(scenario, error)) {
+        return false;
+    }
+    real_run run;
+    begin_run(&run, scenario, recorder);
+    gw_cpu_cluster *cluster = gw_cpu_cluster_new(run.directory, run.ledger, handle_input, &run);
+    bool is_done = true;
+    for (uint32_t i = 0; is_done && i < gw_directory_node_count(run.directory); i++) {
+        is_done = add_controller(&run, gw_cpu_cluster_port(cluster, (gw_node_id){i}), error);
+    }
+    is_done = is_done && gw_cpu_cluster_start(cluster, error) && watch_cpu(&run, cluster, error);
+    if (is_done) {
+        fill_report(&run, gw_cpu_cluster_usage(cluster), out_report);
+    }
+    gw_cpu_cluster_free(cluster);
+    end_run(&run);
+    return is_done;
+}
+
+/* --- The null world --- */
+
+static bool watch_null(real_run *run, gw_null_cluster *cluster, GError **error)
+{
+    bool is_done = false, has_more = true;
+    while (has_more) {
+        has_more = gw_null_cluster_run(cluster, NULL_BATCH, !is_done);
+        uint32_t job, reason;
+        if (atomic_exchange(&is_cancelled, false)) {
+            return report_cancel(error);
+        }
+        if (gw_ledger_refusal(run->ledger, &job, &reason)) {
+            return report_refusal(run, job, reason, error);
+        }
+        is_done = gw_ledger_jobs_left(run->ledger) == 0;
+    }
+    if (is_done) {
+        return true;
+    }
+    GString *devices = g_string_new(NULL);
+    gw_null_cluster_explain(cluster, devices);
+    report_stall(run, devices, error);
+    g_string_free(devices, TRUE);
+    return false;
+}
+
+bool gw_null_run(const gw_scenario *scenario, gw_recorder *recorder, gw_real_report *out_report,
+                 GError **error)
+{
+    real_run run;
+    begin_run(&run, scenario, recorder);
+    gw_null_cluster *cluster = gw_null_cluster_new(run.directory, run.ledger, handle_input, &run);
+    bool is_done = true;
+    for (uint32_t i = 0; is_done && i < gw_directory_node_count(run.directory); i++) {
+        is_done = add_controller(&run, gw_null_cluster_port(cluster, (gw_node_id){i}), error);
+    }
+    is_done = is_done && watch_null(&run, cluster, error);
+    if (is_done) {
+        fill_report(&run, gw_null_cluster_usage(cluster), out_report);
+    }
+    gw_null_cluster_free(cluster);
+    end_run(&run);
+    return is_done;
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A world under test: how to make one, and which parts of the contract it takes leave from. */
+#pragma once
+
+#include "controller/directory.h"
+#include "controller/port.h"
+
+typedef void (*contract_handler)(void *context, gw_node_id node, const gw_input *input);
+
+typedef struct {
+    const char *name;
+    bool waits_for_members; /* Collectives wait for the gang's other members. */
+    bool has_data;          /* Kernels compute, copies move bytes, values are read back. */
+    bool takes_time;        /* Kernels and timed copies take time by the port's own clock. */
+    /* `directory` and `context` outlive the world. */
+    void *(*create)(const gw_directory *directory, contract_handler handle, void *context);
+    gw_port *(*port)(void *world, gw_node_id node);
+    /* START to every node, then all that follows from it, until nothing is left to happen.
+     * Nothing is handed in after it has returned.  False: it did not come to an end. */
+    bool (*run)(void *world);
+    void (*destroy)(void *world);
+} contract_world;
+
+extern const contract_world *const contract_worlds[];
+extern const int contract_world_count;
