@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is loaded, once for all hosts: every host loads the same instance with the same
+ * assignment, so the first load works out where its gangs lie and how long they take. */
+#pragma once
+
+#include "accel/gang_plan.h"
+#include "base/check.h"
+#include "controller/port.h"
+
+typedef struct {
+    uint32_t instance, job;
+    const gw_program *program;
+    uint32_t mesh_count;
+    gw_gang_layout **layouts;          /* By mesh. */
+    const gw_gang_plan **plan_of_node; /* By node of the program. */
+    gw_gang_plan **plans;              /* By function and mesh; NULL where no node has them. */
+    uint32_t load_count;               /* Hosts that have it loaded. */
+} gw_loaded_executable;
+
+typedef struct {
+    const gw_cluster *cluster;
+    const gw_accel_model *model;
+    GPtrArray *loaded; /* By instance; NULL: not loaded. */
+} gw_executables;
+
+/* Both are borrowed until clear. */
+void gw_executables_init(gw_executables *executables, const gw_cluster *cluster,
+                         const gw_accel_model *model);
+void gw_executables_clear(gw_executables *executables);
+
+/* Once per host, and back; the last host's unload forgets it.  Instance numbers are small: they
+ * index an array. */
+void gw_executables_load(gw_executables *executables, const gw_executable *executable);
+void gw_executables_unload(gw_executables *executables, uint32_t instance);
+
+/* Somebody has it loaded. */
+static inline const gw_loaded_executable *gw_executables_at(const gw_executables *executables,
+                                                            uint32_t instance)
+{
+    const gw_loaded_executable *found =
+        instance < executables->loaded->len
+            ? (const gw_loaded_executable *)g_ptr_array_index(executables->loaded, instance)
+            : NULL;
+    gw_check(found != NULL);
+    return found;
+}

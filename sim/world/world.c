@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Makes one controller per node of the directory over sim_port, turns notes into records, and
+ * fires events until there are none.  A run that comes to rest with a job undone is a diagnosis,
+ * never a hang. */
+#include "world/world.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <sys/resource.h>
+#include <time.h>
+
+#include "base/check.h"
+#include "base/error.h"
+#include "world/sim_port.h"
+#include "world/stall.h"
+
+#define PROGRESS_EVENTS (UINT64_C(1) << 16)
+
+typedef struct {
+    const gw_scenario *scenario;
+    gw_recorder *recorder;
+    const gw_world_listener *listener; /* NULL: none. */
+    gw_invariants *invariants;
+    gw_directory *directory;
+    gw_sim_ports *ports;
+    gw_cluster *cluster; /* The invariants' own. */
+    gw_controller **controllers;
+    uint32_t controller_count;
+    uint32_t jobs_left;
+    bool *is_done;                        /* By job. */
+    uint32_t refused_job, refused_reason; /* GW_INDEX_NONE: none was. */
+    double wall_begin_s, cpu_begin_s;
+} world;
+
+/* --- What nodes say --- */
+
+static void handle_input(void *context, gw_node_id node, const gw_input *input)
+{
+    const world *self = context;
+    gw_controller_handle(self->controllers[node.index], input);
+}
+
+static void finish_job(world *self, uint32_t job)
+{
+    gw_check(job < self->scenario->job_count);
+    gw_check(!self->is_done[job]);
+    self->is_done[job] = true;
+    self->jobs_left--;
+}
+
+static void record_note(gw_recorder *recorder, const gw_note *note, gw_time now_ns)
+{
+    const uint32_t job = (uint32_t)note->a;
+    if (note->kind == GW_NOTE_RUN_DONE) {
+        gw_recorder_run_done(recorder, job, note->b, now_ns);
+    } else if (note->kind == GW_NOTE_RESULT) {
+        gw_recorder_add_result(recorder, job, (uint32_t)note->b, note->b >> 32, note->value);
+    } else if (note->kind == GW_NOTE_JOB_STARTED) {
+        gw_recorder_job_started(recorder, job, now_ns);
+    } else if (note->kind == GW_NOTE_JOB_DONE) {
+        gw_recorder_job_done(recorder, job, now_ns);
+    }
+}
+
+static void hear_note(void *context, gw_node_id node, const gw_note *note, gw_time now_ns)
+{
+    world *self = context;
+    if (self->recorder != NULL) {
+        record_note(self->recorder, note, now_ns);
+    }
+    if (self->listener != NULL && self->listener->note != NULL) {
+        self->listener->note(self->listener->context, node, note, now_ns);
+    }
+    if (note->kind == GW_NOTE_JOB_DONE) {
+        finish_job(self, (uint32_t)note->a);
+    } else if (note->kind == GW_NOTE_JOB_REFUSED && self->refused_job == GW_INDEX_NONE) {
+        self->refused_job = (uint32_t)note->a;
+        self->refused_reason = (uint32_t)note->b;
+    }
+}
+
+static void hear_gang(void *context, const gw_gang_record *gang)
+{
+    const world *self = context;
+    if (self->listener->gang != NULL) {
+        self->listener->gang(self->listener->context, gang);
+    }
+}
+
+static void hear_transfer(void *context, const gw_transfer_record *transfer)
+{
+    const world *self = context;
+    if (self->listener->transfer != NULL) {
+        self->listener->transfer(self->listener->context, transfer);
+    }
+}
+
+/* --- How it ends --- */
+
+static bool report_refusal(const world *self, GError **error)
+{
+    const char *reason = self->refused_reason == GW_REFUSAL_MEMORY
+                             ? "it needs more memory than a device has"
+                             : "no island has room for its slices, even when empty";
+    g_set_error(error, GW_ERROR, GW_ERROR_SCENARIO, "%s: job %s can never start: %s",
+                self->scenario->path, self->scenario->jobs[self->refused_job].name, reason);
+    return false;
+}
+
+static bool report_stall(const world *self, GError **error)
+{
+    const gw_devices *devices = gw_sim_ports_devices(self->ports);
+    g_autofree char *now = gw_span_format(gw_engine_now(gw_sim_ports_engine(self->ports)));
+    g_autoptr(GString) text = g_string_new(NULL);
+    g_string_append_printf(text,
+                           "%s: nothing is left to happen after %s, and %u of %u jobs are "
+                           "not done\n",
+                           self->scenario->path, now, self->jobs_left, self->scenario->job_count);
+    gw_stall_describe_devices(devices, self->scenario->jobs, text);
+    gw_stall_describe_nodes(self->controllers, self->controller_count, text);
+    g_strchomp(text->str);
+    g_set_error_literal(error, GW_ERROR, GW_ERROR_STALL, text->str);
+    return false;
+}
+
+static void check_invariants(const world *self)
+{
+    const char *violation = gw_invariants_violation(self->invariants);
+    if (violation != NULL) {
+        fprintf(stderr, "invariant broken: %s\n", violation);
+        gw_check(violation == NULL);
+    }
+}
+
+static void say_last_words(void *context)
+{
+    const world *self = context;
+    gw_engine *engine = gw_sim_ports_engine(self->ports);
+    const gw_event_kind *kind = gw_engine_current_kind(engine);
+    fprintf(stderr, "%s: seed %" PRIu64 ", at %" PRIu64 " ns, event %" PRIu64 " (%s)\n",
+            self->scenario->path, self->scenario->seed, gw_engine_now(engine),
+            gw_engine_fired_count(engine), kind == NULL ? "none yet" : kind->name);
+}
+
+/* --- The loop --- */
+
+static bool tell_progress(const world *self, const gw_world_settings *settings, GError **error)
+{
+    const gw_engine *engine = gw_sim_ports_engine(self->ports);
+    if (settings->progress == NULL) {
+        return true;
+    }
+    gw_world_progress progress = {
+        .events = gw_engine_fired_count(engine),
+        .now_ns = gw_engine_now(engine),
+    };
+    if (self->recorder != NULL) {
+        progress.steps_done = gw_recorder_runs_done(self->recorder);
+        progress.steps_total = gw_recorder_runs_asked(self->recorder);
+    }
+    if (!settings->progress(settings->progress_context, &progress)) {
+        g_set_error(error, GW_ERROR, GW_ERROR_INTERRUPTED, "%s: interrupted", self->scenario->path);
+        return false;
+    }
+    return true;
+}
+
+static bool fire_events(const world *self, const gw_world_settings *settings, GError **error)
+{
+    gw_engine *engine = gw_sim_ports_engine(self->ports);
+    uint64_t until_progress = PROGRESS_EVENTS;
+    while (self->refused_job == GW_INDEX_NONE && gw_engine_step(engine)) {
+        if (self->invariants != NULL) {
+            gw_invariants_look(self->invariants, gw_sim_ports_devices(self->ports));
+            check_invariants(self);
+        }
+        until_progress--;
+        if (until_progress == 0) {
+            until_progress = PROGRESS_EVENTS;
+            if (!tell_progress(self, settings, error)) {
+                return false;
+            }
+        }
+    }
+    if (self->refused_job != GW_INDEX_NONE) {
+        return report_refusal(self, error);
+    }
+    if (self->jobs_left > 0) {
+        return report_stall(self, error);
+    }
+    if (self->invariants != NULL) {
+        gw_invariants_finish(self->invariants, gw_sim_ports_devices(self->ports));
+        check_invariants(self);
+    }
+    return true;
+}
+
+/* --- Putting it together --- */
+
+static double clock_s(clockid_t clock)
+{
+    struct timespec now;
+    clock_gettime(clock, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
+static void make_ports(world *self, const gw_world_settings *settings)
+{
+    if (settings->is_paranoid) {
+        self->cluster = gw_cluster_new(&self->scenario->cluster);
+        self->invariants = gw_invariants_new(self->cluster);
+    }
+    const gw_sim_ports_settings ports = {
+        .directory = self->directory,
+        .cluster = &self->scenario->cluster,
+        .profile = &self->scenario->profile,
+        .queue = settings->queue == 0 ? GW_QUEUE_LADDER : settings->queue,
+        .handle = handle_input,
+        .note = hear_note,
+        .gang = self->listener != NULL ? hear_gang : NULL,
+        .transfer = self->listener != NULL ? hear_transfer : NULL,
+        .context = self,
+        .recorder = self->recorder,
+        .invariants = self->invariants,
+    };
+    self->ports = gw_sim_ports_new(&ports);
+}
+
+static bool make_controllers(world *self, GError **error)
+{
+    const uint32_t count = gw_directory_node_count(self->directory);
+    self->controllers = g_new0(gw_controller *, count);
+    for (uint32_t i = 0; i < count; i++) {
+        const gw_node_id node = {.index = i};
+        self->controllers[i] =
+            gw_controller_new(self->directory, &self->scenario->control, self->scenario->jobs, node,
+                              gw_sim_ports_at(self->ports, node), error);
+        if (self->controllers[i] == NULL) {
+            return false;
+        }
+        self->controller_count++;
+    }
+    return true;
+}
+
+static void clear_world(world *self)
+{
+    for (uint32_t i = 0; i < self->controller_count; i++) {
+        gw_controller_free(self->controllers[i]);
+    }
+    g_free(self->controllers);
+    gw_sim_ports_free(self->ports);
+    gw_invariants_free(self->invariants);
+    gw_cluster_free(self->cluster);
+    gw_directory_free(self->directory);
+    g_free(self->is_done);
+}
+
+static void fill_report(const world *self, gw_world_report *report)
+{
+    gw_engine *engine = gw_sim_ports_engine(self->ports);
+    const gw_sim_counts counts = gw_sim_ports_count(self->ports);
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    *report = (gw_world_report){
+        .launches = counts.launches,
+        .shards = counts.shards,
+        .gangs = counts.gangs,
+        .transfers = counts.transfers,
+        .messages = counts.messages,
+        .message_bytes = counts.message_bytes,
+        .launch_digest = gw_sim_ports_launch_digest(self->ports),
+        .digest = gw_engine_digest(engine),
+        .end_ns = gw_engine_now(engine),
+        .timing =
+            {
+                .wall_s = clock_s(CLOCK_MONOTONIC) - self->wall_begin_s,
+                .cpu_s = clock_s(CLOCK_PROCESS_CPUTIME_ID) - self->cpu_begin_s,
+                .events = gw_engine_fired_count(engine),
+                .device_operations = counts.shards,
+                .peak_bytes = (uint64_t)usage.ru_maxrss * 1024, /* KiB: getrusage(2). */
+            },
+    };
+}
+
+bool gw_world_run(const gw_scenario *scenario, const gw_world_settings *settings,
+                  gw_recorder *recorder, gw_world_report *out_report, GError **error)
+{
+    static const gw_world_settings defaults = {.queue = GW_QUEUE_LADDER};
+    const gw_world_settings *chosen = settings == NULL ? &defaults : settings;
+    world self = {
+        .scenario = scenario,
+        .recorder = recorder,
+        .listener = chosen->listener,
+        .directory = gw_scenario_directory(scenario),
+        .jobs_left = scenario->job_count,
+        .is_done = g_new0(bool, scenario->job_count),
+        .refused_job = GW_INDEX_NONE,
+        .wall_begin_s = clock_s(CLOCK_MONOTONIC),
+        .cpu_begin_s = clock_s(CLOCK_PROCESS_CPUTIME_ID),
+    };
+    make_ports(&self, chosen);
+    gw_check_set_last_words(say_last_words, &self);
+    const bool is_done = make_controllers(&self, error) && fire_events(&self, chosen, error);
+    gw_check_set_last_words(NULL, NULL);
+    if (is_done) {
+        fill_report(&self, out_report);
+    }
+    clear_world(&self);
+    return is_done;
+}

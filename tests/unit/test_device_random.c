@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Random gangs and copies against plain arithmetic.  Gangs come in one order everywhere and read
+ * from earlier ones only, so that each gang's instants follow from those of the gangs before. */
+#include <check.h>
+#include <stdlib.h>
+
+#include "accel/device.h"
+#include "base/random.h"
+#include "small_cluster.h"
+
+#define HOSTS       4
+#define PER_HOST    3
+#define DEVICES     (HOSTS * PER_HOST)
+#define PLANS       12
+#define GANGS       150
+#define COPIES      300
+#define COLLECTIVES 3
+#define PCIE_NS     10
+#define SEEDS       60
+
+typedef struct {
+    gw_gang_layout *layout;
+    gw_gang_plan *plan;
+    uint32_t collective_count;
+    gw_span local_ns[COLLECTIVES + 1];
+    uint8_t axes[COLLECTIVES];
+    uint32_t first_group[COLLECTIVES + 1];
+    gw_span collective_ns[COLLECTIVES * DEVICES];
+} random_plan;
+
+typedef struct {
+    uint32_t plan;
+    gw_time issued_ns[HOSTS];
+    uint32_t arrivals[DEVICES];                 /* By shard. */
+    gw_time start_ns[DEVICES], end_ns[DEVICES]; /* Expected, by shard. */
+    gw_time found_start_ns[DEVICES], found_end_ns[DEVICES];
+    gw_span found_collective_ns[DEVICES];
+    gw_time told_ns[HOSTS];
+    uint32_t told_count, ended_count;
+} random_gang;
+
+typedef struct {
+    uint32_t source, source_shard, target, target_shard;
+    gw_time asked_ns, start_ns, done_ns; /* Expected. */
+    gw_span duration_ns;
+    uint32_t done_count;
+} random_copy;
+
+typedef struct {
+    small_cluster made;
+    gw_engine *engine;
+    gw_devices *devices;
+    gw_random random;
+    random_plan plans[PLANS];
+    random_gang gangs[GANGS];
+    random_copy copies[COPIES];
+    gw_time free_at_ns[DEVICES];
+} story;
+
+/* --- What comes back --- */
+
+static void hear_launch(void *owner, uint32_t host, uint64_t tag)
+{
+    story *told = owner;
+    told->gangs[tag].told_ns[host] = gw_engine_now(told->engine);
+    told->gangs[tag].told_count++;
+}
+
+static void hear_copy(void *owner, const gw_device_copy *copy, gw_time start_ns)
+{
+    story *told = owner;
+    random_copy *found = &told->copies[copy->tag];
+    ck_assert_uint_eq(start_ns, found->start_ns);
+    ck_assert_uint_eq(gw_engine_now(told->engine), found->done_ns);
+    found->done_count++;
+}
+
+static void hear_shards(void *owner, const gw_gang_origin *origin, const gw_shard_span *span)
+{
+    story *told = owner;
+    random_gang *gang = &told->gangs[origin->gang];
+    const gw_gang_layout *layout = told->plans[gang->plan].layout;
+    for (uint32_t i = 0; i < span->device_count; i++) {
+        const uint32_t shard = gw_gang_layout_shard(layout, span->first_device + i);
+        ck_assert_uint_ne(shard, GW_INDEX_NONE);
+        ck_assert_uint_eq(gang->found_end_ns[shard], 0);
+        gang->found_start_ns[shard] = span->start_ns;
+        gang->found_end_ns[shard] = span->end_ns;
+        gang->found_collective_ns[shard] = span->collective_ns;
+    }
+}
+
+static void hear_gang(void *owner, const gw_gang_origin *origin, const gw_gang_span *span)
+{
+    story *told = owner;
+    ck_assert_ptr_eq(span->plan, told->plans[told->gangs[origin->gang].plan].plan);
+    told->gangs[origin->gang].ended_count++;
+}
+
+static const gw_devices_ops ops = {.launch_done = hear_launch,
+                                   .copy_done = hear_copy,
+                                   .shards_ended = hear_shards,
+                                   .gang_ended = hear_gang};
+
+/* --- What is asked --- */
+
+static void fire_launch(gw_engine *engine, void *subject, uint64_t argument)
+{
+    story *told = subject;
+    const uint64_t number = argument / HOSTS;
+    const uint32_t host = (uint32_t)(argument % HOSTS);
+    const random_gang *gang = &told->gangs[number];
+    const gw_gang_layout *layout = told->plans[gang->plan].layout;
+    const uint32_t place = gw_gang_layout_place(layout, host);
+    uint32_t arrivals[PER_HOST];
+    bool has_arrivals = false;
+    for (uint32_t i = layout->first_local[place]; i < layout->first_local[place + 1]; i++) {
+        arrivals[i - layout->first_local[place]] = gang->arrivals[layout->local_shards[i]];
+        has_arrivals |= gang->arrivals[layout->local_shards[i]] > 0;
+    }
+    const gw_launch launch = {.origin = {.gang = number},
+                              .plan = told->plans[gang->plan].plan,
+                              .host = host,
+                              .tag = number,
+                              .issued_ns = gw_engine_now(engine),
+                              .arrivals = has_arrivals ? arrivals : NULL};
+    gw_devices_launch(told->devices, &launch);
+}
+
+static void fire_copy(gw_engine *engine, void *subject, uint64_t argument)
+{
+    story *told = subject;
+    const random_copy *asked = &told->copies[argument];
+    const gw_device_copy copy = {
+        .tag = argument,
+        .source_gang = asked->source,
+        .target_gang = asked->target,
+        .source_device =
+            told->plans[told->gangs[asked->source].plan].layout->devices[asked->source_shard],
+        .target_device =
+            told->plans[told->gangs[asked->target].plan].layout->devices[asked->target_shard],
+        .size_bytes = 1,
+        .duration_ns = asked->duration_ns,
+        .issued_ns = gw_engine_now(engine),
+    };
+    gw_devices_copy(told->devices, &copy);
+}
+
+static const gw_event_kind launch_kind = {.name = "test.launch", .fire = fire_launch};
+static const gw_event_kind copy_kind = {.name = "test.copy", .fire = fire_copy};
+
+/* --- Making one up --- */
+
+static uint32_t below(story *told, uint32_t bound)
+{
+    return (uint32_t)gw_random_below(&told->random, bound);
+}
+
+static void make_plan(story *told, random_plan *plan)
+{
+    static const uint32_t shapes[][2] = {{1, 1}, {1, 1}, {2, 1},  {1, 3}, {2, 2},
+                                         {2, 3}, {3, 4}, {1, 12}, {3, 3}};
+    const uint32_t *shape = shapes[below(told, G_N_ELEMENTS(shapes))];
+    const gw_mesh mesh = {.dims = 2, .shape = {shape[0], shape[1], 1}};
+    uint32_t devices[DEVICES];
+    for (uint32_t i = 0; i < DEVICES; i++) {
+        devices[i] = i;
+    }
+    const bool is_scattered = below(told, 2) == 0;
+    for (uint32_t i = 0; i < DEVICES && is_scattered; i++) {
+        const uint32_t other = i + below(told, DEVICES - i);
+        const uint32_t kept = devices[i];
+        devices[i] = devices[other];
+        devices[other] = kept;
+    }
+    plan->layout = gw_gang_layout_new(told->made.cluster, &mesh, devices);
+    plan->collective_count = below(told, COLLECTIVES + 1);
+    gw_timing timing = {.collective_count = plan->collective_count,
+                        .local_ns = plan->local_ns,
+                        .axes = plan->axes,
+                        .first_group = plan->first_group,
+                        .collective_ns = plan->collective_ns};
+    const bool is_uneven = below(told, 2) == 0;
+    for (uint32_t k = 0; k <= plan->collective_count; k++) {
+        plan->local_ns[k] = below(told, 200);
+        timing.total_local_ns += plan->local_ns[k];
+    }
+    for (uint32_t k = 0; k < plan->collective_count; k++) {
+        uint32_t group, place;
+        plan->axes[k] = (uint8_t)(1 + below(told, 3));
+        const uint32_t size = gw_mesh_group(&mesh, plan->axes[k], 0, &group, &place);
+        const uint32_t count = plan->layout->member_count / size;
+        plan->first_group[k + 1] = plan->first_group[k] + count;
+        const gw_span span_ns = 1 + below(told, 300);
+        for (uint32_t i = 0; i < count; i++) {
+            plan->collective_ns[plan->first_group[k] + i] =
+                is_uneven ? 1 + below(told, 300) : span_ns;
+        }
+    }
+    plan->plan = gw_gang_plan_new(plan->layout, &timing);
+}
+
+static void make_gangs(story *told)
+{
+    gw_time clocks_ns[HOSTS] = {0};
+    for (uint32_t g = 0; g < GANGS; g++) {
+        random_gang *gang = &told->gangs[g];
+        gang->plan = below(told, PLANS);
+        const gw_gang_layout *layout = told->plans[gang->plan].layout;
+        for (uint32_t i = 0; i < layout->host_count; i++) {
+            const uint32_t host = layout->hosts[i];
+            clocks_ns[host] += below(told, 4) == 0 ? below(told, 1000) : 0;
+            gang->issued_ns[host] = clocks_ns[host];
+            gw_engine_post(told->engine, clocks_ns[host], &launch_kind, told,
+                           (uint64_t)g * HOSTS + host);
+        }
+    }
+}
+
+static void make_copies(story *told)
+{
+    for (uint32_t i = 0; i < COPIES; i++) {
+        random_copy *copy = &told->copies[i];
+        copy->target = 1 + below(told, GANGS - 1);
+        copy->source = copy->target - 1 - below(told, MIN(copy->target, 10));
+        const random_gang *source = &told->gangs[copy->source];
+        random_gang *target = &told->gangs[copy->target];
+        copy->source_shard = below(told, told->plans[source->plan].layout->member_count);
+        copy->target_shard = below(told, told->plans[target->plan].layout->member_count);
+        copy->duration_ns = 1 + below(told, 400);
+        copy->asked_ns = below(told, 20000);
+        target->arrivals[copy->target_shard]++;
+        gw_engine_post(told->engine, copy->asked_ns, &copy_kind, told, i);
+    }
+}
+
+/* --- Plain arithmetic --- */
+
+static gw_time copies_done(story *told, uint32_t gang, uint32_t shard)
+{
+    gw_time latest_ns = 0;
+    for (uint32_t i = 0; i < COPIES; i++) {
+        random_copy *copy = &told->copies[i];
+        if (copy->target == gang && copy->target_shard == shard) {
+            copy->start_ns =
+                MAX(copy->asked_ns + PCIE_NS, told->gangs[copy->source].end_ns[copy->source_shard]);
+            copy->done_ns = copy->start_ns + copy->duration_ns;
+            latest_ns = MAX(latest_ns, copy->done_ns);
+        }
+    }
+    return latest_ns;
+}
+
+/* All groups of collective `k` meet and go on. */
+static void meet(const random_plan *plan, uint32_t k, gw_time *times_ns)
+{
+    gw_time latest_ns[DEVICES] = {0};
+    uint32_t group, place;
+    for (uint32_t shard = 0; shard < plan->layout->member_count; shard++) {
+        gw_mesh_group(&plan->layout->mesh, plan->axes[k], shard, &group, &place);
+        latest_ns[group] = MAX(latest_ns[group], times_ns[shard]);
+    }
+    for (uint32_t shard = 0; shard < plan->layout->member_count; shard++) {
+        gw_mesh_group(&plan->layout->mesh, plan->axes[k], shard, &group, &place);
+        times_ns[shard] = latest_ns[group] + plan->collective_ns[plan->first_group[k] + group] +
+                          plan->local_ns[k + 1];
+    }
+}
+
+static void expect_gang(story *told, uint32_t number)
+{
+    random_gang *gang = &told->gangs[number];
+    const random_plan *plan = &told->plans[gang->plan];
+    for (uint32_t shard = 0; shard < plan->layout->member_count; shard++) {
+        const uint32_t device = plan->layout->devices[shard];
+        const gw_time launched_ns = gang->issued_ns[device / PER_HOST] + PCIE_NS;
+        gang->start_ns[shard] =
+            MAX(MAX(launched_ns, told->free_at_ns[device]), copies_done(told, number, shard));
+        gang->end_ns[shard] = gang->start_ns[shard] + plan->local_ns[0];
+    }
+    for (uint32_t k = 0; k < plan->collective_count; k++) {
+        meet(plan, k, gang->end_ns);
+    }
+    for (uint32_t shard = 0; shard < plan->layout->member_count; shard++) {
+        told->free_at_ns[plan->layout->devices[shard]] = gang->end_ns[shard];
+    }
+}
+
+static void compare_gang(const story *told, uint32_t number)
+{
+    const random_gang *gang = &told->gangs[number];
+    const gw_gang_layout *layout = told->plans[gang->plan].layout;
+    gw_time last_ns[HOSTS] = {0};
+    for (uint32_t shard = 0; shard < layout->member_count; shard++) {
+        const uint32_t host = layout->devices[shard] / PER_HOST;
+        ck_assert_uint_eq(gang->found_start_ns[shard], gang->start_ns[shard]);
+        ck_assert_uint_eq(gang->found_end_ns[shard], gang->end_ns[shard]);
+        last_ns[host] = MAX(last_ns[host], gang->end_ns[shard] + PCIE_NS);
+    }
+    for (uint32_t host = 0; host < HOSTS; host++) {
+        ck_assert_uint_eq(gang->told_ns[host], last_ns[host]);
+    }
+    ck_assert_uint_eq(gang->told_count, layout->host_count);
+    ck_assert_uint_eq(gang->ended_count, 1);
+}
+
+START_TEST(instants_are_those_of_plain_arithmetic)
+{
+    story *told = g_new0(story, 1);
+    gw_random_init(&told->random, (uint64_t)_i, "devices");
+    small_cluster_init(&told->made);
+    small_cluster_add(&told->made, DEVICES, 1, 1, 0)->pcie_latency_ns = PCIE_NS;
+    told->made.islands[0].host_count = HOSTS;
+    told->made.islands[0].devices_per_host = PER_HOST;
+    small_cluster_build(&told->made);
+    told->engine = gw_engine_new(_i % 2 == 0 ? GW_QUEUE_HEAP : GW_QUEUE_LADDER);
+    told->devices = gw_devices_new(told->engine, told->made.cluster, false, &ops, told);
+    for (uint32_t i = 0; i < PLANS; i++) {
+        make_plan(told, &told->plans[i]);
+    }
+    make_gangs(told);
+    make_copies(told);
+    for (uint32_t i = 0; i < GANGS; i++) {
+        expect_gang(told, i);
+    }
+    while (gw_engine_step(told->engine)) {
+    }
+    for (uint32_t i = 0; i < GANGS; i++) {
+        compare_gang(told, i);
+    }
+    for (uint32_t i = 0; i < COPIES; i++) {
+        ck_assert_uint_eq(told->copies[i].done_count, 1);
+    }
+    ck_assert_uint_eq(gw_devices_gang_count(told->devices), 0);
+    ck_assert_uint_eq(gw_devices_copy_count(told->devices), 0);
+    ck_assert_uint_eq(gw_devices_early_count(told->devices), 0);
+    for (uint32_t i = 0; i < PLANS; i++) {
+        gw_gang_plan_free(told->plans[i].plan);
+        gw_gang_layout_free(told->plans[i].layout);
+    }
+    gw_devices_free(told->devices);
+    gw_engine_free(told->engine);
+    small_cluster_clear(&told->made);
+    g_free(told);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("device_random");
+    TCase *cases = tcase_create("device_random");
+    tcase_set_timeout(cases, 60);
+    tcase_add_loop_test(cases, instants_are_those_of_plain_arithmetic, 0, SEEDS);
+    suite_add_tcase(suite, cases);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    const int failed_count = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
