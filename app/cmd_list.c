@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* gangway list: what a scenario can name. */
+#include <stdio.h>
+#include <string.h>
+
+#include "accel/model.h"
+#include "app/command.h"
+#include "base/error.h"
+#include "controller/policy.h"
+#include "record/figure.h"
+#include "scenario/scenario.h"
+#include "workload/workload.h"
+
+static void list_workloads(void)
+{
+    for (guint i = 0; gw_workloads[i] != NULL; i++) {
+        printf("  %-14s %s\n", gw_workloads[i]->name, gw_workloads[i]->summary);
+        for (guint h = 0; gw_workloads[i]->help != NULL && gw_workloads[i]->help[h] != NULL; h++)
+            printf("      %s\n", gw_workloads[i]->help[h]);
+    }
+}
+
+static void list_policies(void)
+{
+    for (guint i = 0; gw_policies[i] != NULL; i++)
+        printf("  %-14s %s\n", gw_policies[i]->name, gw_policies[i]->summary);
+    printf("  %-14s %s\n", "none",
+           "no scheduler: clients dispatch straight to hosts, and may deadlock");
+}
+
+static void list_names(char **names)
+{
+    for (guint i = 0; names[i] != NULL; i++)
+        printf("  %s\n", names[i]);
+    g_strfreev(names);
+}
+
+static void list_accelerators(void)
+{
+    list_names(gw_scenario_accelerators());
+}
+
+static void list_profiles(void)
+{
+    list_names(gw_scenario_profiles());
+}
+
+static void list_figures(void)
+{
+    list_names(gw_figure_subjects());
+}
+
+static void list_backends(void)
+{
+    puts("  sim            simulated devices in virtual time");
+    puts("  cpu            threads of this machine, real data");
+    puts("  null           devices that finish at once: the control plane alone");
+}
+
+static const struct {
+    const char *name;
+    void (*list)(void);
+} lists[] = {
+    {"workloads", list_workloads}, {"policies", list_policies}, {"accelerators", list_accelerators},
+    {"profiles", list_profiles},   {"backends", list_backends}, {"figures", list_figures},
+};
+
+static int refuse_list(const char *word)
+{
+    const char *names[G_N_ELEMENTS(lists) + 1] = {NULL};
+    for (guint i = 0; i < G_N_ELEMENTS(lists); i++)
+        names[i] = lists[i].name;
+    const char *near = gw_error_suggest(word, names);
+    fprintf(stderr, "gangway list: nothing called \"%s\"%s%s%s\n", word,
+            near != NULL ? "; did you mean \"" : "", near != NULL ? near : "",
+            near != NULL ? "\"?" : "");
+    return 2;
+}
+
+static int run_list(int argc, char **argv)
+{
+    const GOptionEntry entries[] = {{NULL}};
+    int exit_code;
+    if (!gw_command_parse("list", "[KIND]",
+                          "KIND is one of workloads, policies, accelerators, profiles, backends, "
+                          "figures; all of them without it.",
+                          entries, &argc, &argv, &exit_code))
+        return exit_code;
+    if (argc > 2) {
+        fprintf(stderr, "gangway list: found %d arguments, expected at most one\n", argc - 1);
+        return 2;
+    }
+    gboolean is_found = FALSE;
+    for (guint i = 0; i < G_N_ELEMENTS(lists); i++) {
+        if (argc == 2 && strcmp(argv[1], lists[i].name) != 0)
+            continue;
+        is_found = TRUE;
+        printf("%s\n", lists[i].name);
+        lists[i].list();
+    }
+    return is_found ? 0 : refuse_list(argv[1]);
+}
+
+const gw_command gw_command_list = {"list", "what a scenario can name", run_list};

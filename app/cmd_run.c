@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* gangway run: one scenario on one of the three worlds, its numbers, and its figures. */
+#include <stdio.h>
+#include <string.h>
+
+#include "app/command.h"
+#include "app/outcome.h"
+#include "app/progress_line.h"
+#include "app/recording.h"
+#include "base/error.h"
+#include "real/real_run.h"
+#include "record/figure.h"
+#include "record/summary.h"
+#include "world/world.h"
+
+static char *backend, *folder;
+static char **settings;
+static gboolean wants_trace, wants_plot, wants_json, wants_summary_help, is_paranoid, is_quiet;
+
+static const GOptionEntry entries[] = {
+    {"backend", 'b', 0, G_OPTION_ARG_STRING, &backend,
+     "sim: simulated devices (default); cpu: this machine's threads; null: devices that finish "
+     "at once",
+     "NAME"},
+    {"set", 's', 0, G_OPTION_ARG_STRING_ARRAY, &settings,
+     "Change one value of the scenario, as in control.policy=fifo; may be given again",
+     "PATH=VALUE"},
+    {"out", 'o', 0, G_OPTION_ARG_FILENAME, &folder,
+     "Write summary.json, timing.json, devices.csv, utilization.csv and gangs.csv there", "DIR"},
+    {"trace", 't', 0, G_OPTION_ARG_NONE, &wants_trace,
+     "Also write trace.json.gz, which opens in Perfetto (needs --out)", NULL},
+    {"plot", 'p', 0, G_OPTION_ARG_NONE, &wants_plot,
+     "Also draw the figures as SVG, PDF and PNG (needs --out)", NULL},
+    {"json", 'j', 0, G_OPTION_ARG_NONE, &wants_json,
+     "Print summary.json and nothing else on standard output", NULL},
+    {"paranoid", 0, 0, G_OPTION_ARG_NONE, &is_paranoid,
+     "Check every invariant after every event (sim; slow)", NULL},
+    {"quiet", 'q', 0, G_OPTION_ARG_NONE, &is_quiet, "No progress line", NULL},
+    {"help-summary", 0, 0, G_OPTION_ARG_NONE, &wants_summary_help,
+     "Explain every key of summary.json", NULL},
+    {NULL},
+};
+
+typedef struct {
+    const gw_scenario *scenario;
+    gw_recorder *recorder;
+    gw_progress_line line;
+} running;
+
+static bool show_progress(void *context, const gw_world_progress *progress)
+{
+    running *run = (running *)context;
+    gw_progress_line_update(&run->line, progress->steps_done, progress->steps_total,
+                            progress->events);
+    return !gw_command_is_interrupted();
+}
+
+static bool run_simulated(running *run, GError **error)
+{
+    gw_world_settings world = {
+        .queue = GW_QUEUE_LADDER,
+        .is_paranoid = is_paranoid,
+        .progress = show_progress,
+        .progress_context = run,
+    };
+    gw_world_report report;
+    if (!gw_world_run(run->scenario, &world, run->recorder, &report, error))
+        return false;
+    return gw_recorder_finish(run->recorder, report.digest, &report.timing, error);
+}
+
+static bool run_real(running *run, GError **error)
+{
+    gw_real_report report;
+    bool is_done = strcmp(backend, "cpu") == 0
+                       ? gw_cpu_run(run->scenario, run->recorder, &report, error)
+                       : gw_null_run(run->scenario, run->recorder, &report, error);
+    return is_done &&
+           gw_recorder_finish(run->recorder, report.launch_digest, &report.timing, error);
+}
+
+static bool draw_figures(GError **error)
+{
+    static const char *const formats[] = {"svg", "pdf", "png", NULL};
+    for (guint i = 0; gw_figure_run_subjects[i] != NULL; i++)
+        if (!gw_figure_draw(folder, gw_figure_run_subjects[i], formats, error))
+            return false;
+    return true;
+}
+
+static void print_outcome(const gw_recorder *recorder, const char *path)
+{
+    if (wants_json) {
+        fputs(gw_recorder_summary(recorder), stdout);
+        return;
+    }
+    g_autofree char *text = gw_outcome_text(gw_recorder_summary(recorder));
+    fputs(text, stdout);
+    if (folder == NULL)
+        return;
+    printf("%s: written to %s\n", path, folder);
+    if (!wants_plot)
+        return;
+    for (guint i = 0; gw_figure_run_subjects[i] != NULL; i++)
+        printf("figure: %s/%s.{svg,pdf,png}\n", folder, gw_figure_run_subjects[i]);
+}
+
+static bool run_scenario(const char *path, GError **error)
+{
+    g_autoptr(gw_scenario) scenario = gw_scenario_load(path, (const char *const *)settings, error);
+    if (scenario == NULL)
+        return false;
+    wants_trace = wants_trace || (scenario->wants_trace && folder != NULL);
+    wants_plot = wants_plot || (scenario->wants_plot && folder != NULL);
+    g_autoptr(gw_recording) recording = gw_recording_new(
+        scenario, backend, folder, wants_trace, scenario->wants_gangs || wants_plot, error);
+    if (recording == NULL)
+        return false;
+    running run = {.scenario = scenario, .recorder = gw_recording_recorder(recording)};
+    gw_progress_line_init(&run.line, is_quiet);
+    bool is_simulated = strcmp(backend, "sim") == 0;
+    gw_command_catch_interrupt(is_simulated ? NULL : gw_real_cancel);
+    bool is_done = is_simulated ? run_simulated(&run, error) : run_real(&run, error);
+    gw_progress_line_clear(&run.line);
+    if (!is_done || (wants_plot && !draw_figures(error)))
+        return false;
+    print_outcome(run.recorder, path);
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        g_set_error_literal(error, GW_ERROR, GW_ERROR_SYSTEM, "standard output: cannot write");
+        return false;
+    }
+    return true;
+}
+
+/* 0 when the options make sense together; else 2, said why. */
+static int check_options(int argc)
+{
+    static const char *const backends[] = {"sim", "cpu", "null", NULL};
+    if (argc != 2) {
+        fputs("gangway run: expected one scenario (see gangway run --help)\n", stderr);
+        return 2;
+    }
+    if (!g_strv_contains(backends, backend)) {
+        const char *near = gw_error_suggest(backend, backends);
+        fprintf(stderr, "gangway run: --backend: found \"%s\", expected sim, cpu or null%s%s%s\n",
+                backend, near != NULL ? "; did you mean \"" : "", near != NULL ? near : "",
+                near != NULL ? "\"?" : "");
+        return 2;
+    }
+    if (folder == NULL && (wants_trace || wants_plot)) {
+        fprintf(stderr, "gangway run: %s needs --out DIR to write to\n",
+                wants_trace ? "--trace" : "--plot");
+        return 2;
+    }
+    return 0;
+}
+
+static int run_run(int argc, char **argv)
+{
+    int exit_code;
+    if (!gw_command_parse("run", "SCENARIO",
+                          "Runs the scenario and prints what came out.  Progress goes to standard "
+                          "error, on a terminal only.",
+                          entries, &argc, &argv, &exit_code))
+        return exit_code;
+    if (wants_summary_help) {
+        fputs(gw_summary_help(), stdout);
+        return 0;
+    }
+    if (backend == NULL)
+        backend = g_strdup("sim");
+    exit_code = check_options(argc);
+    if (exit_code == 0) {
+        g_autoptr(GError) error = NULL;
+        if (!run_scenario(argv[1], &error))
+            exit_code = gw_command_fail(error);
+    }
+    g_clear_pointer(&backend, g_free);
+    g_clear_pointer(&folder, g_free);
+    g_clear_pointer(&settings, g_strfreev);
+    return exit_code;
+}
+
+const gw_command gw_command_run = {"run", "run a scenario, print its numbers, draw its figures",
+                                   run_run};

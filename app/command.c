@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What all commands share: option reading with our exit codes, error lines, Ctrl-C. */
+#include "app/command.h"
+
+#include <signal.h>
+#include <stdio.h>
+
+#include "base/error.h"
+
+static volatile sig_atomic_t interrupt_count;
+static void (*interrupt_hook)(void);
+
+gboolean gw_command_parse(const char *name, const char *usage, const char *description,
+                          const GOptionEntry *entries, int *argc, char ***argv, int *out_exit_code)
+{
+    g_autoptr(GOptionContext) context = g_option_context_new(usage);
+    g_autofree char *program = g_strconcat("gangway ", name, NULL);
+    g_autoptr(GError) error = NULL;
+    g_set_prgname(program);
+    g_option_context_set_description(context, description);
+    g_option_context_set_help_enabled(context, FALSE);
+    gboolean wants_help = FALSE;
+    const GOptionEntry help[] = {
+        {"help", 'h', 0, G_OPTION_ARG_NONE, &wants_help, "Show this help", NULL},
+        {NULL},
+    };
+    g_option_context_add_main_entries(context, entries, NULL);
+    g_option_context_add_main_entries(context, help, NULL);
+    if (!g_option_context_parse(context, argc, argv, &error)) {
+        fprintf(stderr, "gangway %s: %s (see gangway %s --help)\n", name, error->message, name);
+        *out_exit_code = 2;
+        return FALSE;
+    }
+    if (!wants_help)
+        return TRUE;
+    g_autofree char *text = g_option_context_get_help(context, TRUE, NULL);
+    fputs(text, stdout);
+    *out_exit_code = 0;
+    return FALSE;
+}
+
+int gw_command_fail(const GError *error)
+{
+    fprintf(stderr, "gangway: %s\n", error->message);
+    return gw_error_exit_code(error);
+}
+
+static void take_interrupt(int signal_number)
+{
+    if (interrupt_count++ > 0) {
+        signal(signal_number, SIG_DFL);
+        raise(signal_number);
+    }
+    if (interrupt_hook != NULL)
+        interrupt_hook();
+}
+
+void gw_command_catch_interrupt(void (*also)(void))
+{
+    struct sigaction action = {.sa_handler = take_interrupt};
+    interrupt_hook = also;
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+}
+
+gboolean gw_command_is_interrupted(void)
+{
+    return interrupt_count > 0;
+}

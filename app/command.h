@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One command of the program: its name, a line for `gangway --help`, and what it does. */
+#pragma once
+
+#include <glib.h>
+
+typedef struct {
+    const char *name, *summary;
+    /* `argv[0]` is the command's own name.  Returns the exit code (DESIGN: 0 done, 1 wrong input,
+     * 2 wrong usage, 3 stalled, 4 tolerance missed, 5 system failure, 130 interrupted). */
+    int (*run)(int argc, char **argv);
+} gw_command;
+
+extern const gw_command gw_command_bench, gw_command_check, gw_command_list, gw_command_plot,
+    gw_command_run;
+
+/* Reads the command's options.  Answers false after printing why; *out_exit_code is then what the
+ * program should end with (2, or 0 after --help).  `usage` is what follows the command's name;
+ * `description` stands below the options. */
+gboolean gw_command_parse(const char *name, const char *usage, const char *description,
+                          const GOptionEntry *entries, int *argc, char ***argv, int *out_exit_code);
+
+/* Prints "gangway: MESSAGE" to standard error and answers the error's exit code. */
+int gw_command_fail(const GError *error);
+
+/* Ctrl-C and SIGTERM from here on only set a flag, once; the second one ends the program. */
+void gw_command_catch_interrupt(void (*also)(void));
+gboolean gw_command_is_interrupted(void);

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* gangway COMMAND ...: finds the command and hands the rest over. */
+#include <locale.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "app/command.h"
+#include "base/error.h"
+
+static const gw_command *const commands[] = {
+    &gw_command_run, &gw_command_check, &gw_command_plot, &gw_command_list, &gw_command_bench, NULL,
+};
+
+static void print_help(FILE *out)
+{
+    fputs("Usage: gangway COMMAND [OPTION...]\n\n"
+          "A discrete-event cluster simulator for Pathways-style scheduling.\n\nCommands:\n",
+          out);
+    for (guint i = 0; commands[i] != NULL; i++)
+        fprintf(out, "  %-8s %s\n", commands[i]->name, commands[i]->summary);
+    fputs("\n  gangway COMMAND --help    what the command takes\n"
+          "  gangway --version         the version\n\n"
+          "Exit codes: 0 done, 1 the scenario or an input is wrong, 2 wrong usage,\n"
+          "3 deadlock or starvation, 4 a tolerance was missed, 5 the system failed,\n"
+          "130 interrupted.\n",
+          out);
+}
+
+static int refuse_command(const char *word)
+{
+    const char *names[G_N_ELEMENTS(commands)];
+    guint i = 0;
+    for (; commands[i] != NULL; i++)
+        names[i] = commands[i]->name;
+    names[i] = NULL;
+    const char *near = gw_error_suggest(word, names);
+    fprintf(stderr, "gangway: no command \"%s\"%s%s%s (see gangway --help)\n", word,
+            near != NULL ? "; did you mean \"" : "", near != NULL ? near : "",
+            near != NULL ? "\"?" : "");
+    return 2;
+}
+
+int main(int argc, char **argv)
+{
+    setlocale(LC_ALL, "");
+    signal(SIGPIPE, SIG_IGN); /* A closed pipe is a failed write, with a message. */
+    signal(SIGXFSZ, SIG_IGN); /* So is a file beyond its limit. */
+    if (argc < 2) {
+        print_help(stderr);
+        return 2;
+    }
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+        strcmp(argv[1], "help") == 0) {
+        print_help(stdout);
+        return 0;
+    }
+    if (strcmp(argv[1], "--version") == 0) {
+        puts("gangway " GANGWAY_VERSION);
+        return 0;
+    }
+    for (guint i = 0; commands[i] != NULL; i++)
+        if (strcmp(argv[1], commands[i]->name) == 0)
+            return commands[i]->run(argc - 1, argv + 1);
+    return refuse_command(argv[1]);
+}

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Reads the very summary that the run wrote, so that the lines and the file cannot disagree. */
+#include "app/outcome.h"
+
+#include <math.h>
+
+#include "base/check.h"
+#include "base/params.h"
+
+static double number(gw_params *object, const char *key)
+{
+    double value = NAN;
+    gw_params *found = NULL;
+    if (gw_params_value(object, key, false, &found, NULL) && found != NULL)
+        gw_params_number(object, key, false, -G_MAXDOUBLE, G_MAXDOUBLE, &value, NULL);
+    return value;
+}
+
+static void add_span(GString *text, const char *what, double span_ns)
+{
+    if (!(span_ns >= 0))
+        return;
+    g_autofree char *span = gw_span_format((gw_span)span_ns);
+    g_string_append_printf(text, "%s%s", what, span);
+}
+
+static void add_results(GString *text, gw_params *job)
+{
+    gw_params *results = NULL;
+    if (!gw_params_object(job, "results", false, &results, NULL) || results == NULL)
+        return;
+    for (guint i = 0; i < gw_params_length(results); i++) {
+        const char *name = gw_params_key_at(results, i);
+        gw_params *result = NULL;
+        if (!gw_params_object(results, name, true, &result, NULL))
+            continue;
+        g_string_append_printf(text, ", %s %.6g -> %.6g", name, number(result, "first"),
+                               number(result, "last"));
+    }
+}
+
+static void add_job(GString *text, gw_params *job)
+{
+    const char *name = "";
+    gw_params_string(job, "name", true, &name, NULL);
+    g_string_append_printf(text, "  %s: %.0f steps", name, number(job, "steps"));
+    add_span(text, ", step ", number(job, "step_time_ns"));
+    double rate = number(job, "computations_per_s");
+    if (rate > 0)
+        g_string_append_printf(text, ", %.4g computations/s", rate);
+    double tokens = number(job, "tokens_per_s");
+    if (tokens > 0)
+        g_string_append_printf(text, ", %.4g tokens/s", tokens);
+    double bubble = number(job, "bubble_fraction");
+    if (bubble >= 0)
+        g_string_append_printf(text, ", bubble %.4f", bubble);
+    add_results(text, job);
+    g_string_append_c(text, '\n');
+}
+
+char *gw_outcome_text(const char *summary)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(gw_params) root = gw_params_parse(summary, "summary.json", &error);
+    gw_check(root != NULL);
+    const char *scenario = "", *backend = "", *digest = "";
+    gw_params_string(root, "scenario", true, &scenario, NULL);
+    gw_params_string(root, "backend", true, &backend, NULL);
+    gw_params_string(root, "digest", true, &digest, NULL);
+    GString *text = g_string_new(NULL);
+    g_string_append_printf(text, "%s on %s: ", scenario, backend);
+    add_span(text, "makespan ", number(root, "makespan_ns"));
+    g_string_append_printf(text, ", utilization %.1f %%, %.0f messages, digest %s\n",
+                           100 * number(root, "utilization"), number(root, "messages"), digest);
+    gw_params *jobs = NULL;
+    if (gw_params_array(root, "jobs", true, &jobs, NULL))
+        for (guint i = 0; i < gw_params_length(jobs); i++)
+            add_job(text, gw_params_at(jobs, i));
+    return g_string_free(text, FALSE);
+}

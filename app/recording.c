@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The recorder knows no scenario and no program; this file tells it names and counts. */
+#include "app/recording.h"
+
+struct gw_recording {
+    gw_recorder *recorder;
+    gw_recorder_job *jobs;
+    gw_recorder_island *islands;
+    GPtrArray *tables; /* g_free */
+};
+
+static void *table(gw_recording *recording, gsize count, gsize size)
+{
+    void *made = g_malloc0_n(count + 1, size);
+    g_ptr_array_add(recording->tables, made);
+    return made;
+}
+
+static void describe_nodes(gw_recording *recording, gw_recorder_job *out, const gw_program *program)
+{
+    guint count = program->nodes->len;
+    const char **names = (const char **)table(recording, count, sizeof *names);
+    guint64 *computations = (guint64 *)table(recording, count, sizeof *computations);
+    guint32 *stages = (guint32 *)table(recording, count, sizeof *stages);
+    guint32 *microbatches = (guint32 *)table(recording, count, sizeof *microbatches);
+    for (guint n = 0; n < count; n++) {
+        const gw_node *node = gw_program_node(program, n);
+        names[n] = node->name;
+        computations[n] = gw_program_function(program, n)->computations;
+        stages[n] = node->stage;
+        microbatches[n] = node->microbatch;
+    }
+    out->node_names = names;
+    out->computations = computations;
+    out->stages = stages;
+    out->microbatches = microbatches;
+    out->node_count = count;
+}
+
+static void describe_job(gw_recording *recording, gw_recorder_job *out, const gw_job *job,
+                         guint device_count)
+{
+    const gw_program *program = job->program;
+    guint result_count = program->results->len, devices = 0;
+    const char **names = (const char **)table(recording, result_count, sizeof *names);
+    for (guint r = 0; r < result_count; r++)
+        names[r] = g_array_index(program->results, gw_result, r).name;
+    for (guint m = 0; m < program->meshes->len; m++)
+        devices += gw_mesh_device_count(gw_program_mesh(program, m));
+    out->name = job->name;
+    out->step_count = job->runs;
+    out->tokens_per_step = program->tokens_per_run;
+    out->result_names = names;
+    out->result_count = result_count;
+    out->device_count = MIN(devices, device_count);
+    describe_nodes(recording, out, program);
+}
+
+gw_recording *gw_recording_new(const gw_scenario *scenario, const char *backend, const char *folder,
+                               gboolean wants_trace, gboolean wants_gangs, GError **error)
+{
+    g_autoptr(gw_recording) recording = g_new0(gw_recording, 1);
+    const gw_cluster_spec *cluster = &scenario->cluster;
+    guint device_count = 0;
+    recording->tables = g_ptr_array_new_with_free_func(g_free);
+    recording->islands =
+        (gw_recorder_island *)table(recording, cluster->island_count, sizeof(gw_recorder_island));
+    for (guint i = 0; i < cluster->island_count; i++) {
+        const gw_island_spec *island = &cluster->islands[i];
+        const gw_accelerator *accelerator = &cluster->accelerators[island->accelerator];
+        guint count = island->host_count * island->devices_per_host;
+        recording->islands[i] = (gw_recorder_island){device_count, count, accelerator->busy_watts,
+                                                     accelerator->idle_watts};
+        device_count += count;
+    }
+    recording->jobs =
+        (gw_recorder_job *)table(recording, scenario->job_count, sizeof(gw_recorder_job));
+    for (guint j = 0; j < scenario->job_count; j++)
+        describe_job(recording, &recording->jobs[j], &scenario->jobs[j], device_count);
+    gw_recorder_settings settings = {
+        .scenario = scenario->name,
+        .backend = backend,
+        .seed = scenario->seed,
+        .jobs = recording->jobs,
+        .job_count = scenario->job_count,
+        .islands = recording->islands,
+        .island_count = cluster->island_count,
+        .device_count = device_count,
+        .folder = folder,
+        .wants_trace = wants_trace,
+        .wants_gangs = wants_gangs,
+    };
+    recording->recorder = gw_recorder_new(&settings, error);
+    return recording->recorder == NULL ? NULL : g_steal_pointer(&recording);
+}
+
+void gw_recording_free(gw_recording *recording)
+{
+    if (recording == NULL)
+        return;
+    gw_recorder_free(recording->recorder);
+    g_ptr_array_unref(recording->tables);
+    g_free(recording);
+}
+
+gw_recorder *gw_recording_recorder(const gw_recording *recording)
+{
+    return recording->recorder;
+}

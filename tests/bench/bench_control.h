@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The control plane alone: devices finish at once, so the time is the controller's. */
+#pragma once
+
+#include "tests/bench/bench.h"
+
+/* Shard launches per second on one core, by hosts, by clients, and by way of submitting. */
+void gw_bench_control(GArray *rows);

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The scenario is written here, with the profile that a user would take; nothing is recorded but
+ * the counters, so the time is the run's own. */
+#include "tests/bench/bench_run.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "real/real_run.h"
+#include "scenario/scenario.h"
+#include "world/world.h"
+
+static char *write_scenario(const gw_bench_chain *chain)
+{
+    return g_strdup_printf(
+        "{\"name\": \"bench\","
+        " \"cluster\": {\"islands\": [{\"hosts\": %u, \"devices_per_host\": %u,"
+        "   \"accelerator\": \"tpu_v3_core\"}]},"
+        " \"control\": {\"profile\": \"%s\"},"
+        " \"jobs\": [{\"name\": \"chain\", \"count\": %u, \"workload\": \"chain\","
+        "   \"parameters\": {\"devices\": %u}, \"submit\": \"%s\","
+        "   \"steps\": %" G_GUINT64_FORMAT ", \"in_flight\": 4}]}",
+        chain->hosts, chain->devices_per_host, chain->profile, chain->jobs,
+        chain->hosts * chain->devices_per_host, chain->submit, chain->steps);
+}
+
+static bool run_backend(const gw_bench_chain *chain, const gw_scenario *scenario,
+                        uint64_t *out_operations, GError **error)
+{
+    if (strcmp(chain->backend, "null") == 0) {
+        gw_real_report report;
+        if (!gw_null_run(scenario, NULL, &report, error))
+            return false;
+        *out_operations = report.counts.shards;
+        return true;
+    }
+    gw_world_settings settings = {.queue = GW_QUEUE_LADDER};
+    gw_world_report report;
+    if (!gw_world_run(scenario, &settings, NULL, &report, error))
+        return false;
+    *out_operations = report.shards;
+    return true;
+}
+
+static bool measure(const gw_bench_chain *chain, gw_bench_row *row)
+{
+    g_autoptr(GError) error = NULL;
+    g_autofree char *text = write_scenario(chain);
+    g_autoptr(gw_scenario) scenario = gw_scenario_parse(text, "bench", &error);
+    gint64 began_us = g_get_monotonic_time();
+    uint64_t operations = 0;
+    if (scenario == NULL || !run_backend(chain, scenario, &operations, &error)) {
+        fprintf(stderr, "bench %s (%s): %s\n", chain->name, chain->bench_case, error->message);
+        return false;
+    }
+    double elapsed_s = (double)(g_get_monotonic_time() - began_us) / 1e6;
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    row->count = operations;
+    row->ns_per_operation = elapsed_s * 1e9 / (double)operations;
+    row->operations_per_s = (double)operations / elapsed_s;
+    row->peak_bytes = (uint64_t)usage.ru_maxrss * 1024;
+    return true;
+}
+
+void gw_bench_run_chain(const gw_bench_chain *chain, GArray *rows)
+{
+    gw_bench_row row = {.count = 0};
+    int ends[2];
+    g_strlcpy(row.name, chain->name, sizeof row.name);
+    g_strlcpy(row.bench_case, chain->bench_case, sizeof row.bench_case);
+    if (pipe(ends) != 0)
+        return;
+    pid_t child = fork();
+    if (child == 0) {
+        close(ends[0]);
+        bool is_whole = measure(chain, &row) && write(ends[1], &row, sizeof row) == sizeof row;
+        _exit(is_whole ? 0 : 1);
+    }
+    close(ends[1]);
+    bool is_whole = child > 0 && read(ends[0], &row, sizeof row) == sizeof row;
+    close(ends[0]);
+    if (child > 0)
+        waitpid(child, NULL, 0);
+    if (is_whole)
+        g_array_append_val(rows, row);
+}
