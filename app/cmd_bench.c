@@ -87,6 +87,8 @@ static int run_bench(int argc, char **argv)
             continue;
         g_autoptr(GArray) rows = g_array_new(FALSE, TRUE, sizeof(gw_bench_row));
         benches[i].measure(rows);
+        if (rows->len == 0)
+            return 5; /* Each case has said why. */
         if (wants_json)
             print_json(rows);
         else

@@ -2,6 +2,8 @@
 /* gangway run: one scenario on one of the three worlds, its numbers, and its figures. */
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <time.h>
 
 #include "app/command.h"
 #include "app/outcome.h"
@@ -45,7 +47,19 @@ typedef struct {
     const gw_scenario *scenario;
     gw_recorder *recorder;
     gw_progress_line line;
+    gint64 began_us;
+    clock_t cpu_began;
 } running;
+
+/* The clock's part of timing.json; the worlds count the rest. */
+static void fill_timing(const running *run, gw_recorder_timing *timing)
+{
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    timing->wall_s = (double)(g_get_monotonic_time() - run->began_us) / G_USEC_PER_SEC;
+    timing->cpu_s = (double)(clock() - run->cpu_began) / CLOCKS_PER_SEC;
+    timing->peak_bytes = (guint64)usage.ru_maxrss * 1024; /* ru_maxrss is in KiB: getrusage(2). */
+}
 
 static bool show_progress(void *context, const gw_world_progress *progress)
 {
@@ -66,6 +80,7 @@ static bool run_simulated(running *run, GError **error)
     gw_world_report report;
     if (!gw_world_run(run->scenario, &world, run->recorder, &report, error))
         return false;
+    fill_timing(run, &report.timing);
     return gw_recorder_finish(run->recorder, report.digest, &report.timing, error);
 }
 
@@ -75,8 +90,10 @@ static bool run_real(running *run, GError **error)
     bool is_done = strcmp(backend, "cpu") == 0
                        ? gw_cpu_run(run->scenario, run->recorder, &report, error)
                        : gw_null_run(run->scenario, run->recorder, &report, error);
-    return is_done &&
-           gw_recorder_finish(run->recorder, report.launch_digest, &report.timing, error);
+    if (!is_done)
+        return false;
+    fill_timing(run, &report.timing);
+    return gw_recorder_finish(run->recorder, report.launch_digest, &report.timing, error);
 }
 
 static bool draw_figures(GError **error)
@@ -116,7 +133,10 @@ static bool run_scenario(const char *path, GError **error)
         scenario, backend, folder, wants_trace, scenario->wants_gangs || wants_plot, error);
     if (recording == NULL)
         return false;
-    running run = {.scenario = scenario, .recorder = gw_recording_recorder(recording)};
+    running run = {.scenario = scenario,
+                   .recorder = gw_recording_recorder(recording),
+                   .began_us = g_get_monotonic_time(),
+                   .cpu_began = clock()};
     gw_progress_line_init(&run.line, is_quiet);
     bool is_simulated = strcmp(backend, "sim") == 0;
     gw_command_catch_interrupt(is_simulated ? NULL : gw_real_cancel);
@@ -145,6 +165,10 @@ static int check_options(int argc)
         fprintf(stderr, "gangway run: --backend: found \"%s\", expected sim, cpu or null%s%s%s\n",
                 backend, near != NULL ? "; did you mean \"" : "", near != NULL ? near : "",
                 near != NULL ? "\"?" : "");
+        return 2;
+    }
+    if (is_paranoid && strcmp(backend, "sim") != 0) {
+        fprintf(stderr, "gangway run: --paranoid looks at the simulator, expected --backend sim\n");
         return 2;
     }
     if (folder == NULL && (wants_trace || wants_plot)) {

@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "app/command.h"
 #include "base/error.h"
@@ -41,15 +42,17 @@ static int refuse_command(const char *word)
     return 2;
 }
 
-int main(int argc, char **argv)
+/* GLib ends a program that is out of memory or threads with a core dump; that is no bug of ours. */
+static void end_without_means(const char *domain, GLogLevelFlags level, const char *message,
+                              void *context)
 {
-    setlocale(LC_ALL, "");
-    signal(SIGPIPE, SIG_IGN); /* A closed pipe is a failed write, with a message. */
-    signal(SIGXFSZ, SIG_IGN); /* So is a file beyond its limit. */
-    if (argc < 2) {
-        print_help(stderr);
-        return 2;
-    }
+    (void)domain, (void)level, (void)context;
+    fprintf(stderr, "gangway: out of memory or threads: %s\n", message);
+    _exit(5);
+}
+
+static int run_command(int argc, char **argv)
+{
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
         strcmp(argv[1], "help") == 0) {
         print_help(stdout);
@@ -63,4 +66,22 @@ int main(int argc, char **argv)
         if (strcmp(argv[1], commands[i]->name) == 0)
             return commands[i]->run(argc - 1, argv + 1);
     return refuse_command(argv[1]);
+}
+
+int main(int argc, char **argv)
+{
+    setlocale(LC_ALL, "");
+    signal(SIGPIPE, SIG_IGN); /* A closed pipe is a failed write, with a message. */
+    signal(SIGXFSZ, SIG_IGN); /* So is a file beyond its limit. */
+    g_log_set_handler("GLib", G_LOG_LEVEL_ERROR | G_LOG_FLAG_FATAL, end_without_means, NULL);
+    if (argc < 2) {
+        print_help(stderr);
+        return 2;
+    }
+    int exit_code = run_command(argc, argv);
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return exit_code;
+    if (exit_code == 0) /* Else it has said why. */
+        fputs("gangway: standard output: cannot write\n", stderr);
+    return exit_code == 0 ? 5 : exit_code;
 }

@@ -24,6 +24,19 @@ static void add_span(GString *text, const char *what, double span_ns)
     g_string_append_printf(text, "%s%s", what, span);
 }
 
+/* A short run's values stand in a list, a long one's in an object of the first and the last. */
+static void find_ends(gw_params *result, double *out_first, double *out_last)
+{
+    if (gw_params_is_object(result)) {
+        *out_first = number(result, "first");
+        *out_last = number(result, "last");
+    } else if (gw_params_is_array(result) && gw_params_length(result) > 0) {
+        guint last = gw_params_length(result) - 1;
+        gw_params_as_number(gw_params_at(result, 0), out_first, NULL);
+        gw_params_as_number(gw_params_at(result, last), out_last, NULL);
+    }
+}
+
 static void add_results(GString *text, gw_params *job)
 {
     gw_params *results = NULL;
@@ -32,10 +45,12 @@ static void add_results(GString *text, gw_params *job)
     for (guint i = 0; i < gw_params_length(results); i++) {
         const char *name = gw_params_key_at(results, i);
         gw_params *result = NULL;
-        if (!gw_params_object(results, name, true, &result, NULL))
+        double first = NAN, last = NAN;
+        if (!gw_params_value(results, name, true, &result, NULL))
             continue;
-        g_string_append_printf(text, ", %s %.6g -> %.6g", name, number(result, "first"),
-                               number(result, "last"));
+        find_ends(result, &first, &last);
+        if (isfinite(first) && isfinite(last))
+            g_string_append_printf(text, ", %s %.6g -> %.6g", name, first, last);
     }
 }
 

@@ -37,22 +37,40 @@ static void describe_nodes(gw_recording *recording, gw_recorder_job *out, const 
     out->node_count = count;
 }
 
+/* Devices that the job's meshes need: the very ones where they are pinned; elsewhere meshes lie
+ * side by side as long as the cluster has room. */
+static guint count_devices(const gw_job *job, guint cluster_device_count)
+{
+    g_autofree guint8 *is_pinned = g_new0(guint8, cluster_device_count);
+    guint devices = 0;
+    for (guint m = 0; m < job->program->meshes->len; m++) {
+        guint count = gw_mesh_device_count(gw_program_mesh(job->program, m));
+        const guint32 *pinned = job->devices != NULL ? job->devices[m] : NULL;
+        for (guint d = 0; d < count; d++) {
+            if (pinned != NULL && is_pinned[pinned[d]])
+                continue;
+            if (pinned != NULL)
+                is_pinned[pinned[d]] = 1;
+            devices++;
+        }
+    }
+    return MIN(devices, cluster_device_count);
+}
+
 static void describe_job(gw_recording *recording, gw_recorder_job *out, const gw_job *job,
                          guint device_count)
 {
     const gw_program *program = job->program;
-    guint result_count = program->results->len, devices = 0;
+    guint result_count = program->results->len;
     const char **names = (const char **)table(recording, result_count, sizeof *names);
     for (guint r = 0; r < result_count; r++)
         names[r] = g_array_index(program->results, gw_result, r).name;
-    for (guint m = 0; m < program->meshes->len; m++)
-        devices += gw_mesh_device_count(gw_program_mesh(program, m));
     out->name = job->name;
     out->step_count = job->runs;
     out->tokens_per_step = program->tokens_per_run;
     out->result_names = names;
     out->result_count = result_count;
-    out->device_count = MIN(devices, device_count);
+    out->device_count = count_devices(job, device_count);
     describe_nodes(recording, out, program);
 }
 

@@ -275,8 +275,9 @@ static void wait_for_members(gw_cpu_meetings *meetings, meeting_list *list, meet
     }
 }
 
-/* Under the list's lock, which is given up while a piece is worked on. */
-static void share_work(gw_cpu_meetings *meetings, meeting_list *list, meeting *met)
+/* Under the list's lock, which is given up while a piece is worked on.  True: this thread did the
+ * last one, and the others are to be woken. */
+static bool share_work(gw_cpu_meetings *meetings, meeting_list *list, meeting *met)
 {
     while (!met->is_done && !atomic_load(&meetings->is_aborted)) {
         if (met->taken_count == met->piece_count) {
@@ -290,9 +291,10 @@ static void share_work(gw_cpu_meetings *meetings, meeting_list *list, meeting *m
         met->done_count++;
         if (met->done_count == met->piece_count) {
             met->is_done = true;
-            pthread_cond_broadcast(&met->changed);
+            return true;
         }
     }
+    return false;
 }
 
 bool gw_cpu_meetings_join(gw_cpu_meetings *meetings, const gw_cpu_member *member,
@@ -306,8 +308,9 @@ bool gw_cpu_meetings_join(gw_cpu_meetings *meetings, const gw_cpu_member *member
     }
     enter_meeting(met, member);
     wait_for_members(meetings, list, met);
+    bool wakes_others = false;
     if (met->is_complete) {
-        share_work(meetings, list, met);
+        wakes_others = share_work(meetings, list, met);
         *out_last_ns = met->last_ns;
     }
     const bool is_done = met->is_done;
@@ -316,6 +319,11 @@ bool gw_cpu_meetings_join(gw_cpu_meetings *meetings, const gw_cpu_member *member
         close_meeting(list, met);
     }
     pthread_mutex_unlock(&list->mutex);
+    /* After the lock: they would wake only to wait for that.  If the meeting is another one by
+     * now, its members look again and sleep on. */
+    if (wakes_others) {
+        pthread_cond_broadcast(&met->changed);
+    }
     return is_done;
 }
 

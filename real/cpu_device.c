@@ -51,11 +51,18 @@ static bool is_stopping(const gw_cpu_device *device)
     return atomic_load(device->shared->is_stopping);
 }
 
-static void wake_if_runnable(gw_cpu_device *device)
+/* Gives the lock up, and wakes the thread when it sleeps and may go on: after the lock, so that it
+ * does not wake only to wait for that. */
+static void unlock_and_wake(gw_cpu_device *device)
 {
-    if (device->is_idle && device->first != NULL && device->first->arrivals_left == 0) {
+    const bool is_woken =
+        device->is_idle && device->first != NULL && device->first->arrivals_left == 0;
+    if (is_woken) {
         gw_activity_begin(device->shared->activity, 1);
         device->is_idle = false;
+    }
+    pthread_mutex_unlock(&device->mutex);
+    if (is_woken) {
         pthread_cond_signal(&device->has_work);
     }
 }
@@ -127,8 +134,7 @@ void gw_cpu_device_enqueue(gw_cpu_device *device, gw_cpu_shard *shard, const uin
         device->last->next = shard;
     }
     device->last = shard;
-    wake_if_runnable(device);
-    pthread_mutex_unlock(&device->mutex);
+    unlock_and_wake(device);
 }
 
 void gw_cpu_device_arrive(gw_cpu_device *device, uint64_t gang)
@@ -138,8 +144,7 @@ void gw_cpu_device_arrive(gw_cpu_device *device, uint64_t gang)
     gw_check(shard != NULL);
     gw_check(shard->arrivals_left > 0);
     shard->arrivals_left--;
-    wake_if_runnable(device);
-    pthread_mutex_unlock(&device->mutex);
+    unlock_and_wake(device);
 }
 
 bool gw_cpu_device_awaits(gw_cpu_device *device, uint64_t gang)

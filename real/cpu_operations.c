@@ -7,31 +7,48 @@
 
 #include <cblas.h>
 #include <math.h>
+#include <pthread.h>
 #include <sched.h>
+#include <semaphore.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/check.h"
 #include "base/random.h"
 
-#define NS_PER_S           1000000000
-#define LAYER_NORM_EPSILON 1e-5  /* program/operation.h */
-#define ADAM_EPSILON       1e-8f /* As here and below. */
-#define ADAM_BETA_1        0.9f
-#define ADAM_BETA_2        0.999f
-#define SPIN_NS            50000    /* What a sleeping thread may wake late by. */
-#define SLEEP_NS_MAX       20000000 /* So often a long wait looks whether it is cancelled. */
-#define COLUMNS_AT_ONCE    64
-#define RANDOM_BITS        24 /* A float's significand: every such fraction is exact. */
+#define NS_PER_S             1000000000
+#define LAYER_NORM_EPSILON   1e-5  /* program/operation.h */
+#define ADAM_EPSILON         1e-8f /* As here and below. */
+#define ADAM_BETA_1          0.9f
+#define ADAM_BETA_2          0.999f
+#define SPIN_NS              50000    /* What a sleeping thread may wake late by. */
+#define SLEEP_NS_MAX         20000000 /* So often a long wait looks whether it is cancelled. */
+#define COLUMNS_AT_ONCE      64
+#define PRODUCTS_AT_ONCE_MAX 32
+#define RANDOM_BITS          24 /* A float's significand: every such fraction is exact. */
 
 typedef struct { /* An operand, resolved. */
     float *data;
     uint64_t rows, columns, count;
 } operand;
 
+/* Devices may be thousands, but matrix products under way are at most as many as there are cores:
+ * OpenBLAS has a fixed number of work areas, twice the threads that it was built for and some 512
+ * more (driver/others/memory.c of version 0.3.21), and gives up when none is left. */
+static sem_t product_slots;
+static pthread_once_t has_slots = PTHREAD_ONCE_INIT;
+
+static void make_slots(void)
+{
+    const long core_count = sysconf(_SC_NPROCESSORS_ONLN);
+    sem_init(&product_slots, 0, (unsigned)CLAMP(core_count, 1, PRODUCTS_AT_ONCE_MAX));
+    openblas_set_num_threads(1);
+}
+
 void gw_cpu_operations_init(void)
 {
-    openblas_set_num_threads(1);
+    pthread_once(&has_slots, make_slots);
 }
 
 gw_cpu_plan *gw_cpu_plan_new(const gw_function *function)
@@ -147,10 +164,14 @@ static void run_matmul(const gw_cpu_context *context, const gw_operation *operat
     gw_check(depth == (operation->transpose_b ? b.columns : b.rows));
     gw_check(y.rows == (operation->transpose_a ? a.columns : a.rows));
     gw_check(y.columns == (operation->transpose_b ? b.rows : b.columns));
+    gw_cpu_operations_init();
+    while (sem_wait(&product_slots) != 0) { /* A signal came between. */
+    }
     cblas_sgemm(CblasRowMajor, operation->transpose_a ? CblasTrans : CblasNoTrans,
                 operation->transpose_b ? CblasTrans : CblasNoTrans, (blasint)y.rows,
                 (blasint)y.columns, (blasint)depth, 1.0f, a.data, (blasint)a.columns, b.data,
                 (blasint)b.columns, 0.0f, y.data, (blasint)y.columns);
+    sem_post(&product_slots);
 }
 
 static void map_one(const gw_operation *operation, const operand *x, const operand *y)

@@ -3,7 +3,8 @@
  * (cpu_collective.h), on float32.
  *
  * DURATION and WORK have no data: the device is kept busy for the time.  WORK takes its FLOPs at
- * GW_CPU_FLOPS_PER_S, or at what the context names; its bytes of memory traffic take no time. */
+ * GW_CPU_FLOPS_PER_S, or at what the context names; its bytes of memory traffic take no time.
+ * Matrix products under way are at most as many as there are cores; others wait their turn. */
 #pragma once
 
 #include <stdatomic.h>
@@ -13,7 +14,7 @@
 #define GW_CPU_ALIGNMENT_BYTES 64  /* Of every buffer: a cache line, and any vector register. */
 #define GW_CPU_FLOPS_PER_S     1e9 /* A nominal rate for WORK: 1 GFLOP/s. */
 
-/* Once per process, before any thread computes: OpenBLAS must not start threads of its own. */
+/* Before any thread computes: OpenBLAS must not start threads of its own.  Again does nothing. */
 void gw_cpu_operations_init(void);
 
 /* How a function's values lie in a device's memory: temporaries share one scratch block, each at

@@ -72,11 +72,12 @@ static void post_input(gw_cpu_cluster *cluster, gw_node_id target, const gw_inpu
         gw_activity_begin(&cluster->activity, 1);
         node->is_idle = false;
     }
-    if (node->is_asleep) {
-        node->is_asleep = false;
+    const bool was_asleep = node->is_asleep;
+    node->is_asleep = false;
+    pthread_mutex_unlock(&node->mutex);
+    if (was_asleep) { /* After the lock: it would wake only to wait for that. */
         pthread_cond_signal(&node->has_input);
     }
-    pthread_mutex_unlock(&node->mutex);
 }
 
 static void hand_in(cpu_node *node, const gw_input *input)

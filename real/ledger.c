@@ -19,6 +19,7 @@ typedef struct { /* A gang that is done on some of its devices. */
 struct gw_ledger {
     const gw_directory *directory;
     gw_recorder *recorder;
+    bool has_data;    /* Devices compute: results are values. */
     uint64_t *chains; /* By device. */
     atomic_ullong launches;
     pthread_mutex_t mutex; /* Before all that follows. */
@@ -29,11 +30,12 @@ struct gw_ledger {
     uint32_t refused_job, refused_reason; /* GW_INDEX_NONE: none was. */
 };
 
-gw_ledger *gw_ledger_new(const gw_directory *directory, gw_recorder *recorder)
+gw_ledger *gw_ledger_new(const gw_directory *directory, gw_recorder *recorder, bool has_data)
 {
     gw_ledger *ledger = g_new0(gw_ledger, 1);
     ledger->directory = directory;
     ledger->recorder = recorder;
+    ledger->has_data = has_data;
     ledger->chains = g_new0(uint64_t, directory->device_count);
     ledger->jobs_left = directory->job_count;
     ledger->refused_job = GW_INDEX_NONE;
@@ -154,15 +156,17 @@ void gw_ledger_add_message(gw_ledger *ledger, gw_node_id source, gw_node_id targ
     pthread_mutex_unlock(&ledger->mutex);
 }
 
-static void record_note(gw_recorder *recorder, const gw_note *note, gw_time now_ns)
+static void record_note(const gw_ledger *ledger, const gw_note *note, gw_time now_ns)
 {
+    gw_recorder *recorder = ledger->recorder;
     const uint32_t job = (uint32_t)note->a;
     switch (note->kind) {
     case GW_NOTE_RUN_DONE:
         gw_recorder_run_done(recorder, job, note->b, now_ns);
         return;
     case GW_NOTE_RESULT:
-        gw_recorder_add_result(recorder, job, (uint32_t)note->b, note->b >> 32, note->value);
+        if (ledger->has_data)
+            gw_recorder_add_result(recorder, job, (uint32_t)note->b, note->b >> 32, note->value);
         return;
     case GW_NOTE_JOB_STARTED:
         gw_recorder_job_started(recorder, job, now_ns);
@@ -186,7 +190,7 @@ void gw_ledger_add_note(gw_ledger *ledger, const gw_note *note, gw_time now_ns)
         ledger->refused_reason = (uint32_t)note->b;
     }
     if (ledger->recorder != NULL) {
-        record_note(ledger->recorder, note, now_ns);
+        record_note(ledger, note, now_ns);
     }
     pthread_mutex_unlock(&ledger->mutex);
 }

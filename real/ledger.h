@@ -10,8 +10,9 @@
 
 typedef struct gw_ledger gw_ledger;
 
-/* Both are borrowed; `recorder` may be NULL. */
-gw_ledger *gw_ledger_new(const gw_directory *directory, gw_recorder *recorder);
+/* Both are borrowed; `recorder` may be NULL.  Without data on the devices (null) no results are
+ * recorded: there are none. */
+gw_ledger *gw_ledger_new(const gw_directory *directory, gw_recorder *recorder, bool has_data);
 void gw_ledger_free(gw_ledger *ledger);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(gw_ledger, gw_ledger_free)
 

@@ -5,8 +5,6 @@
 #include "real/real_run.h"
 
 #include <stdatomic.h>
-#include <sys/resource.h>
-#include <time.h>
 
 #include "base/check.h"
 #include "base/error.h"
@@ -32,23 +30,13 @@ typedef struct {
     gw_ledger *ledger;
     gw_controller **controllers;
     uint32_t controller_count;
-    uint64_t started_ns, cpu_started_ns;
 } real_run;
 
-static uint64_t process_cpu_ns(void)
+static void begin_run(real_run *run, const gw_scenario *scenario, gw_recorder *recorder,
+                      bool has_data)
 {
-    struct timespec used;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
-    return (uint64_t)used.tv_sec * 1000000000 + (uint64_t)used.tv_nsec;
-}
-
-static void begin_run(real_run *run, const gw_scenario *scenario, gw_recorder *recorder)
-{
-    *run = (real_run){.scenario = scenario,
-                      .directory = gw_scenario_directory(scenario),
-                      .started_ns = gw_monotonic_ns(),
-                      .cpu_started_ns = process_cpu_ns()};
-    run->ledger = gw_ledger_new(run->directory, recorder);
+    *run = (real_run){.scenario = scenario, .directory = gw_scenario_directory(scenario)};
+    run->ledger = gw_ledger_new(run->directory, recorder, has_data);
     run->controllers = g_new0(gw_controller *, gw_directory_node_count(run->directory));
 }
 
@@ -117,17 +105,12 @@ static bool report_stall(const real_run *run, const GString *devices, GError **e
 
 static void fill_report(const real_run *run, gw_real_usage usage, gw_real_report *report)
 {
-    struct rusage used;
-    getrusage(RUSAGE_SELF, &used);
     report->counts = gw_ledger_count(run->ledger);
     report->launch_digest = gw_ledger_digest(run->ledger);
     report->usage = usage;
     report->timing = (gw_recorder_timing){
-        .wall_s = (double)(gw_monotonic_ns() - run->started_ns) / NS_PER_S,
-        .cpu_s = (double)(process_cpu_ns() - run->cpu_started_ns) / NS_PER_S,
         .events = usage.inputs,
         .device_operations = report->counts.shards,
-        .peak_bytes = (uint64_t)used.ru_maxrss * 1024, /* ru_maxrss is in KiB: getrusage(2). */
     };
 }
 
@@ -212,7 +195,7 @@ bool gw_cpu_run(const gw_scenario *scenario, gw_recorder *recorder, gw_real_repo
         return false;
     }
     real_run run;
-    begin_run(&run, scenario, recorder);
+    begin_run(&run, scenario, recorder, true);
     gw_cpu_cluster *cluster = gw_cpu_cluster_new(run.directory, run.ledger, handle_input, &run);
     bool is_done = true;
     for (uint32_t i = 0; is_done && i < gw_directory_node_count(run.directory); i++) {
@@ -257,7 +240,7 @@ bool gw_null_run(const gw_scenario *scenario, gw_recorder *recorder, gw_real_rep
                  GError **error)
 {
     real_run run;
-    begin_run(&run, scenario, recorder);
+    begin_run(&run, scenario, recorder, false);
     gw_null_cluster *cluster = gw_null_cluster_new(run.directory, run.ledger, handle_input, &run);
     bool is_done = true;
     for (uint32_t i = 0; is_done && i < gw_directory_node_count(run.directory); i++) {

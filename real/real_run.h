@@ -12,7 +12,7 @@ typedef struct {
     gw_ledger_counts counts;
     uint64_t launch_digest; /* record/launch_digest.h: the decisions, of any world. */
     gw_real_usage usage;
-    gw_recorder_timing timing;
+    gw_recorder_timing timing; /* Counts only: wall-clock figures are the caller's. */
 } gw_real_report;
 
 /* Until every job is done and nothing is left to happen.  `recorder` is fed (NULL: none is); its

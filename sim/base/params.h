@@ -86,6 +86,7 @@ bool gw_params_as_string(gw_params *value, const char **out, GError **error);
 bool gw_params_as_count(gw_params *value, uint64_t minimum, uint64_t maximum, uint64_t *out,
                         GError **error);
 bool gw_params_as_bool(gw_params *value, bool *out, GError **error);
+bool gw_params_as_number(gw_params *value, double *out, GError **error); /* A finite one. */
 /* The same value again: from here on it may be given to getters that take an object. */
 bool gw_params_as_object(gw_params *value, gw_params **out, GError **error);
 

@@ -525,6 +525,15 @@ bool gw_params_as_bool(gw_params *value, bool *out, GError **error)
     return true;
 }
 
+bool gw_params_as_number(gw_params *value, double *out, GError **error)
+{
+    if (!json_is_number(value->json) || !isfinite(json_number_value(value->json))) {
+        return refuse_found(value, NULL, value->json, "a number", error);
+    }
+    *out = json_number_value(value->json);
+    return true;
+}
+
 bool gw_params_as_object(gw_params *value, gw_params **out, GError **error)
 {
     if (!json_is_object(value->json)) {

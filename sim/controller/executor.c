@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Segments wait in one FIFO; the head's next node is launched when its memory is there.  Every
- * question to the port carries a slot of the flight pool as its tag, so an answer finds its gang
- * without a search. */
+ * question to the port carries its own answer's context in its tag, or a slot of the flight pool,
+ * so nothing is searched for. */
 #include "controller/executor.h"
 
 #include <string.h>
@@ -11,12 +11,15 @@
 #include "controller/host_instance.h"
 #include "controller/progress.h"
 
-typedef struct { /* A kernel or a copy that the world has not answered. */
-    uint64_t gang;
-    uint32_t instance, node, run;
-    uint32_t slot;   /* Copies: the source; GW_INDEX_NONE: this is a kernel. */
-    uint32_t result; /* Copies to the host: which value; else GW_INDEX_NONE. */
-    uint32_t source_run;
+#define TAG_RUN_BITS      23
+#define TAG_RUN_MASK      ((1u << TAG_RUN_BITS) - 1)
+#define TAG_NODE_BITS     20
+#define TAG_INSTANCE_BITS 20
+
+typedef struct { /* A copy that the world has not answered. */
+    uint32_t instance, run;
+    uint32_t slot, source_run; /* The source. */
+    uint32_t result;           /* To the host: which value; else GW_INDEX_NONE. */
 } flight;
 
 typedef struct {
@@ -49,8 +52,9 @@ struct gw_executor {
     gw_node_id self;
     gw_store store;
     gw_progress_book *progress;
-    GPtrArray *instances; /* By instance number; NULL: not installed. */
-    GArray *installing;   /* Wait for workspace, first come first served. */
+    GPtrArray *instances;   /* By instance number; NULL: not installed. */
+    gw_host_instance *last; /* The one that was asked for last; NULL: none. */
+    GArray *installing;     /* Wait for workspace, first come first served. */
     gw_pool flights, targets;
     GArray *waiting; /* waiting_segment: a queue from `first_waiting` on. */
     uint32_t first_waiting;
@@ -121,14 +125,34 @@ static gw_host_instance *find_instance(const gw_executor *executor, uint32_t ins
     return (gw_host_instance *)g_ptr_array_index(executor->instances, instance);
 }
 
-static gw_host_instance *instance_of(const gw_executor *executor, uint32_t instance)
+static gw_host_instance *instance_of(gw_executor *executor, uint32_t instance)
 {
-    gw_host_instance *found = find_instance(executor, instance);
-    gw_check(found != NULL);
-    return found;
+    if (G_LIKELY(executor->last != NULL && executor->last->instance == instance))
+        return executor->last;
+    gw_check(instance < executor->instances->len);
+    executor->last = (gw_host_instance *)g_ptr_array_index(executor->instances, instance);
+    gw_check(executor->last != NULL);
+    return executor->last;
 }
 
-/* Its index in the pool is the tag of the question to the port. */
+/* A kernel's tag says all that its answer needs, so that a completion touches little memory:
+ * from above a 1, the instance, the node, and the run's low bits. */
+static gw_tag kernel_tag(const gw_host_instance *instance, uint32_t node, uint32_t run)
+{
+    gw_check(instance->instance < 1u << TAG_INSTANCE_BITS);
+    gw_check(node < 1u << TAG_NODE_BITS);
+    uint64_t number = (uint64_t)instance->instance << TAG_NODE_BITS | node;
+    return (gw_tag){1ull << 63 | number << TAG_RUN_BITS | (run & TAG_RUN_MASK)};
+}
+
+/* Runs in flight lie close together, so the low bits and the newest run tell which one it is. */
+static uint32_t run_of_tag(const gw_host_instance *instance, gw_tag tag)
+{
+    uint32_t low = (uint32_t)tag.value & TAG_RUN_MASK;
+    return instance->newest_run - ((instance->newest_run - low) & TAG_RUN_MASK);
+}
+
+/* A copy's tag is the index of its flight. */
 static gw_tag begin_flight(gw_executor *executor, const flight *begun)
 {
     uint32_t index = gw_pool_take(&executor->flights);
@@ -199,6 +223,7 @@ static void retire_when_idle(gw_executor *executor, gw_host_instance *instance)
             gw_store_release_workspace(&executor->store, &instance->block, mesh);
     gw_host_instance_free(instance, &executor->store);
     g_ptr_array_index(executor->instances, number) = NULL;
+    executor->last = NULL;
     executor->port->devices->unload(executor->port, number);
     gw_instance_message answer = {{GW_MESSAGE_RETIRED, sizeof answer}, number};
     executor->port->ops->send(executor->port, client, &answer.header);
@@ -220,14 +245,7 @@ static void copy_piece(gw_executor *executor, gw_host_instance *instance, const 
 {
     const gw_edge *edge = gw_program_edge(instance->plan->program, item->transfer / 2);
     uint32_t entry = gw_block_entry(&instance->block, slot, source_run);
-    flight begun = {
-        .gang = item->gang,
-        .instance = instance->instance,
-        .run = item->run,
-        .slot = slot,
-        .result = GW_INDEX_NONE,
-        .source_run = source_run,
-    };
+    flight begun = {instance->instance, item->run, slot, source_run, GW_INDEX_NONE};
     gw_copy copy = {
         .kind = GW_COPY_TO_DEVICE,
         .source_gang = instance->block.buffers[entry].gang,
@@ -365,7 +383,7 @@ static void read_results(gw_executor *executor, gw_host_instance *instance, uint
         if (result->node != n)
             continue;
         uint32_t slot = node->first_slot + result->output;
-        flight begun = {gang, instance->instance, n, run, slot, r, run};
+        flight begun = {instance->instance, run, slot, run, r};
         gw_copy copy = {
             .kind = GW_COPY_TO_HOST,
             .source_gang = gang,
@@ -450,7 +468,6 @@ static bool launch_gang(gw_executor *executor, gw_host_instance *instance, uint3
     uint32_t local_count = gw_lowered_local_count(instance->lowered, node->mesh);
     port->ops->spend(port, GW_COST_PREPARE, 1);
     port->ops->spend(port, GW_COST_LAUNCH, local_count);
-    flight begun = {gang, instance->instance, n, run, GW_INDEX_NONE, GW_INDEX_NONE, run};
     gw_kernel kernel = {
         .gang = gang,
         .instance = instance->instance,
@@ -458,9 +475,12 @@ static bool launch_gang(gw_executor *executor, gw_host_instance *instance, uint3
         .run = run,
         .call = waiting->segment.call,
         .buffers = (const uint32_t *)(const void *)executor->numbers->data,
-        .arrivals = instance->lowered->arrivals[2 * n + (run == 0 ? 1 : 0)],
+        .arrivals =
+            node->has_transfers ? instance->lowered->arrivals[2 * n + (run == 0 ? 1 : 0)] : NULL,
     };
-    port->devices->enqueue(port, &kernel, begin_flight(executor, &begun));
+    instance->flight_count++;
+    instance->dispatcher = waiting->dispatcher;
+    port->devices->enqueue(port, &kernel, kernel_tag(instance, n, run));
     if (node->has_transfers) {
         announce_inputs(executor, instance, node, run, gang);
         serve_waiting_targets(executor, instance, node, run);
@@ -556,27 +576,29 @@ static void count_operation(gw_executor *executor, gw_host_instance *instance, u
 
 void gw_executor_kernel_done(gw_executor *executor, gw_tag tag)
 {
-    flight done = end_flight(executor, tag);
-    gw_host_instance *instance = instance_of(executor, done.instance);
-    const gw_plan_node *node = &instance->plan->nodes[done.node];
-    uint32_t dispatcher = (uint32_t)(done.gang >> GW_GANG_SEQUENCE_BITS);
+    uint32_t number = (uint32_t)(tag.value >> (TAG_RUN_BITS + TAG_NODE_BITS));
+    gw_host_instance *instance = instance_of(executor, number & ((1u << TAG_INSTANCE_BITS) - 1));
+    uint32_t n = (uint32_t)(tag.value >> TAG_RUN_BITS) & ((1u << TAG_NODE_BITS) - 1);
+    uint32_t run = run_of_tag(instance, tag);
+    const gw_plan_node *node = &instance->plan->nodes[n];
+    instance->flight_count--;
     executor->port->ops->spend(executor->port, GW_COST_COMPLETE, 1);
     for (uint32_t i = 0; i < node->input_count; i++) {
         const gw_plan_input *input = &instance->plan->inputs[node->first_input + i];
-        if (gw_plan_input_arrives(input, done.run))
-            gw_store_release(&executor->store, &instance->block, input->inbound_slot, done.run);
+        if (gw_plan_input_arrives(input, run))
+            gw_store_release(&executor->store, &instance->block, input->inbound_slot, run);
         else
             gw_store_release(&executor->store, &instance->block,
-                             gw_host_instance_source_slot(input, done.run),
-                             gw_host_instance_source_run(input, done.run));
+                             gw_host_instance_source_slot(input, run),
+                             gw_host_instance_source_run(input, run));
     }
     for (uint32_t o = 0; o < node->output_count; o++)
-        gw_store_release(&executor->store, &instance->block, node->first_slot + o, done.run);
-    gw_progress_book_finished(executor->progress, dispatcher,
+        gw_store_release(&executor->store, &instance->block, node->first_slot + o, run);
+    gw_progress_book_finished(executor->progress, instance->dispatcher,
                               instance->lowered->local_devices +
                                   instance->lowered->first_local[node->mesh],
                               gw_lowered_local_count(instance->lowered, node->mesh));
-    count_operation(executor, instance, done.run, dispatcher);
+    count_operation(executor, instance, run, instance->dispatcher);
 }
 
 void gw_executor_copy_done(gw_executor *executor, gw_tag tag, double value)
@@ -636,7 +658,7 @@ void gw_executor_explain(const gw_executor *executor, GString *out)
     if (executor->first_waiting < executor->waiting->len) {
         const waiting_segment *waiting =
             &g_array_index(executor->waiting, waiting_segment, executor->first_waiting);
-        gw_host_instance *instance = instance_of(executor, waiting->segment.instance);
+        gw_host_instance *instance = find_instance(executor, waiting->segment.instance);
         const gw_node *node = gw_program_node(instance->plan->program, waiting->next_node);
         g_string_append_printf(
             out, "host %u: node %s of job %s, run %u, waits for device memory for its outputs\n",

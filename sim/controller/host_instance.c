@@ -98,6 +98,7 @@ static uint32_t operations_of(const gw_host_instance *instance, uint32_t run)
 void gw_host_instance_begin_run(gw_host_instance *instance, uint32_t run)
 {
     uint32_t *left = &instance->left[run % instance->block.depth];
+    instance->newest_run = MAX(instance->newest_run, run);
     if (*left == 0)
         *left = operations_of(instance, run);
 }

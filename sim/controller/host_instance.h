@@ -9,6 +9,8 @@
 typedef struct {
     uint32_t instance, job;
     uint32_t run_count;
+    uint32_t newest_run; /* The latest that was begun here. */
+    uint32_t dispatcher; /* The node that orders its gangs here. */
     gw_lowered *lowered;
     const gw_plan *plan;
     gw_block block;

@@ -103,6 +103,7 @@ static void list_outgoing(gw_plan *plan)
     for (uint32_t t = 0; t < plan->transfer_count; t++)
         count += plan->transfer_slot[t] != GW_INDEX_NONE;
     plan->outgoing = g_new0(uint32_t, count + 1);
+    plan->outgoing_count = count;
     for (uint32_t pass = 0; pass < 2; pass++) {
         for (uint32_t t = 0; t < plan->transfer_count; t++) {
             if (plan->transfer_slot[t] == GW_INDEX_NONE)
@@ -400,6 +401,8 @@ gw_lowered *gw_lowered_new(const gw_plan *plan, const gw_assignment *assignment,
     }
     lowered->pieces = g_array_new(FALSE, FALSE, sizeof(gw_piece));
     lowered->source_hosts = g_array_new(FALSE, FALSE, sizeof(uint32_t));
+    if (plan->outgoing_count == 0)
+        return lowered;
     lowered->arrivals = g_new0(uint32_t *, 2 * plan->node_count);
     lowered->transfers = g_new0(gw_lowered_transfer, plan->transfer_count + 1);
     for (uint32_t t = 0; t < plan->transfer_count; t++)
@@ -412,7 +415,7 @@ void gw_lowered_free(gw_lowered *lowered)
 {
     if (lowered == NULL)
         return;
-    for (uint32_t i = 0; i < 2 * lowered->node_count; i++)
+    for (uint32_t i = 0; lowered->arrivals != NULL && i < 2 * lowered->node_count; i++)
         g_free(lowered->arrivals[i]);
     g_free(lowered->arrivals);
     g_free(lowered->first_local);

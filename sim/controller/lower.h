@@ -46,7 +46,8 @@ typedef struct {
     gw_plan_node *nodes;
     gw_plan_slot *slots;
     gw_plan_input *inputs;
-    uint32_t *outgoing;        /* Transfers by source node. */
+    uint32_t *outgoing; /* Transfers by source node. */
+    uint32_t outgoing_count;
     uint32_t *transfer_slot;   /* By transfer: the source's slot; GW_INDEX_NONE: not one. */
     uint64_t *workspace_bytes; /* By mesh: the largest temporaries of its functions. */
     uint32_t node_count, slot_count, transfer_count;

@@ -8,15 +8,20 @@
 #include "base/check.h"
 
 typedef struct {
+    uint32_t queued, unreported; /* Gangs of one device. */
+} device_tally;
+
+typedef struct {
     uint32_t dispatcher;
-    uint32_t *queued, *unreported; /* By device of this host. */
-    GArray *runs;                  /* gw_finished_run, not yet reported. */
     bool is_due;
+    GArray *runs;           /* gw_finished_run, not yet reported. */
+    device_tally devices[]; /* Of this host; beside the rest, for one look at memory. */
 } progress_account;
 
 struct gw_progress_book {
     gw_port *port;
     uint32_t first_device, device_count, threshold;
+    progress_account *last;      /* The one that was asked for last. */
     progress_account **accounts; /* By node; NULL: never heard of. */
     uint32_t node_count;
     GPtrArray *opened; /* The same accounts, in order of their first gang. */
@@ -45,8 +50,6 @@ void gw_progress_book_free(gw_progress_book *book)
         return;
     for (uint32_t i = 0; i < book->opened->len; i++) {
         progress_account *account = (progress_account *)g_ptr_array_index(book->opened, i);
-        g_free(account->queued);
-        g_free(account->unreported);
         g_array_unref(account->runs);
         g_free(account);
     }
@@ -56,20 +59,26 @@ void gw_progress_book_free(gw_progress_book *book)
     g_free(book);
 }
 
-static progress_account *account_of(gw_progress_book *book, uint32_t dispatcher)
+static progress_account *open_account(gw_progress_book *book, uint32_t dispatcher)
 {
-    gw_check(dispatcher < book->node_count);
-    progress_account *account = book->accounts[dispatcher];
-    if (G_LIKELY(account != NULL))
-        return account;
-    account = g_new0(progress_account, 1);
+    gsize size_bytes = sizeof(progress_account) + book->device_count * sizeof(device_tally);
+    progress_account *account = (progress_account *)g_malloc0(size_bytes);
     account->dispatcher = dispatcher;
-    account->queued = g_new0(uint32_t, book->device_count);
-    account->unreported = g_new0(uint32_t, book->device_count);
     account->runs = g_array_new(FALSE, FALSE, sizeof(gw_finished_run));
     book->accounts[dispatcher] = account;
     g_ptr_array_add(book->opened, account);
     return account;
+}
+
+static progress_account *account_of(gw_progress_book *book, uint32_t dispatcher)
+{
+    if (G_LIKELY(book->last != NULL && book->last->dispatcher == dispatcher))
+        return book->last;
+    gw_check(dispatcher < book->node_count);
+    book->last = book->accounts[dispatcher];
+    if (book->last == NULL)
+        book->last = open_account(book, dispatcher);
+    return book->last;
 }
 
 void gw_progress_book_queued(gw_progress_book *book, uint32_t dispatcher, const uint32_t *devices,
@@ -77,7 +86,7 @@ void gw_progress_book_queued(gw_progress_book *book, uint32_t dispatcher, const 
 {
     progress_account *account = account_of(book, dispatcher);
     for (uint32_t i = 0; i < count; i++)
-        account->queued[devices[i] - book->first_device]++;
+        account->devices[devices[i] - book->first_device].queued++;
 }
 
 void gw_progress_book_finished(gw_progress_book *book, uint32_t dispatcher, const uint32_t *devices,
@@ -85,11 +94,11 @@ void gw_progress_book_finished(gw_progress_book *book, uint32_t dispatcher, cons
 {
     progress_account *account = account_of(book, dispatcher);
     for (uint32_t i = 0; i < count; i++) {
-        uint32_t device = devices[i] - book->first_device;
-        gw_check(account->queued[device] > 0);
-        account->queued[device]--;
-        account->unreported[device]++;
-        if (account->queued[device] == 0 || account->unreported[device] >= book->threshold)
+        device_tally *device = &account->devices[devices[i] - book->first_device];
+        gw_check(device->queued > 0);
+        device->queued--;
+        device->unreported++;
+        if (device->queued == 0 || device->unreported >= book->threshold)
             account->is_due = book->is_due = true;
     }
 }
@@ -113,10 +122,12 @@ static void send_report(gw_progress_book *book, progress_account *account)
     report->header = (gw_message){GW_MESSAGE_PROGRESS, size_bytes};
     report->device_count = book->device_count;
     report->run_count = account->runs->len;
-    memcpy(report->data, account->unreported, counts_bytes);
+    for (uint32_t d = 0; d < book->device_count; d++) {
+        report->data[d] = account->devices[d].unreported;
+        account->devices[d].unreported = 0;
+    }
     if (runs_bytes > 0)
         memcpy(report->data + book->device_count, account->runs->data, runs_bytes);
-    memset(account->unreported, 0, counts_bytes);
     g_array_set_size(account->runs, 0);
     account->is_due = false;
     book->port->ops->send(book->port, (gw_node_id){account->dispatcher}, &report->header);

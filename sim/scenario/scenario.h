@@ -23,8 +23,8 @@ typedef struct {
 
 /* `settings` are "path=value" strings ended by NULL (may be NULL): --set.  Accelerators and
  * profiles are found beside the scenario, then in the "configs" folder above it, then in
- * GANGWAY_CONFIGS, then in the installed data folder.  Everything is checked: shapes, units,
- * unknown keys, programs, slices that fit their island, memory that can ever fit. */
+ * GANGWAY_CONFIGS, then in the installed data folder, then in the sources.  Everything is checked:
+ * shapes, units, unknown keys, programs, slices that fit their island, memory that can ever fit. */
 gw_scenario *gw_scenario_load(const char *path, const char *const *settings, GError **error);
 /* The same from memory, as if it stood in a file at `path`.  `text` is borrowed for the call. */
 gw_scenario *gw_scenario_parse(const char *text, const char *path, GError **error);

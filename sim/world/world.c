@@ -6,8 +6,6 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <sys/resource.h>
-#include <time.h>
 
 #include "base/check.h"
 #include "base/error.h"
@@ -29,7 +27,6 @@ typedef struct {
     uint32_t jobs_left;
     bool *is_done;                        /* By job. */
     uint32_t refused_job, refused_reason; /* GW_INDEX_NONE: none was. */
-    double wall_begin_s, cpu_begin_s;
 } world;
 
 /* --- What nodes say --- */
@@ -48,13 +45,12 @@ static void finish_job(world *self, uint32_t job)
     self->jobs_left--;
 }
 
+/* Simulated devices hold no data, so results are no values and stay unrecorded. */
 static void record_note(gw_recorder *recorder, const gw_note *note, gw_time now_ns)
 {
     const uint32_t job = (uint32_t)note->a;
     if (note->kind == GW_NOTE_RUN_DONE) {
         gw_recorder_run_done(recorder, job, note->b, now_ns);
-    } else if (note->kind == GW_NOTE_RESULT) {
-        gw_recorder_add_result(recorder, job, (uint32_t)note->b, note->b >> 32, note->value);
     } else if (note->kind == GW_NOTE_JOB_STARTED) {
         gw_recorder_job_started(recorder, job, now_ns);
     } else if (note->kind == GW_NOTE_JOB_DONE) {
@@ -197,13 +193,6 @@ static bool fire_events(const world *self, const gw_world_settings *settings, GE
 
 /* --- Putting it together --- */
 
-static double clock_s(clockid_t clock)
-{
-    struct timespec now;
-    clock_gettime(clock, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
-}
-
 static void make_ports(world *self, const gw_world_settings *settings)
 {
     if (settings->is_paranoid) {
@@ -260,8 +249,6 @@ static void fill_report(const world *self, gw_world_report *report)
 {
     gw_engine *engine = gw_sim_ports_engine(self->ports);
     const gw_sim_counts counts = gw_sim_ports_count(self->ports);
-    struct rusage usage;
-    getrusage(RUSAGE_SELF, &usage);
     *report = (gw_world_report){
         .launches = counts.launches,
         .shards = counts.shards,
@@ -272,14 +259,7 @@ static void fill_report(const world *self, gw_world_report *report)
         .launch_digest = gw_sim_ports_launch_digest(self->ports),
         .digest = gw_engine_digest(engine),
         .end_ns = gw_engine_now(engine),
-        .timing =
-            {
-                .wall_s = clock_s(CLOCK_MONOTONIC) - self->wall_begin_s,
-                .cpu_s = clock_s(CLOCK_PROCESS_CPUTIME_ID) - self->cpu_begin_s,
-                .events = gw_engine_fired_count(engine),
-                .device_operations = counts.shards,
-                .peak_bytes = (uint64_t)usage.ru_maxrss * 1024, /* KiB: getrusage(2). */
-            },
+        .timing = {.events = gw_engine_fired_count(engine), .device_operations = counts.shards},
     };
 }
 
@@ -296,8 +276,6 @@ bool gw_world_run(const gw_scenario *scenario, const gw_world_settings *settings
         .jobs_left = scenario->job_count,
         .is_done = g_new0(bool, scenario->job_count),
         .refused_job = GW_INDEX_NONE,
-        .wall_begin_s = clock_s(CLOCK_MONOTONIC),
-        .cpu_begin_s = clock_s(CLOCK_PROCESS_CPUTIME_ID),
     };
     make_ports(&self, chosen);
     gw_check_set_last_words(say_last_words, &self);

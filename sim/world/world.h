@@ -37,10 +37,10 @@ typedef struct {
     uint64_t transfers; /* Copies that have arrived, to devices and to hosts. */
     uint64_t messages;  /* Between different nodes. */
     uint64_t message_bytes;
-    uint64_t launch_digest; /* record/launch_digest.h: the decisions, of any world. */
-    uint64_t digest;        /* Of every event: equal digests, equal runs. */
-    gw_time end_ns;         /* Of the last event. */
-    gw_recorder_timing timing;
+    uint64_t launch_digest;    /* record/launch_digest.h: the decisions, of any world. */
+    uint64_t digest;           /* Of every event: equal digests, equal runs. */
+    gw_time end_ns;            /* Of the last event. */
+    gw_recorder_timing timing; /* Counts only: the clock is the caller's (no clock in sim/). */
 } gw_world_report;
 
 /* Until every job is done and nothing is left to happen.  `settings` and `recorder` may be NULL;

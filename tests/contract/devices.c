@@ -26,7 +26,7 @@ static void nap_twice(story *told, gw_port *port, gw_node_id node, const gw_inpu
 
 START_TEST(a_device_runs_its_queue_in_order)
 {
-    story *told = story_new(_i, nap_twice);
+    story *told = story_new(contract_worlds[_i], nap_twice);
     story_tell(told);
     ck_assert_uint_eq(story_count(told, HOST_0, GW_INPUT_KERNEL_DONE), 3);
     const gw_time start_ns = story_find(told, HOST_0, GW_INPUT_START, 0)->at_ns;
@@ -58,7 +58,7 @@ static void fill_and_read(story *told, gw_port *port, gw_node_id node, const gw_
 
 START_TEST(two_shards_have_one_answer)
 {
-    story *told = story_new(_i, fill_and_read);
+    story *told = story_new(contract_worlds[_i], fill_and_read);
     story_tell(told);
     ck_assert_uint_eq(story_count(told, HOST_0, GW_INPUT_KERNEL_DONE), 1);
     ck_assert_uint_eq(story_count(told, HOST_0, GW_INPUT_COPY_DONE), 2);
@@ -88,7 +88,7 @@ static void await_nothing(story *told, gw_port *port, gw_node_id node, const gw_
 
 START_TEST(a_kernel_without_its_arrivals_never_starts)
 {
-    story *told = story_new(_i, await_nothing);
+    story *told = story_new(contract_worlds[_i], await_nothing);
     story_tell(told);
     ck_assert_uint_eq(story_count(told, HOST_1, GW_INPUT_KERNEL_DONE), 0);
     story_free(told);
@@ -179,7 +179,7 @@ static void check_rows(story *told)
 
 START_TEST(a_copy_waits_for_the_gang_that_writes_its_source)
 {
-    story *told = story_new(_i, copy_before_source);
+    story *told = story_new(contract_worlds[_i], copy_before_source);
     story_tell(told);
     check_rows(told);
     if (told->kind->takes_time) {
@@ -193,7 +193,7 @@ END_TEST
 
 START_TEST(a_copy_of_a_done_gang_starts_at_once)
 {
-    story *told = story_new(_i, copy_after_source);
+    story *told = story_new(contract_worlds[_i], copy_after_source);
     story_tell(told);
     check_rows(told);
     story_free(told);
@@ -223,7 +223,7 @@ static void gather_rows(story *told, gw_port *port, gw_node_id node, const gw_in
 
 START_TEST(copies_land_at_their_offsets_and_each_is_one_arrival)
 {
-    story *told = story_new(_i, gather_rows);
+    story *told = story_new(contract_worlds[_i], gather_rows);
     story_tell(told);
     ck_assert_uint_eq(story_count(told, HOST_2, GW_INPUT_KERNEL_DONE), 1);
     ck_assert_double_eq(story_value(told, HOST_2, 30), told->kind->has_data ? 24 : 0);
@@ -245,7 +245,7 @@ static void lose_one_row(story *told, gw_port *port, gw_node_id node, const gw_i
 
 START_TEST(one_arrival_of_two_is_not_enough)
 {
-    story *told = story_new(_i, lose_one_row);
+    story *told = story_new(contract_worlds[_i], lose_one_row);
     story_tell(told);
     ck_assert_uint_eq(story_count(told, HOST_0, GW_INPUT_COPY_DONE), 1);
     ck_assert_uint_eq(story_count(told, HOST_2, GW_INPUT_KERNEL_DONE), 0);
@@ -271,7 +271,7 @@ static void copy_slowly(story *told, gw_port *port, gw_node_id node, const gw_in
 
 START_TEST(a_timed_copy_takes_its_time_and_no_device)
 {
-    story *told = story_new(_i, copy_slowly);
+    story *told = story_new(contract_worlds[_i], copy_slowly);
     story_tell(told);
     const uint32_t nap = story_place(told, HOST_0, GW_INPUT_KERNEL_DONE, 9);
     const uint32_t copy = story_place(told, HOST_0, GW_INPUT_COPY_DONE, 20);
@@ -318,7 +318,7 @@ static void fill_memory(story *told, gw_port *port, gw_node_id node, const gw_in
 
 START_TEST(memory_is_all_or_nothing_up_to_the_last_byte)
 {
-    story *told = story_new(_i, fill_memory);
+    story *told = story_new(contract_worlds[_i], fill_memory);
     story_tell(told);
     story_free(told);
 }
@@ -346,7 +346,7 @@ static void meet_halfway(story *told, gw_port *port, gw_node_id node, const gw_i
 
 START_TEST(a_collective_waits_for_all_members)
 {
-    story *told = story_new(_i, meet_halfway);
+    story *told = story_new(contract_worlds[_i], meet_halfway);
     story_tell(told);
     if (told->kind->waits_for_members) {
         ck_assert_uint_eq(story_count(told, HOST_0, GW_INPUT_KERNEL_DONE), 0);
@@ -374,7 +374,7 @@ static void meet_in_order(story *told, gw_port *port, gw_node_id node, const gw_
 
 START_TEST(all_members_get_the_sum)
 {
-    story *told = story_new(_i, meet_in_order);
+    story *told = story_new(contract_worlds[_i], meet_in_order);
     story_tell(told);
     for (uint32_t host = HOST_0; host <= HOST_1; host++) {
         ck_assert_uint_lt(story_place(told, host, GW_INPUT_KERNEL_DONE, 1),
@@ -404,7 +404,7 @@ static void meet_crosswise(story *told, gw_port *port, gw_node_id node, const gw
 
 START_TEST(crosswise_gangs_deadlock_and_the_run_ends)
 {
-    story *told = story_new(_i, meet_crosswise);
+    story *told = story_new(contract_worlds[_i], meet_crosswise);
     story_tell(told);
     if (told->kind->waits_for_members) {
         ck_assert_uint_eq(story_count(told, HOST_0, GW_INPUT_KERNEL_DONE), 0);
@@ -438,7 +438,7 @@ static void load_again(story *told, gw_port *port, gw_node_id node, const gw_inp
 
 START_TEST(a_program_can_be_unloaded_and_loaded_again)
 {
-    story *told = story_new(_i, load_again);
+    story *told = story_new(contract_worlds[_i], load_again);
     story_tell(told);
     ck_assert_uint_eq(story_count(told, HOST_0, GW_INPUT_KERNEL_DONE), 4);
     story_free(told);

@@ -22,7 +22,7 @@ static void greet_all(story *told, gw_port *port, gw_node_id node, const gw_inpu
 
 START_TEST(start_comes_once_and_first)
 {
-    story *told = story_new(_i, greet_all);
+    story *told = story_new(contract_worlds[_i], greet_all);
     story_tell(told);
     for (uint32_t node = 0; node < NODE_COUNT; node++) {
         ck_assert_uint_eq(story_count(told, node, GW_INPUT_START), 1);
@@ -51,7 +51,7 @@ static void only_listen(story *told, gw_port *port, gw_node_id node, const gw_in
 
 START_TEST(silence_ends_a_run)
 {
-    story *told = story_new(_i, only_listen);
+    story *told = story_new(contract_worlds[_i], only_listen);
     story_tell(told);
     ck_assert_uint_eq(told->lines->len, NODE_COUNT);
     story_free(told);
@@ -72,7 +72,7 @@ static void spend_and_note(story *told, gw_port *port, gw_node_id node, const gw
 
 START_TEST(spend_and_note_have_no_answer)
 {
-    story *told = story_new(_i, spend_and_note);
+    story *told = story_new(contract_worlds[_i], spend_and_note);
     story_tell(told);
     ck_assert_uint_eq(told->lines->len, NODE_COUNT);
     story_free(told);
@@ -94,7 +94,7 @@ static void send_many(story *told, gw_port *port, gw_node_id node, const gw_inpu
 
 START_TEST(messages_between_two_nodes_keep_their_order)
 {
-    story *told = story_new(_i, send_many);
+    story *told = story_new(contract_worlds[_i], send_many);
     story_tell(told);
     uint32_t next[2] = {0, 0};
     for (uint32_t i = 0; i < 2 * MESSAGE_COUNT; i++) {
@@ -126,7 +126,7 @@ static void count_to_self(story *told, gw_port *port, gw_node_id node, const gw_
 
 START_TEST(a_message_to_oneself_comes_later)
 {
-    story *told = story_new(_i, count_to_self);
+    story *told = story_new(contract_worlds[_i], count_to_self);
     story_tell(told);
     ck_assert_uint_eq(story_count(told, 5, GW_INPUT_MESSAGE), MESSAGE_COUNT);
     for (uint32_t i = 0; i < MESSAGE_COUNT; i++) {
@@ -150,7 +150,7 @@ static void pass_around(story *told, gw_port *port, gw_node_id node, const gw_in
 
 START_TEST(large_messages_arrive_whole)
 {
-    story *told = story_new(_i, pass_around);
+    story *told = story_new(contract_worlds[_i], pass_around);
     story_tell(told);
     uint32_t count = 0;
     for (uint32_t node = 0; node < NODE_COUNT; node++) {
@@ -180,7 +180,7 @@ START_TEST(timers_go_off_in_order_and_not_early)
 {
     static const uint64_t tags[] = {1, 10, 20, 21, 30};
     static const gw_span after_ns[] = {0, 1000000, 2000000, 2000000, 3000000};
-    story *told = story_new(_i, set_timers);
+    story *told = story_new(contract_worlds[_i], set_timers);
     story_tell(told);
     const gw_time start_ns = story_find(told, 6, GW_INPUT_START, 0)->at_ns;
     ck_assert_uint_eq(story_count(told, 6, GW_INPUT_TIMER), G_N_ELEMENTS(tags));
@@ -217,7 +217,7 @@ static void cancel_some(story *told, gw_port *port, gw_node_id node, const gw_in
 
 START_TEST(a_cancelled_timer_never_answers_even_if_due)
 {
-    story *told = story_new(_i, cancel_some);
+    story *told = story_new(contract_worlds[_i], cancel_some);
     story_tell(told);
     ck_assert_uint_eq(story_count(told, 6, GW_INPUT_TIMER), 3);
     ck_assert_uint_eq(story_find(told, 6, GW_INPUT_TIMER, 0)->tag, 2);
@@ -240,7 +240,7 @@ static void tag_alike(story *told, gw_port *port, gw_node_id node, const gw_inpu
 
 START_TEST(timers_belong_to_their_node)
 {
-    story *told = story_new(_i, tag_alike);
+    story *told = story_new(contract_worlds[_i], tag_alike);
     story_tell(told);
     for (uint32_t node = 0; node < NODE_COUNT; node++) {
         ck_assert_uint_eq(story_count(told, node, GW_INPUT_TIMER), node == 3 ? 0 : 1);
@@ -261,7 +261,7 @@ static void look_at_clock(story *told, gw_port *port, gw_node_id node, const gw_
 
 START_TEST(time_does_not_run_back_from_node_to_node)
 {
-    story *told = story_new(_i, look_at_clock);
+    story *told = story_new(contract_worlds[_i], look_at_clock);
     story_tell(told);
     gw_time last_ns = 0;
     uint32_t count = 0;

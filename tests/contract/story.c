@@ -115,14 +115,14 @@ static gw_program *make_program(void)
     return program;
 }
 
-story *story_new(int world_index, story_script script)
+story *story_new(const contract_world *kind, story_script script)
 {
     const gw_island islands[] = {
         {.host_count = 2, .devices_per_host = 2, .shape = {4, 1, 1}, .hbm_bytes = STORY_HBM_BYTES},
         {.host_count = 1, .devices_per_host = 2, .shape = {2, 1, 1}, .hbm_bytes = STORY_HBM_BYTES},
     };
     story *told = g_new0(story, 1);
-    told->kind = contract_worlds[world_index];
+    told->kind = kind;
     told->directory = gw_directory_new(islands, G_N_ELEMENTS(islands), 1);
     told->program = make_program();
     told->script = script;

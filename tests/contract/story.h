@@ -63,7 +63,7 @@ struct story {
     int depth[16]; /* By node: handlers entered and not left. */
 };
 
-story *story_new(int world_index, story_script script);
+story *story_new(const contract_world *kind, story_script script);
 /* Runs it to its end. */
 void story_tell(story *told);
 void story_free(story *told);

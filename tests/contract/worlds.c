@@ -4,6 +4,7 @@
 
 #include "real/cpu_port.h"
 #include "real/null_port.h"
+#include "world/sim_port.h"
 
 #define RUN_NS UINT64_C(60000000000) /* Far longer than any story, also under sanitizers. */
 
@@ -70,5 +71,98 @@ static const contract_world null_world = {.name = "null",
                                           .run = run_null,
                                           .destroy = destroy_null};
 
-const contract_world *const contract_worlds[] = {&cpu_world, &null_world};
+/* --- sim --- */
+
+typedef struct {
+    gw_accelerator *accelerators; /* One per island. */
+    gw_island_spec *islands;
+    gw_cluster_spec cluster;
+    gw_profile profile;
+    gw_sim_ports *ports;
+} sim_world_state;
+
+/* Every device a row of its island; all that costs time costs some. */
+static void wire_islands(sim_world_state *made, const gw_directory *directory)
+{
+    const uint32_t count = directory->island_count;
+    made->accelerators = g_new0(gw_accelerator, count);
+    made->islands = g_new0(gw_island_spec, count);
+    for (uint32_t i = 0; i < count; i++) {
+        const gw_island *island = &directory->islands[i];
+        made->accelerators[i] = (gw_accelerator){.name = (char *)"contract",
+                                                 .peak_flops = 1e12,
+                                                 .vector_flops = 1e12,
+                                                 .hbm_bytes = island->hbm_bytes,
+                                                 .hbm_bytes_per_s = 1e12,
+                                                 .matmul_efficiency = 1,
+                                                 .hbm_efficiency = 1,
+                                                 .link_bytes_per_s = 1e9,
+                                                 .link_efficiency = 1,
+                                                 .hop_latency_ns = 100,
+                                                 .pcie_latency_ns = 1000,
+                                                 .pcie_bytes_per_s = 1e9};
+        made->islands[i] = (gw_island_spec){.accelerator = i,
+                                            .host_count = island->host_count,
+                                            .devices_per_host = island->devices_per_host,
+                                            .shape = {island->device_count, 1, 1},
+                                            .dims = 1};
+    }
+    made->cluster = (gw_cluster_spec){.accelerators = made->accelerators,
+                                      .accelerator_count = count,
+                                      .islands = made->islands,
+                                      .island_count = count,
+                                      .dcn_latency_ns = 10000,
+                                      .dcn_bytes_per_s = 1e9,
+                                      .local_latency_ns = 100};
+}
+
+static void *create_sim(const gw_directory *directory, contract_handler handle, void *context)
+{
+    sim_world_state *made = g_new0(sim_world_state, 1);
+    wire_islands(made, directory);
+    made->profile.name = (char *)"contract";
+    for (uint32_t i = 1; i < GW_COST_COUNT; i++) {
+        made->profile.cost_ns[i] = 10 * i;
+    }
+    const gw_sim_ports_settings settings = {.directory = directory,
+                                            .cluster = &made->cluster,
+                                            .profile = &made->profile,
+                                            .queue = GW_QUEUE_LADDER,
+                                            .handle = handle,
+                                            .context = context};
+    made->ports = gw_sim_ports_new(&settings);
+    return made;
+}
+
+static gw_port *port_sim(void *world, gw_node_id node)
+{
+    return gw_sim_ports_at(((sim_world_state *)world)->ports, node);
+}
+
+static bool run_sim(void *world)
+{
+    gw_engine *engine = gw_sim_ports_engine(((sim_world_state *)world)->ports);
+    while (gw_engine_now(engine) < RUN_NS && gw_engine_step(engine)) {
+    }
+    return gw_engine_pending_count(engine) == 0;
+}
+
+static void destroy_sim(void *world)
+{
+    sim_world_state *made = world;
+    gw_sim_ports_free(made->ports);
+    g_free(made->islands);
+    g_free(made->accelerators);
+    g_free(made);
+}
+
+static const contract_world sim_world = {.name = "sim",
+                                         .waits_for_members = true,
+                                         .takes_time = true,
+                                         .create = create_sim,
+                                         .port = port_sim,
+                                         .run = run_sim,
+                                         .destroy = destroy_sim};
+
+const contract_world *const contract_worlds[] = {&sim_world, &cpu_world, &null_world};
 const int contract_world_count = G_N_ELEMENTS(contract_worlds);

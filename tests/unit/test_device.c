@@ -5,6 +5,38 @@
 
 #include "test_device.h"
 
+/* Calls of the allocator, counted where the C library is glibc and no sanitizer has its own. */
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define CANNOT_COUNT 1
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || !defined(__GLIBC__)
+#define CANNOT_COUNT 1
+#endif
+#ifndef CANNOT_COUNT
+extern void *__libc_malloc(size_t size_bytes);
+extern void *__libc_calloc(size_t count, size_t size_bytes);
+extern void *__libc_realloc(void *old, size_t size_bytes);
+static uint64_t allocation_count;
+
+void *malloc(size_t size_bytes)
+{
+    allocation_count++;
+    return __libc_malloc(size_bytes);
+}
+void *calloc(size_t count, size_t size_bytes)
+{
+    allocation_count++;
+    return __libc_calloc(count, size_bytes);
+}
+void *realloc(void *old, size_t size_bytes)
+{
+    allocation_count++;
+    return __libc_realloc(old, size_bytes);
+}
+#endif
+
 /* --- Queues --- */
 
 START_TEST(launch_takes_the_bus_both_ways)
@@ -25,16 +57,22 @@ START_TEST(launch_takes_the_bus_both_ways)
 }
 END_TEST
 
-START_TEST(free_launches_take_no_time_but_their_own)
+/* The bus takes no time. */
+static void device_bench_init_free(device_bench *bench, uint32_t hosts, uint32_t per_host)
 {
-    device_bench bench;
-    device_bench_init(&bench, 1, 1);
-    gw_devices_free(bench.devices);
     static const gw_devices_ops ops = {.launch_done = write_launch,
                                        .copy_done = write_copy,
                                        .shards_ended = write_shards,
                                        .gang_ended = write_gang};
-    bench.devices = gw_devices_new(bench.engine, bench.cluster, true, &ops, &bench);
+    device_bench_init(bench, hosts, per_host);
+    gw_devices_free(bench->devices);
+    bench->devices = gw_devices_new(bench->engine, bench->cluster, true, &ops, bench);
+}
+
+START_TEST(free_launches_take_no_time_but_their_own)
+{
+    device_bench bench;
+    device_bench_init_free(&bench, 1, 1);
     g_autoptr(gw_gang_layout) layout = lay_mesh(&bench, 1, 1, 0);
     g_autoptr(gw_gang_plan) plan = plan_work(layout, 100);
     launch_gang(&bench, plan, 0);
@@ -235,6 +273,28 @@ START_TEST(alike_shards_are_one_record_and_one_event)
 }
 END_TEST
 
+/* Work of no length, one host after the other in the same nanosecond. */
+START_TEST(launches_that_end_as_they_come_are_all_answered)
+{
+    device_bench bench;
+    device_bench_init_free(&bench, 4, 1);
+    g_autoptr(gw_gang_layout) layout = lay_mesh(&bench, 1, 4, 0);
+    g_autoptr(gw_gang_plan) plan = plan_work(layout, 0);
+    launch_on(&bench, plan, 0, 0);
+    launch_on(&bench, plan, 0, 1); /* One event for both. */
+    ck_assert_uint_eq(gw_engine_pending_count(bench.engine), 1);
+    run_out(&bench);
+    launch_on(&bench, plan, 0, 2); /* The event has fired. */
+    run_out(&bench);
+    launch_on(&bench, plan, 0, 3);
+    run_out(&bench);
+    ck_assert_uint_eq(gw_engine_now(bench.engine), 0);
+    ck_assert_uint_eq(count_lines(&bench, LAUNCH_DONE), 4);
+    ck_assert_uint_eq(count_lines(&bench, GANG_ENDED), 1);
+    device_bench_clear(&bench);
+}
+END_TEST
+
 START_TEST(answers_come_host_by_host_after_the_records)
 {
     device_bench bench;
@@ -314,6 +374,56 @@ START_TEST(answer_may_launch_the_next_gang)
     device_bench_clear(&chased.bench);
 }
 END_TEST
+
+#ifndef CANNOT_COUNT
+/* Gangs in lockstep and out of step, and copies between them. */
+static void run_rounds(device_bench *bench, gw_gang_plan *const *plans, uint64_t first,
+                       uint64_t count)
+{
+    const uint32_t arrivals[] = {1, 0};
+    for (uint64_t gang = first; gang < first + count; gang += 3) {
+        launch_gang(bench, plans[0], gang);
+        copy_between(bench, gang, 1, gang + 1, 2, 10, 7);
+        copy_between(bench, gang + 1, 0, gang + 2, 0, 10, 7);
+        launch_on(bench, plans[1], gang + 1, 0);
+        gw_launch launch = launch_of(plans[1], gang + 1, 1);
+        launch.issued_ns = gw_engine_now(bench->engine);
+        launch.arrivals = arrivals;
+        gw_devices_launch(bench->devices, &launch);
+        launch = launch_of(plans[2], gang + 2, 0);
+        launch.issued_ns = gw_engine_now(bench->engine);
+        launch.arrivals = arrivals;
+        gw_devices_launch(bench->devices, &launch);
+        launch_on(bench, plans[2], gang + 2, 1);
+        run_out(bench);
+    }
+}
+
+START_TEST(warm_path_does_not_allocate)
+{
+    device_bench bench;
+    device_bench_init(&bench, 2, 2);
+    bench.is_silent = true;
+    g_autoptr(gw_gang_layout) layout = lay_mesh(&bench, 2, 2, 0);
+    hand_timing timing;
+    const gw_span local_ns[] = {1, 2, 4};
+    const uint8_t axes[] = {1, 2};
+    hand_timing_init(&timing, layout, 2, local_ns, axes, 100);
+    g_autoptr(gw_gang_plan) meeting = plan_meeting(layout, 100, 30, 5);
+    g_autoptr(gw_gang_plan) work = plan_work(layout, 100);
+    g_autoptr(gw_gang_plan) crossing = gw_gang_plan_new(layout, &timing.timing);
+    gw_gang_plan *const plans[] = {meeting, work, crossing};
+    run_rounds(&bench, plans, 0, 30);
+    const uint64_t before = allocation_count; /* Assertions allocate: they come later. */
+    run_rounds(&bench, plans, 30, 3000);
+    const uint64_t after = allocation_count;
+    ck_assert_uint_gt(before, 0);
+    ck_assert_uint_eq(after, before);
+    ck_assert_uint_eq(gw_devices_gang_count(bench.devices), 0);
+    device_bench_clear(&bench);
+}
+END_TEST
+#endif
 
 /* --- Memory --- */
 
@@ -424,9 +534,13 @@ int main(void)
     tcase_add_test(cases, collectives_over_the_same_groups_add_up);
     tcase_add_test(cases, chain_of_queued_gangs_unrolls_when_its_last_member_comes);
     tcase_add_test(cases, alike_shards_are_one_record_and_one_event);
+    tcase_add_test(cases, launches_that_end_as_they_come_are_all_answered);
     tcase_add_test(cases, answers_come_host_by_host_after_the_records);
     tcase_add_test(cases, scattered_mesh_is_recorded_by_neighbours);
     tcase_add_test(cases, answer_may_launch_the_next_gang);
+#ifndef CANNOT_COUNT
+    tcase_add_test(cases, warm_path_does_not_allocate);
+#endif
     tcase_add_test(cases, memory_is_taken_on_all_devices_or_on_none);
     tcase_add_test(cases, no_size_is_too_large_to_be_refused);
     tcase_add_test_raise_signal(cases, releasing_more_than_was_taken_aborts, SIGABRT);

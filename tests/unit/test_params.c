@@ -490,6 +490,12 @@ START_TEST(elements_are_read)
                   "t.json:2: /l/1: found 2, expected a string");
     check_message(gw_params_as_count(gw_params_at(array, 3), 0, 9, &count, &error), &error,
                   "t.json:3: /l/3: found -1, expected a whole number from 0 to 9");
+    double number = 0;
+    ck_assert(gw_params_as_number(gw_params_at(array, 3), &number, NULL));
+    ck_assert(number == -1.0);
+    check_message(gw_params_as_number(gw_params_at(array, 0), &number, &error), &error,
+                  "t.json:1: /l/0: found \"a\", expected a number");
+    ck_assert(number == -1.0);
 }
 END_TEST
 

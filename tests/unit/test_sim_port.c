@@ -416,9 +416,11 @@ static void echo_many(tale *told, gw_port *port, uint32_t node, const gw_input *
         }
         ck_assert_uint_eq(heard->header.size_bytes, 5000);
         ck_assert_uint_eq(input->message.source.index, 4);
+        uint32_t wrong_count = 0;
         for (uint32_t i = 0; i < 5000 - sizeof *heard; i++) {
-            ck_assert_uint_eq(heard->padding[i], (unsigned char)(77 + i));
+            wrong_count += heard->padding[i] != (unsigned char)(77 + i);
         }
+        ck_assert_uint_eq(wrong_count, 0);
     } else if (node == 2 && input->kind == GW_INPUT_MESSAGE) {
         const tale_message *heard = (const tale_message *)input->message.content;
         ck_assert_uint_eq(heard->content, told->state);

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Room on devices: how many gangs are ordered and not known to be done, per device, against the
+ * lookahead.
+ *
+ * Gangs need whole slices: the devices of one mesh.  Meshes on the very same devices share one
+ * slice, however many clients they belong to.  A slice that is found full hangs on the list of
+ * one full device of its own, so that giving room back looks only at slices that it may free. */
+#pragma once
+
+#include "controller/directory.h"
+
+typedef struct gw_slice gw_slice;
+struct gw_slice {
+    uint32_t *devices, *hosts; /* Only those that the room is in charge of; hosts each once. */
+    uint32_t device_count, host_count;
+    GArray *waiting;     /* uint32_t, the owner's: who waits for this slice. */
+    uint32_t users;      /* Opened and not closed. */
+    bool is_full;        /* As found last, and nothing has changed that since. */
+    uint32_t full_place; /* Full: place in `devices` of the device whose list it is on. */
+    gw_slice *next;      /* Full: the next on that list. */
+};
+
+typedef struct gw_room gw_room;
+
+/* In charge of devices [first_device, first_device + device_count). */
+gw_room *gw_room_new(const gw_directory *directory, uint32_t first_device, uint32_t device_count,
+                     uint32_t lookahead);
+void gw_room_free(gw_room *room);
+
+/* Each open is closed once; a slice that is closed by all has nobody waiting. */
+gw_slice *gw_room_open(gw_room *room, const uint32_t *devices, uint32_t count);
+void gw_room_close(gw_room *room, gw_slice *slice);
+
+/* Whether each device of the slice has room for one more gang; once it was found full, for a
+ * quarter of the lookahead. */
+bool gw_room_is_free(gw_room *room, gw_slice *slice);
+/* One more gang on each. */
+void gw_room_take(gw_room *room, const gw_slice *slice);
+/* `count` gangs of `device` are done.  Appends to `freed` (gw_slice *) the slices that were full
+ * and no longer are. */
+void gw_room_give(gw_room *room, uint32_t device, uint32_t count, GPtrArray *freed);

@@ -1,0 +1,30 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""`gangway bench` works from any folder, and its rows agree with themselves."""
+import json
+
+import program
+
+
+class Bench(program.Case):
+    def test_rows(self):
+        if program.is_sanitized():
+            self.skipTest("it takes minutes there, and says nothing")
+        rows = json.loads(self.accept("bench", "control", "--json", cwd="/").stdout)
+        self.assertGreaterEqual(len(rows), 5)
+        self.assertEqual(len({(row["name"], row["case"]) for row in rows}), len(rows))
+        for row in rows:
+            self.assertEqual(set(row), {"name", "case", "count", "ns_per_operation",
+                                        "operations_per_s", "peak_bytes"})
+            self.assertGreater(row["count"], 0)
+            self.assertAlmostEqual(row["ns_per_operation"] * row["operations_per_s"], 1e9,
+                                   delta=1e6)
+        by_name = {(row["name"], row["case"]): row for row in rows}
+        once = by_name["control.chained", "512 hosts x 4"]
+        ten_times = by_name["control.chained.x10", "512 hosts x 4"]
+        self.assertAlmostEqual(ten_times["count"] / once["count"], 10, delta=0.1)
+        self.assertLess(ten_times["peak_bytes"], 1.1 * once["peak_bytes"])
+
+
+if __name__ == "__main__":
+    program.main()

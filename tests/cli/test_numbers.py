@@ -1,0 +1,121 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""The scenarios that come with the program, and the published figures that they have to meet."""
+import program
+
+PAPER = program.CONFIGS / "paper"
+
+# Qi et al., "Zero Bubble Pipeline Parallelism" (ICLR 2024), bubble rates of 1F1B by the measured
+# stage times.  The tolerance is two units of the last digit that was published.
+BUBBLES = {
+    "pipeline_1.5b_m24_1f1b": 0.2431,
+    "pipeline_1.5b_m32_1f1b": 0.1985,
+    "pipeline_1.5b_m64_1f1b": 0.1240,
+    "pipeline_14.6b_m48_1f1b": 0.2552,
+    "pipeline_14.6b_m64_1f1b": 0.2082,
+    "pipeline_14.6b_m128_1f1b": 0.1251,
+}
+BUBBLE_TOLERANCE = 0.0002
+
+# Barham et al., "Pathways" (MLSys 2022), from the parity points of Fig. 6: the computation that
+# hides the controller takes 2.39 ms on 16 hosts and 35 ms on 512, so op by op there is one in that
+# time.  The profile's `call`, `send` and `receive` were fitted to these two.
+RATES = {"dispatch_op_by_op_b16": 1 / 2.39e-3, "dispatch_op_by_op_a512": 1 / 35e-3}
+RATE_TOLERANCE = 0.05
+
+
+class Checks(program.Case):
+    def test_every_scenario_is_good(self):
+        self.assertGreater(len(program.SCENARIOS), 15)
+        done = self.accept("check", *program.SCENARIOS)
+        self.assertEqual(done.stdout.count(": ok: "), len(program.SCENARIOS))
+
+    def test_every_scenario_says_what_it_is(self):
+        for path in program.SCENARIOS:
+            text = path.read_text()
+            self.assertRegex(text, r'"description": "[A-Z].{20,}"', path.name)
+            self.assertRegex(text, r'"name": "%s"' % path.stem.replace(".", r"\."))
+
+    def test_every_scenario_runs(self):
+        for path in program.SCENARIOS:
+            with self.subTest(path.name):
+                done = self.run_program("run", path)
+                self.assertEqual(done.returncode, 3 if path.stem == "deadlock" else 0)
+
+
+class Published(program.Case):
+    def bubble(self, name, *settings):
+        arguments = [word for setting in settings for word in ("--set", setting)]
+        summary = self.summary(PAPER / f"{name}.json", *arguments)
+        return summary["jobs"][0]["bubble_fraction"], summary["makespan_ns"]
+
+    def test_bubbles(self):
+        for name, published in BUBBLES.items():
+            with self.subTest(name):
+                ours, _ = self.bubble(name)
+                self.assertAlmostEqual(ours, published, delta=BUBBLE_TOLERANCE)
+
+    def test_a_controller_that_costs_something_makes_no_smaller_bubbles(self):
+        """Stages of 18 ms hide the controller's 100 us while it may work ahead, so that only the
+        beginning is later; when it may not, every stage waits for it."""
+        for name in BUBBLES:
+            with self.subTest(name):
+                free, free_end_ns = self.bubble(name)
+                usual, usual_end_ns = self.bubble(name, "control.profile=pathways-2022")
+                self.assertGreaterEqual(usual, free)
+                self.assertGreater(usual_end_ns, free_end_ns)
+                tight, _ = self.bubble(name, "control.profile=pathways-2022",
+                                       "control.lookahead=1")
+                self.assertGreater(tight, usual)
+
+    def test_rates(self):
+        for name, published in RATES.items():
+            with self.subTest(name):
+                job = self.summary(PAPER / f"{name}.json")["jobs"][0]
+                self.assertAlmostEqual(job["computations_per_s"], published,
+                                       delta=RATE_TOLERANCE * published)
+
+    def test_ways_of_calling(self):
+        """Op by op is slowest, one call for many nodes faster, one node fastest: Fig. 5."""
+        for size in ("b16", "a512"):
+            rates = [self.summary(PAPER / f"dispatch_{way}_{size}.json")["jobs"][0]
+                     ["computations_per_s"] for way in ("op_by_op", "chained", "fused")]
+            self.assertEqual(rates, sorted(rates))
+            self.assertGreater(rates[2], 10 * rates[0])
+
+
+class Backends(program.Case):
+    def test_quickstart_and_mlp(self):
+        for name, jobs in (("quickstart", {"train": 20, "pipeline": 3}),
+                           ("mlp_cpu", {"mlp": 20})):
+            for backend in ("sim", "cpu", "null"):
+                with self.subTest(name, backend=backend):
+                    summary = self.summary(program.CONFIGS / f"{name}.json", "--backend", backend)
+                    self.assertEqual(summary["backend"], backend)
+                    self.assertEqual({job["name"]: job["steps"] for job in summary["jobs"]}, jobs)
+                    self.assertEqual(summary["devices"], 4)
+                    self.assertGreater(summary["computations"], 0)
+                    self.assertTrue(all(job["done_ns"] is not None for job in summary["jobs"]))
+
+    def test_many_clients_on_all_devices(self):
+        """Sixteen clients, and room for few gangs: each waits for the others, and all are done."""
+        island = ('cluster.islands.0={"hosts":16,"devices_per_host":4,'
+                  '"accelerator":"tpu_v3_core"}')
+        for backend in ("sim", "null"):
+            for lookahead in (1, 16, 256):
+                with self.subTest(backend, lookahead=lookahead):
+                    summary = self.summary(
+                        program.CONFIGS / "bench_sim.json", "--backend", backend, "--set", island,
+                        "--set", "jobs.0.parameters.devices=64", "--set", "jobs.0.steps=6",
+                        "--set", "jobs.0.in_flight=4", "--set", f"control.lookahead={lookahead}")
+                    self.assertEqual([job["steps"] for job in summary["jobs"]], [6] * 16)
+
+    def test_what_is_printed_for_people(self):
+        done = self.accept("run", program.CONFIGS / "mlp_cpu.json", "--backend", "cpu")
+        self.assertRegex(done.stdout, r"\Amlp_cpu on cpu: makespan [\d.]+ m?s, utilization "
+                         r"[\d.]+ %, \d+ messages, digest [0-9a-f]{16}\n  mlp: 20 steps, step ")
+        self.assertRegex(done.stdout, r", loss 2\.3\d* -> 2\.\d+\n")
+
+
+if __name__ == "__main__":
+    program.main()

@@ -1,0 +1,69 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""What the CPU computes is right: losses do not depend on how many devices share the batch, fall,
+and are those of an implementation of its own (perceptron.py)."""
+import perceptron
+import program
+
+MLP = program.CONFIGS / "mlp_cpu.json"
+TOLERANCE = 1e-4       # Relative; sums of float32 in another order.
+EXACT_TOLERANCE = 2e-5  # Against double precision: a few hundred roundings of 6e-8.
+
+
+class Training(program.Case):
+    def losses(self, *settings):
+        arguments = [word for setting in settings for word in ("--set", setting)]
+        summary = self.summary(MLP, "--backend", "cpu", *arguments)
+        return summary["jobs"][0]["results"]["loss"]
+
+    def check_close(self, ours, theirs, tolerance):
+        self.assertEqual(len(ours), len(theirs))
+        for step, (a, b) in enumerate(zip(ours, theirs)):
+            self.assertLessEqual(abs(a - b), tolerance * abs(b), f"step {step}: {a} and {b}")
+
+    def test_devices_do_not_matter(self):
+        alone = self.losses("jobs.0.parameters.devices=1")
+        self.assertEqual(len(alone), 20)
+        for count in (2, 4):
+            with self.subTest(count):
+                shared = self.losses(f"jobs.0.parameters.devices={count}")
+                self.check_close(shared, alone, TOLERANCE)
+
+    def test_losses_fall(self):
+        losses = self.losses()
+        self.assertTrue(all(after < before for before, after in zip(losses, losses[1:])), losses)
+        adam = self.losses("jobs.0.parameters.optimizer=adam",
+                           "jobs.0.parameters.learning_rate=0.001")
+        self.assertLess(adam[-1], adam[0] - 0.1)
+
+    def test_ways_of_running_do_not_matter(self):
+        usual = self.losses()
+        for settings in (["jobs.0.parameters.granularity=step"], ["jobs.0.submit=op_by_op"],
+                         ["jobs.0.submit=fused"], ["control.dispatch=sequential"],
+                         ["control.policy=none"], ["control.lookahead=1"], ["jobs.0.in_flight=4"]):
+            with self.subTest(settings):
+                self.check_close(self.losses(*settings), usual, 1e-6)
+
+    def test_the_seed_matters(self):
+        self.assertNotEqual(self.losses("seed=2"), self.losses())
+
+    def test_against_another_implementation(self):
+        for optimizer, rate in (("sgd", 0.5), ("adam", 0.01)):
+            with self.subTest(optimizer):
+                ours = self.losses(
+                    "seed=7", "jobs.0.parameters.devices=1", "jobs.0.parameters.batch=24",
+                    "jobs.0.parameters.inputs=10", "jobs.0.parameters.classes=4",
+                    "jobs.0.parameters.layers=[12,8]", f"jobs.0.parameters.optimizer={optimizer}",
+                    f"jobs.0.parameters.learning_rate={rate}")
+                made = perceptron.Sgd(rate) if optimizer == "sgd" else perceptron.Adam(rate)
+                theirs = perceptron.train(7, 24, 10, 4, [12, 8], made, 20)
+                self.check_close(ours, theirs, EXACT_TOLERANCE)
+                self.assertLess(ours[-1], ours[0])
+
+    def test_the_first_losses_at_full_size(self):
+        theirs = perceptron.train(1, 256, 64, 10, [128, 64], perceptron.Sgd(0.1), 2)
+        self.check_close(self.losses("jobs.0.parameters.devices=1")[:2], theirs, EXACT_TOLERANCE)
+
+
+if __name__ == "__main__":
+    program.main()

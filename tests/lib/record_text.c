@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A recorded call in words.  Numbers that tests never need (sizes of messages) are left out. */
+#include "record_port.h"
+
+#include "base/check.h"
+
+static void append_gang(GString *out, uint64_t gang)
+{
+    g_string_append_printf(out, "%u.%u", (unsigned)(gang >> GW_GANG_SEQUENCE_BITS),
+                           (unsigned)(gang & ((UINT64_C(1) << GW_GANG_SEQUENCE_BITS) - 1)));
+}
+
+static void append_node(GString *out, const gw_directory *directory, gw_node_id node)
+{
+    static const char *const roles[] = {
+        [GW_ROLE_EXECUTOR] = "host",
+        [GW_ROLE_SCHEDULER] = "scheduler",
+        [GW_ROLE_RESOURCES] = "resources",
+        [GW_ROLE_CLIENT] = "client",
+    };
+    uint32_t index;
+    const gw_role role = gw_directory_role(directory, node, &index);
+    g_string_append(out, roles[role]);
+    if (role != GW_ROLE_RESOURCES) {
+        g_string_append_printf(out, " %u", index);
+    }
+}
+
+static void append_list(GString *out, const char *what, const uint32_t *numbers, uint32_t count)
+{
+    if (count == 0) {
+        return;
+    }
+    g_string_append(out, what);
+    for (uint32_t i = 0; i < count; i++) {
+        g_string_append_printf(out, " %u", numbers[i]);
+    }
+}
+
+/* --- Messages --- */
+
+static const char *const message_names[] = {
+    [GW_MESSAGE_SLICE_REQUEST] = "SLICE_REQUEST",
+    [GW_MESSAGE_SLICE_GRANT] = "SLICE_GRANT",
+    [GW_MESSAGE_SLICE_REFUSED] = "SLICE_REFUSED",
+    [GW_MESSAGE_SLICE_RELEASE] = "SLICE_RELEASE",
+    [GW_MESSAGE_INSTALL] = "INSTALL",
+    [GW_MESSAGE_INSTALLED] = "INSTALLED",
+    [GW_MESSAGE_SUBMIT] = "SUBMIT",
+    [GW_MESSAGE_RETURNED] = "RETURNED",
+    [GW_MESSAGE_DISPATCH] = "DISPATCH",
+    [GW_MESSAGE_ENQUEUED] = "ENQUEUED",
+    [GW_MESSAGE_PROGRESS] = "PROGRESS",
+    [GW_MESSAGE_READY] = "READY",
+    [GW_MESSAGE_RESULT] = "RESULT",
+    [GW_MESSAGE_RUN_DONE] = "RUN_DONE",
+    [GW_MESSAGE_RETIRE] = "RETIRE",
+    [GW_MESSAGE_RETIRED] = "RETIRED",
+};
+
+static void append_span(GString *out, uint32_t first, uint32_t count)
+{
+    if (count == 1) {
+        g_string_append_printf(out, "node %u", first);
+    } else {
+        g_string_append_printf(out, "nodes %u to %u", first, first + count - 1);
+    }
+}
+
+static void append_assignment(GString *out, const gw_assignment_message *message)
+{
+    const uint32_t *devices = message->data + message->mesh_count + 1;
+    g_string_append_printf(out, ", instance %u of job %u", message->instance, message->job);
+    for (uint32_t m = 0; m < message->mesh_count; m++) {
+        g_string_append_printf(out, ", mesh %u on", m);
+        append_list(out, "", devices + message->data[m], message->data[m + 1] - message->data[m]);
+    }
+}
+
+static void append_dispatch(GString *out, const gw_dispatch_message *message)
+{
+    for (uint32_t s = 0; s < message->segment_count; s++) {
+        const gw_segment *segment = &message->segments[s];
+        g_string_append_printf(out, "%s instance %u run %u ", s == 0 ? "," : ";", segment->instance,
+                               segment->run);
+        append_span(out, segment->first_node, segment->node_count);
+        g_string_append(out, " as gang ");
+        append_gang(out, segment->gang);
+        g_string_append_printf(out, ", call %u", (unsigned)segment->call);
+    }
+    if (message->wants_enqueued) {
+        g_string_append(out, ", wants ENQUEUED");
+    }
+}
+
+static void append_progress(GString *out, const gw_progress *message)
+{
+    append_list(out, ", finished", message->data, message->device_count);
+    const uint32_t *runs = message->data + message->device_count;
+    for (uint32_t r = 0; r < message->run_count; r++) {
+        g_string_append_printf(out, ", instance %u run %u done", runs[2 * r], runs[2 * r + 1]);
+    }
+}
+
+static void append_ready(GString *out, const gw_ready *message)
+{
+    for (uint32_t i = 0; i < message->item_count; i++) {
+        const gw_ready_item *item = &message->items[i];
+        g_string_append_printf(out, "%s instance %u run %u transfer %u into buffer %u for gang ",
+                               i == 0 ? "," : ";", item->instance, item->run, item->transfer,
+                               item->buffer);
+        append_gang(out, item->gang);
+    }
+}
+
+static void append_message(GString *out, const gw_message *message)
+{
+    g_string_append(out, message_names[message->kind]);
+    switch ((gw_message_kind)message->kind) {
+    case GW_MESSAGE_SLICE_REQUEST:
+        g_string_append_printf(out, ", job %u", ((const gw_slice_request *)message)->job);
+        break;
+    case GW_MESSAGE_SLICE_REFUSED:
+        g_string_append_printf(out, ", reason %u", ((const gw_slice_refused *)message)->reason);
+        break;
+    case GW_MESSAGE_SLICE_GRANT:
+    case GW_MESSAGE_INSTALL:
+        append_assignment(out, (const gw_assignment_message *)message);
+        break;
+    case GW_MESSAGE_SUBMIT: {
+        const gw_submit *submit = (const gw_submit *)message;
+        g_string_append_printf(out, ", instance %u run %u ", submit->instance, submit->run);
+        append_span(out, submit->first_node, submit->node_count);
+        g_string_append_printf(out, ", call %u", (unsigned)submit->call);
+        break;
+    }
+    case GW_MESSAGE_RETURNED:
+    case GW_MESSAGE_RUN_DONE: {
+        const gw_call_message *call = (const gw_call_message *)message;
+        g_string_append_printf(out, ", instance %u run %u", call->instance, call->run);
+        if (message->kind == GW_MESSAGE_RETURNED) {
+            g_string_append_printf(out, ", call %u", (unsigned)call->call);
+        }
+        break;
+    }
+    case GW_MESSAGE_DISPATCH:
+        append_dispatch(out, (const gw_dispatch_message *)message);
+        break;
+    case GW_MESSAGE_PROGRESS:
+        append_progress(out, (const gw_progress *)message);
+        break;
+    case GW_MESSAGE_READY:
+        append_ready(out, (const gw_ready *)message);
+        break;
+    case GW_MESSAGE_RESULT: {
+        const gw_result_message *result = (const gw_result_message *)message;
+        g_string_append_printf(out, ", instance %u run %u result %u is %g", result->instance,
+                               result->run, result->result, result->value);
+        break;
+    }
+    default:
+        g_string_append_printf(out, ", instance %u",
+                               ((const gw_instance_message *)message)->instance);
+    }
+}
+
+/* --- The rest --- */
+
+static void append_note(GString *out, const gw_note *note)
+{
+    static const char *const names[] = {
+        [GW_NOTE_GANG_ORDERED] = "GANG_ORDERED", [GW_NOTE_CALL_RETURNED] = "CALL_RETURNED",
+        [GW_NOTE_RUN_DONE] = "RUN_DONE",         [GW_NOTE_RESULT] = "RESULT",
+        [GW_NOTE_JOB_STARTED] = "JOB_STARTED",   [GW_NOTE_JOB_DONE] = "JOB_DONE",
+        [GW_NOTE_JOB_REFUSED] = "JOB_REFUSED",   [GW_NOTE_MEMORY_WAIT] = "MEMORY_WAIT",
+    };
+    g_string_append_printf(out, "note %s, ", names[note->kind]);
+    switch (note->kind) {
+    case GW_NOTE_GANG_ORDERED:
+        g_string_append(out, "gang ");
+        append_gang(out, note->a);
+        g_string_append_printf(out, " is instance %u node %u", (unsigned)(note->b >> 32),
+                               (unsigned)note->b);
+        break;
+    case GW_NOTE_MEMORY_WAIT:
+        g_string_append(out, "gang ");
+        append_gang(out, note->a);
+        g_string_append_printf(out, " needs %u B", (unsigned)note->b);
+        break;
+    case GW_NOTE_RESULT:
+        g_string_append_printf(out, "job %u run %u result %u is %g", (unsigned)note->a,
+                               (unsigned)(note->b >> 32), (unsigned)note->b, note->value);
+        break;
+    case GW_NOTE_JOB_DONE:
+        g_string_append_printf(out, "job %u", (unsigned)note->a);
+        break;
+    default:
+        g_string_append_printf(out, "job %u, %u", (unsigned)note->a, (unsigned)note->b);
+    }
+}
+
+static void append_kernel(GString *out, const record_port *port, const gw_kernel *kernel)
+{
+    const gw_program *program = record_port_program(port, kernel->instance);
+    const gw_function *function = gw_program_function(program, kernel->node);
+    g_string_append(out, "enqueue gang ");
+    append_gang(out, kernel->gang);
+    g_string_append_printf(out, ": instance %u node %u run %u", kernel->instance, kernel->node,
+                           kernel->run);
+    append_list(out, ", reads", kernel->buffers, function->input_count);
+    append_list(out, ", writes", kernel->buffers + function->input_count, function->output_count);
+    if (kernel->arrivals != NULL) {
+        const uint32_t mesh = gw_program_node(program, kernel->node)->mesh;
+        append_list(out, ", awaits", kernel->arrivals,
+                    record_port_local_devices(port, kernel->instance, mesh)->len);
+    }
+}
+
+static void append_copy(GString *out, const gw_copy *copy)
+{
+    g_string_append_printf(out, "copy %u B of buffer %u", (unsigned)copy->size_bytes,
+                           copy->source_buffer);
+    if (copy->source_offset_bytes > 0) {
+        g_string_append_printf(out, " + %u", (unsigned)copy->source_offset_bytes);
+    }
+    g_string_append_printf(out, " from device %u by gang ", copy->source_device.index);
+    append_gang(out, copy->source_gang);
+    if (copy->kind == GW_COPY_TO_HOST) {
+        g_string_append(out, " to the host");
+        return;
+    }
+    g_string_append_printf(out, " to buffer %u", copy->target_buffer);
+    if (copy->target_offset_bytes > 0) {
+        g_string_append_printf(out, " + %u", (unsigned)copy->target_offset_bytes);
+    }
+    g_string_append_printf(out, " on device %u for gang ", copy->target_device.index);
+    append_gang(out, copy->target_gang);
+    if (copy->duration_ns > 0) {
+        g_string_append_printf(out, " in %u ns", (unsigned)copy->duration_ns);
+    }
+}
+
+void record_append_call(GString *out, const record_port *port, const record_call *call)
+{
+    const gw_memory *memory = &call->memory;
+    switch (call->kind) {
+    case RECORD_TIMER_SET:
+        g_string_append_printf(out, "set timer %u to %u ns", (unsigned)call->tag.value,
+                               (unsigned)call->due_ns);
+        break;
+    case RECORD_TIMER_CANCEL:
+        g_string_append_printf(out, "cancel timer %u", (unsigned)call->tag.value);
+        break;
+    case RECORD_SEND:
+        g_string_append(out, "send to ");
+        append_node(out, port->directory, call->target);
+        g_string_append(out, ": ");
+        append_message(out, call->message);
+        break;
+    case RECORD_NOTE:
+        append_note(out, &call->note);
+        break;
+    case RECORD_LOAD:
+        g_string_append_printf(out, "load instance %u", call->instance);
+        break;
+    case RECORD_UNLOAD:
+        g_string_append_printf(out, "unload instance %u", call->instance);
+        break;
+    case RECORD_ENQUEUE:
+        append_kernel(out, port, &call->kernel);
+        break;
+    case RECORD_COPY:
+        append_copy(out, &call->copy);
+        break;
+    case RECORD_RESERVE:
+    case RECORD_RELEASE:
+        g_string_append_printf(out, "%s %u B for buffer %u of instance %u on mesh %u%s",
+                               call->kind == RECORD_RESERVE ? "reserve" : "release",
+                               (unsigned)memory->size_bytes, memory->buffer, memory->instance,
+                               memory->mesh,
+                               call->kind == RECORD_RESERVE && !call->is_granted ? ": full" : "");
+        break;
+    default:
+        gw_check(!"a recorded call");
+    }
+}

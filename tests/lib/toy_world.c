@@ -1,0 +1,441 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* After every input the calls of that node's port are read and turned into happenings: a message
+ * that may arrive, a shard that may finish, a copy that may land, an answer that may come. */
+#include "toy_world.h"
+
+#include <stdio.h>
+
+#include "base/check.h"
+#include "toy_private.h"
+
+#define OUTPUTS_MAX 64 /* Of a function in a toy world. */
+
+/* --- Steps --- */
+
+void toy_post(toy_world *world, const toy_step *step)
+{
+    g_array_append_val(world->steps, *step);
+}
+
+void toy_post_answer(toy_world *world, uint32_t node, record_kind asked, gw_tag tag, double value)
+{
+    toy_post(world,
+             &(toy_step){
+                 .kind = ANSWER_COMES, .node = node, .asked = asked, .tag = tag, .value = value});
+}
+
+static bool draw_step(toy_world *world, toy_step *out)
+{
+    GArray *steps = world->steps;
+    if (world->first_step == steps->len) {
+        return false;
+    }
+    if (!world->is_random) {
+        *out = g_array_index(steps, toy_step, world->first_step++);
+        if (world->first_step > 1024) {
+            g_array_remove_range(steps, 0, world->first_step);
+            world->first_step = 0;
+        }
+        return true;
+    }
+    uint32_t index = (uint32_t)gw_random_below(&world->random, steps->len);
+    for (uint32_t i = 0; i < 16; i++) { /* Slow: sixteen times unlucky. */
+        if (g_array_index(steps, toy_step, index).kind != world->slow) {
+            break;
+        }
+        index = (uint32_t)gw_random_below(&world->random, steps->len);
+    }
+    *out = g_array_index(steps, toy_step, index);
+    g_array_remove_index_fast(steps, index);
+    return true;
+}
+
+static void post_message(toy_world *world, uint32_t source, uint32_t target,
+                         const gw_message *message)
+{
+    toy_channel **channel = &world->channels[source * world->node_count + target];
+    if (*channel == NULL) {
+        *channel = g_new0(toy_channel, 1);
+        (*channel)->source = source;
+        (*channel)->target = target;
+        g_queue_init(&(*channel)->messages);
+    }
+    g_queue_push_tail(&(*channel)->messages, g_memdup2(message, message->size_bytes));
+    world->messages[message->kind]++;
+    /* To oneself as well: handled later, after what is being handled. */
+    if ((*channel)->messages.length == 1) {
+        toy_post(world, &(toy_step){.kind = MESSAGE_ARRIVES, .subject = *channel});
+    }
+}
+
+/* --- Calls --- */
+
+static void take_note(toy_world *world, const gw_note *note)
+{
+    if (note->kind == GW_NOTE_GANG_ORDERED || note->kind == GW_NOTE_MEMORY_WAIT) {
+        return;
+    }
+    gw_check(note->a < world->job_count);
+    toy_job *job = &world->states[note->a];
+    const gw_job *wanted = &world->jobs[note->a];
+    switch (note->kind) {
+    case GW_NOTE_RUN_DONE:
+        job->runs_done++;
+        break;
+    case GW_NOTE_RESULT: {
+        const gw_result *result =
+            &g_array_index(wanted->program->results, gw_result, (uint32_t)note->b);
+        const uint64_t content =
+            toy_content((uint32_t)note->a, result->node, result->output, (uint32_t)(note->b >> 32));
+        gw_check(note->value == toy_value(content));
+        job->results_seen++;
+        break;
+    }
+    case GW_NOTE_JOB_DONE:
+        gw_check(job->state == TOY_JOB_WAITS);
+        job->state = TOY_JOB_DONE;
+        break;
+    case GW_NOTE_JOB_REFUSED:
+        gw_check(job->state == TOY_JOB_WAITS);
+        job->state = TOY_JOB_REFUSED;
+        job->refusal = (gw_refusal)note->b;
+        break;
+    default:
+        break;
+    }
+}
+
+static void take_send(toy_world *world, uint32_t source, const record_call *call)
+{
+    if (call->message->kind == GW_MESSAGE_SUBMIT) {
+        const gw_submit *submit = (const gw_submit *)call->message;
+        toy_job *job = &world->states[submit->instance];
+        job->runs_begun = MAX(job->runs_begun, submit->run + 1);
+        gw_check(job->runs_begun - job->runs_done <= world->jobs[submit->instance].in_flight);
+    }
+    if (call->message->kind == GW_MESSAGE_SLICE_GRANT) {
+        const gw_assignment_message *grant = (const gw_assignment_message *)call->message;
+        toy_job *job = &world->states[grant->job];
+        job->first = g_memdup2(grant->data, (grant->mesh_count + 1) * sizeof(uint32_t));
+        job->devices =
+            g_memdup2(grant->data + grant->mesh_count + 1, grant->device_count * sizeof(uint32_t));
+    }
+    post_message(world, source, call->target.index, call->message);
+}
+
+static void take_calls(toy_world *world, uint32_t node)
+{
+    record_port *port = world->nodes[node].port;
+    if (world->is_told && port->calls->len > 0) {
+        fprintf(stderr, "[%" G_GUINT64_FORMAT "] node %u\n%s", world->step_count, node,
+                record_port_text(port));
+    }
+    for (uint32_t i = 0; i < port->calls->len; i++) {
+        const record_call *call = &g_array_index(port->calls, record_call, i);
+        switch (call->kind) {
+        case RECORD_TIMER_SET:
+            toy_post_answer(world, node, RECORD_TIMER_SET, call->tag, 0);
+            break;
+        case RECORD_SEND:
+            take_send(world, node, call);
+            break;
+        case RECORD_NOTE:
+            take_note(world, &call->note);
+            break;
+        case RECORD_ENQUEUE:
+            toy_take_kernel(world, node, call);
+            break;
+        case RECORD_COPY:
+            toy_take_copy(world, node, call);
+            break;
+        case RECORD_RESERVE:
+            if (call->is_granted) {
+                toy_take_memory(world, node, &call->memory);
+            }
+            break;
+        case RECORD_RELEASE:
+            toy_drop_memory(world, node, &call->memory);
+            break;
+        default:
+            break;
+        }
+    }
+    record_port_clear(port);
+}
+
+/* A host that is told to forget an instance holds what set-up made for all runs, and workspace. */
+static void check_retired(const toy_world *world, uint32_t host, uint32_t instance)
+{
+    const record_port *port = world->nodes[host].port;
+    const gw_program *program = world->jobs[instance].program;
+    g_autofree bool *has_workspace = g_new0(bool, program->meshes->len);
+    g_autofree bool *is_kept = g_new0(bool, OUTPUTS_MAX * program->nodes->len);
+    uint32_t expected = 0;
+    for (uint32_t n = 0; n < program->nodes->len; n++) {
+        const uint32_t mesh = gw_program_node(program, n)->mesh;
+        has_workspace[mesh] =
+            has_workspace[mesh] || gw_function_temporary_bytes(gw_program_function(program, n)) > 0;
+    }
+    for (uint32_t e = 0; e < program->edges->len; e++) {
+        const gw_edge *edge = gw_program_edge(program, e);
+        const gw_node *source = gw_program_node(program, edge->source_node);
+        gw_check(edge->source_output < OUTPUTS_MAX);
+        bool *kept = &is_kept[edge->source_node * OUTPUTS_MAX + edge->source_output];
+        if (source->is_once && !gw_program_node(program, edge->target_node)->is_once && !*kept) {
+            expected += record_port_local_devices(port, instance, source->mesh)->len > 0;
+            *kept = true;
+        }
+    }
+    for (uint32_t m = 0; m < program->meshes->len; m++) {
+        expected +=
+            has_workspace[m] && record_port_local_devices(port, instance, m)->len > 0 ? 1 : 0;
+    }
+    gw_check(record_port_held_by(port, instance) == expected);
+}
+
+static void hand_in(toy_world *world, uint32_t node, const gw_input *input)
+{
+    world->nodes[node].port->now_ns = world->step_count;
+    gw_controller_handle(world->nodes[node].controller, input);
+    take_calls(world, node);
+}
+
+static void take_step(toy_world *world, const toy_step *step)
+{
+    world->step_count++;
+    switch (step->kind) {
+    case MESSAGE_ARRIVES: {
+        toy_channel *channel = step->subject;
+        g_autofree gw_message *message = g_queue_pop_head(&channel->messages);
+        if (channel->messages.length > 0) {
+            toy_post(world, step);
+        }
+        const gw_input input = {.kind = GW_INPUT_MESSAGE, .message = {{channel->source}, message}};
+        if (message->kind == GW_MESSAGE_RETIRE && channel->target < world->directory->host_count) {
+            check_retired(world, channel->target, ((gw_instance_message *)message)->instance);
+        }
+        hand_in(world, channel->target, &input);
+        break;
+    }
+    case SHARD_ENDS:
+        toy_end_shard(world, step->subject);
+        break;
+    case GANG_ENDS:
+        toy_end_gang(world, step->subject);
+        break;
+    case COPY_LANDS:
+        toy_land_copy(world, step->subject);
+        break;
+    case ANSWER_COMES: {
+        const gw_input input =
+            record_port_answer(world->nodes[step->node].port, step->asked, step->tag, step->value);
+        hand_in(world, step->node, &input);
+        break;
+    }
+    default:
+        gw_check(!"a kind of step");
+    }
+}
+
+/* --- The whole --- */
+
+static void check_job_end(const toy_world *world, uint32_t index)
+{
+    const toy_job *job = &world->states[index];
+    const gw_job *wanted = &world->jobs[index];
+    const gw_program *program = wanted->program;
+    if (job->state == TOY_JOB_REFUSED) {
+        gw_check(job->runs_begun == 0 && job->devices == NULL);
+        return;
+    }
+    gw_check(job->runs_done == wanted->runs);
+    gw_check(job->results_seen == wanted->runs * program->results->len);
+    for (uint32_t run = 0; run < wanted->runs; run++) {
+        for (uint32_t n = 0; n < program->nodes->len; n++) {
+            const gw_node *node = gw_program_node(program, n);
+            const uint32_t count = gw_mesh_device_count(gw_program_mesh(program, node->mesh));
+            const uint8_t *ran =
+                job->ran + ((uint64_t)run * program->nodes->len + n) * job->shards_max;
+            for (uint32_t s = 0; s < count; s++) {
+                gw_check(ran[s] == (run == 0 || !node->is_once));
+            }
+        }
+    }
+}
+
+static void check_end(const toy_world *world)
+{
+    for (uint32_t j = 0; j < world->job_count; j++) {
+        check_job_end(world, j);
+    }
+    for (uint32_t n = 0; n < world->node_count; n++) {
+        const record_port *port = world->nodes[n].port;
+        gw_check(record_port_held_count(port) == 0);
+        gw_check(record_port_loaded_count(port) == 0);
+        gw_check(record_port_asked_count(port) == 0);
+    }
+    gw_check(g_hash_table_size(world->buffers) == 0);
+    g_autoptr(GString) explained = g_string_new(NULL);
+    toy_world_explain(world, explained);
+    gw_check(explained->len == 0);
+}
+
+bool toy_world_run(toy_world *world)
+{
+    const gw_input start = {.kind = GW_INPUT_START};
+    toy_step step;
+    for (uint32_t n = 0; n < world->node_count; n++) {
+        hand_in(world, n, &start);
+    }
+    while (draw_step(world, &step)) {
+        take_step(world, &step);
+    }
+    for (uint32_t j = 0; j < world->job_count; j++) {
+        if (world->states[j].state == TOY_JOB_WAITS) {
+            return false;
+        }
+    }
+    check_end(world);
+    return true;
+}
+
+void toy_world_explain(const toy_world *world, GString *out)
+{
+    for (uint32_t n = 0; n < world->node_count; n++) {
+        gw_controller_explain(world->nodes[n].controller, out);
+    }
+}
+
+static void init_jobs(toy_world *world)
+{
+    world->states = g_new0(toy_job, world->job_count);
+    for (uint32_t j = 0; j < world->job_count; j++) {
+        const gw_program *program = world->jobs[j].program;
+        toy_job *job = &world->states[j];
+        job->state = TOY_JOB_WAITS;
+        for (uint32_t m = 0; m < program->meshes->len; m++) {
+            job->shards_max =
+                MAX(job->shards_max, gw_mesh_device_count(gw_program_mesh(program, m)));
+        }
+        job->ran = g_new0(uint8_t, world->jobs[j].runs * program->nodes->len * job->shards_max);
+    }
+}
+
+static void init_nodes(toy_world *world)
+{
+    world->nodes = g_new0(toy_node, world->node_count);
+    for (uint32_t n = 0; n < world->node_count; n++) {
+        const gw_node_id self = {n};
+        uint32_t index;
+        toy_node *node = &world->nodes[n];
+        node->port = record_port_new(world->directory, self);
+        if (gw_directory_role(world->directory, self, &index) == GW_ROLE_EXECUTOR) {
+            const uint32_t island = gw_directory_island_of_host(world->directory, self);
+            node->port->limit_bytes = world->directory->islands[island].hbm_bytes;
+        }
+        GError *error = NULL;
+        node->controller = gw_controller_new(world->directory, world->control, world->jobs, self,
+                                             &node->port->base, &error);
+        gw_check(node->controller != NULL);
+    }
+}
+
+toy_world *toy_world_new(const toy_spec *spec)
+{
+    toy_world *world = g_new0(toy_world, 1);
+    world->directory = gw_directory_new(spec->islands, spec->island_count, spec->job_count);
+    world->control = spec->control;
+    world->jobs = spec->jobs;
+    world->job_count = spec->job_count;
+    world->node_count = gw_directory_node_count(world->directory);
+    world->is_told = spec->is_told;
+    world->is_random = spec->seed != 0;
+    gw_random_init(&world->random, spec->seed, "toy.order");
+    if (world->is_random) { /* One kind of step in some worlds, none in others. */
+        world->slow = (step_kind)gw_random_below(&world->random, STEP_KIND_COUNT + 2);
+    }
+    world->channels = g_new0(toy_channel *, world->node_count * world->node_count);
+    world->steps = g_array_new(FALSE, FALSE, sizeof(toy_step));
+    toy_init_machine(world);
+    init_jobs(world);
+    init_nodes(world);
+    return world;
+}
+
+static void free_jobs(toy_world *world)
+{
+    for (uint32_t j = 0; j < world->job_count; j++) {
+        g_free(world->states[j].first);
+        g_free(world->states[j].devices);
+        g_free(world->states[j].ran);
+    }
+    g_free(world->states);
+}
+
+void toy_world_free(toy_world *world)
+{
+    if (world == NULL) {
+        return;
+    }
+    for (uint32_t n = 0; n < world->node_count; n++) {
+        gw_controller_free(world->nodes[n].controller);
+        record_port_free(world->nodes[n].port);
+    }
+    for (uint32_t c = 0; c < world->node_count * world->node_count; c++) {
+        if (world->channels[c] != NULL) {
+            g_queue_clear_full(&world->channels[c]->messages, g_free);
+            g_free(world->channels[c]);
+        }
+    }
+    free_jobs(world);
+    g_free(world->nodes);
+    g_free(world->channels);
+    g_array_unref(world->steps);
+    toy_clear_machine(world);
+    gw_directory_free(world->directory);
+    g_free(world);
+}
+
+toy_job_state toy_world_job(const toy_world *world, uint32_t job)
+{
+    gw_check(job < world->job_count);
+    return world->states[job].state;
+}
+
+gw_refusal toy_world_refusal(const toy_world *world, uint32_t job)
+{
+    gw_check(job < world->job_count);
+    return world->states[job].refusal;
+}
+
+const uint32_t *toy_world_devices(const toy_world *world, uint32_t job, uint32_t mesh)
+{
+    gw_check(job < world->job_count);
+    const toy_job *state = &world->states[job];
+    return state->devices == NULL ? NULL : state->devices + state->first[mesh];
+}
+
+uint64_t toy_world_peak_bytes(const toy_world *world, uint32_t device)
+{
+    return record_port_peak_bytes(world->nodes[toy_host_of(world, device)].port, device);
+}
+
+uint64_t toy_world_message_count(const toy_world *world, uint32_t kind)
+{
+    gw_check(kind <= GW_MESSAGE_RETIRED);
+    return world->messages[kind];
+}
+
+uint32_t toy_world_refused_count(const toy_world *world)
+{
+    uint32_t count = 0;
+    for (uint32_t n = 0; n < world->node_count; n++) {
+        count += world->nodes[n].port->refused_count;
+    }
+    return count;
+}
+
+uint64_t toy_world_step_count(const toy_world *world)
+{
+    return world->step_count;
+}

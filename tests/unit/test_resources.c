@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Who gets which devices, who waits, who is refused and why. */
+#include <check.h>
+#include <signal.h>
+#include <stdlib.h>
+
+#include "controller/resources.h"
+#include "small_control.h"
+
+#define JOBS_MAX 4
+
+typedef struct {
+    gw_directory *directory;
+    record_port *port;
+    gw_job jobs[JOBS_MAX];
+    gw_program *programs[JOBS_MAX];
+    gw_plan *plans[JOBS_MAX];
+    gw_resources *resources;
+} bench;
+
+/* Islands with lines of `device_counts` devices, one a host, of `hbm_bytes`. */
+static void init_bench(bench *made, uint32_t island_count, const uint32_t *device_counts,
+                       const uint64_t *hbm_bytes)
+{
+    gw_island islands[3] = {0};
+    *made = (bench){0};
+    for (uint32_t i = 0; i < island_count; i++) {
+        islands[i] = (gw_island){.host_count = device_counts[i],
+                                 .devices_per_host = 1,
+                                 .shape = {device_counts[i], 1, 1},
+                                 .hbm_bytes = hbm_bytes[i]};
+    }
+    made->directory = gw_directory_new(islands, island_count, JOBS_MAX);
+    made->port = record_port_new(made->directory, gw_directory_resources(made->directory));
+    made->resources = gw_resources_new(made->directory, made->jobs, &made->port->base);
+}
+
+static void clear_bench(bench *made)
+{
+    gw_resources_free(made->resources);
+    for (uint32_t j = 0; j < JOBS_MAX; j++) {
+        gw_plan_free(made->plans[j]);
+        gw_program_free(made->programs[j]);
+    }
+    record_port_free(made->port);
+    gw_directory_free(made->directory);
+}
+
+/* Job `job` has meshes of these sizes, each with one node of `rows` rows of output. */
+static void set_job(bench *made, uint32_t job, uint32_t mesh_count, const uint32_t *device_counts,
+                    uint32_t rows)
+{
+    g_autofree char *function = g_strdup_printf("> s%u", rows);
+    gw_builder *builder = gw_builder_new("job");
+    for (uint32_t m = 0; m < mesh_count; m++) {
+        small_node(builder, "node", small_mesh(builder, device_counts[m]), function);
+    }
+    made->programs[job] = small_finish(builder);
+    made->plans[job] = gw_plan_new(made->programs[job]);
+    made->jobs[job] = (gw_job){.name = "job",
+                               .program = made->programs[job],
+                               .plan = made->plans[job],
+                               .runs = 1,
+                               .in_flight = 1};
+}
+
+static void request(bench *made, uint32_t job)
+{
+    const gw_slice_request message = {{GW_MESSAGE_SLICE_REQUEST, sizeof message}, job};
+    gw_resources_request(made->resources, gw_directory_client(made->directory, job), &message);
+}
+
+static void release(bench *made, uint32_t job)
+{
+    const gw_instance_message message = small_instance_message(GW_MESSAGE_SLICE_RELEASE, job);
+    gw_resources_release(made->resources, &message);
+}
+
+START_TEST(slices_are_granted_at_once)
+{
+    bench made;
+    init_bench(&made, 1, (const uint32_t[]){4}, (const uint64_t[]){1000});
+    set_job(&made, 2, 2, (const uint32_t[]){2, 1}, 10);
+    request(&made, 2);
+    CHECK_CALLS(made.port,
+                "send to client 2: SLICE_GRANT, instance 2 of job 2, mesh 0 on 0 1, mesh 1 on 2\n");
+    ck_assert_uint_eq(made.port->spent[GW_COST_LOWER], 3);
+    clear_bench(&made);
+}
+END_TEST
+
+START_TEST(jobs_are_spread)
+{
+    bench made;
+    init_bench(&made, 2, (const uint32_t[]){4, 2}, (const uint64_t[]){1000, 1000});
+    for (uint32_t j = 0; j < 4; j++) {
+        set_job(&made, j, 1, (const uint32_t[]){2}, 10);
+        request(&made, j);
+    }
+    CHECK_CALLS(made.port, "send to client 0: SLICE_GRANT, instance 0 of job 0, mesh 0 on 0 1\n"
+                           "send to client 1: SLICE_GRANT, instance 1 of job 1, mesh 0 on 2 3\n"
+                           "send to client 2: SLICE_GRANT, instance 2 of job 2, mesh 0 on 4 5\n"
+                           "send to client 3: SLICE_GRANT, instance 3 of job 3, mesh 0 on 0 1\n");
+    clear_bench(&made);
+}
+END_TEST
+
+START_TEST(peaks_share_a_device_until_it_is_full)
+{
+    bench made;
+    init_bench(&made, 1, (const uint32_t[]){1}, (const uint64_t[]){100});
+    for (uint32_t j = 0; j < 3; j++) {
+        set_job(&made, j, 1, (const uint32_t[]){1}, 12); /* 48 bytes. */
+        request(&made, j);
+    }
+    CHECK_CALLS(made.port, "send to client 0: SLICE_GRANT, instance 0 of job 0, mesh 0 on 0\n"
+                           "send to client 1: SLICE_GRANT, instance 1 of job 1, mesh 0 on 0\n");
+    release(&made, 1);
+    CHECK_CALLS(made.port, "send to client 2: SLICE_GRANT, instance 2 of job 2, mesh 0 on 0\n");
+    clear_bench(&made);
+}
+END_TEST
+
+START_TEST(who_came_first_is_served_first)
+{
+    bench made;
+    init_bench(&made, 1, (const uint32_t[]){2}, (const uint64_t[]){100});
+    set_job(&made, 0, 1, (const uint32_t[]){1}, 20); /* On device 0. */
+    set_job(&made, 1, 1, (const uint32_t[]){2}, 20); /* Needs both. */
+    set_job(&made, 2, 1, (const uint32_t[]){1}, 1);  /* Would fit, but came later. */
+    set_job(&made, 3, 1, (const uint32_t[]){1}, 1);
+    for (uint32_t j = 0; j < 4; j++) {
+        request(&made, j);
+    }
+    CHECK_CALLS(made.port, "send to client 0: SLICE_GRANT, instance 0 of job 0, mesh 0 on 0\n");
+    release(&made, 0);
+    CHECK_CALLS(made.port, "send to client 1: SLICE_GRANT, instance 1 of job 1, mesh 0 on 0 1\n"
+                           "send to client 2: SLICE_GRANT, instance 2 of job 2, mesh 0 on 0\n"
+                           "send to client 3: SLICE_GRANT, instance 3 of job 3, mesh 0 on 1\n");
+    clear_bench(&made);
+}
+END_TEST
+
+START_TEST(too_large_a_mesh_is_refused_for_its_shape)
+{
+    bench made;
+    init_bench(&made, 2, (const uint32_t[]){4, 2}, (const uint64_t[]){100, 100});
+    set_job(&made, 0, 1, (const uint32_t[]){5}, 1);
+    request(&made, 0);
+    CHECK_CALLS(made.port, "send to client 0: SLICE_REFUSED, reason 1\n");
+    ck_assert_int_eq(GW_REFUSAL_SHAPE, 1);
+    clear_bench(&made);
+}
+END_TEST
+
+START_TEST(too_large_for_its_island_is_refused)
+{
+    static const uint32_t second[] = {1};
+    bench made;
+    init_bench(&made, 2, (const uint32_t[]){4, 2}, (const uint64_t[]){100, 100});
+    set_job(&made, 0, 1, (const uint32_t[]){3}, 1);
+    made.jobs[0].islands = second;
+    request(&made, 0);
+    CHECK_CALLS(made.port, "send to client 0: SLICE_REFUSED, reason 1\n");
+    clear_bench(&made);
+}
+END_TEST
+
+START_TEST(too_much_memory_is_refused)
+{
+    bench made;
+    init_bench(&made, 2, (const uint32_t[]){4, 2}, (const uint64_t[]){100, 200});
+    set_job(&made, 0, 1, (const uint32_t[]){2}, 51); /* 204 bytes. */
+    set_job(&made, 1, 1, (const uint32_t[]){2}, 50);
+    set_job(&made, 2, 1, (const uint32_t[]){4}, 50); /* The roomy island is too small. */
+    for (uint32_t j = 0; j < 3; j++) {
+        request(&made, j);
+    }
+    CHECK_CALLS(made.port, "send to client 0: SLICE_REFUSED, reason 2\n"
+                           "send to client 1: SLICE_GRANT, instance 1 of job 1, mesh 0 on 4 5\n"
+                           "send to client 2: SLICE_REFUSED, reason 2\n");
+    clear_bench(&made);
+}
+END_TEST
+
+START_TEST(meshes_of_one_job_add_up)
+{
+    bench made;
+    init_bench(&made, 1, (const uint32_t[]){1}, (const uint64_t[]){100});
+    set_job(&made, 0, 2, (const uint32_t[]){1, 1}, 12); /* Twice 48 on one device. */
+    set_job(&made, 1, 3, (const uint32_t[]){1, 1, 1}, 12);
+    request(&made, 0);
+    request(&made, 1);
+    CHECK_CALLS(made.port,
+                "send to client 0: SLICE_GRANT, instance 0 of job 0, mesh 0 on 0, mesh 1 on 0\n"
+                "send to client 1: SLICE_REFUSED, reason 2\n");
+    clear_bench(&made);
+}
+END_TEST
+
+START_TEST(refusal_does_not_wait_its_turn)
+{
+    bench made;
+    init_bench(&made, 1, (const uint32_t[]){1}, (const uint64_t[]){100});
+    set_job(&made, 0, 1, (const uint32_t[]){1}, 25);
+    set_job(&made, 1, 1, (const uint32_t[]){1}, 25);
+    set_job(&made, 2, 1, (const uint32_t[]){2}, 1);
+    for (uint32_t j = 0; j < 3; j++) {
+        request(&made, j);
+    }
+    CHECK_CALLS(made.port, "send to client 0: SLICE_GRANT, instance 0 of job 0, mesh 0 on 0\n"
+                           "send to client 2: SLICE_REFUSED, reason 1\n");
+    clear_bench(&made);
+}
+END_TEST
+
+START_TEST(pinned_devices_are_taken_as_they_are)
+{
+    static const uint32_t pins[] = {3, 1}, islands[] = {GW_INDEX_NONE, GW_INDEX_NONE};
+    static const uint32_t *const devices[] = {NULL, pins};
+    bench made;
+    init_bench(&made, 1, (const uint32_t[]){4}, (const uint64_t[]){100});
+    set_job(&made, 0, 2, (const uint32_t[]){2, 2}, 1);
+    made.jobs[0].devices = devices;
+    made.jobs[0].islands = islands;
+    request(&made, 0);
+    CHECK_CALLS(
+        made.port,
+        "send to client 0: SLICE_GRANT, instance 0 of job 0, mesh 0 on 0 1, mesh 1 on 3 1\n");
+    clear_bench(&made);
+}
+END_TEST
+
+START_TEST(pinned_devices_wait_for_their_memory)
+{
+    static const uint32_t pins[] = {1};
+    static const uint32_t *const devices[] = {pins};
+    bench made;
+    init_bench(&made, 1, (const uint32_t[]){2}, (const uint64_t[]){100});
+    set_job(&made, 0, 1, (const uint32_t[]){1}, 20);
+    set_job(&made, 1, 1, (const uint32_t[]){1}, 20);
+    set_job(&made, 2, 1, (const uint32_t[]){1}, 26);
+    made.jobs[0].devices = made.jobs[1].devices = made.jobs[2].devices = devices;
+    for (uint32_t j = 0; j < 3; j++) {
+        request(&made, j);
+    }
+    CHECK_CALLS(made.port, "send to client 0: SLICE_GRANT, instance 0 of job 0, mesh 0 on 1\n"
+                           "send to client 2: SLICE_REFUSED, reason 2\n");
+    release(&made, 0);
+    CHECK_CALLS(made.port, "send to client 1: SLICE_GRANT, instance 1 of job 1, mesh 0 on 1\n");
+    clear_bench(&made);
+}
+END_TEST
+
+/* After everybody has left, the next one finds an empty cluster. */
+START_TEST(everything_comes_back)
+{
+    bench made;
+    init_bench(&made, 1, (const uint32_t[]){4}, (const uint64_t[]){100});
+    for (uint32_t j = 0; j < 3; j++) {
+        set_job(&made, j, 2, (const uint32_t[]){1, 2}, 8);
+        request(&made, j);
+    }
+    for (uint32_t j = 0; j < 3; j++) {
+        release(&made, j);
+    }
+    record_port_clear(made.port);
+    set_job(&made, 3, 1, (const uint32_t[]){4}, 25); /* All of all devices. */
+    request(&made, 3);
+    CHECK_CALLS(made.port,
+                "send to client 3: SLICE_GRANT, instance 3 of job 3, mesh 0 on 0 1 2 3\n");
+    clear_bench(&made);
+}
+END_TEST
+
+START_TEST(explains_who_waits)
+{
+    bench made;
+    g_autoptr(GString) text = g_string_new(NULL);
+    init_bench(&made, 1, (const uint32_t[]){1}, (const uint64_t[]){100});
+    set_job(&made, 0, 1, (const uint32_t[]){1}, 25);
+    set_job(&made, 1, 1, (const uint32_t[]){1}, 25);
+    made.jobs[1].name = "second";
+    request(&made, 0);
+    gw_resources_explain(made.resources, text);
+    ck_assert_str_eq(text->str, "");
+    request(&made, 1);
+    gw_resources_explain(made.resources, text);
+    ck_assert_str_eq(text->str,
+                     "resource manager: job second waits for devices with free memory\n");
+    clear_bench(&made);
+}
+END_TEST
+
+START_TEST(asking_twice_aborts)
+{
+    bench made;
+    init_bench(&made, 1, (const uint32_t[]){1}, (const uint64_t[]){100});
+    set_job(&made, 0, 1, (const uint32_t[]){1}, 1);
+    request(&made, 0);
+    request(&made, 0);
+}
+END_TEST
+
+START_TEST(releasing_what_was_not_granted_aborts)
+{
+    bench made;
+    init_bench(&made, 1, (const uint32_t[]){1}, (const uint64_t[]){100});
+    set_job(&made, 0, 1, (const uint32_t[]){1}, 1);
+    release(&made, 0);
+}
+END_TEST
+
+int main(void)
+{
+    TCase *cases = tcase_create("resources");
+    tcase_add_test(cases, slices_are_granted_at_once);
+    tcase_add_test(cases, jobs_are_spread);
+    tcase_add_test(cases, peaks_share_a_device_until_it_is_full);
+    tcase_add_test(cases, who_came_first_is_served_first);
+    tcase_add_test(cases, too_large_a_mesh_is_refused_for_its_shape);
+    tcase_add_test(cases, too_large_for_its_island_is_refused);
+    tcase_add_test(cases, too_much_memory_is_refused);
+    tcase_add_test(cases, meshes_of_one_job_add_up);
+    tcase_add_test(cases, refusal_does_not_wait_its_turn);
+    tcase_add_test(cases, pinned_devices_are_taken_as_they_are);
+    tcase_add_test(cases, pinned_devices_wait_for_their_memory);
+    tcase_add_test(cases, everything_comes_back);
+    tcase_add_test(cases, explains_who_waits);
+    tcase_add_test_raise_signal(cases, asking_twice_aborts, SIGABRT);
+    tcase_add_test_raise_signal(cases, releasing_what_was_not_granted_aborts, SIGABRT);
+    Suite *suite = suite_create("resources");
+    suite_add_tcase(suite, cases);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    const int failed_count = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

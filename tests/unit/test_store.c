@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Buffers by reference: numbers, counts, what is full and what is given back. */
+#include <check.h>
+#include <signal.h>
+#include <stdlib.h>
+
+#include "controller/store.h"
+#include "small_control.h"
+
+/* One host of two devices; a program of one mesh: slot 0 is permanent (set-up, 8 rows), slots 1
+ * and 2 (4 and 2 rows) are of every run; 16 rows of workspace. */
+typedef struct {
+    gw_directory *directory;
+    record_port *port;
+    gw_program *program;
+    gw_plan *plan;
+    gw_store store;
+    gw_block block;
+} bench;
+
+static gw_program *make_program(void)
+{
+    gw_builder *builder = gw_builder_new("store");
+    const uint32_t mesh = small_mesh(builder, 2);
+    small_once(builder, "setup", mesh, "> s8");
+    small_node(builder, "work", mesh, "s8 > s4 s2 / 16");
+    gw_builder_add_edge(builder, 0, 0, 1, 0);
+    return small_finish(builder);
+}
+
+static void init_bench(bench *made)
+{
+    made->directory = small_directory(1, 2, 1);
+    made->port = record_port_new(made->directory, (gw_node_id){0});
+    made->program = make_program();
+    made->plan = gw_plan_new(made->program);
+    g_autofree gw_assignment_message *message =
+        small_assignment(GW_MESSAGE_INSTALL, 0, made->program, (const uint32_t[]){0, 1});
+    const gw_executable executable = small_executable(made->program, message);
+    made->port->base.devices->load(&made->port->base, &executable);
+    gw_store_init(&made->store, &made->port->base);
+    gw_store_open(&made->store, &made->block, 0, made->plan, 3);
+    record_port_clear(made->port);
+}
+
+static void clear_bench(bench *made)
+{
+    if (made->block.buffers != NULL) {
+        gw_store_close(&made->store, &made->block);
+    }
+    gw_plan_free(made->plan);
+    gw_program_free(made->program);
+    record_port_free(made->port);
+    gw_directory_free(made->directory);
+}
+
+START_TEST(entries_are_a_ring_over_runs)
+{
+    bench made;
+    init_bench(&made);
+    ck_assert_uint_eq(made.plan->slot_count, 3);
+    ck_assert_uint_eq(gw_block_entry(&made.block, 2, 0), 2);
+    ck_assert_uint_eq(gw_block_entry(&made.block, 0, 1), 3);
+    ck_assert_uint_eq(gw_block_entry(&made.block, 2, 2), 8);
+    ck_assert_uint_eq(gw_block_entry(&made.block, 2, 3), 2);
+    ck_assert_uint_eq(gw_block_entry(&made.block, 1, 3000001), 4);
+    clear_bench(&made);
+}
+END_TEST
+
+START_TEST(blocks_share_no_number)
+{
+    bench made;
+    gw_block second;
+    init_bench(&made);
+    gw_store_open(&made.store, &second, 1, made.plan, 2);
+    ck_assert_uint_eq(made.block.first_buffer, 0);
+    ck_assert_uint_eq(second.first_buffer, 3 * 3 + 1); /* Its slots, and one workspace. */
+    ck_assert_uint_eq(made.store.next_buffer, 3 * 3 + 1 + 2 * 3 + 1);
+    gw_store_close(&made.store, &second);
+    clear_bench(&made);
+}
+END_TEST
+
+START_TEST(last_reference_gives_the_memory_back)
+{
+    bench made;
+    init_bench(&made);
+    ck_assert(gw_store_reserve(&made.store, &made.block, 1, 4, 99, 3));
+    ck_assert_uint_eq(made.block.buffers[4].gang, 99);
+    CHECK_CALLS(made.port, "reserve 16 B for buffer 4 of instance 0 on mesh 0\n");
+    gw_store_release(&made.store, &made.block, 1, 4);
+    gw_store_release(&made.store, &made.block, 1, 4);
+    CHECK_CALLS(made.port, "");
+    ck_assert(!made.store.was_released);
+    ck_assert_uint_eq(record_port_held_bytes(made.port, 1), 16);
+    gw_store_release(&made.store, &made.block, 1, 4);
+    CHECK_CALLS(made.port, "release 16 B for buffer 4 of instance 0 on mesh 0\n");
+    ck_assert(made.store.was_released);
+    ck_assert_uint_eq(record_port_held_bytes(made.port, 1), 0);
+    ck_assert_uint_eq(made.block.buffers[4].refs, 0);
+    clear_bench(&made);
+}
+END_TEST
+
+START_TEST(full_memory_takes_nothing)
+{
+    bench made;
+    init_bench(&made);
+    made.port->limit_bytes = 40;
+    ck_assert(gw_store_reserve(&made.store, &made.block, 0, 0, 1, 1));
+    ck_assert(!gw_store_reserve(&made.store, &made.block, 1, 0, 2, 1));
+    ck_assert_uint_eq(made.block.buffers[1].refs, 0);
+    ck_assert(gw_store_reserve(&made.store, &made.block, 2, 0, 2, 1)); /* 8 bytes still fit. */
+    ck_assert_uint_eq(record_port_held_bytes(made.port, 0), 40);
+    CHECK_CALLS(made.port, "reserve 32 B for buffer 0 of instance 0 on mesh 0\n"
+                           "reserve 16 B for buffer 1 of instance 0 on mesh 0: full\n"
+                           "reserve 8 B for buffer 2 of instance 0 on mesh 0\n");
+    clear_bench(&made);
+}
+END_TEST
+
+START_TEST(undoing_is_no_release_to_others)
+{
+    bench made;
+    init_bench(&made);
+    ck_assert(gw_store_reserve(&made.store, &made.block, 1, 0, 2, 5));
+    gw_store_undo(&made.store, &made.block, 1, 0);
+    ck_assert(!made.store.was_released);
+    ck_assert_uint_eq(record_port_held_count(made.port), 0);
+    ck_assert(gw_store_reserve(&made.store, &made.block, 1, 0, 2, 1));
+    gw_store_release(&made.store, &made.block, 1, 0);
+    ck_assert(made.store.was_released);
+    ck_assert(gw_store_reserve(&made.store, &made.block, 1, 0, 2, 1));
+    gw_store_undo(&made.store, &made.block, 1, 0);
+    ck_assert(made.store.was_released); /* As it was. */
+    clear_bench(&made);
+}
+END_TEST
+
+START_TEST(permanent_slots_outlive_their_readers)
+{
+    bench made;
+    init_bench(&made);
+    ck_assert(made.plan->slots[0].is_permanent);
+    ck_assert(gw_store_reserve(&made.store, &made.block, 0, 0, 1, 1));
+    for (uint32_t i = 0; i < 10; i++) {
+        gw_store_release(&made.store, &made.block, 0, 0);
+    }
+    ck_assert_uint_eq(record_port_held_bytes(made.port, 0), 32);
+    gw_store_close(&made.store, &made.block);
+    ck_assert_uint_eq(record_port_held_bytes(made.port, 0), 0);
+    ck_assert(made.store.was_released);
+    clear_bench(&made);
+}
+END_TEST
+
+START_TEST(closing_gives_everything_back)
+{
+    bench made;
+    init_bench(&made);
+    for (uint32_t run = 0; run < 3; run++) {
+        for (uint32_t slot = 0; slot < 3; slot++) {
+            ck_assert(gw_store_reserve(&made.store, &made.block, slot, run, run, 1 + slot));
+        }
+    }
+    gw_store_release(&made.store, &made.block, 1, 1);
+    gw_store_release(&made.store, &made.block, 1, 1);
+    ck_assert_uint_eq(record_port_held_count(made.port), 8);
+    gw_store_close(&made.store, &made.block);
+    ck_assert_uint_eq(record_port_held_count(made.port), 0);
+    ck_assert_uint_eq(record_port_held_bytes(made.port, 0), 0);
+    clear_bench(&made);
+}
+END_TEST
+
+START_TEST(workspace_has_a_number_of_its_own)
+{
+    bench made;
+    init_bench(&made);
+    made.port->limit_bytes = 63;
+    ck_assert(!gw_store_reserve_workspace(&made.store, &made.block, 0));
+    made.port->limit_bytes = 64;
+    ck_assert(gw_store_reserve_workspace(&made.store, &made.block, 0));
+    gw_store_release_workspace(&made.store, &made.block, 0);
+    ck_assert(made.store.was_released);
+    CHECK_CALLS(made.port, "reserve 64 B for buffer 9 of instance 0 on mesh 0: full\n"
+                           "reserve 64 B for buffer 9 of instance 0 on mesh 0\n"
+                           "release 64 B for buffer 9 of instance 0 on mesh 0\n");
+    clear_bench(&made);
+}
+END_TEST
+
+START_TEST(reserving_twice_aborts)
+{
+    bench made;
+    init_bench(&made);
+    gw_store_reserve(&made.store, &made.block, 1, 0, 1, 1);
+    gw_store_reserve(&made.store, &made.block, 1, 3, 1, 1); /* The same entry. */
+}
+END_TEST
+
+START_TEST(releasing_what_is_not_held_aborts)
+{
+    bench made;
+    init_bench(&made);
+    gw_store_release(&made.store, &made.block, 1, 0);
+}
+END_TEST
+
+START_TEST(reserving_for_nobody_aborts)
+{
+    bench made;
+    init_bench(&made);
+    gw_store_reserve(&made.store, &made.block, 1, 0, 1, 0);
+}
+END_TEST
+
+int main(void)
+{
+    TCase *cases = tcase_create("store");
+    tcase_add_test(cases, entries_are_a_ring_over_runs);
+    tcase_add_test(cases, blocks_share_no_number);
+    tcase_add_test(cases, last_reference_gives_the_memory_back);
+    tcase_add_test(cases, full_memory_takes_nothing);
+    tcase_add_test(cases, undoing_is_no_release_to_others);
+    tcase_add_test(cases, permanent_slots_outlive_their_readers);
+    tcase_add_test(cases, closing_gives_everything_back);
+    tcase_add_test(cases, workspace_has_a_number_of_its_own);
+    tcase_add_test_raise_signal(cases, reserving_twice_aborts, SIGABRT);
+    tcase_add_test_raise_signal(cases, releasing_what_is_not_held_aborts, SIGABRT);
+    tcase_add_test_raise_signal(cases, reserving_for_nobody_aborts, SIGABRT);
+    Suite *suite = suite_create("store");
+    suite_add_tcase(suite, cases);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    const int failed_count = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
