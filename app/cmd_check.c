@@ -11,7 +11,7 @@ static char **settings;
 static const GOptionEntry entries[] = {
     {"set", 's', 0, G_OPTION_ARG_STRING_ARRAY, &settings,
      "Change one value of the scenario, as in control.policy=fifo", "PATH=VALUE"},
-    {NULL},
+    G_OPTION_ENTRY_NULL,
 };
 
 static int check_file(const char *path)

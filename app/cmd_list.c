@@ -79,7 +79,7 @@ static int refuse_list(const char *word)
 
 static int run_list(int argc, char **argv)
 {
-    const GOptionEntry entries[] = {{NULL}};
+    const GOptionEntry entries[] = {G_OPTION_ENTRY_NULL};
     int exit_code;
     if (!gw_command_parse("list", "[KIND]",
                           "KIND is one of workloads, policies, accelerators, profiles, backends, "

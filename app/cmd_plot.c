@@ -12,7 +12,7 @@ static const GOptionEntry entries[] = {
      "Draw this figure only (gangway list figures); may be given again", "NAME"},
     {"format", 'F', 0, G_OPTION_ARG_STRING_ARRAY, &formats,
      "svg, pdf or png; all three without it; may be given again", "FORMAT"},
-    {NULL},
+    G_OPTION_ENTRY_NULL,
 };
 
 static int run_plot(int argc, char **argv)

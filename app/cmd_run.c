@@ -40,7 +40,7 @@ static const GOptionEntry entries[] = {
     {"quiet", 'q', 0, G_OPTION_ARG_NONE, &is_quiet, "No progress line", NULL},
     {"help-summary", 0, 0, G_OPTION_ARG_NONE, &wants_summary_help,
      "Explain every key of summary.json", NULL},
-    {NULL},
+    G_OPTION_ENTRY_NULL,
 };
 
 typedef struct {
@@ -128,7 +128,8 @@ static bool run_scenario(const char *path, GError **error)
     if (scenario == NULL)
         return false;
     wants_trace = wants_trace || (scenario->wants_trace && folder != NULL);
-    wants_plot = wants_plot || (scenario->wants_plot && folder != NULL);
+    bool can_draw = folder != NULL && strcmp(backend, "null") != 0;
+    wants_plot = wants_plot || (scenario->wants_plot && can_draw);
     g_autoptr(gw_recording) recording = gw_recording_new(
         scenario, backend, folder, wants_trace, scenario->wants_gangs || wants_plot, error);
     if (recording == NULL)
@@ -174,6 +175,11 @@ static int check_options(int argc)
     if (folder == NULL && (wants_trace || wants_plot)) {
         fprintf(stderr, "gangway run: %s needs --out DIR to write to\n",
                 wants_trace ? "--trace" : "--plot");
+        return 2;
+    }
+    if (wants_plot && strcmp(backend, "null") == 0) {
+        fputs("gangway run: --plot: null devices finish at once, there is nothing to draw\n",
+              stderr);
         return 2;
     }
     return 0;

@@ -22,7 +22,7 @@ gboolean gw_command_parse(const char *name, const char *usage, const char *descr
     gboolean wants_help = FALSE;
     const GOptionEntry help[] = {
         {"help", 'h', 0, G_OPTION_ARG_NONE, &wants_help, "Show this help", NULL},
-        {NULL},
+        G_OPTION_ENTRY_NULL,
     };
     g_option_context_add_main_entries(context, entries, NULL);
     g_option_context_add_main_entries(context, help, NULL);

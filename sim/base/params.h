@@ -45,6 +45,9 @@ bool gw_params_is_array(const gw_params *value);
 const char *gw_params_path(const gw_params *value);   /* "/jobs/0" */
 const char *gw_params_source(const gw_params *value); /* The file's name as given. */
 
+/* Longer spans are refused: far below 2^64 ns, so sums of many of them stay instants. */
+#define GW_PARAMS_SPAN_MAX_NS UINT64_C(10000000000000000)
+
 /* --- Members of an object.  With `required` false an absent key leaves *out alone; null is a
  * value like any other, and of no kind that the getters take. --- */
 bool gw_params_object(gw_params *object, const char *key, bool required, gw_params **out,

@@ -384,7 +384,20 @@ static bool read_integer_quantity(gw_params *object, const char *key, bool requi
 bool gw_params_span(gw_params *object, const char *key, bool required, gw_span *out_ns,
                     GError **error)
 {
-    return read_integer_quantity(object, key, required, GW_UNIT_SPAN, out_ns, error);
+    gw_span span_ns = GW_TIME_NEVER; /* Stays so when the key is absent. */
+    if (!read_integer_quantity(object, key, required, GW_UNIT_SPAN, &span_ns, error)) {
+        return false;
+    }
+    if (span_ns != GW_TIME_NEVER && span_ns > GW_PARAMS_SPAN_MAX_NS) {
+        gw_params_error(object, key, error,
+                        "found %.9g s, expected a span of at most %.9g s (115 days)",
+                        (double)span_ns / 1e9, (double)GW_PARAMS_SPAN_MAX_NS / 1e9);
+        return false;
+    }
+    if (span_ns != GW_TIME_NEVER) {
+        *out_ns = span_ns;
+    }
+    return true;
 }
 
 bool gw_params_bytes(gw_params *object, const char *key, bool required, uint64_t *out_bytes,

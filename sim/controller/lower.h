@@ -79,7 +79,7 @@ typedef struct {
 } gw_piece;
 
 typedef struct {                         /* This host's part in one transfer. */
-    uint32_t first_piece, piece_count;   /* Outgoing, in order of (target host, target shard). */
+    uint32_t first_piece, piece_count;   /* Outgoing, in order of target shard. */
     uint32_t first_source, source_count; /* Incoming: the hosts that hold the pieces. */
 } gw_lowered_transfer;
 

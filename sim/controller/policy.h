@@ -29,10 +29,9 @@ typedef struct {
     /* Which of those it has comes next; it keeps it.  False: it has none.  Asked again before
      * `take`, with nothing between, it gives the same answer. */
     bool (*pick)(gw_policy *policy, gw_time now_ns, uint64_t *out_offer);
-    /* The picked offer has its place in the order: the policy gives it back. */
-    void (*take)(gw_policy *policy, uint64_t offer);
-    /* Optional.  An ordered gang of `job` is done and took so much device time. */
-    void (*finished)(gw_policy *policy, uint32_t job, gw_span device_time_ns);
+    /* The picked offer leaves the policy.  `is_ordered`: it has its place in the order; else the
+     * last room on its devices went to one picked before it, and it will be offered again. */
+    void (*take)(gw_policy *policy, uint64_t offer, bool is_ordered);
 } gw_policy_ops;
 
 struct gw_policy {

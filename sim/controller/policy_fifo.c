@@ -64,8 +64,9 @@ static bool fifo_pick(gw_policy *policy, gw_time now_ns, uint64_t *out_offer)
     return true;
 }
 
-static void fifo_take(gw_policy *policy, uint64_t offer)
+static void fifo_take(gw_policy *policy, uint64_t offer, bool is_ordered)
 {
+    (void)is_ordered;
     GArray *heap = ((fifo_policy *)policy)->heap;
     gw_check(heap->len > 0);
     fifo_entry *entries = (fifo_entry *)(void *)heap->data;

@@ -311,8 +311,9 @@ void gw_schedule_flush(gw_schedule *schedule)
     while (ops->pick(schedule->policy, now_ns, &offer)) {
         scheduled_instance *instance = instance_of(schedule, (uint32_t)offer);
         gw_check(instance->state == IS_OFFERED);
-        ops->take(schedule->policy, offer);
-        if (!has_room(schedule, instance)) /* Somebody picked before it took the last. */
+        bool is_ordered = has_room(schedule, instance);
+        ops->take(schedule->policy, offer, is_ordered);
+        if (!is_ordered)
             continue;
         order_gang(schedule, instance);
         if (instance->state == IS_OFFERED)

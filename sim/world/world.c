@@ -13,6 +13,8 @@
 #include "world/stall.h"
 
 #define PROGRESS_EVENTS (UINT64_C(1) << 16)
+/* Simulated time ends here, after 73 years: what is computed ahead of events stays below 2^64. */
+#define LAST_INSTANT_NS (UINT64_C(1) << 61)
 
 typedef struct {
     const gw_scenario *scenario;
@@ -161,6 +163,14 @@ static bool tell_progress(const world *self, const gw_world_settings *settings, 
     return true;
 }
 
+static bool report_end_of_time(const world *self, GError **error)
+{
+    g_set_error(error, GW_ERROR, GW_ERROR_SCENARIO,
+                "%s: simulated time ran out after 73 years, and %u of %u jobs are not done",
+                self->scenario->path, self->jobs_left, self->scenario->job_count);
+    return false;
+}
+
 static bool fire_events(const world *self, const gw_world_settings *settings, GError **error)
 {
     gw_engine *engine = gw_sim_ports_engine(self->ports);
@@ -169,6 +179,9 @@ static bool fire_events(const world *self, const gw_world_settings *settings, GE
         if (self->invariants != NULL) {
             gw_invariants_look(self->invariants, gw_sim_ports_devices(self->ports));
             check_invariants(self);
+        }
+        if (gw_engine_now(engine) > LAST_INSTANT_NS) {
+            return report_end_of_time(self, error);
         }
         until_progress--;
         if (until_progress == 0) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One measured run of a chain on a cluster of a given size: what bench sim and bench control
- * share.  Each run is a process of its own, so that its peak memory is its own. */
+ * share.  Each run is a process of its own, so that its peak memory is its own; of three runs the
+ * one in the middle counts. */
 #pragma once
 
 #include "tests/bench/bench.h"

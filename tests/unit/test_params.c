@@ -455,6 +455,9 @@ START_TEST(wrong_quantities_are_told)
                        "t.json:2: /d_ns: found -1, expected a number of at least 0");
     check_span_refused("\"d_ns\": 1e19",
                        "t.json:2: /d_ns: found 1e+19, expected a number below 2^63");
+    check_span_refused(
+        "\"d\": \"10000001s\"",
+        "t.json:2: /d: found 10000001 s, expected a span of at most 10000000 s (115 days)");
     check_span_refused("\"d\": \"1ns\",\n\"d_ns\": 1",
                        "t.json:3: /d_ns: found \"d\" as well as \"d_ns\", expected one");
     g_autoptr(gw_params) root = parse("{\"hbm\": \"64 megs\"}");

@@ -27,7 +27,7 @@ static uint64_t take(gw_policy *policy)
 {
     uint64_t picked = UINT64_MAX;
     ck_assert(policy->ops->pick(policy, 0, &picked));
-    policy->ops->take(policy, picked);
+    policy->ops->take(policy, picked, true);
     return picked;
 }
 
@@ -157,14 +157,14 @@ START_TEST(taking_what_was_not_picked_aborts)
     gw_policy *policy = make_fifo();
     offer(policy, 1, 1);
     offer(policy, 2, 2);
-    policy->ops->take(policy, 2);
+    policy->ops->take(policy, 2, true);
 }
 END_TEST
 
 START_TEST(taking_from_nothing_aborts)
 {
     gw_policy *policy = make_fifo();
-    policy->ops->take(policy, 0);
+    policy->ops->take(policy, 0, true);
 }
 END_TEST
 

@@ -234,10 +234,11 @@ static bool pick_idle(gw_policy *policy, gw_time now_ns, uint64_t *out_offer)
     (void)out_offer;
     return false;
 }
-static void take_idle(gw_policy *policy, uint64_t offer)
+static void take_idle(gw_policy *policy, uint64_t offer, bool is_ordered)
 {
     (void)policy;
     (void)offer;
+    (void)is_ordered;
 }
 static const gw_policy_ops idle_policy = {.name = "idle",
                                           .summary = "picks nothing",
