@@ -248,6 +248,7 @@ static void copy_piece(gw_executor *executor, gw_host_instance *instance, const 
     flight begun = {instance->instance, item->run, slot, source_run, GW_INDEX_NONE};
     gw_copy copy = {
         .kind = GW_COPY_TO_DEVICE,
+        .instance = instance->instance,
         .source_gang = instance->block.buffers[entry].gang,
         .source_device = {piece->source_device},
         .source_buffer = instance->block.first_buffer + entry,
@@ -386,6 +387,7 @@ static void read_results(gw_executor *executor, gw_host_instance *instance, uint
         flight begun = {instance->instance, run, slot, run, r};
         gw_copy copy = {
             .kind = GW_COPY_TO_HOST,
+            .instance = instance->instance,
             .source_gang = gang,
             .source_device =
                 {instance->lowered->local_devices[instance->lowered->first_local[node->mesh]]},

@@ -62,6 +62,7 @@ typedef enum { GW_COPY_TO_DEVICE = 1, GW_COPY_TO_HOST } gw_copy_kind;
  * the source is done there, at once if it was done before. */
 typedef struct {
     gw_copy_kind kind;
+    uint32_t instance; /* Whose buffer it is; loaded here. */
     uint64_t source_gang;
     gw_device_id source_device;
     uint32_t source_buffer;

@@ -26,8 +26,6 @@ typedef struct {
     gw_time clock_ns;    /* While handling: the node's own time. */
     gw_time nic_free_ns; /* Its NIC sends one message at a time. */
     uint32_t first_timer;
-    uint32_t buffer_capacity;
-    uint32_t *job_of_buffer; /* By the executor's buffer numbers. */
     gw_server server;
 } sim_node;
 
@@ -325,11 +323,10 @@ static void sim_copy(gw_port *port, const gw_copy *copy, gw_tag tag)
     sim_node *node = node_of(port);
     gw_sim_ports *ports = node->ports;
     gw_check(copy->kind == GW_COPY_TO_DEVICE || copy->kind == GW_COPY_TO_HOST);
-    gw_check(copy->source_buffer < node->buffer_capacity);
     const gw_device_copy asked = {
         .is_to_host = copy->kind == GW_COPY_TO_HOST,
         .host = node->self.index,
-        .job = node->job_of_buffer[copy->source_buffer],
+        .job = gw_executables_at(&ports->executables, copy->instance)->job,
         .buffer = copy->source_buffer,
         .tag = tag.value,
         .source_gang = copy->source_gang,
@@ -362,16 +359,6 @@ static const uint32_t *find_local(sim_node *node, const gw_memory *memory, uint3
     return &layout->local_devices[layout->first_local[place]];
 }
 
-static void remember_job(sim_node *node, uint32_t buffer, uint32_t job)
-{
-    if (buffer >= node->buffer_capacity) {
-        const uint32_t capacity = MAX(MAX(node->buffer_capacity * 2, buffer + 1), 64);
-        node->job_of_buffer = g_renew(uint32_t, node->job_of_buffer, capacity);
-        node->buffer_capacity = capacity;
-    }
-    node->job_of_buffer[buffer] = job;
-}
-
 static bool sim_memory_reserve(gw_port *port, const gw_memory *memory)
 {
     sim_node *node = node_of(port);
@@ -381,8 +368,6 @@ static bool sim_memory_reserve(gw_port *port, const gw_memory *memory)
     if (!gw_devices_reserve(ports->devices, local, count, memory->size_bytes)) {
         return false;
     }
-    remember_job(node, memory->buffer,
-                 gw_executables_at(&ports->executables, memory->instance)->job);
     if (ports->settings.invariants != NULL) {
         gw_invariants_reserved(ports->settings.invariants, node->self.index, memory->buffer, local,
                                count, memory->size_bytes);
@@ -590,7 +575,6 @@ void gw_sim_ports_free(gw_sim_ports *ports)
     }
     for (uint32_t i = 0; i < ports->node_count; i++) {
         gw_server_clear(&ports->nodes[i].server);
-        g_free(ports->nodes[i].job_of_buffer);
     }
     g_free(ports->nodes);
     gw_pool_clear(&ports->timers);

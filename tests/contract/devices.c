@@ -102,6 +102,7 @@ static void copy_row(gw_port *port, uint64_t source_gang, uint32_t source_device
                      gw_span duration_ns, uint64_t tag)
 {
     const gw_copy copy = {.kind = GW_COPY_TO_DEVICE,
+                          .instance = STORY_INSTANCE,
                           .source_gang = source_gang,
                           .source_device = {source_device},
                           .source_buffer = BUFFER_FILL,

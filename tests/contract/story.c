@@ -280,6 +280,7 @@ void story_enqueue(gw_port *port, uint32_t node, uint64_t tag, const uint32_t *b
 void story_read(gw_port *port, uint64_t gang, uint32_t device, uint32_t buffer, uint64_t tag)
 {
     const gw_copy copy = {.kind = GW_COPY_TO_HOST,
+                          .instance = STORY_INSTANCE,
                           .source_gang = gang,
                           .source_device = {device},
                           .source_buffer = buffer,

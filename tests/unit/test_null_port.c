@@ -198,6 +198,7 @@ static void chain_kernels(story *told, gw_port *port, gw_node_id node, const gw_
         for (uint32_t i = CHAIN_LENGTH; i-- > 0;) { /* From the back of the queue. */
             for (uint32_t k = 0; k < i % 3 + i % 2; k++) {
                 const gw_copy copy = {.kind = GW_COPY_TO_DEVICE,
+                                      .instance = STORY_INSTANCE,
                                       .source_gang = 1,
                                       .source_device = {0},
                                       .source_buffer = 3,

@@ -614,6 +614,7 @@ static void copy_about(tale *told, gw_port *port, uint32_t node, const gw_input 
     enqueue(port, NODE_WORK, 1, 0, node == 1 ? awaits_one : NULL);
     if (node == 0) {
         gw_copy copy = {.kind = GW_COPY_TO_DEVICE,
+                        .instance = INSTANCE,
                         .source_gang = 0,
                         .source_device = {1},
                         .source_buffer = 70,
