@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-# Which gang had which devices when.  Reads timeline.csv: start_ns, end_ns, first_device,
-# last_device, group (the colour, from 1), label (of the box, where it fits).
+# Which gang had which devices when, a box per range of its devices that behaved alike.
+# Reads timeline.csv: start_ns, end_ns, first_device, last_device, group (the colour, from 1), label
+# (of the box, where it fits).
 # Given: unit and unit_ns of the time axis, start_ns, end_ns, first_device, last_device, tic_step,
 # is_outlined, borders[] and border_count (between islands), caption, and what style.gp needs for
 # the key.

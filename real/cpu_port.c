@@ -367,8 +367,7 @@ static void record_shard(gw_cpu_cluster *cluster, const gw_cpu_device *device,
                                  .call = kernel->call,
                                  .shard_count =
                                      gw_mesh_device_count(gw_program_mesh(program, node->mesh))};
-    const gw_shard_record record = {.job = kernel->loaded->job,
-                                    .first_device = device->id.index,
+    const gw_shard_record record = {.first_device = device->id.index,
                                     .device_count = 1,
                                     .start_ns = shard->start_ns - cluster->origin_ns,
                                     .end_ns = shard->end_ns - cluster->origin_ns,

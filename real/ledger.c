@@ -113,7 +113,12 @@ void gw_ledger_add_shards(gw_ledger *ledger, const gw_ledger_gang *gang,
     open->left_count -= shards->device_count;
     ledger->counts.shards += shards->device_count;
     if (ledger->recorder != NULL) {
-        gw_recorder_add_shards(ledger->recorder, shards);
+        gw_shard_record told = *shards;
+        told.gang = gang->gang;
+        told.job = gang->job;
+        told.run = gang->run;
+        told.node = gang->node;
+        gw_recorder_add_shards(ledger->recorder, &told);
     }
     if (open->left_count == 0) {
         ledger->counts.gangs++;

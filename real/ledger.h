@@ -27,7 +27,8 @@ typedef struct { /* The execution that shards belong to. */
     uint64_t call;
     uint32_t shard_count; /* On all hosts. */
 } gw_ledger_gang;
-/* Shards of `gang` are done, on devices side by side.  With the last of them the gang is. */
+/* Shards of `gang` are done, on devices side by side.  With the last of them the gang is.  Whose
+ * they are (gang, job, run, node of the record) is filled in here. */
 void gw_ledger_add_shards(gw_ledger *ledger, const gw_ledger_gang *gang,
                           const gw_shard_record *shards);
 /* is_dcn is worked out here. */

@@ -248,8 +248,7 @@ static void record_kernel(const null_node *node, const gw_kernel *what,
         while (end < local_count && locals[end].device == locals[end - 1].device + 1) {
             end++;
         }
-        const gw_shard_record record = {.job = loaded->job,
-                                        .first_device = node->first_device + locals[i].device,
+        const gw_shard_record record = {.first_device = node->first_device + locals[i].device,
                                         .device_count = end - i,
                                         .start_ns = cluster->now_ns,
                                         .end_ns = cluster->now_ns};

@@ -17,7 +17,7 @@
 bool gw_figure_draw(const char *folder, const char *subject, const char *const *formats,
                     GError **error);
 
-/* Those of any run's folder: "timeline" (needs gangs.csv), "utilization".  NULL ends them. */
+/* Those of any run's folder: "timeline" (needs shards.csv), "utilization".  NULL ends them. */
 extern const char *const gw_figure_run_subjects[];
 
 /* All subjects there are, sorted; empty when there is no folder of scripts.  Scripts are looked

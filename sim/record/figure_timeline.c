@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which devices which gang had when, ready to draw: timeline.csv out of gangs.csv.
+/* Which devices which gang had when, ready to draw: timeline.csv out of shards.csv.
  *
- * However long gangs.csv is, it is read once and at most 2 x BOX_COUNT_MAX gangs are held: those
+ * A box is a row of shards.csv, so it is its gang's from edge to edge, and no two overlap.
+ * However long shards.csv is, it is read once and at most 2 x BOX_COUNT_MAX rows are held: those
  * that start first.  Drawn is the first stretch of time in which a figure stays legible, and its
  * caption says how much that is.  Several jobs are told apart by colour; of one job the kinds of
  * its nodes (the letters that their names begin with), and micro-batches by numbers in the boxes.
@@ -17,7 +18,8 @@
 
 #define BOX_COUNT_MAX          20000
 #define BOX_COUNT_PER_ROW      150 /* Boxes side by side: a point and a third each. */
-#define OUTLINED_COUNT_PER_ROW 60  /* More would be all outline. */
+#define OUTLINED_COUNT_PER_ROW 60  /* More would be all outline, */
+#define OUTLINED_ROW_COUNT_MAX 32  /* and so would more rows: of three points each. */
 #define PLOT_WIDTH_POINTS      200.0
 #define PLOT_HEIGHT_POINTS     100.0
 #define DIGIT_WIDTH_POINTS     3.0 /* Of a label of 5 pt, with air. */
@@ -35,10 +37,10 @@ typedef struct {
 
 typedef struct {
     const gw_figure_run *run;
-    GArray *boxes;    /* box; those with the earliest starts so far. */
-    GPtrArray *kinds; /* Names, in order of appearance. */
-    uint64_t gang_count;
-    gw_time cut_ns; /* No gang from here on is held; GW_TIME_NEVER: all are. */
+    GArray *boxes;         /* box; those with the earliest starts so far. */
+    GPtrArray *kinds;      /* Names, in order of appearance. */
+    uint64_t shards_count; /* Rows of shards.csv. */
+    gw_time cut_ns;        /* No box from here on is held; GW_TIME_NEVER: all are. */
     uint32_t row_count;
     /* Of what is drawn. */
     gw_time start_ns, end_ns;
@@ -46,7 +48,7 @@ typedef struct {
 } timeline;
 
 typedef struct {
-    uint32_t gang, job, node, microbatch, first_device, last_device, start_ns, end_ns;
+    uint32_t gang, job, node, microbatch, first_device, device_count, start_ns, end_ns;
 } columns;
 
 static bool find_columns(const gw_csv *csv, columns *out, GError **error)
@@ -56,7 +58,7 @@ static bool find_columns(const gw_csv *csv, columns *out, GError **error)
            gw_csv_find_column(csv, "node", &out->node, error) &&
            gw_csv_find_column(csv, "microbatch", &out->microbatch, error) &&
            gw_csv_find_column(csv, "first_device", &out->first_device, error) &&
-           gw_csv_find_column(csv, "last_device", &out->last_device, error) &&
+           gw_csv_find_column(csv, "device_count", &out->device_count, error) &&
            gw_csv_find_column(csv, "start_ns", &out->start_ns, error) &&
            gw_csv_find_column(csv, "end_ns", &out->end_ns, error);
 }
@@ -102,10 +104,10 @@ static size_t measure_kind(const char *node)
 
 static bool read_box(const gw_csv *csv, const columns *at, timeline *line, box *out, GError **error)
 {
-    uint64_t first, last, microbatch = GW_INDEX_NONE;
+    uint64_t first, device_count, microbatch = GW_INDEX_NONE;
     if (!gw_csv_count(csv, at->gang, &out->gang, error) ||
         !gw_csv_count(csv, at->first_device, &first, error) ||
-        !gw_csv_count(csv, at->last_device, &last, error) ||
+        !gw_csv_count(csv, at->device_count, &device_count, error) ||
         !gw_csv_count(csv, at->start_ns, &out->start_ns, error) ||
         !gw_csv_count(csv, at->end_ns, &out->end_ns, error)) {
         return false;
@@ -114,13 +116,20 @@ static bool read_box(const gw_csv *csv, const columns *at, timeline *line, box *
         !gw_csv_count(csv, at->microbatch, &microbatch, error)) {
         return false;
     }
-    if (first > last || last >= UINT32_MAX || out->start_ns > out->end_ns) {
+    if (first >= GW_INDEX_NONE || device_count < 1 || device_count > GW_INDEX_NONE - first) {
         g_set_error(error, GW_ERROR, GW_ERROR_SCENARIO,
-                    "gangs.csv: gang %" G_GUINT64_FORMAT " ends before it begins", out->gang);
+                    "shards.csv: gang %" G_GUINT64_FORMAT " has no devices, or more than there can "
+                    "be",
+                    out->gang);
+        return false;
+    }
+    if (out->start_ns > out->end_ns) {
+        g_set_error(error, GW_ERROR, GW_ERROR_SCENARIO,
+                    "shards.csv: gang %" G_GUINT64_FORMAT " ends before it begins", out->gang);
         return false;
     }
     out->first_device = (uint32_t)first;
-    out->last_device = (uint32_t)last;
+    out->last_device = (uint32_t)(first + device_count - 1);
     out->microbatch = (uint32_t)MIN(microbatch, GW_INDEX_NONE);
     const char *job = gw_csv_text(csv, at->job), *node = gw_csv_text(csv, at->node);
     out->job = find_group(line->run->job_names, job, strlen(job));
@@ -134,7 +143,10 @@ static int compare_boxes(const void *a, const void *b)
     if (x->start_ns != y->start_ns) {
         return x->start_ns < y->start_ns ? -1 : 1;
     }
-    return x->gang < y->gang ? -1 : x->gang > y->gang;
+    if (x->gang != y->gang) {
+        return x->gang < y->gang ? -1 : 1;
+    }
+    return x->first_device < y->first_device ? -1 : x->first_device > y->first_device;
 }
 
 /* Holds the `count` that start first, and forgets the others. */
@@ -151,7 +163,7 @@ static bool read_boxes(const char *folder, timeline *line, GError **error)
 {
     columns at;
     g_autoptr(GError) failure = NULL;
-    g_autoptr(gw_csv) csv = gw_csv_open(folder, "gangs.csv", error);
+    g_autoptr(gw_csv) csv = gw_csv_open(folder, "shards.csv", error);
     if (csv == NULL) {
         g_prefix_error(error, "the timeline needs a run that wrote its gangs: ");
         return false;
@@ -164,7 +176,7 @@ static bool read_boxes(const char *folder, timeline *line, GError **error)
         if (!read_box(csv, &at, line, &next, error)) {
             return false;
         }
-        line->gang_count++;
+        line->shards_count++;
         g_array_append_val(line->boxes, next);
         if (line->boxes->len == 2 * BOX_COUNT_MAX) {
             trim_boxes(line, BOX_COUNT_MAX);
@@ -174,15 +186,15 @@ static bool read_boxes(const char *folder, timeline *line, GError **error)
         g_propagate_error(error, g_steal_pointer(&failure));
         return false;
     }
-    if (line->gang_count == 0) {
+    if (line->shards_count == 0) {
         g_set_error(error, GW_ERROR, GW_ERROR_SCENARIO,
-                    "%s/gangs.csv: the run finished no gang, there is nothing to draw", folder);
+                    "%s/shards.csv: the run finished no gang, there is nothing to draw", folder);
         return false;
     }
     return true;
 }
 
-/* Rows of boxes: groups of devices that begin with the same one. */
+/* Rows of boxes: ranges of devices that begin with the same one. */
 static uint32_t count_rows(const GArray *boxes)
 {
     g_autoptr(GHashTable) seen = g_hash_table_new(g_direct_hash, g_direct_equal);
@@ -309,9 +321,9 @@ static void append_borders(GString *variables, const timeline *line)
 static void append_caption(GString *variables, const timeline *line)
 {
     g_autofree char *caption = NULL;
-    if (line->boxes->len < line->gang_count) {
-        caption = g_strdup_printf("; the first %u of %" G_GUINT64_FORMAT " gangs", line->boxes->len,
-                                  line->gang_count);
+    if (line->boxes->len < line->shards_count) {
+        caption = g_strdup_printf("; the first %u of %" G_GUINT64_FORMAT " boxes", line->boxes->len,
+                                  line->shards_count);
     }
     gw_figure_append_text(variables, "caption", caption == NULL ? "" : caption);
 }
@@ -339,6 +351,7 @@ bool gw_figure_prepare_timeline(const char *folder, const gw_figure_run *run, GS
     gw_figure_append_count(variables, "last_device", line.last_device);
     gw_figure_append_count(variables, "tic_step", choose_tic_step(&line));
     gw_figure_append_count(variables, "is_outlined",
-                           line.boxes->len <= line.row_count * OUTLINED_COUNT_PER_ROW);
+                           line.row_count <= OUTLINED_ROW_COUNT_MAX &&
+                               line.boxes->len <= line.row_count * OUTLINED_COUNT_PER_ROW);
     return true;
 }

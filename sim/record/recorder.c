@@ -2,9 +2,9 @@
 /* One recorder in front of everything that a run leaves behind.
  *
  * It checks nothing and computes nothing: records go on to the counters (summary), the
- * utilisation over time (series), and, where asked for, gangs.csv and the trace.  What is
- * streamed is opened at the beginning, so that a folder that cannot be written to is known before
- * the run and not after it. */
+ * utilisation over time (series), and, where asked for, gangs.csv, shards.csv and the trace.  What
+ * is streamed is opened at the beginning, so that a folder that cannot be written to is known
+ * before the run and not after it. */
 #include "record/recorder.h"
 
 #include <glib/gstdio.h>
@@ -131,6 +131,9 @@ void gw_recorder_add_shards(gw_recorder *recorder, const gw_shard_record *shards
     gw_check(recorder->text == NULL);
     gw_summary_add_shards(recorder->summary, shards);
     add_to_series(recorder, shards);
+    if (recorder->gangs != NULL) {
+        gw_gangs_add_shards(recorder->gangs, shards);
+    }
     if (recorder->trace != NULL) {
         gw_trace_add_shards(recorder->trace, shards);
     }
@@ -253,6 +256,7 @@ static bool save_streams(gw_recorder *recorder, GError **error)
 {
     if (recorder->gangs == NULL) {
         remove_stale(recorder, "gangs.csv");
+        remove_stale(recorder, "shards.csv");
     } else if (!gw_gangs_commit(recorder->gangs, error)) {
         return false;
     }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a run leaves behind, counted while it goes: every world feeds one recorder, whatever the
  * run.  Memory does not grow with the run's length: counters and series are of fixed size, and
- * gangs.csv and the trace are streamed to temporary files.  One thread at a time may call.
+ * gangs.csv, shards.csv and the trace are streamed to temporary files.  One thread at a time may
+ * call.
  *
  * The order of the reports does not matter to summary.json: gangs may be reported late, and
  * several runs of a job may be in flight.  docs/SUMMARY.md defines its keys. */
@@ -16,10 +17,10 @@ typedef struct gw_recorder gw_recorder;
 
 typedef struct {
     const char *name;
-    uint64_t step_count;           /* Runs asked for. */
-    double tokens_per_step;        /* 0: it has none. */
-    const char *const *node_names; /* By node of its program, for gangs.csv and the trace. */
-    const uint64_t *computations;  /* By node: what a user would count. */
+    uint64_t step_count;                   /* Runs asked for. */
+    double tokens_per_step;                /* 0: it has none. */
+    const char *const *node_names;         /* By node of its program, for the files. */
+    const uint64_t *computations;          /* By node: what a user would count. */
     const uint32_t *stages, *microbatches; /* By node; GW_INDEX_NONE where it has none. */
     uint32_t node_count;
     const char *const *result_names;
@@ -44,7 +45,7 @@ typedef struct {
     uint32_t device_count;
     const char *folder; /* Where files go, made when absent; NULL: none are written. */
     bool wants_trace;   /* trace.json.gz */
-    bool wants_gangs;   /* gangs.csv */
+    bool wants_gangs;   /* gangs.csv and shards.csv */
 } gw_recorder_settings;
 
 /* All strings and tables are borrowed until gw_recorder_free.  GW_ERROR_SYSTEM when the folder
@@ -56,7 +57,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(gw_recorder, gw_recorder_free)
 
 /* Shards of one gang that behaved alike, on devices [first_device, first_device + device_count). */
 typedef struct {
-    uint32_t job, first_device, device_count;
+    uint64_t gang;
+    uint32_t job, run, node;
+    uint32_t first_device, device_count;
     gw_time start_ns, end_ns; /* The device was the gang's from start to end. */
     gw_span local_ns;         /* Computing. */
     gw_span collective_ns;    /* In collectives, after the last member had come. */
@@ -106,11 +109,11 @@ typedef struct {
 } gw_recorder_timing;
 
 /* The run is over: fixes the digest and, with a folder, writes devices.csv, utilization.csv,
- * results.csv (if there are any), gangs.csv and trace.json.gz (if wanted), timing.json and, last,
- * summary.json, each to a temporary name that is renamed when whole.  Those of these files that
- * this run has no use for are removed, so that the folder speaks of one run.  To be called once;
- * nothing may be added afterwards.  On failure GW_ERROR_SYSTEM names the file; files already
- * renamed stay. */
+ * results.csv (if there are any), gangs.csv, shards.csv and trace.json.gz (if wanted), timing.json
+ * and, last, summary.json, each to a temporary name that is renamed when whole.  Those of these
+ * files that this run has no use for are removed, so that the folder speaks of one run.  To be
+ * called once; nothing may be added afterwards.  On failure GW_ERROR_SYSTEM names the file; files
+ * already renamed stay. */
 bool gw_recorder_finish(gw_recorder *recorder, uint64_t digest, const gw_recorder_timing *timing,
                         GError **error);
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Numbers and names as they stand in CSV and JSON.
  *
- * Integers are written two digits at a time: gangs.csv has a row per gang, and the run waits for
- * it.  Reals are tried at 15, 16 and 17 digits; the first that reads back as itself is taken. */
+ * Integers are written two digits at a time: gangs.csv has a row per gang, shards.csv more, and
+ * the run waits for them.  Reals are tried at 15, 16 and 17 digits; the first that reads back as
+ * itself is taken. */
 #include "record/text.h"
 
 #include <math.h>

@@ -128,8 +128,8 @@ static void add_slot(const gw_workload_schedule *schedule, const placed_slot *pl
 {
     const gw_slot *slot = &schedule->slots[placed->slot];
     const bool is_forward = slot->kind == GW_SLOT_FORWARD;
-    g_autofree char *name =
-        g_strdup_printf("%c%u.s%u", is_forward ? 'f' : 'b', slot->microbatch, placed->stage);
+    g_autofree char *name = g_strdup_printf("%s%u.s%u", is_forward ? "forward" : "backward",
+                                            slot->microbatch, placed->stage);
     const uint32_t node =
         gw_builder_add_node(builder, name, placed->stage * 2 + (is_forward ? 0 : 1), placed->stage);
     gw_builder_label(builder, node, placed->stage, slot->microbatch);

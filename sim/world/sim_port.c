@@ -459,7 +459,10 @@ static void record_shards(void *owner, const gw_gang_origin *origin, const gw_sh
     gw_sim_ports *ports = owner;
     if (ports->settings.recorder != NULL) {
         const gw_shard_record record = {
+            .gang = origin->gang,
             .job = origin->job,
+            .run = origin->run,
+            .node = origin->node,
             .first_device = span->first_device,
             .device_count = span->device_count,
             .start_ns = span->start_ns,

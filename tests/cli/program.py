@@ -19,7 +19,8 @@ SCENARIOS = sorted(p for p in CONFIGS.rglob("*.json")
                    if p.parent.name not in ("accelerators", "profiles")
                    and p.name != "scenario.schema.json")
 TIMEOUT_S = 300
-DATA_FILES = {"summary.json", "timing.json", "devices.csv", "utilization.csv", "gangs.csv"}
+DATA_FILES = {"summary.json", "timing.json", "devices.csv", "utilization.csv", "gangs.csv",
+              "shards.csv"}
 
 GANGWAY = None
 

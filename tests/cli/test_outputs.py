@@ -62,9 +62,40 @@ class Files(program.Case):
         self.assertLessEqual(max(int(row["end_ns"]) for row in gangs), summary["makespan_ns"])
         self.assertEqual(len({row["gang"] for row in gangs}), len(gangs))
 
+    def test_shards_are_their_devices_time(self):
+        """On no device do two overlap, and together they are the time that devices.csv tells."""
+        for backend in ("sim", "cpu"):
+            folder = self.out / backend
+            self.accept("run", program.CONFIGS / "quickstart.json", "--backend", backend, "--out",
+                        folder)
+            with open(folder / "shards.csv") as file:
+                shards = list(csv.DictReader(file))
+            with open(folder / "gangs.csv") as file:
+                gangs = {row["gang"]: row for row in csv.DictReader(file)}
+            self.assertEqual({row["gang"] for row in shards}, set(gangs))
+            spans, local_ns = {}, {}
+            for row in shards:
+                gang = gangs[row["gang"]]
+                self.assertEqual([row[key] for key in ("job", "run", "node", "stage")],
+                                 [gang[key] for key in ("job", "run", "node", "stage")])
+                first, count = int(row["first_device"]), int(row["device_count"])
+                for device in range(first, first + count):
+                    span = int(row["start_ns"]), int(row["end_ns"])
+                    spans.setdefault(device, []).append(span)
+                    local_ns[device] = local_ns.get(device, 0) + int(row["local_ns"])
+            with open(folder / "devices.csv") as file:
+                for row in csv.DictReader(file):
+                    held = sorted(spans[int(row["device"])])
+                    for one, other in zip(held, held[1:]):
+                        self.assertLessEqual(one[1], other[0])
+                    self.assertEqual(sum(end - start for start, end in held),
+                                     int(row["busy_ns"]) + int(row["wait_ns"]))
+                    self.assertEqual(local_ns[int(row["device"])], int(row["local_ns"]))
+
     def test_gangs_can_be_left_out(self):
         self.accept("run", MLP, "--out", self.out, "--set", "outputs.gangs=false")
-        self.assertNotIn("gangs.csv", self.files(self.out))
+        self.assertEqual(set(self.files(self.out)),
+                         program.DATA_FILES - {"gangs.csv", "shards.csv"})
 
     def test_outputs_of_the_scenario(self):
         self.accept("run", MLP, "--out", self.out, "--set", "outputs.trace=true")
@@ -80,7 +111,7 @@ class Files(program.Case):
         (self.out / "notes.txt").write_text("mine")
         self.accept("run", BENCH, "--out", self.out, "--set", "jobs.0.steps=1")
         left = set(self.files(self.out))
-        self.assertEqual(left, program.DATA_FILES - {"gangs.csv"} | {"notes.txt"})
+        self.assertEqual(left, program.DATA_FILES - {"gangs.csv", "shards.csv"} | {"notes.txt"})
 
     def test_on_every_backend(self):
         for backend in ("sim", "cpu", "null"):

@@ -8,7 +8,7 @@ import subprocess
 
 import program
 
-TABLES = ("summary.json", "devices.csv", "utilization.csv", "gangs.csv")
+TABLES = ("summary.json", "devices.csv", "utilization.csv", "gangs.csv", "shards.csv")
 SCENARIOS = {
     "quickstart": (program.CONFIGS / "quickstart.json", ["--set", "outputs.plot=false"]),
     "bench_sim": (program.CONFIGS / "bench_sim.json",

@@ -24,7 +24,9 @@ static void add_gang(gw_recorder *recorder, const run *about, uint32_t gang)
 {
     gw_time start_ns = 5 + (gw_time)gang * 100;
     uint32_t job = gang % about->job_count;
-    gw_recorder_add_shards(recorder, &(gw_shard_record){.job = job,
+    gw_recorder_add_shards(recorder, &(gw_shard_record){.gang = gang,
+                                                        .job = job,
+                                                        .node = gang / about->job_count % 2,
                                                         .device_count = 4,
                                                         .start_ns = start_ns,
                                                         .end_ns = start_ns + 90,
@@ -114,10 +116,11 @@ START_TEST(all_formats_are_drawn)
         draw_good(folder, gw_figure_run_subjects[i], all_formats);
     }
     g_autofree char *files = list_files(folder);
-    ck_assert_str_eq(files, "devices.csv gangs.csv summary.json timeline.csv timeline.pdf "
-                            "timeline.png timeline.svg timing.json utilization.csv "
-                            "utilization.pdf utilization.png utilization.svg "
-                            "utilization_layers.csv");
+    ck_assert_str_eq(files,
+                     "devices.csv gangs.csv shards.csv summary.json timeline.csv timeline.pdf "
+                     "timeline.png timeline.svg timing.json utilization.csv "
+                     "utilization.pdf utilization.png utilization.svg "
+                     "utilization_layers.csv");
     check_words(folder, "timeline.pdf", (const char *[]){"%PDF-", NULL});
     check_words(folder, "utilization.png", (const char *[]){"\x89PNG", NULL});
     remove_folder(folder);
@@ -152,7 +155,7 @@ START_TEST(drawn_twice_it_is_the_same)
 }
 END_TEST
 
-START_TEST(boxes_are_gangs_by_job)
+START_TEST(boxes_are_shards_by_job)
 {
     char *folder = make_folder();
     const run about = {.job_names = {"a", "b"}, .job_count = 2, .gang_count = 3};
@@ -161,6 +164,69 @@ START_TEST(boxes_are_gangs_by_job)
     g_autofree char *text = read_text(folder, "timeline.csv");
     ck_assert_str_eq(text, "start_ns,end_ns,first_device,last_device,group,label\n"
                            "5,95,0,3,1,\n105,195,0,3,2,\n205,295,0,3,1,\n");
+    remove_folder(folder);
+}
+END_TEST
+
+/* Two jobs take turns on four devices, whose hosts learn of the gangs at different times: as whole
+ * gangs, from first start to last end, the second would lie over half of the first. */
+START_TEST(boxes_do_not_overlap)
+{
+    static const uint32_t spans[][5] = {/* job, first_device, device_count, start_ns, end_ns */
+                                        {0, 0, 2, 10, 100}, {0, 2, 1, 40, 100}, {0, 3, 1, 90, 100},
+                                        {1, 2, 1, 15, 40},  {1, 3, 1, 12, 90},  {1, 0, 2, 100, 130},
+                                        {0, 2, 2, 100, 125}};
+    char *folder = make_folder();
+    make_run(folder, &two_jobs);
+    g_autoptr(GString) text = g_string_new("gang,job,node,microbatch,first_device,device_count,"
+                                           "start_ns,end_ns\n");
+    for (uint32_t i = 0; i < G_N_ELEMENTS(spans); i++) {
+        const uint32_t *span = spans[i];
+        g_string_append_printf(text, "%u,%s,f,,%u,%u,%u,%u\n", i, two_jobs.job_names[span[0]],
+                               span[1], span[2], span[3], span[4]);
+    }
+    write_text(folder, "shards.csv", text->str);
+    draw_good(folder, "timeline", svg);
+
+    g_autoptr(gw_csv) csv = gw_csv_open(folder, "timeline.csv", NULL);
+    uint64_t box[5], owners[4][130] = {{0}}; /* Job + 1, by device and ns. */
+    uint32_t box_count = 0, owned_ns = 0;
+    for (; gw_csv_next(csv, NULL); box_count++) {
+        for (uint32_t i = 0; i < G_N_ELEMENTS(box); i++) {
+            ck_assert(gw_csv_count(csv, i, &box[i], NULL));
+        }
+        ck_assert(box[1] <= 130 && box[3] < 4);
+        for (uint64_t device = box[2]; device <= box[3]; device++) {
+            for (uint64_t ns = box[0]; ns < box[1]; ns++, owned_ns++) {
+                ck_assert_uint_eq(owners[device][ns], 0);
+                owners[device][ns] = box[4];
+            }
+        }
+    }
+    ck_assert_uint_eq(box_count, G_N_ELEMENTS(spans));
+    ck_assert_uint_eq(owned_ns, 2 * 90 + 60 + 10 + 25 + 78 + 2 * 30 + 2 * 25);
+    ck_assert(owners[0][10] == 1 && owners[2][39] == 2 && owners[2][40] == 1 && owners[3][9] == 0);
+    remove_folder(folder);
+}
+END_TEST
+
+/* Between more than 32 rows an outline would be all that is seen. */
+START_TEST(few_rows_have_outlines)
+{
+    char *folder = make_folder();
+    make_run(folder, &one_job);
+    for (uint32_t row_count = 32; row_count <= 33; row_count++) {
+        g_autoptr(GString) text = g_string_new("gang,job,node,microbatch,first_device,device_count,"
+                                               "start_ns,end_ns\n");
+        for (uint32_t i = 0; i < row_count; i++) {
+            g_string_append_printf(text, "1,train,f,,%u,1,%u,100\n", i, i);
+        }
+        write_text(folder, "shards.csv", text->str);
+        draw_good(folder, "timeline", svg);
+        g_autofree char *drawn = read_text(folder, "timeline.svg");
+        bool has_outlines = strstr(drawn, "stroke='rgb(255, 255, 255)'") != NULL;
+        ck_assert_int_eq(has_outlines, row_count == 32);
+    }
     remove_folder(folder);
 }
 END_TEST
@@ -233,25 +299,25 @@ START_TEST(long_runs_show_their_first_stretch)
     draw_good(folder, "timeline", svg);
     ck_assert_uint_eq(count_rows(folder, "timeline.csv"), 150);
     check_words(folder, "timeline.svg",
-                (const char *[]){"time (µs); the first 150 of 45000 gangs", NULL});
+                (const char *[]){"time (µs); the first 150 of 45000 boxes", NULL});
     g_autofree char *text = read_text(folder, "timeline.csv");
     ck_assert(g_str_has_suffix(text, "\n14905,14995,0,3,2,\n"));
     remove_folder(folder);
 }
 END_TEST
 
-START_TEST(gangs_may_be_reported_in_any_order)
+START_TEST(shards_may_be_reported_in_any_order)
 {
     char *folder = make_folder();
     make_run(folder, &one_job);
     g_autoptr(GString) text = g_string_new(
-        "gang,job,run,node,stage,microbatch,call,island,first_device,last_device,device_count,"
-        "start_ns,end_ns\n");
+        "gang,job,run,node,stage,microbatch,first_device,device_count,start_ns,end_ns,local_ns,"
+        "collective_ns\n");
     for (uint32_t i = 50000; i > 0; i--) {
-        g_string_append_printf(text, "%u,train,0,f,,,0,0,%u,%u,1,%u,%u\n", i, i % 4, i % 4, i * 100,
+        g_string_append_printf(text, "%u,train,0,f,,,%u,1,%u,%u,0,0\n", i, i % 4, i * 100,
                                i * 100 + 100);
     }
-    write_text(folder, "gangs.csv", text->str);
+    write_text(folder, "shards.csv", text->str);
     draw_good(folder, "timeline", svg);
     ck_assert_uint_eq(count_rows(folder, "timeline.csv"), 600);
     g_autofree char *drawn = read_text(folder, "timeline.csv");
@@ -261,16 +327,16 @@ START_TEST(gangs_may_be_reported_in_any_order)
 }
 END_TEST
 
-START_TEST(gangs_of_no_length_at_one_instant_are_drawn)
+START_TEST(shards_of_no_length_at_one_instant_are_drawn)
 {
     char *folder = make_folder();
     make_run(folder, &one_job);
-    g_autoptr(GString) text = g_string_new("gang,job,node,microbatch,first_device,last_device,"
+    g_autoptr(GString) text = g_string_new("gang,job,node,microbatch,first_device,device_count,"
                                            "start_ns,end_ns\n");
     for (uint32_t i = 0; i < 1000; i++) {
-        g_string_append_printf(text, "%u,train,f,,0,0,7,7\n", i);
+        g_string_append_printf(text, "%u,train,f,,0,1,7,7\n", i);
     }
-    write_text(folder, "gangs.csv", text->str);
+    write_text(folder, "shards.csv", text->str);
     draw_good(folder, "timeline", svg);
     ck_assert_uint_eq(count_rows(folder, "timeline.csv"), 150);
     remove_folder(folder);
@@ -407,10 +473,10 @@ START_TEST(missing_data_are_named)
     char *folder = make_folder();
     draw_bad(folder, "timeline", svg, GW_ERROR_SCENARIO, (const char *[]){"summary.json", NULL});
     make_run(folder, &two_jobs);
-    g_autofree char *gangs = g_build_filename(folder, "gangs.csv", NULL);
-    g_unlink(gangs);
+    g_autofree char *shards = g_build_filename(folder, "shards.csv", NULL);
+    g_unlink(shards);
     draw_bad(folder, "timeline", svg, GW_ERROR_SCENARIO,
-             (const char *[]){"gangs.csv", g_strerror(ENOENT), NULL});
+             (const char *[]){"shards.csv", "wrote its gangs", g_strerror(ENOENT), NULL});
     remove_folder(folder);
 }
 END_TEST
@@ -422,7 +488,7 @@ START_TEST(a_run_of_nothing_cannot_be_drawn)
     about.gang_count = 0;
     make_run(folder, &about);
     draw_bad(folder, "timeline", svg, GW_ERROR_SCENARIO,
-             (const char *[]){"gangs.csv", "no gang", NULL});
+             (const char *[]){"shards.csv", "no gang", NULL});
     draw_bad(folder, "utilization", svg, GW_ERROR_SCENARIO,
              (const char *[]){"utilization.csv", "no work", NULL});
     remove_folder(folder);
@@ -433,18 +499,28 @@ START_TEST(broken_data_are_told_by_line)
 {
     char *folder = make_folder();
     make_run(folder, &two_jobs);
-    write_text(folder, "gangs.csv", "gang,job\n1,large\n");
+    write_text(folder, "shards.csv", "gang,job\n1,large\n");
     draw_bad(folder, "timeline", svg, GW_ERROR_SCENARIO,
-             (const char *[]){"gangs.csv:1", "\"node\"", NULL});
-    write_text(folder, "gangs.csv",
-               "gang,job,node,microbatch,first_device,last_device,start_ns,"
-               "end_ns\n1,large,f,,0,3,5,oops\n");
+             (const char *[]){"shards.csv:1", "\"node\"", NULL});
+    write_text(folder, "shards.csv",
+               "gang,job,node,microbatch,first_device,device_count,start_ns,"
+               "end_ns\n1,large,f,,0,4,5,oops\n");
     draw_bad(folder, "timeline", svg, GW_ERROR_SCENARIO,
-             (const char *[]){"gangs.csv:2", "end_ns", "oops", NULL});
-    write_text(folder, "gangs.csv",
-               "gang,job,node,microbatch,first_device,last_device,start_ns,"
-               "end_ns\n1,large,f,,0,3,5,4\n");
-    draw_bad(folder, "timeline", svg, GW_ERROR_SCENARIO, (const char *[]){"gang 1", NULL});
+             (const char *[]){"shards.csv:2", "end_ns", "oops", NULL});
+    write_text(folder, "shards.csv",
+               "gang,job,node,microbatch,first_device,device_count,start_ns,"
+               "end_ns\n1,large,f,,0,4,5,4\n");
+    draw_bad(folder, "timeline", svg, GW_ERROR_SCENARIO, (const char *[]){"gang 1 ends", NULL});
+    static const char *const ranges[] = {"0,0", "4294967295,1", "4294967294,2"};
+    for (uint32_t i = 0; i < G_N_ELEMENTS(ranges); i++) {
+        g_autofree char *text =
+            g_strdup_printf("gang,job,node,microbatch,first_device,device_count,"
+                            "start_ns,end_ns\n7,large,f,,%s,5,6\n",
+                            ranges[i]);
+        write_text(folder, "shards.csv", text);
+        draw_bad(folder, "timeline", svg, GW_ERROR_SCENARIO,
+                 (const char *[]){"shards.csv", "gang 7 has no devices", NULL});
+    }
     write_text(folder, "utilization.csv", "time_ns,all\n0,0\n");
     draw_bad(folder, "utilization", svg, GW_ERROR_SCENARIO,
              (const char *[]){"utilization.csv", "job_NAME", NULL});
@@ -512,13 +588,15 @@ static TCase *make_good_cases(void)
     tcase_add_test(cases, all_formats_are_drawn);
     tcase_add_test(cases, jobs_units_and_axes_are_named);
     tcase_add_test(cases, drawn_twice_it_is_the_same);
-    tcase_add_test(cases, boxes_are_gangs_by_job);
+    tcase_add_test(cases, boxes_are_shards_by_job);
+    tcase_add_test(cases, boxes_do_not_overlap);
+    tcase_add_test(cases, few_rows_have_outlines);
     tcase_add_test(cases, one_job_shows_kinds_and_microbatches);
     tcase_add_test(cases, layers_add_up);
     tcase_add_test(cases, many_jobs_share_the_last_colour);
     tcase_add_test(cases, long_runs_show_their_first_stretch);
-    tcase_add_test(cases, gangs_may_be_reported_in_any_order);
-    tcase_add_test(cases, gangs_of_no_length_at_one_instant_are_drawn);
+    tcase_add_test(cases, shards_may_be_reported_in_any_order);
+    tcase_add_test(cases, shards_of_no_length_at_one_instant_are_drawn);
     tcase_add_test(cases, names_are_no_commands);
     tcase_add_test(cases, folders_may_have_any_name);
     tcase_add_test(cases, subjects_are_the_scripts);

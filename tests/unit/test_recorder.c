@@ -67,7 +67,10 @@ static gw_recorder *make_recorder(const gw_recorder_settings *settings)
 static void add_run(gw_recorder *recorder, uint64_t run)
 {
     gw_time start_ns = 1000 * run;
-    gw_recorder_add_shards(recorder, &(gw_shard_record){.first_device = 3,
+    gw_recorder_add_shards(recorder, &(gw_shard_record){.gang = 10 + run,
+                                                        .run = (uint32_t)run,
+                                                        .node = run % 2,
+                                                        .first_device = 3,
                                                         .device_count = 3,
                                                         .start_ns = start_ns,
                                                         .end_ns = start_ns + 600,
@@ -113,7 +116,7 @@ START_TEST(a_run_leaves_its_files)
     add_all(recorder);
     finish(recorder);
     g_autofree char *files = list_files(below);
-    ck_assert_str_eq(files, "devices.csv gangs.csv results.csv summary.json timing.json "
+    ck_assert_str_eq(files, "devices.csv gangs.csv results.csv shards.csv summary.json timing.json "
                             "trace.json.gz utilization.csv");
     g_autofree char *summary = read_text(below, "summary.json");
     ck_assert_str_eq(summary, gw_recorder_summary(recorder));
@@ -138,6 +141,50 @@ START_TEST(gangs_have_a_row_each)
                            "last_device,device_count,start_ns,end_ns\n"
                            "10,train,0,forward,0,5,7,0,3,5,3,0,600\n"
                            "11,train,1,\"backward, \"\"b\"\"\",,,8,0,3,5,3,1000,1600\n");
+    remove_folder(folder);
+}
+END_TEST
+
+START_TEST(shards_have_a_row_for_each_report)
+{
+    char *folder = make_folder();
+    gw_recorder_settings settings = make_settings(folder);
+    g_autoptr(gw_recorder) recorder = make_recorder(&settings);
+    add_run(recorder, 0);
+    gw_shard_record shards = {.gang = G_MAXUINT64,
+                              .job = 1,
+                              .run = UINT32_MAX - 1,
+                              .device_count = 2,
+                              .start_ns = 700,
+                              .end_ns = 1000,
+                              .local_ns = 20,
+                              .collective_ns = 5};
+    gw_recorder_add_shards(recorder, &shards);
+    shards.first_device = 5;
+    shards.device_count = 1;
+    gw_recorder_add_shards(recorder, &shards); /* Of the same gang; */
+    shards.start_ns = shards.end_ns = 1000;
+    shards.local_ns = shards.collective_ns = 0;
+    shards.node = 1;
+    gw_recorder_add_shards(recorder, &shards); /* and others that differ in one thing. */
+    shards.run = 3;
+    gw_recorder_add_shards(recorder, &shards);
+    shards.job = 0;
+    gw_recorder_add_shards(recorder, &shards);
+    shards.gang = 0;
+    gw_recorder_add_shards(recorder, &shards);
+    finish(recorder);
+    g_autofree char *text = read_text(folder, "shards.csv");
+    ck_assert_str_eq(
+        text, "gang,job,run,node,stage,microbatch,first_device,device_count,start_ns,end_ns,"
+              "local_ns,collective_ns\n"
+              "10,train,0,forward,0,5,3,3,0,600,300,0\n"
+              "18446744073709551615,serve,4294967294,forward,0,5,0,2,700,1000,20,5\n"
+              "18446744073709551615,serve,4294967294,forward,0,5,5,1,700,1000,20,5\n"
+              "18446744073709551615,serve,4294967294,\"backward, \"\"b\"\"\",,,5,1,1000,1000,0,0\n"
+              "18446744073709551615,serve,3,\"backward, \"\"b\"\"\",,,5,1,1000,1000,0,0\n"
+              "18446744073709551615,train,3,\"backward, \"\"b\"\"\",,,5,1,1000,1000,0,0\n"
+              "0,train,3,\"backward, \"\"b\"\"\",,,5,1,1000,1000,0,0\n");
     remove_folder(folder);
 }
 END_TEST
@@ -203,8 +250,9 @@ END_TEST
 
 START_TEST(the_same_run_leaves_the_same_bytes)
 {
-    static const char *const names[] = {"devices.csv",   "gangs.csv",       "summary.json",
-                                        "trace.json.gz", "utilization.csv", "timing.json"};
+    static const char *const names[] = {"devices.csv",  "gangs.csv",     "shards.csv",
+                                        "summary.json", "trace.json.gz", "utilization.csv",
+                                        "timing.json"};
     char *folders[2] = {make_folder(), make_folder()};
     for (uint32_t i = 0; i < 2; i++) {
         gw_recorder_settings settings = make_settings(folders[i]);
@@ -233,6 +281,7 @@ START_TEST(what_is_not_wanted_is_not_there)
     gw_recorder_settings settings = make_settings(folder);
     settings.wants_gangs = settings.wants_trace = false;
     write_text(folder, "gangs.csv", "of an earlier run");
+    write_text(folder, "shards.csv", "of an earlier run");
     write_text(folder, "trace.json.gz", "of an earlier run");
     write_text(folder, "results.csv", "of an earlier run");
     write_text(folder, "notes.txt", "of a person");
@@ -249,11 +298,12 @@ START_TEST(a_run_that_is_given_up_leaves_nothing)
     char *folder = make_folder();
     gw_recorder_settings settings = make_settings(folder);
     write_text(folder, "gangs.csv", "of an earlier run");
+    write_text(folder, "shards.csv", "of an earlier run");
     gw_recorder *recorder = make_recorder(&settings);
     add_all(recorder);
     gw_recorder_free(recorder);
     g_autofree char *files = list_files(folder);
-    ck_assert_str_eq(files, "gangs.csv");
+    ck_assert_str_eq(files, "gangs.csv shards.csv");
     remove_folder(folder);
 }
 END_TEST
@@ -301,24 +351,34 @@ START_TEST(a_file_that_cannot_take_its_name_is_told)
 END_TEST
 
 /* The disk is full from the 20000th byte of a file on. */
-START_TEST(a_full_disk_is_told_and_leaves_no_half_file)
+static void fill_disk(char *folder, uint64_t gang_count, uint64_t shards_count,
+                      const char *lost_file, const char *left_files)
 {
-    char *folder = make_folder();
     g_autoptr(GError) error = NULL;
     gw_recorder_settings settings = make_settings(folder);
     struct rlimit limit = {.rlim_cur = 20000, .rlim_max = 20000};
     ck_assert(signal(SIGXFSZ, SIG_IGN) != SIG_ERR);
     ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
     gw_recorder *recorder = make_recorder(&settings);
-    for (uint32_t i = 0; i < 5000; i++) {
+    for (uint64_t i = 0; i < gang_count; i++) {
         gw_recorder_add_gang(recorder, &(gw_gang_record){.gang = i, .end_ns = i});
     }
+    for (uint64_t i = 0; i < shards_count; i++) {
+        gw_recorder_add_shards(recorder,
+                               &(gw_shard_record){.gang = i, .device_count = 1, .end_ns = i});
+    }
     ck_assert(!gw_recorder_finish(recorder, 0, &timing, &error));
-    check_error(error, GW_ERROR_SYSTEM, (const char *[]){"gangs.csv", g_strerror(EFBIG), NULL});
+    check_error(error, GW_ERROR_SYSTEM, (const char *[]){lost_file, g_strerror(EFBIG), NULL});
     gw_recorder_free(recorder);
     g_autofree char *files = list_files(folder);
-    ck_assert_str_eq(files, "");
+    ck_assert_str_eq(files, left_files);
     remove_folder(folder);
+}
+
+START_TEST(a_full_disk_is_told_and_leaves_no_half_file)
+{
+    fill_disk(make_folder(), 5000, 0, "gangs.csv", "");
+    fill_disk(make_folder(), 0, 5000, "shards.csv", "gangs.csv");
 }
 END_TEST
 
@@ -347,6 +407,7 @@ int main(void)
     TCase *cases = tcase_create("recorder");
     tcase_add_test(cases, a_run_leaves_its_files);
     tcase_add_test(cases, gangs_have_a_row_each);
+    tcase_add_test(cases, shards_have_a_row_for_each_report);
     tcase_add_test(cases, timing_holds_the_wall_clock);
     tcase_add_test(cases, work_across_islands_is_divided);
     tcase_add_test(cases, the_summary_is_the_same_with_and_without_files);

@@ -153,7 +153,10 @@ START_TEST(times_go_to_their_stages)
         const char *name;
         gw_span ns;
         uint32_t stage;
-    } nodes[] = {{"f0.s0", 3000, 0}, {"f0.s1", 5000, 1}, {"b0.s1", 8000, 1}, {"b0.s0", 7000, 0}};
+    } nodes[] = {{"forward0.s0", 3000, 0},
+                 {"forward0.s1", 5000, 1},
+                 {"backward0.s1", 8000, 1},
+                 {"backward0.s0", 7000, 0}};
     for (uint32_t i = 0; i < 4; i++) {
         const gw_node *node = gw_program_node(program, i);
         ck_assert_str_eq(node->name, nodes[i].name);
