@@ -99,8 +99,7 @@ void gw_executor_free(gw_executor *executor)
         gw_host_instance *instance = (gw_host_instance *)g_ptr_array_index(executor->instances, i);
         if (instance == NULL)
             continue;
-        g_free(instance->block.buffers); /* The world is gone: nothing to give back to. */
-        instance->block.buffers = NULL;
+        gw_block_clear(&instance->block); /* The world is gone: nothing to give back to. */
         gw_host_instance_free(instance, &executor->store);
     }
     for (uint32_t i = 0; i < executor->ready->len; i++)
@@ -249,7 +248,7 @@ static void copy_piece(gw_executor *executor, gw_host_instance *instance, const 
     gw_copy copy = {
         .kind = GW_COPY_TO_DEVICE,
         .instance = instance->instance,
-        .source_gang = instance->block.buffers[entry].gang,
+        .source_gang = instance->block.writers[entry].gang,
         .source_device = {piece->source_device},
         .source_buffer = instance->block.first_buffer + entry,
         .source_offset_bytes = piece->source_offset_bytes,
@@ -285,15 +284,16 @@ static void take_ready(gw_executor *executor, uint32_t host, const gw_ready_item
     const gw_plan_input *input = &instance->plan->inputs[item->transfer / 2];
     uint32_t slot = instance->plan->transfer_slot[item->transfer];
     uint32_t run = gw_host_instance_source_run(input, item->run);
-    gw_buffer *buffer = &instance->block.buffers[gw_block_entry(&instance->block, slot, run)];
-    if (buffer->refs > 0) {
+    uint32_t entry = gw_block_entry(&instance->block, slot, run);
+    if (instance->block.refs[entry] > 0) {
         copy_pieces(executor, item, host, slot, run);
         return;
     }
+    gw_writer *writer = &instance->block.writers[entry];
     uint32_t index = gw_pool_take(&executor->targets);
     *(waiting_target *)gw_pool_at(&executor->targets, index) =
-        (waiting_target){*item, host, buffer->ready};
-    buffer->ready = index;
+        (waiting_target){*item, host, writer->ready};
+    writer->ready = index;
 }
 
 void gw_executor_ready(gw_executor *executor, gw_node_id source, const gw_ready *message)
@@ -308,12 +308,14 @@ static void serve_waiting_targets(gw_executor *executor, gw_host_instance *insta
 {
     for (uint32_t o = 0; o < node->output_count; o++) {
         uint32_t slot = node->first_slot + o;
-        gw_buffer *buffer = &instance->block.buffers[gw_block_entry(&instance->block, slot, run)];
+        if (!instance->plan->slots[slot].is_copied)
+            continue;
+        gw_writer *writer = &instance->block.writers[gw_block_entry(&instance->block, slot, run)];
         uint32_t reversed = GW_INDEX_NONE;
-        while (buffer->ready != GW_INDEX_NONE) {
-            uint32_t index = buffer->ready;
+        while (writer->ready != GW_INDEX_NONE) {
+            uint32_t index = writer->ready;
             waiting_target *target = (waiting_target *)gw_pool_at(&executor->targets, index);
-            buffer->ready = target->next;
+            writer->ready = target->next;
             target->next = reversed;
             reversed = index;
         }
@@ -614,10 +616,7 @@ void gw_executor_copy_done(gw_executor *executor, gw_tag tag, double value)
         executor->port->ops->send(executor->port, client, &message.header);
     }
     gw_store_release(&executor->store, &instance->block, done.slot, done.source_run);
-    const gw_buffer *buffer =
-        &instance->block.buffers[gw_block_entry(&instance->block, done.slot, done.source_run)];
-    count_operation(executor, instance, done.run,
-                    (uint32_t)(buffer->gang >> GW_GANG_SEQUENCE_BITS));
+    count_operation(executor, instance, done.run, instance->dispatcher);
     retire_when_idle(executor, instance);
 }
 

@@ -81,7 +81,7 @@ void gw_host_instance_free(gw_host_instance *instance, gw_store *store)
 {
     if (instance == NULL)
         return;
-    if (instance->block.buffers != NULL)
+    if (instance->block.refs != NULL)
         gw_store_close(store, &instance->block);
     gw_lowered_free(instance->lowered);
     g_free(instance->refs);

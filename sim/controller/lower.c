@@ -126,6 +126,19 @@ static void list_outgoing(gw_plan *plan)
     }
 }
 
+static void mark_copied_slots(gw_plan *plan)
+{
+    const GArray *results = plan->program->results;
+    for (uint32_t t = 0; t < plan->transfer_count; t++)
+        if (plan->transfer_slot[t] != GW_INDEX_NONE)
+            plan->slots[plan->transfer_slot[t]].is_copied = true;
+    for (uint32_t r = 0; r < results->len; r++) {
+        const gw_result *result = &g_array_index(results, gw_result, r);
+        plan->slots[plan->nodes[result->node].first_slot + result->output].is_copied = true;
+    }
+    plan->has_copied_slots = plan->outgoing_count > 0 || results->len > 0;
+}
+
 gw_plan *gw_plan_new(const gw_program *program)
 {
     gw_plan *plan = g_new0(gw_plan, 1);
@@ -143,6 +156,7 @@ gw_plan *gw_plan_new(const gw_program *program)
     list_outgoing(plan);
     for (uint32_t r = program->results->len; r-- > 0;)
         plan->nodes[g_array_index(program->results, gw_result, r).node].result = r;
+    mark_copied_slots(plan);
     return plan;
 }
 

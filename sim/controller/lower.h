@@ -21,6 +21,7 @@ typedef struct {
     uint32_t readers;      /* Nodes of the same mesh that read it in place, in its own run, */
     uint32_t readers_next; /* and in the run after. */
     bool is_permanent;     /* A set-up's output that every run reads. */
+    bool is_copied;        /* Transfers or results read it. */
 } gw_plan_slot;
 
 typedef struct {
@@ -48,6 +49,7 @@ typedef struct {
     gw_plan_input *inputs;
     uint32_t *outgoing; /* Transfers by source node. */
     uint32_t outgoing_count;
+    bool has_copied_slots;
     uint32_t *transfer_slot;   /* By transfer: the source's slot; GW_INDEX_NONE: not one. */
     uint64_t *workspace_bytes; /* By mesh: the largest temporaries of its functions. */
     uint32_t node_count, slot_count, transfer_count;

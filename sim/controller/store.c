@@ -16,9 +16,12 @@ void gw_store_open(gw_store *store, gw_block *block, uint32_t instance, const gw
     uint32_t count = plan->slot_count * depth;
     gw_check(depth > 0);
     gw_check(store->next_buffer <= UINT32_MAX - count - plan->program->meshes->len);
-    *block = (gw_block){instance, depth, store->next_buffer, plan, g_new(gw_buffer, count + 1)};
-    for (uint32_t i = 0; i < count; i++)
-        block->buffers[i] = (gw_buffer){.ready = GW_INDEX_NONE};
+    *block =
+        (gw_block){instance, depth, store->next_buffer, plan, g_new0(uint32_t, count + 1), NULL};
+    if (plan->has_copied_slots)
+        block->writers = g_new0(gw_writer, count);
+    for (uint32_t i = 0; block->writers != NULL && i < count; i++)
+        block->writers[i].ready = GW_INDEX_NONE;
     store->next_buffer += count + plan->program->meshes->len;
 }
 
@@ -29,39 +32,44 @@ static gw_memory memory_of(const gw_block *block, uint32_t slot, uint32_t entry)
                        planned->size_bytes};
 }
 
+void gw_block_clear(gw_block *block)
+{
+    g_clear_pointer(&block->refs, g_free);
+    g_clear_pointer(&block->writers, g_free);
+}
+
 void gw_store_close(gw_store *store, gw_block *block)
 {
     uint32_t slot_count = block->plan->slot_count;
     for (uint32_t i = 0; i < slot_count * block->depth; i++) {
-        if (block->buffers[i].refs == 0)
+        if (block->refs[i] == 0)
             continue;
         gw_memory memory = memory_of(block, i % slot_count, i);
         store->port->devices->memory_release(store->port, &memory);
         store->was_released = true;
     }
-    g_free(block->buffers);
-    block->buffers = NULL;
+    gw_block_clear(block);
 }
 
 bool gw_store_reserve(gw_store *store, gw_block *block, uint32_t slot, uint32_t run, uint64_t gang,
                       uint32_t refs)
 {
     uint32_t entry = gw_block_entry(block, slot, run);
-    gw_buffer *buffer = &block->buffers[entry];
-    gw_check(buffer->refs == 0);
+    gw_check(block->refs[entry] == 0);
     gw_check(refs > 0);
     gw_memory memory = memory_of(block, slot, entry);
     if (!store->port->devices->memory_reserve(store->port, &memory))
         return false;
-    buffer->gang = gang;
-    buffer->refs = refs;
+    block->refs[entry] = refs;
+    if (block->plan->slots[slot].is_copied)
+        block->writers[entry].gang = gang;
     return true;
 }
 
 static void give_back(gw_store *store, gw_block *block, uint32_t slot, uint32_t entry)
 {
     gw_memory memory = memory_of(block, slot, entry);
-    block->buffers[entry].refs = 0;
+    block->refs[entry] = 0;
     store->port->devices->memory_release(store->port, &memory);
     store->was_released = true;
 }
@@ -71,12 +79,11 @@ void gw_store_release(gw_store *store, gw_block *block, uint32_t slot, uint32_t 
     if (block->plan->slots[slot].is_permanent)
         return;
     uint32_t entry = gw_block_entry(block, slot, run);
-    gw_buffer *buffer = &block->buffers[entry];
-    gw_check(buffer->refs > 0);
-    if (buffer->refs == 1)
+    gw_check(block->refs[entry] > 0);
+    if (block->refs[entry] == 1)
         give_back(store, block, slot, entry);
     else
-        buffer->refs--;
+        block->refs[entry]--;
 }
 
 void gw_store_undo(gw_store *store, gw_block *block, uint32_t slot, uint32_t run)

@@ -9,17 +9,17 @@
 #include "controller/lower.h"
 #include "controller/port.h"
 
-typedef struct {
+typedef struct {    /* Of an entry whose slot is copied from: asked for rarely, so kept apart. */
     uint64_t gang;  /* That writes it. */
-    uint32_t refs;  /* 0: not held. */
     uint32_t ready; /* The executor's list of targets that await it; GW_INDEX_NONE: empty. */
-} gw_buffer;
+} gw_writer;
 
 typedef struct {
     uint32_t instance, depth; /* Runs that may hold buffers at once. */
     uint32_t first_buffer;    /* Buffer numbers on this host: first_buffer + entry. */
     const gw_plan *plan;
-    gw_buffer *buffers; /* (run % depth) * slot_count + slot. */
+    uint32_t *refs;     /* By entry, (run % depth) * slot_count + slot; 0: not held. */
+    gw_writer *writers; /* By entry; NULL: nothing is copied from any. */
 } gw_block;
 
 typedef struct {
@@ -39,6 +39,9 @@ static inline uint32_t gw_block_entry(const gw_block *block, uint32_t slot, uint
 {
     return (run % block->depth) * block->plan->slot_count + slot;
 }
+
+/* Frees what the block is made of, without a word to the port: the world is gone. */
+void gw_block_clear(gw_block *block);
 
 /* Memory on every local device of the slot's mesh, `refs` references, written by `gang`.
  * False: full at this moment, nothing was taken. */

@@ -45,7 +45,7 @@ static void init_bench(bench *made)
 
 static void clear_bench(bench *made)
 {
-    if (made->block.buffers != NULL) {
+    if (made->block.refs != NULL) {
         gw_store_close(&made->store, &made->block);
     }
     gw_plan_free(made->plan);
@@ -87,7 +87,7 @@ START_TEST(last_reference_gives_the_memory_back)
     bench made;
     init_bench(&made);
     ck_assert(gw_store_reserve(&made.store, &made.block, 1, 4, 99, 3));
-    ck_assert_uint_eq(made.block.buffers[4].gang, 99);
+    ck_assert_uint_eq(made.block.refs[4], 3);
     CHECK_CALLS(made.port, "reserve 16 B for buffer 4 of instance 0 on mesh 0\n");
     gw_store_release(&made.store, &made.block, 1, 4);
     gw_store_release(&made.store, &made.block, 1, 4);
@@ -98,7 +98,7 @@ START_TEST(last_reference_gives_the_memory_back)
     CHECK_CALLS(made.port, "release 16 B for buffer 4 of instance 0 on mesh 0\n");
     ck_assert(made.store.was_released);
     ck_assert_uint_eq(record_port_held_bytes(made.port, 1), 0);
-    ck_assert_uint_eq(made.block.buffers[4].refs, 0);
+    ck_assert_uint_eq(made.block.refs[4], 0);
     clear_bench(&made);
 }
 END_TEST
@@ -110,7 +110,7 @@ START_TEST(full_memory_takes_nothing)
     made.port->limit_bytes = 40;
     ck_assert(gw_store_reserve(&made.store, &made.block, 0, 0, 1, 1));
     ck_assert(!gw_store_reserve(&made.store, &made.block, 1, 0, 2, 1));
-    ck_assert_uint_eq(made.block.buffers[1].refs, 0);
+    ck_assert_uint_eq(made.block.refs[1], 0);
     ck_assert(gw_store_reserve(&made.store, &made.block, 2, 0, 2, 1)); /* 8 bytes still fit. */
     ck_assert_uint_eq(record_port_held_bytes(made.port, 0), 40);
     CHECK_CALLS(made.port, "reserve 32 B for buffer 0 of instance 0 on mesh 0\n"
