@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The edges of gw_function_check: bounds, products beyond 32 bits, which mistake is told first,
+ * and what a model of time may not do either. */
+#include <check.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "program/function.h"
+
+static const uint32_t mesh[] = {2, 3, 5};
+
+static void expect_good(const gw_function *function, uint32_t dims)
+{
+    g_autoptr(GError) error = NULL;
+    const bool is_good = gw_function_check(function, dims, mesh, &error);
+    ck_assert_msg(is_good, "%s", error != NULL ? error->message : "no message");
+    ck_assert_ptr_null(error);
+}
+
+static void expect_bad(const gw_function *function, uint32_t dims, const char *message)
+{
+    g_autoptr(GError) error = NULL;
+    ck_assert(!gw_function_check(function, dims, mesh, &error));
+    ck_assert(g_error_matches(error, GW_ERROR, GW_ERROR_SCENARIO));
+    ck_assert_msg(strstr(error->message, message) != NULL, "\"%s\" has no \"%s\"", error->message,
+                  message);
+    ck_assert(!gw_function_check(function, dims, mesh, NULL));
+}
+
+/* Value 0 is an input, value 1 an output. */
+static gw_function *make_pair(uint32_t in_rows, uint32_t out_rows, uint32_t columns)
+{
+    gw_function *function = gw_function_new("pair");
+    gw_function_add_input(function, in_rows, columns, false);
+    gw_function_add_output(function, out_rows, columns, false);
+    return function;
+}
+
+static void add(gw_function *function, gw_operation_kind kind, uint16_t x, uint16_t y, uint8_t axes)
+{
+    gw_function_add(function, &(gw_operation){.kind = kind,
+                                              .map = GW_MAP_COPY,
+                                              .inputs = {x, UINT16_MAX, UINT16_MAX, UINT16_MAX},
+                                              .outputs = {y, UINT16_MAX, UINT16_MAX},
+                                              .axes = axes});
+}
+
+/* --- Bounds --- */
+
+START_TEST(a_value_may_have_a_whole_tebibyte)
+{
+    g_autoptr(gw_function) function = make_pair(1U << 18, 1U << 18, 1U << 20);
+    add(function, GW_OPERATION_MAP, 0, 1, 0);
+    expect_good(function, 1);
+    g_array_index(function->values, gw_value, 1).rows++;
+    expect_bad(function, 1, "function \"pair\": output 0: found 262145 x 1048576 elements of 4");
+    g_array_index(function->values, gw_value, 1).rows = UINT32_MAX;
+    g_array_index(function->values, gw_value, 1).columns = UINT32_MAX;
+    expect_bad(function, 1, "output 0: found 4294967295 x 4294967295");
+}
+END_TEST
+
+START_TEST(elements_have_up_to_eight_bytes)
+{
+    g_autoptr(gw_function) function = make_pair(1, 1, 1);
+    add(function, GW_OPERATION_WORK, 0, 0, 0);
+    gw_value *value = &g_array_index(function->values, gw_value, 0);
+    value->element_bytes = 8;
+    expect_good(function, 1);
+    value->element_bytes = 9;
+    expect_bad(function, 1, "input 0: found 1 x 1 elements of 9 bytes");
+}
+END_TEST
+
+START_TEST(gathered_rows_do_not_wrap)
+{
+    /* 6 * 715827883 is 2 more than 2^32. */
+    g_autoptr(gw_function) function = make_pair(715827883, 2, 1);
+    add(function, GW_OPERATION_ALL_GATHER, 0, 1, 3);
+    expect_bad(function, 2, "output 0: found 2 x 1, expected 4294967298 x 1");
+}
+END_TEST
+
+START_TEST(axes_go_as_far_as_the_mesh)
+{
+    g_autoptr(gw_function) function = make_pair(30, 1, 4);
+    add(function, GW_OPERATION_REDUCE_SCATTER, 0, 1, 7);
+    expect_good(function, 3); /* 2 x 3 x 5. */
+    expect_bad(function, 2,
+               "operation 0 (reduce_scatter): found axes 0x7, expected some of the "
+               "mesh's 2 dimensions");
+    g_array_index(function->operations, gw_operation, 0).axes = 5; /* 2 x 5: 3 rows stay. */
+    expect_bad(function, 3, "output 0: found 1 x 4, expected 3 x 4");
+    g_array_index(function->operations, gw_operation, 0).axes = 0x80;
+    expect_bad(function, 3, "found axes 0x80");
+}
+END_TEST
+
+START_TEST(root_is_a_place_in_the_group)
+{
+    g_autoptr(gw_function) function = make_pair(1, 1, 1);
+    add(function, GW_OPERATION_BROADCAST, 0, 1, 6);
+    gw_operation *broadcast = &g_array_index(function->operations, gw_operation, 0);
+    broadcast->root = 14;
+    expect_good(function, 3);
+    broadcast->root = 15;
+    expect_bad(function, 3, "(broadcast): found root 15, expected one of the group's 15");
+}
+END_TEST
+
+START_TEST(kinds_begin_at_one)
+{
+    g_autoptr(gw_function) function = make_pair(1, 1, 1);
+    gw_function_add(function, &(gw_operation){0});
+    expect_bad(function, 1, "function \"pair\": operation 0: found kind 0, expected 1 to 18");
+    g_array_index(function->operations, gw_operation, 0).kind = GW_OPERATION_KIND_COUNT;
+    expect_bad(function, 1, "found kind 19, expected 1 to 18");
+}
+END_TEST
+
+/* --- Order --- */
+
+START_TEST(operands_not_taken_are_not_looked_at)
+{
+    g_autoptr(gw_function) function = make_pair(2, 2, 2);
+    add(function, GW_OPERATION_MAP, 0, 1, 0);
+    expect_good(function, 1);
+    g_array_index(function->operations, gw_operation, 0).map = GW_MAP_ADD;
+    expect_bad(function, 1, "operation 0 (map): found value 65535, expected one of 2 values");
+}
+END_TEST
+
+START_TEST(temporaries_may_be_written_again)
+{
+    g_autoptr(gw_function) function = make_pair(2, 2, 2);
+    const uint16_t scratch = (uint16_t)gw_function_add_temporary(function, 2, 2);
+    add(function, GW_OPERATION_MAP, 0, scratch, 0);
+    add(function, GW_OPERATION_SOFTMAX, 0, scratch, 0);
+    add(function, GW_OPERATION_MAP, scratch, 1, 0);
+    expect_good(function, 1);
+}
+END_TEST
+
+START_TEST(outputs_are_no_input_before_they_are_written)
+{
+    g_autoptr(gw_function) function = make_pair(2, 2, 2);
+    const uint16_t scratch = (uint16_t)gw_function_add_temporary(function, 2, 2);
+    add(function, GW_OPERATION_MAP, 1, scratch, 0);
+    add(function, GW_OPERATION_MAP, 0, 1, 0);
+    expect_bad(function, 1, "operation 0 (map): output 0 is read before it is written");
+}
+END_TEST
+
+START_TEST(the_first_mistake_is_told)
+{
+    g_autoptr(gw_function) function = make_pair(2, 3, 2);
+    const uint16_t scratch = (uint16_t)gw_function_add_temporary(function, 2, 2);
+    add(function, GW_OPERATION_SOFTMAX, 0, scratch, 0);
+    add(function, GW_OPERATION_SOFTMAX, scratch, 1, 0);
+    add(function, GW_OPERATION_ALL_REDUCE, 0, scratch, 0);
+    expect_bad(function, 1, "operation 1 (softmax): output 0: found 3 x 2, expected 2 x 2");
+    g_array_index(function->values, gw_value, scratch).columns = 0; /* Values come first. */
+    expect_bad(function, 1, "function \"pair\": temporary 0: found 2 x 0");
+}
+END_TEST
+
+/* --- Models of time --- */
+
+START_TEST(time_models_keep_all_other_rules)
+{
+    g_autoptr(gw_function) input = make_pair(1, 1, 1);
+    add(input, GW_OPERATION_DURATION, 0, 0, 0);
+    expect_good(input, 1); /* The output holds anything. */
+    add(input, GW_OPERATION_FILL, 0, 0, 0);
+    expect_bad(input, 1, "operation 1 (fill): input 0 is written, expected an output or a");
+    g_autoptr(gw_function) twice = make_pair(1, 1, 1);
+    add(twice, GW_OPERATION_DURATION, 0, 0, 0);
+    add(twice, GW_OPERATION_FILL, 0, 1, 0);
+    expect_good(twice, 1);
+    add(twice, GW_OPERATION_RANDOM, 0, 1, 0);
+    expect_bad(twice, 1, "operation 2 (random): output 0 is written a second time");
+    g_autoptr(gw_function) shapes = make_pair(1, 2, 1);
+    add(shapes, GW_OPERATION_DURATION, 0, 0, 0);
+    add(shapes, GW_OPERATION_PERMUTE, 0, 1, 1);
+    expect_bad(shapes, 1, "operation 1 (permute): output 0: found 2 x 1, expected 1 x 1");
+}
+END_TEST
+
+START_TEST(mesh_of_no_dimension_aborts)
+{
+    g_autoptr(gw_function) function = make_pair(1, 1, 1);
+    gw_function_check(function, 0, mesh, NULL);
+}
+END_TEST
+
+START_TEST(mesh_of_four_dimensions_aborts)
+{
+    g_autoptr(gw_function) function = make_pair(1, 1, 1);
+    gw_function_check(function, 4, mesh, NULL);
+}
+END_TEST
+
+int main(void)
+{
+    TCase *cases = tcase_create("function check");
+    tcase_add_test(cases, a_value_may_have_a_whole_tebibyte);
+    tcase_add_test(cases, elements_have_up_to_eight_bytes);
+    tcase_add_test(cases, gathered_rows_do_not_wrap);
+    tcase_add_test(cases, axes_go_as_far_as_the_mesh);
+    tcase_add_test(cases, root_is_a_place_in_the_group);
+    tcase_add_test(cases, kinds_begin_at_one);
+    tcase_add_test(cases, operands_not_taken_are_not_looked_at);
+    tcase_add_test(cases, temporaries_may_be_written_again);
+    tcase_add_test(cases, outputs_are_no_input_before_they_are_written);
+    tcase_add_test(cases, the_first_mistake_is_told);
+    tcase_add_test(cases, time_models_keep_all_other_rules);
+    tcase_add_test_raise_signal(cases, mesh_of_no_dimension_aborts, SIGABRT);
+    tcase_add_test_raise_signal(cases, mesh_of_four_dimensions_aborts, SIGABRT);
+    Suite *suite = suite_create("function check");
+    suite_add_tcase(suite, cases);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    const int failed_count = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
