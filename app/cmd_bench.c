@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* gangway bench: measures this build on this machine and prints rates and ratios of one run. */
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "app/command.h"
 #include "base/error.h"
@@ -10,10 +12,15 @@
 #include "tests/bench/bench_engine.h"
 #include "tests/bench/bench_sim.h"
 
+#define ROUNDS_MAX 1000
+
 static gboolean wants_json;
+static int round_count; /* 0: as the bench has it. */
 
 static const GOptionEntry entries[] = {
     {"json", 'j', 0, G_OPTION_ARG_NONE, &wants_json, "Print a JSON list of rows", NULL},
+    {"rounds", 'r', 0, G_OPTION_ARG_INT, &round_count,
+     "Measure all cases N times; figures are medians (engine: 1, others: 5)", "N"},
     G_OPTION_ENTRY_NULL,
 };
 
@@ -49,14 +56,11 @@ static void print_table(const GArray *rows)
     }
 }
 
-static const gw_bench_row *find_row(const GArray *rows, const char *name, const char *bench_case)
+/* --- Ratios --- */
+
+static bool has_base(const gw_bench_row *row, guint index)
 {
-    for (guint i = 0; i < rows->len; i++) {
-        const gw_bench_row *row = &g_array_index(rows, gw_bench_row, i);
-        if (strcmp(row->name, name) == 0 && strcmp(row->bench_case, bench_case) == 0)
-            return row;
-    }
-    return NULL;
+    return row->base_index != index;
 }
 
 /* How many times as fast as the heap the ladder is, case by case. */
@@ -64,61 +68,102 @@ static void print_engine_ratios(const GArray *rows)
 {
     puts("\nladder against heap, times as fast:");
     for (guint i = 0; i < rows->len; i++) {
-        const gw_bench_row *heap = &g_array_index(rows, gw_bench_row, i);
-        const gw_bench_row *ladder = find_row(rows, "engine.ladder", heap->bench_case);
-        if (strcmp(heap->name, "engine.heap") == 0 && ladder != NULL)
-            printf("  %-24s %6.2f\n", heap->bench_case,
-                   heap->ns_per_operation / ladder->ns_per_operation);
+        const gw_bench_row *row = &g_array_index(rows, gw_bench_row, i);
+        if (has_base(row, i))
+            printf("  %-24s %6.2f\n", row->bench_case, 1 / row->base_ratio);
     }
 }
 
-/* Rows called NAME.x10 do ten times the work of NAME in the same case. */
-static void print_growth(const GArray *rows)
-{
-    for (guint i = 0; i < rows->len; i++) {
-        const gw_bench_row *longer = &g_array_index(rows, gw_bench_row, i);
-        g_autofree char *name = g_strdup(longer->name);
-        if (!g_str_has_suffix(name, ".x10"))
-            continue;
-        name[strlen(name) - strlen(".x10")] = '\0';
-        const gw_bench_row *row = find_row(rows, name, longer->bench_case);
-        if (row == NULL)
-            continue;
-        double times = (double)longer->count / (double)row->count;
-        printf("\n%s, %s: %.2f times the work takes %.2f times as long, %.2f times the memory\n",
-               name, row->bench_case, times,
-               times * longer->ns_per_operation / row->ns_per_operation,
-               (double)longer->peak_bytes / (double)row->peak_bytes);
-    }
-}
-
-/* Cost against the first row of the same name. */
+/* Cost against the first row of the same name; rows called NAME.x10 do ten times the work. */
 static void print_chain_ratios(const GArray *rows)
 {
-    const gw_bench_row *first = NULL;
-    puts("\ncost per operation, against the first of its name:");
+    puts("\ncost per operation, against another row:");
     for (guint i = 0; i < rows->len; i++) {
         const gw_bench_row *row = &g_array_index(rows, gw_bench_row, i);
-        if (first == NULL || strcmp(first->name, row->name) != 0)
-            first = row;
-        else
-            printf("  %-16s %-34s %6.2f\n", row->name, row->bench_case,
-                   row->ns_per_operation / first->ns_per_operation);
+        const gw_bench_row *base = &g_array_index(rows, gw_bench_row, row->base_index);
+        if (has_base(row, i))
+            printf("  %-20s %-28s %6.2f of %s, %s\n", row->name, row->bench_case, row->base_ratio,
+                   base->name, base->bench_case);
+        if (has_base(row, i) && g_str_has_suffix(row->name, ".x10")) {
+            const double times = (double)row->count / (double)base->count;
+            printf("    %.2f times the work takes %.2f times as long, %.2f times the memory\n",
+                   times, times * row->base_ratio,
+                   (double)row->peak_bytes / (double)base->peak_bytes);
+        }
     }
-    print_growth(rows);
 }
 
 static const struct {
     const char *name, *summary;
     void (*measure)(GArray *rows);
     void (*print_ratios)(const GArray *rows);
+    int round_count; /* Unless the user says another. */
 } benches[] = {
-    {"engine", "ns per hold of the event queues", gw_bench_engine, print_engine_ratios},
+    {"engine", "ns per hold of the event queues", gw_bench_engine, print_engine_ratios, 1},
     {"sim", "device operations per second, simulated, controller in the loop", gw_bench_sim,
-     print_chain_ratios},
+     print_chain_ratios, 5},
     {"control", "shard launches per second through the controller alone", gw_bench_control,
-     print_chain_ratios},
+     print_chain_ratios, 5},
 };
+
+/* --- Rounds --- */
+
+static int compare_reals(const void *a, const void *b)
+{
+    const double one = *(const double *)a, other = *(const double *)b;
+    return (one > other) - (one < other);
+}
+
+static double find_median(GArray *values)
+{
+    g_array_sort(values, compare_reals);
+    const guint half = values->len / 2;
+    const double upper = g_array_index(values, double, half);
+    return values->len % 2 == 1 ? upper : (g_array_index(values, double, half - 1) + upper) / 2;
+}
+
+/* `all` holds round after round of `row_count` rows.  All cases of a round meet the same weather,
+ * so a ratio is the median of the rounds' ratios, not the ratio of medians. */
+static void merge_rounds(const GArray *all, guint row_count, GArray *rows)
+{
+    for (guint i = 0; i < row_count; i++) {
+        gw_bench_row row = g_array_index(all, gw_bench_row, i);
+        g_autoptr(GArray) costs = g_array_new(FALSE, FALSE, sizeof(double));
+        g_autoptr(GArray) ratios = g_array_new(FALSE, FALSE, sizeof(double));
+        for (guint first = 0; first < all->len; first += row_count) {
+            const gw_bench_row *one = &g_array_index(all, gw_bench_row, first + i);
+            const gw_bench_row *base = &g_array_index(all, gw_bench_row, first + row.base_index);
+            const double ratio = one->ns_per_operation / base->ns_per_operation;
+            g_array_append_val(costs, one->ns_per_operation);
+            g_array_append_val(ratios, ratio);
+            row.peak_bytes = MAX(row.peak_bytes, one->peak_bytes);
+        }
+        row.ns_per_operation = find_median(costs);
+        row.operations_per_s = 1e9 / row.ns_per_operation;
+        row.base_ratio = find_median(ratios);
+        g_array_append_val(rows, row);
+    }
+}
+
+/* False: a case failed, and has said why. */
+static bool measure_rounds(void (*measure)(GArray *rows), guint rounds, GArray *rows)
+{
+    g_autoptr(GArray) all = g_array_new(FALSE, TRUE, sizeof(gw_bench_row));
+    guint row_count = 0;
+    for (guint round = 0; round < rounds; round++) {
+        g_autoptr(GArray) one = g_array_new(FALSE, TRUE, sizeof(gw_bench_row));
+        if (isatty(STDERR_FILENO))
+            fprintf(stderr, "\rround %u of %u%s", round + 1, rounds,
+                    round + 1 < rounds ? "" : "\n");
+        measure(one);
+        if (one->len == 0 || (round > 0 && one->len != row_count))
+            return false;
+        row_count = one->len;
+        g_array_append_vals(all, one->data, one->len);
+    }
+    merge_rounds(all, row_count, rows);
+    return true;
+}
 
 static int refuse_bench(const char *word)
 {
@@ -144,13 +189,17 @@ static int run_bench(int argc, char **argv)
         fputs("gangway bench: expected one bench (see gangway bench --help)\n", stderr);
         return 2;
     }
+    if (round_count < 0 || round_count > ROUNDS_MAX) {
+        fprintf(stderr, "gangway bench: --rounds: %d, expected 1 to %d\n", round_count, ROUNDS_MAX);
+        return 2;
+    }
     for (guint i = 0; i < G_N_ELEMENTS(benches); i++) {
         if (strcmp(argv[1], benches[i].name) != 0)
             continue;
         g_autoptr(GArray) rows = g_array_new(FALSE, TRUE, sizeof(gw_bench_row));
-        benches[i].measure(rows);
-        if (rows->len == 0)
-            return 5; /* Each case has said why. */
+        const int rounds = round_count == 0 ? benches[i].round_count : round_count;
+        if (!measure_rounds(benches[i].measure, (guint)rounds, rows))
+            return 5;
         if (wants_json)
             print_json(rows);
         else {

@@ -35,11 +35,6 @@ typedef struct {
     uint32_t host, job, next;
 } null_copy;
 
-typedef struct { /* On each of the host's devices in its mesh. */
-    uint64_t size_bytes;
-    uint32_t job;
-} null_buffer;
-
 typedef struct {
     uint32_t first, last; /* Kernels of the host's pool; GW_INDEX_NONE: the queue is empty. */
     uint64_t used_bytes, limit_bytes;
@@ -55,8 +50,6 @@ typedef struct {
     uint32_t first_device, device_count;
     gw_pool kernels;
     gw_lookup kernel_of_gang; /* Those in queues. */
-    gw_pool buffers;
-    gw_lookup buffer_of_number;
 } null_node;
 
 struct gw_null_cluster {
@@ -460,14 +453,11 @@ static void null_copy_bytes(gw_port *port, const gw_copy *copy, gw_tag tag)
     null_node *node = node_of(port);
     gw_null_cluster *cluster = node->cluster;
     gw_check(copy->source_device.index - node->first_device < node->device_count);
-    const uint64_t buffer = gw_lookup_find(&node->buffer_of_number, copy->source_buffer);
-    gw_check(buffer != GW_LOOKUP_NONE);
-    const null_copy asked = {
-        .copy = *copy,
-        .tag = tag,
-        .host = node->id.index,
-        .job = ((const null_buffer *)gw_pool_at(&node->buffers, (uint32_t)buffer))->job,
-        .next = GW_INDEX_NONE};
+    const null_copy asked = {.copy = *copy,
+                             .tag = tag,
+                             .host = node->id.index,
+                             .job = gw_loaded_set_find(&node->loaded, copy->instance)->job,
+                             .next = GW_INDEX_NONE};
     null_shard *source = find_source(node, copy);
     if (source == NULL) {
         land_copy(cluster, &asked);
@@ -505,11 +495,6 @@ static bool null_memory_reserve(gw_port *port, const gw_memory *memory)
     for (uint32_t i = 0; i < local_count; i++) {
         device_at(node, locals[i].device)->used_bytes += memory->size_bytes;
     }
-    const uint32_t slot = gw_pool_take(&node->buffers);
-    *(null_buffer *)gw_pool_at(&node->buffers, slot) =
-        (null_buffer){.size_bytes = memory->size_bytes,
-                      .job = gw_loaded_set_find(&node->loaded, memory->instance)->job};
-    gw_lookup_add(&node->buffer_of_number, memory->buffer, slot);
     return true;
 }
 
@@ -518,11 +503,6 @@ static void null_memory_release(gw_port *port, const gw_memory *memory)
     null_node *node = node_of(port);
     uint32_t local_count;
     const gw_local_shard *locals = locals_of(node, memory, &local_count);
-    const uint64_t slot = gw_lookup_take(&node->buffer_of_number, memory->buffer);
-    gw_check(slot != GW_LOOKUP_NONE);
-    gw_check(((const null_buffer *)gw_pool_at(&node->buffers, (uint32_t)slot))->size_bytes ==
-             memory->size_bytes);
-    gw_pool_give(&node->buffers, (uint32_t)slot);
     for (uint32_t i = 0; i < local_count; i++) {
         null_device *device = device_at(node, locals[i].device);
         gw_check(device->used_bytes >= memory->size_bytes);
@@ -556,7 +536,6 @@ static void init_node(gw_null_cluster *cluster, uint32_t index)
     }
     gw_pool_init(&node->kernels,
                  sizeof(null_kernel) + sizeof(null_shard) * (node->device_count + 1));
-    gw_pool_init(&node->buffers, sizeof(null_buffer));
 }
 
 gw_null_cluster *gw_null_cluster_new(const gw_directory *directory, gw_ledger *ledger,
@@ -596,8 +575,6 @@ void gw_null_cluster_free(gw_null_cluster *cluster)
         gw_loaded_set_clear(&node->loaded);
         gw_pool_clear(&node->kernels);
         gw_lookup_clear(&node->kernel_of_gang);
-        gw_pool_clear(&node->buffers);
-        gw_lookup_clear(&node->buffer_of_number);
     }
     gw_timers_clear(&cluster->timers);
     gw_pool_clear(&cluster->copies);

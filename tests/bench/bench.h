@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What `gangway bench` measures: each bench appends rows, the command prints them. */
+/* What `gangway bench` measures: each bench appends its rows, once a round, the same ones in the
+ * same order; the command takes medians over the rounds and prints them. */
 #pragma once
 
 #include <glib.h>
@@ -12,4 +13,6 @@ typedef struct {
     double ns_per_operation;
     double operations_per_s;
     uint64_t peak_bytes; /* Of the process so far. */
+    uint32_t base_index; /* The row that this one is compared with; its own index: with none. */
+    double base_ratio;   /* Its cost per operation over the base row's: by the command. */
 } gw_bench_row;

@@ -176,6 +176,7 @@ static void measure_hold(GArray *rows, gw_queue_kind queue, const distribution *
         .operations_per_s = (double)round_count / fastest_s,
         .peak_bytes = read_peak_bytes(),
     };
+    row.base_index = queue == GW_QUEUE_HEAP ? rows->len : rows->len - 1;
     g_strlcpy(row.name, queue == GW_QUEUE_LADDER ? "engine.ladder" : "engine.heap",
               sizeof(row.name));
     g_snprintf(row.bench_case, sizeof(row.bench_case), "%s/1e%u", increments->name, exponent);
@@ -189,8 +190,8 @@ void gw_bench_engine(GArray *rows)
     for (uint32_t i = 0; i < G_N_ELEMENTS(distributions); i++) {
         uint32_t pending_count = 100;
         for (uint32_t exponent = 2; exponent <= 6; exponent++) {
-            measure_hold(rows, GW_QUEUE_LADDER, &distributions[i], exponent, pending_count);
             measure_hold(rows, GW_QUEUE_HEAP, &distributions[i], exponent, pending_count);
+            measure_hold(rows, GW_QUEUE_LADDER, &distributions[i], exponent, pending_count);
             pending_count *= 10;
         }
     }

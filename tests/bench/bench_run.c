@@ -14,8 +14,6 @@
 #include "scenario/scenario.h"
 #include "world/world.h"
 
-#define ROUNDS 3
-
 static char *write_scenario(const gw_bench_chain *chain)
 {
     return g_strdup_printf(
@@ -88,23 +86,15 @@ static bool measure_in_child(const gw_bench_chain *chain, gw_bench_row *row)
     return is_whole;
 }
 
-static int compare_cost(const void *a, const void *b)
+void gw_bench_run_chains(const gw_bench_chain *chains, uint32_t count, GArray *rows)
 {
-    double one = ((const gw_bench_row *)a)->ns_per_operation;
-    double other = ((const gw_bench_row *)b)->ns_per_operation;
-    return (one > other) - (one < other);
-}
-
-void gw_bench_run_chain(const gw_bench_chain *chain, GArray *rows)
-{
-    gw_bench_row rounds[ROUNDS];
-    for (guint i = 0; i < ROUNDS; i++) {
-        rounds[i] = (gw_bench_row){.count = 0};
-        g_strlcpy(rounds[i].name, chain->name, sizeof rounds[i].name);
-        g_strlcpy(rounds[i].bench_case, chain->bench_case, sizeof rounds[i].bench_case);
-        if (!measure_in_child(chain, &rounds[i]))
+    const guint first = rows->len;
+    for (uint32_t i = 0; i < count; i++) {
+        gw_bench_row row = {.base_index = first + chains[i].base_index};
+        g_strlcpy(row.name, chains[i].name, sizeof row.name);
+        g_strlcpy(row.bench_case, chains[i].bench_case, sizeof row.bench_case);
+        if (!measure_in_child(&chains[i], &row))
             return;
+        g_array_append_val(rows, row);
     }
-    qsort(rounds, ROUNDS, sizeof rounds[0], compare_cost);
-    g_array_append_val(rows, rounds[ROUNDS / 2]);
 }

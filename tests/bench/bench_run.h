@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One measured run of a chain on a cluster of a given size: what bench sim and bench control
- * share.  Each run is a process of its own, so that its peak memory is its own; of three runs the
- * one in the middle counts. */
+ * share.  Each run is a process of its own, so that its peak memory is its own. */
 #pragma once
 
 #include "tests/bench/bench.h"
@@ -14,9 +13,10 @@ typedef struct {
     uint32_t jobs;
     const char *submit; /* "chained", "op_by_op" */
     const char *profile;
-    uint64_t steps; /* Of 128 gangs each. */
+    uint64_t steps;      /* Of 128 gangs each. */
+    uint32_t base_index; /* In the list of chains: the one that it is compared with. */
 } gw_bench_chain;
 
-/* Appends a row; its operations are device operations (shards of gangs).  Nothing is appended,
- * and standard error says why, when the run fails. */
-void gw_bench_run_chain(const gw_bench_chain *chain, GArray *rows);
+/* Appends a row per chain; its operations are device operations (shards of gangs).  A chain whose
+ * run fails ends the list there, and standard error says why. */
+void gw_bench_run_chains(const gw_bench_chain *chains, uint32_t count, GArray *rows);

@@ -80,6 +80,7 @@ class WrongUsage(program.Case):
     def test_unknown_bench(self):
         self.refuse(2, ['no bench "engin"', 'did you mean "engine"?'], "bench", "engin")
         self.refuse(2, ["expected one bench"], "bench")
+        self.refuse(2, ["--rounds: -1, expected 1 to 1000"], "bench", "engine", "--rounds=-1")
         self.refuse(2, ["expected one bench"], "bench", "engine", "sim")
 
     def test_unknown_kind_of_list(self):
