@@ -33,7 +33,8 @@ typedef struct { /* A gang's part on one host. */
     uint64_t call;
     gw_tag tag;
     gw_node_id host;
-    atomic_uint left_count; /* Shards not done. */
+    atomic_uint left_count;       /* Shards not done. */
+    atomic_ullong device_time_ns; /* Of those that are. */
     uint32_t shard_count;
     gw_cpu_shard *shards;
     gw_cpu_block **blocks; /* By shard: inputs, then outputs. */

@@ -242,6 +242,7 @@ static gw_cpu_kernel *make_kernel(uint32_t shard_count, uint32_t buffer_count)
     kernel->blocks = (gw_cpu_block **)(void *)(kernel->shards + shard_count);
     kernel->shard_count = shard_count;
     atomic_init(&kernel->left_count, shard_count);
+    atomic_init(&kernel->device_time_ns, 0);
     for (uint32_t i = 0; i < shard_count; i++) {
         kernel->shards[i].kernel = kernel;
         kernel->shards[i].blocks = kernel->blocks + (size_t)i * buffer_count;
@@ -383,9 +384,12 @@ static void take_done_shard(void *context, gw_cpu_device *device, gw_cpu_shard *
     if (cluster->ledger != NULL) {
         record_shard(cluster, device, shard);
     }
+    atomic_fetch_add(&kernel->device_time_ns, shard->end_ns - shard->start_ns);
     if (atomic_fetch_sub(&kernel->left_count, 1) == 1) {
         const gw_node_id host = kernel->host;
-        const gw_input done = {.kind = GW_INPUT_KERNEL_DONE, .tag = kernel->tag};
+        const gw_input done = {.kind = GW_INPUT_KERNEL_DONE,
+                               .tag = kernel->tag,
+                               .device_time_ns = atomic_load(&kernel->device_time_ns)};
         g_free(kernel);
         post_input(cluster, host, &done);
     }

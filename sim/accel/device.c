@@ -652,13 +652,28 @@ static void add_shards(span_builder *builder, uint32_t place)
     }
 }
 
+/* From start to end of each shard of a launch, added up. */
+static gw_span add_device_time(const gw_devices *devices, const gw_gang_state *gang, uint32_t place)
+{
+    const gw_gang_layout *layout = gang->plan->layout;
+    gw_span device_time_ns = 0;
+    for (uint32_t i = layout->first_local[place]; i < layout->first_local[place + 1]; i++) {
+        const uint32_t number = layout->local_shards[i];
+        device_time_ns += gw_devices_end_of(devices, gang, number) -
+                          devices->shards[gang->first_shard + number].start_ns;
+    }
+    return device_time_ns;
+}
+
 /* The call may start and end other gangs, and may even take back the plan of the last one: so a
  * gang is gone before its last launch is reported. */
 static void report_launch(gw_devices *devices, uint32_t slot, uint32_t launch_index)
 {
     gw_gang_state *gang = gw_devices_gang(devices, slot);
     gw_launch_state *launch = &devices->launches[launch_index];
-    const uint32_t host = gang->plan->layout->hosts[launch_index - gang->first_launch];
+    const uint32_t place = launch_index - gang->first_launch;
+    const uint32_t host = gang->plan->layout->hosts[place];
+    const gw_span device_time_ns = add_device_time(devices, gang, place);
     const uint64_t tag = launch->tag;
     gw_check(launch->phase == GW_LAUNCH_QUEUED);
     launch->phase = GW_LAUNCH_ENDED;
@@ -666,7 +681,7 @@ static void report_launch(gw_devices *devices, uint32_t slot, uint32_t launch_in
     if (gang->unreported_count == 0) {
         close_gang(devices, slot);
     }
-    devices->ops->launch_done(devices->owner, host, tag);
+    devices->ops->launch_done(devices->owner, host, tag, device_time_ns);
 }
 
 static void fire_gang_done(gw_engine *engine, void *subject, uint64_t argument)

@@ -62,8 +62,9 @@ typedef struct {
 /* Called by events, never from inside the functions below.  Everything is borrowed for the call;
  * the first two may call those functions.  Of one ending, the spans come before its launch_done. */
 typedef struct {
-    /* The host knows that all its shards have ended (PCIe latency included). */
-    void (*launch_done)(void *owner, uint32_t host, uint64_t tag);
+    /* The host knows that all its shards have ended (PCIe latency included).  `device_time_ns` is
+     * from start to end of each, added up. */
+    void (*launch_done)(void *owner, uint32_t host, uint64_t tag, gw_span device_time_ns);
     void (*copy_done)(void *owner, const gw_device_copy *copy, gw_time start_ns);
     void (*shards_ended)(void *owner, const gw_gang_origin *origin, const gw_shard_span *span);
     void (*gang_ended)(void *owner, const gw_gang_origin *origin, const gw_gang_span *span);

@@ -159,7 +159,7 @@ void gw_controller_handle(gw_controller *controller, const gw_input *input)
         handle_message(controller, input->message.source, input->message.content);
         break;
     case GW_INPUT_KERNEL_DONE:
-        gw_executor_kernel_done(controller->executor, input->tag);
+        gw_executor_kernel_done(controller->executor, input->tag, input->device_time_ns);
         break;
     case GW_INPUT_COPY_DONE:
         gw_executor_copy_done(controller->executor, input->tag, input->value);

@@ -32,6 +32,10 @@ typedef struct { /* One job, as its client sees it. */
     uint64_t runs;
     uint32_t in_flight; /* Runs submitted and not known to be done. */
     gw_time start_ns;
+    /* What policies may go by (policy.h). */
+    uint32_t weight;     /* At least 1. */
+    uint32_t priority;   /* The higher, the sooner. */
+    gw_span deadline_ns; /* Of a call, from when it reaches the scheduler; 0: none. */
     /* Per mesh of the program: which island (GW_INDEX_NONE: any), and the very devices, where
      * the scenario pins them (NULL: placed by the resource manager). */
     const uint32_t *islands;

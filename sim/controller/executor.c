@@ -578,7 +578,7 @@ static void count_operation(gw_executor *executor, gw_host_instance *instance, u
         gw_progress_book_run_done(executor->progress, dispatcher, instance->instance, run);
 }
 
-void gw_executor_kernel_done(gw_executor *executor, gw_tag tag)
+void gw_executor_kernel_done(gw_executor *executor, gw_tag tag, gw_span device_time_ns)
 {
     uint32_t number = (uint32_t)(tag.value >> (TAG_RUN_BITS + TAG_NODE_BITS));
     gw_host_instance *instance = instance_of(executor, number & ((1u << TAG_INSTANCE_BITS) - 1));
@@ -598,10 +598,11 @@ void gw_executor_kernel_done(gw_executor *executor, gw_tag tag)
     }
     for (uint32_t o = 0; o < node->output_count; o++)
         gw_store_release(&executor->store, &instance->block, node->first_slot + o, run);
-    gw_progress_book_finished(executor->progress, instance->dispatcher,
-                              instance->lowered->local_devices +
-                                  instance->lowered->first_local[node->mesh],
-                              gw_lowered_local_count(instance->lowered, node->mesh));
+    const gw_used_time used = {
+        instance->instance, gw_lowered_local_count(instance->lowered, node->mesh), device_time_ns};
+    gw_progress_book_finished(
+        executor->progress, instance->dispatcher, &used, &instance->used_place,
+        instance->lowered->local_devices + instance->lowered->first_local[node->mesh]);
     count_operation(executor, instance, run, instance->dispatcher);
 }
 

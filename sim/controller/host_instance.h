@@ -21,6 +21,7 @@ typedef struct {
     uint32_t operations_in_run_0, operations_per_run;
     uint32_t *left;        /* By run % depth: operations of the run not done here. */
     uint32_t flight_count; /* Kernels and copies that the world has not answered. */
+    uint32_t used_place;   /* The progress book's: where its entry stood last. */
     bool is_retiring;      /* As soon as it has: `retiring_client` waits. */
     gw_node_id retiring_client;
 } gw_host_instance;

@@ -81,16 +81,38 @@ typedef struct {
     gw_segment segments[];
 } gw_dispatch_message;
 
-/* PROGRESS: gangs finished per device of this host since the last report, then the runs whose
- * every gang on this host is done. */
+/* PROGRESS: what has finished on this host since the last report: shards of each instance and the
+ * device time that they took, gangs per device, and the runs whose every gang here is done. */
+typedef struct {
+    uint32_t instance, shard_count;
+    gw_span device_time_ns;
+} gw_used_time;
 typedef struct {
     uint32_t instance, run;
 } gw_finished_run;
 typedef struct {
     gw_message header;
-    uint32_t device_count, run_count;
-    uint32_t data[]; /* device_count counts, then run_count pairs (instance, run). */
+    uint32_t used_count, device_count, run_count;
+    uint32_t reserved;   /* 0 */
+    gw_used_time used[]; /* used_count of them, then device_count counts (uint32_t), then
+                            run_count gw_finished_run. */
 } gw_progress;
+
+static inline const uint32_t *gw_progress_counts(const gw_progress *progress)
+{
+    return (const uint32_t *)(const void *)(progress->used + progress->used_count);
+}
+static inline const gw_finished_run *gw_progress_runs(const gw_progress *progress)
+{
+    return (const gw_finished_run *)(const void *)(gw_progress_counts(progress) +
+                                                   progress->device_count);
+}
+static inline uint32_t gw_progress_size_bytes(uint32_t used_count, uint32_t device_count,
+                                              uint32_t run_count)
+{
+    return (uint32_t)(sizeof(gw_progress) + used_count * sizeof(gw_used_time) +
+                      device_count * sizeof(uint32_t) + run_count * sizeof(gw_finished_run));
+}
 
 /* READY: the target has reserved `buffer` for transfer `transfer` (lower.h) of this run and
  * awaits the pieces that the receiver of this message holds. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The list of scheduling policies. */
+/* The list of scheduling policies, and what an absent member means. */
 #include <string.h>
 
 #include "controller/policy.h"
@@ -7,6 +7,19 @@
 extern const gw_policy_ops gw_policy_fifo; /* policy_fifo.c */
 
 const gw_policy_ops *const gw_policies[] = {&gw_policy_fifo, NULL};
+
+void gw_policy_finished(gw_policy *policy, uint32_t instance, uint64_t shard_count,
+                        gw_span device_time_ns)
+{
+    if (policy->ops->finished != NULL)
+        policy->ops->finished(policy, instance, shard_count, device_time_ns);
+}
+
+void gw_policy_forget(gw_policy *policy, uint32_t instance)
+{
+    if (policy->ops->forget != NULL)
+        policy->ops->forget(policy, instance);
+}
 
 const gw_policy_ops *gw_policy_find(const char *name)
 {

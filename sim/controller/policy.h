@@ -7,6 +7,8 @@
 
 #include "base/units.h"
 
+#define GW_POLICY_ABI 1 /* Counts up with every change of this file that a plugin can notice. */
+
 typedef struct gw_policy gw_policy;
 typedef struct gw_params gw_params;
 
@@ -15,11 +17,22 @@ typedef struct gw_params gw_params;
 typedef struct {
     uint64_t offer;      /* Its name until it is taken; no two at a time have the same. */
     uint64_t submission; /* Of its call: counts up over all calls that reached this scheduler. */
-    uint32_t job;
-    uint32_t instance, run, node;
+    uint32_t job,
+        instance; /* An instance is a job's program, loaded; each has one offer at most. */
+    uint32_t run, node;
+    /* What the job asked for, as its scenario says. */
+    uint32_t weight;     /* Its share of device time, relative to others'; at least 1. */
+    uint32_t priority;   /* The higher, the sooner. */
+    gw_time deadline_ns; /* When the call should be done; may be past; GW_TIME_NEVER: none. */
+    /* What is known of its length. */
+    gw_span shard_time_ns; /* The mean time of this instance's shards so far; 0: none is done. */
+    uint32_t shard_count;  /* Of the gang, on this scheduler's devices: one per device. */
+    uint32_t gangs_left;   /* Of its call, on this scheduler, this one included. */
 } gw_offer;
 
 typedef struct {
+    uint32_t abi;               /* GW_POLICY_ABI */
+    uint32_t size_bytes;        /* sizeof(gw_policy_ops) */
     const char *name, *summary; /* "fifo", in configs/; a line for `gangway list` */
     /* `params` may be NULL.  NULL with GW_ERROR_SCENARIO when they are wrong. */
     gw_policy *(*create)(gw_params *params, GError **error);
@@ -32,11 +45,22 @@ typedef struct {
     /* The picked offer leaves the policy.  `is_ordered`: it has its place in the order; else the
      * last room on its devices went to one picked before it, and it will be offered again. */
     void (*take)(gw_policy *policy, uint64_t offer, bool is_ordered);
+    /* Optional.  So many shards of the instance's ordered gangs are done, and took so much device
+     * time together.  Hosts report in batches, so this lags behind what was ordered. */
+    void (*finished)(gw_policy *policy, uint32_t instance, uint64_t shard_count,
+                     gw_span device_time_ns);
+    /* Optional.  The instance is gone; nothing of it is offered any more. */
+    void (*forget)(gw_policy *policy, uint32_t instance);
 } gw_policy_ops;
 
 struct gw_policy {
     const gw_policy_ops *ops; /* First member of each implementation. */
 };
+
+/* The wrappers that own what NULL means: nothing happens. */
+void gw_policy_finished(gw_policy *policy, uint32_t instance, uint64_t shard_count,
+                        gw_span device_time_ns);
+void gw_policy_forget(gw_policy *policy, uint32_t instance);
 
 extern const gw_policy_ops *const gw_policies[]; /* In order of name; NULL ends it. */
 /* The policy called `name`; NULL when there is none.  "none" is not one: it switches the

@@ -90,6 +90,8 @@ static void fifo_take(gw_policy *policy, uint64_t offer, bool is_ordered)
 }
 
 const gw_policy_ops gw_policy_fifo = {
+    .abi = GW_POLICY_ABI,
+    .size_bytes = sizeof(gw_policy_ops),
     .name = "fifo",
     .summary = "first in, first out, by the order in which calls reach the scheduler",
     .create = fifo_create,

@@ -92,6 +92,8 @@ typedef enum {
     GW_NOTE_JOB_DONE,         /* a: job */
     GW_NOTE_JOB_REFUSED,      /* a: job, b: a gw_refusal; its slices can never be granted */
     GW_NOTE_MEMORY_WAIT,      /* a: gang, b: bytes per device; an executor meets back-pressure */
+    GW_NOTE_POLICY_WRONG, /* a: scheduler's node, b: the offer that its policy picked and was not
+                             offered; it orders nothing any more */
 } gw_note_kind;
 typedef struct {
     gw_note_kind kind;
@@ -145,6 +147,9 @@ typedef struct {
     gw_input_kind kind;
     gw_tag tag; /* Not of START, MESSAGE. */
     union {
+        /* KERNEL_DONE: of its local shards, added up: each from its start to its end, the wait for
+         * members of its collectives included. */
+        gw_span device_time_ns;
         struct {
             gw_node_id source;
             const gw_message *content; /* Borrowed. */

@@ -14,7 +14,8 @@ typedef struct {
 typedef struct {
     uint32_t dispatcher;
     bool is_due;
-    GArray *runs;           /* gw_finished_run, not yet reported. */
+    GArray *runs;           /* gw_finished_run, not yet reported, */
+    GArray *used;           /* and gw_used_time. */
     device_tally devices[]; /* Of this host; beside the rest, for one look at memory. */
 } progress_account;
 
@@ -51,6 +52,7 @@ void gw_progress_book_free(gw_progress_book *book)
     for (uint32_t i = 0; i < book->opened->len; i++) {
         progress_account *account = (progress_account *)g_ptr_array_index(book->opened, i);
         g_array_unref(account->runs);
+        g_array_unref(account->used);
         g_free(account);
     }
     g_ptr_array_unref(book->opened);
@@ -65,6 +67,7 @@ static progress_account *open_account(gw_progress_book *book, uint32_t dispatche
     progress_account *account = (progress_account *)g_malloc0(size_bytes);
     account->dispatcher = dispatcher;
     account->runs = g_array_new(FALSE, FALSE, sizeof(gw_finished_run));
+    account->used = g_array_new(FALSE, FALSE, sizeof(gw_used_time));
     book->accounts[dispatcher] = account;
     g_ptr_array_add(book->opened, account);
     return account;
@@ -89,11 +92,24 @@ void gw_progress_book_queued(gw_progress_book *book, uint32_t dispatcher, const 
         account->devices[devices[i] - book->first_device].queued++;
 }
 
-void gw_progress_book_finished(gw_progress_book *book, uint32_t dispatcher, const uint32_t *devices,
-                               uint32_t count)
+static void add_used(GArray *all, const gw_used_time *used, uint32_t *place)
+{
+    if (*place < all->len && g_array_index(all, gw_used_time, *place).instance == used->instance) {
+        gw_used_time *entry = &g_array_index(all, gw_used_time, *place);
+        entry->shard_count += used->shard_count;
+        entry->device_time_ns += used->device_time_ns;
+    } else {
+        *place = all->len;
+        g_array_append_vals(all, used, 1);
+    }
+}
+
+void gw_progress_book_finished(gw_progress_book *book, uint32_t dispatcher,
+                               const gw_used_time *used, uint32_t *place, const uint32_t *devices)
 {
     progress_account *account = account_of(book, dispatcher);
-    for (uint32_t i = 0; i < count; i++) {
+    add_used(account->used, used, place);
+    for (uint32_t i = 0; i < used->shard_count; i++) {
         device_tally *device = &account->devices[devices[i] - book->first_device];
         gw_check(device->queued > 0);
         device->queued--;
@@ -114,20 +130,26 @@ void gw_progress_book_run_done(gw_progress_book *book, uint32_t dispatcher, uint
 
 static void send_report(gw_progress_book *book, progress_account *account)
 {
-    uint32_t runs_bytes = account->runs->len * (uint32_t)sizeof(gw_finished_run);
-    uint32_t counts_bytes = book->device_count * (uint32_t)sizeof(uint32_t);
-    uint32_t size_bytes = (uint32_t)sizeof(gw_progress) + counts_bytes + runs_bytes;
+    const uint32_t used_bytes = account->used->len * (uint32_t)sizeof(gw_used_time);
+    const uint32_t runs_bytes = account->runs->len * (uint32_t)sizeof(gw_finished_run);
+    const uint32_t size_bytes =
+        gw_progress_size_bytes(account->used->len, book->device_count, account->runs->len);
     g_byte_array_set_size(book->scratch, size_bytes);
     gw_progress *report = (gw_progress *)(void *)book->scratch->data;
-    report->header = (gw_message){GW_MESSAGE_PROGRESS, size_bytes};
-    report->device_count = book->device_count;
-    report->run_count = account->runs->len;
+    *report = (gw_progress){.header = {GW_MESSAGE_PROGRESS, size_bytes},
+                            .used_count = account->used->len,
+                            .device_count = book->device_count,
+                            .run_count = account->runs->len};
+    if (used_bytes > 0)
+        memcpy(report->used, account->used->data, used_bytes);
+    uint32_t *counts = (uint32_t *)(void *)(report->used + report->used_count);
     for (uint32_t d = 0; d < book->device_count; d++) {
-        report->data[d] = account->devices[d].unreported;
+        counts[d] = account->devices[d].unreported;
         account->devices[d].unreported = 0;
     }
     if (runs_bytes > 0)
-        memcpy(report->data + book->device_count, account->runs->data, runs_bytes);
+        memcpy(counts + book->device_count, account->runs->data, runs_bytes);
+    g_array_set_size(account->used, 0);
     g_array_set_size(account->runs, 0);
     account->is_due = false;
     book->port->ops->send(book->port, (gw_node_id){account->dispatcher}, &report->header);

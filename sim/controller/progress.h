@@ -19,8 +19,10 @@ void gw_progress_book_free(gw_progress_book *book);
 /* `dispatcher` is the node that ordered the gang. */
 void gw_progress_book_queued(gw_progress_book *book, uint32_t dispatcher, const uint32_t *devices,
                              uint32_t count);
-void gw_progress_book_finished(gw_progress_book *book, uint32_t dispatcher, const uint32_t *devices,
-                               uint32_t count);
+/* `used` is what the gang's shards here took.  `place` is the caller's, one per instance: where its
+ * entry stood last; any value to begin with. */
+void gw_progress_book_finished(gw_progress_book *book, uint32_t dispatcher,
+                               const gw_used_time *used, uint32_t *place, const uint32_t *devices);
 void gw_progress_book_run_done(gw_progress_book *book, uint32_t dispatcher, uint32_t instance,
                                uint32_t run);
 /* Sends what is due. */

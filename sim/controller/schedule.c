@@ -11,6 +11,8 @@
 typedef struct {
     uint32_t run, next_node, end_node;
     uint64_t call, submission;
+    uint32_t gangs_left; /* Not ordered yet. */
+    gw_time deadline_ns;
 } waiting_call;
 
 typedef enum { IS_IDLE = 1, IS_OFFERED, IS_BLOCKED, IS_ENQUEUEING } instance_state;
@@ -24,6 +26,8 @@ typedef struct {
     waiting_call *calls; /* A ring of `depth`; the first is being ordered. */
     uint32_t first_call, call_count;
     uint32_t acks_left;                     /* ENQUEUEING */
+    uint64_t shards_done;                   /* Reported so far, */
+    gw_span device_time_ns;                 /* and what they took. */
     uint32_t hosts_in_run_0, hosts_per_run; /* With gangs of such a run. */
     uint32_t *hosts_left; /* By run % depth: hosts where the run is not done; 0: not begun. */
 } scheduled_instance;
@@ -47,6 +51,7 @@ struct gw_schedule {
     GArray *returned;     /* returned_call: to be answered when the batch is sent. */
     uint64_t gang_count, submission_count;
     bool is_changed; /* Something may be ordered. */
+    bool is_wrong;   /* The policy has picked what it does not have. */
 };
 
 gw_schedule *gw_schedule_new(const gw_directory *directory, const gw_control *control,
@@ -182,6 +187,7 @@ void gw_schedule_retire(gw_schedule *schedule, gw_node_id source,
 {
     scheduled_instance *instance = instance_of(schedule, message->instance);
     gw_check(instance->state == IS_IDLE);
+    gw_policy_forget(schedule->policy, message->instance);
     free_instance(schedule, instance);
     g_ptr_array_index(schedule->instances, message->instance) = NULL;
     gw_instance_message answer = {{GW_MESSAGE_RETIRED, sizeof answer}, message->instance};
@@ -209,6 +215,7 @@ static bool has_room(gw_schedule *schedule, scheduled_instance *instance)
 static void offer_or_block(gw_schedule *schedule, scheduled_instance *instance)
 {
     const waiting_call *call = first_call(instance);
+    const gw_job *job = &schedule->jobs[instance->job];
     if (!has_room(schedule, instance))
         return;
     gw_offer offer = {
@@ -218,6 +225,13 @@ static void offer_or_block(gw_schedule *schedule, scheduled_instance *instance)
         .instance = instance->instance,
         .run = call->run,
         .node = call->next_node,
+        .weight = job->weight,
+        .priority = job->priority,
+        .deadline_ns = call->deadline_ns,
+        .shard_time_ns =
+            instance->shards_done == 0 ? 0 : instance->device_time_ns / instance->shards_done,
+        .shard_count = next_slice(instance)->device_count,
+        .gangs_left = call->gangs_left,
     };
     instance->state = IS_OFFERED;
     schedule->is_changed = true;
@@ -268,9 +282,19 @@ void gw_schedule_submit(gw_schedule *schedule, gw_node_id source, const gw_submi
     gw_check(instance->client.index == source.index);
     gw_check(instance->call_count < instance->depth);
     uint32_t place = (instance->first_call + instance->call_count++) % instance->depth;
-    instance->calls[place] =
-        (waiting_call){message->run, message->first_node, message->first_node + message->node_count,
-                       message->call, schedule->submission_count++};
+    const gw_span deadline_ns = schedule->jobs[instance->job].deadline_ns;
+    waiting_call *call = &instance->calls[place];
+    *call = (waiting_call){
+        .run = message->run,
+        .next_node = message->first_node,
+        .end_node = message->first_node + message->node_count,
+        .call = message->call,
+        .submission = schedule->submission_count++,
+        .deadline_ns = deadline_ns == 0 ? GW_TIME_NEVER
+                                        : schedule->port->ops->now(schedule->port) + deadline_ns,
+    };
+    for (uint32_t n = call->next_node; n < call->end_node; n++)
+        call->gangs_left += is_due(instance, n, call->run) ? 1 : 0;
     uint32_t *left = &instance->hosts_left[message->run % instance->depth];
     if (*left == 0)
         *left = message->run == 0 ? instance->hosts_in_run_0 : instance->hosts_per_run;
@@ -284,6 +308,7 @@ static void order_gang(gw_schedule *schedule, scheduled_instance *instance)
 {
     waiting_call *call = first_call(instance);
     uint32_t n = call->next_node++;
+    call->gangs_left--;
     const gw_slice *slice = instance->slices[instance->plan->nodes[n].mesh];
     uint64_t gang =
         ((uint64_t)schedule->self.index << GW_GANG_SEQUENCE_BITS) | schedule->gang_count++;
@@ -300,17 +325,33 @@ static void order_gang(gw_schedule *schedule, scheduled_instance *instance)
     }
 }
 
+/* NULL: the policy was never offered that, or has given it back. */
+static scheduled_instance *find_offered(gw_schedule *schedule, uint64_t offer)
+{
+    scheduled_instance *instance =
+        offer < schedule->instances->len
+            ? (scheduled_instance *)g_ptr_array_index(schedule->instances, (guint)offer)
+            : NULL;
+    if (instance != NULL && instance->state == IS_OFFERED)
+        return instance;
+    const gw_note note = {GW_NOTE_POLICY_WRONG, schedule->self.index, offer, 0};
+    schedule->port->ops->note(schedule->port, &note);
+    schedule->is_wrong = true;
+    return NULL;
+}
+
 void gw_schedule_flush(gw_schedule *schedule)
 {
-    if (!schedule->is_changed)
+    if (!schedule->is_changed || schedule->is_wrong)
         return;
     schedule->is_changed = false;
     const gw_policy_ops *ops = schedule->policy->ops;
     gw_time now_ns = schedule->port->ops->now(schedule->port);
     uint64_t offer;
     while (ops->pick(schedule->policy, now_ns, &offer)) {
-        scheduled_instance *instance = instance_of(schedule, (uint32_t)offer);
-        gw_check(instance->state == IS_OFFERED);
+        scheduled_instance *instance = find_offered(schedule, offer);
+        if (instance == NULL)
+            return;
         bool is_ordered = has_room(schedule, instance);
         ops->take(schedule->policy, offer, is_ordered);
         if (!is_ordered)
@@ -364,6 +405,14 @@ static void finish_run(gw_schedule *schedule, const gw_finished_run *done)
     schedule->port->ops->send(schedule->port, instance->client, &message.header);
 }
 
+static void take_used(gw_schedule *schedule, const gw_used_time *used)
+{
+    scheduled_instance *instance = instance_of(schedule, used->instance);
+    instance->shards_done += used->shard_count;
+    instance->device_time_ns += used->device_time_ns;
+    gw_policy_finished(schedule->policy, used->instance, used->shard_count, used->device_time_ns);
+}
+
 void gw_schedule_progress(gw_schedule *schedule, gw_node_id source, const gw_progress *message)
 {
     const gw_directory *directory = schedule->directory;
@@ -371,12 +420,14 @@ void gw_schedule_progress(gw_schedule *schedule, gw_node_id source, const gw_pro
     uint32_t first =
         island->first_device + (source.index - island->first_host) * island->devices_per_host;
     gw_check(message->device_count == island->devices_per_host);
+    for (uint32_t i = 0; i < message->used_count; i++)
+        take_used(schedule, &message->used[i]);
+    const uint32_t *counts = gw_progress_counts(message);
     for (uint32_t d = 0; d < message->device_count; d++)
-        if (message->data[d] > 0)
-            gw_room_give(schedule->room, first + d, message->data[d], schedule->freed);
+        if (counts[d] > 0)
+            gw_room_give(schedule->room, first + d, counts[d], schedule->freed);
     offer_freed(schedule);
-    const gw_finished_run *runs =
-        (const gw_finished_run *)(const void *)(message->data + message->device_count);
+    const gw_finished_run *runs = gw_progress_runs(message);
     for (uint32_t r = 0; r < message->run_count; r++)
         finish_run(schedule, &runs[r]);
 }

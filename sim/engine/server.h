@@ -12,7 +12,8 @@
 typedef struct {
     uint32_t kind;  /* The owner's own meaning, */
     uint32_t slot;  /* as here, */
-    uint64_t value; /* and here. */
+    uint64_t value; /* and here, */
+    uint64_t more;  /* and here. */
 } gw_server_item;
 
 /* Serves one item at the engine's present time; returns the span that it keeps the server busy.

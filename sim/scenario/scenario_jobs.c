@@ -175,6 +175,25 @@ static bool read_submit(gw_params *job, gw_submit_mode *out, GError **error)
     return true;
 }
 
+/* What scheduling policies may go by. */
+static bool read_claims(gw_params *job, gw_job *out, GError **error)
+{
+    uint64_t weight = 1, priority = 0;
+    if (!gw_params_count(job, "weight", false, 1, GW_SCENARIO_WEIGHT_MAX, &weight, error) ||
+        !gw_params_count(job, "priority", false, 0, GW_SCENARIO_PRIORITY_MAX, &priority, error) ||
+        !gw_params_span(job, "deadline", false, &out->deadline_ns, error)) {
+        return false;
+    }
+    if (gw_params_has(job, "deadline") && out->deadline_ns == 0) {
+        gw_params_error(job, "deadline", error,
+                        "found 0, expected a time above 0, from when a call reaches the scheduler");
+        return false;
+    }
+    out->weight = (uint32_t)weight;
+    out->priority = (uint32_t)priority;
+    return true;
+}
+
 static bool read_entry(gw_params *job, job_entry *out, GError **error)
 {
     uint64_t in_flight = DEFAULT_IN_FLIGHT;
@@ -189,6 +208,7 @@ static bool read_entry(gw_params *job, job_entry *out, GError **error)
         !gw_params_count(job, "in_flight", false, 1, GW_SCENARIO_IN_FLIGHT_MAX, &in_flight,
                          error) ||
         !gw_params_span(job, "start", false, &out->job.start_ns, error) ||
+        !read_claims(job, &out->job, error) ||
         !gw_params_object(job, "placement", false, &out->placement, error) ||
         !gw_params_finish(job, error)) {
         return false;

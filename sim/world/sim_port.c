@@ -91,6 +91,7 @@ static gw_span serve_node(void *owner, const gw_server_item *item)
     case ITEM_KERNEL_DONE:
         input.kind = GW_INPUT_KERNEL_DONE;
         input.tag.value = item->value;
+        input.device_time_ns = item->more;
         break;
     case ITEM_COPY_DONE:
         input.kind = GW_INPUT_COPY_DONE;
@@ -408,13 +409,14 @@ static const gw_device_ops sim_device_ops = {
 
 /* --- What the devices answer --- */
 
-static void answer_launch(void *owner, uint32_t host, uint64_t tag)
+static void answer_launch(void *owner, uint32_t host, uint64_t tag, gw_span device_time_ns)
 {
     gw_sim_ports *ports = owner;
     if (ports->settings.invariants != NULL) {
         gw_invariants_launch_done(ports->settings.invariants, host, tag);
     }
-    offer_item(ports, host, ITEM_KERNEL_DONE, tag);
+    const gw_server_item item = {.kind = ITEM_KERNEL_DONE, .value = tag, .more = device_time_ns};
+    gw_server_offer(&ports->nodes[host].server, &item);
 }
 
 static void tell_transfer(const gw_sim_ports_settings *settings, const gw_transfer_record *record)

@@ -87,11 +87,13 @@ gw_input record_port_answer(record_port *port, record_kind kind, gw_tag tag, dou
     gw_check(index != GW_INDEX_NONE);
     gw_check(g_array_index(port->asked, asked_question, index).kind == kind);
     g_array_remove_index(port->asked, index);
-    gw_input input = {.tag = tag, .value = value};
-    input.kind = kind == RECORD_TIMER_SET ? GW_INPUT_TIMER
-                 : kind == RECORD_ENQUEUE ? GW_INPUT_KERNEL_DONE
-                                          : GW_INPUT_COPY_DONE;
-    return input;
+    if (kind == RECORD_ENQUEUE) {
+        return (gw_input){
+            .kind = GW_INPUT_KERNEL_DONE, .tag = tag, .device_time_ns = (gw_span)value};
+    }
+    return (gw_input){.kind = kind == RECORD_TIMER_SET ? GW_INPUT_TIMER : GW_INPUT_COPY_DONE,
+                      .tag = tag,
+                      .value = value};
 }
 
 /* --- The half of every node --- */
@@ -150,8 +152,8 @@ static size_t measure_message(const gw_message *message)
     }
     case GW_MESSAGE_PROGRESS: {
         const gw_progress *progress = (const gw_progress *)message;
-        return sizeof *progress + progress->device_count * sizeof(uint32_t) +
-               progress->run_count * sizeof(gw_finished_run);
+        return gw_progress_size_bytes(progress->used_count, progress->device_count,
+                                      progress->run_count);
     }
     case GW_MESSAGE_READY: {
         const gw_ready *ready = (const gw_ready *)message;

@@ -95,10 +95,16 @@ static void append_dispatch(GString *out, const gw_dispatch_message *message)
 
 static void append_progress(GString *out, const gw_progress *message)
 {
-    append_list(out, ", finished", message->data, message->device_count);
-    const uint32_t *runs = message->data + message->device_count;
+    append_list(out, ", finished", gw_progress_counts(message), message->device_count);
+    for (uint32_t i = 0; i < message->used_count; i++) {
+        const gw_used_time *used = &message->used[i];
+        if (used->device_time_ns > 0)
+            g_string_append_printf(out, ", instance %u used %" G_GUINT64_FORMAT " ns in %u shards",
+                                   used->instance, used->device_time_ns, used->shard_count);
+    }
+    const gw_finished_run *runs = gw_progress_runs(message);
     for (uint32_t r = 0; r < message->run_count; r++) {
-        g_string_append_printf(out, ", instance %u run %u done", runs[2 * r], runs[2 * r + 1]);
+        g_string_append_printf(out, ", instance %u run %u done", runs[r].instance, runs[r].run);
     }
 }
 

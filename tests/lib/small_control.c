@@ -73,16 +73,16 @@ gw_progress *small_progress(uint32_t device_count, const uint32_t *counts, uint3
                             uint32_t run)
 {
     const uint32_t run_count = instance == GW_INDEX_NONE ? 0 : 1;
-    const uint32_t size_bytes = (uint32_t)(sizeof(gw_progress) + device_count * sizeof(uint32_t) +
-                                           run_count * sizeof(gw_finished_run));
+    const uint32_t size_bytes = gw_progress_size_bytes(0, device_count, run_count);
     gw_progress *message = g_malloc0(size_bytes);
     message->header = (gw_message){GW_MESSAGE_PROGRESS, size_bytes};
     message->device_count = device_count;
     message->run_count = run_count;
-    memcpy(message->data, counts, device_count * sizeof(uint32_t));
+    uint32_t *data = (uint32_t *)(void *)message->used;
+    memcpy(data, counts, device_count * sizeof(uint32_t));
     if (run_count > 0) {
-        message->data[device_count] = instance;
-        message->data[device_count + 1] = run;
+        data[device_count] = instance;
+        data[device_count + 1] = run;
     }
     return message;
 }

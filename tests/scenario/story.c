@@ -125,7 +125,8 @@ static void tell_result(teller *self, const gw_note *note, gw_time now_ns)
 static void hear_note(void *context, gw_node_id node, const gw_note *note, gw_time now_ns)
 {
     teller *self = context;
-    const bool is_of_job = note->kind != GW_NOTE_GANG_ORDERED && note->kind != GW_NOTE_MEMORY_WAIT;
+    const bool is_of_job = note->kind != GW_NOTE_GANG_ORDERED &&
+                           note->kind != GW_NOTE_MEMORY_WAIT && note->kind != GW_NOTE_POLICY_WRONG;
     const char *job = is_of_job ? self->scenario->jobs[note->a].name : NULL;
     switch (note->kind) {
     case GW_NOTE_GANG_ORDERED:
@@ -152,6 +153,9 @@ static void hear_note(void *context, gw_node_id node, const gw_note *note, gw_ti
         return;
     case GW_NOTE_MEMORY_WAIT:
         tell_wait(self, node, note, now_ns);
+        return;
+    case GW_NOTE_POLICY_WRONG:
+        add_line(self, now_ns, RANK_NOTE, "the policy picks what it was not offered");
         return;
     }
     gw_check(!"a note of a kind that stories know");

@@ -98,6 +98,8 @@ START_TEST(device_runs_its_queue_in_order)
     assert_shard(&bench, 1, 1, 110, 111); /* Short, and waits all the same. */
     assert_shard(&bench, 2, 0, 110, 210);
     assert_shard(&bench, 2, 1, 111, 211);
+    ck_assert_uint_eq(find_answer(&bench, LAUNCH_DONE, 100)->device_time_ns, 1);
+    ck_assert_uint_eq(find_answer(&bench, LAUNCH_DONE, 200)->device_time_ns, 200); /* Of two. */
     /* The launch of gang 2 is done when its last shard is. */
     ck_assert_uint_eq(find_answer(&bench, LAUNCH_DONE, 200)->at_ns, 211 + PCIE_NS);
     device_bench_clear(&bench);

@@ -28,7 +28,7 @@ typedef struct {
     uint64_t gang, tag;
     uint32_t host, device, device_count;
     gw_time start_ns, end_ns;
-    gw_span local_ns, collective_ns;
+    gw_span local_ns, collective_ns, device_time_ns;
 } diary_line;
 
 typedef struct device_bench device_bench;
@@ -54,10 +54,13 @@ static inline void write_line(device_bench *bench, diary_line line)
     bench->line_count++;
 }
 
-static inline void write_launch(void *owner, uint32_t host, uint64_t tag)
+static inline void write_launch(void *owner, uint32_t host, uint64_t tag, gw_span device_time_ns)
 {
     device_bench *bench = owner;
-    write_line(bench, (diary_line){.kind = LAUNCH_DONE, .host = host, .tag = tag});
+    write_line(bench, (diary_line){.kind = LAUNCH_DONE,
+                                   .host = host,
+                                   .tag = tag,
+                                   .device_time_ns = device_time_ns});
     if (bench->answer != NULL) {
         bench->answer(bench, host, tag);
     }

@@ -59,8 +59,9 @@ typedef struct {
 
 /* --- What comes back --- */
 
-static void hear_launch(void *owner, uint32_t host, uint64_t tag)
+static void hear_launch(void *owner, uint32_t host, uint64_t tag, gw_span device_time_ns)
 {
+    (void)device_time_ns;
     story *told = owner;
     told->gangs[tag].told_ns[host] = gw_engine_now(told->engine);
     told->gangs[tag].told_count++;

@@ -92,8 +92,8 @@ static inline void ready(bench *made, uint32_t host, uint32_t job, uint32_t run,
 static inline void finish_kernel(bench *made)
 {
     const gw_tag tag = record_port_oldest(made->port, RECORD_ENQUEUE);
-    gw_executor_kernel_done(made->executor,
-                            record_port_answer(made->port, RECORD_ENQUEUE, tag, 0).tag);
+    const gw_input done = record_port_answer(made->port, RECORD_ENQUEUE, tag, 0);
+    gw_executor_kernel_done(made->executor, done.tag, done.device_time_ns);
     gw_executor_flush(made->executor);
 }
 

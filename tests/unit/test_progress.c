@@ -13,11 +13,13 @@ typedef struct {
     gw_directory *directory;
     record_port *port;
     gw_progress_book *book;
+    uint32_t place;
+    gw_span shard_ns;
 } bench;
 
 static void init_bench(bench *made, uint32_t lookahead)
 {
-    made->directory = small_directory(2, 2, 2);
+    *made = (bench){.directory = small_directory(2, 2, 2)};
     made->port = record_port_new(made->directory, (gw_node_id){1});
     made->book = gw_progress_book_new(&made->port->base, 2, 2, lookahead,
                                       gw_directory_node_count(made->directory));
@@ -40,11 +42,17 @@ static void queue_gangs(bench *made, uint32_t dispatcher, const uint32_t *device
     }
 }
 
+static void finish_gang(bench *made, uint32_t dispatcher, const uint32_t *devices, uint32_t count)
+{
+    const gw_used_time used = {0, count, made->shard_ns * count};
+    gw_progress_book_finished(made->book, dispatcher, &used, &made->place, devices);
+}
+
 static void finish_gangs(bench *made, uint32_t dispatcher, const uint32_t *devices, uint32_t count,
                          uint32_t times)
 {
     for (uint32_t i = 0; i < times; i++) {
-        gw_progress_book_finished(made->book, dispatcher, devices, count);
+        finish_gang(made, dispatcher, devices, count);
     }
     gw_progress_book_flush(made->book);
 }
@@ -122,11 +130,33 @@ START_TEST(dispatchers_have_accounts_of_their_own)
     finish_gangs(&made, 4, left, 1, 1); /* Empty for client 0, whatever client 1 has there. */
     CHECK_CALLS(made.port, "send to client 0: PROGRESS, finished 1 0\n");
     queue_gangs(&made, 4, left, 1, 3);
-    gw_progress_book_finished(made.book, 4, left, 1);
-    gw_progress_book_finished(made.book, 4, left, 1);
+    finish_gang(&made, 4, left, 1);
+    finish_gang(&made, 4, left, 1);
     finish_gangs(&made, 5, both, 2, 2); /* Both are due: in order of their first gang. */
     CHECK_CALLS(made.port, "send to client 1: PROGRESS, finished 2 2\n"
                            "send to client 0: PROGRESS, finished 2 0\n");
+    clear_bench(&made);
+}
+END_TEST
+
+START_TEST(device_time_is_told_by_instance)
+{
+    bench made;
+    init_bench(&made, 4);
+    uint32_t places[2] = {7, 0}; /* Stale ones do no harm. */
+    const gw_used_time first = {3, 2, 50}, second = {9, 1, 8};
+    queue_gangs(&made, 2, both, 2, 3);
+    gw_progress_book_finished(made.book, 2, &first, &places[0], both);
+    gw_progress_book_finished(made.book, 2, &second, &places[1], left);
+    gw_progress_book_finished(made.book, 2, &first, &places[0], both);
+    gw_progress_book_flush(made.book);
+    CHECK_CALLS(made.port, "send to scheduler 0: PROGRESS, finished 3 2, "
+                           "instance 3 used 100 ns in 4 shards, "
+                           "instance 9 used 8 ns in 1 shards\n");
+    gw_progress_book_finished(made.book, 2, &second, &places[1], right);
+    gw_progress_book_flush(made.book);
+    CHECK_CALLS(made.port, "send to scheduler 0: PROGRESS, finished 0 1, "
+                           "instance 9 used 8 ns in 1 shards\n");
     clear_bench(&made);
 }
 END_TEST
@@ -136,8 +166,10 @@ START_TEST(every_gang_is_reported_once)
 {
     bench made;
     uint32_t state = (uint32_t)_i + 1, queued[2] = {0}, finished[2] = {0}, reported[2] = {0};
+    uint64_t shards = 0, device_time_ns = 0;
     const uint32_t lookahead = 1 + (uint32_t)_i;
     init_bench(&made, lookahead);
+    made.shard_ns = 100;
     for (uint32_t step = 0; step < 2000 || queued[0] + queued[1] > 0; step++) {
         state = state * 1664525 + 1013904223;
         const uint32_t device = (state >> 16) % 2;
@@ -152,8 +184,11 @@ START_TEST(every_gang_is_reported_once)
         for (uint32_t i = 0; i < made.port->calls->len; i++) {
             const gw_progress *report =
                 (const gw_progress *)g_array_index(made.port->calls, record_call, i).message;
-            reported[0] += report->data[0];
-            reported[1] += report->data[1];
+            reported[0] += gw_progress_counts(report)[0];
+            reported[1] += gw_progress_counts(report)[1];
+            ck_assert_uint_eq(report->used_count, 1);
+            shards += report->used[0].shard_count;
+            device_time_ns += report->used[0].device_time_ns;
         }
         record_port_clear(made.port);
         for (uint32_t d = 0; d < 2; d++) {
@@ -162,6 +197,8 @@ START_TEST(every_gang_is_reported_once)
         }
     }
     ck_assert_uint_gt(finished[0], 100);
+    ck_assert_uint_eq(shards, finished[0] + finished[1]);
+    ck_assert_uint_eq(device_time_ns, 100 * shards);
     clear_bench(&made);
 }
 END_TEST
@@ -171,7 +208,7 @@ START_TEST(finishing_what_was_not_queued_aborts)
     bench made;
     init_bench(&made, 4);
     queue_gangs(&made, 2, left, 1, 1);
-    gw_progress_book_finished(made.book, 2, both, 2);
+    finish_gang(&made, 2, both, 2);
 }
 END_TEST
 
@@ -191,6 +228,7 @@ int main(void)
     tcase_add_test(cases, lookahead_of_one_reports_each_gang);
     tcase_add_test(cases, done_runs_take_the_counts_along);
     tcase_add_test(cases, dispatchers_have_accounts_of_their_own);
+    tcase_add_test(cases, device_time_is_told_by_instance);
     tcase_add_loop_test(cases, every_gang_is_reported_once, 0, 6);
     tcase_add_test_raise_signal(cases, finishing_what_was_not_queued_aborts, SIGABRT);
     tcase_add_test_raise_signal(cases, unknown_dispatcher_aborts, SIGABRT);
