@@ -86,6 +86,9 @@ static bool handle_schedule(gw_schedule *schedule, gw_node_id source, const gw_m
     case GW_MESSAGE_ENQUEUED:
         gw_schedule_enqueued(schedule, (const gw_instance_message *)message);
         return true;
+    case GW_MESSAGE_ORDERED:
+        gw_schedule_ordered(schedule, source, (const gw_ordered_message *)message);
+        return true;
     case GW_MESSAGE_PROGRESS:
         gw_schedule_progress(schedule, source, (const gw_progress *)message);
         return true;

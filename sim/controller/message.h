@@ -18,6 +18,7 @@ typedef enum {
     GW_MESSAGE_DISPATCH,          /* scheduler -> hosts: gangs in order */
     GW_MESSAGE_ENQUEUED,          /* host -> scheduler: sequential dispatch only */
     GW_MESSAGE_PROGRESS,          /* host -> scheduler: credits back, runs done here */
+    GW_MESSAGE_ORDERED,           /* scheduler -> scheduler: how far a shared program is */
     GW_MESSAGE_READY,             /* host -> host: buffers that await your shards */
     GW_MESSAGE_RESULT,            /* host -> client: a value */
     GW_MESSAGE_RUN_DONE,          /* scheduler -> client */
@@ -113,6 +114,13 @@ static inline uint32_t gw_progress_size_bytes(uint32_t used_count, uint32_t devi
     return (uint32_t)(sizeof(gw_progress) + used_count * sizeof(gw_used_time) +
                       device_count * sizeof(uint32_t) + run_count * sizeof(gw_finished_run));
 }
+
+/* ORDERED: every gang of the instance on the sender's island up to `node` of `run` has its place.
+ */
+typedef struct {
+    gw_message header;
+    uint32_t instance, run, node;
+} gw_ordered_message;
 
 /* READY: the target has reserved `buffer` for transfer `transfer` (lower.h) of this run and
  * awaits the pieces that the receiver of this message holds. */

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* An instance is idle, offered, blocked on a full slice, or (sequential dispatch) waiting for
- * hosts to enqueue its last gang.  Blocked instances wait at their slice (room.h), so that a
- * progress report looks only at slices that it may free. */
+/* An instance is idle, offered, blocked on a full slice, at a gate that other islands open, or
+ * (sequential dispatch) waiting for hosts to enqueue its last gang.  Blocked instances wait at
+ * their slice (room.h), so that a progress report looks only at slices that it may free. */
 #include "controller/schedule.h"
 
 #include "base/check.h"
 #include "controller/dispatch.h"
+#include "controller/gate.h"
 #include "controller/room.h"
 
 typedef struct {
@@ -15,13 +16,16 @@ typedef struct {
     gw_time deadline_ns;
 } waiting_call;
 
-typedef enum { IS_IDLE = 1, IS_OFFERED, IS_BLOCKED, IS_ENQUEUEING } instance_state;
+typedef enum { IS_IDLE = 1, IS_OFFERED, IS_BLOCKED, IS_GATED, IS_ENQUEUEING } instance_state;
 
 typedef struct {
     uint32_t instance, job, depth;
     const gw_plan *plan;
     gw_node_id client;
     gw_slice **slices; /* By mesh. */
+    gw_gate *gate;     /* NULL: it shares nothing with other islands. */
+    bool is_told;      /* To peers, as far as it is ordered: run and node of the last. */
+    uint32_t ordered_run, ordered_node;
     instance_state state;
     waiting_call *calls; /* A ring of `depth`; the first is being ordered. */
     uint32_t first_call, call_count;
@@ -41,6 +45,7 @@ struct gw_schedule {
     const gw_directory *directory;
     const gw_control *control;
     const gw_job *jobs;
+    uint32_t island; /* GW_INDEX_NONE: all. */
     gw_node_id self;
     gw_port *port;
     gw_policy *policy;
@@ -48,6 +53,7 @@ struct gw_schedule {
     gw_room *room;
     GPtrArray *freed;     /* gw_slice: scratch for progress reports. */
     GPtrArray *instances; /* scheduled_instance by number; NULL: not installed. */
+    GArray *untold;       /* uint32_t: instances with is_told false. */
     GArray *returned;     /* returned_call: to be answered when the batch is sent. */
     uint64_t gang_count, submission_count;
     bool is_changed; /* Something may be ordered. */
@@ -66,6 +72,7 @@ gw_schedule *gw_schedule_new(const gw_directory *directory, const gw_control *co
     schedule->directory = directory;
     schedule->control = control;
     schedule->jobs = jobs;
+    schedule->island = island;
     schedule->self = self;
     schedule->port = port;
     schedule->policy = policy;
@@ -78,6 +85,7 @@ gw_schedule *gw_schedule_new(const gw_directory *directory, const gw_control *co
     schedule->room = gw_room_new(directory, first_device, device_count, control->lookahead);
     schedule->freed = g_ptr_array_new();
     schedule->instances = g_ptr_array_new();
+    schedule->untold = g_array_new(FALSE, FALSE, sizeof(uint32_t));
     schedule->returned = g_array_new(FALSE, FALSE, sizeof(returned_call));
     return schedule;
 }
@@ -88,6 +96,7 @@ static void free_instance(gw_schedule *schedule, scheduled_instance *instance)
         return;
     for (uint32_t m = 0; m < instance->plan->program->meshes->len; m++)
         gw_room_close(schedule->room, instance->slices[m]);
+    gw_gate_free(instance->gate);
     g_free(instance->slices);
     g_free(instance->hosts_left);
     g_free(instance->calls);
@@ -113,6 +122,7 @@ void gw_schedule_free(gw_schedule *schedule)
     for (uint32_t i = 0; i < instances->len; i++)
         free_instance(schedule, (scheduled_instance *)g_ptr_array_index(instances, i));
     g_ptr_array_unref(schedule->instances);
+    g_array_unref(schedule->untold);
     g_array_unref(schedule->returned);
     schedule->policy->ops->destroy(schedule->policy);
     gw_dispatch_free(schedule->dispatch);
@@ -171,6 +181,11 @@ void gw_schedule_install(gw_schedule *schedule, gw_node_id source,
     for (uint32_t m = 0; m < message->mesh_count; m++)
         instance->slices[m] =
             gw_room_open(schedule->room, devices + first[m], first[m + 1] - first[m]);
+    if (schedule->island != GW_INDEX_NONE) {
+        const gw_assignment assignment = {message->mesh_count, first, devices};
+        instance->gate = gw_gate_new(job->plan, &assignment, schedule->directory, schedule->island);
+    }
+    instance->is_told = true;
     instance->hosts_left = g_new0(uint32_t, instance->depth);
     instance->calls = g_new0(waiting_call, instance->depth);
     count_hosts(schedule, instance);
@@ -216,6 +231,12 @@ static void offer_or_block(gw_schedule *schedule, scheduled_instance *instance)
 {
     const waiting_call *call = first_call(instance);
     const gw_job *job = &schedule->jobs[instance->job];
+    gw_node_id peer;
+    if (instance->gate != NULL &&
+        !gw_gate_is_open(instance->gate, call->run, call->next_node, &peer)) {
+        instance->state = IS_GATED;
+        return;
+    }
     if (!has_room(schedule, instance))
         return;
     gw_offer offer = {
@@ -319,10 +340,36 @@ static void order_gang(gw_schedule *schedule, scheduled_instance *instance)
     port->ops->spend(port, GW_COST_SCHEDULE, 1);
     gw_dispatch_add(schedule->dispatch, instance->instance, call->run, n, gang, call->call,
                     slice->hosts, slice->host_count);
+    if (instance->gate != NULL) {
+        instance->ordered_run = call->run;
+        instance->ordered_node = n;
+        if (instance->is_told)
+            g_array_append_val(schedule->untold, instance->instance);
+        instance->is_told = false;
+    }
     if (schedule->control->dispatch == GW_DISPATCH_SEQUENTIAL) {
         instance->state = IS_ENQUEUEING;
         instance->acks_left = gw_dispatch_flush(schedule->dispatch, true);
     }
+}
+
+/* Other islands' gates may open by what was ordered. */
+static void tell_peers(gw_schedule *schedule)
+{
+    for (uint32_t i = 0; i < schedule->untold->len; i++) {
+        scheduled_instance *instance =
+            instance_of(schedule, g_array_index(schedule->untold, uint32_t, i));
+        const gw_ordered_message message = {{GW_MESSAGE_ORDERED, sizeof message},
+                                            instance->instance,
+                                            instance->ordered_run,
+                                            instance->ordered_node};
+        for (uint32_t p = 0; p < instance->gate->peer_count; p++)
+            if (gw_gate_tell(instance->gate, p, message.run, message.node))
+                schedule->port->ops->send(schedule->port, instance->gate->peers[p].scheduler,
+                                          &message.header);
+        instance->is_told = true;
+    }
+    g_array_set_size(schedule->untold, 0);
 }
 
 /* NULL: the policy was never offered that, or has given it back. */
@@ -362,6 +409,7 @@ void gw_schedule_flush(gw_schedule *schedule)
     }
     schedule->is_changed = false;
     gw_dispatch_flush(schedule->dispatch, false);
+    tell_peers(schedule);
     for (uint32_t i = 0; i < schedule->returned->len; i++) {
         const returned_call *returned = &g_array_index(schedule->returned, returned_call, i);
         schedule->port->ops->send(schedule->port, returned->client, &returned->message.header);
@@ -378,6 +426,20 @@ void gw_schedule_enqueued(gw_schedule *schedule, const gw_instance_message *mess
     gw_check(instance->acks_left > 0);
     if (--instance->acks_left == 0)
         advance(schedule, instance);
+}
+
+void gw_schedule_ordered(gw_schedule *schedule, gw_node_id source,
+                         const gw_ordered_message *message)
+{
+    scheduled_instance *instance =
+        message->instance < schedule->instances->len
+            ? (scheduled_instance *)g_ptr_array_index(schedule->instances, message->instance)
+            : NULL;
+    if (instance == NULL) /* It is gone: the news was slower than the end. */
+        return;
+    gw_gate_hear(instance->gate, source, message->run, message->node);
+    if (instance->state == IS_GATED)
+        offer_or_block(schedule, instance);
 }
 
 /* Those who wait at slices that have room again may be ordered. */
@@ -451,6 +513,11 @@ void gw_schedule_explain(const gw_schedule *schedule, GString *out)
             const gw_slice *slice = next_slice(instance);
             g_string_append_printf(out, "waits for room on device %u (lookahead %u)\n",
                                    slice->devices[slice->full_place], schedule->control->lookahead);
+        } else if (instance->state == IS_GATED) {
+            gw_node_id peer = {0};
+            gw_gate_is_open(instance->gate, call->run, call->next_node, &peer);
+            g_string_append_printf(out, "waits for the scheduler on node %u to order its part\n",
+                                   peer.index);
         } else if (instance->state == IS_ENQUEUEING)
             g_string_append_printf(out, "waits for %u hosts to enqueue\n", instance->acks_left);
         else

@@ -5,7 +5,8 @@
  * the next of its program's order, is offered to the policy, and only while every device that it
  * needs has room: fewer than `lookahead` gangs ordered and not known to be done.  So policies
  * decide order and cannot break a program's, and a gang without room does not hold up those of
- * other devices.  The hosts' progress reports give room back.
+ * other devices.  The hosts' progress reports give room back.  A program that lies on several
+ * islands passes a gate first (gate.h).
  *
  * With no policy there is no scheduler: each client carries one of these for itself alone. */
 #pragma once
@@ -29,6 +30,8 @@ void gw_schedule_retire(gw_schedule *schedule, gw_node_id source,
 void gw_schedule_submit(gw_schedule *schedule, gw_node_id source, const gw_submit *message);
 void gw_schedule_enqueued(gw_schedule *schedule, const gw_instance_message *message);
 void gw_schedule_progress(gw_schedule *schedule, gw_node_id source, const gw_progress *message);
+void gw_schedule_ordered(gw_schedule *schedule, gw_node_id source,
+                         const gw_ordered_message *message);
 /* Orders what can be ordered and sends it. */
 void gw_schedule_flush(gw_schedule *schedule);
 

@@ -383,6 +383,16 @@ static void draw_memory(fuzz_case *drawn)
     }
 }
 
+/* One in four has none. */
+static const gw_policy_ops *draw_policy(fuzz_case *drawn)
+{
+    uint32_t count = 0;
+    while (gw_policies[count] != NULL) {
+        count++;
+    }
+    return is_drawn(drawn, 4) ? NULL : gw_policies[draw(drawn, count)];
+}
+
 static void draw_case(fuzz_case *drawn, uint64_t seed)
 {
     *drawn = (fuzz_case){0};
@@ -394,7 +404,7 @@ static void draw_case(fuzz_case *drawn, uint64_t seed)
     }
     draw_memory(drawn);
     drawn->control = (gw_control){
-        .policy = is_drawn(drawn, 4) ? NULL : gw_policy_find("fifo"),
+        .policy = draw_policy(drawn),
         .dispatch = is_drawn(drawn, 3) ? GW_DISPATCH_SEQUENTIAL : GW_DISPATCH_PARALLEL,
         .lookahead = 1 + draw(drawn, 5),
     };
@@ -413,15 +423,16 @@ static void clear_case(fuzz_case *drawn)
 
 /* --- What must hold --- */
 
-/* Several orders may contradict each other: those of schedulers, where jobs meet on more than one
- * island; without schedulers those of hosts.  Then a wait in a circle is no mistake.  Places and
- * jobs are the two sides of a graph: a cycle in it is two ways from one to another. */
+/* Without schedulers the orders of hosts may contradict each other, where jobs meet on more than
+ * one.  Then a wait in a circle is no mistake.  Hosts and jobs are the two sides of a graph: a
+ * cycle in it is two ways from one to another. */
 static bool may_contradict(const fuzz_case *drawn, const toy_world *world)
 {
+    if (drawn->control.policy != NULL)
+        return false;
     g_autoptr(gw_directory) directory =
         gw_directory_new(drawn->islands, drawn->island_count, drawn->job_count);
-    const bool by_host = drawn->control.policy == NULL;
-    const uint32_t place_count = by_host ? directory->host_count : directory->island_count;
+    const uint32_t place_count = directory->host_count;
     const uint32_t count = place_count + drawn->job_count;
     g_autofree uint32_t *groups = g_new(uint32_t, count);
     g_autofree bool *is_joined = g_new0(bool, count *count);
@@ -437,8 +448,7 @@ static bool may_contradict(const fuzz_case *drawn, const toy_world *world)
         }
         for (uint32_t d = 0; d < device_count; d++) {
             const gw_device_id device = {devices[d]};
-            const uint32_t place = by_host ? gw_directory_host(directory, device).index
-                                           : gw_directory_island(directory, device);
+            const uint32_t place = gw_directory_host(directory, device).index;
             const uint32_t side = place_count + j;
             if (is_joined[place * count + side]) {
                 continue;

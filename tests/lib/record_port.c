@@ -150,6 +150,8 @@ static size_t measure_message(const gw_message *message)
         const gw_dispatch_message *dispatch = (const gw_dispatch_message *)message;
         return sizeof *dispatch + dispatch->segment_count * sizeof(gw_segment);
     }
+    case GW_MESSAGE_ORDERED:
+        return sizeof(gw_ordered_message);
     case GW_MESSAGE_PROGRESS: {
         const gw_progress *progress = (const gw_progress *)message;
         return gw_progress_size_bytes(progress->used_count, progress->device_count,

@@ -51,6 +51,7 @@ static const char *const message_names[] = {
     [GW_MESSAGE_DISPATCH] = "DISPATCH",
     [GW_MESSAGE_ENQUEUED] = "ENQUEUED",
     [GW_MESSAGE_PROGRESS] = "PROGRESS",
+    [GW_MESSAGE_ORDERED] = "ORDERED",
     [GW_MESSAGE_READY] = "READY",
     [GW_MESSAGE_RESULT] = "RESULT",
     [GW_MESSAGE_RUN_DONE] = "RUN_DONE",
@@ -152,6 +153,12 @@ static void append_message(GString *out, const gw_message *message)
     case GW_MESSAGE_DISPATCH:
         append_dispatch(out, (const gw_dispatch_message *)message);
         break;
+    case GW_MESSAGE_ORDERED: {
+        const gw_ordered_message *ordered = (const gw_ordered_message *)message;
+        g_string_append_printf(out, ", instance %u up to node %u of run %u", ordered->instance,
+                               ordered->node, ordered->run);
+        break;
+    }
     case GW_MESSAGE_PROGRESS:
         append_progress(out, (const gw_progress *)message);
         break;

@@ -365,8 +365,16 @@ START_TEST(hosts_of_a_run_are_those_with_its_gangs)
 }
 END_TEST
 
-/* Of a program on two islands a scheduler orders the nodes of its own. */
-START_TEST(other_islands_nodes_are_skipped)
+static void hear_ordered(bench *made, uint32_t run, uint32_t node)
+{
+    const gw_ordered_message message = {{GW_MESSAGE_ORDERED, sizeof message}, 0, run, node};
+    gw_schedule_ordered(made->schedule, (gw_node_id){2}, &message);
+    gw_schedule_flush(made->schedule);
+}
+
+/* Of a program on two islands a scheduler orders the nodes of its own, each when the other one has
+ * ordered what comes before. */
+START_TEST(islands_order_in_turn)
 {
     const gw_island islands[] = {
         {.host_count = 1, .devices_per_host = 2, .shape = {2, 1, 1}},
@@ -389,15 +397,29 @@ START_TEST(other_islands_nodes_are_skipped)
     }
     install(&made, 0, small_finish(builder), 1, (const uint32_t[]){1, 3});
     submit(&made, 0, 0, 0, 4, 0);
+    g_autoptr(GString) text = g_string_new(NULL);
+    gw_schedule_explain(made.schedule, text);
+    ck_assert_str_eq(text->str, "scheduler on node 3: job job, run 0, node b waits for the "
+                                "scheduler on node 2 to order its part\n");
+    CHECK_CALLS(made.port, "");
+    hear_ordered(&made, 0, 0);
     CHECK_CALLS(made.port, "note GANG_ORDERED, gang 3.0 is instance 0 node 1\n"
-                           "note GANG_ORDERED, gang 3.1 is instance 0 node 3\n"
-                           "send to host 1: DISPATCH, instance 0 run 0 node 1 as gang 3.0, call 0"
-                           "; instance 0 run 0 node 3 as gang 3.1, call 0\n"
+                           "send to host 1: DISPATCH, instance 0 run 0 node 1 as gang 3.0, call 0\n"
+                           "send to scheduler 0: ORDERED, instance 0 up to node 1 of run 0\n");
+    hear_ordered(&made, 0, 2);
+    CHECK_CALLS(made.port, "note GANG_ORDERED, gang 3.1 is instance 0 node 3\n"
+                           "send to host 1: DISPATCH, instance 0 run 0 node 3 as gang 3.1, call 0\n"
+                           "send to scheduler 0: ORDERED, instance 0 up to node 3 of run 0\n"
                            "send to client 0: RETURNED, instance 0 run 0, call 0\n");
     g_autofree gw_progress *report = small_progress(2, (const uint32_t[]){0, 2}, 0, 0);
     gw_schedule_progress(made.schedule, (gw_node_id){1}, report);
     gw_schedule_flush(made.schedule);
     CHECK_CALLS(made.port, "send to client 0: RUN_DONE, instance 0 run 0\n");
+    const gw_instance_message retire = small_instance_message(GW_MESSAGE_RETIRE, 0);
+    gw_schedule_retire(made.schedule, client_of(&made, 0), &retire);
+    record_port_clear(made.port);
+    hear_ordered(&made, 1, 0); /* Slower than the end. */
+    CHECK_CALLS(made.port, "");
     clear_bench(&made);
 }
 END_TEST
@@ -553,7 +575,7 @@ int main(void)
     tcase_add_test(cases, sequential_jobs_do_not_wait_for_each_other);
     tcase_add_test(cases, run_is_done_when_all_its_hosts_are);
     tcase_add_test(cases, hosts_of_a_run_are_those_with_its_gangs);
-    tcase_add_test(cases, other_islands_nodes_are_skipped);
+    tcase_add_test(cases, islands_order_in_turn);
     tcase_add_test(cases, retired_instance_is_forgotten);
     tcase_add_test(cases, explains_who_waits_for_what);
     tcase_add_test(cases, policy_refuses_its_parameters);
