@@ -18,6 +18,8 @@ struct gw_cpu_copy {
     uint32_t job;
     gw_cpu_device *source, *target; /* NULL: to the host. */
     gw_cpu_block *source_block, *target_block;
+    bool is_given; /* To the host, of a function that models time: it reads as `given`. */
+    double given;
     uint64_t start_ns, due_ns; /* Monotonic. */
     uint64_t order;
 };

@@ -38,6 +38,8 @@ struct gw_cpu_cluster {
     gw_ledger *ledger;
     gw_real_handler handle;
     void *context;
+    double (*value)(void *context, uint32_t job, uint32_t result, uint32_t run);
+    void *value_context;
     uint64_t origin_ns;
     gw_activity activity;
     atomic_bool is_stopping;
@@ -255,7 +257,9 @@ static void cpu_enqueue(gw_port *port, const gw_kernel *what, gw_tag tag)
     cpu_node *node = node_of(port);
     const gw_loaded *loaded = gw_loaded_set_find(&node->loaded, what->instance);
     const gw_node *program_node = gw_program_node(loaded->program, what->node);
-    const gw_cpu_plan *plan = ((gw_cpu_plan **)loaded->extra)[program_node->function];
+    const gw_cpu_plan *plan =
+        ((gw_cpu_plan **)
+             loaded->extra)[what->is_otherwise ? program_node->otherwise : program_node->function];
     const uint32_t buffer_count = plan->function->input_count + plan->function->output_count;
     uint32_t local_count;
     const gw_local_shard *locals = gw_loaded_locals(loaded, program_node->mesh, &local_count);
@@ -283,6 +287,20 @@ static void cpu_enqueue(gw_port *port, const gw_kernel *what, gw_tag tag)
     }
 }
 
+/* A function that models time leaves no number to read. */
+static void give_value(const gw_cpu_cluster *cluster, const gw_loaded *loaded, gw_cpu_copy *copy)
+{
+    const gw_copy *what = &copy->copy;
+    if (what->result >= loaded->program->results->len) {
+        return;
+    }
+    const gw_result *result = &g_array_index(loaded->program->results, gw_result, what->result);
+    copy->is_given = gw_function_models_time(gw_program_function(loaded->program, result->node));
+    if (copy->is_given && cluster->value != NULL) {
+        copy->given = cluster->value(cluster->value_context, loaded->job, what->result, what->run);
+    }
+}
+
 static void cpu_copy(gw_port *port, const gw_copy *what, gw_tag tag)
 {
     cpu_node *node = node_of(port);
@@ -302,6 +320,8 @@ static void cpu_copy(gw_port *port, const gw_copy *what, gw_tag tag)
         copy->target_block = gw_cpu_device_pin(copy->target, what->target_buffer);
         gw_check(what->target_offset_bytes + what->size_bytes <= copy->target_block->size_bytes);
         gw_check(gw_cpu_device_awaits(copy->target, what->target_gang));
+    } else {
+        give_value(cluster, gw_loaded_set_find(&node->loaded, what->instance), copy);
     }
     if (!gw_cpu_device_follow(copy->source, what->source_gang, copy)) {
         gw_cpu_copier_take(&cluster->copier, copy);
@@ -422,7 +442,9 @@ static void take_arrived_copy(void *context, gw_cpu_copy *copy, double value)
         gw_cpu_device_arrive(copy->target, what->target_gang);
     }
     const gw_node_id host = copy->host;
-    const gw_input done = {.kind = GW_INPUT_COPY_DONE, .tag = copy->tag, .value = value};
+    const gw_input done = {.kind = GW_INPUT_COPY_DONE,
+                           .tag = copy->tag,
+                           .value = copy->is_given ? copy->given : value};
     g_free(copy);
     post_input(cluster, host, &done);
 }
@@ -483,6 +505,15 @@ gw_cpu_cluster *gw_cpu_cluster_new(const gw_directory *directory, gw_ledger *led
                            directory->islands[island].hbm_bytes);
     }
     return cluster;
+}
+
+void gw_cpu_cluster_set_values(gw_cpu_cluster *cluster,
+                               double (*value)(void *context, uint32_t job, uint32_t result,
+                                               uint32_t run),
+                               void *context)
+{
+    cluster->value = value;
+    cluster->value_context = context;
 }
 
 gw_port *gw_cpu_cluster_port(gw_cpu_cluster *cluster, gw_node_id node)

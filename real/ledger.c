@@ -61,7 +61,9 @@ void gw_ledger_launch(gw_ledger *ledger, const gw_kernel *kernel, uint32_t first
 {
     for (uint32_t i = 0; i < local_count; i++) {
         uint64_t *chain = &ledger->chains[first_device + locals[i].device];
-        *chain = gw_launch_digest_chain(*chain, kernel->instance, kernel->node, kernel->run);
+        *chain = gw_launch_digest_chain(*chain, kernel->instance,
+                                        gw_launch_digest_node(kernel->node, kernel->is_otherwise),
+                                        kernel->run);
     }
     atomic_fetch_add_explicit(&ledger->launches, 1, memory_order_relaxed);
 }

@@ -57,6 +57,8 @@ struct gw_null_cluster {
     gw_ledger *ledger;
     gw_real_handler handle;
     void *context;
+    double (*value)(void *context, uint32_t job, uint32_t result, uint32_t run);
+    void *value_context;
     gw_time now_ns;
     gw_timers timers;
     null_node *nodes;
@@ -306,7 +308,11 @@ static void land_copy(gw_null_cluster *cluster, const null_copy *landed)
                                            .end_ns = cluster->now_ns};
         gw_ledger_add_transfer(cluster->ledger, &record);
     }
-    post_input(cluster, landed->host, &(gw_input){.kind = GW_INPUT_COPY_DONE, .tag = landed->tag});
+    gw_input done = {.kind = GW_INPUT_COPY_DONE, .tag = landed->tag};
+    done.value = copy->kind == GW_COPY_TO_HOST && cluster->value != NULL
+                     ? cluster->value(cluster->value_context, landed->job, copy->result, copy->run)
+                     : 0;
+    post_input(cluster, landed->host, &done);
 }
 
 /* The first shard of the queue is done: what waits for it goes on. */
@@ -562,6 +568,15 @@ gw_null_cluster *gw_null_cluster_new(const gw_directory *directory, gw_ledger *l
     gw_pool_init(&cluster->copies, sizeof(null_copy));
     cluster->stack = g_array_new(FALSE, FALSE, sizeof(uint32_t));
     return cluster;
+}
+
+void gw_null_cluster_set_values(gw_null_cluster *cluster,
+                                double (*value)(void *context, uint32_t job, uint32_t result,
+                                                uint32_t run),
+                                void *context)
+{
+    cluster->value = value;
+    cluster->value_context = context;
 }
 
 void gw_null_cluster_free(gw_null_cluster *cluster)

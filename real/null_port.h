@@ -5,7 +5,7 @@
  * then jumps to the earliest timer.  A device keeps its queue's order and a shard awaits its
  * arrivals, but members do not wait for each other: a collective takes no time and moves no data,
  * so a deadlock between collectives does not show here.  Copies arrive at once, whatever their
- * duration; values read back are 0.  Memory is accounted for, not allocated. */
+ * duration; values read back are the scenario's.  Memory is accounted for, not allocated. */
 #pragma once
 
 #include "controller/directory.h"
@@ -17,6 +17,11 @@ typedef struct gw_null_cluster gw_null_cluster;
 /* `directory`, `ledger` (may be NULL) and `context` are borrowed for the cluster's life. */
 gw_null_cluster *gw_null_cluster_new(const gw_directory *directory, gw_ledger *ledger,
                                      gw_real_handler handle, void *context);
+/* Before it runs: what results read as, instead of 0. */
+void gw_null_cluster_set_values(gw_null_cluster *cluster,
+                                double (*value)(void *context, uint32_t job, uint32_t result,
+                                                uint32_t run),
+                                void *context);
 void gw_null_cluster_free(gw_null_cluster *cluster);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(gw_null_cluster, gw_null_cluster_free)
 

@@ -11,6 +11,7 @@
 #include "real/activity.h"
 #include "real/cpu_port.h"
 #include "real/null_port.h"
+#include "scenario/values.h"
 
 #define LOOK_NS    50000000             /* So often the main thread looks up. */
 #define GRACE_NS   UINT64_C(2000000000) /* For what is still to be put away after the last job. */
@@ -188,6 +189,11 @@ static bool watch_cpu(real_run *run, gw_cpu_cluster *cluster, GError **error)
     }
 }
 
+static double read_value(void *context, uint32_t job, uint32_t result, uint32_t run)
+{
+    return gw_scenario_value(((const real_run *)context)->scenario, job, result, run);
+}
+
 bool gw_cpu_run(const gw_scenario *scenario, gw_recorder *recorder, gw_real_report *out_report,
                 GError **error)
 {
@@ -197,6 +203,7 @@ bool gw_cpu_run(const gw_scenario *scenario, gw_recorder *recorder, gw_real_repo
     real_run run;
     begin_run(&run, scenario, recorder, true);
     gw_cpu_cluster *cluster = gw_cpu_cluster_new(run.directory, run.ledger, handle_input, &run);
+    gw_cpu_cluster_set_values(cluster, read_value, &run);
     bool is_done = true;
     for (uint32_t i = 0; is_done && i < gw_directory_node_count(run.directory); i++) {
         is_done = add_controller(&run, gw_cpu_cluster_port(cluster, (gw_node_id){i}), error);
@@ -242,6 +249,7 @@ bool gw_null_run(const gw_scenario *scenario, gw_recorder *recorder, gw_real_rep
     real_run run;
     begin_run(&run, scenario, recorder, false);
     gw_null_cluster *cluster = gw_null_cluster_new(run.directory, run.ledger, handle_input, &run);
+    gw_null_cluster_set_values(cluster, read_value, &run);
     bool is_done = true;
     for (uint32_t i = 0; is_done && i < gw_directory_node_count(run.directory); i++) {
         is_done = add_controller(&run, gw_null_cluster_port(cluster, (gw_node_id){i}), error);

@@ -42,6 +42,7 @@ typedef struct {
     uint64_t size_bytes;
     gw_span duration_ns; /* 0: the interconnect says. */
     gw_time issued_ns;
+    uint32_t result, run; /* To a host: the asker's own. */
 } gw_device_copy;
 
 /* --- What comes back --- */

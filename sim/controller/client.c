@@ -35,7 +35,9 @@ struct gw_client {
     uint32_t *done_left;   /* By run % depth: schedulers where the run is not done. */
     uint32_t depth, done_in_run_0, done_per_run;
     uint32_t oldest_run; /* All runs before it are done. */
+    uint64_t run_count;  /* Of the job; fewer once `until` is met. */
     uint64_t runs_done, results_left;
+    uint64_t runs_judged; /* With `until`: runs whose value is known. */
 };
 
 gw_client *gw_client_new(const gw_directory *directory, const gw_control *control,
@@ -54,6 +56,7 @@ gw_client *gw_client_new(const gw_directory *directory, const gw_control *contro
     client->scheduler_of = g_new0(uint32_t, jobs[job].program->meshes->len);
     client->depth = jobs[job].in_flight + 2;
     client->done_left = g_new0(uint32_t, client->depth);
+    client->run_count = jobs[job].runs;
     client->results_left = jobs[job].runs * jobs[job].program->results->len;
     return client;
 }
@@ -216,9 +219,11 @@ static void call_next(gw_client *client)
     const gw_plan *plan = client->job->plan;
     if (client->state != IS_RUNNING || client->returns_left > 0)
         return;
-    if (client->next_run >= client->job->runs)
+    if (client->next_run >= client->run_count)
         return;
     bool is_new = client->next_node == 0;
+    if (is_new && client->job->until != NULL && client->runs_judged < client->next_run)
+        return;
     if (is_new && client->next_run - client->oldest_run >= client->job->in_flight)
         return;
     if (is_new)
@@ -261,7 +266,7 @@ void gw_client_returned(gw_client *client, const gw_call_message *message)
 
 static void finish_if_done(gw_client *client)
 {
-    if (client->runs_done < client->job->runs || client->results_left > 0)
+    if (client->runs_done < client->run_count || client->results_left > 0)
         return;
     gw_check(client->returns_left == 0);
     client->state = IS_RETIRING;
@@ -286,11 +291,29 @@ void gw_client_run_done(gw_client *client, const gw_call_message *message)
     finish_if_done(client);
 }
 
+/* The value that says whether this run was the last.  Nothing of a later one is submitted. */
+static void judge_run(gw_client *client, uint32_t run, double value)
+{
+    const gw_until *until = client->job->until;
+    gw_check(client->runs_judged == run);
+    client->runs_judged++;
+    if (until->is_above ? !(value > until->threshold) : !(value < until->threshold))
+        return;
+    const uint64_t dropped = client->run_count - client->runs_judged;
+    client->run_count = client->runs_judged;
+    client->results_left -= dropped * client->job->program->results->len;
+}
+
 void gw_client_result(gw_client *client, const gw_result_message *message)
 {
+    const gw_until *until = client->job->until;
     gw_check(client->results_left > 0);
     client->results_left--;
     note(client, GW_NOTE_RESULT, (uint64_t)message->run << 32 | message->result, message->value);
+    if (until != NULL && message->result == until->result) {
+        judge_run(client, message->run, message->value);
+        call_next(client);
+    }
     finish_if_done(client);
 }
 
@@ -319,6 +342,6 @@ void gw_client_explain(const gw_client *client, GString *out)
         return;
     g_string_append_printf(
         out, "job %s %s: %" G_GUINT64_FORMAT " of %" G_GUINT64_FORMAT " runs done, %u submitted\n",
-        client->job->name, states[client->state], client->runs_done, client->job->runs,
+        client->job->name, states[client->state], client->runs_done, client->run_count,
         client->next_run);
 }

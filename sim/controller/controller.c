@@ -89,6 +89,11 @@ static bool handle_schedule(gw_schedule *schedule, gw_node_id source, const gw_m
     case GW_MESSAGE_ORDERED:
         gw_schedule_ordered(schedule, source, (const gw_ordered_message *)message);
         return true;
+    case GW_MESSAGE_RESULT:
+        if (((const gw_result_message *)message)->is_for_client)
+            return false;
+        gw_schedule_result(schedule, (const gw_result_message *)message);
+        return true;
     case GW_MESSAGE_PROGRESS:
         gw_schedule_progress(schedule, source, (const gw_progress *)message);
         return true;

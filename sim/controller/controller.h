@@ -24,13 +24,22 @@ typedef enum {
     GW_DISPATCH_SEQUENTIAL,   /* A node is sent when its predecessors' hosts have enqueued them. */
 } gw_dispatch_mode;
 
+/* Ends a job early: after the first run whose result is below the threshold (or above it). */
+typedef struct {
+    uint32_t result; /* Of the program. */
+    bool is_above;
+    double threshold;
+} gw_until;
+
 typedef struct { /* One job, as its client sees it. */
     const char *name;
     const gw_program *program; /* Already fused where asked. */
     const gw_plan *plan;       /* gw_plan_new(program): shared by all nodes. */
     gw_submit_mode submit;
-    uint64_t runs;
-    uint32_t in_flight; /* Runs submitted and not known to be done. */
+    uint64_t runs;         /* At most so many, with `until`. */
+    const gw_until *until; /* NULL: all runs.  Else a run is submitted when the value of the one
+                              before is known. */
+    uint32_t in_flight;    /* Runs submitted and not known to be done. */
     gw_time start_ns;
     /* What policies may go by (policy.h). */
     uint32_t weight;     /* At least 1. */

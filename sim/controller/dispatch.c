@@ -43,17 +43,8 @@ static gw_segment *last_segment(gw_dispatch *dispatch)
     return (gw_segment *)(void *)(dispatch->message->data + dispatch->message->len) - 1;
 }
 
-void gw_dispatch_add(gw_dispatch *dispatch, uint32_t instance, uint32_t run, uint32_t node,
-                     uint64_t gang, uint64_t call, const uint32_t *hosts, uint32_t host_count)
+static void add_hosts(gw_dispatch *dispatch, const uint32_t *hosts, uint32_t host_count)
 {
-    gw_segment *last = last_segment(dispatch);
-    if (last != NULL && last->instance == instance && last->run == run && last->call == call &&
-        node == last->first_node + last->node_count && gang == last->gang + last->node_count) {
-        last->node_count++;
-    } else {
-        gw_segment segment = {instance, run, node, 1, gang, call};
-        g_byte_array_append(dispatch->message, (const guint8 *)&segment, sizeof segment);
-    }
     if (hosts == dispatch->last_hosts)
         return;
     dispatch->last_hosts = hosts;
@@ -63,6 +54,30 @@ void gw_dispatch_add(gw_dispatch *dispatch, uint32_t instance, uint32_t run, uin
         dispatch->stamps[hosts[h]] = dispatch->batch;
         g_array_append_val(dispatch->hosts, hosts[h]);
     }
+}
+
+void gw_dispatch_add(gw_dispatch *dispatch, uint32_t instance, uint32_t run, uint32_t node,
+                     uint64_t gang, uint64_t call, const uint32_t *hosts, uint32_t host_count)
+{
+    gw_segment *last = last_segment(dispatch);
+    if (last != NULL && last->instance == instance && last->run == run && last->call == call &&
+        node == last->first_node + last->node_count && gang == last->gang + last->node_count &&
+        !last->is_otherwise) {
+        last->node_count++;
+    } else {
+        gw_segment segment = {instance, run, node, 1, gang, call, 0, 0};
+        g_byte_array_append(dispatch->message, (const guint8 *)&segment, sizeof segment);
+    }
+    add_hosts(dispatch, hosts, host_count);
+}
+
+void gw_dispatch_add_otherwise(gw_dispatch *dispatch, uint32_t instance, uint32_t run,
+                               uint32_t node, uint64_t gang, uint64_t call, const uint32_t *hosts,
+                               uint32_t host_count)
+{
+    gw_segment segment = {instance, run, node, 1, gang, call, 1, 0};
+    g_byte_array_append(dispatch->message, (const guint8 *)&segment, sizeof segment);
+    add_hosts(dispatch, hosts, host_count);
 }
 
 uint32_t gw_dispatch_flush(gw_dispatch *dispatch, bool wants_enqueued)

@@ -15,6 +15,10 @@ void gw_dispatch_free(gw_dispatch *dispatch);
  * added one after the other, share a segment. */
 void gw_dispatch_add(gw_dispatch *dispatch, uint32_t instance, uint32_t run, uint32_t node,
                      uint64_t gang, uint64_t call, const uint32_t *hosts, uint32_t host_count);
+/* As gw_dispatch_add, of an irregular node that runs its other function. */
+void gw_dispatch_add_otherwise(gw_dispatch *dispatch, uint32_t instance, uint32_t run,
+                               uint32_t node, uint64_t gang, uint64_t call, const uint32_t *hosts,
+                               uint32_t host_count);
 
 /* Sends the batch; returns to how many hosts.  `wants_enqueued` asks each to answer ENQUEUED. */
 uint32_t gw_dispatch_flush(gw_dispatch *dispatch, bool wants_enqueued);

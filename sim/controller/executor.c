@@ -8,6 +8,7 @@
 
 #include "base/check.h"
 #include "base/pool.h"
+#include "controller/decide.h"
 #include "controller/host_instance.h"
 #include "controller/progress.h"
 
@@ -47,6 +48,7 @@ typedef struct {
 
 struct gw_executor {
     const gw_directory *directory;
+    const gw_control *control;
     const gw_job *jobs;
     gw_port *port;
     gw_node_id self;
@@ -73,6 +75,7 @@ gw_executor *gw_executor_new(const gw_directory *directory, const gw_control *co
         island->first_device + (self.index - island->first_host) * island->devices_per_host;
     gw_executor *executor = g_new0(gw_executor, 1);
     executor->directory = directory;
+    executor->control = control;
     executor->jobs = jobs;
     executor->port = port;
     executor->self = self;
@@ -203,6 +206,8 @@ void gw_executor_install(gw_executor *executor, gw_node_id source,
     executor->port->devices->load(executor->port, &executable);
     gw_host_instance *instance = gw_host_instance_new(executor->directory, executor->self, job,
                                                       &executable, &executor->store);
+    instance->deciders = gw_deciders_new(executor->directory, executor->control, job->plan,
+                                         &executable.assignment, message->job);
     g_ptr_array_index(executor->instances, message->instance) = instance;
     installing entry = {source, instance, 0};
     if (executor->installing->len > 0 || !finish_install(executor, &entry))
@@ -395,6 +400,8 @@ static void read_results(gw_executor *executor, gw_host_instance *instance, uint
                 {instance->lowered->local_devices[instance->lowered->first_local[node->mesh]]},
             .source_buffer =
                 instance->block.first_buffer + gw_block_entry(&instance->block, slot, run),
+            .result = r,
+            .run = run,
             .size_bytes = instance->plan->slots[slot].size_bytes,
         };
         executor->port->devices->copy(executor->port, &copy, begin_flight(executor, &begun));
@@ -477,6 +484,7 @@ static bool launch_gang(gw_executor *executor, gw_host_instance *instance, uint3
         .instance = instance->instance,
         .node = n,
         .run = run,
+        .is_otherwise = waiting->segment.is_otherwise != 0,
         .call = waiting->segment.call,
         .buffers = (const uint32_t *)(const void *)executor->numbers->data,
         .arrivals =
@@ -606,16 +614,30 @@ void gw_executor_kernel_done(gw_executor *executor, gw_tag tag, gw_span device_t
     count_operation(executor, instance, run, instance->dispatcher);
 }
 
+static void send_result(gw_executor *executor, const gw_host_instance *instance, const flight *done,
+                        double value)
+{
+    gw_result_message message = {.header = {GW_MESSAGE_RESULT, sizeof message},
+                                 .instance = done->instance,
+                                 .run = done->run,
+                                 .result = done->result,
+                                 .value = value};
+    const GArray *deciders = instance->deciders == NULL ? NULL : instance->deciders[done->result];
+    for (uint32_t i = 0; deciders != NULL && i < deciders->len; i++) {
+        const gw_node_id scheduler = {g_array_index(deciders, uint32_t, i)};
+        executor->port->ops->send(executor->port, scheduler, &message.header);
+    }
+    message.is_for_client = 1;
+    executor->port->ops->send(
+        executor->port, gw_directory_client(executor->directory, instance->job), &message.header);
+}
+
 void gw_executor_copy_done(gw_executor *executor, gw_tag tag, double value)
 {
     flight done = end_flight(executor, tag);
     gw_host_instance *instance = instance_of(executor, done.instance);
-    if (done.result != GW_INDEX_NONE) {
-        gw_result_message message = {
-            {GW_MESSAGE_RESULT, sizeof message}, done.instance, done.run, done.result, value};
-        gw_node_id client = gw_directory_client(executor->directory, instance->job);
-        executor->port->ops->send(executor->port, client, &message.header);
-    }
+    if (done.result != GW_INDEX_NONE)
+        send_result(executor, instance, &done, value);
     gw_store_release(&executor->store, &instance->block, done.slot, done.source_run);
     count_operation(executor, instance, done.run, instance->dispatcher);
     retire_when_idle(executor, instance);

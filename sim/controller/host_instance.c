@@ -3,6 +3,8 @@
  * out once, when the program is installed. */
 #include "controller/host_instance.h"
 
+#include "controller/decide.h"
+
 #include "base/check.h"
 
 /* Runs that may hold buffers at once: those in flight, the one before (carried), and one more for
@@ -83,6 +85,7 @@ void gw_host_instance_free(gw_host_instance *instance, gw_store *store)
         return;
     if (instance->block.refs != NULL)
         gw_store_close(store, &instance->block);
+    gw_deciders_free(instance->deciders, instance->plan);
     gw_lowered_free(instance->lowered);
     g_free(instance->refs);
     g_free(instance->refs_next);

@@ -20,6 +20,7 @@ typedef struct {
      * then is part of nobody's count. */
     uint32_t operations_in_run_0, operations_per_run;
     uint32_t *left;        /* By run % depth: operations of the run not done here. */
+    GArray **deciders;     /* By result: who orders what it decides (decide.h); NULL: nobody. */
     uint32_t flight_count; /* Kernels and copies that the world has not answered. */
     uint32_t used_place;   /* The progress book's: where its entry stood last. */
     bool is_retiring;      /* As soon as it has: `retiring_client` waits. */

@@ -25,6 +25,8 @@ static void number_slots(gw_plan *plan)
         planned->first_input = program->first_edge[n];
         planned->input_count = program->first_edge[n + 1] - program->first_edge[n];
         planned->result = GW_INDEX_NONE;
+        planned->decider = node->decider;
+        plan->has_decisions = plan->has_decisions || gw_node_is_decided(node);
         gw_check(planned->input_count == function->input_count);
         for (uint32_t o = 0; o < function->output_count; o++) {
             const gw_value *value = gw_function_value(function, gw_function_output(function, o));
@@ -32,6 +34,11 @@ static void number_slots(gw_plan *plan)
             g_array_append_val(slots, slot);
         }
         uint64_t workspace_bytes = gw_function_temporary_bytes(function);
+        if (gw_node_is_decided(node)) {
+            const gw_function *otherwise =
+                (const gw_function *)g_ptr_array_index(program->functions, node->otherwise);
+            workspace_bytes = MAX(workspace_bytes, gw_function_temporary_bytes(otherwise));
+        }
         plan->workspace_bytes[node->mesh] = MAX(plan->workspace_bytes[node->mesh], workspace_bytes);
     }
     for (uint32_t e = 0; e < program->edges->len; e++) {

@@ -39,7 +39,8 @@ typedef struct {
     uint32_t first_slot, output_count;
     uint32_t first_input, input_count;
     uint32_t first_outgoing, outgoing_count; /* Into `outgoing`. */
-    uint32_t result; /* The first result read from it; GW_INDEX_NONE: none. */
+    uint32_t result;  /* The first result read from it; GW_INDEX_NONE: none. */
+    uint32_t decider; /* The result that decides what it runs; GW_INDEX_NONE: none. */
 } gw_plan_node;
 
 typedef struct {
@@ -50,6 +51,7 @@ typedef struct {
     uint32_t *outgoing; /* Transfers by source node. */
     uint32_t outgoing_count;
     bool has_copied_slots;
+    bool has_decisions;        /* Some node has a decider. */
     uint32_t *transfer_slot;   /* By transfer: the source's slot; GW_INDEX_NONE: not one. */
     uint64_t *workspace_bytes; /* By mesh: the largest temporaries of its functions. */
     uint32_t node_count, slot_count, transfer_count;

@@ -20,7 +20,7 @@ typedef enum {
     GW_MESSAGE_PROGRESS,          /* host -> scheduler: credits back, runs done here */
     GW_MESSAGE_ORDERED,           /* scheduler -> scheduler: how far a shared program is */
     GW_MESSAGE_READY,             /* host -> host: buffers that await your shards */
-    GW_MESSAGE_RESULT,            /* host -> client: a value */
+    GW_MESSAGE_RESULT,            /* host -> client, and schedulers where it decides: a value */
     GW_MESSAGE_RUN_DONE,          /* scheduler -> client */
     GW_MESSAGE_RETIRE,            /* client -> hosts, schedulers: forget the instance */
     GW_MESSAGE_RETIRED,           /* back */
@@ -72,6 +72,8 @@ typedef struct {
     uint32_t instance, run;
     uint32_t first_node, node_count;
     uint64_t gang, call;
+    uint32_t is_otherwise; /* 1: one irregular node, which runs its other function. */
+    uint32_t reserved;     /* 0 */
 } gw_segment;
 
 /* DISPATCH: all segments of a batch, in order.  A host does what is its own and skips the rest. */
@@ -139,5 +141,6 @@ typedef struct {
 typedef struct {
     gw_message header;
     uint32_t instance, run, result;
+    uint32_t is_for_client; /* 0: for a scheduler. */
     double value;
 } gw_result_message;

@@ -51,6 +51,7 @@ typedef struct {
     uint64_t gang;     /* The execution: the same number on all its hosts, never used again. */
     uint32_t instance; /* Loaded here. */
     uint32_t node, run;
+    bool is_otherwise;        /* An irregular node: it runs its other function. */
     uint64_t call;            /* The client's call that asked for it: 0, 1, ... per instance. */
     const uint32_t *buffers;  /* The function's inputs, then its outputs, in order of position. */
     const uint32_t *arrivals; /* Per local shard: how many copies it awaits; NULL: none. */
@@ -66,6 +67,8 @@ typedef struct {
     uint64_t source_gang;
     gw_device_id source_device;
     uint32_t source_buffer;
+    uint32_t result, run; /* TO_HOST: which of the program's results, of which run; GW_INDEX_NONE:
+                             none of them. */
     uint64_t source_offset_bytes, size_bytes;
     /* TO_DEVICE: it counts as one arrival for the target's shard of target_gang. */
     uint64_t target_gang;
@@ -154,6 +157,8 @@ typedef struct {
             gw_node_id source;
             const gw_message *content; /* Borrowed. */
         } message;
-        double value; /* COPY_DONE to host: the first element; 0 where there is no data. */
+        /* COPY_DONE to host: the first element.  Where there is no data, what the scenario says
+         * of this result, or 0. */
+        double value;
     };
 } gw_input;

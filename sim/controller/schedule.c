@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* An instance is idle, offered, blocked on a full slice, at a gate that other islands open, or
- * (sequential dispatch) waiting for hosts to enqueue its last gang.  Blocked instances wait at
- * their slice (room.h), so that a progress report looks only at slices that it may free. */
+/* An instance is idle, offered, blocked on a full slice, at a gate that other islands open, waiting
+ * for a value that decides its next node, or (sequential dispatch) waiting for hosts to enqueue its
+ * last gang.  Blocked instances wait at their slice (room.h), so that a progress report looks only
+ * at slices that it may free. */
 #include "controller/schedule.h"
 
 #include "base/check.h"
+#include "controller/decide.h"
 #include "controller/dispatch.h"
 #include "controller/gate.h"
 #include "controller/room.h"
@@ -16,15 +18,23 @@ typedef struct {
     gw_time deadline_ns;
 } waiting_call;
 
-typedef enum { IS_IDLE = 1, IS_OFFERED, IS_BLOCKED, IS_GATED, IS_ENQUEUEING } instance_state;
+typedef enum {
+    IS_IDLE = 1,
+    IS_OFFERED,
+    IS_BLOCKED,
+    IS_GATED,
+    IS_UNDECIDED,
+    IS_ENQUEUEING,
+} instance_state;
 
 typedef struct {
     uint32_t instance, job, depth;
     const gw_plan *plan;
     gw_node_id client;
-    gw_slice **slices; /* By mesh. */
-    gw_gate *gate;     /* NULL: it shares nothing with other islands. */
-    bool is_told;      /* To peers, as far as it is ordered: run and node of the last. */
+    gw_slice **slices;       /* By mesh. */
+    gw_decisions *decisions; /* NULL: none of its nodes is irregular. */
+    gw_gate *gate;           /* NULL: it shares nothing with other islands. */
+    bool is_told;            /* To peers, as far as it is ordered: run and node of the last. */
     uint32_t ordered_run, ordered_node;
     instance_state state;
     waiting_call *calls; /* A ring of `depth`; the first is being ordered. */
@@ -96,6 +106,7 @@ static void free_instance(gw_schedule *schedule, scheduled_instance *instance)
         return;
     for (uint32_t m = 0; m < instance->plan->program->meshes->len; m++)
         gw_room_close(schedule->room, instance->slices[m]);
+    gw_decisions_free(instance->decisions);
     gw_gate_free(instance->gate);
     g_free(instance->slices);
     g_free(instance->hosts_left);
@@ -185,6 +196,7 @@ void gw_schedule_install(gw_schedule *schedule, gw_node_id source,
         const gw_assignment assignment = {message->mesh_count, first, devices};
         instance->gate = gw_gate_new(job->plan, &assignment, schedule->directory, schedule->island);
     }
+    instance->decisions = gw_decisions_new(job->plan, instance->depth);
     instance->is_told = true;
     instance->hosts_left = g_new0(uint32_t, instance->depth);
     instance->calls = g_new0(waiting_call, instance->depth);
@@ -227,11 +239,26 @@ static bool has_room(gw_schedule *schedule, scheduled_instance *instance)
     return false;
 }
 
+/* False: the node is irregular, and what decides it is not known yet. */
+static bool is_decided(const scheduled_instance *instance, uint32_t n, uint32_t run,
+                       bool *out_is_otherwise)
+{
+    const uint32_t decider = instance->plan->nodes[n].decider;
+    *out_is_otherwise = false;
+    return decider == GW_INDEX_NONE ||
+           gw_decisions_ask(instance->decisions, run, decider, out_is_otherwise);
+}
+
 static void offer_or_block(gw_schedule *schedule, scheduled_instance *instance)
 {
     const waiting_call *call = first_call(instance);
     const gw_job *job = &schedule->jobs[instance->job];
     gw_node_id peer;
+    bool is_otherwise;
+    if (!is_decided(instance, call->next_node, call->run, &is_otherwise)) {
+        instance->state = IS_UNDECIDED;
+        return;
+    }
     if (instance->gate != NULL &&
         !gw_gate_is_open(instance->gate, call->run, call->next_node, &peer)) {
         instance->state = IS_GATED;
@@ -338,8 +365,14 @@ static void order_gang(gw_schedule *schedule, scheduled_instance *instance)
     gw_note note = {GW_NOTE_GANG_ORDERED, gang, (uint64_t)instance->instance << 32 | n, 0};
     port->ops->note(port, &note);
     port->ops->spend(port, GW_COST_SCHEDULE, 1);
-    gw_dispatch_add(schedule->dispatch, instance->instance, call->run, n, gang, call->call,
-                    slice->hosts, slice->host_count);
+    bool is_otherwise;
+    gw_check(is_decided(instance, n, call->run, &is_otherwise));
+    if (is_otherwise)
+        gw_dispatch_add_otherwise(schedule->dispatch, instance->instance, call->run, n, gang,
+                                  call->call, slice->hosts, slice->host_count);
+    else
+        gw_dispatch_add(schedule->dispatch, instance->instance, call->run, n, gang, call->call,
+                        slice->hosts, slice->host_count);
     if (instance->gate != NULL) {
         instance->ordered_run = call->run;
         instance->ordered_node = n;
@@ -442,6 +475,19 @@ void gw_schedule_ordered(gw_schedule *schedule, gw_node_id source,
         offer_or_block(schedule, instance);
 }
 
+void gw_schedule_result(gw_schedule *schedule, const gw_result_message *message)
+{
+    scheduled_instance *instance =
+        message->instance < schedule->instances->len
+            ? (scheduled_instance *)g_ptr_array_index(schedule->instances, message->instance)
+            : NULL;
+    if (instance == NULL) /* It is gone. */
+        return;
+    gw_decisions_hear(instance->decisions, message->run, message->result, message->value);
+    if (instance->state == IS_UNDECIDED)
+        offer_or_block(schedule, instance);
+}
+
 /* Those who wait at slices that have room again may be ordered. */
 static void offer_freed(gw_schedule *schedule)
 {
@@ -518,6 +564,10 @@ void gw_schedule_explain(const gw_schedule *schedule, GString *out)
             gw_gate_is_open(instance->gate, call->run, call->next_node, &peer);
             g_string_append_printf(out, "waits for the scheduler on node %u to order its part\n",
                                    peer.index);
+        } else if (instance->state == IS_UNDECIDED) {
+            const uint32_t decider = instance->plan->nodes[n].decider;
+            g_string_append_printf(out, "waits for result %s, which decides it\n",
+                                   g_array_index(program->results, gw_result, decider).name);
         } else if (instance->state == IS_ENQUEUEING)
             g_string_append_printf(out, "waits for %u hosts to enqueue\n", instance->acks_left);
         else

@@ -32,6 +32,7 @@ void gw_schedule_enqueued(gw_schedule *schedule, const gw_instance_message *mess
 void gw_schedule_progress(gw_schedule *schedule, gw_node_id source, const gw_progress *message);
 void gw_schedule_ordered(gw_schedule *schedule, gw_node_id source,
                          const gw_ordered_message *message);
+void gw_schedule_result(gw_schedule *schedule, const gw_result_message *message);
 /* Orders what can be ordered and sends it. */
 void gw_schedule_flush(gw_schedule *schedule);
 

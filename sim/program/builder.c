@@ -65,6 +65,8 @@ uint32_t gw_builder_add_node(gw_builder *builder, const char *name, uint32_t fun
     const gw_node node = {.name = g_strdup(name),
                           .function = function,
                           .mesh = mesh,
+                          .decider = GW_INDEX_NONE,
+                          .otherwise = GW_INDEX_NONE,
                           .stage = GW_INDEX_NONE,
                           .microbatch = GW_INDEX_NONE};
     g_array_append_val(builder->program->nodes, node);
@@ -87,6 +89,13 @@ void gw_builder_label(gw_builder *builder, uint32_t node, uint32_t stage, uint32
 void gw_builder_set_once(gw_builder *builder, uint32_t node)
 {
     find_node(builder, node)->is_once = true;
+}
+
+void gw_builder_set_choice(gw_builder *builder, uint32_t node, uint32_t decider, uint32_t otherwise)
+{
+    gw_node *decided = find_node(builder, node);
+    decided->decider = decider;
+    decided->otherwise = otherwise;
 }
 
 void gw_builder_add_edge(gw_builder *builder, uint32_t source_node, uint32_t source_output,
@@ -166,6 +175,52 @@ static bool check_meshes(const gw_program *program, GError **error)
     return true;
 }
 
+static bool is_alike(const gw_value *one, const gw_value *other)
+{
+    return one->rows == other->rows && one->columns == other->columns &&
+           one->is_sharded == other->is_sharded;
+}
+
+static bool has_same_ends(const gw_function *one, const gw_function *other)
+{
+    bool is_same =
+        one->input_count == other->input_count && one->output_count == other->output_count;
+    for (uint32_t i = 0; is_same && i < one->input_count; i++) {
+        is_same = is_alike(gw_function_value(one, gw_function_input(one, i)),
+                           gw_function_value(other, gw_function_input(other, i)));
+    }
+    for (uint32_t i = 0; is_same && i < one->output_count; i++) {
+        is_same = is_alike(gw_function_value(one, gw_function_output(one, i)),
+                           gw_function_value(other, gw_function_output(other, i)));
+    }
+    return is_same;
+}
+
+static bool check_choice(const gw_program *program, const gw_node *node, GError **error)
+{
+    if (node->decider >= program->results->len || node->otherwise >= program->functions->len) {
+        return refuse_program(program, error,
+                              "node \"%s\": found result %u that decides and function %u "
+                              "otherwise, expected one of %u and one of %u",
+                              node->name, node->decider, node->otherwise, program->results->len,
+                              program->functions->len);
+    }
+    if (node->is_once) {
+        return refuse_program(program, error,
+                              "node \"%s\": found a set-up node that a result decides, expected "
+                              "one that runs every time",
+                              node->name);
+    }
+    if (!has_same_ends(g_ptr_array_index(program->functions, node->function),
+                       g_ptr_array_index(program->functions, node->otherwise))) {
+        return refuse_program(program, error,
+                              "node \"%s\": found two functions to choose from with different "
+                              "inputs or outputs, expected the same shapes",
+                              node->name);
+    }
+    return true;
+}
+
 static bool check_nodes(const gw_program *program, GError **error)
 {
     bool has_lasting = false;
@@ -179,6 +234,9 @@ static bool check_nodes(const gw_program *program, GError **error)
         if (node->mesh >= program->meshes->len) {
             return refuse_program(program, error, "node \"%s\": found mesh %u, expected one of %u",
                                   node->name, node->mesh, program->meshes->len);
+        }
+        if (gw_node_is_decided(node) && !check_choice(program, node, error)) {
+            return false;
         }
         has_lasting = has_lasting || !node->is_once;
     }
@@ -197,11 +255,14 @@ static int compare_keys(gconstpointer a, gconstpointer b)
 /* Each function on each mesh that it is used on, once. */
 static bool check_functions(const gw_program *program, GError **error)
 {
-    const uint32_t count = program->nodes->len;
-    g_autofree uint64_t *keys = g_new(uint64_t, count);
-    for (uint32_t i = 0; i < count; i++) {
+    uint32_t count = 0;
+    g_autofree uint64_t *keys = g_new(uint64_t, 2 * (size_t)program->nodes->len);
+    for (uint32_t i = 0; i < program->nodes->len; i++) {
         const gw_node *node = gw_program_node(program, i);
-        keys[i] = (uint64_t)node->function << 32 | node->mesh;
+        keys[count++] = (uint64_t)node->function << 32 | node->mesh;
+        if (gw_node_is_decided(node)) {
+            keys[count++] = (uint64_t)node->otherwise << 32 | node->mesh;
+        }
     }
     qsort(keys, count, sizeof *keys, compare_keys);
     for (uint32_t i = 0; i < count; i++) {
@@ -472,16 +533,29 @@ static uint32_t pop_index(index_heap *heap)
     return top;
 }
 
+/* The node whose result decides what `node` runs; GW_INDEX_NONE: nothing does. */
+static uint32_t find_decider(const gw_program *program, uint32_t node)
+{
+    const uint32_t decider = gw_program_node(program, node)->decider;
+    return decider == GW_INDEX_NONE ? GW_INDEX_NONE
+                                    : g_array_index(program->results, gw_result, decider).node;
+}
+
 /* Writes node indexes in topological order, the smallest first where there is a choice; returns
  * how many.  `waits` counts what each node waits for, and is 0 for those written. */
 static uint32_t sort_nodes(const gw_program *program, uint32_t *out_order, uint32_t *waits)
 {
     const uint32_t count = program->nodes->len;
     g_autofree uint32_t *first_successor = g_new0(uint32_t, count + 2);
-    g_autofree uint32_t *successors = g_new(uint32_t, program->edges->len);
+    g_autofree uint32_t *successors = g_new(uint32_t, (size_t)program->edges->len + count);
     for (uint32_t i = 0; i < program->edges->len; i++) {
         first_successor[find_predecessor(gw_program_edge(program, i)) + 2]++;
     }
+    for (uint32_t node = 0; node < count; node++) {
+        const uint32_t decider = find_decider(program, node);
+        first_successor[decider == GW_INDEX_NONE ? 0 : decider + 2]++;
+    }
+    first_successor[0] = 0;
     for (uint32_t node = 0; node <= count; node++) {
         first_successor[node + 1] += first_successor[node];
     }
@@ -489,6 +563,13 @@ static uint32_t sort_nodes(const gw_program *program, uint32_t *out_order, uint3
         const gw_edge *edge = gw_program_edge(program, i);
         successors[first_successor[find_predecessor(edge) + 1]++] = edge->target_node;
         waits[edge->target_node]++;
+    }
+    for (uint32_t node = 0; node < count; node++) {
+        const uint32_t decider = find_decider(program, node);
+        if (decider != GW_INDEX_NONE) {
+            successors[first_successor[decider + 1]++] = node;
+            waits[node]++;
+        }
     }
     g_autofree uint32_t *items = g_new(uint32_t, count);
     index_heap ready = {.items = items};
@@ -510,6 +591,20 @@ static uint32_t sort_nodes(const gw_program *program, uint32_t *out_order, uint3
     return sorted_count;
 }
 
+/* A predecessor that still waits; there is one. */
+static uint32_t find_waiting(const gw_program *program, const uint32_t *waits, uint32_t node)
+{
+    for (uint32_t edge = program->first_edge[node]; edge < program->first_edge[node + 1]; edge++) {
+        const uint32_t predecessor = find_predecessor(gw_program_edge(program, edge));
+        if (waits[predecessor] > 0) {
+            return predecessor;
+        }
+    }
+    const uint32_t decider = find_decider(program, node);
+    gw_check(decider != GW_INDEX_NONE && waits[decider] > 0);
+    return decider;
+}
+
 /* Every node that still waits has a predecessor that still waits: going back from one to the next
  * must come round.  The cycle is told forwards, from the node that was added first. */
 static bool refuse_cycle(const gw_program *program, const uint32_t *waits, GError **error)
@@ -524,11 +619,7 @@ static bool refuse_cycle(const gw_program *program, const uint32_t *waits, GErro
     while (step_of[node] == 0) {
         path[length++] = node;
         step_of[node] = length;
-        uint32_t edge = program->first_edge[node];
-        while (waits[find_predecessor(gw_program_edge(program, edge))] == 0) {
-            edge++;
-        }
-        node = find_predecessor(gw_program_edge(program, edge));
+        node = find_waiting(program, waits, node);
     }
     const uint32_t first = step_of[node] - 1, cycle = length - first;
     uint32_t start = 0; /* Of the cycle's nodes, backwards from path[first]. */

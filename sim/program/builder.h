@@ -25,6 +25,11 @@ void gw_builder_label(gw_builder *builder, uint32_t node, uint32_t stage, uint32
 /* Set-up: the node runs in run 0 only. */
 void gw_builder_set_once(gw_builder *builder, uint32_t node);
 
+/* The node is irregular: result `decider` (of gw_builder_add_result, in order of adding) decides
+ * in every run between its function and `otherwise`. */
+void gw_builder_set_choice(gw_builder *builder, uint32_t node, uint32_t decider,
+                           uint32_t otherwise);
+
 /* Of one run.  From a set-up node to one that is none: every run reads the buffer of run 0. */
 void gw_builder_add_edge(gw_builder *builder, uint32_t source_node, uint32_t source_output,
                          uint32_t target_node, uint32_t target_input);
@@ -43,6 +48,7 @@ void gw_builder_set_tokens(gw_builder *builder, double tokens_per_run);
  * shapes of source and target agree (rows of all shards where sharded), and on one mesh both are
  * sharded or neither; set-up nodes depend on set-up nodes only; carried edges lead from and to
  * nodes that are none, and begin with one; results are 1x1, of nodes that run every time, and have
- * names of their own; no cycle (the message spells it out: "a -> b -> a").  Else NULL and
- * GW_ERROR_SCENARIO.  The builder is used up either way. */
+ * names of their own; who is decided is no set-up, comes after its decider's node, and has two
+ * functions of the same inputs and outputs; no cycle (the message spells it out: "a -> b -> a").
+ * Else NULL and GW_ERROR_SCENARIO.  The builder is used up either way. */
 gw_program *gw_builder_finish(gw_builder *builder, GError **error);

@@ -71,6 +71,9 @@ double gw_operation_flops(const gw_function *function, const gw_operation *opera
  * own, and of collectives one member's input. */
 double gw_operation_bytes(const gw_function *function, const gw_operation *operation);
 
+/* It has DURATION or WORK: it models time, not data. */
+bool gw_function_models_time(const gw_function *function);
+
 /* True when every value has a size up to GW_VALUE_BYTES_MAX; every operand exists, has the shape
  * that its operation needs with groups over a mesh of `shape` (`dims` 1 to 3), and is an input or
  * written before it is read; no operation writes an input or what it reads; every output is

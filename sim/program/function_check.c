@@ -349,7 +349,7 @@ static bool check_outputs_written(const checker *at, GError **error)
     return true;
 }
 
-static bool find_time_model(const gw_function *function)
+bool gw_function_models_time(const gw_function *function)
 {
     for (uint32_t i = 0; i < function->operations->len; i++) {
         const gw_operation_kind kind = gw_function_operation(function, i)->kind;
@@ -371,7 +371,7 @@ bool gw_function_check(const gw_function *function, uint32_t dims, const uint32_
     checker at = {.function = function,
                   .dims = dims,
                   .shape = shape,
-                  .models_time = find_time_model(function),
+                  .models_time = gw_function_models_time(function),
                   .is_written = is_written};
     for (uint32_t i = 0; i < function->operations->len; i++) {
         at.position = i;

@@ -18,8 +18,11 @@ typedef struct {
 
 typedef struct {
     char *name;
-    uint32_t function, mesh;    /* Indexes. */
-    bool is_once;               /* Set-up: runs in run 0 only. */
+    uint32_t function, mesh; /* Indexes. */
+    bool is_once;            /* Set-up: runs in run 0 only. */
+    /* Irregular: this result of the same run decides.  Above 0 the node runs `function`, else
+     * `otherwise`, which has the same inputs and outputs; GW_INDEX_NONE: nothing decides. */
+    uint32_t decider, otherwise;
     uint32_t stage, microbatch; /* For people and figures; GW_INDEX_NONE where it has none. */
 } gw_node;
 
@@ -36,7 +39,7 @@ typedef struct {
                             on one mesh. */
 } gw_edge;
 
-typedef struct { /* A value that the client reads back after every run. */
+typedef struct { /* A value that the control plane reads back in every run. */
     char *name;
     uint32_t node, output; /* A 1x1 output; shard 0's is read. */
 } gw_result;
@@ -67,6 +70,10 @@ static inline const gw_edge *gw_program_edge(const gw_program *program, uint32_t
 static inline const gw_mesh *gw_program_mesh(const gw_program *program, uint32_t index)
 {
     return &g_array_index(program->meshes, gw_mesh, index);
+}
+static inline bool gw_node_is_decided(const gw_node *node)
+{
+    return node->decider != GW_INDEX_NONE;
 }
 static inline const gw_function *gw_program_function(const gw_program *program, uint32_t node)
 {

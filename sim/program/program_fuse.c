@@ -30,6 +30,13 @@ static bool find_mesh(fuser *fusion, GError **error)
         if (node->is_once) {
             continue;
         }
+        if (gw_node_is_decided(node)) {
+            g_set_error(error, GW_ERROR, GW_ERROR_SCENARIO,
+                        "program \"%s\": cannot be fused: found node \"%s\", which a result "
+                        "decides, expected regular nodes",
+                        fusion->program->name, node->name);
+            return false;
+        }
         first = first == NULL ? node : first;
         if (node->mesh != first->mesh) {
             g_set_error(error, GW_ERROR, GW_ERROR_SCENARIO,

@@ -7,6 +7,7 @@
  * with SplitMix64's finaliser as mix(). */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 static inline uint64_t gw_launch_digest_mix(uint64_t value)
@@ -21,6 +22,12 @@ static inline uint64_t gw_launch_digest_chain(uint64_t chain, uint32_t instance,
 {
     return gw_launch_digest_mix(gw_launch_digest_mix(chain ^ ((uint64_t)instance << 32 | node)) ^
                                 run);
+}
+
+/* What stands for the node in the chain: which of its functions it ran counts too. */
+static inline uint32_t gw_launch_digest_node(uint32_t node, bool is_otherwise)
+{
+    return node | (is_otherwise ? UINT32_C(1) << 31 : 0);
 }
 
 static inline uint64_t gw_launch_digest_of(const uint64_t *chains, uint32_t device_count)

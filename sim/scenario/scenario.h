@@ -7,6 +7,8 @@
 #include "controller/controller.h"
 #include "program/machine.h"
 
+typedef struct gw_value_source gw_value_source; /* scenario/values.h */
+
 typedef struct {
     char *path, *name, *description;
     uint64_t seed;
@@ -15,6 +17,7 @@ typedef struct {
     gw_control control;
     gw_job *jobs; /* "count" copies are jobs of their own: "chain.0", "chain.1". */
     uint32_t job_count;
+    const gw_value_source **values; /* By job: by result of its program; NULL: none is given. */
     bool wants_trace, wants_plot, wants_gangs; /* "outputs" */
     gw_params *document;                       /* The file; owns strings that others borrow. */
     GPtrArray *programs, *plans;               /* Owned; jobs borrow, copies the same ones. */

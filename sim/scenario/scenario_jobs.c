@@ -15,6 +15,7 @@
 typedef struct {
     gw_scenario *scenario;
     GArray *jobs;      /* gw_job */
+    GPtrArray *values; /* By job: const gw_value_source *, NULL */
     GHashTable *names; /* A set of those taken; borrows. */
 } job_reader;
 
@@ -23,7 +24,8 @@ typedef struct {
     gw_job job;
     uint64_t count;
     const gw_workload_ops *workload;
-    gw_params *parameters, *placement; /* NULL: absent. */
+    gw_params *parameters, *placement, *until, *values; /* NULL: absent. */
+    const gw_value_source *sources;
 } job_entry;
 
 /* --- Names --- */
@@ -210,6 +212,8 @@ static bool read_entry(gw_params *job, job_entry *out, GError **error)
         !gw_params_span(job, "start", false, &out->job.start_ns, error) ||
         !read_claims(job, &out->job, error) ||
         !gw_params_object(job, "placement", false, &out->placement, error) ||
+        !gw_params_object(job, "until", false, &out->until, error) ||
+        !gw_params_object(job, "values", false, &out->values, error) ||
         !gw_params_finish(job, error)) {
         return false;
     }
@@ -220,7 +224,7 @@ static bool read_entry(gw_params *job, job_entry *out, GError **error)
     return true;
 }
 
-static bool add_copy(job_reader *reader, gw_params *params, const gw_job *job, char *take_name,
+static bool add_copy(job_reader *reader, gw_params *params, const job_entry *entry, char *take_name,
                      GError **error)
 {
     g_ptr_array_add(reader->scenario->owned, take_name);
@@ -231,9 +235,10 @@ static bool add_copy(job_reader *reader, gw_params *params, const gw_job *job, c
                         "found a second job called %s, expected a name of its own for each", found);
         return false;
     }
-    gw_job copy = *job;
+    gw_job copy = entry->job;
     copy.name = take_name;
     g_array_append_val(reader->jobs, copy);
+    g_ptr_array_add(reader->values, (gpointer)entry->sources);
     return true;
 }
 
@@ -250,7 +255,7 @@ static bool add_copies(job_reader *reader, gw_params *params, const job_entry *e
         char *name = entry->count == 1
                          ? g_strdup(entry->job.name)
                          : g_strdup_printf("%s.%" G_GUINT64_FORMAT, entry->job.name, i);
-        if (!add_copy(reader, params, &entry->job, name, error)) {
+        if (!add_copy(reader, params, entry, name, error)) {
             return false;
         }
     }
@@ -262,6 +267,9 @@ static bool read_job(job_reader *reader, gw_params *params, GError **error)
     job_entry entry = {0};
     return read_entry(params, &entry, error) &&
            make_program(reader->scenario, params, &entry, error) &&
+           gw_scenario_read_until(reader->scenario, entry.until, &entry.job, error) &&
+           gw_scenario_read_values(reader->scenario, params, entry.values, &entry.job,
+                                   &entry.sources, error) &&
            gw_scenario_place_job(reader->scenario, params, entry.placement, &entry.job, error) &&
            add_copies(reader, params, &entry, error);
 }
@@ -287,11 +295,13 @@ bool gw_scenario_read_jobs(gw_scenario *scenario, gw_params *list, GError **erro
 {
     g_autoptr(GArray) jobs = g_array_new(FALSE, FALSE, sizeof(gw_job));
     g_autoptr(GHashTable) names = g_hash_table_new(g_str_hash, g_str_equal);
-    job_reader reader = {.scenario = scenario, .jobs = jobs, .names = names};
+    g_autoptr(GPtrArray) values = g_ptr_array_new();
+    job_reader reader = {.scenario = scenario, .jobs = jobs, .values = values, .names = names};
     if (!read_all_jobs(&reader, list, error)) {
         return false;
     }
     scenario->job_count = jobs->len;
     scenario->jobs = g_array_steal(jobs, NULL);
+    scenario->values = (const gw_value_source **)g_ptr_array_steal(values, NULL);
     return true;
 }

@@ -20,6 +20,12 @@ bool gw_scenario_read_cluster(gw_scenario *scenario, gw_params *root, GError **e
 bool gw_scenario_read_control(gw_scenario *scenario, gw_params *root, GError **error);
 bool gw_scenario_read_jobs(gw_scenario *scenario, gw_params *list, GError **error);
 
+/* A job's "until" and "values" (each NULL: absent), its program built; what they are read into is
+ * the scenario's.  `job_params` is for errors. */
+bool gw_scenario_read_until(gw_scenario *scenario, gw_params *params, gw_job *job, GError **error);
+bool gw_scenario_read_values(gw_scenario *scenario, gw_params *job_params, gw_params *params,
+                             const gw_job *job, const gw_value_source **out, GError **error);
+
 /* Where the meshes of `job`, an element of "jobs" with its program and plan, may go: fills islands
  * and devices, and checks that each mesh fits.  `placement` is the job's object, or NULL. */
 bool gw_scenario_place_job(gw_scenario *scenario, gw_params *params, gw_params *placement,

@@ -40,6 +40,7 @@ typedef struct {
     const char *name;
     gw_params *params;
     uint32_t function, mesh;
+    uint32_t otherwise, decider; /* Function, and result; GW_INDEX_NONE: nothing decides. */
     bool is_once;
     GArray *sources; /* uint32_t: nodes, by input; carried ones after the listed. */
 } graph_node;
@@ -49,9 +50,15 @@ typedef struct {
 } graph_carried;
 
 typedef struct {
+    const char *name;
+    uint32_t node;
+} graph_result;
+
+typedef struct {
     gw_params *params;
-    GArray *meshes, *functions, *nodes, *carried;
+    GArray *meshes, *functions, *nodes, *carried, *results;
     GHashTable *mesh_indexes, *function_indexes, *node_indexes; /* By name; index + 1. */
+    GHashTable *result_indexes;
     GHashTable *instances; /* By what an instance depends on; function of the program + 1. */
 } graph_spec;
 
@@ -404,10 +411,56 @@ static bool read_carried(graph_spec *graph, GError **error)
     return true;
 }
 
+/* {"name": node}: the one number that the node makes. */
+static bool read_results(graph_spec *graph, GError **error)
+{
+    gw_params *results = NULL;
+    if (!gw_params_object(graph->params, "results", false, &results, error)) {
+        return false;
+    }
+    for (uint32_t i = 0; results != NULL && i < gw_params_length(results); i++) {
+        graph_result result = {.name = gw_params_key_at(results, i)};
+        if (!check_name(results, NULL, result.name, error) ||
+            !read_end(graph, results, result.name, &result.node, error)) {
+            return false;
+        }
+        g_array_append_val(graph->results, result);
+        g_hash_table_insert(graph->result_indexes, (gpointer)result.name, GUINT_TO_POINTER(i + 1));
+    }
+    return true;
+}
+
+/* "when" and "otherwise". */
+static bool read_choice(graph_spec *graph, graph_node *node, GError **error)
+{
+    const char *when = NULL, *otherwise = NULL;
+    node->decider = node->otherwise = GW_INDEX_NONE;
+    if (!gw_params_string(node->params, "when", false, &when, error) ||
+        !gw_params_string(node->params, "otherwise", when != NULL, &otherwise, error)) {
+        return false;
+    }
+    if (when == NULL && otherwise != NULL) {
+        gw_params_error(node->params, "otherwise", error,
+                        "found no \"when\" beside it, expected the name of a result");
+        return false;
+    }
+    return when == NULL ||
+           (find_name(graph->results, graph->result_indexes, when, "a result", node->params, "when",
+                      &node->decider, error) &&
+            find_name(graph->functions, graph->function_indexes, otherwise, "a function",
+                      node->params, "otherwise", &node->otherwise, error));
+}
+
 static bool read_graph(graph_spec *graph, GError **error)
 {
-    if (!read_meshes(graph, error) || !read_functions(graph, error) || !read_nodes(graph, error)) {
+    if (!read_meshes(graph, error) || !read_functions(graph, error) || !read_nodes(graph, error) ||
+        !read_results(graph, error)) {
         return false;
+    }
+    for (uint32_t i = 0; i < graph->nodes->len; i++) {
+        if (!read_choice(graph, &g_array_index(graph->nodes, graph_node, i), error)) {
+            return false;
+        }
     }
     for (uint32_t i = 0; i < graph->nodes->len; i++) {
         if (!read_inputs(graph, &g_array_index(graph->nodes, graph_node, i), error)) {
@@ -540,10 +593,10 @@ static bool compute_input(const graph_spec *graph, const graph_node *node, const
     return true;
 }
 
-static bool make_instance(const graph_spec *graph, const graph_node *node, const uint32_t *rows,
-                          gw_function **out, GError **error)
+static bool make_instance(const graph_spec *graph, const graph_node *node, uint32_t number,
+                          const uint32_t *rows, gw_function **out, GError **error)
 {
-    const graph_function *spec = &g_array_index(graph->functions, graph_function, node->function);
+    const graph_function *spec = &g_array_index(graph->functions, graph_function, number);
     const graph_mesh *mesh = &g_array_index(graph->meshes, graph_mesh, node->mesh);
     g_autoptr(gw_function) function = gw_function_new(spec->name);
     function->computations = node->is_once && !spec->has_computations ? 0 : spec->computations;
@@ -561,12 +614,13 @@ static bool make_instance(const graph_spec *graph, const graph_node *node, const
     return true;
 }
 
-/* The program's function for the node: one that was made for a node like it, or a new one. */
-static bool find_instance(graph_spec *graph, const graph_node *node, gw_builder *builder,
-                          uint32_t *out_function, GError **error)
+/* What the program has for function `number` of the scenario at the node: one that was made for a
+ * node like it, or a new one. */
+static bool find_instance(graph_spec *graph, const graph_node *node, uint32_t number,
+                          gw_builder *builder, uint32_t *out_function, GError **error)
 {
     g_autoptr(GString) key = g_string_new(NULL);
-    g_string_printf(key, "%u %u %u", node->function, node->mesh, node->is_once ? 1U : 0U);
+    g_string_printf(key, "%u %u %u", number, node->mesh, node->is_once ? 1U : 0U);
     g_autofree uint32_t *rows = g_new0(uint32_t, node->sources->len + 1);
     for (uint32_t i = 0; i < node->sources->len; i++) {
         const uint32_t index = g_array_index(node->sources, uint32_t, i);
@@ -585,7 +639,7 @@ static bool find_instance(graph_spec *graph, const graph_node *node, gw_builder 
         return true;
     }
     gw_function *made = NULL;
-    if (!make_instance(graph, node, rows, &made, error)) {
+    if (!make_instance(graph, node, number, rows, &made, error)) {
         return false;
     }
     *out_function = gw_builder_take_function(builder, made);
@@ -604,13 +658,19 @@ static bool add_nodes(graph_spec *graph, gw_builder *builder, GError **error)
     for (uint32_t i = 0; i < graph->nodes->len; i++) {
         const graph_node *node = &g_array_index(graph->nodes, graph_node, i);
         uint32_t function;
-        if (!find_instance(graph, node, builder, &function, error)) {
+        uint32_t otherwise = GW_INDEX_NONE;
+        if (!find_instance(graph, node, node->function, builder, &function, error) ||
+            (node->decider != GW_INDEX_NONE &&
+             !find_instance(graph, node, node->otherwise, builder, &otherwise, error))) {
             return false;
         }
         const uint32_t index = gw_builder_add_node(builder, node->name, function, node->mesh);
         gw_check(index == i);
         if (node->is_once) {
             gw_builder_set_once(builder, index);
+        }
+        if (node->decider != GW_INDEX_NONE) {
+            gw_builder_set_choice(builder, index, node->decider, otherwise);
         }
     }
     return true;
@@ -625,6 +685,10 @@ static void add_edges(const graph_spec *graph, gw_builder *builder)
         /* The listed inputs are those before the first carried one. */
         GArray *sources = g_array_index(graph->nodes, graph_node, edge->target).sources;
         g_array_index(sources, uint32_t, edge->input) = GW_INDEX_NONE;
+    }
+    for (uint32_t i = 0; i < graph->results->len; i++) {
+        const graph_result *result = &g_array_index(graph->results, graph_result, i);
+        gw_builder_add_result(builder, result->name, result->node, 0);
     }
     for (uint32_t i = 0; i < graph->nodes->len; i++) {
         const GArray *sources = g_array_index(graph->nodes, graph_node, i).sources;
@@ -655,9 +719,11 @@ static gw_program *build_graph(gw_params *params, uint64_t seed, GError **error)
                         .functions = g_array_new(FALSE, FALSE, sizeof(graph_function)),
                         .nodes = g_array_new(FALSE, FALSE, sizeof(graph_node)),
                         .carried = g_array_new(FALSE, FALSE, sizeof(graph_carried)),
+                        .results = g_array_new(FALSE, FALSE, sizeof(graph_result)),
                         .mesh_indexes = g_hash_table_new(g_str_hash, g_str_equal),
                         .function_indexes = g_hash_table_new(g_str_hash, g_str_equal),
                         .node_indexes = g_hash_table_new(g_str_hash, g_str_equal),
+                        .result_indexes = g_hash_table_new(g_str_hash, g_str_equal),
                         .instances = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL)};
     g_array_set_clear_func(graph.functions, clear_function);
     g_array_set_clear_func(graph.nodes, clear_node);
@@ -666,9 +732,11 @@ static gw_program *build_graph(gw_params *params, uint64_t seed, GError **error)
     g_array_unref(graph.functions);
     g_array_unref(graph.nodes);
     g_array_unref(graph.carried);
+    g_array_unref(graph.results);
     g_hash_table_unref(graph.mesh_indexes);
     g_hash_table_unref(graph.function_indexes);
     g_hash_table_unref(graph.node_indexes);
+    g_hash_table_unref(graph.result_indexes);
     g_hash_table_unref(graph.instances);
     return program;
 }
@@ -679,7 +747,9 @@ static const char *const graph_help[] = {
     "\"sharded\": default false, \"computations\": default 1, of set-up 0}}; an operation is "
     "{\"duration\": span}, {\"flops\": number, \"bytes\": bytes of memory traffic} or "
     "{\"collective\": kind, \"bytes\": of one device's input, \"axes\": [dimensions], default all}",
-    "nodes  [{\"name\", \"function\", \"mesh\", \"inputs\": [names of nodes], \"once\": set-up}]",
+    "nodes  [{\"name\", \"function\", \"mesh\", \"inputs\": [names of nodes], \"once\": set-up, "
+    "\"when\": a result, \"otherwise\": the function where it is not above 0}]",
+    "results  {\"name\": node}: numbers that are read back in every run",
     "carried  [{\"from\": node of the run before, \"to\": node, whose inputs this one joins, "
     "\"initial\": set-up node for the first run}]",
     NULL,

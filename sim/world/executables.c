@@ -28,6 +28,7 @@ static void free_executable(gw_loaded_executable *loaded)
     g_free(loaded->plans);
     g_free(loaded->layouts);
     g_free(loaded->plan_of_node);
+    g_free(loaded->plan_otherwise);
     g_free(loaded);
 }
 
@@ -43,12 +44,12 @@ void gw_executables_clear(gw_executables *executables)
 }
 
 static const gw_gang_plan *ask_plan(const gw_executables *executables, gw_loaded_executable *loaded,
-                                    const gw_node *node)
+                                    const gw_node *node, uint32_t number)
 {
-    gw_gang_plan **plan = &loaded->plans[node->function * loaded->mesh_count + node->mesh];
+    gw_gang_plan **plan = &loaded->plans[number * loaded->mesh_count + node->mesh];
     if (*plan == NULL) {
         gw_gang_layout *layout = loaded->layouts[node->mesh];
-        const gw_function *function = g_ptr_array_index(loaded->program->functions, node->function);
+        const gw_function *function = g_ptr_array_index(loaded->program->functions, number);
         g_autoptr(gw_timing) timing =
             gw_timing_new(executables->model, function,
                           gw_program_mesh(loaded->program, node->mesh), layout->devices);
@@ -78,8 +79,13 @@ static gw_loaded_executable *new_executable(const gw_executables *executables,
     }
     loaded->plans = g_new0(gw_gang_plan *, program->functions->len * loaded->mesh_count);
     loaded->plan_of_node = g_new0(const gw_gang_plan *, program->nodes->len);
+    loaded->plan_otherwise = g_new0(const gw_gang_plan *, program->nodes->len);
     for (uint32_t i = 0; i < program->nodes->len; i++) {
-        loaded->plan_of_node[i] = ask_plan(executables, loaded, gw_program_node(program, i));
+        const gw_node *node = gw_program_node(program, i);
+        loaded->plan_of_node[i] = ask_plan(executables, loaded, node, node->function);
+        if (gw_node_is_decided(node)) {
+            loaded->plan_otherwise[i] = ask_plan(executables, loaded, node, node->otherwise);
+        }
     }
     return loaded;
 }

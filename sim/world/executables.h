@@ -11,10 +11,11 @@ typedef struct {
     uint32_t instance, job;
     const gw_program *program;
     uint32_t mesh_count;
-    gw_gang_layout **layouts;          /* By mesh. */
-    const gw_gang_plan **plan_of_node; /* By node of the program. */
-    gw_gang_plan **plans;              /* By function and mesh; NULL where no node has them. */
-    uint32_t load_count;               /* Hosts that have it loaded. */
+    gw_gang_layout **layouts;            /* By mesh. */
+    const gw_gang_plan **plan_of_node;   /* By node of the program. */
+    const gw_gang_plan **plan_otherwise; /* Likewise, of irregular nodes; NULL: it has none. */
+    gw_gang_plan **plans;                /* By function and mesh; NULL where no node has them. */
+    uint32_t load_count;                 /* Hosts that have it loaded. */
 } gw_loaded_executable;
 
 typedef struct {

@@ -4,6 +4,8 @@
  * answer through the ops at the end; everything else is one event per message and timer. */
 #include "world/sim_port.h"
 
+#include <string.h>
+
 #include "accel/device.h"
 #include "accel/gang_table.h"
 #include "base/check.h"
@@ -96,6 +98,7 @@ static gw_span serve_node(void *owner, const gw_server_item *item)
     case ITEM_COPY_DONE:
         input.kind = GW_INPUT_COPY_DONE;
         input.tag.value = item->value;
+        memcpy(&input.value, &item->more, sizeof input.value);
         break;
     default:
         gw_check(item->kind == ITEM_MESSAGE);
@@ -273,12 +276,13 @@ static void chain_launch(gw_sim_ports *ports, const gw_kernel *kernel, const uin
                          uint32_t device_count)
 {
     uint64_t before = 0;
-    uint64_t after = gw_launch_digest_chain(0, kernel->instance, kernel->node, kernel->run);
+    const uint32_t node = gw_launch_digest_node(kernel->node, kernel->is_otherwise);
+    uint64_t after = gw_launch_digest_chain(0, kernel->instance, node, kernel->run);
     for (uint32_t i = 0; i < device_count; i++) {
         uint64_t *chain = &ports->launch_chains[devices[i]];
         if (*chain != before) {
             before = *chain;
-            after = gw_launch_digest_chain(before, kernel->instance, kernel->node, kernel->run);
+            after = gw_launch_digest_chain(before, kernel->instance, node, kernel->run);
         }
         *chain = after;
     }
@@ -297,7 +301,8 @@ static void sim_enqueue(gw_port *port, const gw_kernel *kernel, gw_tag tag)
                    .instance = kernel->instance,
                    .node = kernel->node,
                    .run = kernel->run},
-        .plan = loaded->plan_of_node[kernel->node],
+        .plan = kernel->is_otherwise ? loaded->plan_otherwise[kernel->node]
+                                     : loaded->plan_of_node[kernel->node],
         .host = node->self.index,
         .tag = tag.value,
         .issued_ns = node->clock_ns,
@@ -337,6 +342,8 @@ static void sim_copy(gw_port *port, const gw_copy *copy, gw_tag tag)
         .size_bytes = copy->size_bytes,
         .duration_ns = copy->duration_ns,
         .issued_ns = node->clock_ns,
+        .result = copy->result,
+        .run = copy->run,
     };
     if (ports->settings.invariants != NULL) {
         gw_invariants_copy_asked(ports->settings.invariants, asked.host, asked.buffer);
@@ -453,7 +460,13 @@ static void answer_copy(void *owner, const gw_device_copy *copy, gw_time start_n
                                    copy->is_to_host, copy->target_gang, copy->target_device,
                                    now_ns);
     }
-    offer_item(ports, copy->host, ITEM_COPY_DONE, copy->tag);
+    const double value =
+        copy->is_to_host && ports->settings.value != NULL
+            ? ports->settings.value(ports->settings.context, copy->job, copy->result, copy->run)
+            : 0;
+    gw_server_item item = {.kind = ITEM_COPY_DONE, .value = copy->tag};
+    memcpy(&item.more, &value, sizeof item.more);
+    gw_server_offer(&ports->nodes[copy->host].server, &item);
 }
 
 static void record_shards(void *owner, const gw_gang_origin *origin, const gw_shard_span *span)

@@ -28,6 +28,8 @@ typedef struct { /* All borrowed for the ports' life. */
     /* Optional: gangs that are done, transfers that have arrived. */
     void (*gang)(void *context, const gw_gang_record *gang);
     void (*transfer)(void *context, const gw_transfer_record *transfer);
+    /* Optional: what a result reads as (simulated devices hold no data); else 0. */
+    double (*value)(void *context, uint32_t job, uint32_t result, uint32_t run);
     void *context;
     gw_recorder *recorder;     /* NULL: nothing is recorded. */
     gw_invariants *invariants; /* NULL: they are not looked after. */

@@ -9,6 +9,7 @@
 
 #include "base/check.h"
 #include "base/error.h"
+#include "scenario/values.h"
 #include "world/sim_port.h"
 #include "world/stall.h"
 
@@ -75,6 +76,11 @@ static void hear_note(void *context, gw_node_id node, const gw_note *note, gw_ti
         self->refused_job = (uint32_t)note->a;
         self->refused_reason = (uint32_t)note->b;
     }
+}
+
+static double read_value(void *context, uint32_t job, uint32_t result, uint32_t run)
+{
+    return gw_scenario_value(((const world *)context)->scenario, job, result, run);
 }
 
 static void hear_gang(void *context, const gw_gang_record *gang)
@@ -221,6 +227,7 @@ static void make_ports(world *self, const gw_world_settings *settings)
         .note = hear_note,
         .gang = self->listener != NULL ? hear_gang : NULL,
         .transfer = self->listener != NULL ? hear_transfer : NULL,
+        .value = read_value,
         .context = self,
         .recorder = self->recorder,
         .invariants = self->invariants,

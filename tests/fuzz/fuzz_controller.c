@@ -43,6 +43,7 @@ typedef struct {
     uint32_t islands[MESHES_MAX];
     uint32_t *pinned[MESHES_MAX];
     uint64_t peak_bytes[MESHES_MAX];
+    gw_until until;
 } drawn_job;
 
 typedef struct {
@@ -229,13 +230,29 @@ static void add_edges(gw_builder *builder, const drawn_node *node, uint32_t n)
     }
 }
 
-static void add_results(fuzz_case *drawn, gw_builder *builder, const drawn_node *node, uint32_t n)
+static void add_results(fuzz_case *drawn, gw_builder *builder, const drawn_node *node, uint32_t n,
+                        GArray *deciders)
 {
     for (uint32_t o = 0; !node->is_once && o < node->output_count; o++) {
         if (node->outputs[o].whole_rows == 1 && !is_drawn(drawn, 3)) {
             g_autofree char *name = g_strdup_printf("result_%u_%u", n, o);
             gw_builder_add_result(builder, name, n, o);
+            g_array_append_val(deciders, n);
         }
+    }
+}
+
+/* Some node after a result is decided by it. */
+static void add_choice(fuzz_case *drawn, gw_builder *builder, const drawn_node *nodes,
+                       const GArray *deciders, uint32_t n)
+{
+    if (nodes[n].is_once || deciders->len == 0 || !is_drawn(drawn, 4)) {
+        return;
+    }
+    const uint32_t result = draw(drawn, deciders->len);
+    if (g_array_index(deciders, uint32_t, result) < n) {
+        gw_builder_set_choice(builder, n, result,
+                              gw_builder_take_function(builder, make_function(drawn, &nodes[n])));
     }
 }
 
@@ -260,9 +277,11 @@ static gw_program *draw_program(fuzz_case *drawn)
             gw_builder_set_once(builder, n);
         }
     }
+    g_autoptr(GArray) deciders = g_array_new(FALSE, FALSE, sizeof(uint32_t)); /* By result: node. */
     for (uint32_t n = 0; n < count; n++) {
         add_edges(builder, &nodes[n], n);
-        add_results(drawn, builder, &nodes[n], n);
+        add_results(drawn, builder, &nodes[n], n, deciders);
+        add_choice(drawn, builder, nodes, deciders, n);
     }
     GError *error = NULL;
     gw_program *program = gw_builder_finish(g_steal_pointer(&builder), &error);
@@ -359,6 +378,11 @@ static void draw_job(fuzz_case *drawn, uint32_t index)
     job->plan = made->plan;
     job->runs = 1 + draw(drawn, 7);
     job->in_flight = 1 + draw(drawn, 4);
+    if (made->program->results->len > 0 && is_drawn(drawn, 4)) {
+        made->until = (gw_until){.result = draw(drawn, made->program->results->len),
+                                 .is_above = is_drawn(drawn, 2)};
+        job->until = &made->until;
+    }
     job->start_ns = is_drawn(drawn, 3) ? draw(drawn, 1000) : 0;
     place_job(drawn, made, job);
 }

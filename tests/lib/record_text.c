@@ -85,7 +85,7 @@ static void append_dispatch(GString *out, const gw_dispatch_message *message)
         g_string_append_printf(out, "%s instance %u run %u ", s == 0 ? "," : ";", segment->instance,
                                segment->run);
         append_span(out, segment->first_node, segment->node_count);
-        g_string_append(out, " as gang ");
+        g_string_append(out, segment->is_otherwise ? " otherwise as gang " : " as gang ");
         append_gang(out, segment->gang);
         g_string_append_printf(out, ", call %u", (unsigned)segment->call);
     }

@@ -36,8 +36,27 @@ static bool crosses_meshes(const gw_program *program, const gw_edge *edge, uint3
 
 double toy_value(uint64_t content)
 {
-    return (double)(content >> 56) * 1e9 + (double)(content >> 32 & 0xffffff) * 1e3 +
-           (double)(uint32_t)content;
+    const double value = (double)(content >> 56) * 1e9 + (double)(content >> 32 & 0xffffff) * 1e3 +
+                         (double)(uint32_t)content;
+    return content * UINT64_C(0x9e3779b97f4a7c15) >> 63 ? -value : value;
+}
+
+double toy_result(uint32_t instance, const gw_program *program, uint32_t result, uint32_t run)
+{
+    const gw_result *read = &g_array_index(program->results, gw_result, result);
+    return toy_value(toy_content(instance, read->node, read->output, run));
+}
+
+/* The function that a kernel runs, which is the one that it should. */
+static const gw_function *function_of(const gw_program *program, const gw_kernel *kernel)
+{
+    const gw_node *node = gw_program_node(program, kernel->node);
+    const bool is_otherwise =
+        gw_node_is_decided(node) &&
+        !(toy_result(kernel->instance, program, node->decider, kernel->run) > 0);
+    gw_check(kernel->is_otherwise == is_otherwise);
+    return is_otherwise ? g_ptr_array_index(program->functions, node->otherwise)
+                        : gw_program_function(program, kernel->node);
 }
 
 static uint64_t key_of(uint32_t host, uint32_t buffer)
@@ -175,7 +194,7 @@ static toy_gang *meet_gang(toy_world *world, uint32_t host, const gw_kernel *ker
     gang->instance = kernel->instance;
     gang->node = kernel->node;
     gang->run = kernel->run;
-    gang->meets = has_collective(gw_program_function(program, kernel->node));
+    gang->meets = has_collective(function_of(program, kernel));
     const uint32_t *devices = record_port_devices(
         port, kernel->instance, gw_program_node(program, kernel->node)->mesh, &gang->shard_count);
     gang->shards = g_new0(toy_shard, gang->shard_count);
@@ -207,7 +226,7 @@ void toy_take_kernel(toy_world *world, uint32_t host, const record_call *call)
     toy_gang *gang = meet_gang(world, host, kernel);
     const record_port *port = world->nodes[host].port;
     const gw_program *program = record_port_program(port, kernel->instance);
-    const gw_function *function = gw_program_function(program, kernel->node);
+    const gw_function *function = function_of(program, kernel);
     toy_kernel part = {.host = host, .tag = call->tag, .kernel = *kernel};
     part.kernel.buffers =
         g_memdup2(kernel->buffers,

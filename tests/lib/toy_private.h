@@ -106,6 +106,8 @@ void toy_post_answer(toy_world *world, uint32_t node, record_kind asked, gw_tag 
 uint64_t toy_content(uint32_t instance, uint32_t node, uint32_t output, uint32_t run);
 /* The value that is read from it. */
 double toy_value(uint64_t content);
+/* What `result` of `run` reads as: any sign. */
+double toy_result(uint32_t instance, const gw_program *program, uint32_t result, uint32_t run);
 uint32_t toy_host_of(const toy_world *world, uint32_t device);
 void toy_take_memory(toy_world *world, uint32_t host, const gw_memory *memory);
 void toy_drop_memory(toy_world *world, uint32_t host, const gw_memory *memory);

@@ -38,6 +38,8 @@ static const decision_case cases[] = {
     {"tests/scenario/one_gang.json", {SHORT_CHAIN, "control.policy=none", NULL}, true},
     {"tests/scenario/two_islands.json", {"control.dispatch=sequential", NULL}, true},
     {"tests/scenario/lookahead_1.json", {"jobs.0.submit=op_by_op", NULL}, true},
+    {"tests/scenario/until.json", {NULL}, true},
+    {"tests/scenario/conditional.json", {"jobs.1.start=\"1s\"", NULL}, false},
     {"tests/scenario/two_clients.json", {NULL}, false},
     {"tests/scenario/scheduled.json", {NULL}, false},
 };

@@ -34,7 +34,12 @@ C_ONLY = {
     "devices_of_two_islands": "a sum over islands",
     "devices_too_few": "the size of a mesh",
     "devices_total": "a product summed over islands",
+    "fused_decided": "a property of the program",
     "graph_cycle": "a path in a graph",
+    "graph_decided_without_values": "names defined elsewhere",
+    "graph_decides_itself": "a path in a graph",
+    "graph_result_unknown_node": "a name defined elsewhere",
+    "graph_when_unknown": "a name defined elsewhere",
     "graph_unknown_node": "a name defined elsewhere",
     "island_pin_beyond": "a sum over islands",
     "job_names_equal": "uniqueness of one member",
@@ -47,6 +52,10 @@ C_ONLY = {
     "span_zero_forward": "the value of a string",
     "spans_wrong_count": "the length of one list against another number",
     "torus_product": "a product",
+    "until_unknown_result": "a name defined elsewhere",
+    "until_without_values": "names defined elsewhere",
+    "values_uniform_backwards": "one number against another",
+    "values_unknown_result": "a name defined elsewhere",
     "wrap_length": "the length of one list against another",
 }
 

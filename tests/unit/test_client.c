@@ -88,7 +88,8 @@ static void finish_run(bench *made, uint32_t run)
 
 static void give_result(bench *made, uint32_t run, uint32_t result, double value)
 {
-    const gw_result_message message = {{GW_MESSAGE_RESULT, sizeof message}, 0, run, result, value};
+    const gw_result_message message = {
+        {GW_MESSAGE_RESULT, sizeof message}, 0, run, result, 1, value};
     gw_client_result(made->client, &message);
 }
 
@@ -422,6 +423,62 @@ START_TEST(end_waits_for_the_last_run)
 }
 END_TEST
 
+/* One node whose output is read back, in a job that ends below 1. */
+static void bring_up_loop(bench *made, gw_until *until, uint64_t runs)
+{
+    gw_builder *builder = gw_builder_new("loop");
+    small_node(builder, "node", small_mesh(builder, 2), "> r1");
+    gw_builder_add_result(builder, "loss", 0, 0);
+    init_bench(made, small_finish(builder), runs, 4);
+    *until = (gw_until){.result = 0, .threshold = 1};
+    made->job.until = until;
+    bring_up(made, left_devices, 2);
+}
+
+START_TEST(value_below_ends_the_job)
+{
+    bench made;
+    gw_until until;
+    bring_up_loop(&made, &until, 100);
+    CHECK_CALLS(made.port, "note JOB_STARTED, job 0, 0\n"
+                           "send to scheduler 0: SUBMIT, instance 0 run 0 node 0, call 0\n");
+    return_call(&made, 0, 0);
+    CHECK_CALLS(made.port, "note CALL_RETURNED, job 0, 0\n"); /* Four may be in flight: it waits. */
+    give_result(&made, 0, 0, 1);
+    CHECK_CALLS(made.port, "note RESULT, job 0 run 0 result 0 is 1\n"
+                           "send to scheduler 0: SUBMIT, instance 0 run 1 node 0, call 1\n");
+    return_call(&made, 1, 1);
+    finish_run(&made, 0);
+    record_port_clear(made.port);
+    give_result(&made, 1, 0, 0.5);
+    ck_assert_uint_eq(made.port->calls->len, 1); /* The note: nothing more is submitted. */
+    record_port_clear(made.port);
+    finish_run(&made, 1);
+    CHECK_CALLS(made.port, "note RUN_DONE, job 0, 1\n"
+                           "send to host 0: RETIRE, instance 0\n"
+                           "send to scheduler 0: RETIRE, instance 0\n");
+    clear_bench(&made);
+}
+END_TEST
+
+START_TEST(bound_ends_a_loop_that_never_stops)
+{
+    bench made;
+    gw_until until;
+    bring_up_loop(&made, &until, 2);
+    for (uint32_t run = 0; run < 2; run++) {
+        return_call(&made, run, run);
+        give_result(&made, run, 0, 7);
+        record_port_clear(made.port);
+        finish_run(&made, run);
+    }
+    CHECK_CALLS(made.port, "note RUN_DONE, job 0, 1\n"
+                           "send to host 0: RETIRE, instance 0\n"
+                           "send to scheduler 0: RETIRE, instance 0\n");
+    clear_bench(&made);
+}
+END_TEST
+
 START_TEST(explains_where_it_stands)
 {
     g_autoptr(GString) text = g_string_new(NULL);
@@ -492,6 +549,8 @@ int main(void)
     tcase_add_test(cases, end_waits_for_the_last_result);
     tcase_add_test(cases, end_waits_for_the_last_run);
     tcase_add_test(cases, explains_where_it_stands);
+    tcase_add_test(cases, value_below_ends_the_job);
+    tcase_add_test(cases, bound_ends_a_loop_that_never_stops);
     add_aborting_tests(cases);
     Suite *suite = suite_create("client");
     suite_add_tcase(suite, cases);

@@ -424,6 +424,45 @@ START_TEST(islands_order_in_turn)
 }
 END_TEST
 
+static void hear_result(bench *made, uint32_t run, double value)
+{
+    const gw_result_message message = {{GW_MESSAGE_RESULT, sizeof message}, 0, run, 0, 0, value};
+    gw_schedule_result(made->schedule, &message);
+    gw_schedule_flush(made->schedule);
+}
+
+/* Node b is decided by what a makes; c comes after it. */
+START_TEST(irregular_node_waits_for_its_value)
+{
+    bench made;
+    init_bench(&made, 1, 8);
+    gw_builder *builder = gw_builder_new("irregular");
+    const uint32_t mesh = small_mesh(builder, 1);
+    small_node(builder, "a", mesh, "> r1");
+    small_node(builder, "b", mesh, ">");
+    small_node(builder, "c", mesh, ">");
+    gw_builder_add_result(builder, "hot", 0, 0);
+    gw_builder_set_choice(builder, 1, 0,
+                          gw_builder_take_function(builder, gw_function_new("otherwise")));
+    install(&made, 0, small_finish(builder), 2, (const uint32_t[]){0});
+    submit(&made, 0, 0, 0, 3, 0);
+    record_port_clear(made.port);
+    g_autoptr(GString) text = g_string_new(NULL);
+    gw_schedule_explain(made.schedule, text);
+    ck_assert_ptr_nonnull(strstr(text->str, "node b waits for result hot, which decides it\n"));
+    hear_result(&made, 0, 0);
+    g_autofree char *calls = g_strdup(record_port_text(made.port));
+    ck_assert_ptr_nonnull(strstr(calls, "node 1 otherwise as gang")); /* And c, apart. */
+    ck_assert_ptr_nonnull(strstr(calls, "; instance 0 run 0 node 2 as gang"));
+    ck_assert_ptr_nonnull(strstr(calls, "RETURNED, instance 0 run 0"));
+    record_port_clear(made.port);
+    hear_result(&made, 1, 1); /* Before the scheduler comes to it. */
+    submit(&made, 0, 1, 0, 3, 1);
+    ck_assert_ptr_nonnull(strstr(record_port_text(made.port), "run 1 nodes 0 to 2 as gang"));
+    clear_bench(&made);
+}
+END_TEST
+
 START_TEST(retired_instance_is_forgotten)
 {
     const gw_instance_message retire = small_instance_message(GW_MESSAGE_RETIRE, 1);
@@ -576,6 +615,7 @@ int main(void)
     tcase_add_test(cases, run_is_done_when_all_its_hosts_are);
     tcase_add_test(cases, hosts_of_a_run_are_those_with_its_gangs);
     tcase_add_test(cases, islands_order_in_turn);
+    tcase_add_test(cases, irregular_node_waits_for_its_value);
     tcase_add_test(cases, retired_instance_is_forgotten);
     tcase_add_test(cases, explains_who_waits_for_what);
     tcase_add_test(cases, policy_refuses_its_parameters);
