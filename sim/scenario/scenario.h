@@ -7,6 +7,8 @@
 #include "controller/controller.h"
 #include "program/machine.h"
 
+#define GW_SCENARIO_VARY_VALUES_MAX 4096 /* Of one path. */
+
 typedef struct {
     char *path, *name, *description;
     uint64_t seed;
@@ -17,9 +19,10 @@ typedef struct {
     uint32_t job_count;
     bool wants_trace, wants_plot, wants_gangs; /* "outputs" */
     gw_params *document;                       /* The file; owns strings that others borrow. */
-    GPtrArray *programs, *plans;               /* Owned; jobs borrow, copies the same ones. */
-    GPtrArray *owned;                          /* Everything else that jobs borrow. */
-    GPtrArray *inputs;                         /* Paths of the other files that were read; owned. */
+    gw_params *vary; /* "vary": paths to lists of values, for `gangway compare`; NULL: none. */
+    GPtrArray *programs, *plans; /* Owned; jobs borrow, copies the same ones. */
+    GPtrArray *owned;            /* Everything else that jobs borrow. */
+    GPtrArray *inputs;           /* Paths of the other files that were read; owned. */
 } gw_scenario;
 
 /* `settings` are "path=value" strings ended by NULL (may be NULL): --set.  Accelerators and
