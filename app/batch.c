@@ -192,6 +192,20 @@ static bool prepare_folder(batch *all, GError **error)
     return all->program != NULL && gw_output_make_folder(all->folder, error);
 }
 
+/* What an interrupted batch leaves for the next one. */
+static void tell_kept(const batch *all, GError **error)
+{
+    guint count = 0;
+    for (guint i = 0; i < all->count; i++) {
+        const gw_batch_result *result = (const gw_batch_result *)all->results->pdata[i];
+        count += result != NULL && result->summary != NULL;
+    }
+    if (all->folder != NULL && error != NULL &&
+        g_error_matches(*error, GW_ERROR, GW_ERROR_INTERRUPTED))
+        g_prefix_error(error, "%u of %u runs are done and kept in %s: ", count, all->count,
+                       all->folder);
+}
+
 static void clear_batch(batch *all)
 {
     g_free(all->folder);
@@ -226,6 +240,8 @@ GPtrArray *gw_batch_execute(const gw_batch_run *runs, guint count,
     if (answers != NULL) {
         results = g_steal_pointer(&all.results);
         g_ptr_array_set_free_func(results, free_result);
+    } else {
+        tell_kept(&all, error);
     }
     clear_batch(&all);
     return results;

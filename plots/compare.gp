@@ -20,6 +20,7 @@ else { set xrange [x_low - margin:x_high + margin] }
 bar(sign) = valid(3) && column(3) > 0 ? (column(2) + sign * column(3)) / size : NaN
 block(p, s) = (p - 1) * series_count + s - 1
 
+# 0 is drawn, too: a panel without any value is a panel.
 set multiplot
 do for [p = 1:panel_count] {
     set tmargin at screen top - (p - 1) * (panel_height + gap)
@@ -32,13 +33,15 @@ do for [p = 1:panel_count] {
         set xtics add ((p == panel_count ? x_labels[i] : '') x_places[i])
     }
     if (is_line) {
-        plot for [s = 1:series_count] data index block(p, s) using 1:($2 / size) \
+        plot 0 with lines lc rgb '#404040' dt 1 lw 0.5 notitle, \
+             for [s = 1:series_count] data index block(p, s) using 1:($2 / size) \
                  with linespoints lc rgb tint(s) dt s pt 7 ps 0.45 lw 1 notitle, \
              for [s = 1:series_count] data index block(p, s) \
                  using 1:(bar(-1)):(0):(2 * $3 / size) \
                  with vectors heads size screen 0.008, 90 lc rgb tint(s) dt 1 lw 0.75 notitle
     } else {
-        plot for [s = 1:series_count] data index block(p, s) \
+        plot 0 with lines lc rgb '#404040' dt 1 lw 0.5 notitle, \
+             for [s = 1:series_count] data index block(p, s) \
                  using 1:($2 / size):(bar_width) with boxes lc rgb tint(s) notitle, \
              for [s = 1:series_count] data index block(p, s) \
                  using 1:(bar(-1)):(0):(2 * $3 / size) \
