@@ -7,6 +7,7 @@ import json
 import os
 import pty
 import signal
+import statistics
 import subprocess
 import time
 
@@ -172,6 +173,42 @@ class Files(Compare):
         other = self.compare(QUICKSTART, *TWO, "--out", self.out, "--set", "jobs.steps=2")
         self.assertNotIn("there already", other)
 
+    def test_intervals(self):
+        """Kept runs are made to look random: by much with the seed, by little between settings."""
+        arguments = (QUICKSTART, "--vary", "control.lookahead=1,4,8", "--seeds", "5", "-m",
+                     "makespan_ns", "--out", self.out)
+        spans = {value: self.summary(QUICKSTART, "--set", f"control.lookahead={value}")[
+            "makespan_ns"] for value in (1, 4, 8)}
+        self.compare(*arguments)
+        noise = {1: (0, 0, 0, 0, 0), 4: (1000, -500, 300, 0, 700), 8: (3, 2, 5, 1, 4)}
+        made = {value: [] for value in noise}
+        for path in self.kept():
+            summary = json.loads(path.read_text())
+            value = next(v for v, span in spans.items() if span == summary["makespan_ns"])
+            seed = summary["seed"]
+            summary["makespan_ns"] = seed ** 3 * 100000 + noise[value][seed - 1]
+            summary["digest"] = f"{value}{seed}"
+            made[value].append((seed, summary["makespan_ns"]))
+            path.write_text(json.dumps(summary))
+        text = self.compare(*arguments, "--plot")
+        self.assertIn("15 of 15 runs were there already", text)
+        self.assertIn("makespan_ns: 1 real, 1 not shown\n", text)
+        self.assertRegex(text, r"control\.lookahead=4 +5 .* not shown\n")
+        self.assertRegex(text, r"control\.lookahead=8 +5 .* real\n")
+        found = json.loads((self.out / "compare.json").read_text())
+        self.assertEqual(found["interval"], "95 %, Student")
+        t = 2.7764451052  # Of 4 degrees of freedom.
+        for setting, value in zip(found["settings"], noise):
+            cell = setting["metrics"]["makespan_ns"]
+            values = [span for _, span in sorted(made[value])]
+            self.assertEqual(cell["values"], values)
+            self.assertAlmostEqual(cell["mean"], statistics.mean(values))
+            self.assertAlmostEqual(cell["ci95"], t * statistics.stdev(values) / 5 ** 0.5, places=2)
+            self.assertAlmostEqual(cell["difference"], statistics.mean(noise[value]))
+            self.assertAlmostEqual(cell["difference_ci95"],
+                                   t * statistics.stdev(noise[value]) / 5 ** 0.5, places=6)
+        self.assertIn(b"control.lookahead", (self.out / "compare.svg").read_bytes())
+
     def test_figures(self):
         for index, arguments in enumerate((
                 GRID, ("--vary", "control.profile=ideal,pathways-2022"),
@@ -300,7 +337,8 @@ class Mistakes(Compare):
 
     def test_a_metric_of_no_run(self):
         self.refuse(1, ['found "jobs.7.steps"', "in no run's summary",
-                        'did you mean "jobs.0.steps"?'], "compare", QUICKSTART, *TWO, "--metric", "jobs.7.steps", "--out", self.out)
+                        'did you mean "jobs.0.steps"?'], "compare", QUICKSTART, *TWO, "--metric",
+                    "jobs.7.steps", "--out", self.out)
         self.assertEqual(self.names(), {"runs"})
 
 

@@ -229,7 +229,11 @@ START_TEST(without_any_success_there_is_no_metric)
     g_autofree char *text = gw_comparison_text(made);
     g_autofree char *json = gw_comparison_json(made);
     g_autofree char *csv = gw_comparison_csv(made);
+    g_autoptr(gw_params) root = gw_params_parse(json, "compare.json", NULL);
     ck_assert_uint_eq(made->metric_count, 0);
+    ck_assert_ptr_nonnull(root);
+    ck_assert(g_str_has_prefix(text, "s on sim: 2 settings"));
+    ck_assert_ptr_eq(strchr(csv, '\n'), csv + strlen(csv) - 1); /* The header alone. */
     ck_assert_uint_eq(made->failed_count, 2);
     end_study(&about);
 }
