@@ -3,8 +3,9 @@
 # other axes are the series.  Bars of error are 95 % intervals of means.  Reads compare_points.csv:
 # x, mean, ci95, a block for each series of each panel.
 # Given: panel_count, panel_names[], panel_sizes[] (what one of the panel's unit is),
-# x_low, x_high, series_count, x_label_count, x_labels[], x_places[], x_title, is_line (else
-# bars), is_log, bar_width, height, and what style.gp needs for the key.
+# panel_steps[] (of its y axis), series_count, x_low, x_high, x_label_count, x_labels[],
+# x_places[], x_title, is_line (else bars), is_log, bar_width, height, and what style.gp needs for
+# the key.
 
 data = folder.'/compare_points.csv'
 bottom = 0.38 / height
@@ -26,6 +27,7 @@ do for [p = 1:panel_count] {
     set tmargin at screen top - (p - 1) * (panel_height + gap)
     set bmargin at screen top - (p - 1) * (panel_height + gap) - panel_height
     set label 100 panel_names[p] @beside
+    set ytics panel_steps[p]
     size = panel_sizes[p]
     if (p == panel_count) { set label 101 x_title @below }
     set xtics ('' x_places[1])

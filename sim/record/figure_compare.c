@@ -14,6 +14,7 @@
 #include "record/text.h"
 
 #define PANEL_COUNT_MAX 3
+#define TIC_COUNT       5       /* Steps of the y axis up to the highest value. */
 #define LABEL_COUNT_MAX 8       /* Along x, so that they do not run into each other. */
 #define LABEL_LETTERS   44      /* All labels of groups side by side. */
 #define LOG_RANGE       8       /* x reaches over so many times its smallest: powers of two. */
@@ -301,14 +302,39 @@ static char *name_panel(const char *metric, double largest, double *out_size)
                        *unit != '\0' ? ")" : "", NULL);
 }
 
+/* 1, 2 or 5 times a power of ten: the least with which `largest` is at most TIC_COUNT steps. */
+static double find_step(double largest)
+{
+    static const double factors[] = {1, 2, 5, 10};
+    const double least = largest / TIC_COUNT;
+    double power = 1;
+    uint32_t i = 0;
+    if (largest <= 0) {
+        return 1;
+    }
+    while (power > least) {
+        power /= 10;
+    }
+    while (power * 10 < least) {
+        power *= 10;
+    }
+    while (power * factors[i] < least && i + 1 < G_N_ELEMENTS(factors)) {
+        i++;
+    }
+    return power * factors[i];
+}
+
 static void append_panel(GString *variables, const comparison *about, uint32_t panel,
                          double largest)
 {
     double size;
+    char step[G_ASCII_DTOSTR_BUF_SIZE];
     g_autofree char *name = name_panel(about->metrics->pdata[panel], largest, &size);
     g_autofree char *variable = g_strdup_printf("panel_names[%u]", panel + 1);
     gw_figure_append_text(variables, variable, name);
-    g_string_append_printf(variables, "panel_sizes[%u]=%.1f; ", panel + 1, size);
+    g_string_append_printf(variables, "panel_sizes[%u]=%.1f; panel_steps[%u]=real('%s'); ",
+                           panel + 1, size, panel + 1,
+                           g_ascii_dtostr(step, sizeof step, find_step(largest / size)));
 }
 
 static void append_labels(GString *variables, const comparison *about)
@@ -388,8 +414,10 @@ static bool prepare(comparison *about, gw_params *root, const char *folder, GStr
         return false;
     }
     gw_output_print(output, "# x,mean,ci95: a block for each series of each panel\n");
-    g_string_append_printf(variables, "array panel_names[%u]; array panel_sizes[%u]; ",
-                           about->panel_count, about->panel_count);
+    g_string_append_printf(variables,
+                           "array panel_names[%u]; array panel_sizes[%u]; "
+                           "array panel_steps[%u]; ",
+                           about->panel_count, about->panel_count, about->panel_count);
     for (uint32_t p = 0; p < about->panel_count; p++) {
         double largest = 0;
         if (!write_points(about, output, p, &largest, error)) {
