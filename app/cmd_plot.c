@@ -19,7 +19,9 @@ static int run_plot(int argc, char **argv)
 {
     static const char *const all_formats[] = {"svg", "pdf", "png", NULL};
     int exit_code;
-    if (!gw_command_parse("plot", "FOLDER", "FOLDER is what `gangway run --out FOLDER` wrote.",
+    if (!gw_command_parse("plot", "FOLDER",
+                          "FOLDER is what `gangway run --out FOLDER` wrote, or with --figure "
+                          "compare what `gangway\ncompare --out FOLDER` did.",
                           entries, &argc, &argv, &exit_code))
         return exit_code;
     if (argc != 2) {

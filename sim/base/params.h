@@ -37,6 +37,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(gw_params, gw_params_free)
  * To be called before anything is read from `root`, which is of no use after an error. */
 bool gw_params_set(gw_params *root, const char *assignment, GError **error);
 
+/* `value` as the right side of an assignment that sets it: JSON in one line, a string without its
+ * quotes unless it would then be read as something else.  The caller frees. */
+char *gw_params_text(const gw_params *value);
+
 /* --- What a value is --- */
 bool gw_params_has(gw_params *object, const char *key); /* Counts as asking for `key`. */
 bool gw_params_is_string(const gw_params *value);

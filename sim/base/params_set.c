@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* "control.policy=fifo": changes the tree before anybody reads it.  Each place that an assignment
  * reaches is remembered, so that an error about its value names the assignment and not a line. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/check.h"
@@ -122,6 +123,28 @@ static json_t *parse_value(const char *text)
 {
     json_t *json = json_loads(text, GW_PARAMS_LOAD_FLAGS | JSON_DECODE_ANY, NULL);
     return json != NULL ? json : json_string(text);
+}
+
+static bool is_json(const char *text)
+{
+    json_t *json = json_loads(text, GW_PARAMS_LOAD_FLAGS | JSON_DECODE_ANY, NULL);
+    json_decref(json);
+    return json != NULL;
+}
+
+char *gw_params_text(const gw_params *value)
+{
+    if (json_is_string(value->json) && !is_json(json_string_value(value->json))) {
+        return g_strdup(json_string_value(value->json));
+    }
+    if (json_is_number(value->json)) {
+        return gw_params_describe(value->json);
+    }
+    char *text = json_dumps(value->json, JSON_COMPACT | JSON_ENCODE_ANY);
+    gw_check(text != NULL);
+    char *copy = g_strdup(text); /* Jansson's memory is not GLib's. */
+    free(text);
+    return copy;
 }
 
 static bool check_form(const char *text, GError **error)

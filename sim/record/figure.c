@@ -244,6 +244,9 @@ static bool read_run(const char *folder, gw_figure_run *run, GError **error)
 static bool prepare_data(const char *folder, const char *subject, GString *variables,
                          GError **error)
 {
+    if (g_str_equal(subject, "compare")) {
+        return gw_figure_prepare_compare(folder, variables, error); /* There is no one run. */
+    }
     for (uint32_t i = 0; i < G_N_ELEMENTS(figure_datas); i++) {
         if (!g_str_equal(figure_datas[i].subject, subject)) {
             continue;

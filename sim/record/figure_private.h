@@ -24,6 +24,9 @@ bool gw_figure_prepare_utilization(const char *folder, const gw_figure_run *run,
 bool gw_figure_prepare_timeline(const char *folder, const gw_figure_run *run, GString *variables,
                                 GError **error);
 
+/* The same of a comparison: compare_points.csv out of compare.json. */
+bool gw_figure_prepare_compare(const char *folder, GString *variables, GError **error);
+
 /* "name='text'; ", with everything that gnuplot would take for more than text made harmless, by
  * the variables quote and at_sign. */
 void gw_figure_append_text(GString *variables, const char *name, const char *text);

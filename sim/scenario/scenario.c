@@ -31,6 +31,7 @@ void gw_scenario_free(gw_scenario *scenario)
     g_ptr_array_unref(scenario->plans); /* They borrow the programs. */
     g_ptr_array_unref(scenario->programs);
     g_ptr_array_unref(scenario->owned);
+    g_ptr_array_unref(scenario->inputs);
     gw_params_free(scenario->document);
     g_free(scenario);
 }
@@ -98,6 +99,74 @@ static bool read_outputs(gw_scenario *scenario, gw_params *root, GError **error)
             gw_params_finish(outputs, error));
 }
 
+/* --- What a comparison varies --- */
+
+static bool check_vary_path(const gw_params *vary, const char *path, GError **error)
+{
+    const size_t length = strlen(path);
+    if (length > 0 && path[0] != '.' && path[length - 1] != '.' && strstr(path, "..") == NULL &&
+        strchr(path, '=') == NULL) {
+        return true;
+    }
+    g_autofree char *found = gw_error_quote(path);
+    gw_params_error(vary, NULL, error,
+                    "found the key %s, expected a path such as \"control.policy\"", found);
+    return false;
+}
+
+static bool are_equal(gw_params *value, gw_params *other)
+{
+    double number = 0;
+    double other_number = 0;
+    if (gw_params_as_number(value, &number, NULL) &&
+        gw_params_as_number(other, &other_number, NULL)) {
+        return number == other_number;
+    }
+    g_autofree char *text = gw_params_text(value);
+    g_autofree char *other_text = gw_params_text(other);
+    return strcmp(text, other_text) == 0;
+}
+
+static bool check_vary_values(gw_params *values, GError **error)
+{
+    const uint32_t count = gw_params_length(values);
+    if (count == 0 || count > GW_SCENARIO_VARY_VALUES_MAX) {
+        gw_params_error(values, NULL, error, "found %u values, expected 1 to %u", count,
+                        GW_SCENARIO_VARY_VALUES_MAX);
+        return false;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        for (uint32_t other = 0; other < i; other++) {
+            if (are_equal(gw_params_at(values, i), gw_params_at(values, other))) {
+                g_autofree char *found = gw_params_text(gw_params_at(values, i));
+                gw_params_error(gw_params_at(values, i), NULL, error,
+                                "found %s a second time, expected different values", found);
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+/* Whether the scenario has a place for each path is found when it is varied. */
+static bool read_vary(gw_scenario *scenario, gw_params *root, GError **error)
+{
+    if (!gw_params_object(root, "vary", false, &scenario->vary, error)) {
+        return false;
+    }
+    const uint32_t count = scenario->vary == NULL ? 0 : gw_params_length(scenario->vary);
+    for (uint32_t i = 0; i < count; i++) {
+        const char *path = gw_params_key_at(scenario->vary, i);
+        gw_params *values = NULL;
+        if (!check_vary_path(scenario->vary, path, error) ||
+            !gw_params_array(scenario->vary, path, true, &values, error) ||
+            !check_vary_values(values, error)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* Mistakes in the words come before mistakes in what they mean: the root's keys are checked before
  * any program is built. */
 static bool read_scenario(gw_scenario *scenario, GError **error)
@@ -105,7 +174,7 @@ static bool read_scenario(gw_scenario *scenario, GError **error)
     gw_params *root = scenario->document;
     gw_params *jobs = NULL;
     return read_header(scenario, root, error) && read_outputs(scenario, root, error) &&
-           gw_scenario_read_cluster(scenario, root, error) &&
+           read_vary(scenario, root, error) && gw_scenario_read_cluster(scenario, root, error) &&
            gw_scenario_read_control(scenario, root, error) &&
            gw_params_array(root, "jobs", true, &jobs, error) && gw_params_finish(root, error) &&
            gw_scenario_read_jobs(scenario, jobs, error);
@@ -120,6 +189,7 @@ static gw_scenario *make_scenario(gw_params *document, const char *path, GError 
     scenario->programs = g_ptr_array_new_with_free_func(free_program);
     scenario->plans = g_ptr_array_new_with_free_func(free_plan);
     scenario->owned = g_ptr_array_new_with_free_func(g_free);
+    scenario->inputs = g_ptr_array_new_with_free_func(g_free);
     return read_scenario(scenario, error) ? g_steal_pointer(&scenario) : NULL;
 }
 

@@ -9,6 +9,8 @@
 
 typedef struct gw_value_source gw_value_source; /* scenario/values.h */
 
+#define GW_SCENARIO_VARY_VALUES_MAX 4096 /* Of one path. */
+
 typedef struct {
     char *path, *name, *description;
     uint64_t seed;
@@ -20,8 +22,10 @@ typedef struct {
     const gw_value_source **values; /* By job: by result of its program; NULL: none is given. */
     bool wants_trace, wants_plot, wants_gangs; /* "outputs" */
     gw_params *document;                       /* The file; owns strings that others borrow. */
-    GPtrArray *programs, *plans;               /* Owned; jobs borrow, copies the same ones. */
-    GPtrArray *owned;                          /* Everything else that jobs borrow. */
+    gw_params *vary; /* "vary": paths to lists of values, for `gangway compare`; NULL: none. */
+    GPtrArray *programs, *plans; /* Owned; jobs borrow, copies the same ones. */
+    GPtrArray *owned;            /* Everything else that jobs borrow. */
+    GPtrArray *inputs;           /* Paths of the other files that were read; owned. */
 } gw_scenario;
 
 /* `settings` are "path=value" strings ended by NULL (may be NULL): --set.  Accelerators and

@@ -7,7 +7,7 @@ import re
 
 import program
 
-COMMANDS = ("run", "check", "plot", "list", "bench")
+COMMANDS = ("run", "check", "compare", "plot", "list", "bench")
 QUICKSTART = program.CONFIGS / "quickstart.json"
 MLP = program.CONFIGS / "mlp_cpu.json"
 
@@ -169,7 +169,7 @@ class List(program.Case):
                             ("policies", ["fifo", "none"]),
                             ("accelerators", ["a100", "cpu", "h100", "tpu_v3_core", "tpu_v4"]),
                             ("profiles", ["ideal", "pathways-2022"]),
-                            ("figures", ["timeline", "utilization"])):
+                            ("figures", ["compare", "timeline", "utilization"])):
             text = self.accept("list", kind).stdout
             self.assertTrue(text.startswith(kind + "\n"), text)
             self.assertIn(text, everything)

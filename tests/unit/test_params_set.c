@@ -194,6 +194,45 @@ START_TEST(long_assignments_are_shortened)
 }
 END_TEST
 
+/* Set as its text says, a value is the same again. */
+START_TEST(values_have_a_text_that_sets_them)
+{
+    static const struct {
+        const char *json, *text;
+    } values[] = {{"1", "1"},
+                  {"-3", "-3"},
+                  {"0.1", "0.1"},
+                  {"9223372036854775807", "9223372036854775807"},
+                  {"true", "true"},
+                  {"null", "null"},
+                  {"\"fifo\"", "fifo"},
+                  {"\"2.3ms\"", "2.3ms"},
+                  {"\"a=b, c\"", "a=b, c"},
+                  {"\"\"", ""},
+                  {"\"1\"", "\"1\""},
+                  {"\"true\"", "\"true\""},
+                  {"\"[1]\"", "\"[1]\""},
+                  {"[1, [2, \"x\"]]", "[1,[2,\"x\"]]"},
+                  {"{\"a\": 1, \"b\": {}}", "{\"a\":1,\"b\":{}}"}};
+    for (uint32_t i = 0; i < G_N_ELEMENTS(values); i++) {
+        g_autofree char *document = g_strdup_printf("{\"a\": %s}", values[i].json);
+        g_autoptr(gw_params) root = parse(document);
+        gw_params *value = NULL;
+        ck_assert(gw_params_value(root, "a", true, &value, NULL));
+        g_autofree char *text = gw_params_text(value);
+        ck_assert_str_eq(text, values[i].text);
+        g_autofree char *assignment = g_strconcat("a=", text, NULL);
+        g_autoptr(gw_params) again = parse("{}");
+        gw_params *set = NULL;
+        ck_assert(gw_params_set(again, assignment, NULL));
+        ck_assert(gw_params_value(again, "a", true, &set, NULL));
+        g_autofree char *set_text = gw_params_text(set);
+        ck_assert_str_eq(set_text, text);
+        ck_assert_int_eq(gw_params_is_string(set), gw_params_is_string(value));
+    }
+}
+END_TEST
+
 START_TEST(setting_after_reading_aborts)
 {
     g_autoptr(gw_params) root = parse(scenario);
@@ -213,6 +252,7 @@ int main(void)
     tcase_add_test(cases, wrong_places_are_refused);
     tcase_add_test(cases, wrong_forms_are_wrong_usage);
     tcase_add_test(cases, long_assignments_are_shortened);
+    tcase_add_test(cases, values_have_a_text_that_sets_them);
     tcase_add_test_raise_signal(cases, setting_after_reading_aborts, SIGABRT);
     Suite *suite = suite_create("params_set");
     suite_add_tcase(suite, cases);

@@ -164,6 +164,40 @@ START_TEST(a_policy_may_be_an_object)
 }
 END_TEST
 
+START_TEST(what_varies_is_kept)
+{
+    static const char *const settings[] = {"vary={\"//\":1,\"control.x\":[1,\"a\"]}", NULL};
+    g_autoptr(gw_scenario) plain = load_good(base_text, NULL);
+    g_autoptr(gw_scenario) varied = load_good(base_text, settings);
+    gw_params *values = NULL;
+    ck_assert_ptr_null(plain->vary);
+    ck_assert_ptr_nonnull(varied->vary);
+    ck_assert_uint_eq(gw_params_length(varied->vary), 1);
+    ck_assert_str_eq(gw_params_key_at(varied->vary, 0), "control.x");
+    ck_assert(gw_params_array(varied->vary, "control.x", true, &values, NULL));
+    ck_assert_uint_eq(gw_params_length(values), 2);
+}
+END_TEST
+
+/* All that a result depends on besides the scenario's own file. */
+START_TEST(files_that_were_read_are_listed)
+{
+    static const char *const settings[] = {
+        "cluster.islands=[{\"hosts\":2,\"devices_per_host\":4,\"accelerator\":\"tpu_v3_core\"},"
+        "{\"hosts\":1,\"devices_per_host\":4,\"accelerator\":\"a100\"},"
+        "{\"hosts\":1,\"devices_per_host\":4,\"accelerator\":\"tpu_v3_core\"}]",
+        "control.profile=ideal", NULL};
+    static const char *const ends[] = {"accelerators/tpu_v3_core.json", "accelerators/a100.json",
+                                       "profiles/ideal.json"};
+    g_autoptr(gw_scenario) scenario = load_good(base_text, settings);
+    ck_assert_uint_eq(scenario->inputs->len, G_N_ELEMENTS(ends));
+    for (uint32_t i = 0; i < G_N_ELEMENTS(ends); i++) {
+        ck_assert(g_str_has_suffix(scenario->inputs->pdata[i], ends[i]));
+        ck_assert(g_file_test(scenario->inputs->pdata[i], G_FILE_TEST_IS_REGULAR));
+    }
+}
+END_TEST
+
 START_TEST(comments_are_allowed_everywhere)
 {
     static const char *const settings[] = {
@@ -439,6 +473,8 @@ static TCase *make_good_case(void)
     tcase_add_test(good, plain_numbers_name_their_unit);
     tcase_add_test(good, one_wrap_counts_for_all_sizes);
     tcase_add_test(good, a_policy_may_be_an_object);
+    tcase_add_test(good, what_varies_is_kept);
+    tcase_add_test(good, files_that_were_read_are_listed);
     tcase_add_test(good, comments_are_allowed_everywhere);
     tcase_add_test(good, copies_share_a_program);
     tcase_add_test(good, islands_are_copied_and_share_an_accelerator);
