@@ -454,6 +454,7 @@ void gw_schedule_explain(const gw_schedule *schedule, GString *out)
         } else if (instance->state == IS_ENQUEUEING)
             g_string_append_printf(out, "waits for %u hosts to enqueue\n", instance->acks_left);
         else
-            g_string_append(out, "is offered to the policy and not picked\n");
+            g_string_append_printf(out, "is offered to policy %s and not picked\n",
+                                   schedule->policy->ops->name);
     }
 }
