@@ -347,7 +347,7 @@ void gw_schedule_flush(gw_schedule *schedule)
     schedule->is_changed = false;
     const gw_policy_ops *ops = schedule->policy->ops;
     gw_time now_ns = schedule->port->ops->now(schedule->port);
-    uint64_t offer;
+    uint64_t offer = UINT64_MAX; /* No policy has it, should one forget to say which. */
     while (ops->pick(schedule->policy, now_ns, &offer)) {
         scheduled_instance *instance = find_offered(schedule, offer);
         if (instance == NULL)

@@ -79,15 +79,17 @@ static bool check_policy_params(const gw_control *control, const gw_params *owne
         return false;
     }
     g_clear_error(&failure);
-    if (made->ops != policy) {
+    const bool is_own = made->ops == policy;
+    if (is_own || made->ops == NULL) {
+        policy->destroy(made); /* Of any other table nobody knows whose destroy it needs. */
+    }
+    if (!is_own) {
         gw_params_error(owner, key, error,
                         "policy %s makes a policy of another table, expected its `ops` to be the "
                         "table that it came from",
                         policy->name);
-        return false; /* Whose destroy it needs, nobody knows. */
     }
-    policy->destroy(made);
-    return true;
+    return is_own;
 }
 
 static bool choose_policy(gw_scenario *scenario, const gw_params *owner, const char *key,
@@ -138,7 +140,7 @@ void gw_scenario_blame_policy(const gw_scenario *scenario, gw_node_id scheduler,
 {
     g_autofree char *policy = describe_policy(scenario);
     g_set_error(error, GW_ERROR, GW_ERROR_SCENARIO,
-                "%s: %s: on node %u it picked offer %" G_GUINT64_FORMAT
+                "%s: %s: scheduler on node %u: picked offer %" G_GUINT64_FORMAT
                 ", expected one that it was offered and that was not taken since",
                 scenario->path, policy, scheduler.index, offer);
 }

@@ -110,12 +110,12 @@ class Bad(Case):
         self.refuse(1, ["that can be loaded (", "ermission denied"], "check", file)
 
     def test_picks_what_it_does_not_have(self):
-        for name, offer in (("garbage", 123456789), ("twice", None)):
+        for name, offer in (("garbage", 123456789), ("twice", None), ("blank", 2**64 - 1)):
             file = self.scenario(f"./{name}.so")
             for backend in BACKENDS:
                 with self.subTest(name=name, backend=backend):
-                    parts = [f"{file}: policy {name} ({file.parent}/{name}.so): on node 2 it "
-                             f"picked offer {'' if offer is None else offer}",
+                    parts = [f"{file}: policy {name} ({file.parent}/{name}.so): scheduler "
+                             f"on node 2: picked offer {'' if offer is None else offer}",
                              "expected one that it was offered"]
                     self.refuse(1, parts, "run", file, "--backend", backend, "--out", self.out,
                                 "--quiet")

@@ -294,7 +294,7 @@ START_TEST(a_wrong_pick_is_an_error_that_names_the_policy)
     gw_scenario *scenario = load_scenario(train_text, "jobs.steps=2");
     scenario->control.policy = &wrong_policy;
     run_badly(runners[_i], scenario, GW_ERROR_SCENARIO,
-              "policy wrong (built in): on node 2 it picked offer 4711,");
+              "policy wrong (built in): scheduler on node 2: picked offer 4711,");
     gw_scenario_free(scenario);
 }
 END_TEST

@@ -218,7 +218,7 @@ START_TEST(wrong_pick_ends_the_run_and_names_the_policy)
     g_autoptr(gw_scenario) scenario = load_good(chain_text, NULL);
     scenario->control.policy = &wrong_policy;
     static const char *const words[] = {
-        ": policy wrong (built in): on node 2 it picked offer 4711,", NULL};
+        ": policy wrong (built in): scheduler on node 2: picked offer 4711,", NULL};
     run_badly(scenario, &paranoid, GW_ERROR_SCENARIO, words);
 }
 END_TEST
