@@ -24,3 +24,18 @@ file(RELATIVE_PATH GANGWAY_PREFIX_FROM_PC "/${pc_folder}" "/")
 string(REGEX REPLACE "/$" "" GANGWAY_PREFIX_FROM_PC "${GANGWAY_PREFIX_FROM_PC}")
 configure_file(cmake/gangway.pc.in gangway.pc @ONLY)
 install(FILES "${CMAKE_CURRENT_BINARY_DIR}/gangway.pc" DESTINATION "${pc_folder}")
+
+# `cpack` in the build folder makes gangway_VERSION_ARCH.deb of the same files.
+set(CPACK_GENERATOR DEB)
+set(CPACK_PACKAGE_CONTACT "The gangway authors")
+set(CPACK_PACKAGE_DESCRIPTION "Runs a real control plane for accelerators (client, resource manager,
+island schedulers, executors, object stores) over simulated pods or over this
+machine's CPUs, and compares ways of dispatching.")
+set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
+set(CPACK_STRIP_FILES ON)
+set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
+set(CPACK_DEBIAN_PACKAGE_SECTION science)
+set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
+set(CPACK_DEBIAN_PACKAGE_RECOMMENDS "gnuplot-nox, fonts-liberation")
+set(CPACK_DEBIAN_PACKAGE_SUGGESTS "libglib2.0-dev, pkg-config, make, gcc")
+include(CPack)

@@ -12,6 +12,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+import unittest
 
 import program
 
@@ -130,9 +131,25 @@ class Moved(Case):
         install(None, DESTDIR=str(self.folder))
         binary = next(self.folder.rglob("bin/gangway"))
         hide_sources(binary)
-        done = subprocess.run([binary, "list", "accelerators"], env=self.bare(), cwd="/",
-                              text=True, stdout=subprocess.PIPE, check=True)
-        self.assertIn("  tpu_v4\n", done.stdout)
+        self.use(binary.parents[1])
+        self.addCleanup(self.use, self.prefix)
+        self.assertIn("  tpu_v4\n", self.accept("list", "accelerators", cwd="/",
+                                                env=self.bare()).stdout)
+
+
+    @unittest.skipIf(shutil.which("dpkg-shlibdeps") is None, "no dpkg-dev to make packages with")
+    def test_debian_package(self):
+        self.tool("cpack", "--config", BUILD / "CPackConfig.cmake", "-B", self.folder)
+        package = next(self.folder.glob("gangway_*.deb"))
+        depends = self.tool("dpkg-deb", "--field", package, "Depends")
+        self.assertIn("libglib2.0-0 (>= 2.", depends)
+        self.tool("dpkg-deb", "--extract", package, self.folder / "root")
+        usr = self.folder / "root/usr"
+        self.assertTrue((usr / "lib/pkgconfig/gangway.pc").is_file())
+        hide_sources(usr / "bin/gangway")
+        self.use(usr)
+        self.addCleanup(self.use, self.prefix)
+        self.accept("run", usr / "share/gangway/configs/quickstart.json", cwd="/", env=self.bare())
 
 
 class Plugins(Case):
