@@ -55,7 +55,7 @@ static void refuse_params(const gw_policy_ops *policy, const gw_params *owner, c
                           GError *failure, GError **error)
 {
     g_autofree char *path = g_strdup_printf(": %s", gw_params_path(owner));
-    if (failure != NULL && strstr(failure->message, path) != NULL) {
+    if (failure != NULL && failure->domain == GW_ERROR && strstr(failure->message, path) != NULL) {
         g_propagate_error(error, failure);
         return;
     }

@@ -73,6 +73,20 @@ START_TEST(a_good_one_is_loaded_by_any_path)
 }
 END_TEST
 
+/* A plugin reads offers that the program laid out.  When this fails, policy.h has changed: count
+ * GW_POLICY_ABI up, once between two releases, and write down what it now stands for. */
+START_TEST(an_abi_stands_for_one_layout)
+{
+    ck_assert_uint_eq(GW_POLICY_ABI, 1);
+    ck_assert_uint_eq(sizeof(gw_policy_ops), 80);
+    ck_assert_uint_eq(sizeof(gw_offer), 64);
+    ck_assert_uint_eq(offsetof(gw_policy_ops, create), 24);
+    ck_assert_uint_eq(offsetof(gw_policy_ops, forget), 72);
+    ck_assert_uint_eq(offsetof(gw_offer, node), 28);
+    ck_assert_uint_eq(offsetof(gw_offer, gangs_left), 60);
+}
+END_TEST
+
 START_TEST(plugins_do_not_see_each_other)
 {
     g_autofree char *good_path = NULL;
@@ -266,6 +280,7 @@ int main(void)
     TCase *cases = tcase_create("plugin");
     tcase_add_test(cases, paths_have_a_slash_or_the_suffix);
     tcase_add_test(cases, a_good_one_is_loaded_by_any_path);
+    tcase_add_test(cases, an_abi_stands_for_one_layout);
     tcase_add_test(cases, plugins_do_not_see_each_other);
     tcase_add_loop_test(cases, mistake, 0, G_N_ELEMENTS(mistakes));
     tcase_add_test(cases, a_plugin_cut_short_is_refused);
