@@ -26,6 +26,7 @@ static void list_policies(void)
         printf("  %-14s %s\n", gw_policies[i]->name, gw_policies[i]->summary);
     printf("  %-14s %s\n", "none",
            "no scheduler: clients dispatch straight to hosts, and may deadlock");
+    printf("  %-14s %s\n", "./NAME.so", "a plugin: a policy of your own (docs/PLUGINS.md)");
 }
 
 static void list_names(char **names)

@@ -17,6 +17,8 @@ set(GANGWAY_SANITIZE "" CACHE STRING "Sanitizers: address,undefined or thread")
 find_package(PkgConfig REQUIRED)
 find_package(Threads REQUIRED)
 pkg_check_modules(GLIB REQUIRED IMPORTED_TARGET glib-2.0>=2.74)
+# Not gmodule-2.0, whose flags would export every symbol of the program to plugins.
+pkg_check_modules(GMODULE REQUIRED IMPORTED_TARGET gmodule-no-export-2.0>=2.74)
 pkg_check_modules(JANSSON REQUIRED IMPORTED_TARGET jansson>=2.14)
 pkg_check_modules(OPENBLAS REQUIRED IMPORTED_TARGET openblas>=0.3.21)
 pkg_check_modules(CHECK IMPORTED_TARGET check>=0.15.2)
@@ -44,6 +46,20 @@ function(gw_library name)
   file(GLOB sources CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/*.c")
   add_library(${name} STATIC ${sources})
   target_link_libraries(${name} PUBLIC gw_settings ${arg_DEPENDS})
+endfunction()
+
+# gw_export_plugin_api(TARGET): plugins find in this program what the installed headers declare.
+set(GANGWAY_PLUGIN_API "${CMAKE_SOURCE_DIR}/app/plugin_api.list")
+function(gw_export_plugin_api target)
+  target_link_options(${target} PRIVATE "LINKER:--dynamic-list=${GANGWAY_PLUGIN_API}")
+  set_property(TARGET ${target} APPEND PROPERTY LINK_DEPENDS "${GANGWAY_PLUGIN_API}")
+endfunction()
+
+# gw_plugin(NAME SOURCE): a shared object NAME.so for tests and examples.
+function(gw_plugin name source)
+  add_library(${name} MODULE "${source}")
+  set_target_properties(${name} PROPERTIES PREFIX "" SUFFIX ".so")
+  target_link_libraries(${name} PRIVATE gw_settings)
 endfunction()
 
 # What ThreadSanitizer has to look at: the tests of real/ and of the port's contract.

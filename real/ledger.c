@@ -28,6 +28,8 @@ struct gw_ledger {
     gw_ledger_counts counts;
     uint32_t jobs_left;
     uint32_t refused_job, refused_reason; /* GW_INDEX_NONE: none was. */
+    gw_node_id wrong_scheduler; /* GW_INDEX_NONE: no policy picked what it does not have. */
+    uint64_t wrong_offer;
 };
 
 gw_ledger *gw_ledger_new(const gw_directory *directory, gw_recorder *recorder, bool has_data)
@@ -39,6 +41,7 @@ gw_ledger *gw_ledger_new(const gw_directory *directory, gw_recorder *recorder, b
     ledger->chains = g_new0(uint64_t, directory->device_count);
     ledger->jobs_left = directory->job_count;
     ledger->refused_job = GW_INDEX_NONE;
+    ledger->wrong_scheduler.index = GW_INDEX_NONE;
     atomic_init(&ledger->launches, 0);
     pthread_mutex_init(&ledger->mutex, NULL);
     gw_pool_init(&ledger->open, sizeof(open_gang));
@@ -195,6 +198,10 @@ void gw_ledger_add_note(gw_ledger *ledger, const gw_note *note, gw_time now_ns)
     } else if (note->kind == GW_NOTE_JOB_REFUSED && ledger->refused_job == GW_INDEX_NONE) {
         ledger->refused_job = (uint32_t)note->a;
         ledger->refused_reason = (uint32_t)note->b;
+    } else if (note->kind == GW_NOTE_POLICY_WRONG &&
+               ledger->wrong_scheduler.index == GW_INDEX_NONE) {
+        ledger->wrong_scheduler.index = (uint32_t)note->a;
+        ledger->wrong_offer = note->b;
     }
     if (ledger->recorder != NULL) {
         record_note(ledger, note, now_ns);
@@ -220,6 +227,18 @@ bool gw_ledger_refusal(gw_ledger *ledger, uint32_t *out_job, uint32_t *out_reaso
     }
     pthread_mutex_unlock(&ledger->mutex);
     return was_refused;
+}
+
+bool gw_ledger_policy_wrong(gw_ledger *ledger, gw_node_id *out_scheduler, uint64_t *out_offer)
+{
+    pthread_mutex_lock(&ledger->mutex);
+    const bool is_wrong = ledger->wrong_scheduler.index != GW_INDEX_NONE;
+    if (is_wrong) {
+        *out_scheduler = ledger->wrong_scheduler;
+        *out_offer = ledger->wrong_offer;
+    }
+    pthread_mutex_unlock(&ledger->mutex);
+    return is_wrong;
 }
 
 gw_ledger_counts gw_ledger_count(gw_ledger *ledger)

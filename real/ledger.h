@@ -43,6 +43,9 @@ uint32_t gw_ledger_jobs_left(gw_ledger *ledger);
 /* True when a job was refused: the first one, and why (gw_refusal). */
 bool gw_ledger_refusal(gw_ledger *ledger, uint32_t *out_job, uint32_t *out_reason);
 
+/* True when a scheduler's policy picked what it does not have: the first one, and what. */
+bool gw_ledger_policy_wrong(gw_ledger *ledger, gw_node_id *out_scheduler, uint64_t *out_offer);
+
 typedef struct {
     uint64_t launches;  /* Kernels enqueued: one per gang and host. */
     uint64_t shards;    /* Shards done: one per gang and device. */

@@ -57,6 +57,7 @@ static bool add_controller(real_run *run, gw_port *port, GError **error)
     gw_controller *controller = gw_controller_new(run->directory, &run->scenario->control,
                                                   run->scenario->jobs, self, port, error);
     if (controller == NULL) {
+        gw_scenario_blame_creation(run->scenario, error);
         return false;
     }
     run->controllers[run->controller_count] = controller;
@@ -72,19 +73,33 @@ static void handle_input(void *context, gw_node_id node, const gw_input *input)
 
 /* --- How a run ends --- */
 
-static bool report_cancel(GError **error)
-{
-    g_set_error_literal(error, GW_ERROR, GW_ERROR_INTERRUPTED, "interrupted");
-    return false;
-}
-
-static bool report_refusal(const real_run *run, uint32_t job, uint32_t reason, GError **error)
+static void report_refusal(const real_run *run, uint32_t job, uint32_t reason, GError **error)
 {
     const char *why = reason == GW_REFUSAL_MEMORY
                           ? "it needs more memory than a device has"
                           : "no island has room for its slices, even when empty";
     g_set_error(error, GW_ERROR, GW_ERROR_SCENARIO, "%s: job \"%s\" was refused: %s",
                 run->scenario->path, run->scenario->jobs[job].name, why);
+}
+
+/* True, with why, when nobody need wait for the rest: the user, a job, or the policy ended it. */
+static bool is_ended(const real_run *run, GError **error)
+{
+    uint32_t job, reason;
+    gw_node_id scheduler;
+    uint64_t offer;
+    if (atomic_exchange(&is_cancelled, false)) {
+        g_set_error_literal(error, GW_ERROR, GW_ERROR_INTERRUPTED, "interrupted");
+        return true;
+    }
+    if (gw_ledger_refusal(run->ledger, &job, &reason)) {
+        report_refusal(run, job, reason, error);
+        return true;
+    }
+    if (gw_ledger_policy_wrong(run->ledger, &scheduler, &offer)) {
+        gw_scenario_blame_policy(run->scenario, scheduler, offer, error);
+        return true;
+    }
     return false;
 }
 
@@ -163,12 +178,8 @@ static bool watch_cpu(real_run *run, gw_cpu_cluster *cluster, GError **error)
     uint64_t done_ns = 0; /* When the last job was seen to be done. */
     for (;;) {
         const bool is_quiet = gw_cpu_cluster_wait(cluster, LOOK_NS);
-        uint32_t job, reason;
-        if (atomic_exchange(&is_cancelled, false)) {
-            return report_cancel(error);
-        }
-        if (gw_ledger_refusal(run->ledger, &job, &reason)) {
-            return report_refusal(run, job, reason, error);
+        if (is_ended(run, error)) {
+            return false;
         }
         const bool is_done = gw_ledger_jobs_left(run->ledger) == 0;
         if (is_done && done_ns == 0) {
@@ -224,12 +235,8 @@ static bool watch_null(real_run *run, gw_null_cluster *cluster, GError **error)
     bool is_done = false, has_more = true;
     while (has_more) {
         has_more = gw_null_cluster_run(cluster, NULL_BATCH, !is_done);
-        uint32_t job, reason;
-        if (atomic_exchange(&is_cancelled, false)) {
-            return report_cancel(error);
-        }
-        if (gw_ledger_refusal(run->ledger, &job, &reason)) {
-            return report_refusal(run, job, reason, error);
+        if (is_ended(run, error)) {
+            return false;
         }
         is_done = gw_ledger_jobs_left(run->ledger) == 0;
     }

@@ -17,8 +17,9 @@ typedef struct {
 
 /* Until every job is done and nothing is left to happen.  `recorder` is fed (NULL: none is); its
  * finish is the caller's.  On failure everything is stopped and freed, and the error is
- *   GW_ERROR_SCENARIO     a job was refused, a policy does not take its parameters, or (cpu) a
- *                         program computes on values that are no float32;
+ *   GW_ERROR_SCENARIO     a job was refused, a policy does not take its parameters or picks what it
+ *                         does not have, or (cpu) a program computes on values that are no
+ *                         float32;
  *   GW_ERROR_STALL        nothing is left to happen and a job is not done: who waits for what;
  *   GW_ERROR_INTERRUPTED  gw_real_cancel() was called;
  *   GW_ERROR_SYSTEM       the machine has no room for the threads. */

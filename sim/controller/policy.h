@@ -7,7 +7,8 @@
 
 #include "base/units.h"
 
-#define GW_POLICY_ABI 1 /* Counts up with every change of this file that a plugin can notice. */
+/* Counts up with every change of this file that a plugin can notice (docs/PLUGINS.md). */
+#define GW_POLICY_ABI 1
 
 typedef struct gw_policy gw_policy;
 typedef struct gw_params gw_params;
@@ -54,8 +55,11 @@ typedef struct {
 } gw_policy_ops;
 
 struct gw_policy {
-    const gw_policy_ops *ops; /* First member of each implementation. */
+    const gw_policy_ops *ops; /* First member of each implementation: the table it came from. */
 };
+
+/* What a plugin defines; gangway itself has none (docs/PLUGINS.md). */
+extern __attribute__((visibility("default"))) const gw_policy_ops gw_policy_plugin;
 
 /* The wrappers that own what NULL means: nothing happens. */
 void gw_policy_finished(gw_policy *policy, uint32_t instance, uint64_t shard_count,

@@ -427,7 +427,7 @@ void gw_schedule_flush(gw_schedule *schedule)
     schedule->is_changed = false;
     const gw_policy_ops *ops = schedule->policy->ops;
     gw_time now_ns = schedule->port->ops->now(schedule->port);
-    uint64_t offer;
+    uint64_t offer = UINT64_MAX; /* No policy has it, should one forget to say which. */
     while (ops->pick(schedule->policy, now_ns, &offer)) {
         scheduled_instance *instance = find_offered(schedule, offer);
         if (instance == NULL)
@@ -571,6 +571,7 @@ void gw_schedule_explain(const gw_schedule *schedule, GString *out)
         } else if (instance->state == IS_ENQUEUEING)
             g_string_append_printf(out, "waits for %u hosts to enqueue\n", instance->acks_left);
         else
-            g_string_append(out, "is offered to the policy and not picked\n");
+            g_string_append_printf(out, "is offered to policy %s and not picked\n",
+                                   schedule->policy->ops->name);
     }
 }

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/data.h"
 #include "base/error.h"
 #include "base/params.h"
 #include "record/figure_private.h"
@@ -120,18 +121,11 @@ void gw_figure_append_titles(GString *variables, const char *const *titles, uint
 /* NULL: nowhere.  The caller frees. */
 static char *find_scripts(void)
 {
-    const char *asked = g_getenv("GANGWAY_PLOTS");
-    const char *const places[] = {asked, GW_PLOTS_SOURCE, GW_PLOTS_INSTALLED};
-    for (uint32_t i = asked == NULL ? 1 : 0; i < G_N_ELEMENTS(places); i++) {
-        g_autofree char *style = g_build_filename(places[i], "style.gp", NULL);
-        if (g_file_test(style, G_FILE_TEST_IS_REGULAR)) {
-            return g_canonicalize_filename(places[i], NULL);
-        }
-        if (i == 0) {
-            return NULL; /* Who asks for a folder gets no other. */
-        }
-    }
-    return NULL;
+    const char *asked = g_getenv("GANGWAY_PLOTS"); /* Who asks for a folder gets no other. */
+    g_autofree char *folder =
+        asked != NULL ? g_canonicalize_filename(asked, NULL) : gw_data_folder("plots");
+    g_autofree char *style = g_build_filename(folder, "style.gp", NULL);
+    return g_file_test(style, G_FILE_TEST_IS_REGULAR) ? g_steal_pointer(&folder) : NULL;
 }
 
 static int compare_names(const void *a, const void *b)

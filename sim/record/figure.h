@@ -22,6 +22,6 @@ bool gw_figure_draw(const char *folder, const char *subject, const char *const *
 extern const char *const gw_figure_run_subjects[];
 
 /* All subjects there are, sorted; empty when there is no folder of scripts.  Scripts are looked
- * for in GANGWAY_PLOTS if that is set, else beside the sources, else in the installed data folder.
+ * for in GANGWAY_PLOTS if that is set, else in the program's own data (base/data.h).
  * The caller frees with g_strfreev. */
 char **gw_figure_subjects(void);

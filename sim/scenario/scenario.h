@@ -17,7 +17,8 @@ typedef struct {
     gw_cluster_spec cluster;
     gw_profile profile;
     gw_control control;
-    gw_job *jobs; /* "count" copies are jobs of their own: "chain.0", "chain.1". */
+    char *policy_path; /* The plugin that control.policy came from; NULL: it is built in. */
+    gw_job *jobs;      /* "count" copies are jobs of their own: "chain.0", "chain.1". */
     uint32_t job_count;
     const gw_value_source **values; /* By job: by result of its program; NULL: none is given. */
     bool wants_trace, wants_plot, wants_gangs; /* "outputs" */
@@ -30,13 +31,21 @@ typedef struct {
 
 /* `settings` are "path=value" strings ended by NULL (may be NULL): --set.  Accelerators and
  * profiles are found beside the scenario, then in the "configs" folder above it, then in
- * GANGWAY_CONFIGS, then in the installed data folder, then in the sources.  Everything is checked:
+ * GANGWAY_CONFIGS, then in the program's own data (base/data.h).  Everything is checked:
  * shapes, units, unknown keys, programs, slices that fit their island, memory that can ever fit. */
 gw_scenario *gw_scenario_load(const char *path, const char *const *settings, GError **error);
 /* The same from memory, as if it stood in a file at `path`.  `text` is borrowed for the call. */
 gw_scenario *gw_scenario_parse(const char *text, const char *path, GError **error);
 void gw_scenario_free(gw_scenario *scenario);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(gw_scenario, gw_scenario_free)
+
+/* Says that the policy, asked by the scheduler on node `scheduler`, picked `offer`, which it does
+ * not have (GW_NOTE_POLICY_WRONG): GW_ERROR_SCENARIO. */
+void gw_scenario_blame_policy(const gw_scenario *scenario, gw_node_id scheduler, uint64_t offer,
+                              GError **error);
+/* The policy refused in a run the parameters that it took when the scenario was read.  Sets
+ * GW_ERROR_SCENARIO where it has left no error; does nothing where it has. */
+void gw_scenario_blame_creation(const gw_scenario *scenario, GError **error);
 
 /* Who is where in this scenario.  The caller frees. */
 gw_directory *gw_scenario_directory(const gw_scenario *scenario);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Where accelerators and profiles are found: in folders "accelerators" and "profiles" beside the
- * scenario, in the nearest "configs" folder above it, in each folder of GANGWAY_CONFIGS, in the
- * installed data folder, and in the sources that this was built from, in this order.  The first
- * file of that name is the one. */
+ * scenario, in the nearest "configs" folder above it, in each folder of GANGWAY_CONFIGS, and in the
+ * program's own data (base/data.h), in this order.  The first file of that name is the one. */
 #include <string.h>
 
 #include "base/check.h"
+#include "base/data.h"
 #include "base/error.h"
 #include "scenario/scenario_private.h"
 
@@ -69,10 +69,10 @@ static GPtrArray *list_search_path(gw_catalog_kind kind, const char *folder)
             g_ptr_array_add(path, g_build_filename(roots[i], kinds[kind].folder, NULL));
         }
     }
-    g_ptr_array_add(path, g_build_filename(GW_DATA_DIR, kinds[kind].folder, NULL));
-    g_autofree char *source = g_build_filename(GW_CONFIGS_SOURCE, kinds[kind].folder, NULL);
-    if (!g_ptr_array_find_with_equal_func(path, source, g_str_equal, NULL)) {
-        g_ptr_array_add(path, g_steal_pointer(&source));
+    g_autofree char *data = gw_data_folder(CONFIGS_FOLDER);
+    g_autofree char *own = g_build_filename(data, kinds[kind].folder, NULL);
+    if (!g_ptr_array_find_with_equal_func(path, own, g_str_equal, NULL)) {
+        g_ptr_array_add(path, g_steal_pointer(&own));
     }
     return path;
 }

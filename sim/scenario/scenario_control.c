@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "base/error.h"
+#include "scenario/plugin.h"
 #include "scenario/scenario_private.h"
 
 #define DEFAULT_PROFILE   "pathways-2022"
@@ -45,37 +46,77 @@ static void refuse_policy(const gw_params *owner, const char *key, const char *n
     g_autofree char *hint =
         nearest != NULL ? g_strdup_printf("; did you mean \"%s\"?", nearest) : g_strdup("");
     g_autofree char *found = gw_error_quote(name);
-    gw_params_error(owner, key, error, "found %s, expected a policy: one of %s\"" NO_POLICY "\"%s",
+    gw_params_error(owner, key, error,
+                    "found %s, expected a policy: one of %s\"" NO_POLICY
+                    "\", or the path of a plugin (\"./NAME.so\")%s",
                     found, list->str, hint);
     g_string_free(list, TRUE);
 }
 
-/* `params` refuses or passes whoever reads them: a policy's own create, or nobody. */
-static bool check_policy_params(const gw_policy_ops *policy, gw_params *params, GError **error)
+/* What the policy says of its parameters is handed on; a plugin may have said it without the place
+ * (gw_params_error), or nothing at all. */
+static void refuse_params(const gw_policy_ops *policy, const gw_params *owner, const char *key,
+                          GError *failure, GError **error)
 {
-    if (policy == NULL) {
-        return params == NULL || gw_params_finish(params, error);
+    g_autofree char *path = g_strdup_printf(": %s", gw_params_path(owner));
+    if (failure != NULL && failure->domain == GW_ERROR && strstr(failure->message, path) != NULL) {
+        g_propagate_error(error, failure);
+        return;
     }
-    gw_policy *made = policy->create(params, error);
-    if (made == NULL) {
-        return false;
-    }
-    policy->destroy(made);
-    return true;
+    gw_params_error(owner, key, error, "policy %s refuses to be made: %s", policy->name,
+                    failure != NULL ? failure->message : "it does not say why");
+    g_clear_error(&failure);
 }
 
-static bool choose_policy(gw_control *out, const gw_params *owner, const char *key,
+/* `params` refuses or passes whoever reads them: a policy's own create, or nobody. */
+static bool check_policy_params(const gw_control *control, const gw_params *owner, const char *key,
+                                GError **error)
+{
+    const gw_policy_ops *policy = control->policy;
+    if (policy == NULL) {
+        return control->policy_params == NULL || gw_params_finish(control->policy_params, error);
+    }
+    GError *failure = NULL;
+    gw_policy *made = policy->create(control->policy_params, &failure);
+    if (made == NULL) {
+        refuse_params(policy, owner, key, failure, error);
+        return false;
+    }
+    g_clear_error(&failure);
+    const bool is_own = made->ops == policy;
+    if (is_own || made->ops == NULL) {
+        policy->destroy(made); /* Of any other table nobody knows whose destroy it needs. */
+    }
+    if (!is_own) {
+        gw_params_error(owner, key, error,
+                        "policy %s makes a policy of another table, expected its `ops` to be the "
+                        "table that it came from",
+                        policy->name);
+    }
+    return is_own;
+}
+
+static bool choose_policy(gw_scenario *scenario, const gw_params *owner, const char *key,
                           const char *name, GError **error)
 {
+    gw_control *out = &scenario->control;
+    if (gw_plugin_is_path(name)) {
+        out->policy = gw_plugin_load(&gw_plugin_policy, scenario->path, owner, key, name,
+                                     &scenario->policy_path, error);
+        if (out->policy != NULL) {
+            g_ptr_array_add(scenario->inputs, g_strdup(scenario->policy_path));
+        }
+        return out->policy != NULL && check_policy_params(out, owner, key, error);
+    }
     out->policy = strcmp(name, NO_POLICY) == 0 ? NULL : gw_policy_find(name);
     if (out->policy == NULL && strcmp(name, NO_POLICY) != 0) {
         refuse_policy(owner, key, name, error);
         return false;
     }
-    return check_policy_params(out->policy, out->policy_params, error);
+    return check_policy_params(out, owner, key, error);
 }
 
-static bool read_policy(gw_control *out, gw_params *control, GError **error)
+static bool read_policy(gw_scenario *scenario, gw_params *control, GError **error)
 {
     gw_params *value = NULL;
     const char *name = DEFAULT_POLICY;
@@ -84,13 +125,41 @@ static bool read_policy(gw_control *out, gw_params *control, GError **error)
     }
     if (value == NULL || !gw_params_is_object(value)) {
         return gw_params_string(control, "policy", false, &name, error) &&
-               choose_policy(out, control, "policy", name, error);
+               choose_policy(scenario, control, "policy", name, error);
     }
     if (!gw_params_string(value, "name", true, &name, error)) {
         return false;
     }
-    out->policy_params = value;
-    return choose_policy(out, value, "name", name, error);
+    scenario->control.policy_params = value;
+    return choose_policy(scenario, value, "name", name, error);
+}
+
+/* "policy two_level (/home/me/two_level.so)"; the caller frees. */
+static char *describe_policy(const gw_scenario *scenario)
+{
+    const char *path = scenario->policy_path;
+    return g_strdup_printf("policy %s (%s)", scenario->control.policy->name,
+                           path != NULL ? path : "built in");
+}
+
+void gw_scenario_blame_policy(const gw_scenario *scenario, gw_node_id scheduler, uint64_t offer,
+                              GError **error)
+{
+    g_autofree char *policy = describe_policy(scenario);
+    g_set_error(error, GW_ERROR, GW_ERROR_SCENARIO,
+                "%s: %s: scheduler on node %u: picked offer %" G_GUINT64_FORMAT
+                ", expected one that it was offered and that was not taken since",
+                scenario->path, policy, scheduler.index, offer);
+}
+
+void gw_scenario_blame_creation(const gw_scenario *scenario, GError **error)
+{
+    if (error != NULL && *error == NULL) {
+        g_autofree char *policy = describe_policy(scenario);
+        g_set_error(error, GW_ERROR, GW_ERROR_SCENARIO,
+                    "%s: %s: it refused to be made again, and does not say why", scenario->path,
+                    policy);
+    }
 }
 
 /* --- The rest --- */
@@ -116,7 +185,7 @@ static bool read_defaults(gw_scenario *scenario, GError **error)
 {
     g_autoptr(gw_params) empty = gw_params_parse("{}", scenario->path, error);
     gw_check(empty != NULL);
-    return read_profile(scenario, empty, error) && read_policy(&scenario->control, empty, error) &&
+    return read_profile(scenario, empty, error) && read_policy(scenario, empty, error) &&
            read_dispatch(&scenario->control, empty, error);
 }
 
@@ -129,7 +198,6 @@ bool gw_scenario_read_control(gw_scenario *scenario, gw_params *root, GError **e
     if (control == NULL) {
         return read_defaults(scenario, error);
     }
-    return read_profile(scenario, control, error) &&
-           read_policy(&scenario->control, control, error) &&
+    return read_profile(scenario, control, error) && read_policy(scenario, control, error) &&
            read_dispatch(&scenario->control, control, error) && gw_params_finish(control, error);
 }

@@ -30,6 +30,8 @@ typedef struct {
     uint32_t jobs_left;
     bool *is_done;                        /* By job. */
     uint32_t refused_job, refused_reason; /* GW_INDEX_NONE: none was. */
+    gw_node_id wrong_scheduler; /* GW_INDEX_NONE: no policy picked what it does not have. */
+    uint64_t wrong_offer;
 } world;
 
 /* --- What nodes say --- */
@@ -61,6 +63,11 @@ static void record_note(gw_recorder *recorder, const gw_note *note, gw_time now_
     }
 }
 
+static bool is_policy_wrong(const world *self)
+{
+    return self->wrong_scheduler.index != GW_INDEX_NONE;
+}
+
 static void hear_note(void *context, gw_node_id node, const gw_note *note, gw_time now_ns)
 {
     world *self = context;
@@ -75,6 +82,9 @@ static void hear_note(void *context, gw_node_id node, const gw_note *note, gw_ti
     } else if (note->kind == GW_NOTE_JOB_REFUSED && self->refused_job == GW_INDEX_NONE) {
         self->refused_job = (uint32_t)note->a;
         self->refused_reason = (uint32_t)note->b;
+    } else if (note->kind == GW_NOTE_POLICY_WRONG && !is_policy_wrong(self)) {
+        self->wrong_scheduler.index = (uint32_t)note->a;
+        self->wrong_offer = note->b;
     }
 }
 
@@ -181,7 +191,7 @@ static bool fire_events(const world *self, const gw_world_settings *settings, GE
 {
     gw_engine *engine = gw_sim_ports_engine(self->ports);
     uint64_t until_progress = PROGRESS_EVENTS;
-    while (self->refused_job == GW_INDEX_NONE && gw_engine_step(engine)) {
+    while (self->refused_job == GW_INDEX_NONE && !is_policy_wrong(self) && gw_engine_step(engine)) {
         if (self->invariants != NULL) {
             gw_invariants_look(self->invariants, gw_sim_ports_devices(self->ports));
             check_invariants(self);
@@ -199,6 +209,10 @@ static bool fire_events(const world *self, const gw_world_settings *settings, GE
     }
     if (self->refused_job != GW_INDEX_NONE) {
         return report_refusal(self, error);
+    }
+    if (is_policy_wrong(self)) {
+        gw_scenario_blame_policy(self->scenario, self->wrong_scheduler, self->wrong_offer, error);
+        return false;
     }
     if (self->jobs_left > 0) {
         return report_stall(self, error);
@@ -245,6 +259,7 @@ static bool make_controllers(world *self, GError **error)
             gw_controller_new(self->directory, &self->scenario->control, self->scenario->jobs, node,
                               gw_sim_ports_at(self->ports, node), error);
         if (self->controllers[i] == NULL) {
+            gw_scenario_blame_creation(self->scenario, error);
             return false;
         }
         self->controller_count++;
@@ -296,6 +311,7 @@ bool gw_world_run(const gw_scenario *scenario, const gw_world_settings *settings
         .jobs_left = scenario->job_count,
         .is_done = g_new0(bool, scenario->job_count),
         .refused_job = GW_INDEX_NONE,
+        .wrong_scheduler = {GW_INDEX_NONE},
     };
     make_ports(&self, chosen);
     gw_check_set_last_words(say_last_words, &self);

@@ -46,7 +46,8 @@ typedef struct {
 /* Until every job is done and nothing is left to happen.  `settings` and `recorder` may be NULL;
  * the recorder is fed, its finish is the caller's.  On failure everything is freed, and the error
  * is
- *   GW_ERROR_SCENARIO     a job was refused, or the policy does not take its parameters;
+ *   GW_ERROR_SCENARIO     a job was refused, or the policy does not take its parameters or picks
+ *                         what it does not have;
  *   GW_ERROR_STALL        nothing is left to happen and a job is not done: who waits for what;
  *   GW_ERROR_INTERRUPTED  progress() said so.
  * A broken invariant is ours: it ends the program. */

@@ -155,6 +155,22 @@ START_TEST(first_refusal_is_the_one_that_is_told)
 }
 END_TEST
 
+START_TEST(first_wrong_pick_is_the_one_that_is_told)
+{
+    g_autoptr(gw_directory) directory = make_directory();
+    g_autoptr(gw_ledger) ledger = gw_ledger_new(directory, NULL, true);
+    gw_node_id scheduler = {77};
+    uint64_t offer = 78;
+    ck_assert(!gw_ledger_policy_wrong(ledger, &scheduler, &offer));
+    ck_assert_uint_eq(scheduler.index, 77);
+    note(ledger, GW_NOTE_POLICY_WRONG, 4, UINT64_MAX);
+    note(ledger, GW_NOTE_POLICY_WRONG, 5, 1);
+    ck_assert(gw_ledger_policy_wrong(ledger, &scheduler, &offer));
+    ck_assert_uint_eq(scheduler.index, 4);
+    ck_assert_uint_eq(offer, UINT64_MAX);
+}
+END_TEST
+
 START_TEST(more_shards_than_the_gang_has_aborts)
 {
     gw_ledger *ledger = gw_ledger_new(make_directory(), NULL, true);
@@ -184,6 +200,7 @@ int main(void)
     tcase_add_test(cases, transfers_to_devices_and_to_hosts_count);
     tcase_add_test(cases, only_jobs_done_are_no_longer_left);
     tcase_add_test(cases, first_refusal_is_the_one_that_is_told);
+    tcase_add_test(cases, first_wrong_pick_is_the_one_that_is_told);
     tcase_add_test_raise_signal(cases, more_shards_than_the_gang_has_aborts, SIGABRT);
     tcase_add_test_raise_signal(cases, more_jobs_done_than_there_are_aborts, SIGABRT);
     suite_add_tcase(suite, cases);

@@ -265,6 +265,58 @@ START_TEST(a_stall_is_an_error_that_says_so)
 }
 END_TEST
 
+/* One that says it has what it was never offered. */
+static bool pick_wrongly(gw_policy *policy, gw_time now_ns, uint64_t *out_offer)
+{
+    (void)policy;
+    (void)now_ns;
+    *out_offer = 4711;
+    return true;
+}
+
+static gw_policy *create_wrong(gw_params *params, GError **error);
+static const gw_policy_ops wrong_policy = {.name = "wrong",
+                                           .summary = "picks what it does not have",
+                                           .create = create_wrong,
+                                           .destroy = destroy_idle,
+                                           .offer = offer_idle,
+                                           .pick = pick_wrongly,
+                                           .take = take_idle};
+static gw_policy *create_wrong(gw_params *params, GError **error)
+{
+    gw_policy *policy = create_idle(params, error);
+    policy->ops = &wrong_policy;
+    return policy;
+}
+
+START_TEST(a_wrong_pick_is_an_error_that_names_the_policy)
+{
+    gw_scenario *scenario = load_scenario(train_text, "jobs.steps=2");
+    scenario->control.policy = &wrong_policy;
+    run_badly(runners[_i], scenario, GW_ERROR_SCENARIO,
+              "policy wrong (built in): scheduler on node 2: picked offer 4711,");
+    gw_scenario_free(scenario);
+}
+END_TEST
+
+static gw_policy *create_nothing(gw_params *params, GError **error)
+{
+    (void)params;
+    (void)error;
+    return NULL;
+}
+
+START_TEST(a_policy_that_is_not_made_is_an_error_even_without_its_words)
+{
+    gw_scenario *scenario = load_scenario(train_text, "jobs.steps=2");
+    gw_policy_ops silent = idle_policy;
+    silent.create = create_nothing;
+    scenario->control.policy = &silent;
+    run_badly(runners[_i], scenario, GW_ERROR_SCENARIO, "it refused to be made again");
+    gw_scenario_free(scenario);
+}
+END_TEST
+
 START_TEST(a_refused_job_is_an_error_that_names_it)
 {
     gw_scenario *scenario = load_scenario(train_text, "jobs.steps=2");
@@ -295,6 +347,8 @@ int main(void)
     tcase_add_loop_test(tcase, a_cancelled_run_is_interrupted_and_the_next_is_not, 0, 2);
     tcase_add_test(tcase, a_run_under_way_can_be_cancelled);
     tcase_add_loop_test(tcase, a_stall_is_an_error_that_says_so, 0, 2);
+    tcase_add_loop_test(tcase, a_wrong_pick_is_an_error_that_names_the_policy, 0, 2);
+    tcase_add_loop_test(tcase, a_policy_that_is_not_made_is_an_error_even_without_its_words, 0, 2);
     tcase_add_loop_test(tcase, a_refused_job_is_an_error_that_names_it, 0, 2);
     tcase_add_test(tcase, the_cpu_computes_in_float32_alone);
     suite_add_tcase(suite, tcase);

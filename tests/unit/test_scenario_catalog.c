@@ -97,8 +97,7 @@ START_TEST(an_unknown_name_says_where_was_looked)
 {
     static const char *const settings[] = {"cluster.islands.0.accelerator=zzz", NULL};
     static const char *const parts[] = {"found \"zzz\", expected an accelerator (looked in ",
-                                        "/accelerators, ", CONFIGS "/accelerators",
-                                        "/gangway/configs/accelerators)", NULL};
+                                        "/accelerators, ", CONFIGS "/accelerators)", NULL};
     expect_mistake(base_text, settings, parts);
 }
 END_TEST

@@ -172,6 +172,75 @@ START_TEST(job_that_can_never_start_is_refused)
 }
 END_TEST
 
+/* Picks what it was never offered. */
+static gw_policy *create_wrong(gw_params *params, GError **error);
+static void destroy_wrong(gw_policy *policy)
+{
+    g_free(policy);
+}
+static void offer_wrong(gw_policy *policy, const gw_offer *offer, gw_time now_ns)
+{
+    (void)policy;
+    (void)offer;
+    (void)now_ns;
+}
+static bool pick_wrong(gw_policy *policy, gw_time now_ns, uint64_t *out_offer)
+{
+    (void)policy;
+    (void)now_ns;
+    *out_offer = 4711;
+    return true;
+}
+static void take_wrong(gw_policy *policy, uint64_t offer, bool is_ordered)
+{
+    (void)policy;
+    (void)is_ordered;
+    ck_abort_msg("what was never offered was taken: %" G_GUINT64_FORMAT, offer);
+}
+static const gw_policy_ops wrong_policy = {.name = "wrong",
+                                           .summary = "picks what it does not have",
+                                           .create = create_wrong,
+                                           .destroy = destroy_wrong,
+                                           .offer = offer_wrong,
+                                           .pick = pick_wrong,
+                                           .take = take_wrong};
+static gw_policy *create_wrong(gw_params *params, GError **error)
+{
+    (void)params;
+    (void)error;
+    gw_policy *policy = g_new0(gw_policy, 1);
+    policy->ops = &wrong_policy;
+    return policy;
+}
+
+START_TEST(wrong_pick_ends_the_run_and_names_the_policy)
+{
+    g_autoptr(gw_scenario) scenario = load_good(chain_text, NULL);
+    scenario->control.policy = &wrong_policy;
+    static const char *const words[] = {
+        ": policy wrong (built in): scheduler on node 2: picked offer 4711,", NULL};
+    run_badly(scenario, &paranoid, GW_ERROR_SCENARIO, words);
+}
+END_TEST
+
+static gw_policy *create_nothing(gw_params *params, GError **error)
+{
+    (void)params;
+    (void)error;
+    return NULL;
+}
+
+START_TEST(policy_that_is_not_made_is_an_error_even_without_its_words)
+{
+    g_autoptr(gw_scenario) scenario = load_good(chain_text, NULL);
+    gw_policy_ops silent = wrong_policy;
+    silent.create = create_nothing;
+    scenario->control.policy = &silent;
+    static const char *const words[] = {"it refused to be made again, and does not say why", NULL};
+    run_badly(scenario, NULL, GW_ERROR_SCENARIO, words);
+}
+END_TEST
+
 typedef struct {
     uint32_t call_count;
     uint32_t stop_at;
@@ -219,6 +288,8 @@ int main(void)
     tcase_add_test(cases, opposite_orders_are_a_deadlock_in_words);
     tcase_add_test(cases, scheduler_resolves_the_same_deadlock);
     tcase_add_test(cases, job_that_can_never_start_is_refused);
+    tcase_add_test(cases, wrong_pick_ends_the_run_and_names_the_policy);
+    tcase_add_test(cases, policy_that_is_not_made_is_an_error_even_without_its_words);
     tcase_add_test(cases, progress_is_told_and_can_end_a_run);
     suite_add_tcase(suite, cases);
     SRunner *runner = srunner_create(suite);
