@@ -300,11 +300,12 @@ static void explain_host(const gw_part *part, GString *out)
     for (uint32_t i = 0; i < self->actors->len; i++) {
         const actor *called = (const actor *)g_ptr_array_index(self->actors, i);
         uint32_t left = called->calls->len - called->first_call;
-        if (left > 0)
-            g_string_append_printf(out,
-                                   "host %u: an actor of node %u is busy with the first of %u "
-                                   "calls\n",
-                                   self->site.self.index, called->driver.index, left);
+        if (left == 0)
+            continue;
+        uint32_t job = gw_executor_instance(self->site.executor, called->instance)->job;
+        g_string_append_printf(out,
+                               "host %u: the actor of job %s is busy with the first of %u calls\n",
+                               self->site.self.index, self->site.jobs[job].name, left);
     }
 }
 

@@ -69,6 +69,15 @@ static void ask(record_port *port, record_kind kind, gw_tag tag, uint32_t instan
     g_array_append_val(port->asked, question);
 }
 
+bool record_port_asks(const record_port *port, record_kind kind)
+{
+    bool is_asked = false;
+    for (uint32_t i = 0; i < port->asked->len; i++) {
+        is_asked |= g_array_index(port->asked, asked_question, i).kind == kind;
+    }
+    return is_asked;
+}
+
 gw_tag record_port_oldest(const record_port *port, record_kind kind)
 {
     for (uint32_t i = 0; i < port->asked->len; i++) {

@@ -139,12 +139,19 @@ static void append_message(GString *out, const gw_message *message)
         break;
     }
     case GW_MESSAGE_RETURNED:
+    case GW_MESSAGE_HANDLE:
     case GW_MESSAGE_RUN_DONE: {
         const gw_call_message *call = (const gw_call_message *)message;
         g_string_append_printf(out, ", instance %u run %u", call->instance, call->run);
-        if (message->kind == GW_MESSAGE_RETURNED) {
+        if (message->kind != GW_MESSAGE_RUN_DONE) {
             g_string_append_printf(out, ", call %u", (unsigned)call->call);
         }
+        break;
+    }
+    case GW_MESSAGE_FETCHED: {
+        const gw_fetched *fetched = (const gw_fetched *)message;
+        g_string_append_printf(out, ", instance %u run %u, %u B%s", fetched->instance, fetched->run,
+                               fetched->data_bytes, fetched->is_last ? ", the last" : "");
         break;
     }
     case GW_MESSAGE_DISPATCH:
