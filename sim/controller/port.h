@@ -17,8 +17,10 @@ typedef struct {
 
 /* What a control-plane action costs its CPU; a profile gives each a time (configs/profiles/). */
 typedef enum {
-    GW_COST_CALL = 1, /* The client: one call of the user's program into the runtime. */
-    GW_COST_SCHEDULE, /* A scheduler: one gang put in its place in the order. */
+    GW_COST_CALL = 1, /* Who runs the user's program, the client or each host: one call into
+                         the runtime. */
+    GW_COST_SCHEDULE, /* A scheduler: one gang put in its place in the order; a coordinator: one
+                         shard of it. */
     GW_COST_SEND,     /* Any node: one message handed to the network. */
     GW_COST_RECEIVE,  /* Any node: one message taken from the network. */
     GW_COST_PREPARE,  /* An executor: one gang's local shards: buffers, addresses, descriptors. */
