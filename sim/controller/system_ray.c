@@ -9,6 +9,16 @@
 #include "controller/mesh_hosts.h"
 #include "controller/system.h"
 
+/* A message of one segment, to be filled in and used again and again. */
+static gw_dispatch_message *new_message(void)
+{
+    uint32_t size_bytes = (uint32_t)(sizeof(gw_dispatch_message) + sizeof(gw_segment));
+    gw_dispatch_message *message = (gw_dispatch_message *)g_malloc0(size_bytes);
+    message->header = (gw_message){GW_MESSAGE_DISPATCH, size_bytes};
+    message->segment_count = 1;
+    return message;
+}
+
 /* --- The driver --- */
 
 typedef struct {
@@ -24,6 +34,7 @@ typedef struct {
     uint64_t call_handles_left;
     uint64_t *run_handles_left; /* By run % depth. */
     uint32_t depth;
+    gw_dispatch_message *message; /* A call. */
 } driver;
 
 static void free_driver(gw_part *part)
@@ -31,6 +42,7 @@ static void free_driver(gw_part *part)
     driver *self = (driver *)part;
     gw_mesh_hosts_free(self->mesh_hosts);
     g_free(self->run_handles_left);
+    g_free(self->message);
     g_free(self);
 }
 
@@ -68,18 +80,13 @@ static void call_actors(driver *self, const gw_submit *submit, uint32_t n)
     uint64_t gang = (uint64_t)self->site.self.index << GW_GANG_SEQUENCE_BITS | self->gang_count++;
     uint32_t host_count;
     const uint32_t *hosts = gw_mesh_hosts_of(self->mesh_hosts, n, &host_count);
-    struct {
-        gw_dispatch_message dispatch;
-        gw_segment segment;
-    } message = {
-        .dispatch = {{GW_MESSAGE_DISPATCH, sizeof message}, 1, 0},
-        .segment = {self->instance, submit->run, n, 1, gang, submit->call},
-    };
+    self->message->segments[0] =
+        (gw_segment){self->instance, submit->run, n, 1, gang, submit->call};
     gw_note note = {GW_NOTE_GANG_ORDERED, gang, (uint64_t)self->instance << 32 | n, 0};
     port->ops->note(port, &note);
     for (uint32_t h = 0; h < host_count; h++) {
         port->ops->spend(port, GW_COST_CALL, 1);
-        send(&self->site, (gw_node_id){hosts[h]}, &message.dispatch.header);
+        send(&self->site, (gw_node_id){hosts[h]}, &self->message->header);
     }
     self->call_handles_left += host_count;
 }
@@ -170,6 +177,7 @@ static gw_part *driver_new(const gw_site *site)
     self->job = &site->jobs[site->index];
     self->depth = self->job->in_flight + 2;
     self->run_handles_left = g_new0(uint64_t, self->depth);
+    self->message = new_message();
     return &self->base;
 }
 
@@ -186,7 +194,8 @@ typedef struct { /* One instance's, on this host. */
 typedef struct {
     gw_part base;
     gw_site site;
-    GPtrArray *actors; /* In the order in which they were first called. */
+    GPtrArray *actors;            /* In the order in which they were first called. */
+    gw_dispatch_message *message; /* What an actor hands its executor. */
 } actor_host;
 
 static void free_actor(void *data)
@@ -202,6 +211,7 @@ static void free_actor_host(gw_part *part)
     for (uint32_t i = 0; i < self->actors->len; i++)
         free_actor(g_ptr_array_index(self->actors, i));
     g_ptr_array_unref(self->actors);
+    g_free(self->message);
     g_free(self);
 }
 
@@ -258,15 +268,9 @@ static bool handle_host(gw_part *part, gw_node_id source, const gw_message *mess
 
 static void begin_first_call(actor_host *self, actor *called)
 {
-    struct {
-        gw_dispatch_message dispatch;
-        gw_segment segment;
-    } message = {
-        .dispatch = {{GW_MESSAGE_DISPATCH, sizeof message}, 1, 0},
-        .segment = g_array_index(called->calls, gw_segment, called->first_call),
-    };
+    self->message->segments[0] = g_array_index(called->calls, gw_segment, called->first_call);
     called->is_busy = true;
-    gw_executor_dispatch(self->site.executor, self->site.self, &message.dispatch);
+    gw_executor_dispatch(self->site.executor, self->site.self, self->message);
 }
 
 static void end_first_call(actor_host *self, actor *called)
@@ -322,6 +326,7 @@ static gw_part *actor_host_new(const gw_site *site)
     self->base.ops = &host_ops;
     self->site = *site;
     self->actors = g_ptr_array_new();
+    self->message = new_message();
     return &self->base;
 }
 
