@@ -14,10 +14,13 @@ typedef struct {
     gw_lowered *lowered;
     const gw_plan *plan;
     gw_block block;
-    uint32_t *refs;      /* By slot: what a reservation starts with, */
-    uint32_t *refs_next; /* and what readers of the next run add. */
-    /* Gangs, copies and results here; 0 where the host has no gang of such a run: what it copies
-     * then is part of nobody's count. */
+    uint32_t *refs;        /* By slot: what a reservation starts with, */
+    uint32_t *refs_next;   /* and what readers of the next run add. */
+    uint32_t *host_copies; /* By slot: how many of the local shards, the last ones, are copied to
+                              the host's memory when their gang is done; not those that are read
+                              as a result, which come there by themselves. */
+    /* Gangs, results and copies of what runs made here; 0 where the host has no gang of such a run:
+     * what it copies then is part of nobody's count. */
     uint32_t operations_in_run_0, operations_per_run;
     uint32_t *left;        /* By run % depth: operations of the run not done here. */
     GArray **deciders;     /* By result: who orders what it decides (decide.h); NULL: nobody. */
@@ -31,7 +34,7 @@ typedef struct {
  * holds nothing. */
 gw_host_instance *gw_host_instance_new(const gw_directory *directory, gw_node_id host,
                                        const gw_job *job, const gw_executable *executable,
-                                       gw_store *store);
+                                       const gw_system_ops *system, gw_store *store);
 void gw_host_instance_free(gw_host_instance *instance, gw_store *store);
 
 /* The run in which a node of `run` finds what `input` reads, when it does not arrive. */

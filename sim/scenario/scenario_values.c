@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/random.h"
+#include "controller/system.h"
 #include "scenario/scenario_private.h"
 
 #define LIST_LENGTH_MAX 1000000
@@ -166,6 +167,17 @@ bool gw_scenario_read_values(gw_scenario *scenario, gw_params *job_params, gw_pa
     if (job->until != NULL &&
         !check_known(job_params, sources, job->until->result, program, "ends the job", error)) {
         return false;
+    }
+    if (job->until != NULL || job->plan->has_decisions) {
+        const gw_system_ops *system = scenario->control.system;
+        if (!system->has_policy) {
+            gw_params_error(job_params, NULL, error,
+                            "found a value that %s, expected system \"pathways\", not \"%s\": it "
+                            "alone waits for values",
+                            job->until != NULL ? "ends the job" : "decides what a node runs",
+                            system->name);
+            return false;
+        }
     }
     for (uint32_t n = 0; n < program->nodes->len; n++) {
         const uint32_t decider = gw_program_node(program, n)->decider;

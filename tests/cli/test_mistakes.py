@@ -222,6 +222,15 @@ class Stalls(program.Case):
         self.check_no_leftovers(self.out)
         self.assertNotIn("summary.json", self.files(self.out) if self.out.is_dir() else {})
 
+    def test_hosts_that_order_for_themselves_are_named(self):
+        for system, words in (("multi_controller", "hosts do not agree on an order between jobs"),
+                              ("tf1", "waits at the barrier behind node c0 for 8 hosts"),
+                              ("ray", "the actor of job there is busy with the first of 4 calls")):
+            with self.subTest(system):
+                self.refuse(3, ["2 of 2 jobs are not done", words], "run",
+                            program.CONFIGS / "deadlock.json", "--set",
+                            f'control={{"system": "{system}"}}')
+
     def test_a_scheduler_prevents_it(self):
         summary = self.summary(program.CONFIGS / "deadlock.json", "--set", "control.policy=fifo")
         self.assertEqual([job["steps"] for job in summary["jobs"]], [1, 1])

@@ -1,6 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """The scenarios that come with the program, and the published figures that they have to meet."""
+import json
+
 import program
 
 PAPER = program.CONFIGS / "paper"
@@ -22,6 +24,14 @@ BUBBLE_TOLERANCE = 0.0002
 # time.  The profile's `call`, `send` and `receive` were fitted to these two.
 RATES = {"dispatch_op_by_op_b16": 1 / 2.39e-3, "dispatch_op_by_op_a512": 1 / 35e-3}
 RATE_TOLERANCE = 0.05
+
+
+# Barham et al., Fig. 5: the legend's order, which is that of the curves at their left end.
+LEGEND = ["JAX-F", "PW-F", "PW-C", "JAX-O", "Ray-F", "TF-C", "PW-O", "Ray-C", "Ray-O", "TF-O"]
+SYSTEMS = {"JAX": ("multi_controller", "jax-2021"), "PW": ("pathways", "pathways-2022"),
+           "TF": ("tf1", "tf1-2021"), "Ray": ("ray", "ray-1.3")}
+MODES = {"F": "fused", "C": "chained", "O": "op_by_op"}
+TORUS = {2: [2, 4], 16: [8, 8], 64: [16, 16], 256: [32, 32], 512: [32, 64]}
 
 
 class Checks(program.Case):
@@ -48,6 +58,40 @@ class Published(program.Case):
         arguments = [word for setting in settings for word in ("--set", setting)]
         summary = self.summary(PAPER / f"{name}.json", *arguments)
         return summary["jobs"][0]["bubble_fraction"], summary["makespan_ns"]
+
+    def rate(self, curve, host_count):
+        """Computations per second; Ray ran on one V100 per host, the others on four cores."""
+        system, mode = curve.split("-")
+        name, profile = SYSTEMS[system]
+        is_ray = system == "Ray"
+        torus = [host_count] if is_ray else TORUS[host_count]
+        island = {"hosts": host_count, "devices_per_host": 1 if is_ray else 4, "torus": torus,
+                  "accelerator": "v100_10g" if is_ray else "tpu_v3_core"}
+        settings = {"cluster.islands": [island], "jobs.0.parameters.mesh": torus,
+                    "control": {"system": name, "profile": profile},
+                    "jobs.0.steps": 20 if mode == "F" else 3,
+                    "jobs.0.parameters.result": system in ("TF", "Ray")}
+        arguments = [word for path, value in settings.items()
+                     for word in ("--set", f"{path}={json.dumps(value)}")]
+        summary = self.summary(PAPER / f"dispatch_{MODES[mode]}_a512.json", *arguments)
+        return summary["computations_per_s"]
+
+    def test_order_of_the_legend(self):
+        rates = [self.rate(curve, 2) for curve in LEGEND]
+        for i in range(len(rates) - 1):
+            self.assertGreater(rates[i], rates[i + 1], f"{LEGEND[i]} above {LEGEND[i + 1]}")
+
+    def test_pathways_above_single_coordinators(self):
+        for host_count in TORUS:
+            for mode in MODES:
+                ours = self.rate(f"PW-{mode}", host_count)
+                for other in ("TF", "Ray"):
+                    with self.subTest(f"{other}-{mode} on {host_count} hosts"):
+                        self.assertGreater(ours, self.rate(f"{other}-{mode}", host_count))
+
+    def test_chained_crosses_a_language_call(self):
+        self.assertGreater(self.rate("PW-C", 64), self.rate("JAX-O", 64))
+        self.assertLess(self.rate("PW-C", 256), self.rate("JAX-O", 256))
 
     def test_bubbles(self):
         for name, published in BUBBLES.items():

@@ -40,7 +40,9 @@ class Training(program.Case):
         usual = self.losses()
         for settings in (["jobs.0.parameters.granularity=step"], ["jobs.0.submit=op_by_op"],
                          ["jobs.0.submit=fused"], ["control.dispatch=sequential"],
-                         ["control.policy=none"], ["control.lookahead=1"], ["jobs.0.in_flight=4"]):
+                         ["control.policy=none"], ["control.system=multi_controller"],
+                         ["control.system=tf1"], ["control.system=ray", "jobs.0.submit=op_by_op"],
+                         ["control.lookahead=1"], ["jobs.0.in_flight=4"]):
             with self.subTest(settings):
                 self.check_close(self.losses(*settings), usual, 1e-6)
 

@@ -166,9 +166,12 @@ class List(program.Case):
     def test_everything_and_each_kind(self):
         everything = self.accept("list").stdout
         for kind, names in (("workloads", ["chain", "graph", "mlp", "pipeline"]),
+                            ("systems", ["pathways", "multi_controller", "tf1", "ray"]),
                             ("policies", ["fifo", "none"]),
-                            ("accelerators", ["a100", "cpu", "h100", "tpu_v3_core", "tpu_v4"]),
-                            ("profiles", ["ideal", "pathways-2022"]),
+                            ("accelerators", ["a100", "cpu", "h100", "tpu_v3_core", "tpu_v4",
+                                              "v100_10g"]),
+                            ("profiles", ["ideal", "jax-2021", "pathways-2022", "ray-1.3",
+                                          "tf1-2021"]),
                             ("figures", ["compare", "timeline", "utilization"])):
             text = self.accept("list", kind).stdout
             self.assertTrue(text.startswith(kind + "\n"), text)

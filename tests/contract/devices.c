@@ -201,6 +201,48 @@ START_TEST(a_copy_of_a_done_gang_starts_at_once)
 }
 END_TEST
 
+/* What the first kernel on host 1 made has been read to the host, and comes back for the second. */
+static void bring_back(story *told, gw_port *port, gw_node_id node, const gw_input *input)
+{
+    static const uint32_t again_buffers[] = {BUFFER_OUT, BUFFER_MORE};
+    static const uint32_t arrivals[] = {1, 1};
+    if (node.index == HOST_1 && input->kind == GW_INPUT_KERNEL_DONE && input->tag.value == 2) {
+        ck_assert(story_reserve(port, MESH_NEXT, BUFFER_MORE, ROW_BYTES));
+        story_enqueue(port, NODE_MORE, 3, again_buffers, arrivals);
+        for (uint32_t device = 2; device < 4; device++) {
+            const gw_copy copy = {.kind = GW_COPY_FROM_HOST,
+                                  .instance = STORY_INSTANCE,
+                                  .source_device = {device},
+                                  .source_buffer = BUFFER_OUT,
+                                  .size_bytes = ROW_BYTES,
+                                  .target_gang = 3,
+                                  .target_device = {device},
+                                  .target_buffer = BUFFER_OUT};
+            port->devices->copy(port, &copy, (gw_tag){50 + device});
+        }
+    } else if (node.index == HOST_1 && input->kind == GW_INPUT_KERNEL_DONE) {
+        story_read(port, 3, 2, BUFFER_MORE, 30);
+        story_read(port, 3, 3, BUFFER_MORE, 31);
+    } else {
+        copy_before_source(told, port, node, input);
+    }
+}
+
+START_TEST(what_comes_back_from_the_host_is_one_arrival_each)
+{
+    story *told = story_new(contract_worlds[_i], bring_back);
+    story_tell(told);
+    ck_assert_uint_eq(story_count(told, HOST_1, GW_INPUT_KERNEL_DONE), 2);
+    ck_assert_uint_eq(story_count(told, HOST_1, GW_INPUT_COPY_DONE), 4);
+    ck_assert(story_has(told, HOST_1, GW_INPUT_COPY_DONE, 52));
+    ck_assert(story_has(told, HOST_1, GW_INPUT_COPY_DONE, 53));
+    for (uint64_t tag = 30; tag < 32; tag++) {
+        ck_assert_double_eq(story_value(told, HOST_1, tag), told->kind->has_data ? 5 : 0);
+    }
+    story_free(told);
+}
+END_TEST
+
 /* Both rows of host 0 land side by side in one buffer of the other island. */
 static void gather_rows(story *told, gw_port *port, gw_node_id node, const gw_input *input)
 {
@@ -457,6 +499,7 @@ Suite *contract_devices_suite(void)
     tcase_add_loop_test(tcase, a_kernel_without_its_arrivals_never_starts, 0, count);
     tcase_add_loop_test(tcase, a_copy_waits_for_the_gang_that_writes_its_source, 0, count);
     tcase_add_loop_test(tcase, a_copy_of_a_done_gang_starts_at_once, 0, count);
+    tcase_add_loop_test(tcase, what_comes_back_from_the_host_is_one_arrival_each, 0, count);
     tcase_add_loop_test(tcase, copies_land_at_their_offsets_and_each_is_one_arrival, 0, count);
     tcase_add_loop_test(tcase, one_arrival_of_two_is_not_enough, 0, count);
     tcase_add_loop_test(tcase, a_timed_copy_takes_its_time_and_no_device, 0, count);

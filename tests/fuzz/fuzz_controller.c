@@ -14,6 +14,7 @@
 
 #include "base/check.h"
 #include "base/random.h"
+#include "controller/system.h"
 #include "program/builder.h"
 #include "toy_world.h"
 
@@ -417,6 +418,25 @@ static const gw_policy_ops *draw_policy(fuzz_case *drawn)
     return is_drawn(drawn, 4) ? NULL : gw_policies[draw(drawn, count)];
 }
 
+static uint32_t count_systems(void)
+{
+    uint32_t count = 0;
+    while (gw_systems[count] != NULL) {
+        count++;
+    }
+    return count;
+}
+
+/* No value decides anything. */
+static bool is_regular(const fuzz_case *drawn)
+{
+    bool is_all = true;
+    for (uint32_t j = 0; j < drawn->job_count; j++) {
+        is_all = is_all && drawn->jobs[j].until == NULL && !drawn->jobs[j].plan->has_decisions;
+    }
+    return is_all;
+}
+
 static void draw_case(fuzz_case *drawn, uint64_t seed)
 {
     *drawn = (fuzz_case){0};
@@ -432,6 +452,10 @@ static void draw_case(fuzz_case *drawn, uint64_t seed)
         .dispatch = is_drawn(drawn, 3) ? GW_DISPATCH_SEQUENTIAL : GW_DISPATCH_PARALLEL,
         .lookahead = 1 + draw(drawn, 5),
     };
+    if (is_regular(drawn) && is_drawn(drawn, 3)) { /* One of the others, which have no policy. */
+        drawn->control.system = gw_systems[1 + draw(drawn, count_systems() - 1)];
+        drawn->control.policy = NULL;
+    }
 }
 
 static void clear_case(fuzz_case *drawn)
@@ -517,13 +541,15 @@ static void check_refusals(const fuzz_case *drawn, const toy_world *world)
     }
 }
 
-/* One gang at a time, and nothing that leaves the mesh: then the plan's peak is never passed. */
+/* One gang at a time, and nothing that leaves the mesh or goes to a host: then the plan's peak is
+ * reached and never passed. */
 static void check_peak(const fuzz_case *drawn, const toy_world *world)
 {
     const gw_job *job = &drawn->jobs[0];
     const uint32_t *devices = toy_world_devices(world, 0, 0);
     if (drawn->job_count > 1 || drawn->control.lookahead > 1 || devices == NULL ||
-        job->program->meshes->len > 1 || job->program->results->len > 0) {
+        job->program->meshes->len > 1 || job->program->results->len > 0 ||
+        gw_system_of(&drawn->control)->hosts != GW_HOST_TAKES_NOTHING) {
         return;
     }
     for (uint32_t d = 0; d < gw_mesh_device_count(gw_program_mesh(job->program, 0)); d++) {

@@ -82,6 +82,8 @@ uint32_t record_port_held_by(const record_port *port, uint32_t instance); /* Lik
 uint32_t record_port_loaded_count(const record_port *port);               /* Instances. */
 uint32_t record_port_asked_count(const record_port *port); /* Questions without an answer. */
 
+/* Whether a question of `kind` has no answer yet. */
+bool record_port_asks(const record_port *port, record_kind kind);
 /* The oldest question of `kind` (TIMER_SET, ENQUEUE, COPY) without an answer; there is one. */
 gw_tag record_port_oldest(const record_port *port, record_kind kind);
 /* What the world would hand in: the answer to that question, which is one no longer. */

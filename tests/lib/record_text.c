@@ -57,6 +57,10 @@ static const char *const message_names[] = {
     [GW_MESSAGE_RUN_DONE] = "RUN_DONE",
     [GW_MESSAGE_RETIRE] = "RETIRE",
     [GW_MESSAGE_RETIRED] = "RETIRED",
+    [GW_MESSAGE_LOOP] = "LOOP",
+    [GW_MESSAGE_LOOP_DONE] = "LOOP_DONE",
+    [GW_MESSAGE_FETCHED] = "FETCHED",
+    [GW_MESSAGE_HANDLE] = "HANDLE",
 };
 
 static void append_span(GString *out, uint32_t first, uint32_t count)
@@ -142,12 +146,19 @@ static void append_message(GString *out, const gw_message *message)
         break;
     }
     case GW_MESSAGE_RETURNED:
+    case GW_MESSAGE_HANDLE:
     case GW_MESSAGE_RUN_DONE: {
         const gw_call_message *call = (const gw_call_message *)message;
         g_string_append_printf(out, ", instance %u run %u", call->instance, call->run);
-        if (message->kind == GW_MESSAGE_RETURNED) {
+        if (message->kind != GW_MESSAGE_RUN_DONE) {
             g_string_append_printf(out, ", call %u", (unsigned)call->call);
         }
+        break;
+    }
+    case GW_MESSAGE_FETCHED: {
+        const gw_fetched *fetched = (const gw_fetched *)message;
+        g_string_append_printf(out, ", instance %u run %u, %u B%s", fetched->instance, fetched->run,
+                               fetched->data_bytes, fetched->is_last ? ", the last" : "");
         break;
     }
     case GW_MESSAGE_DISPATCH:
@@ -235,6 +246,12 @@ static void append_copy(GString *out, const gw_copy *copy)
                            copy->source_buffer);
     if (copy->source_offset_bytes > 0) {
         g_string_append_printf(out, " + %u", (unsigned)copy->source_offset_bytes);
+    }
+    if (copy->kind == GW_COPY_FROM_HOST) {
+        g_string_append_printf(out, " from the host to device %u for gang ",
+                               copy->target_device.index);
+        append_gang(out, copy->target_gang);
+        return;
     }
     g_string_append_printf(out, " from device %u by gang ", copy->source_device.index);
     append_gang(out, copy->source_gang);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "controller/client.h"
+#include "controller/system.h"
 #include "small_control.h"
 
 /* Two islands of one host with two devices: hosts are nodes 0 and 1, schedulers 2 and 3, the
@@ -136,6 +137,41 @@ START_TEST(job_goes_from_slices_to_its_end)
                            "note JOB_DONE, job 0\n");
     ck_assert_uint_eq(made.port->spent[GW_COST_CALL], 1);
     clear_bench(&made);
+}
+END_TEST
+
+/* Hosts run the job's loop: nobody is asked for anything between its beginning and its end. */
+START_TEST(loops_are_started_and_awaited)
+{
+    bench made;
+    init_bench(&made, make_nodes(2, 0), 100, 1);
+    made.control.system = gw_system_find("multi_controller");
+    made.control.policy = NULL;
+    start(&made);
+    record_port_clear(made.port);
+    grant(&made, left_devices);
+    CHECK_CALLS(made.port, "send to host 0: INSTALL, instance 0 of job 0, mesh 0 on 0 1\n");
+    gw_client_installed(made.client);
+    CHECK_CALLS(made.port, "note JOB_STARTED, job 0, 0\n"
+                           "send to host 0: LOOP, instance 0\n");
+    g_autoptr(GString) said = g_string_new(NULL);
+    gw_client_explain(made.client, said);
+    ck_assert_str_eq(said->str, "job job waits for the loops of 1 hosts\n");
+    gw_client_loop_done(made.client);
+    CHECK_CALLS(made.port, "send to host 0: RETIRE, instance 0\n");
+    clear_bench(&made);
+}
+END_TEST
+
+START_TEST(loop_that_ends_twice_aborts)
+{
+    bench made;
+    init_bench(&made, make_nodes(2, 0), 100, 1);
+    made.control.system = gw_system_find("multi_controller");
+    made.control.policy = NULL;
+    bring_up(&made, left_devices, 1);
+    gw_client_loop_done(made.client);
+    gw_client_loop_done(made.client);
 }
 END_TEST
 
@@ -529,12 +565,14 @@ static void add_aborting_tests(TCase *cases)
     tcase_add_test_raise_signal(cases, answer_to_another_call_aborts, SIGABRT);
     tcase_add_test_raise_signal(cases, run_that_was_not_begun_aborts, SIGABRT);
     tcase_add_test_raise_signal(cases, second_grant_aborts, SIGABRT);
+    tcase_add_test_raise_signal(cases, loop_that_ends_twice_aborts, SIGABRT);
 }
 
 int main(void)
 {
     TCase *cases = tcase_create("client");
     tcase_add_test(cases, job_goes_from_slices_to_its_end);
+    tcase_add_test(cases, loops_are_started_and_awaited);
     tcase_add_test(cases, late_job_sets_a_timer);
     tcase_add_test(cases, job_whose_time_has_come_sets_none);
     tcase_add_test(cases, refused_job_is_at_its_end);

@@ -265,6 +265,37 @@ START_TEST(copy_to_the_host_crosses_the_bus)
 }
 END_TEST
 
+/* At once, whoever writes the source, and as long as the way there. */
+START_TEST(copy_from_the_host_crosses_the_bus)
+{
+    crossing made;
+    crossing_init(&made);
+    const uint32_t arrivals[] = {1};
+    const gw_launch launch = {.origin = {.gang = 1},
+                              .plan = made.plans[2],
+                              .host = made.layouts[2]->hosts[0],
+                              .tag = 1,
+                              .arrivals = arrivals};
+    gw_devices_launch(made.bench.devices, &launch);
+    const uint32_t device = made.layouts[2]->devices[0];
+    const gw_device_copy copy = {.is_from_host = true,
+                                 .host = made.layouts[2]->hosts[0],
+                                 .tag = 7,
+                                 .source_gang = 99,
+                                 .target_gang = 1,
+                                 .source_device = device,
+                                 .target_device = device,
+                                 .size_bytes = 1000};
+    gw_devices_copy(made.bench.devices, &copy);
+    run_out(&made.bench);
+    ck_assert_uint_eq(find_answer(&made.bench, COPY_DONE, 7)->at_ns,
+                      find_answer(&made.bench, COPY_DONE, 7)->start_ns + PCIE_NS + 100);
+    ck_assert_uint_ge(find_answer(&made.bench, LAUNCH_DONE, 1)->at_ns,
+                      find_answer(&made.bench, COPY_DONE, 7)->at_ns);
+    crossing_clear(&made);
+}
+END_TEST
+
 START_TEST(one_copy_too_many_aborts)
 {
     crossing made;
@@ -315,6 +346,7 @@ int main(void)
     tcase_add_test(cases, copies_leave_as_each_group_of_the_source_ends);
     tcase_add_test(cases, copies_of_one_source_start_in_the_order_asked);
     tcase_add_test(cases, copy_to_the_host_crosses_the_bus);
+    tcase_add_test(cases, copy_from_the_host_crosses_the_bus);
     tcase_add_test_raise_signal(cases, one_copy_too_many_aborts, SIGABRT);
     tcase_add_test_raise_signal(cases, copy_for_a_gang_that_is_over_aborts, SIGABRT);
     tcase_add_test_raise_signal(cases, copy_from_a_device_without_the_gang_aborts, SIGABRT);

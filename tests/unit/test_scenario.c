@@ -2,6 +2,7 @@
 /* Good scenarios: defaults, every key, copies, placement, and the examples that are shipped.  The
  * bad examples of tests/schema carry what their message has to say in a comment key. */
 #include "tests/unit/test_scenario.h"
+#include "controller/system.h"
 #include "workload/workload.h"
 
 /* --- Defaults --- */
@@ -145,6 +146,20 @@ START_TEST(one_wrap_counts_for_all_sizes)
     ck_assert_uint_eq(island->dims, 3);
     for (uint32_t i = 0; i < 3; i++)
         ck_assert(!island->is_wrapped[i]);
+}
+END_TEST
+
+START_TEST(a_system_may_be_named)
+{
+    for (uint32_t i = 0; gw_systems[i] != NULL; i++) {
+        g_autofree char *setting = g_strdup_printf("control.system=%s", gw_systems[i]->name);
+        const char *const settings[] = {setting, NULL};
+        g_autoptr(gw_scenario) scenario = load_good(base_text, settings);
+        ck_assert_ptr_eq(scenario->control.system, gw_systems[i]);
+        ck_assert_int_eq(scenario->control.policy != NULL, gw_systems[i]->has_policy);
+    }
+    g_autoptr(gw_scenario) scenario = load_good(base_text, NULL);
+    ck_assert_str_eq(scenario->control.system->name, "pathways");
 }
 END_TEST
 
@@ -446,11 +461,15 @@ static gw_params *load_names(gw_params *schema, const char *definition)
     return list;
 }
 
-START_TEST(schema_lists_every_policy_and_workload)
+START_TEST(schema_lists_every_system_policy_and_workload)
 {
     g_autoptr(gw_params) schema = gw_params_load(CONFIGS "/scenario.schema.json", NULL);
     ck_assert_ptr_nonnull(schema);
     g_autoptr(GPtrArray) names = g_ptr_array_new();
+    for (uint32_t i = 0; gw_systems[i] != NULL; i++)
+        g_ptr_array_add(names, (void *)gw_systems[i]->name);
+    expect_names(load_names(schema, "systemName"), (const char *const *)names->pdata, names->len);
+    g_ptr_array_set_size(names, 0);
     for (uint32_t i = 0; gw_policies[i] != NULL; i++)
         g_ptr_array_add(names, (void *)gw_policies[i]->name);
     g_ptr_array_add(names, (void *)"none");
@@ -472,6 +491,7 @@ static TCase *make_good_case(void)
     tcase_add_test(good, every_key_is_read);
     tcase_add_test(good, plain_numbers_name_their_unit);
     tcase_add_test(good, one_wrap_counts_for_all_sizes);
+    tcase_add_test(good, a_system_may_be_named);
     tcase_add_test(good, a_policy_may_be_an_object);
     tcase_add_test(good, what_varies_is_kept);
     tcase_add_test(good, files_that_were_read_are_listed);
@@ -494,7 +514,7 @@ static TCase *make_example_case(void)
     tcase_set_timeout(examples, 60);
     tcase_add_loop_test(examples, good_examples, 0, 3);
     tcase_add_test(examples, bad_examples);
-    tcase_add_test(examples, schema_lists_every_policy_and_workload);
+    tcase_add_test(examples, schema_lists_every_system_policy_and_workload);
     return examples;
 }
 
