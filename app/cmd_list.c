@@ -6,6 +6,7 @@
 #include "accel/model.h"
 #include "app/command.h"
 #include "base/error.h"
+#include "controller/placement.h"
 #include "controller/policy.h"
 #include "record/figure.h"
 #include "scenario/scenario.h"
@@ -26,6 +27,12 @@ static void list_policies(void)
         printf("  %-14s %s\n", gw_policies[i]->name, gw_policies[i]->summary);
     printf("  %-14s %s\n", "none",
            "no scheduler: clients dispatch straight to hosts, and may deadlock");
+}
+
+static void list_placements(void)
+{
+    for (guint i = 0; gw_placements[i] != NULL; i++)
+        printf("  %-14s %s\n", gw_placements[i]->name, gw_placements[i]->summary);
 }
 
 static void list_names(char **names)
@@ -61,8 +68,10 @@ static const struct {
     const char *name;
     void (*list)(void);
 } lists[] = {
-    {"workloads", list_workloads}, {"policies", list_policies}, {"accelerators", list_accelerators},
-    {"profiles", list_profiles},   {"backends", list_backends}, {"figures", list_figures},
+    {"workloads", list_workloads},   {"policies", list_policies},
+    {"placements", list_placements}, {"accelerators", list_accelerators},
+    {"profiles", list_profiles},     {"backends", list_backends},
+    {"figures", list_figures},
 };
 
 static int refuse_list(const char *word)
@@ -82,8 +91,8 @@ static int run_list(int argc, char **argv)
     const GOptionEntry entries[] = {G_OPTION_ENTRY_NULL};
     int exit_code;
     if (!gw_command_parse("list", "[KIND]",
-                          "KIND is one of workloads, policies, accelerators, profiles, backends, "
-                          "figures; all of them without it.",
+                          "KIND is one of workloads, policies, placements, accelerators, "
+                          "profiles, backends, figures; all of them without it.",
                           entries, &argc, &argv, &exit_code))
         return exit_code;
     if (argc > 2) {

@@ -27,7 +27,7 @@ gw_controller *gw_controller_new(const gw_directory *directory, const gw_control
     if (role == GW_ROLE_EXECUTOR)
         controller->executor = gw_executor_new(directory, control, jobs, self, port);
     if (role == GW_ROLE_RESOURCES)
-        controller->resources = gw_resources_new(directory, jobs, port);
+        controller->resources = gw_resources_new(directory, control, jobs, port);
     if (role == GW_ROLE_CLIENT)
         controller->client = gw_client_new(directory, control, jobs, index, self, port);
     if (role == GW_ROLE_SCHEDULER || is_own_scheduler) {

@@ -7,6 +7,7 @@
 
 #include "controller/directory.h"
 #include "controller/lower.h"
+#include "controller/placement.h"
 #include "controller/policy.h"
 #include "controller/port.h"
 
@@ -32,9 +33,11 @@ typedef struct { /* One job, as its client sees it. */
     uint64_t runs;
     uint32_t in_flight; /* Runs submitted and not known to be done. */
     gw_time start_ns;
-    /* Per mesh of the program: which island (GW_INDEX_NONE: any), and the very devices, where
-     * the scenario pins them (NULL: placed by the resource manager). */
+    /* Per mesh of the program: which island (GW_INDEX_NONE: any), which kind of accelerator
+     * (gw_island's number; GW_INDEX_NONE: any), and the very devices, where the scenario pins
+     * them (NULL: placed by the resource manager).  Each table NULL: no mesh says. */
     const uint32_t *islands;
+    const uint32_t *accelerators;
     const uint32_t *const *devices;
 } gw_job;
 
@@ -43,6 +46,8 @@ typedef struct {                 /* The control plane's settings. */
     gw_params *policy_params;    /* Borrowed; may be NULL. */
     gw_dispatch_mode dispatch;
     uint32_t lookahead; /* Gangs ordered and not known to be done, per device; at least 1. */
+    const gw_placement_ops *placement; /* NULL: gw_placement_spread. */
+    uint64_t placement_seed;           /* Of gw_placement_view. */
 } gw_control;
 
 typedef struct gw_controller gw_controller;

@@ -14,6 +14,8 @@ typedef struct {
 
 struct gw_resources {
     const gw_directory *directory;
+    const gw_placement_ops *placement;
+    uint64_t seed;
     const gw_job *jobs;
     gw_port *port;
     uint32_t *load;       /* By device. */
@@ -32,10 +34,13 @@ static void fill_empty(const gw_directory *directory, uint32_t *load, uint64_t *
     }
 }
 
-gw_resources *gw_resources_new(const gw_directory *directory, const gw_job *jobs, gw_port *port)
+gw_resources *gw_resources_new(const gw_directory *directory, const gw_control *control,
+                               const gw_job *jobs, gw_port *port)
 {
     gw_resources *resources = g_new0(gw_resources, 1);
     resources->directory = directory;
+    resources->placement = control->placement != NULL ? control->placement : &gw_placement_spread;
+    resources->seed = control->placement_seed;
     resources->jobs = jobs;
     resources->port = port;
     resources->load = g_new0(uint32_t, directory->device_count);
@@ -61,20 +66,90 @@ void gw_resources_free(gw_resources *resources)
     g_free(resources);
 }
 
-static bool place_mesh(const gw_placement_view *view, const gw_job *job, uint32_t mesh,
-                       uint64_t size_bytes, uint32_t *out_devices)
+/* A job's meshes on a cluster whose loads and free memory are changed as they find their place. */
+typedef struct {
+    const gw_resources *resources;
+    uint32_t job_index;
+    const gw_job *job;
+    const uint64_t *peak_bytes; /* By mesh. */
+    uint32_t *load;
+    uint64_t *free_bytes;
+} job_placement;
+
+static uint32_t value_of_mesh(const uint32_t *by_mesh, uint32_t mesh)
 {
+    return by_mesh != NULL ? by_mesh[mesh] : GW_INDEX_NONE;
+}
+
+static bool place_mesh(const job_placement *placing, uint32_t mesh, uint32_t *out_devices)
+{
+    const gw_job *job = placing->job;
     const gw_mesh *wanted = gw_program_mesh(job->program, mesh);
     const uint32_t *pinned = job->devices != NULL ? job->devices[mesh] : NULL;
+    uint64_t size_bytes = placing->peak_bytes[mesh];
     if (pinned == NULL) {
-        uint32_t island = job->islands != NULL ? job->islands[mesh] : GW_INDEX_NONE;
-        gw_placement_request request = {wanted, island, size_bytes};
-        return gw_placement_spread(view, &request, out_devices);
+        const gw_placement_view view = {placing->resources->directory, placing->load,
+                                        placing->free_bytes, placing->resources->seed};
+        const gw_placement_request request = {
+            .mesh = wanted,
+            .job = placing->job_index,
+            .mesh_index = mesh,
+            .island = value_of_mesh(job->islands, mesh),
+            .accelerator = value_of_mesh(job->accelerators, mesh),
+            .size_bytes = size_bytes,
+        };
+        return placing->resources->placement->place(&view, &request, out_devices);
     }
     for (uint32_t d = 0; d < gw_mesh_device_count(wanted); d++) {
-        if (view->free_bytes[pinned[d]] < size_bytes)
+        if (placing->free_bytes[pinned[d]] < size_bytes)
             return false;
         out_devices[d] = pinned[d];
+    }
+    return true;
+}
+
+/* Whether mesh `a` is harder to place than mesh `b`. */
+static bool needs_more(const job_placement *placing, uint32_t a, uint32_t b)
+{
+    const gw_job *job = placing->job;
+    bool is_pinned_a = job->devices != NULL && job->devices[a] != NULL;
+    bool is_pinned_b = job->devices != NULL && job->devices[b] != NULL;
+    if (is_pinned_a != is_pinned_b)
+        return is_pinned_a;
+    bool is_bound_a = value_of_mesh(job->islands, a) != GW_INDEX_NONE;
+    bool is_bound_b = value_of_mesh(job->islands, b) != GW_INDEX_NONE;
+    if (is_bound_a != is_bound_b)
+        return is_bound_a;
+    if (placing->peak_bytes[a] != placing->peak_bytes[b])
+        return placing->peak_bytes[a] > placing->peak_bytes[b];
+    uint32_t count_a = gw_mesh_device_count(gw_program_mesh(job->program, a));
+    uint32_t count_b = gw_mesh_device_count(gw_program_mesh(job->program, b));
+    return count_a != count_b ? count_a > count_b : a < b;
+}
+
+/* By insertion: a program of the generators has at most some thousand meshes. */
+static void sort_by_need(const job_placement *placing, uint32_t *meshes, uint32_t count)
+{
+    for (uint32_t i = 1; i < count; i++) {
+        uint32_t mesh = meshes[i], k = i;
+        for (; k > 0 && needs_more(placing, mesh, meshes[k - 1]); k--)
+            meshes[k] = meshes[k - 1];
+        meshes[k] = mesh;
+    }
+}
+
+/* Devices of every mesh, those of mesh m from first[m] on.  False: one finds none. */
+static bool place_meshes(const job_placement *placing, const uint32_t *meshes,
+                         const uint32_t *first, uint32_t *out_devices)
+{
+    for (uint32_t i = 0; i < placing->job->program->meshes->len; i++) {
+        uint32_t mesh = meshes[i];
+        if (!place_mesh(placing, mesh, out_devices + first[mesh]))
+            return false;
+        for (uint32_t d = first[mesh]; d < first[mesh + 1]; d++) {
+            placing->load[out_devices[d]]++;
+            placing->free_bytes[out_devices[d]] -= placing->peak_bytes[mesh];
+        }
     }
     return true;
 }
@@ -85,23 +160,26 @@ static uint32_t *place_job(const gw_resources *resources, uint32_t job_index,
                            const uint64_t *peak_bytes, uint32_t *load, uint64_t *free_bytes)
 {
     const gw_job *job = &resources->jobs[job_index];
-    gw_placement_view view = {resources->directory, load, free_bytes};
-    uint32_t total = 0;
-    for (uint32_t m = 0; m < job->program->meshes->len; m++)
-        total += gw_mesh_device_count(gw_program_mesh(job->program, m));
-    g_autofree uint32_t *devices = g_new(uint32_t, total);
-    uint32_t first = 0;
-    for (uint32_t m = 0; m < job->program->meshes->len; m++) {
-        uint32_t count = gw_mesh_device_count(gw_program_mesh(job->program, m));
-        if (!place_mesh(&view, job, m, peak_bytes[m], devices + first))
-            return NULL;
-        for (uint32_t d = first; d < first + count; d++) {
-            load[devices[d]]++;
-            free_bytes[devices[d]] -= peak_bytes[m];
-        }
-        first += count;
+    uint32_t mesh_count = job->program->meshes->len;
+    uint32_t device_count = resources->directory->device_count;
+    g_autofree uint32_t *meshes = g_new(uint32_t, mesh_count);
+    g_autofree uint32_t *first = g_new0(uint32_t, mesh_count + 1);
+    for (uint32_t m = 0; m < mesh_count; m++) {
+        meshes[m] = m;
+        first[m + 1] = first[m] + gw_mesh_device_count(gw_program_mesh(job->program, m));
     }
-    return g_steal_pointer(&devices);
+    g_autofree uint32_t *devices = g_new(uint32_t, first[mesh_count]);
+    g_autofree uint32_t *old_load = g_memdup2(load, device_count * sizeof *load);
+    g_autofree uint64_t *old_free = g_memdup2(free_bytes, device_count * sizeof *free_bytes);
+    const job_placement placing = {resources, job_index, job, peak_bytes, load, free_bytes};
+    if (place_meshes(&placing, meshes, first, devices))
+        return g_steal_pointer(&devices);
+    if (mesh_count == 1)
+        return NULL;
+    memcpy(load, old_load, device_count * sizeof *load);
+    memcpy(free_bytes, old_free, device_count * sizeof *free_bytes);
+    sort_by_need(&placing, meshes, mesh_count);
+    return place_meshes(&placing, meshes, first, devices) ? g_steal_pointer(&devices) : NULL;
 }
 
 static void send_grant(gw_resources *resources, uint32_t job_index)
@@ -183,11 +261,10 @@ void gw_resources_request(gw_resources *resources, gw_node_id source,
     resources->port->ops->send(resources->port, source, &refused.header);
 }
 
-void gw_resources_release(gw_resources *resources, const gw_instance_message *message)
+static void take_back(gw_resources *resources, uint32_t job)
 {
-    uint32_t job = message->instance, first = 0;
     grant *granted = &resources->grants[job];
-    gw_check(granted->devices != NULL);
+    uint32_t first = 0;
     for (uint32_t m = 0; m < resources->jobs[job].program->meshes->len; m++) {
         uint32_t count = gw_mesh_device_count(gw_program_mesh(resources->jobs[job].program, m));
         for (uint32_t d = first; d < first + count; d++) {
@@ -197,6 +274,14 @@ void gw_resources_release(gw_resources *resources, const gw_instance_message *me
         first += count;
     }
     g_clear_pointer(&granted->devices, g_free);
+}
+
+void gw_resources_release(gw_resources *resources, const gw_instance_message *message)
+{
+    uint32_t job = message->instance;
+    gw_check(job < resources->directory->job_count);
+    gw_check(resources->grants[job].devices != NULL);
+    take_back(resources, job);
     while (resources->waiting->len > 0 &&
            try_grant(resources, g_array_index(resources->waiting, uint32_t, 0)))
         g_array_remove_index(resources->waiting, 0);

@@ -24,6 +24,7 @@ typedef struct {
     uint64_t count;
     const gw_workload_ops *workload;
     gw_params *parameters, *placement; /* NULL: absent. */
+    uint32_t kind;                     /* Of accelerator; GW_INDEX_NONE: any. */
 } job_entry;
 
 /* --- Names --- */
@@ -175,7 +176,7 @@ static bool read_submit(gw_params *job, gw_submit_mode *out, GError **error)
     return true;
 }
 
-static bool read_entry(gw_params *job, job_entry *out, GError **error)
+static bool read_entry(const gw_scenario *scenario, gw_params *job, job_entry *out, GError **error)
 {
     uint64_t in_flight = DEFAULT_IN_FLIGHT;
     out->job.runs = 1;
@@ -189,6 +190,7 @@ static bool read_entry(gw_params *job, job_entry *out, GError **error)
         !gw_params_count(job, "in_flight", false, 1, GW_SCENARIO_IN_FLIGHT_MAX, &in_flight,
                          error) ||
         !gw_params_span(job, "start", false, &out->job.start_ns, error) ||
+        !gw_scenario_read_kind(scenario, job, &out->kind, error) ||
         !gw_params_object(job, "placement", false, &out->placement, error) ||
         !gw_params_finish(job, error)) {
         return false;
@@ -239,10 +241,11 @@ static bool add_copies(job_reader *reader, gw_params *params, const job_entry *e
 
 static bool read_job(job_reader *reader, gw_params *params, GError **error)
 {
-    job_entry entry = {0};
-    return read_entry(params, &entry, error) &&
+    job_entry entry = {.kind = GW_INDEX_NONE};
+    return read_entry(reader->scenario, params, &entry, error) &&
            make_program(reader->scenario, params, &entry, error) &&
-           gw_scenario_place_job(reader->scenario, params, entry.placement, &entry.job, error) &&
+           gw_scenario_place_job(reader->scenario, params, entry.placement, entry.kind, &entry.job,
+                                 error) &&
            add_copies(reader, params, &entry, error);
 }
 

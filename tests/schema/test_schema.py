@@ -37,9 +37,12 @@ C_ONLY = {
     "graph_cycle": "a path in a graph",
     "graph_unknown_node": "a name defined elsewhere",
     "island_pin_beyond": "a sum over islands",
+    "job_accelerator_too_small": "a product against a product",
+    "job_accelerator_unknown": "a name defined elsewhere",
     "job_names_equal": "uniqueness of one member",
     "jobs_total": "a sum over jobs",
     "memory": "a sum over a program",
+    "mesh_accelerator_of_other_island": "a name defined elsewhere",
     "mesh_name_unknown": "a name defined elsewhere",
     "mesh_too_large": "a product against a product",
     "fused_on_two_meshes": "a property of the program",
@@ -107,12 +110,14 @@ def check_bad(validator, gangway, path):
 # What a change may put somewhere, and the keys that it may add.
 VALUES = [
     None, True, False, 0, 1, 2, -1, 1.5, 4.0, 1e3, 1e30, 65537, "", "a", "a b", "fifo", "none",
+    "random", "a100", {"name": "random", "seed": 2}, {"name": "pack", "seed": 2},
     "1ms", "0ms", "1 ms", "1.ms", ".5ms", "1e3us", "+1ms", "01ms", "1MiB", "4B", "1KB", "1kB",
     "12GB/s", "1GiBps", "1Mb/s", "8b/s", "3W", "chain", "mlp", "graph", "fused", "x" * 65,
     [], [1], [2, 2], [4], ["1ms"], [True], {}, {"island": 0}, {"devices": [0, 1]},
 ]
 KEYS = [
-    "start", "start_ns", "name", "x", "//", "$comment a", "$schema", "count", "length", "length_ns",
+    "start", "start_ns", "accelerator", "name", "x", "//",
+    "$comment a", "$schema", "count", "length", "length_ns",
     "duration", "duration_ns", "bytes", "bytes_bytes", "flops", "layers", "hidden", "depth", "mesh",
     "devices", "torus", "wrap", "latency_ns", "policy", "forward_ns", "weight_ns", "transfer",
     "placement", "once", "axes", "root", "shift", "sharded", "inputs", "independent", "meshes",
