@@ -7,6 +7,10 @@
 
 #include "base/check.h"
 
+/* Tags of timers. */
+#define TIMER_START 1
+#define TIMER_STOP  2
+
 typedef enum {
     IS_NEW = 1,
     IS_ASKING, /* For slices. */
@@ -30,6 +34,7 @@ struct gw_client {
     GArray *schedulers;     /* uint32_t: nodes. */
     uint32_t *scheduler_of; /* By mesh: index into `schedulers`. */
     uint32_t next_run, next_node;
+    uint64_t runs; /* To be done: the job's, fewer where it leaves before. */
     uint64_t calls;
     uint32_t returns_left; /* Schedulers that have not returned the present call. */
     uint32_t *done_left;   /* By run % depth: schedulers where the run is not done. */
@@ -54,6 +59,7 @@ gw_client *gw_client_new(const gw_directory *directory, const gw_control *contro
     client->scheduler_of = g_new0(uint32_t, jobs[job].program->meshes->len);
     client->depth = jobs[job].in_flight + 2;
     client->done_left = g_new0(uint32_t, client->depth);
+    client->runs = jobs[job].runs;
     client->results_left = jobs[job].runs * jobs[job].program->results->len;
     return client;
 }
@@ -82,15 +88,7 @@ static void send(gw_client *client, uint32_t node, const gw_message *message)
 
 /* --- Slices and installing --- */
 
-void gw_client_start(gw_client *client)
-{
-    if (client->job->start_ns > client->port->ops->now(client->port))
-        client->port->ops->timer_set(client->port, client->job->start_ns, (gw_tag){1});
-    else
-        gw_client_timer(client);
-}
-
-void gw_client_timer(gw_client *client)
+static void ask_for_slices(gw_client *client)
 {
     gw_check(client->state == IS_NEW);
     client->state = IS_ASKING;
@@ -98,10 +96,64 @@ void gw_client_timer(gw_client *client)
     send(client, gw_directory_resources(client->directory).index, &request.header);
 }
 
+static void give_slices_back(gw_client *client)
+{
+    gw_instance_message release = {{GW_MESSAGE_SLICE_RELEASE, sizeof release}, client->job_index};
+    send(client, gw_directory_resources(client->directory).index, &release.header);
+}
+
+static void end_job(gw_client *client)
+{
+    client->state = IS_DONE;
+    if (client->job->stop_ns > 0)
+        client->port->ops->timer_cancel(client->port, (gw_tag){TIMER_STOP});
+}
+
+static void finish_if_done(gw_client *client);
+
+/* Nothing is cut short: runs that were begun are finished.  An answer of the resource manager may
+ * be on its way to a client that has left; it is not looked at. */
+static void leave(gw_client *client)
+{
+    if (client->state == IS_RETIRING || client->state == IS_DONE)
+        return;
+    gw_check(client->state != IS_NEW);
+    uint64_t begun = (uint64_t)client->next_run + (client->next_node > 0 ? 1 : 0);
+    client->results_left -= (client->runs - begun) * client->job->program->results->len;
+    client->runs = begun;
+    if (client->state == IS_ASKING) {
+        give_slices_back(client);
+        end_job(client);
+        note(client, GW_NOTE_JOB_DONE, client->job->runs, 0);
+    }
+    if (client->state == IS_RUNNING)
+        finish_if_done(client);
+}
+
+void gw_client_start(gw_client *client)
+{
+    if (client->job->start_ns > client->port->ops->now(client->port))
+        client->port->ops->timer_set(client->port, client->job->start_ns, (gw_tag){TIMER_START});
+    else
+        ask_for_slices(client);
+    if (client->job->stop_ns > 0) /* Past, where the world was slow to begin: due at once. */
+        client->port->ops->timer_set(client->port, client->job->stop_ns, (gw_tag){TIMER_STOP});
+}
+
+void gw_client_timer(gw_client *client, gw_tag tag)
+{
+    if (tag.value == TIMER_START)
+        ask_for_slices(client);
+    else
+        leave(client);
+}
+
 void gw_client_refused(gw_client *client, const gw_slice_refused *message)
 {
+    if (client->state == IS_DONE) /* It has left. */
+        return;
     gw_check(client->state == IS_ASKING);
-    client->state = IS_DONE;
+    end_job(client);
     note(client, GW_NOTE_JOB_REFUSED, message->reason, 0);
 }
 
@@ -153,6 +205,8 @@ static uint32_t mark_schedulers(const gw_client *client, uint32_t first, uint32_
 
 void gw_client_granted(gw_client *client, const gw_assignment_message *message)
 {
+    if (client->state == IS_DONE) /* It has left. */
+        return;
     gw_check(client->state == IS_ASKING);
     client->state = IS_INSTALLING;
     client->instance = message->instance;
@@ -216,7 +270,7 @@ static void call_next(gw_client *client)
     const gw_plan *plan = client->job->plan;
     if (client->state != IS_RUNNING || client->returns_left > 0)
         return;
-    if (client->next_run >= client->job->runs)
+    if (client->next_run >= client->runs)
         return;
     bool is_new = client->next_node == 0;
     if (is_new && client->next_run - client->oldest_run >= client->job->in_flight)
@@ -247,6 +301,7 @@ void gw_client_installed(gw_client *client)
     client->state = IS_RUNNING;
     note(client, GW_NOTE_JOB_STARTED, client->instance, 0);
     call_next(client);
+    finish_if_done(client);
 }
 
 void gw_client_returned(gw_client *client, const gw_call_message *message)
@@ -261,7 +316,7 @@ void gw_client_returned(gw_client *client, const gw_call_message *message)
 
 static void finish_if_done(gw_client *client)
 {
-    if (client->runs_done < client->job->runs || client->results_left > 0)
+    if (client->runs_done < client->runs || client->results_left > 0)
         return;
     gw_check(client->returns_left == 0);
     client->state = IS_RETIRING;
@@ -300,10 +355,9 @@ void gw_client_retired(gw_client *client)
     gw_check(client->answers_left > 0);
     if (--client->answers_left > 0)
         return;
-    client->state = IS_DONE;
-    gw_instance_message release = {{GW_MESSAGE_SLICE_RELEASE, sizeof release}, client->instance};
-    send(client, gw_directory_resources(client->directory).index, &release.header);
-    note(client, GW_NOTE_JOB_DONE, 0, 0);
+    end_job(client);
+    give_slices_back(client);
+    note(client, GW_NOTE_JOB_DONE, client->job->runs - client->runs, 0);
 }
 
 void gw_client_explain(const gw_client *client, GString *out)

@@ -4,7 +4,11 @@
  * A call returns when the schedulers have given all its gangs their places; the buffers are
  * futures then, and the client goes on.  It keeps at most in_flight runs that are not known to be
  * done.  When all runs are done and all results are in, it retires the program, gives the slices
- * back, and is done. */
+ * back, and is done.
+ *
+ * A job that stops at a given time begins no run after it.  What was begun is finished, the rest
+ * of a run that goes op by op too; then the client retires as ever.  While it waits for slices it
+ * just leaves the queue. */
 #pragma once
 
 #include "controller/controller.h"
@@ -17,7 +21,7 @@ gw_client *gw_client_new(const gw_directory *directory, const gw_control *contro
 void gw_client_free(gw_client *client);
 
 void gw_client_start(gw_client *client);
-void gw_client_timer(gw_client *client);
+void gw_client_timer(gw_client *client, gw_tag tag);
 void gw_client_granted(gw_client *client, const gw_assignment_message *message);
 void gw_client_refused(gw_client *client, const gw_slice_refused *message);
 void gw_client_installed(gw_client *client);

@@ -153,7 +153,7 @@ void gw_controller_handle(gw_controller *controller, const gw_input *input)
             gw_client_start(controller->client);
         break;
     case GW_INPUT_TIMER:
-        gw_client_timer(controller->client);
+        gw_client_timer(controller->client, input->tag);
         break;
     case GW_INPUT_MESSAGE:
         handle_message(controller, input->message.source, input->message.content);

@@ -33,6 +33,7 @@ typedef struct { /* One job, as its client sees it. */
     uint64_t runs;
     uint32_t in_flight; /* Runs submitted and not known to be done. */
     gw_time start_ns;
+    gw_time stop_ns; /* The client leaves: it begins no run after this; 0: when all are done. */
     /* Per mesh of the program: which island (GW_INDEX_NONE: any), which kind of accelerator
      * (gw_island's number; GW_INDEX_NONE: any), and the very devices, where the scenario pins
      * them (NULL: placed by the resource manager).  Each table NULL: no mesh says. */

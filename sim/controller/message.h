@@ -10,7 +10,7 @@ typedef enum {
     GW_MESSAGE_SLICE_REQUEST = 1, /* client -> resources */
     GW_MESSAGE_SLICE_GRANT,       /* resources -> client */
     GW_MESSAGE_SLICE_REFUSED,     /* resources -> client */
-    GW_MESSAGE_SLICE_RELEASE,     /* client -> resources */
+    GW_MESSAGE_SLICE_RELEASE,     /* client -> resources: it needs them no longer, or gives up */
     GW_MESSAGE_INSTALL,           /* client -> hosts, schedulers */
     GW_MESSAGE_INSTALLED,         /* back */
     GW_MESSAGE_SUBMIT,            /* client -> scheduler: one call */

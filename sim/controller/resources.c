@@ -276,12 +276,24 @@ static void take_back(gw_resources *resources, uint32_t job)
     g_clear_pointer(&granted->devices, g_free);
 }
 
+static void forget_waiting(gw_resources *resources, uint32_t job)
+{
+    for (uint32_t i = 0; i < resources->waiting->len; i++)
+        if (g_array_index(resources->waiting, uint32_t, i) == job) {
+            g_array_remove_index(resources->waiting, i);
+            return;
+        }
+}
+
 void gw_resources_release(gw_resources *resources, const gw_instance_message *message)
 {
     uint32_t job = message->instance;
     gw_check(job < resources->directory->job_count);
-    gw_check(resources->grants[job].devices != NULL);
-    take_back(resources, job);
+    gw_check(resources->grants[job].peak_bytes != NULL); /* It has asked. */
+    if (resources->grants[job].devices != NULL)
+        take_back(resources, job);
+    else
+        forget_waiting(resources, job);
     while (resources->waiting->len > 0 &&
            try_grant(resources, g_array_index(resources->waiting, uint32_t, 0)))
         g_array_remove_index(resources->waiting, 0);

@@ -29,7 +29,8 @@ void gw_resources_free(gw_resources *resources);
 
 void gw_resources_request(gw_resources *resources, gw_node_id source,
                           const gw_slice_request *message);
-/* The instance's number is its job's. */
+/* The instance's number is its job's.  One that waits gives its turn up; one that was refused has
+ * nothing to give. */
 void gw_resources_release(gw_resources *resources, const gw_instance_message *message);
 
 void gw_resources_explain(const gw_resources *resources, GString *out);

@@ -176,6 +176,23 @@ static bool read_submit(gw_params *job, gw_submit_mode *out, GError **error)
     return true;
 }
 
+/* A client that leaves before it comes would do nothing, and nobody asks for that. */
+static bool read_stop(gw_params *job, gw_job *out, GError **error)
+{
+    const bool is_said = gw_params_has(job, "stop") || gw_params_has(job, "stop_ns");
+    if (!gw_params_span(job, "stop", false, &out->stop_ns, error)) {
+        return false;
+    }
+    if (!is_said || out->stop_ns > out->start_ns) {
+        return true;
+    }
+    gw_params_error(job, gw_params_has(job, "stop") ? "stop" : "stop_ns", error,
+                    "found %" G_GUINT64_FORMAT " ns, expected later than the start at "
+                    "%" G_GUINT64_FORMAT " ns",
+                    out->stop_ns, out->start_ns);
+    return false;
+}
+
 static bool read_entry(const gw_scenario *scenario, gw_params *job, job_entry *out, GError **error)
 {
     uint64_t in_flight = DEFAULT_IN_FLIGHT;
@@ -190,6 +207,7 @@ static bool read_entry(const gw_scenario *scenario, gw_params *job, job_entry *o
         !gw_params_count(job, "in_flight", false, 1, GW_SCENARIO_IN_FLIGHT_MAX, &in_flight,
                          error) ||
         !gw_params_span(job, "start", false, &out->job.start_ns, error) ||
+        !read_stop(job, &out->job, error) ||
         !gw_scenario_read_kind(scenario, job, &out->kind, error) ||
         !gw_params_object(job, "placement", false, &out->placement, error) ||
         !gw_params_finish(job, error)) {

@@ -193,6 +193,9 @@ static void append_note(GString *out, const gw_note *note)
         break;
     case GW_NOTE_JOB_DONE:
         g_string_append_printf(out, "job %u", (unsigned)note->a);
+        if (note->b > 0) {
+            g_string_append_printf(out, ", %u runs not asked for", (unsigned)note->b);
+        }
         break;
     default:
         g_string_append_printf(out, "job %u, %u", (unsigned)note->a, (unsigned)note->b);

@@ -49,6 +49,8 @@ C_ONLY = {
     "profile_unknown": "which files exist",
     "span_zero_forward": "the value of a string",
     "spans_wrong_count": "the length of one list against another number",
+    "stop_at_once": "one span against another",
+    "stop_before_start": "one span against another",
     "torus_product": "a product",
     "wrap_length": "the length of one list against another",
 }
@@ -116,7 +118,7 @@ VALUES = [
     [], [1], [2, 2], [4], ["1ms"], [True], {}, {"island": 0}, {"devices": [0, 1]},
 ]
 KEYS = [
-    "start", "start_ns", "accelerator", "name", "x", "//",
+    "start", "start_ns", "stop", "stop_ns", "accelerator", "name", "x", "//",
     "$comment a", "$schema", "count", "length", "length_ns",
     "duration", "duration_ns", "bytes", "bytes_bytes", "flops", "layers", "hidden", "depth", "mesh",
     "devices", "torus", "wrap", "latency_ns", "policy", "forward_ns", "weight_ns", "transfer",

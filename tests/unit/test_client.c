@@ -146,8 +146,131 @@ START_TEST(late_job_sets_a_timer)
     start(&made);
     CHECK_CALLS(made.port, "set timer 1 to 500 ns\n");
     made.port->now_ns = 500;
-    gw_client_timer(made.client);
+    gw_client_timer(made.client, (gw_tag){1});
     CHECK_CALLS(made.port, "send to resources: SLICE_REQUEST, job 0\n");
+    clear_bench(&made);
+}
+END_TEST
+
+/* --- A job that stops --- */
+
+static void stop(bench *made)
+{
+    made->port->now_ns = made->job.stop_ns;
+    gw_client_timer(made->client, (gw_tag){2});
+}
+
+START_TEST(stop_while_asking_gives_the_turn_up)
+{
+    bench made;
+    init_bench(&made, make_nodes(1, 0), 3, 1);
+    made.job.stop_ns = 500;
+    start(&made);
+    CHECK_CALLS(made.port, "send to resources: SLICE_REQUEST, job 0\n"
+                           "set timer 2 to 500 ns\n");
+    stop(&made);
+    CHECK_CALLS(made.port, "send to resources: SLICE_RELEASE, instance 0\n"
+                           "cancel timer 2\n"
+                           "note JOB_DONE, job 0, 3 runs not asked for\n");
+    grant(&made, left_devices); /* Was on its way. */
+    const gw_slice_refused refused = {{GW_MESSAGE_SLICE_REFUSED, sizeof refused}, 1};
+    gw_client_refused(made.client, &refused);
+    CHECK_CALLS(made.port, "");
+    clear_bench(&made);
+}
+END_TEST
+
+START_TEST(stop_while_installing_submits_nothing)
+{
+    bench made;
+    init_bench(&made, make_nodes(1, 0), 3, 1);
+    made.job.stop_ns = 500;
+    start(&made);
+    grant(&made, left_devices);
+    stop(&made);
+    gw_client_installed(made.client);
+    record_port_clear(made.port);
+    gw_client_installed(made.client);
+    CHECK_CALLS(made.port, "note JOB_STARTED, job 0, 0\n"
+                           "send to host 0: RETIRE, instance 0\n"
+                           "send to scheduler 0: RETIRE, instance 0\n");
+    gw_client_retired(made.client);
+    gw_client_retired(made.client);
+    CHECK_CALLS(made.port, "cancel timer 2\n"
+                           "send to resources: SLICE_RELEASE, instance 0\n"
+                           "note JOB_DONE, job 0, 3 runs not asked for\n");
+    clear_bench(&made);
+}
+END_TEST
+
+START_TEST(stop_lets_runs_in_flight_finish)
+{
+    bench made;
+    init_bench(&made, make_nodes(1, 0), 9, 2);
+    made.job.stop_ns = 500;
+    bring_up(&made, left_devices, 2);
+    return_call(&made, 0, 0);
+    return_call(&made, 1, 1);
+    record_port_clear(made.port);
+    stop(&made);
+    CHECK_CALLS(made.port, "");
+    finish_run(&made, 1);
+    CHECK_CALLS(made.port, "note RUN_DONE, job 0, 1\n");
+    finish_run(&made, 0);
+    CHECK_CALLS(made.port, "note RUN_DONE, job 0, 0\n"
+                           "send to host 0: RETIRE, instance 0\n"
+                           "send to scheduler 0: RETIRE, instance 0\n");
+    stop(&made); /* Once more changes nothing. */
+    gw_client_retired(made.client);
+    gw_client_retired(made.client);
+    CHECK_CALLS(made.port, "cancel timer 2\n"
+                           "send to resources: SLICE_RELEASE, instance 0\n"
+                           "note JOB_DONE, job 0, 7 runs not asked for\n");
+    clear_bench(&made);
+}
+END_TEST
+
+/* A run of which a node was called is begun: its other nodes are called too. */
+START_TEST(stop_op_by_op_finishes_the_run)
+{
+    bench made;
+    init_bench(&made, make_nodes(2, 0), 5, 1);
+    made.job.submit = GW_SUBMIT_OP_BY_OP;
+    made.job.stop_ns = 500;
+    bring_up(&made, left_devices, 2);
+    stop(&made);
+    record_port_clear(made.port);
+    return_call(&made, 0, 0);
+    CHECK_CALLS(made.port, "note CALL_RETURNED, job 0, 0\n"
+                           "send to scheduler 0: SUBMIT, instance 0 run 0 node 1, call 1\n");
+    return_call(&made, 0, 1);
+    record_port_clear(made.port);
+    finish_run(&made, 0);
+    CHECK_CALLS(made.port, "note RUN_DONE, job 0, 0\n"
+                           "send to host 0: RETIRE, instance 0\n"
+                           "send to scheduler 0: RETIRE, instance 0\n");
+    clear_bench(&made);
+}
+END_TEST
+
+START_TEST(stop_between_runs_waits_for_results)
+{
+    bench made;
+    gw_builder *builder = gw_builder_new("result");
+    const uint32_t mesh = small_mesh(builder, 2);
+    small_node(builder, "node", mesh, "> r1");
+    gw_builder_add_result(builder, "value", 0, 0);
+    init_bench(&made, small_finish(builder), 5, 1);
+    made.job.stop_ns = 500;
+    bring_up(&made, left_devices, 2);
+    return_call(&made, 0, 0);
+    stop(&made);
+    finish_run(&made, 0);
+    record_port_clear(made.port);
+    give_result(&made, 0, 0, 1.5);
+    CHECK_CALLS(made.port, "note RESULT, job 0 run 0 result 0 is 1.5\n"
+                           "send to host 0: RETIRE, instance 0\n"
+                           "send to scheduler 0: RETIRE, instance 0\n");
     clear_bench(&made);
 }
 END_TEST
@@ -480,6 +603,11 @@ int main(void)
     tcase_add_test(cases, job_goes_from_slices_to_its_end);
     tcase_add_test(cases, late_job_sets_a_timer);
     tcase_add_test(cases, job_whose_time_has_come_sets_none);
+    tcase_add_test(cases, stop_while_asking_gives_the_turn_up);
+    tcase_add_test(cases, stop_while_installing_submits_nothing);
+    tcase_add_test(cases, stop_lets_runs_in_flight_finish);
+    tcase_add_test(cases, stop_op_by_op_finishes_the_run);
+    tcase_add_test(cases, stop_between_runs_waits_for_results);
     tcase_add_test(cases, refused_job_is_at_its_end);
     tcase_add_test(cases, window_holds_in_flight_runs);
     tcase_add_test(cases, late_run_holds_the_window);

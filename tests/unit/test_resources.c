@@ -317,6 +317,30 @@ START_TEST(policy_of_the_control_plane_places)
 }
 END_TEST
 
+START_TEST(who_gives_up_holds_up_nobody)
+{
+    bench made;
+    init_bench(&made, 1, (const uint32_t[]){2}, (const uint64_t[]){100});
+    set_job(&made, 0, 1, (const uint32_t[]){1}, 20);
+    set_job(&made, 1, 1, (const uint32_t[]){2}, 20);
+    set_job(&made, 2, 1, (const uint32_t[]){1}, 1);
+    for (uint32_t j = 0; j < 3; j++) {
+        request(&made, j);
+    }
+    record_port_clear(made.port);
+    release(&made, 1); /* From the head of the queue. */
+    CHECK_CALLS(made.port, "send to client 2: SLICE_GRANT, instance 2 of job 2, mesh 0 on 1\n");
+    release(&made, 0);
+    release(&made, 2);
+    set_job(&made, 3, 1, (const uint32_t[]){3}, 1);
+    request(&made, 3);
+    record_port_clear(made.port);
+    release(&made, 3); /* It was refused meanwhile. */
+    CHECK_CALLS(made.port, "");
+    clear_bench(&made);
+}
+END_TEST
+
 /* After everybody has left, the next one finds an empty cluster. */
 START_TEST(everything_comes_back)
 {
@@ -393,6 +417,7 @@ int main(void)
     tcase_add_test(cases, meshes_are_tried_by_need_where_their_order_fails);
     tcase_add_test(cases, accelerator_that_is_asked_for_is_given);
     tcase_add_test(cases, policy_of_the_control_plane_places);
+    tcase_add_test(cases, who_gives_up_holds_up_nobody);
     tcase_add_test(cases, everything_comes_back);
     tcase_add_test(cases, explains_who_waits);
     tcase_add_test_raise_signal(cases, asking_twice_aborts, SIGABRT);
