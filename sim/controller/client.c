@@ -34,7 +34,9 @@ struct gw_client {
     GArray *schedulers;     /* uint32_t: nodes. */
     uint32_t *scheduler_of; /* By mesh: index into `schedulers`. */
     uint32_t next_run, next_node;
-    uint64_t runs; /* To be done: the job's, fewer where it leaves before. */
+    uint64_t runs;  /* To be done: the job's, fewer where it leaves before. */
+    bool is_moving; /* Its slices are recalled: it begins no run. */
+    bool has_moved;
     uint64_t calls;
     uint32_t returns_left; /* Schedulers that have not returned the present call. */
     uint32_t *done_left;   /* By run % depth: schedulers where the run is not done. */
@@ -54,6 +56,7 @@ gw_client *gw_client_new(const gw_directory *directory, const gw_control *contro
     client->self = self;
     client->port = port;
     client->state = IS_NEW;
+    client->instance = job; /* What the resource manager calls it before there is any. */
     client->hosts = g_array_new(FALSE, FALSE, sizeof(uint32_t));
     client->schedulers = g_array_new(FALSE, FALSE, sizeof(uint32_t));
     client->scheduler_of = g_new0(uint32_t, jobs[job].program->meshes->len);
@@ -96,10 +99,11 @@ static void ask_for_slices(gw_client *client)
     send(client, gw_directory_resources(client->directory).index, &request.header);
 }
 
-static void give_slices_back(gw_client *client)
+/* `kind`: SLICE_RELEASE or SLICE_EXCHANGE. */
+static void give_slices_back(gw_client *client, gw_message_kind kind)
 {
-    gw_instance_message release = {{GW_MESSAGE_SLICE_RELEASE, sizeof release}, client->job_index};
-    send(client, gw_directory_resources(client->directory).index, &release.header);
+    gw_instance_message message = {{kind, sizeof message}, client->instance};
+    send(client, gw_directory_resources(client->directory).index, &message.header);
 }
 
 static void end_job(gw_client *client)
@@ -111,20 +115,25 @@ static void end_job(gw_client *client)
 
 static void finish_if_done(gw_client *client);
 
+static uint64_t count_begun(const gw_client *client)
+{
+    return (uint64_t)client->next_run + (client->next_node > 0 ? 1 : 0);
+}
+
 /* Nothing is cut short: runs that were begun are finished.  An answer of the resource manager may
  * be on its way to a client that has left; it is not looked at. */
 static void leave(gw_client *client)
 {
-    if (client->state == IS_RETIRING || client->state == IS_DONE)
+    if (client->state == IS_DONE)
         return;
     gw_check(client->state != IS_NEW);
-    uint64_t begun = (uint64_t)client->next_run + (client->next_node > 0 ? 1 : 0);
+    uint64_t begun = count_begun(client);
     client->results_left -= (client->runs - begun) * client->job->program->results->len;
     client->runs = begun;
     if (client->state == IS_ASKING) {
-        give_slices_back(client);
+        give_slices_back(client, GW_MESSAGE_SLICE_RELEASE);
         end_job(client);
-        note(client, GW_NOTE_JOB_DONE, client->job->runs, 0);
+        note(client, GW_NOTE_JOB_DONE, client->job->runs - begun, 0);
     }
     if (client->state == IS_RUNNING)
         finish_if_done(client);
@@ -171,6 +180,8 @@ static void list_hosts(gw_client *client, const gw_assignment_message *message)
 {
     const uint32_t *first = message->data;
     const uint32_t *devices = message->data + message->mesh_count + 1;
+    g_array_set_size(client->hosts, 0);
+    g_array_set_size(client->schedulers, 0);
     g_autofree uint8_t *is_listed = g_new0(uint8_t, client->directory->host_count);
     for (uint32_t d = 0; d < message->device_count; d++) {
         uint32_t host = gw_directory_host(client->directory, (gw_device_id){devices[d]}).index;
@@ -259,8 +270,8 @@ static void begin_run(gw_client *client)
  * oldest that is not: buffers and counts of a run are found by run % depth. */
 static void pass_done_runs(gw_client *client)
 {
-    uint32_t begun = client->next_run + (client->next_node > 0 ? 1 : 0);
-    while (client->oldest_run < begun && client->done_left[client->oldest_run % client->depth] == 0)
+    while (client->oldest_run < count_begun(client) &&
+           client->done_left[client->oldest_run % client->depth] == 0)
         client->oldest_run++;
 }
 
@@ -273,6 +284,8 @@ static void call_next(gw_client *client)
     if (client->next_run >= client->runs)
         return;
     bool is_new = client->next_node == 0;
+    if (is_new && client->is_moving)
+        return;
     if (is_new && client->next_run - client->oldest_run >= client->job->in_flight)
         return;
     if (is_new)
@@ -292,6 +305,16 @@ static void call_next(gw_client *client)
         client->next_run++;
 }
 
+void gw_client_recalled(gw_client *client, const gw_instance_message *message)
+{
+    if (client->state != IS_INSTALLING && client->state != IS_RUNNING)
+        return; /* It is giving them back. */
+    gw_check(message->instance == client->instance);
+    client->is_moving = true;
+    if (client->state == IS_RUNNING)
+        finish_if_done(client);
+}
+
 void gw_client_installed(gw_client *client)
 {
     gw_check(client->state == IS_INSTALLING);
@@ -299,7 +322,7 @@ void gw_client_installed(gw_client *client)
     if (--client->answers_left > 0)
         return;
     client->state = IS_RUNNING;
-    note(client, GW_NOTE_JOB_STARTED, client->instance, 0);
+    note(client, client->has_moved ? GW_NOTE_JOB_MOVED : GW_NOTE_JOB_STARTED, client->instance, 0);
     call_next(client);
     finish_if_done(client);
 }
@@ -314,9 +337,13 @@ void gw_client_returned(gw_client *client, const gw_call_message *message)
     call_next(client);
 }
 
+/* Done for good, or as far as the present instance goes. */
 static void finish_if_done(gw_client *client)
 {
-    if (client->runs_done < client->runs || client->results_left > 0)
+    uint64_t due = client->is_moving ? count_begun(client) : client->runs;
+    if (client->runs_done < due)
+        return;
+    if (client->results_left > (client->runs - due) * client->job->program->results->len)
         return;
     gw_check(client->returns_left == 0);
     client->state = IS_RETIRING;
@@ -355,8 +382,15 @@ void gw_client_retired(gw_client *client)
     gw_check(client->answers_left > 0);
     if (--client->answers_left > 0)
         return;
+    if (client->runs_done < client->runs) {
+        client->state = IS_ASKING;
+        client->is_moving = false;
+        client->has_moved = true;
+        give_slices_back(client, GW_MESSAGE_SLICE_EXCHANGE);
+        return;
+    }
     end_job(client);
-    give_slices_back(client);
+    give_slices_back(client, GW_MESSAGE_SLICE_RELEASE);
     note(client, GW_NOTE_JOB_DONE, client->job->runs - client->runs, 0);
 }
 

@@ -8,7 +8,11 @@
  *
  * A job that stops at a given time begins no run after it.  What was begun is finished, the rest
  * of a run that goes op by op too; then the client retires as ever.  While it waits for slices it
- * just leaves the queue. */
+ * just leaves the queue.
+ *
+ * When the resource manager recalls the slices, the client begins no run, lets those that it has
+ * begun finish, retires the program, asks for other slices with the old ones in hand, installs the
+ * program there as another instance, and goes on with the next run. */
 #pragma once
 
 #include "controller/controller.h"
@@ -24,6 +28,7 @@ void gw_client_start(gw_client *client);
 void gw_client_timer(gw_client *client, gw_tag tag);
 void gw_client_granted(gw_client *client, const gw_assignment_message *message);
 void gw_client_refused(gw_client *client, const gw_slice_refused *message);
+void gw_client_recalled(gw_client *client, const gw_instance_message *message);
 void gw_client_installed(gw_client *client);
 void gw_client_returned(gw_client *client, const gw_call_message *message);
 void gw_client_run_done(gw_client *client, const gw_call_message *message);

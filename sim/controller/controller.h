@@ -42,6 +42,15 @@ typedef struct { /* One job, as its client sees it. */
     const uint32_t *const *devices;
 } gw_job;
 
+/* Hosts that an administrator takes out of the cluster, or puts back (resources.h). */
+typedef struct {
+    gw_time at_ns;
+    bool is_removal;
+    uint32_t island;
+    const uint32_t *hosts; /* Counted within the island, each once. */
+    uint32_t host_count;
+} gw_change;
+
 typedef struct {                 /* The control plane's settings. */
     const gw_policy_ops *policy; /* NULL: no scheduler; clients dispatch straight to hosts. */
     gw_params *policy_params;    /* Borrowed; may be NULL. */
@@ -49,6 +58,8 @@ typedef struct {                 /* The control plane's settings. */
     uint32_t lookahead; /* Gangs ordered and not known to be done, per device; at least 1. */
     const gw_placement_ops *placement; /* NULL: gw_placement_spread. */
     uint64_t placement_seed;           /* Of gw_placement_view. */
+    const gw_change *changes;          /* In order of time: a host that is there is removed, one */
+    uint32_t change_count;             /* that is not is put back. */
 } gw_control;
 
 typedef struct gw_controller gw_controller;
@@ -71,4 +82,7 @@ void gw_controller_explain(const gw_controller *controller, GString *out);
 typedef enum {
     GW_REFUSAL_SHAPE = 1, /* No island has room for such a slice, even when empty. */
     GW_REFUSAL_MEMORY,    /* It needs more memory than a device has. */
+    GW_REFUSAL_REMOVED,   /* Devices that it needs were removed, and none are put back later. */
 } gw_refusal;
+/* In words, for a message: "it needs more memory than a device has". */
+const char *gw_refusal_text(gw_refusal reason);

@@ -11,6 +11,8 @@ typedef enum {
     GW_MESSAGE_SLICE_GRANT,       /* resources -> client */
     GW_MESSAGE_SLICE_REFUSED,     /* resources -> client */
     GW_MESSAGE_SLICE_RELEASE,     /* client -> resources: it needs them no longer, or gives up */
+    GW_MESSAGE_SLICE_RECALL,      /* resources -> client: some of its devices are to be left */
+    GW_MESSAGE_SLICE_EXCHANGE,    /* client -> resources: takes these back, and asks for others */
     GW_MESSAGE_INSTALL,           /* client -> hosts, schedulers */
     GW_MESSAGE_INSTALLED,         /* back */
     GW_MESSAGE_SUBMIT,            /* client -> scheduler: one call */
@@ -37,7 +39,8 @@ typedef struct {
     uint32_t reason; /* gw_refusal */
 } gw_slice_refused;
 
-/* SLICE_RELEASE, INSTALLED, RETIRE, RETIRED, ENQUEUED: about one instance. */
+/* SLICE_RELEASE, SLICE_RECALL, SLICE_EXCHANGE, INSTALLED, RETIRE, RETIRED, ENQUEUED: about one
+ * instance. */
 typedef struct {
     gw_message header;
     uint32_t instance;

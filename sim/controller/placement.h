@@ -12,6 +12,7 @@ typedef struct {
     const gw_directory *directory;
     const uint32_t *load;       /* By device: virtual devices that it carries. */
     const uint64_t *free_bytes; /* By device: not promised to anybody. */
+    const bool *is_removed;     /* By device: not to be given; NULL: none. */
     uint64_t seed;              /* What "random" draws from; others ignore it. */
 } gw_placement_view;
 

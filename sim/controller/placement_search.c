@@ -291,7 +291,8 @@ static void load_island(search *self, uint32_t index)
     for (uint32_t i = 0; i < island->device_count; i++) {
         uint32_t device = island->first_device + i;
         uint32_t load = self->view->load[device];
-        bool has_room = self->view->free_bytes[device] >= self->request->size_bytes;
+        bool has_room = self->view->free_bytes[device] >= self->request->size_bytes &&
+                        (self->view->is_removed == NULL || !self->view->is_removed[device]);
         self->loads[i] = (weight){load, has_room ? load : NO_ROOM};
         self->island_load += load;
     }

@@ -11,10 +11,17 @@
  * devices.  Nothing else is tried, so a job may wait, or be refused, for which an exhaustive search
  * would find devices.
  *
+ * Hosts can be taken out of the cluster and put back (gw_change): a drain, and no crash.  Their
+ * devices are given to nobody any more.  Jobs that lie on them are told (SLICE_RECALL), leave when
+ * the runs that they have begun are done (SLICE_EXCHANGE), and get other devices as another
+ * instance: the first has its job's number, later ones the numbers after all jobs'.  All others
+ * keep what they have.  A job whose runs hand data on (gw_plan_has_state) stays where it is until
+ * its end, and GW_NOTE_JOB_STAYED says so.  Who waits, or has to move, and could not be served by
+ * the empty cluster, those devices included that will be put back, is refused.
+ *
  * Requests that must wait are served strictly in the order in which they came: one that does not
  * fit holds up those behind it, also where they would fit.  So nobody is passed over again and
- * again, at the price of devices that stay free meanwhile.  Requests that could not be served by an
- * empty cluster are refused at once. */
+ * again, at the price of devices that stay free meanwhile. */
 #pragma once
 
 #include "controller/controller.h"
@@ -29,8 +36,14 @@ void gw_resources_free(gw_resources *resources);
 
 void gw_resources_request(gw_resources *resources, gw_node_id source,
                           const gw_slice_request *message);
-/* The instance's number is its job's.  One that waits gives its turn up; one that was refused has
- * nothing to give. */
+/* One that waits gives its turn up; one that was refused has nothing to give. */
 void gw_resources_release(gw_resources *resources, const gw_instance_message *message);
+
+/* Its devices come back, and it waits for others in the turn of its first request. */
+void gw_resources_exchange(gw_resources *resources, const gw_instance_message *message);
+
+/* Before any request: makes the changes that are due, and sets a timer for the next. */
+void gw_resources_start(gw_resources *resources);
+void gw_resources_timer(gw_resources *resources, gw_tag tag);
 
 void gw_resources_explain(const gw_resources *resources, GString *out);

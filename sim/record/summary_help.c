@@ -41,6 +41,9 @@ static const key_help keys[] = {
     {"jobs[].steps", "count", "Steps that ended."},
     {"jobs[].steps_asked", "count",
      "Steps of the scenario; a job that stops at a given time ends fewer."},
+    {"jobs[].moves", "count", "Times that it went to other devices since hosts were removed."},
+    {"jobs[].stays", "count",
+     "Times that it stayed on devices of removed hosts, since its steps hand data on."},
     {"jobs[].step_time_ns", "ns",
      "From the end of the first step to the end of the last, over the steps between.  Of one step: "
      "from the start of its first gang to the end of its last.  Of none: null."},

@@ -106,6 +106,7 @@ static bool read_scenario(gw_scenario *scenario, GError **error)
     return read_header(scenario, root, error) && read_outputs(scenario, root, error) &&
            gw_scenario_read_cluster(scenario, root, error) &&
            gw_scenario_read_control(scenario, root, error) &&
+           gw_scenario_read_faults(scenario, root, error) &&
            gw_params_array(root, "jobs", true, &jobs, error) && gw_params_finish(root, error) &&
            gw_scenario_read_jobs(scenario, jobs, error);
 }

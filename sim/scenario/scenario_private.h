@@ -11,11 +11,13 @@
 #define GW_SCENARIO_STEPS_MAX            1000000000
 #define GW_SCENARIO_IN_FLIGHT_MAX        1024
 #define GW_SCENARIO_LOOKAHEAD_MAX        65536
+#define GW_SCENARIO_FAULTS_MAX           200 /* Each job moves once at most for each. */
 
 /* The parts of a scenario, from the root object of the file, the jobs from their array.  These come
  * last: they are checked against the cluster. */
 bool gw_scenario_read_cluster(gw_scenario *scenario, gw_params *root, GError **error);
 bool gw_scenario_read_control(gw_scenario *scenario, gw_params *root, GError **error);
+bool gw_scenario_read_faults(gw_scenario *scenario, gw_params *root, GError **error);
 bool gw_scenario_read_jobs(gw_scenario *scenario, gw_params *list, GError **error);
 
 /* "placement" of `control`: the policy, and the seed that it is given (scenario_placer.c). */

@@ -34,6 +34,11 @@ C_ONLY = {
     "devices_of_two_islands": "a sum over islands",
     "devices_too_few": "the size of a mesh",
     "devices_total": "a product summed over islands",
+    "fault_adds_what_is_there": "what the earlier ones did",
+    "fault_host_beyond": "one number against another",
+    "fault_island_beyond": "a sum over islands",
+    "fault_order": "one span against another",
+    "fault_removed_twice": "what the earlier ones did",
     "graph_cycle": "a path in a graph",
     "graph_unknown_node": "a name defined elsewhere",
     "island_pin_beyond": "a sum over islands",
@@ -116,13 +121,15 @@ VALUES = [
     "1ms", "0ms", "1 ms", "1.ms", ".5ms", "1e3us", "+1ms", "01ms", "1MiB", "4B", "1KB", "1kB",
     "12GB/s", "1GiBps", "1Mb/s", "8b/s", "3W", "chain", "mlp", "graph", "fused", "x" * 65,
     [], [1], [2, 2], [4], ["1ms"], [True], {}, {"island": 0}, {"devices": [0, 1]},
+    {"island": 0, "hosts": [1]}, {"at": "9s", "remove": {"island": 0}},
 ]
 KEYS = [
     "start", "start_ns", "stop", "stop_ns", "accelerator", "name", "x", "//",
     "$comment a", "$schema", "count", "length", "length_ns",
     "duration", "duration_ns", "bytes", "bytes_bytes", "flops", "layers", "hidden", "depth", "mesh",
     "devices", "torus", "wrap", "latency_ns", "policy", "forward_ns", "weight_ns", "transfer",
-    "placement", "once", "axes", "root", "shift", "sharded", "inputs", "independent", "meshes",
+    "placement", "at_ns", "remove", "once", "axes", "root", "shift", "sharded",
+    "inputs", "independent", "meshes",
 ]
 
 

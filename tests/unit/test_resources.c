@@ -341,6 +341,163 @@ START_TEST(who_gives_up_holds_up_nobody)
 }
 END_TEST
 
+/* --- Hosts that leave and come --- */
+
+static const uint32_t host_0[] = {0}, host_1[] = {1}, both_hosts[] = {0, 1};
+
+/* One island of two hosts with a device each, and these changes. */
+static void init_changing(bench *made, const gw_change *changes, uint32_t change_count)
+{
+    init_bench(made, 1, (const uint32_t[]){2}, (const uint64_t[]){100});
+    made->control.changes = changes;
+    made->control.change_count = change_count;
+    gw_resources_start(made->resources);
+}
+
+static void exchange(bench *made, uint32_t instance)
+{
+    const gw_instance_message message = small_instance_message(GW_MESSAGE_SLICE_EXCHANGE, instance);
+    gw_resources_exchange(made->resources, &message);
+}
+
+static void change(bench *made, uint32_t number)
+{
+    made->port->now_ns = made->control.changes[number].at_ns;
+    gw_resources_timer(made->resources, (gw_tag){number});
+}
+
+START_TEST(job_leaves_a_host_that_is_removed)
+{
+    static const gw_change changes[] = {
+        {.at_ns = 50, .is_removal = true, .hosts = host_0, .host_count = 1},
+        {.at_ns = 90, .hosts = host_0, .host_count = 1}};
+    bench made;
+    init_changing(&made, changes, 2);
+    set_job(&made, 0, 1, (const uint32_t[]){1}, 10);
+    set_job(&made, 1, 1, (const uint32_t[]){1}, 10);
+    request(&made, 0);
+    request(&made, 1); /* On the other host: nothing happens to it. */
+    record_port_clear(made.port);
+    change(&made, 0);
+    CHECK_CALLS(made.port, "set timer 1 to 90 ns\n"
+                           "send to client 0: SLICE_RECALL, instance 0\n");
+    exchange(&made, 0);
+    CHECK_CALLS(made.port, "send to client 0: SLICE_GRANT, instance 4 of job 0, mesh 0 on 1\n");
+    change(&made, 1);
+    CHECK_CALLS(made.port, "");
+    release(&made, 4);
+    set_job(&made, 2, 1, (const uint32_t[]){2}, 10);
+    request(&made, 2); /* Both are there again. */
+    CHECK_CALLS(made.port, "send to client 2: SLICE_GRANT, instance 2 of job 2, mesh 0 on 0 1\n");
+    clear_bench(&made);
+}
+END_TEST
+
+START_TEST(job_that_hands_data_on_stays)
+{
+    static const gw_change changes[] = {
+        {.at_ns = 50, .is_removal = true, .hosts = both_hosts, .host_count = 2}};
+    bench made;
+    init_changing(&made, changes, 1);
+    set_job(&made, 0, 1, (const uint32_t[]){1}, 10);
+    made.plans[0]->nodes[0].is_once = true;
+    request(&made, 0);
+    record_port_clear(made.port);
+    change(&made, 0);
+    CHECK_CALLS(made.port, "note JOB_STAYED, job 0, 0\n");
+    release(&made, 0);
+    set_job(&made, 1, 1, (const uint32_t[]){1}, 10);
+    request(&made, 1);
+    CHECK_CALLS(made.port, "send to client 1: SLICE_REFUSED, reason 3\n");
+    clear_bench(&made);
+}
+END_TEST
+
+START_TEST(job_waits_for_hosts_that_are_put_back)
+{
+    static const gw_change changes[] = {
+        {.at_ns = 0, .is_removal = true, .hosts = both_hosts, .host_count = 2},
+        {.at_ns = 70, .hosts = host_1, .host_count = 1}};
+    static const uint32_t pin_0[] = {0}, pin_1[] = {1};
+    static const uint32_t *const on_0[] = {pin_0}, *const on_1[] = {pin_1};
+    g_autoptr(GString) text = g_string_new(NULL);
+    bench made;
+    init_changing(&made, changes, 2);
+    CHECK_CALLS(made.port, "set timer 1 to 70 ns\n");
+    for (uint32_t j = 0; j < 3; j++) {
+        set_job(&made, j, 1, (const uint32_t[]){1}, 10);
+        made.jobs[j].devices = j == 0 ? on_0 : j == 1 ? on_1 : NULL;
+        request(&made, j);
+    }
+    CHECK_CALLS(made.port, "send to client 0: SLICE_REFUSED, reason 3\n");
+    gw_resources_explain(made.resources, text);
+    ck_assert_str_eq(text->str, "resource manager: job job waits for devices with free memory; "
+                                "some were removed\n"
+                                "resource manager: job job waits for devices with free memory; "
+                                "some were removed\n");
+    change(&made, 1);
+    CHECK_CALLS(made.port, "send to client 1: SLICE_GRANT, instance 1 of job 1, mesh 0 on 1\n"
+                           "send to client 2: SLICE_GRANT, instance 2 of job 2, mesh 0 on 1\n");
+    clear_bench(&made);
+}
+END_TEST
+
+START_TEST(who_waits_for_an_island_that_is_removed_is_refused)
+{
+    static const gw_change changes[] = {
+        {.at_ns = 50, .is_removal = true, .hosts = both_hosts, .host_count = 2}};
+    bench made;
+    init_changing(&made, changes, 1);
+    set_job(&made, 0, 1, (const uint32_t[]){2}, 20);
+    set_job(&made, 1, 1, (const uint32_t[]){2}, 20);
+    request(&made, 0);
+    request(&made, 1);
+    record_port_clear(made.port);
+    change(&made, 0);
+    CHECK_CALLS(made.port, "send to client 0: SLICE_RECALL, instance 0\n"
+                           "send to client 1: SLICE_REFUSED, reason 3\n");
+    exchange(&made, 0);
+    CHECK_CALLS(made.port, "send to client 0: SLICE_REFUSED, reason 3\n");
+    release(&made, 0); /* Its client left before it heard of that. */
+    CHECK_CALLS(made.port, "");
+    clear_bench(&made);
+}
+END_TEST
+
+/* It first asked before job 1, so what it needs is kept for it. */
+START_TEST(job_that_moves_keeps_its_turn)
+{
+    static const gw_change changes[] = {
+        {.at_ns = 50, .is_removal = true, .hosts = host_0, .host_count = 1},
+        {.at_ns = 60, .hosts = host_0, .host_count = 1}};
+    bench made;
+    init_changing(&made, changes, 2);
+    set_job(&made, 0, 1, (const uint32_t[]){2}, 20);
+    set_job(&made, 1, 1, (const uint32_t[]){1}, 20);
+    request(&made, 0);
+    request(&made, 1);
+    change(&made, 0);
+    record_port_clear(made.port);
+    exchange(&made, 0);
+    CHECK_CALLS(made.port, "");
+    change(&made, 1);
+    CHECK_CALLS(made.port, "send to client 0: SLICE_GRANT, instance 4 of job 0, mesh 0 on 0 1\n");
+    release(&made, 4);
+    CHECK_CALLS(made.port, "send to client 1: SLICE_GRANT, instance 1 of job 1, mesh 0 on 0\n");
+    clear_bench(&made);
+}
+END_TEST
+
+START_TEST(exchange_of_what_was_not_recalled_aborts)
+{
+    bench made;
+    init_bench(&made, 1, (const uint32_t[]){1}, (const uint64_t[]){100});
+    set_job(&made, 0, 1, (const uint32_t[]){1}, 1);
+    request(&made, 0);
+    exchange(&made, 0);
+}
+END_TEST
+
 /* After everybody has left, the next one finds an empty cluster. */
 START_TEST(everything_comes_back)
 {
@@ -418,9 +575,15 @@ int main(void)
     tcase_add_test(cases, accelerator_that_is_asked_for_is_given);
     tcase_add_test(cases, policy_of_the_control_plane_places);
     tcase_add_test(cases, who_gives_up_holds_up_nobody);
+    tcase_add_test(cases, job_leaves_a_host_that_is_removed);
+    tcase_add_test(cases, job_that_hands_data_on_stays);
+    tcase_add_test(cases, job_waits_for_hosts_that_are_put_back);
+    tcase_add_test(cases, who_waits_for_an_island_that_is_removed_is_refused);
+    tcase_add_test(cases, job_that_moves_keeps_its_turn);
     tcase_add_test(cases, everything_comes_back);
     tcase_add_test(cases, explains_who_waits);
     tcase_add_test_raise_signal(cases, asking_twice_aborts, SIGABRT);
+    tcase_add_test_raise_signal(cases, exchange_of_what_was_not_recalled_aborts, SIGABRT);
     tcase_add_test_raise_signal(cases, releasing_what_was_not_granted_aborts, SIGABRT);
     Suite *suite = suite_create("resources");
     suite_add_tcase(suite, cases);
