@@ -6,17 +6,23 @@
 
 /* --- What buffers hold --- */
 
-uint64_t toy_content(uint32_t instance, uint32_t node, uint32_t output, uint32_t run)
+uint32_t toy_job_of(const toy_world *world, uint32_t instance)
 {
-    return (uint64_t)(instance + 1) << 56 | (uint64_t)node << 40 | (uint64_t)output << 32 | run;
+    gw_check(instance < world->job_of_instance->len);
+    return g_array_index(world->job_of_instance, uint32_t, instance);
+}
+
+uint64_t toy_content(uint32_t job, uint32_t node, uint32_t output, uint32_t run)
+{
+    return (uint64_t)(job + 1) << 56 | (uint64_t)node << 40 | (uint64_t)output << 32 | run;
 }
 
 /* What `edge` hands over in `run`, by the program alone. */
-static uint64_t expect_content(const gw_program *program, const gw_edge *edge, uint32_t instance,
+static uint64_t expect_content(const gw_program *program, const gw_edge *edge, uint32_t job,
                                uint32_t run)
 {
     if (edge->is_carried && run == 0) {
-        return toy_content(instance, edge->initial_node, edge->initial_output, 0);
+        return toy_content(job, edge->initial_node, edge->initial_output, 0);
     }
     uint32_t source_run = run;
     if (edge->is_carried) {
@@ -24,7 +30,7 @@ static uint64_t expect_content(const gw_program *program, const gw_edge *edge, u
     } else if (gw_program_node(program, edge->source_node)->is_once) {
         source_run = 0;
     }
-    return toy_content(instance, edge->source_node, edge->source_output, source_run);
+    return toy_content(job, edge->source_node, edge->source_output, source_run);
 }
 
 static bool crosses_meshes(const gw_program *program, const gw_edge *edge, uint32_t run)
@@ -241,7 +247,7 @@ static void check_inputs(const toy_world *world, const toy_gang *gang, const toy
         const toy_buffer *buffer =
             find_buffer(world, part->host, part->kernel.buffers[edge->target_input]);
         gw_check(buffer->contents[place] ==
-                 expect_content(program, edge, gang->instance, gang->run));
+                 expect_content(program, edge, toy_job_of(world, gang->instance), gang->run));
         gw_check(buffer->arrived_bytes[place] ==
                  (crosses_meshes(program, edge, gang->run) ? buffer->size_bytes : 0));
     }
@@ -257,15 +263,16 @@ static void write_outputs(toy_world *world, const toy_gang *gang, const toy_shar
             find_buffer(world, part->host, part->kernel.buffers[function->input_count + o]);
         uint64_t *content = &buffer->contents[place_of(world, shard->device)];
         gw_check(*content == 0);
-        *content = toy_content(gang->instance, gang->node, o, gang->run);
+        *content = toy_content(toy_job_of(world, gang->instance), gang->node, o, gang->run);
     }
 }
 
 static void count_shard(toy_world *world, const toy_gang *gang, uint32_t shard)
 {
-    toy_job *job = &world->states[gang->instance];
-    const gw_program *program = world->jobs[gang->instance].program;
-    gw_check(gang->run < world->jobs[gang->instance].runs);
+    const uint32_t number = toy_job_of(world, gang->instance);
+    toy_job *job = &world->states[number];
+    const gw_program *program = world->jobs[number].program;
+    gw_check(gang->run < world->jobs[number].runs);
     gw_check(gang->run == 0 || !gw_program_node(program, gang->node)->is_once);
     const uint64_t index =
         ((uint64_t)gang->run * program->nodes->len + gang->node) * job->shards_max + shard;

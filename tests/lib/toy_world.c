@@ -109,13 +109,23 @@ static void take_send(toy_world *world, uint32_t source, const record_call *call
 {
     if (call->message->kind == GW_MESSAGE_SUBMIT) {
         const gw_submit *submit = (const gw_submit *)call->message;
-        toy_job *job = &world->states[submit->instance];
+        const uint32_t number = toy_job_of(world, submit->instance);
+        toy_job *job = &world->states[number];
         job->runs_begun = MAX(job->runs_begun, submit->run + 1);
-        gw_check(job->runs_begun - job->runs_done <= world->jobs[submit->instance].in_flight);
+        gw_check(job->runs_begun - job->runs_done <= world->jobs[number].in_flight);
     }
     if (call->message->kind == GW_MESSAGE_SLICE_GRANT) {
         const gw_assignment_message *grant = (const gw_assignment_message *)call->message;
+        const uint32_t none = GW_INDEX_NONE;
         toy_job *job = &world->states[grant->job];
+        while (world->job_of_instance->len <= grant->instance) {
+            g_array_append_val(world->job_of_instance, none);
+        }
+        /* No instance's number is used again. */
+        gw_check(toy_job_of(world, grant->instance) == GW_INDEX_NONE);
+        g_array_index(world->job_of_instance, uint32_t, grant->instance) = grant->job;
+        g_free(job->first);
+        g_free(job->devices);
         job->first = g_memdup2(grant->data, (grant->mesh_count + 1) * sizeof(uint32_t));
         job->devices =
             g_memdup2(grant->data + grant->mesh_count + 1, grant->device_count * sizeof(uint32_t));
@@ -167,7 +177,7 @@ static void take_calls(toy_world *world, uint32_t node)
 static void check_retired(const toy_world *world, uint32_t host, uint32_t instance)
 {
     const record_port *port = world->nodes[host].port;
-    const gw_program *program = world->jobs[instance].program;
+    const gw_program *program = world->jobs[toy_job_of(world, instance)].program;
     g_autofree bool *has_workspace = g_new0(bool, program->meshes->len);
     g_autofree bool *is_kept = g_new0(bool, OUTPUTS_MAX * program->nodes->len);
     uint32_t expected = 0;
@@ -356,6 +366,7 @@ toy_world *toy_world_new(const toy_spec *spec)
     }
     world->channels = g_new0(toy_channel *, world->node_count * world->node_count);
     world->steps = g_array_new(FALSE, FALSE, sizeof(toy_step));
+    world->job_of_instance = g_array_new(FALSE, FALSE, sizeof(uint32_t));
     toy_init_machine(world);
     init_jobs(world);
     init_nodes(world);
@@ -388,6 +399,7 @@ void toy_world_free(toy_world *world)
         }
     }
     free_jobs(world);
+    g_array_unref(world->job_of_instance);
     g_free(world->nodes);
     g_free(world->channels);
     g_array_unref(world->steps);
