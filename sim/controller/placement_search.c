@@ -26,7 +26,7 @@ typedef struct {
 typedef struct {
     const gw_placement_view *view;
     const gw_placement_request *request;
-    gw_placement_compare is_better;
+    const gw_placement_rule *rule;
     uint32_t shard_count;
     bool is_found;
     gw_candidate best;
@@ -90,6 +90,8 @@ static void measure_boxes(search *self, const field *on, const uint32_t *box)
     memcpy(self->boxes, self->loads, on->count * sizeof(weight));
     for (uint32_t axis = 0; axis < GW_EMBEDDING_AXES; axis++)
         slide(on, axis, box[axis], self->boxes, self->spare);
+    if (!self->rule->needs_neighbours)
+        return;
     for (uint32_t axis = 0; axis < GW_EMBEDDING_AXES; axis++) {
         weight *side = self->sides[axis];
         for (uint32_t i = 0; i < on->count; i++)
@@ -111,6 +113,8 @@ static uint32_t count_free_neighbours(const search *self, const field *on, const
                                       const uint32_t *origin)
 {
     uint64_t free_count = 0;
+    if (!self->rule->needs_neighbours)
+        return 0;
     for (uint32_t axis = 0; axis < GW_EMBEDDING_AXES; axis++) {
         uint32_t length = on->shape[axis], end = origin[axis] + box[axis];
         uint32_t at[GW_EMBEDDING_AXES] = {origin[0], origin[1], origin[2]};
@@ -158,7 +162,8 @@ static bool weigh(search *self, const field *on, const gw_embedding *way, const 
         .hop_count = hop_count,
         .free_neighbours = count_free_neighbours(self, on, box, origin),
     };
-    if (self->is_found && !self->is_better(self->view, self->request, &candidate, &self->best))
+    if (self->is_found &&
+        !self->rule->is_better(self->view, self->request, &candidate, &self->best))
         return true;
     self->is_found = true;
     self->best = candidate;
@@ -320,12 +325,11 @@ static void fill_devices(const search *self, uint32_t *out_devices)
 }
 
 bool gw_placement_search(const gw_placement_view *view, const gw_placement_request *request,
-                         gw_placement_order order, gw_placement_compare is_better,
-                         uint32_t *out_devices)
+                         const gw_placement_rule *rule, uint32_t *out_devices)
 {
     search self = {.view = view,
                    .request = request,
-                   .is_better = is_better,
+                   .rule = rule,
                    .shard_count = gw_mesh_device_count(request->mesh)};
     uint32_t largest = 0;
     for (uint32_t i = 0; i < view->directory->island_count; i++)
@@ -341,7 +345,7 @@ bool gw_placement_search(const gw_placement_view *view, const gw_placement_reque
         if (!may_take(&self, i))
             continue;
         load_island(&self, i);
-        if (order == GW_PLACEMENT_BY_HOPS)
+        if (rule->order == GW_PLACEMENT_BY_HOPS)
             search_by_hops(&self, &view->directory->islands[i]);
         else
             search_as_written(&self, &view->directory->islands[i]);

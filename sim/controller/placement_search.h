@@ -45,7 +45,12 @@ typedef bool (*gw_placement_compare)(const gw_placement_view *view,
                                      const gw_placement_request *request,
                                      const gw_candidate *candidate, const gw_candidate *best);
 
+typedef struct {
+    gw_placement_order order;
+    bool needs_neighbours; /* Else free_neighbours is 0, at a third of the cost. */
+    gw_placement_compare is_better;
+} gw_placement_rule;
+
 /* As gw_placement_ops.place. */
 bool gw_placement_search(const gw_placement_view *view, const gw_placement_request *request,
-                         gw_placement_order order, gw_placement_compare is_better,
-                         uint32_t *out_devices);
+                         const gw_placement_rule *rule, uint32_t *out_devices);

@@ -18,7 +18,11 @@ static bool is_better(const gw_placement_view *view, const gw_placement_request 
 static bool spread_place(const gw_placement_view *view, const gw_placement_request *request,
                          uint32_t *out_devices)
 {
-    return gw_placement_search(view, request, GW_PLACEMENT_AS_WRITTEN, is_better, out_devices);
+    static const gw_placement_rule rule = {
+        .order = GW_PLACEMENT_AS_WRITTEN,
+        .is_better = is_better,
+    };
+    return gw_placement_search(view, request, &rule, out_devices);
 }
 
 const gw_placement_ops gw_placement_spread = {
