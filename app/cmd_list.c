@@ -6,6 +6,7 @@
 #include "accel/model.h"
 #include "app/command.h"
 #include "base/error.h"
+#include "controller/placement.h"
 #include "controller/policy.h"
 #include "controller/system.h"
 #include "record/figure.h"
@@ -34,6 +35,12 @@ static void list_systems(void)
 {
     for (guint i = 0; gw_systems[i] != NULL; i++)
         printf("  %-16s %s\n", gw_systems[i]->name, gw_systems[i]->summary);
+}
+
+static void list_placements(void)
+{
+    for (guint i = 0; gw_placements[i] != NULL; i++)
+        printf("  %-14s %s\n", gw_placements[i]->name, gw_placements[i]->summary);
 }
 
 static void list_names(char **names)
@@ -69,9 +76,10 @@ static const struct {
     const char *name;
     void (*list)(void);
 } lists[] = {
-    {"workloads", list_workloads},       {"systems", list_systems},   {"policies", list_policies},
-    {"accelerators", list_accelerators}, {"profiles", list_profiles}, {"backends", list_backends},
-    {"figures", list_figures},
+    {"workloads", list_workloads},       {"systems", list_systems},
+    {"policies", list_policies},         {"placements", list_placements},
+    {"accelerators", list_accelerators}, {"profiles", list_profiles},
+    {"backends", list_backends},         {"figures", list_figures},
 };
 
 static int refuse_list(const char *word)
@@ -90,11 +98,10 @@ static int run_list(int argc, char **argv)
 {
     const GOptionEntry entries[] = {G_OPTION_ENTRY_NULL};
     int exit_code;
-    if (!gw_command_parse(
-            "list", "[KIND]",
-            "KIND is one of workloads, systems, policies, accelerators, profiles, backends, "
-            "figures; all of them without it.",
-            entries, &argc, &argv, &exit_code))
+    if (!gw_command_parse("list", "[KIND]",
+                          "KIND is one of workloads, systems, policies, placements, accelerators, "
+                          "profiles, backends, figures; all of them without it.",
+                          entries, &argc, &argv, &exit_code))
         return exit_code;
     if (argc > 2) {
         fprintf(stderr, "gangway list: found %d arguments, expected at most one\n", argc - 1);

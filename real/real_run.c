@@ -75,11 +75,9 @@ static void handle_input(void *context, gw_node_id node, const gw_input *input)
 
 static void report_refusal(const real_run *run, uint32_t job, uint32_t reason, GError **error)
 {
-    const char *why = reason == GW_REFUSAL_MEMORY
-                          ? "it needs more memory than a device has"
-                          : "no island has room for its slices, even when empty";
     g_set_error(error, GW_ERROR, GW_ERROR_SCENARIO, "%s: job \"%s\" was refused: %s",
-                run->scenario->path, run->scenario->jobs[job].name, why);
+                run->scenario->path, run->scenario->jobs[job].name,
+                gw_refusal_text((gw_refusal)reason));
 }
 
 /* True, with why, when nobody need wait for the rest: the user, a job, or the policy ended it. */

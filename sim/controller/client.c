@@ -9,6 +9,10 @@
 #include "base/check.h"
 #include "controller/system.h"
 
+/* Tags of timers. */
+#define TIMER_START 1
+#define TIMER_STOP  2
+
 typedef enum {
     IS_NEW = 1,
     IS_ASKING, /* For slices. */
@@ -33,12 +37,14 @@ struct gw_client {
     GArray *schedulers;     /* uint32_t: nodes. */
     uint32_t *scheduler_of; /* By mesh: index into `schedulers`. */
     uint32_t next_run, next_node;
+    uint64_t runs;  /* To be done: the job's, fewer where it leaves before, or `until` is met. */
+    bool is_moving; /* Its slices are recalled: it begins no run. */
+    bool has_moved;
     uint64_t calls;
     uint32_t returns_left; /* Schedulers that have not returned the present call. */
     uint32_t *done_left;   /* By run % depth: schedulers where the run is not done. */
     uint32_t depth, done_in_run_0, done_per_run;
     uint32_t oldest_run; /* All runs before it are done. */
-    uint64_t run_count;  /* Of the job; fewer once `until` is met. */
     uint64_t runs_done, results_left;
     uint64_t runs_judged; /* With `until`: runs whose value is known. */
 };
@@ -55,12 +61,13 @@ gw_client *gw_client_new(const gw_directory *directory, const gw_control *contro
     client->self = self;
     client->port = port;
     client->state = IS_NEW;
+    client->instance = job; /* What the resource manager calls it before there is any. */
     client->hosts = g_array_new(FALSE, FALSE, sizeof(uint32_t));
     client->schedulers = g_array_new(FALSE, FALSE, sizeof(uint32_t));
     client->scheduler_of = g_new0(uint32_t, jobs[job].program->meshes->len);
     client->depth = jobs[job].in_flight + 2;
     client->done_left = g_new0(uint32_t, client->depth);
-    client->run_count = jobs[job].runs;
+    client->runs = jobs[job].runs;
     client->results_left = jobs[job].runs * jobs[job].program->results->len;
     return client;
 }
@@ -89,15 +96,7 @@ static void send(gw_client *client, uint32_t node, const gw_message *message)
 
 /* --- Slices and installing --- */
 
-void gw_client_start(gw_client *client)
-{
-    if (client->job->start_ns > client->port->ops->now(client->port))
-        client->port->ops->timer_set(client->port, client->job->start_ns, (gw_tag){1});
-    else
-        gw_client_timer(client);
-}
-
-void gw_client_timer(gw_client *client)
+static void ask_for_slices(gw_client *client)
 {
     gw_check(client->state == IS_NEW);
     client->state = IS_ASKING;
@@ -105,10 +104,70 @@ void gw_client_timer(gw_client *client)
     send(client, gw_directory_resources(client->directory).index, &request.header);
 }
 
+/* `kind`: SLICE_RELEASE or SLICE_EXCHANGE. */
+static void give_slices_back(gw_client *client, gw_message_kind kind)
+{
+    gw_instance_message message = {{kind, sizeof message}, client->instance};
+    send(client, gw_directory_resources(client->directory).index, &message.header);
+}
+
+static void end_job(gw_client *client)
+{
+    client->state = IS_DONE;
+    if (client->job->stop_ns > 0)
+        client->port->ops->timer_cancel(client->port, (gw_tag){TIMER_STOP});
+}
+
+static void finish_if_done(gw_client *client);
+
+static uint64_t count_begun(const gw_client *client)
+{
+    return (uint64_t)client->next_run + (client->next_node > 0 ? 1 : 0);
+}
+
+/* Nothing is cut short: runs that were begun are finished.  An answer of the resource manager may
+ * be on its way to a client that has left; it is not looked at. */
+static void leave(gw_client *client)
+{
+    if (client->state == IS_DONE)
+        return;
+    gw_check(client->state != IS_NEW);
+    uint64_t begun = count_begun(client);
+    client->results_left -= (client->runs - begun) * client->job->program->results->len;
+    client->runs = begun;
+    if (client->state == IS_ASKING) {
+        give_slices_back(client, GW_MESSAGE_SLICE_RELEASE);
+        end_job(client);
+        note(client, GW_NOTE_JOB_DONE, client->job->runs - begun, 0);
+    }
+    if (client->state == IS_RUNNING)
+        finish_if_done(client);
+}
+
+void gw_client_start(gw_client *client)
+{
+    if (client->job->start_ns > client->port->ops->now(client->port))
+        client->port->ops->timer_set(client->port, client->job->start_ns, (gw_tag){TIMER_START});
+    else
+        ask_for_slices(client);
+    if (client->job->stop_ns > 0) /* Past, where the world was slow to begin: due at once. */
+        client->port->ops->timer_set(client->port, client->job->stop_ns, (gw_tag){TIMER_STOP});
+}
+
+void gw_client_timer(gw_client *client, gw_tag tag)
+{
+    if (tag.value == TIMER_START)
+        ask_for_slices(client);
+    else
+        leave(client);
+}
+
 void gw_client_refused(gw_client *client, const gw_slice_refused *message)
 {
+    if (client->state == IS_DONE) /* It has left. */
+        return;
     gw_check(client->state == IS_ASKING);
-    client->state = IS_DONE;
+    end_job(client);
     note(client, GW_NOTE_JOB_REFUSED, message->reason, 0);
 }
 
@@ -126,6 +185,8 @@ static void list_hosts(gw_client *client, const gw_assignment_message *message)
 {
     const uint32_t *first = message->data;
     const uint32_t *devices = message->data + message->mesh_count + 1;
+    g_array_set_size(client->hosts, 0);
+    g_array_set_size(client->schedulers, 0);
     g_autofree uint8_t *is_listed = g_new0(uint8_t, client->directory->host_count);
     for (uint32_t d = 0; d < message->device_count; d++) {
         uint32_t host = gw_directory_host(client->directory, (gw_device_id){devices[d]}).index;
@@ -171,6 +232,8 @@ static void count_schedulers(gw_client *client)
 
 void gw_client_granted(gw_client *client, const gw_assignment_message *message)
 {
+    if (client->state == IS_DONE) /* It has left. */
+        return;
     gw_check(client->state == IS_ASKING);
     client->state = IS_INSTALLING;
     client->instance = message->instance;
@@ -219,8 +282,8 @@ static void begin_run(gw_client *client)
  * oldest that is not: buffers and counts of a run are found by run % depth. */
 static void pass_done_runs(gw_client *client)
 {
-    uint32_t begun = client->next_run + (client->next_node > 0 ? 1 : 0);
-    while (client->oldest_run < begun && client->done_left[client->oldest_run % client->depth] == 0)
+    while (client->oldest_run < count_begun(client) &&
+           client->done_left[client->oldest_run % client->depth] == 0)
         client->oldest_run++;
 }
 
@@ -230,10 +293,11 @@ static void call_next(gw_client *client)
     const gw_plan *plan = client->job->plan;
     if (client->state != IS_RUNNING || client->returns_left > 0)
         return;
-    if (client->next_run >= client->run_count)
+    if (client->next_run >= client->runs)
         return;
     bool is_new = client->next_node == 0;
-    if (is_new && client->job->until != NULL && client->runs_judged < client->next_run)
+    if (is_new && (client->is_moving ||
+                   (client->job->until != NULL && client->runs_judged < client->next_run)))
         return;
     if (is_new && client->next_run - client->oldest_run >= client->job->in_flight)
         return;
@@ -264,6 +328,16 @@ static void start_loops(gw_client *client)
         send(client, g_array_index(client->hosts, uint32_t, h), &loop.header);
 }
 
+void gw_client_recalled(gw_client *client, const gw_instance_message *message)
+{
+    if (client->state != IS_INSTALLING && client->state != IS_RUNNING)
+        return; /* It is giving them back. */
+    gw_check(message->instance == client->instance);
+    client->is_moving = true;
+    if (client->state == IS_RUNNING)
+        finish_if_done(client);
+}
+
 void gw_client_installed(gw_client *client)
 {
     gw_check(client->state == IS_INSTALLING);
@@ -271,11 +345,13 @@ void gw_client_installed(gw_client *client)
     if (--client->answers_left > 0)
         return;
     client->state = IS_RUNNING;
-    note(client, GW_NOTE_JOB_STARTED, client->instance, 0);
-    if (client->system->clients == GW_CLIENTS_START)
+    note(client, client->has_moved ? GW_NOTE_JOB_MOVED : GW_NOTE_JOB_STARTED, client->instance, 0);
+    if (client->system->clients == GW_CLIENTS_START) {
         start_loops(client);
-    else
-        call_next(client);
+        return;
+    }
+    call_next(client);
+    finish_if_done(client);
 }
 
 void gw_client_returned(gw_client *client, const gw_call_message *message)
@@ -288,9 +364,13 @@ void gw_client_returned(gw_client *client, const gw_call_message *message)
     call_next(client);
 }
 
+/* Done for good, or as far as the present instance goes. */
 static void finish_if_done(gw_client *client)
 {
-    if (client->runs_done < client->run_count || client->results_left > 0)
+    uint64_t due = client->is_moving ? count_begun(client) : client->runs;
+    if (client->runs_done < due)
+        return;
+    if (client->results_left > (client->runs - due) * client->job->program->results->len)
         return;
     gw_check(client->returns_left == 0);
     client->state = IS_RETIRING;
@@ -323,8 +403,8 @@ static void judge_run(gw_client *client, uint32_t run, double value)
     client->runs_judged++;
     if (until->is_above ? !(value > until->threshold) : !(value < until->threshold))
         return;
-    const uint64_t dropped = client->run_count - client->runs_judged;
-    client->run_count = client->runs_judged;
+    const uint64_t dropped = client->runs - client->runs_judged;
+    client->runs = client->runs_judged;
     client->results_left -= dropped * client->job->program->results->len;
 }
 
@@ -357,10 +437,16 @@ void gw_client_retired(gw_client *client)
     gw_check(client->answers_left > 0);
     if (--client->answers_left > 0)
         return;
-    client->state = IS_DONE;
-    gw_instance_message release = {{GW_MESSAGE_SLICE_RELEASE, sizeof release}, client->instance};
-    send(client, gw_directory_resources(client->directory).index, &release.header);
-    note(client, GW_NOTE_JOB_DONE, 0, 0);
+    if (client->runs_done < client->runs) {
+        client->state = IS_ASKING;
+        client->is_moving = false;
+        client->has_moved = true;
+        give_slices_back(client, GW_MESSAGE_SLICE_EXCHANGE);
+        return;
+    }
+    end_job(client);
+    give_slices_back(client, GW_MESSAGE_SLICE_RELEASE);
+    note(client, GW_NOTE_JOB_DONE, client->job->runs - client->runs, 0);
 }
 
 void gw_client_explain(const gw_client *client, GString *out)
@@ -381,6 +467,6 @@ void gw_client_explain(const gw_client *client, GString *out)
     }
     g_string_append_printf(
         out, "job %s %s: %" G_GUINT64_FORMAT " of %" G_GUINT64_FORMAT " runs done, %u submitted\n",
-        client->job->name, states[client->state], client->runs_done, client->run_count,
+        client->job->name, states[client->state], client->runs_done, client->runs,
         client->next_run);
 }

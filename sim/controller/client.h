@@ -5,7 +5,15 @@
  * futures then, and the client goes on.  It keeps at most in_flight runs that are not known to be
  * done.  When all runs are done and all results are in, it retires the program, gives the slices
  * back, and is done.  Where hosts run the job's loop (system.h) it only starts them, and hears from
- * each host once. */
+ * each host once.
+ *
+ * A job that stops at a given time begins no run after it.  What was begun is finished, the rest
+ * of a run that goes op by op too; then the client retires as ever.  While it waits for slices it
+ * just leaves the queue.
+ *
+ * When the resource manager recalls the slices, the client begins no run, lets those that it has
+ * begun finish, retires the program, asks for other slices with the old ones in hand, installs the
+ * program there as another instance, and goes on with the next run. */
 #pragma once
 
 #include "controller/controller.h"
@@ -18,9 +26,10 @@ gw_client *gw_client_new(const gw_directory *directory, const gw_control *contro
 void gw_client_free(gw_client *client);
 
 void gw_client_start(gw_client *client);
-void gw_client_timer(gw_client *client);
+void gw_client_timer(gw_client *client, gw_tag tag);
 void gw_client_granted(gw_client *client, const gw_assignment_message *message);
 void gw_client_refused(gw_client *client, const gw_slice_refused *message);
+void gw_client_recalled(gw_client *client, const gw_instance_message *message);
 void gw_client_installed(gw_client *client);
 void gw_client_returned(gw_client *client, const gw_call_message *message);
 void gw_client_run_done(gw_client *client, const gw_call_message *message);

@@ -26,7 +26,7 @@ gw_controller *gw_controller_new(const gw_directory *directory, const gw_control
     if (role == GW_ROLE_EXECUTOR)
         controller->executor = gw_executor_new(directory, control, jobs, self, port);
     if (role == GW_ROLE_RESOURCES)
-        controller->resources = gw_resources_new(directory, jobs, port);
+        controller->resources = gw_resources_new(directory, control, jobs, port);
     if (role == GW_ROLE_CLIENT)
         controller->client = gw_client_new(directory, control, jobs, index, self, port);
     gw_site site = {directory, control, jobs, role, index, self, port, controller->executor};
@@ -76,6 +76,9 @@ static void handle_client(gw_client *client, const gw_message *message)
     case GW_MESSAGE_SLICE_REFUSED:
         gw_client_refused(client, (const gw_slice_refused *)message);
         break;
+    case GW_MESSAGE_SLICE_RECALL:
+        gw_client_recalled(client, (const gw_instance_message *)message);
+        break;
     case GW_MESSAGE_INSTALLED:
         gw_client_installed(client);
         break;
@@ -101,12 +104,31 @@ static void handle_client(gw_client *client, const gw_message *message)
 
 static void handle_resources(gw_resources *resources, gw_node_id source, const gw_message *message)
 {
-    if (message->kind == GW_MESSAGE_SLICE_REQUEST) {
+    switch ((gw_message_kind)message->kind) {
+    case GW_MESSAGE_SLICE_REQUEST:
         gw_resources_request(resources, source, (const gw_slice_request *)message);
-    } else {
-        gw_check(message->kind == GW_MESSAGE_SLICE_RELEASE);
+        break;
+    case GW_MESSAGE_SLICE_RELEASE:
         gw_resources_release(resources, (const gw_instance_message *)message);
+        break;
+    case GW_MESSAGE_SLICE_EXCHANGE:
+        gw_resources_exchange(resources, (const gw_instance_message *)message);
+        break;
+    default:
+        gw_check(!"a message that the resource manager knows");
     }
+}
+
+const char *gw_refusal_text(gw_refusal reason)
+{
+    static const char *const texts[] = {
+        [GW_REFUSAL_SHAPE] = "no island has room for its slices, even when empty",
+        [GW_REFUSAL_MEMORY] = "it needs more memory than a device has",
+        [GW_REFUSAL_REMOVED] = "hosts that it needs were removed, and not enough are put back",
+    };
+    gw_check(reason < G_N_ELEMENTS(texts));
+    gw_check(texts[reason] != NULL);
+    return texts[reason];
 }
 
 static void handle_message(gw_controller *controller, gw_node_id source, const gw_message *message)
@@ -130,10 +152,14 @@ void gw_controller_handle(gw_controller *controller, const gw_input *input)
     case GW_INPUT_START:
         if (controller->client != NULL)
             gw_client_start(controller->client);
+        if (controller->resources != NULL)
+            gw_resources_start(controller->resources);
         break;
     case GW_INPUT_TIMER:
         if (controller->client != NULL)
-            gw_client_timer(controller->client);
+            gw_client_timer(controller->client, input->tag);
+        else if (controller->resources != NULL)
+            gw_resources_timer(controller->resources, input->tag);
         else
             controller->part->ops->timer(controller->part, input->tag);
         break;

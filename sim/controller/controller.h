@@ -7,6 +7,7 @@
 
 #include "controller/directory.h"
 #include "controller/lower.h"
+#include "controller/placement.h"
 #include "controller/policy.h"
 #include "controller/port.h"
 
@@ -41,17 +42,28 @@ typedef struct { /* One job, as its client sees it. */
                               before is known. */
     uint32_t in_flight;    /* Runs submitted and not known to be done. */
     gw_time start_ns;
+    gw_time stop_ns; /* The client leaves: it begins no run after this; 0: when all are done. */
     /* What policies may go by (policy.h). */
     uint32_t weight;     /* At least 1. */
     uint32_t priority;   /* The higher, the sooner. */
     gw_span deadline_ns; /* Of a call, from when it reaches the scheduler; 0: none. */
-    /* Per mesh of the program: which island (GW_INDEX_NONE: any), and the very devices, where
-     * the scenario pins them (NULL: placed by the resource manager). */
+    /* Per mesh of the program: which island (GW_INDEX_NONE: any), which kind of accelerator
+     * (gw_island's number; GW_INDEX_NONE: any), and the very devices, where the scenario pins
+     * them (NULL: placed by the resource manager).  Each table NULL: no mesh says. */
     const uint32_t *islands;
+    const uint32_t *accelerators;
     const uint32_t *const *devices;
 } gw_job;
 
 typedef struct gw_system_ops gw_system_ops; /* controller/system.h */
+/* Hosts that an administrator takes out of the cluster, or puts back (resources.h). */
+typedef struct {
+    gw_time at_ns;
+    bool is_removal;
+    uint32_t island;
+    const uint32_t *hosts; /* Counted within the island, each once. */
+    uint32_t host_count;
+} gw_change;
 
 typedef struct {                 /* The control plane's settings. */
     const gw_system_ops *system; /* Who decides and who tells hosts; NULL: pathways. */
@@ -60,6 +72,10 @@ typedef struct {                 /* The control plane's settings. */
     gw_params *policy_params;    /* Borrowed; may be NULL. */
     gw_dispatch_mode dispatch;
     uint32_t lookahead; /* Gangs ordered and not known to be done, per device; at least 1. */
+    const gw_placement_ops *placement; /* NULL: gw_placement_spread. */
+    uint64_t placement_seed;           /* Of gw_placement_view. */
+    const gw_change *changes;          /* In order of time: a host that is there is removed, one */
+    uint32_t change_count;             /* that is not is put back. */
 } gw_control;
 
 typedef struct gw_controller gw_controller;
@@ -82,4 +98,7 @@ void gw_controller_explain(const gw_controller *controller, GString *out);
 typedef enum {
     GW_REFUSAL_SHAPE = 1, /* No island has room for such a slice, even when empty. */
     GW_REFUSAL_MEMORY,    /* It needs more memory than a device has. */
+    GW_REFUSAL_REMOVED,   /* Devices that it needs were removed, and none are put back later. */
 } gw_refusal;
+/* In words, for a message: "it needs more memory than a device has". */
+const char *gw_refusal_text(gw_refusal reason);

@@ -13,9 +13,11 @@ typedef struct {
     uint32_t first_host, host_count;
     uint32_t devices_per_host;
     uint32_t first_device, device_count;
-    uint32_t shape[3];  /* The devices' torus, first_device at the origin, last dimension fastest;
-                           unused dimensions are 1. */
-    uint64_t hbm_bytes; /* Of one device. */
+    uint32_t shape[3];    /* The devices' torus, first_device at the origin, last dimension fastest;
+                             unused dimensions are 1. */
+    bool is_wrapped[3];   /* A ring in that dimension; else a line. */
+    uint32_t accelerator; /* Which kind its devices are: equal numbers, equal kinds. */
+    uint64_t hbm_bytes;   /* Of one device. */
 } gw_island;
 
 typedef struct {
@@ -24,8 +26,8 @@ typedef struct {
     uint32_t host_count, device_count, job_count;
 } gw_directory;
 
-/* `islands` needs host_count, devices_per_host, shape and hbm_bytes; the rest is worked out.
- * Copied.  Sizes are checked before (scenario/). */
+/* `islands` needs host_count, devices_per_host, shape, is_wrapped, accelerator and hbm_bytes; the
+ * rest is worked out.  Copied.  Sizes are checked before (scenario/). */
 gw_directory *gw_directory_new(const gw_island *islands, uint32_t island_count, uint32_t job_count);
 void gw_directory_free(gw_directory *directory);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(gw_directory, gw_directory_free)

@@ -105,6 +105,12 @@ static uint64_t end_before(const uint32_t last[2], uint32_t run)
     return run > 0 && last[0] > 0 ? position_of(0, last[0]) : 0;
 }
 
+void gw_gate_begin(gw_gate *gate, uint32_t run)
+{
+    for (uint32_t p = 0; p < gate->peer_count; p++)
+        gate->peers[p].ordered = MAX(gate->peers[p].ordered, position_of(run, 0));
+}
+
 bool gw_gate_is_open(const gw_gate *gate, uint32_t run, uint32_t node, gw_node_id *out_peer)
 {
     for (uint32_t p = 0; p < gate->peer_count; p++) {

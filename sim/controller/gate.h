@@ -40,6 +40,8 @@ gw_gate *gw_gate_new(const gw_plan *plan, const gw_assignment *assignment,
 void gw_gate_free(gw_gate *gate);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(gw_gate, gw_gate_free)
 
+/* The instance begins with `run`: earlier ones were another's, and are done everywhere. */
+void gw_gate_begin(gw_gate *gate, uint32_t run);
 /* Whether `node` of `run`, of this island, may be ordered; else *out_peer is whom it waits for. */
 bool gw_gate_is_open(const gw_gate *gate, uint32_t run, uint32_t node, gw_node_id *out_peer);
 /* `node` of `run` and all before it on the island of `scheduler` are ordered. */

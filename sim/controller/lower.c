@@ -252,6 +252,19 @@ void gw_plan_peak_bytes(const gw_plan *plan, uint64_t *out_bytes)
                 walk_node(&walk, n, run);
 }
 
+bool gw_plan_has_state(const gw_plan *plan)
+{
+    for (uint32_t n = 0; n < plan->node_count; n++) {
+        const gw_plan_node *node = &plan->nodes[n];
+        if (node->is_once)
+            return true;
+        for (uint32_t i = 0; i < node->input_count; i++)
+            if (plan->inputs[node->first_input + i].is_carried)
+                return true;
+    }
+    return false;
+}
+
 /* --- One host --- */
 
 typedef struct {

@@ -62,6 +62,9 @@ gw_plan *gw_plan_new(const gw_program *program);
 void gw_plan_free(gw_plan *plan);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(gw_plan, gw_plan_free)
 
+/* Whether a run reads what another run made: then its place cannot change between them. */
+bool gw_plan_has_state(const gw_plan *plan);
+
 /* Whether `input` comes by a transfer in `run`, and by which. */
 static inline bool gw_plan_input_arrives(const gw_plan_input *input, uint32_t run)
 {

@@ -10,7 +10,9 @@ typedef enum {
     GW_MESSAGE_SLICE_REQUEST = 1, /* client -> resources */
     GW_MESSAGE_SLICE_GRANT,       /* resources -> client */
     GW_MESSAGE_SLICE_REFUSED,     /* resources -> client */
-    GW_MESSAGE_SLICE_RELEASE,     /* client -> resources */
+    GW_MESSAGE_SLICE_RELEASE,     /* client -> resources: it needs them no longer, or gives up */
+    GW_MESSAGE_SLICE_RECALL,      /* resources -> client: some of its devices are to be left */
+    GW_MESSAGE_SLICE_EXCHANGE,    /* client -> resources: takes these back, and asks for others */
     GW_MESSAGE_INSTALL,           /* client -> hosts, schedulers */
     GW_MESSAGE_INSTALLED,         /* back */
     GW_MESSAGE_SUBMIT,            /* client -> scheduler: one call */
@@ -43,7 +45,8 @@ typedef struct {
     uint32_t reason; /* gw_refusal */
 } gw_slice_refused;
 
-/* SLICE_RELEASE, INSTALLED, RETIRE, RETIRED, ENQUEUED, LOOP, LOOP_DONE: about one instance. */
+/* SLICE_RELEASE, SLICE_RECALL, SLICE_EXCHANGE, INSTALLED, RETIRE, RETIRED, ENQUEUED, LOOP,
+ * LOOP_DONE: about one instance. */
 typedef struct {
     gw_message header;
     uint32_t instance;

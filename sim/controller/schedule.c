@@ -34,6 +34,7 @@ typedef struct {
     gw_slice **slices;       /* By mesh. */
     gw_decisions *decisions; /* NULL: none of its nodes is irregular. */
     gw_gate *gate;           /* NULL: it shares nothing with other islands. */
+    bool has_begun;          /* A run was submitted. */
     bool is_told;            /* To peers, as far as it is ordered: run and node of the last. */
     uint32_t ordered_run, ordered_node;
     instance_state state;
@@ -330,6 +331,9 @@ void gw_schedule_submit(gw_schedule *schedule, gw_node_id source, const gw_submi
     gw_check(instance->client.index == source.index);
     gw_check(instance->call_count < instance->depth);
     uint32_t place = (instance->first_call + instance->call_count++) % instance->depth;
+    if (!instance->has_begun && instance->gate != NULL)
+        gw_gate_begin(instance->gate, message->run);
+    instance->has_begun = true;
     const gw_span deadline_ns = schedule->jobs[instance->job].deadline_ns;
     waiting_call *call = &instance->calls[place];
     *call = (waiting_call){

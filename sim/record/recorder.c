@@ -181,6 +181,16 @@ void gw_recorder_job_started(gw_recorder *recorder, uint32_t job, gw_time now_ns
     gw_summary_job_started(recorder->summary, job, now_ns);
 }
 
+void gw_recorder_job_moved(gw_recorder *recorder, uint32_t job)
+{
+    gw_summary_job_moved(recorder->summary, job);
+}
+
+void gw_recorder_job_stayed(gw_recorder *recorder, uint32_t job)
+{
+    gw_summary_job_stayed(recorder->summary, job);
+}
+
 void gw_recorder_job_done(gw_recorder *recorder, uint32_t job, gw_time now_ns)
 {
     gw_summary_job_done(recorder->summary, job, now_ns);

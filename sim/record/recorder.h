@@ -95,6 +95,9 @@ void gw_recorder_run_done(gw_recorder *recorder, uint32_t job, uint64_t run, gw_
 void gw_recorder_add_result(gw_recorder *recorder, uint32_t job, uint32_t result, uint64_t run,
                             double value);
 void gw_recorder_job_started(gw_recorder *recorder, uint32_t job, gw_time now_ns);
+/* Hosts that it lies on were removed: it goes to others, or it stays. */
+void gw_recorder_job_moved(gw_recorder *recorder, uint32_t job);
+void gw_recorder_job_stayed(gw_recorder *recorder, uint32_t job);
 void gw_recorder_job_done(gw_recorder *recorder, uint32_t job, gw_time now_ns);
 
 /* Progress: runs done and asked for, over all jobs. */

@@ -185,6 +185,16 @@ void gw_summary_job_started(gw_summary *summary, uint32_t job, gw_time now_ns)
     find_job(summary, job)->started_ns = now_ns;
 }
 
+void gw_summary_job_moved(gw_summary *summary, uint32_t job)
+{
+    find_job(summary, job)->moves++;
+}
+
+void gw_summary_job_stayed(gw_summary *summary, uint32_t job)
+{
+    find_job(summary, job)->stays++;
+}
+
 void gw_summary_job_done(gw_summary *summary, uint32_t job, gw_time now_ns)
 {
     find_job(summary, job)->done_ns = now_ns;

@@ -25,6 +25,8 @@ void gw_summary_run_done(gw_summary *summary, uint32_t job, uint64_t run, gw_tim
 void gw_summary_add_result(gw_summary *summary, uint32_t job, uint32_t result, uint64_t run,
                            double value);
 void gw_summary_job_started(gw_summary *summary, uint32_t job, gw_time now_ns);
+void gw_summary_job_moved(gw_summary *summary, uint32_t job);
+void gw_summary_job_stayed(gw_summary *summary, uint32_t job);
 void gw_summary_job_done(gw_summary *summary, uint32_t job, gw_time now_ns);
 
 uint64_t gw_summary_runs_done(const gw_summary *summary);

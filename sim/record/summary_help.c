@@ -39,6 +39,11 @@ static const key_help keys[] = {
     {"jobs[].started_ns", "ns", "When its slices were granted and loaded; null: never."},
     {"jobs[].done_ns", "ns", "When its last step had ended; null: it did not end."},
     {"jobs[].steps", "count", "Steps that ended."},
+    {"jobs[].steps_asked", "count",
+     "Steps of the scenario; a job that stops at a given time ends fewer."},
+    {"jobs[].moves", "count", "Times that it went to other devices since hosts were removed."},
+    {"jobs[].stays", "count",
+     "Times that it stayed on devices of removed hosts, since its steps hand data on."},
     {"jobs[].step_time_ns", "ns",
      "From the end of the first step to the end of the last, over the steps between.  Of one step: "
      "from the start of its first gang to the end of its last.  Of none: null."},

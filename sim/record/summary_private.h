@@ -29,6 +29,7 @@ typedef struct {
     uint64_t runs_done;
     gw_time first_run_ns, last_run_ns; /* Earliest and latest end of a run. */
     gw_summary_result *results;
+    uint32_t moves, stays; /* When hosts are removed. */
 } gw_summary_job;
 
 struct gw_summary {

@@ -150,6 +150,9 @@ static void render_job(gw_json *json, const gw_summary *summary, uint32_t index,
     render_time(json, "started_ns", job->started_ns);
     render_time(json, "done_ns", job->done_ns);
     gw_json_count(json, "steps", job->runs_done);
+    gw_json_count(json, "steps_asked", about->step_count);
+    gw_json_count(json, "moves", job->moves);
+    gw_json_count(json, "stays", job->stays);
     gw_json_real(json, "step_time_ns", step_time_ns);
     if (about->tokens_per_step > 0) {
         gw_json_real(json, "tokens_per_s", divide(about->tokens_per_step * NS_PER_S, step_time_ns));

@@ -177,6 +177,7 @@ static bool read_scenario(gw_scenario *scenario, GError **error)
     return read_header(scenario, root, error) && read_outputs(scenario, root, error) &&
            read_vary(scenario, root, error) && gw_scenario_read_cluster(scenario, root, error) &&
            gw_scenario_read_control(scenario, root, error) &&
+           gw_scenario_read_faults(scenario, root, error) &&
            gw_params_array(root, "jobs", true, &jobs, error) && gw_params_finish(root, error) &&
            gw_scenario_read_jobs(scenario, jobs, error);
 }
@@ -215,6 +216,8 @@ gw_directory *gw_scenario_directory(const gw_scenario *scenario)
         islands[i].host_count = spec->host_count;
         islands[i].devices_per_host = spec->devices_per_host;
         memcpy(islands[i].shape, spec->shape, sizeof islands[i].shape);
+        memcpy(islands[i].is_wrapped, spec->is_wrapped, sizeof islands[i].is_wrapped);
+        islands[i].accelerator = gw_scenario_accelerator_kind(scenario, i);
         islands[i].hbm_bytes = cluster->accelerators[spec->accelerator].hbm_bytes;
     }
     return gw_directory_new(islands, cluster->island_count, scenario->job_count);

@@ -221,7 +221,8 @@ static bool read_defaults(gw_scenario *scenario, GError **error)
     g_autoptr(gw_params) empty = gw_params_parse("{}", scenario->path, error);
     gw_check(empty != NULL);
     return read_system(&scenario->control, empty, error) && read_profile(scenario, empty, error) &&
-           read_policy(scenario, empty, error) && read_dispatch(&scenario->control, empty, error);
+           read_policy(scenario, empty, error) && gw_scenario_read_placer(scenario, empty, error) &&
+           read_dispatch(&scenario->control, empty, error);
 }
 
 bool gw_scenario_read_control(gw_scenario *scenario, gw_params *root, GError **error)
@@ -235,5 +236,6 @@ bool gw_scenario_read_control(gw_scenario *scenario, gw_params *root, GError **e
     }
     return read_system(&scenario->control, control, error) &&
            read_profile(scenario, control, error) && read_policy(scenario, control, error) &&
+           gw_scenario_read_placer(scenario, control, error) &&
            read_dispatch(&scenario->control, control, error) && gw_params_finish(control, error);
 }

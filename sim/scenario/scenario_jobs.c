@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "base/error.h"
+#include "controller/system.h"
 #include "scenario/scenario_private.h"
 #include "workload/workload.h"
 
@@ -26,6 +27,7 @@ typedef struct {
     const gw_workload_ops *workload;
     gw_params *parameters, *placement, *until, *values; /* NULL: absent. */
     const gw_value_source *sources;
+    uint32_t kind; /* Of accelerator; GW_INDEX_NONE: any. */
 } job_entry;
 
 /* --- Names --- */
@@ -196,7 +198,30 @@ static bool read_claims(gw_params *job, gw_job *out, GError **error)
     return true;
 }
 
-static bool read_entry(gw_params *job, job_entry *out, GError **error)
+/* A client that leaves before it comes would do nothing, and nobody asks for that. */
+static bool read_stop(const gw_scenario *scenario, gw_params *job, gw_job *out, GError **error)
+{
+    const bool is_said = gw_params_has(job, "stop") || gw_params_has(job, "stop_ns");
+    if (!gw_params_span(job, "stop", false, &out->stop_ns, error)) {
+        return false;
+    }
+    if (is_said && !scenario->control.system->has_policy) {
+        gw_params_error(job, gw_params_has(job, "stop") ? "stop" : "stop_ns", error,
+                        "found a job that leaves, expected system \"pathways\", not \"%s\"",
+                        scenario->control.system->name);
+        return false;
+    }
+    if (!is_said || out->stop_ns > out->start_ns) {
+        return true;
+    }
+    gw_params_error(job, gw_params_has(job, "stop") ? "stop" : "stop_ns", error,
+                    "found %" G_GUINT64_FORMAT " ns, expected later than the start at "
+                    "%" G_GUINT64_FORMAT " ns",
+                    out->stop_ns, out->start_ns);
+    return false;
+}
+
+static bool read_entry(const gw_scenario *scenario, gw_params *job, job_entry *out, GError **error)
 {
     uint64_t in_flight = DEFAULT_IN_FLIGHT;
     out->job.runs = 1;
@@ -210,7 +235,8 @@ static bool read_entry(gw_params *job, job_entry *out, GError **error)
         !gw_params_count(job, "in_flight", false, 1, GW_SCENARIO_IN_FLIGHT_MAX, &in_flight,
                          error) ||
         !gw_params_span(job, "start", false, &out->job.start_ns, error) ||
-        !read_claims(job, &out->job, error) ||
+        !read_claims(job, &out->job, error) || !read_stop(scenario, job, &out->job, error) ||
+        !gw_scenario_read_kind(scenario, job, &out->kind, error) ||
         !gw_params_object(job, "placement", false, &out->placement, error) ||
         !gw_params_object(job, "until", false, &out->until, error) ||
         !gw_params_object(job, "values", false, &out->values, error) ||
@@ -264,13 +290,14 @@ static bool add_copies(job_reader *reader, gw_params *params, const job_entry *e
 
 static bool read_job(job_reader *reader, gw_params *params, GError **error)
 {
-    job_entry entry = {0};
-    return read_entry(params, &entry, error) &&
+    job_entry entry = {.kind = GW_INDEX_NONE};
+    return read_entry(reader->scenario, params, &entry, error) &&
            make_program(reader->scenario, params, &entry, error) &&
            gw_scenario_read_until(reader->scenario, entry.until, &entry.job, error) &&
            gw_scenario_read_values(reader->scenario, params, entry.values, &entry.job,
                                    &entry.sources, error) &&
-           gw_scenario_place_job(reader->scenario, params, entry.placement, &entry.job, error) &&
+           gw_scenario_place_job(reader->scenario, params, entry.placement, entry.kind, &entry.job,
+                                 error) &&
            add_copies(reader, params, &entry, error);
 }
 

@@ -17,7 +17,15 @@ typedef struct {
     uint32_t device_count;
     uint64_t need_bytes; /* Per device. */
     uint32_t island;     /* GW_INDEX_NONE: any. */
+    uint32_t kind;       /* Of accelerator; GW_INDEX_NONE: any. */
 } mesh_fit;
+
+/* What "placement" says, by mesh. */
+typedef struct {
+    gw_params **pins; /* NULL: not named. */
+    uint32_t *islands, *kinds;
+    const uint32_t **devices;
+} placement_tables;
 
 static uint64_t count_devices(const gw_island_spec *island)
 {
@@ -144,23 +152,45 @@ static bool read_pinned_devices(gw_scenario *scenario, gw_params *pin, const gw_
     return is_read;
 }
 
+static bool is_of_kind(const gw_scenario *scenario, uint32_t island, uint32_t kind)
+{
+    return kind == GW_INDEX_NONE || gw_scenario_accelerator_kind(scenario, island) == kind;
+}
+
+/* The accelerator asked for against that of the island that the mesh is bound to. */
+static bool check_kind(const gw_scenario *scenario, const gw_params *pin, uint32_t island,
+                       uint32_t kind, GError **error)
+{
+    if (island == GW_INDEX_NONE || is_of_kind(scenario, island, kind)) {
+        return true;
+    }
+    gw_params_error(pin, NULL, error, "found island %u of accelerator %s, expected one of %s",
+                    island, find_accelerator(scenario, island)->name,
+                    scenario->cluster.accelerators[kind].name);
+    return false;
+}
+
 static bool read_pin(gw_scenario *scenario, gw_params *pin, const gw_mesh *mesh,
-                     uint32_t *out_island, const uint32_t **out_devices, GError **error)
+                     placement_tables *tables, uint32_t number, GError **error)
 {
     const bool has_island = gw_params_has(pin, "island");
     const bool has_devices = gw_params_has(pin, "devices");
-    if (has_island == has_devices) {
-        gw_params_error(pin, NULL, error, "found %s, expected either \"island\" or \"devices\"",
-                        has_island ? "both" : "neither");
+    const bool has_kind = gw_params_has(pin, "accelerator");
+    if (has_island == has_devices && !(has_kind && !has_island)) {
+        gw_params_error(pin, NULL, error, "found %s, expected either \"island\" or \"devices\"%s",
+                        has_island ? "both" : "neither",
+                        has_island ? "" : ", or an \"accelerator\"");
         return false;
     }
-    if (!gw_params_finish(pin, error)) {
+    if (!gw_scenario_read_kind(scenario, pin, &tables->kinds[number], error) ||
+        !gw_params_finish(pin, error)) {
         return false;
     }
-    if (has_island) {
-        return read_pinned_island(scenario, pin, out_island, error);
-    }
-    return read_pinned_devices(scenario, pin, mesh, out_island, out_devices, error);
+    uint32_t *island = &tables->islands[number];
+    return (!has_island || read_pinned_island(scenario, pin, island, error)) &&
+           (!has_devices ||
+            read_pinned_devices(scenario, pin, mesh, island, &tables->devices[number], error)) &&
+           check_kind(scenario, pin, *island, tables->kinds[number], error);
 }
 
 /* --- Whether a mesh fits --- */
@@ -171,7 +201,8 @@ static void measure_islands(const mesh_fit *fit, uint64_t *out_devices, uint32_t
     *out_devices = 0;
     *out_roomiest = GW_INDEX_NONE;
     for (uint32_t i = 0; i < fit->scenario->cluster.island_count; i++) {
-        if (fit->island != GW_INDEX_NONE && fit->island != i) {
+        if ((fit->island != GW_INDEX_NONE && fit->island != i) ||
+            !is_of_kind(fit->scenario, i, fit->kind)) {
             continue;
         }
         const uint64_t count = count_devices(&fit->scenario->cluster.islands[i]);
@@ -188,17 +219,20 @@ static void measure_islands(const mesh_fit *fit, uint64_t *out_devices, uint32_t
 static void refuse_size(const mesh_fit *fit, uint64_t largest, GError **error)
 {
     g_autofree char *name = gw_error_quote(fit->mesh->name);
-    if (fit->pin != NULL) {
-        gw_params_error(fit->pin, NULL, error,
+    const gw_params *place = fit->pin != NULL ? fit->pin : fit->job;
+    if (fit->island != GW_INDEX_NONE) {
+        gw_params_error(place, NULL, error,
                         "found mesh %s of %u devices, expected at most the %" G_GUINT64_FORMAT
                         " of island %u",
                         name, fit->device_count, largest, fit->island);
         return;
     }
-    gw_params_error(fit->job, NULL, error,
+    const bool has_kind = fit->kind != GW_INDEX_NONE;
+    gw_params_error(place, NULL, error,
                     "found mesh %s of %u devices, expected at most the %" G_GUINT64_FORMAT
-                    " of the largest island",
-                    name, fit->device_count, largest);
+                    " of the largest island%s%s",
+                    name, fit->device_count, largest, has_kind ? " of accelerator " : "",
+                    has_kind ? fit->scenario->cluster.accelerators[fit->kind].name : "");
 }
 
 static void refuse_memory(const mesh_fit *fit, const gw_accelerator *accelerator, GError **error)
@@ -268,10 +302,8 @@ static void refuse_mesh(const gw_program *program, gw_params *placement, const c
     g_string_free(list, TRUE);
 }
 
-/* By mesh, into tables of the program's mesh count. */
 static bool read_placement(gw_scenario *scenario, gw_params *placement, const gw_program *program,
-                           gw_params **pins, uint32_t *islands, const uint32_t **devices,
-                           GError **error)
+                           placement_tables *tables, GError **error)
 {
     for (uint32_t i = 0; i < gw_params_length(placement); i++) {
         const char *name = gw_params_key_at(placement, i);
@@ -280,31 +312,19 @@ static bool read_placement(gw_scenario *scenario, gw_params *placement, const gw
             refuse_mesh(program, placement, name, error);
             return false;
         }
-        if (!gw_params_object(placement, name, true, &pins[mesh], error) ||
-            !read_pin(scenario, pins[mesh], gw_program_mesh(program, mesh), &islands[mesh],
-                      &devices[mesh], error)) {
+        if (!gw_params_object(placement, name, true, &tables->pins[mesh], error) ||
+            !read_pin(scenario, tables->pins[mesh], gw_program_mesh(program, mesh), tables, mesh,
+                      error)) {
             return false;
         }
     }
     return true;
 }
 
-bool gw_scenario_place_job(gw_scenario *scenario, gw_params *params, gw_params *placement,
-                           gw_job *job, GError **error)
+static bool check_meshes(const gw_scenario *scenario, gw_params *params, const gw_job *job,
+                         const placement_tables *tables, GError **error)
 {
     const uint32_t mesh_count = job->program->meshes->len;
-    uint32_t *islands = g_new0(uint32_t, mesh_count);
-    const uint32_t **devices = g_new0(const uint32_t *, mesh_count);
-    g_ptr_array_add(scenario->owned, islands);
-    g_ptr_array_add(scenario->owned, devices);
-    for (uint32_t i = 0; i < mesh_count; i++) {
-        islands[i] = GW_INDEX_NONE;
-    }
-    g_autofree gw_params **pins = g_new0(gw_params *, mesh_count);
-    if (placement != NULL &&
-        !read_placement(scenario, placement, job->program, pins, islands, devices, error)) {
-        return false;
-    }
     g_autofree uint64_t *need_bytes = g_new0(uint64_t, mesh_count);
     gw_plan_peak_bytes(job->plan, need_bytes);
     for (uint32_t i = 0; i < mesh_count; i++) {
@@ -312,15 +332,40 @@ bool gw_scenario_place_job(gw_scenario *scenario, gw_params *params, gw_params *
         const mesh_fit fit = {.scenario = scenario,
                               .mesh = mesh,
                               .job = params,
-                              .pin = pins[i],
+                              .pin = tables->pins[i],
                               .device_count = gw_mesh_device_count(mesh),
                               .need_bytes = need_bytes[i],
-                              .island = islands[i]};
+                              .island = tables->islands[i],
+                              .kind = tables->kinds[i]};
         if (!check_fit(&fit, error)) {
             return false;
         }
     }
-    job->islands = islands;
-    job->devices = devices;
+    return true;
+}
+
+bool gw_scenario_place_job(gw_scenario *scenario, gw_params *params, gw_params *placement,
+                           uint32_t kind, gw_job *job, GError **error)
+{
+    const uint32_t mesh_count = job->program->meshes->len;
+    g_autofree gw_params **pins = g_new0(gw_params *, mesh_count);
+    placement_tables tables = {.pins = pins,
+                               .islands = g_new0(uint32_t, mesh_count),
+                               .kinds = g_new0(uint32_t, mesh_count),
+                               .devices = g_new0(const uint32_t *, mesh_count)};
+    g_ptr_array_add(scenario->owned, tables.islands);
+    g_ptr_array_add(scenario->owned, tables.kinds);
+    g_ptr_array_add(scenario->owned, tables.devices);
+    for (uint32_t i = 0; i < mesh_count; i++) {
+        tables.islands[i] = GW_INDEX_NONE;
+        tables.kinds[i] = kind;
+    }
+    if ((placement != NULL && !read_placement(scenario, placement, job->program, &tables, error)) ||
+        !check_meshes(scenario, params, job, &tables, error)) {
+        return false;
+    }
+    job->islands = tables.islands;
+    job->accelerators = tables.kinds;
+    job->devices = tables.devices;
     return true;
 }

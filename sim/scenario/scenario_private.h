@@ -13,11 +13,13 @@
 #define GW_SCENARIO_PRIORITY_MAX         1000000
 #define GW_SCENARIO_IN_FLIGHT_MAX        1024
 #define GW_SCENARIO_LOOKAHEAD_MAX        65536
+#define GW_SCENARIO_FAULTS_MAX           200 /* Each job moves once at most for each. */
 
 /* The parts of a scenario, from the root object of the file, the jobs from their array.  These come
  * last: they are checked against the cluster. */
 bool gw_scenario_read_cluster(gw_scenario *scenario, gw_params *root, GError **error);
 bool gw_scenario_read_control(gw_scenario *scenario, gw_params *root, GError **error);
+bool gw_scenario_read_faults(gw_scenario *scenario, gw_params *root, GError **error);
 bool gw_scenario_read_jobs(gw_scenario *scenario, gw_params *list, GError **error);
 
 /* A job's "until" and "values" (each NULL: absent), its program built; what they are read into is
@@ -26,10 +28,20 @@ bool gw_scenario_read_until(gw_scenario *scenario, gw_params *params, gw_job *jo
 bool gw_scenario_read_values(gw_scenario *scenario, gw_params *job_params, gw_params *params,
                              const gw_job *job, const gw_value_source **out, GError **error);
 
-/* Where the meshes of `job`, an element of "jobs" with its program and plan, may go: fills islands
- * and devices, and checks that each mesh fits.  `placement` is the job's object, or NULL. */
+/* "placement" of `control`: the policy, and the seed that it is given (scenario_placer.c). */
+bool gw_scenario_read_placer(gw_scenario *scenario, gw_params *control, GError **error);
+
+/* Where the meshes of `job`, an element of "jobs" with its program and plan, may go: fills islands,
+ * accelerators and devices, and checks that each mesh fits.  `placement` is the job's object, or
+ * NULL; `kind` is the accelerator that all its meshes ask for, or GW_INDEX_NONE. */
 bool gw_scenario_place_job(gw_scenario *scenario, gw_params *params, gw_params *placement,
-                           gw_job *job, GError **error);
+                           uint32_t kind, gw_job *job, GError **error);
+
+/* Kinds of accelerators are numbered by name (scenario_accelerator.c): that of `island`, and that
+ * which `object` asks for under "accelerator"; absent leaves *out alone. */
+uint32_t gw_scenario_accelerator_kind(const gw_scenario *scenario, uint32_t island);
+bool gw_scenario_read_kind(const gw_scenario *scenario, gw_params *object, uint32_t *out,
+                           GError **error);
 
 /* The string under `key`, fit to be the name of a scenario or a job; absent leaves *out alone. */
 bool gw_scenario_read_name(gw_params *object, const char *key, const char **out, GError **error);

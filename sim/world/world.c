@@ -58,6 +58,10 @@ static void record_note(gw_recorder *recorder, const gw_note *note, gw_time now_
         gw_recorder_run_done(recorder, job, note->b, now_ns);
     } else if (note->kind == GW_NOTE_JOB_STARTED) {
         gw_recorder_job_started(recorder, job, now_ns);
+    } else if (note->kind == GW_NOTE_JOB_MOVED) {
+        gw_recorder_job_moved(recorder, job);
+    } else if (note->kind == GW_NOTE_JOB_STAYED) {
+        gw_recorder_job_stayed(recorder, job);
     } else if (note->kind == GW_NOTE_JOB_DONE) {
         gw_recorder_job_done(recorder, job, now_ns);
     }
@@ -113,11 +117,10 @@ static void hear_transfer(void *context, const gw_transfer_record *transfer)
 
 static bool report_refusal(const world *self, GError **error)
 {
-    const char *reason = self->refused_reason == GW_REFUSAL_MEMORY
-                             ? "it needs more memory than a device has"
-                             : "no island has room for its slices, even when empty";
-    g_set_error(error, GW_ERROR, GW_ERROR_SCENARIO, "%s: job %s can never start: %s",
-                self->scenario->path, self->scenario->jobs[self->refused_job].name, reason);
+    g_set_error(error, GW_ERROR, GW_ERROR_SCENARIO, "%s: job %s can never %s: %s",
+                self->scenario->path, self->scenario->jobs[self->refused_job].name,
+                self->refused_reason == GW_REFUSAL_REMOVED ? "be served" : "start",
+                gw_refusal_text((gw_refusal)self->refused_reason));
     return false;
 }
 

@@ -24,6 +24,8 @@
 #define MESHES_MAX  3
 #define NODES_MAX   10
 #define VALUES_MAX  3
+#define HOSTS_MAX   4 /* Of an island. */
+#define CHANGES_MAX 6 /* Hosts removed, and put back. */
 
 typedef struct {
     uint32_t whole_rows; /* Of all shards, or of each where replicated. */
@@ -54,7 +56,9 @@ typedef struct {
     gw_job jobs[JOBS_MAX];
     drawn_job drawn[JOBS_MAX];
     uint32_t island_count, job_count;
-    uint32_t mesh_sizes[MESHES_MAX]; /* Of the program that is being drawn. */
+    gw_change changes[CHANGES_MAX];
+    uint32_t hosts[CHANGES_MAX / 2][HOSTS_MAX]; /* What a pair of changes removes and puts back. */
+    uint32_t mesh_sizes[MESHES_MAX];            /* Of the program that is being drawn. */
 } fuzz_case;
 
 static uint32_t draw(fuzz_case *drawn, uint32_t bound)
@@ -437,6 +441,48 @@ static bool is_regular(const fuzz_case *drawn)
     return is_all;
 }
 
+/* Hosts are removed and put back, one lot after the other, so that every job can be served again.
+ * The toy world's timers are due in any order with all else, so their instants say nothing. */
+static void draw_changes(fuzz_case *drawn)
+{
+    const uint32_t pair_count = is_drawn(drawn, 2) ? 0 : 1 + draw(drawn, CHANGES_MAX / 2);
+    for (uint32_t p = 0; p < pair_count; p++) {
+        const uint32_t island = draw(drawn, drawn->island_count);
+        uint32_t count = 0;
+        gw_check(drawn->islands[island].host_count <= HOSTS_MAX);
+        for (uint32_t h = 0; h < drawn->islands[island].host_count; h++) {
+            if (!is_drawn(drawn, 3)) {
+                drawn->hosts[p][count++] = h;
+            }
+        }
+        drawn->changes[2 * p] = (gw_change){.at_ns = is_drawn(drawn, 8) && p == 0 ? 0 : 2 * p + 1,
+                                            .is_removal = true,
+                                            .island = island,
+                                            .hosts = drawn->hosts[p],
+                                            .host_count = count};
+        drawn->changes[2 * p + 1] = drawn->changes[2 * p];
+        drawn->changes[2 * p + 1].at_ns = 2 * p + 2;
+        drawn->changes[2 * p + 1].is_removal = false;
+    }
+    drawn->control.changes = drawn->changes;
+    drawn->control.change_count = 2 * pair_count;
+}
+
+static void draw_placement(fuzz_case *drawn)
+{
+    uint32_t count = 0;
+    while (gw_placements[count] != NULL) {
+        count++;
+    }
+    drawn->control.placement = gw_placements[draw(drawn, count)];
+    drawn->control.placement_seed = draw(drawn, 1000);
+    for (uint32_t i = 0; i < drawn->island_count; i++) {
+        for (uint32_t axis = 0; axis < 3; axis++) {
+            drawn->islands[i].is_wrapped[axis] = is_drawn(drawn, 2);
+        }
+    }
+}
+
 static void draw_case(fuzz_case *drawn, uint64_t seed)
 {
     *drawn = (fuzz_case){0};
@@ -455,6 +501,10 @@ static void draw_case(fuzz_case *drawn, uint64_t seed)
     if (is_regular(drawn) && is_drawn(drawn, 3)) { /* One of the others, which have no policy. */
         drawn->control.system = gw_systems[1 + draw(drawn, count_systems() - 1)];
         drawn->control.policy = NULL;
+    }
+    draw_placement(drawn);
+    if (drawn->control.system == NULL) { /* Others stay where they are. */
+        draw_changes(drawn);
     }
 }
 
@@ -547,8 +597,8 @@ static void check_peak(const fuzz_case *drawn, const toy_world *world)
 {
     const gw_job *job = &drawn->jobs[0];
     const uint32_t *devices = toy_world_devices(world, 0, 0);
-    if (drawn->job_count > 1 || drawn->control.lookahead > 1 || devices == NULL ||
-        job->program->meshes->len > 1 || job->program->results->len > 0 ||
+    if (drawn->job_count > 1 || drawn->control.change_count > 0 || drawn->control.lookahead > 1 ||
+        devices == NULL || job->program->meshes->len > 1 || job->program->results->len > 0 ||
         gw_system_of(&drawn->control)->hosts != GW_HOST_TAKES_NOTHING) {
         return;
     }

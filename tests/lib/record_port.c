@@ -176,6 +176,8 @@ static size_t measure_message(const gw_message *message)
     case GW_MESSAGE_RESULT:
         return sizeof(gw_result_message);
     case GW_MESSAGE_SLICE_RELEASE:
+    case GW_MESSAGE_SLICE_RECALL:
+    case GW_MESSAGE_SLICE_EXCHANGE:
     case GW_MESSAGE_INSTALLED:
     case GW_MESSAGE_ENQUEUED:
     case GW_MESSAGE_RETIRE:

@@ -44,6 +44,8 @@ static const char *const message_names[] = {
     [GW_MESSAGE_SLICE_GRANT] = "SLICE_GRANT",
     [GW_MESSAGE_SLICE_REFUSED] = "SLICE_REFUSED",
     [GW_MESSAGE_SLICE_RELEASE] = "SLICE_RELEASE",
+    [GW_MESSAGE_SLICE_RECALL] = "SLICE_RECALL",
+    [GW_MESSAGE_SLICE_EXCHANGE] = "SLICE_EXCHANGE",
     [GW_MESSAGE_INSTALL] = "INSTALL",
     [GW_MESSAGE_INSTALLED] = "INSTALLED",
     [GW_MESSAGE_SUBMIT] = "SUBMIT",
@@ -196,6 +198,7 @@ static void append_note(GString *out, const gw_note *note)
         [GW_NOTE_GANG_ORDERED] = "GANG_ORDERED", [GW_NOTE_CALL_RETURNED] = "CALL_RETURNED",
         [GW_NOTE_RUN_DONE] = "RUN_DONE",         [GW_NOTE_RESULT] = "RESULT",
         [GW_NOTE_JOB_STARTED] = "JOB_STARTED",   [GW_NOTE_JOB_DONE] = "JOB_DONE",
+        [GW_NOTE_JOB_MOVED] = "JOB_MOVED",       [GW_NOTE_JOB_STAYED] = "JOB_STAYED",
         [GW_NOTE_JOB_REFUSED] = "JOB_REFUSED",   [GW_NOTE_MEMORY_WAIT] = "MEMORY_WAIT",
     };
     g_string_append_printf(out, "note %s, ", names[note->kind]);
@@ -217,6 +220,9 @@ static void append_note(GString *out, const gw_note *note)
         break;
     case GW_NOTE_JOB_DONE:
         g_string_append_printf(out, "job %u", (unsigned)note->a);
+        if (note->b > 0) {
+            g_string_append_printf(out, ", %u runs not asked for", (unsigned)note->b);
+        }
         break;
     default:
         g_string_append_printf(out, "job %u, %u", (unsigned)note->a, (unsigned)note->b);

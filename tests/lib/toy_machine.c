@@ -6,17 +6,23 @@
 
 /* --- What buffers hold --- */
 
-uint64_t toy_content(uint32_t instance, uint32_t node, uint32_t output, uint32_t run)
+uint32_t toy_job_of(const toy_world *world, uint32_t instance)
 {
-    return (uint64_t)(instance + 1) << 56 | (uint64_t)node << 40 | (uint64_t)output << 32 | run;
+    gw_check(instance < world->job_of_instance->len);
+    return g_array_index(world->job_of_instance, uint32_t, instance);
+}
+
+uint64_t toy_content(uint32_t job, uint32_t node, uint32_t output, uint32_t run)
+{
+    return (uint64_t)(job + 1) << 56 | (uint64_t)node << 40 | (uint64_t)output << 32 | run;
 }
 
 /* What `edge` hands over in `run`, by the program alone. */
-static uint64_t expect_content(const gw_program *program, const gw_edge *edge, uint32_t instance,
+static uint64_t expect_content(const gw_program *program, const gw_edge *edge, uint32_t job,
                                uint32_t run)
 {
     if (edge->is_carried && run == 0) {
-        return toy_content(instance, edge->initial_node, edge->initial_output, 0);
+        return toy_content(job, edge->initial_node, edge->initial_output, 0);
     }
     uint32_t source_run = run;
     if (edge->is_carried) {
@@ -24,7 +30,7 @@ static uint64_t expect_content(const gw_program *program, const gw_edge *edge, u
     } else if (gw_program_node(program, edge->source_node)->is_once) {
         source_run = 0;
     }
-    return toy_content(instance, edge->source_node, edge->source_output, source_run);
+    return toy_content(job, edge->source_node, edge->source_output, source_run);
 }
 
 static bool crosses_meshes(const gw_program *program, const gw_edge *edge, uint32_t run)
@@ -41,19 +47,20 @@ double toy_value(uint64_t content)
     return content * UINT64_C(0x9e3779b97f4a7c15) >> 63 ? -value : value;
 }
 
-double toy_result(uint32_t instance, const gw_program *program, uint32_t result, uint32_t run)
+double toy_result(uint32_t job, const gw_program *program, uint32_t result, uint32_t run)
 {
     const gw_result *read = &g_array_index(program->results, gw_result, result);
-    return toy_value(toy_content(instance, read->node, read->output, run));
+    return toy_value(toy_content(job, read->node, read->output, run));
 }
 
 /* The function that a kernel runs, which is the one that it should. */
-static const gw_function *function_of(const gw_program *program, const gw_kernel *kernel)
+static const gw_function *function_of(const toy_world *world, const gw_program *program,
+                                      const gw_kernel *kernel)
 {
     const gw_node *node = gw_program_node(program, kernel->node);
     const bool is_otherwise =
         gw_node_is_decided(node) &&
-        !(toy_result(kernel->instance, program, node->decider, kernel->run) > 0);
+        !(toy_result(toy_job_of(world, kernel->instance), program, node->decider, kernel->run) > 0);
     gw_check(kernel->is_otherwise == is_otherwise);
     return is_otherwise ? g_ptr_array_index(program->functions, node->otherwise)
                         : gw_program_function(program, kernel->node);
@@ -194,7 +201,7 @@ static toy_gang *meet_gang(toy_world *world, uint32_t host, const gw_kernel *ker
     gang->instance = kernel->instance;
     gang->node = kernel->node;
     gang->run = kernel->run;
-    gang->meets = has_collective(function_of(program, kernel));
+    gang->meets = has_collective(function_of(world, program, kernel));
     const uint32_t *devices = record_port_devices(
         port, kernel->instance, gw_program_node(program, kernel->node)->mesh, &gang->shard_count);
     gang->shards = g_new0(toy_shard, gang->shard_count);
@@ -226,7 +233,7 @@ void toy_take_kernel(toy_world *world, uint32_t host, const record_call *call)
     toy_gang *gang = meet_gang(world, host, kernel);
     const record_port *port = world->nodes[host].port;
     const gw_program *program = record_port_program(port, kernel->instance);
-    const gw_function *function = function_of(program, kernel);
+    const gw_function *function = function_of(world, program, kernel);
     toy_kernel part = {.host = host, .tag = call->tag, .kernel = *kernel};
     part.kernel.buffers =
         g_memdup2(kernel->buffers,
@@ -260,7 +267,7 @@ static void check_inputs(const toy_world *world, const toy_gang *gang, const toy
         const toy_buffer *buffer =
             find_buffer(world, part->host, part->kernel.buffers[edge->target_input]);
         gw_check(buffer->contents[place] ==
-                 expect_content(program, edge, gang->instance, gang->run));
+                 expect_content(program, edge, toy_job_of(world, gang->instance), gang->run));
         gw_check(buffer->arrived_bytes[place] ==
                  (crosses_meshes(program, edge, gang->run) ? buffer->size_bytes : 0));
     }
@@ -276,15 +283,16 @@ static void write_outputs(toy_world *world, const toy_gang *gang, const toy_shar
             find_buffer(world, part->host, part->kernel.buffers[function->input_count + o]);
         uint64_t *content = &buffer->contents[place_of(world, shard->device)];
         gw_check(*content == 0);
-        *content = toy_content(gang->instance, gang->node, o, gang->run);
+        *content = toy_content(toy_job_of(world, gang->instance), gang->node, o, gang->run);
     }
 }
 
 static void count_shard(toy_world *world, const toy_gang *gang, uint32_t shard)
 {
-    toy_job *job = &world->states[gang->instance];
-    const gw_program *program = world->jobs[gang->instance].program;
-    gw_check(gang->run < world->jobs[gang->instance].runs);
+    const uint32_t number = toy_job_of(world, gang->instance);
+    toy_job *job = &world->states[number];
+    const gw_program *program = world->jobs[number].program;
+    gw_check(gang->run < world->jobs[number].runs);
     gw_check(gang->run == 0 || !gw_program_node(program, gang->node)->is_once);
     const uint64_t index =
         ((uint64_t)gang->run * program->nodes->len + gang->node) * job->shards_max + shard;

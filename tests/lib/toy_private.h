@@ -79,6 +79,7 @@ struct toy_world {
     const gw_job *jobs;
     toy_node *nodes;
     toy_job *states;
+    GArray *job_of_instance; /* uint32_t; grown when slices are granted. */
     uint32_t node_count, job_count;
     toy_channel **channels; /* By source * nodes + target; NULL: never used. */
     GArray *steps;          /* toy_step: from first_step on. */
@@ -103,11 +104,13 @@ void toy_post_answer(toy_world *world, uint32_t node, record_kind asked, gw_tag 
 
 /* --- Of toy_machine.c: devices, their memory, and copies --- */
 /* What output `output` of a node's execution in `run` is called. */
-uint64_t toy_content(uint32_t instance, uint32_t node, uint32_t output, uint32_t run);
+uint64_t toy_content(uint32_t job, uint32_t node, uint32_t output, uint32_t run);
+/* Whose program an instance is. */
+uint32_t toy_job_of(const toy_world *world, uint32_t instance);
 /* The value that is read from it. */
 double toy_value(uint64_t content);
 /* What `result` of `run` reads as: any sign. */
-double toy_result(uint32_t instance, const gw_program *program, uint32_t result, uint32_t run);
+double toy_result(uint32_t job, const gw_program *program, uint32_t result, uint32_t run);
 uint32_t toy_host_of(const toy_world *world, uint32_t device);
 void toy_take_memory(toy_world *world, uint32_t host, const gw_memory *memory);
 void toy_drop_memory(toy_world *world, uint32_t host, const gw_memory *memory);

@@ -109,13 +109,23 @@ static void take_send(toy_world *world, uint32_t source, const record_call *call
 {
     if (call->message->kind == GW_MESSAGE_SUBMIT) {
         const gw_submit *submit = (const gw_submit *)call->message;
-        toy_job *job = &world->states[submit->instance];
+        const uint32_t number = toy_job_of(world, submit->instance);
+        toy_job *job = &world->states[number];
         job->runs_begun = MAX(job->runs_begun, submit->run + 1);
-        gw_check(job->runs_begun - job->runs_done <= world->jobs[submit->instance].in_flight);
+        gw_check(job->runs_begun - job->runs_done <= world->jobs[number].in_flight);
     }
     if (call->message->kind == GW_MESSAGE_SLICE_GRANT) {
         const gw_assignment_message *grant = (const gw_assignment_message *)call->message;
+        const uint32_t none = GW_INDEX_NONE;
         toy_job *job = &world->states[grant->job];
+        while (world->job_of_instance->len <= grant->instance) {
+            g_array_append_val(world->job_of_instance, none);
+        }
+        /* No instance's number is used again. */
+        gw_check(toy_job_of(world, grant->instance) == GW_INDEX_NONE);
+        g_array_index(world->job_of_instance, uint32_t, grant->instance) = grant->job;
+        g_free(job->first);
+        g_free(job->devices);
         job->first = g_memdup2(grant->data, (grant->mesh_count + 1) * sizeof(uint32_t));
         job->devices =
             g_memdup2(grant->data + grant->mesh_count + 1, grant->device_count * sizeof(uint32_t));
@@ -189,10 +199,12 @@ static bool has_temporaries(const gw_program *program, uint32_t n)
 static void check_retired(const toy_world *world, uint32_t host, uint32_t instance)
 {
     const record_port *port = world->nodes[host].port;
-    const gw_program *program = world->jobs[instance].program;
+    const uint32_t index = toy_job_of(world, instance);
+    const gw_job *job = &world->jobs[index];
+    const gw_program *program = job->program;
+    const bool is_early = count_runs(job, index) < job->runs;
     g_autofree bool *has_workspace = g_new0(bool, program->meshes->len);
     g_autofree bool *is_kept = g_new0(bool, OUTPUTS_MAX * program->nodes->len);
-    const bool is_early = count_runs(&world->jobs[instance], instance) < world->jobs[instance].runs;
     uint32_t expected = 0, expected_max = 0; /* A host need not hold a piece that is copied on. */
     for (uint32_t n = 0; n < program->nodes->len; n++) {
         const uint32_t mesh = gw_program_node(program, n)->mesh;
@@ -386,6 +398,7 @@ toy_world *toy_world_new(const toy_spec *spec)
     }
     world->channels = g_new0(toy_channel *, world->node_count * world->node_count);
     world->steps = g_array_new(FALSE, FALSE, sizeof(toy_step));
+    world->job_of_instance = g_array_new(FALSE, FALSE, sizeof(uint32_t));
     toy_init_machine(world);
     init_jobs(world);
     init_nodes(world);
@@ -418,6 +431,7 @@ void toy_world_free(toy_world *world)
         }
     }
     free_jobs(world);
+    g_array_unref(world->job_of_instance);
     g_free(world->nodes);
     g_free(world->channels);
     g_array_unref(world->steps);

@@ -148,6 +148,13 @@ static void hear_note(void *context, gw_node_id node, const gw_note *note, gw_ti
         remember_instance(self, (uint32_t)note->b, (uint32_t)note->a);
         add_line(self, now_ns, RANK_NOTE, "job %s has its devices", job);
         return;
+    case GW_NOTE_JOB_MOVED:
+        remember_instance(self, (uint32_t)note->b, (uint32_t)note->a);
+        add_line(self, now_ns, RANK_NOTE, "job %s has other devices", job);
+        return;
+    case GW_NOTE_JOB_STAYED:
+        add_line(self, now_ns, RANK_NOTE, "job %s stays on devices that are removed", job);
+        return;
     case GW_NOTE_JOB_DONE:
         add_line(self, now_ns, RANK_NOTE, "job %s: done", job);
         return;

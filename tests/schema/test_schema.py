@@ -37,6 +37,11 @@ C_ONLY = {
     "devices_too_few": "the size of a mesh",
     "devices_total": "a product summed over islands",
     "fused_decided": "a property of the program",
+    "fault_adds_what_is_there": "what the earlier ones did",
+    "fault_host_beyond": "one number against another",
+    "fault_island_beyond": "a sum over islands",
+    "fault_order": "one span against another",
+    "fault_removed_twice": "what the earlier ones did",
     "graph_cycle": "a path in a graph",
     "graph_decided_without_values": "names defined elsewhere",
     "graph_decides_itself": "a path in a graph",
@@ -44,9 +49,12 @@ C_ONLY = {
     "graph_when_unknown": "a name defined elsewhere",
     "graph_unknown_node": "a name defined elsewhere",
     "island_pin_beyond": "a sum over islands",
+    "job_accelerator_too_small": "a product against a product",
+    "job_accelerator_unknown": "a name defined elsewhere",
     "job_names_equal": "uniqueness of one member",
     "jobs_total": "a sum over jobs",
     "memory": "a sum over a program",
+    "mesh_accelerator_of_other_island": "a name defined elsewhere",
     "mesh_name_unknown": "a name defined elsewhere",
     "mesh_too_large": "a product against a product",
     "fused_on_two_meshes": "a property of the program",
@@ -54,6 +62,8 @@ C_ONLY = {
     "profile_unknown": "which files exist",
     "span_zero_forward": "the value of a string",
     "spans_wrong_count": "the length of one list against another number",
+    "stop_at_once": "one span against another",
+    "stop_before_start": "one span against another",
     "torus_product": "a product",
     "until_unknown_result": "a name defined elsewhere",
     "until_without_values": "names defined elsewhere",
@@ -119,15 +129,19 @@ def check_bad(validator, gangway, path):
 # What a change may put somewhere, and the keys that it may add.
 VALUES = [
     None, True, False, 0, 1, 2, -1, 1.5, 4.0, 1e3, 1e30, 65537, "", "a", "a b", "fifo", "none",
+    "random", "a100", {"name": "random", "seed": 2}, {"name": "pack", "seed": 2},
     "1ms", "0ms", "1 ms", "1.ms", ".5ms", "1e3us", "+1ms", "01ms", "1MiB", "4B", "1KB", "1kB",
     "12GB/s", "1GiBps", "1Mb/s", "8b/s", "3W", "chain", "mlp", "graph", "fused", "x" * 65,
     [], [1], [2, 2], [4], ["1ms"], [True], {}, {"island": 0}, {"devices": [0, 1]},
+    {"island": 0, "hosts": [1]}, {"at": "9s", "remove": {"island": 0}},
 ]
 KEYS = [
-    "start", "start_ns", "name", "x", "//", "$comment a", "$schema", "count", "length", "length_ns",
+    "start", "start_ns", "stop", "stop_ns", "accelerator", "name", "x", "//",
+    "$comment a", "$schema", "count", "length", "length_ns",
     "duration", "duration_ns", "bytes", "bytes_bytes", "flops", "layers", "hidden", "depth", "mesh",
     "devices", "torus", "wrap", "latency_ns", "policy", "forward_ns", "weight_ns", "transfer",
-    "placement", "once", "axes", "root", "shift", "sharded", "inputs", "independent", "meshes",
+    "placement", "at_ns", "remove", "once", "axes", "root", "shift", "sharded",
+    "inputs", "independent", "meshes",
 ]
 
 

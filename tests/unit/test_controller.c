@@ -498,6 +498,36 @@ START_TEST(start_wakes_clients_alone)
 }
 END_TEST
 
+/* With a change to come, the resource manager sets itself a timer, whose answer is its own. */
+START_TEST(timers_of_the_resource_manager_are_its_own)
+{
+    static const uint32_t hosts[] = {0};
+    static const gw_change changes[] = {
+        {.at_ns = 5, .is_removal = true, .hosts = hosts, .host_count = 1},
+        {.at_ns = 6, .hosts = hosts, .host_count = 1}};
+    const gw_input start = {.kind = GW_INPUT_START}, timer = {.kind = GW_INPUT_TIMER};
+    g_autoptr(gw_directory) directory = small_directory(1, 1, 0);
+    const gw_control control = {.lookahead = 1, .changes = changes, .change_count = 2};
+    const gw_node_id self = gw_directory_resources(directory);
+    g_autoptr(record_port) port = record_port_new(directory, self);
+    g_autoptr(gw_controller) controller =
+        gw_controller_new(directory, &control, NULL, self, &port->base, NULL);
+    gw_controller_handle(controller, &start);
+    CHECK_CALLS(port, "set timer 0 to 5 ns\n");
+    gw_controller_handle(controller, &timer);
+    CHECK_CALLS(port, "set timer 1 to 6 ns\n");
+}
+END_TEST
+
+START_TEST(refusals_have_words)
+{
+    for (uint32_t reason = GW_REFUSAL_SHAPE; reason <= GW_REFUSAL_REMOVED; reason++) {
+        ck_assert_ptr_nonnull(gw_refusal_text((gw_refusal)reason));
+    }
+    ck_assert_str_eq(gw_refusal_text(GW_REFUSAL_MEMORY), "it needs more memory than a device has");
+}
+END_TEST
+
 START_TEST(message_for_somebody_else_aborts)
 {
     const gw_instance_message message = small_instance_message(GW_MESSAGE_INSTALLED, 0);
@@ -552,6 +582,8 @@ int main(void)
     tcase_add_test(door, contradicting_orders_stall_and_are_explained);
     tcase_add_test(door, wrong_policy_parameters_make_no_controller);
     tcase_add_test(door, start_wakes_clients_alone);
+    tcase_add_test(door, timers_of_the_resource_manager_are_its_own);
+    tcase_add_test(door, refusals_have_words);
     tcase_add_test_raise_signal(door, message_for_somebody_else_aborts, SIGABRT);
     suite_add_tcase(suite, door);
     SRunner *runner = srunner_create(suite);

@@ -132,6 +132,23 @@ START_TEST(news_of_a_run_is_not_lost_in_the_next)
 }
 END_TEST
 
+/* A job that has moved goes on with run 3, as another instance. */
+START_TEST(instance_may_begin_with_a_later_run)
+{
+    bench made;
+    draw_there_and_back(&made);
+    g_autoptr(gw_gate) gate = make_gate(&made, 0);
+    ck_assert(!is_open(gate, 3, 0));
+    gw_gate_begin(gate, 3);
+    ck_assert(is_open(gate, 3, 0));
+    ck_assert(!is_open(gate, 3, 2));
+    gw_gate_hear(gate, scheduler_of(&made, 1), 3, 1);
+    gw_gate_begin(gate, 3); /* Later than the news: nothing is forgotten. */
+    ck_assert(is_open(gate, 3, 2));
+    clear_bench(&made);
+}
+END_TEST
+
 START_TEST(set_up_counts_in_run_0_only)
 {
     bench made;
@@ -176,6 +193,7 @@ static Suite *gate_suite(void)
     tcase_add_test(tcase, gang_waits_for_what_comes_before_it_elsewhere);
     tcase_add_test(tcase, peers_hear_once_of_what_they_share);
     tcase_add_test(tcase, news_of_a_run_is_not_lost_in_the_next);
+    tcase_add_test(tcase, instance_may_begin_with_a_later_run);
     tcase_add_test(tcase, set_up_counts_in_run_0_only);
     tcase_add_test_raise_signal(tcase, going_back_aborts, SIGABRT);
     tcase_add_test_raise_signal(tcase, stranger_aborts, SIGABRT);

@@ -122,6 +122,27 @@ START_TEST(slots_are_outputs_in_order_of_nodes)
 }
 END_TEST
 
+/* Set-up and carried edges tie runs to the place of the one before; transfers do not. */
+START_TEST(state_is_set_up_or_carried)
+{
+    g_autoptr(gw_program) training = make_training();
+    g_autoptr(gw_plan) kept = gw_plan_new(training);
+    ck_assert(gw_plan_has_state(kept));
+    gw_builder *builder = gw_builder_new("free");
+    const uint32_t source = small_node(builder, "source", small_mesh(builder, 2), "> s4");
+    const uint32_t target = small_node(builder, "target", small_mesh(builder, 1), "s8 > r1");
+    gw_builder_add_edge(builder, source, 0, target, 0);
+    g_autoptr(gw_program) program = small_finish(builder);
+    g_autoptr(gw_plan) plan = gw_plan_new(program);
+    ck_assert(!gw_plan_has_state(plan));
+    plan->nodes[0].is_once = true;
+    ck_assert(gw_plan_has_state(plan));
+    plan->nodes[0].is_once = false;
+    plan->inputs[0].is_carried = true;
+    ck_assert(gw_plan_has_state(plan));
+}
+END_TEST
+
 START_TEST(readers_are_counted_by_run)
 {
     g_autoptr(gw_program) program = make_training();
@@ -675,6 +696,7 @@ int main(void)
     Suite *suite = suite_create("lower");
     TCase *plan = tcase_create("plan");
     tcase_add_test(plan, slots_are_outputs_in_order_of_nodes);
+    tcase_add_test(plan, state_is_set_up_or_carried);
     tcase_add_test(plan, readers_are_counted_by_run);
     tcase_add_test(plan, carried_input_has_two_sources);
     tcase_add_test(plan, nodes_know_their_first_result);

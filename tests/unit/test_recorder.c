@@ -97,6 +97,8 @@ static void add_all(gw_recorder *recorder)
     for (uint64_t run = 0; run < 3; run++) {
         add_run(recorder, run);
     }
+    gw_recorder_job_moved(recorder, 0);
+    gw_recorder_job_stayed(recorder, 0);
     gw_recorder_job_done(recorder, 0, 2800);
 }
 

@@ -15,6 +15,7 @@ typedef struct {
     gw_job jobs[JOBS_MAX];
     gw_program *programs[JOBS_MAX];
     gw_plan *plans[JOBS_MAX];
+    gw_control control;
     gw_resources *resources;
 } bench;
 
@@ -32,7 +33,8 @@ static void init_bench(bench *made, uint32_t island_count, const uint32_t *devic
     }
     made->directory = gw_directory_new(islands, island_count, JOBS_MAX);
     made->port = record_port_new(made->directory, gw_directory_resources(made->directory));
-    made->resources = gw_resources_new(made->directory, made->jobs, &made->port->base);
+    made->resources =
+        gw_resources_new(made->directory, &made->control, made->jobs, &made->port->base);
 }
 
 static void clear_bench(bench *made)
@@ -46,13 +48,13 @@ static void clear_bench(bench *made)
     gw_directory_free(made->directory);
 }
 
-/* Job `job` has meshes of these sizes, each with one node of `rows` rows of output. */
-static void set_job(bench *made, uint32_t job, uint32_t mesh_count, const uint32_t *device_counts,
-                    uint32_t rows)
+/* Job `job` has meshes of these sizes, each with one node of so many rows of output. */
+static void set_uneven_job(bench *made, uint32_t job, uint32_t mesh_count,
+                           const uint32_t *device_counts, const uint32_t *rows)
 {
-    g_autofree char *function = g_strdup_printf("> s%u", rows);
     gw_builder *builder = gw_builder_new("job");
     for (uint32_t m = 0; m < mesh_count; m++) {
+        g_autofree char *function = g_strdup_printf("> s%u", rows[m]);
         small_node(builder, "node", small_mesh(builder, device_counts[m]), function);
     }
     made->programs[job] = small_finish(builder);
@@ -62,6 +64,17 @@ static void set_job(bench *made, uint32_t job, uint32_t mesh_count, const uint32
                                .plan = made->plans[job],
                                .runs = 1,
                                .in_flight = 1};
+}
+
+/* The same with as many rows on each mesh. */
+static void set_job(bench *made, uint32_t job, uint32_t mesh_count, const uint32_t *device_counts,
+                    uint32_t rows)
+{
+    g_autofree uint32_t *all = g_new(uint32_t, mesh_count);
+    for (uint32_t m = 0; m < mesh_count; m++) {
+        all[m] = rows;
+    }
+    set_uneven_job(made, job, mesh_count, device_counts, all);
 }
 
 static void request(bench *made, uint32_t job)
@@ -252,6 +265,239 @@ START_TEST(pinned_devices_wait_for_their_memory)
 }
 END_TEST
 
+/* In the program's order the small mesh takes the roomy device, where alone the large one fits. */
+START_TEST(meshes_are_tried_by_need_where_their_order_fails)
+{
+    bench made;
+    init_bench(&made, 2, (const uint32_t[]){1, 1}, (const uint64_t[]){100, 60});
+    set_uneven_job(&made, 0, 2, (const uint32_t[]){1, 1}, (const uint32_t[]){10, 20});
+    set_uneven_job(&made, 1, 3, (const uint32_t[]){1, 1, 1}, (const uint32_t[]){10, 20, 10});
+    request(&made, 0); /* 40 and 80 bytes. */
+    request(&made, 1); /* 40 more, for which there is no room in any order. */
+    CHECK_CALLS(made.port,
+                "send to client 0: SLICE_GRANT, instance 0 of job 0, mesh 0 on 1, mesh 1 on 0\n"
+                "send to client 1: SLICE_REFUSED, reason 2\n");
+    clear_bench(&made);
+}
+END_TEST
+
+START_TEST(accelerator_that_is_asked_for_is_given)
+{
+    static const uint32_t other[] = {1}, nobodys[] = {2};
+    bench made;
+    init_bench(&made, 2, (const uint32_t[]){4, 2}, (const uint64_t[]){100, 100});
+    made.directory->islands[1].accelerator = 1;
+    for (uint32_t j = 0; j < 3; j++) {
+        set_job(&made, j, 1, (const uint32_t[]){2}, 10);
+        made.jobs[j].accelerators = j < 2 ? other : nobodys;
+        request(&made, j);
+    }
+    CHECK_CALLS(made.port, "send to client 0: SLICE_GRANT, instance 0 of job 0, mesh 0 on 4 5\n"
+                           "send to client 1: SLICE_GRANT, instance 1 of job 1, mesh 0 on 4 5\n"
+                           "send to client 2: SLICE_REFUSED, reason 1\n");
+    clear_bench(&made);
+}
+END_TEST
+
+START_TEST(policy_of_the_control_plane_places)
+{
+    bench made;
+    init_bench(&made, 1, (const uint32_t[]){4}, (const uint64_t[]){100});
+    gw_resources_free(made.resources);
+    made.control.placement = gw_placement_find("pack");
+    made.resources = gw_resources_new(made.directory, &made.control, made.jobs, &made.port->base);
+    for (uint32_t j = 0; j < 3; j++) {
+        set_job(&made, j, 1, (const uint32_t[]){2}, 10); /* 40 bytes. */
+        request(&made, j);
+    }
+    CHECK_CALLS(made.port, "send to client 0: SLICE_GRANT, instance 0 of job 0, mesh 0 on 0 1\n"
+                           "send to client 1: SLICE_GRANT, instance 1 of job 1, mesh 0 on 0 1\n"
+                           "send to client 2: SLICE_GRANT, instance 2 of job 2, mesh 0 on 2 3\n");
+    clear_bench(&made);
+}
+END_TEST
+
+START_TEST(who_gives_up_holds_up_nobody)
+{
+    bench made;
+    init_bench(&made, 1, (const uint32_t[]){2}, (const uint64_t[]){100});
+    set_job(&made, 0, 1, (const uint32_t[]){1}, 20);
+    set_job(&made, 1, 1, (const uint32_t[]){2}, 20);
+    set_job(&made, 2, 1, (const uint32_t[]){1}, 1);
+    for (uint32_t j = 0; j < 3; j++) {
+        request(&made, j);
+    }
+    record_port_clear(made.port);
+    release(&made, 1); /* From the head of the queue. */
+    CHECK_CALLS(made.port, "send to client 2: SLICE_GRANT, instance 2 of job 2, mesh 0 on 1\n");
+    release(&made, 0);
+    release(&made, 2);
+    set_job(&made, 3, 1, (const uint32_t[]){3}, 1);
+    request(&made, 3);
+    record_port_clear(made.port);
+    release(&made, 3); /* It was refused meanwhile. */
+    CHECK_CALLS(made.port, "");
+    clear_bench(&made);
+}
+END_TEST
+
+/* --- Hosts that leave and come --- */
+
+static const uint32_t host_0[] = {0}, host_1[] = {1}, both_hosts[] = {0, 1};
+
+/* One island of two hosts with a device each, and these changes. */
+static void init_changing(bench *made, const gw_change *changes, uint32_t change_count)
+{
+    init_bench(made, 1, (const uint32_t[]){2}, (const uint64_t[]){100});
+    made->control.changes = changes;
+    made->control.change_count = change_count;
+    gw_resources_start(made->resources);
+}
+
+static void exchange(bench *made, uint32_t instance)
+{
+    const gw_instance_message message = small_instance_message(GW_MESSAGE_SLICE_EXCHANGE, instance);
+    gw_resources_exchange(made->resources, &message);
+}
+
+static void change(bench *made, uint32_t number)
+{
+    made->port->now_ns = made->control.changes[number].at_ns;
+    gw_resources_timer(made->resources, (gw_tag){number});
+}
+
+START_TEST(job_leaves_a_host_that_is_removed)
+{
+    static const gw_change changes[] = {
+        {.at_ns = 50, .is_removal = true, .hosts = host_0, .host_count = 1},
+        {.at_ns = 90, .hosts = host_0, .host_count = 1}};
+    bench made;
+    init_changing(&made, changes, 2);
+    set_job(&made, 0, 1, (const uint32_t[]){1}, 10);
+    set_job(&made, 1, 1, (const uint32_t[]){1}, 10);
+    request(&made, 0);
+    request(&made, 1); /* On the other host: nothing happens to it. */
+    record_port_clear(made.port);
+    change(&made, 0);
+    CHECK_CALLS(made.port, "set timer 1 to 90 ns\n"
+                           "send to client 0: SLICE_RECALL, instance 0\n");
+    exchange(&made, 0);
+    CHECK_CALLS(made.port, "send to client 0: SLICE_GRANT, instance 4 of job 0, mesh 0 on 1\n");
+    change(&made, 1);
+    CHECK_CALLS(made.port, "");
+    release(&made, 4);
+    set_job(&made, 2, 1, (const uint32_t[]){2}, 10);
+    request(&made, 2); /* Both are there again. */
+    CHECK_CALLS(made.port, "send to client 2: SLICE_GRANT, instance 2 of job 2, mesh 0 on 0 1\n");
+    clear_bench(&made);
+}
+END_TEST
+
+START_TEST(job_that_hands_data_on_stays)
+{
+    static const gw_change changes[] = {
+        {.at_ns = 50, .is_removal = true, .hosts = both_hosts, .host_count = 2}};
+    bench made;
+    init_changing(&made, changes, 1);
+    set_job(&made, 0, 1, (const uint32_t[]){1}, 10);
+    made.plans[0]->nodes[0].is_once = true;
+    request(&made, 0);
+    record_port_clear(made.port);
+    change(&made, 0);
+    CHECK_CALLS(made.port, "note JOB_STAYED, job 0, 0\n");
+    release(&made, 0);
+    set_job(&made, 1, 1, (const uint32_t[]){1}, 10);
+    request(&made, 1);
+    CHECK_CALLS(made.port, "send to client 1: SLICE_REFUSED, reason 3\n");
+    clear_bench(&made);
+}
+END_TEST
+
+START_TEST(job_waits_for_hosts_that_are_put_back)
+{
+    static const gw_change changes[] = {
+        {.at_ns = 0, .is_removal = true, .hosts = both_hosts, .host_count = 2},
+        {.at_ns = 70, .hosts = host_1, .host_count = 1}};
+    static const uint32_t pin_0[] = {0}, pin_1[] = {1};
+    static const uint32_t *const on_0[] = {pin_0}, *const on_1[] = {pin_1};
+    g_autoptr(GString) text = g_string_new(NULL);
+    bench made;
+    init_changing(&made, changes, 2);
+    CHECK_CALLS(made.port, "set timer 1 to 70 ns\n");
+    for (uint32_t j = 0; j < 3; j++) {
+        set_job(&made, j, 1, (const uint32_t[]){1}, 10);
+        made.jobs[j].devices = j == 0 ? on_0 : j == 1 ? on_1 : NULL;
+        request(&made, j);
+    }
+    CHECK_CALLS(made.port, "send to client 0: SLICE_REFUSED, reason 3\n");
+    gw_resources_explain(made.resources, text);
+    ck_assert_str_eq(text->str, "resource manager: job job waits for devices with free memory; "
+                                "some were removed\n"
+                                "resource manager: job job waits for devices with free memory; "
+                                "some were removed\n");
+    change(&made, 1);
+    CHECK_CALLS(made.port, "send to client 1: SLICE_GRANT, instance 1 of job 1, mesh 0 on 1\n"
+                           "send to client 2: SLICE_GRANT, instance 2 of job 2, mesh 0 on 1\n");
+    clear_bench(&made);
+}
+END_TEST
+
+START_TEST(who_waits_for_an_island_that_is_removed_is_refused)
+{
+    static const gw_change changes[] = {
+        {.at_ns = 50, .is_removal = true, .hosts = both_hosts, .host_count = 2}};
+    bench made;
+    init_changing(&made, changes, 1);
+    set_job(&made, 0, 1, (const uint32_t[]){2}, 20);
+    set_job(&made, 1, 1, (const uint32_t[]){2}, 20);
+    request(&made, 0);
+    request(&made, 1);
+    record_port_clear(made.port);
+    change(&made, 0);
+    CHECK_CALLS(made.port, "send to client 0: SLICE_RECALL, instance 0\n"
+                           "send to client 1: SLICE_REFUSED, reason 3\n");
+    exchange(&made, 0);
+    CHECK_CALLS(made.port, "send to client 0: SLICE_REFUSED, reason 3\n");
+    release(&made, 0); /* Its client left before it heard of that. */
+    CHECK_CALLS(made.port, "");
+    clear_bench(&made);
+}
+END_TEST
+
+/* It first asked before job 1, so what it needs is kept for it. */
+START_TEST(job_that_moves_keeps_its_turn)
+{
+    static const gw_change changes[] = {
+        {.at_ns = 50, .is_removal = true, .hosts = host_0, .host_count = 1},
+        {.at_ns = 60, .hosts = host_0, .host_count = 1}};
+    bench made;
+    init_changing(&made, changes, 2);
+    set_job(&made, 0, 1, (const uint32_t[]){2}, 20);
+    set_job(&made, 1, 1, (const uint32_t[]){1}, 20);
+    request(&made, 0);
+    request(&made, 1);
+    change(&made, 0);
+    record_port_clear(made.port);
+    exchange(&made, 0);
+    CHECK_CALLS(made.port, "");
+    change(&made, 1);
+    CHECK_CALLS(made.port, "send to client 0: SLICE_GRANT, instance 4 of job 0, mesh 0 on 0 1\n");
+    release(&made, 4);
+    CHECK_CALLS(made.port, "send to client 1: SLICE_GRANT, instance 1 of job 1, mesh 0 on 0\n");
+    clear_bench(&made);
+}
+END_TEST
+
+START_TEST(exchange_of_what_was_not_recalled_aborts)
+{
+    bench made;
+    init_bench(&made, 1, (const uint32_t[]){1}, (const uint64_t[]){100});
+    set_job(&made, 0, 1, (const uint32_t[]){1}, 1);
+    request(&made, 0);
+    exchange(&made, 0);
+}
+END_TEST
+
 /* After everybody has left, the next one finds an empty cluster. */
 START_TEST(everything_comes_back)
 {
@@ -325,9 +571,19 @@ int main(void)
     tcase_add_test(cases, refusal_does_not_wait_its_turn);
     tcase_add_test(cases, pinned_devices_are_taken_as_they_are);
     tcase_add_test(cases, pinned_devices_wait_for_their_memory);
+    tcase_add_test(cases, meshes_are_tried_by_need_where_their_order_fails);
+    tcase_add_test(cases, accelerator_that_is_asked_for_is_given);
+    tcase_add_test(cases, policy_of_the_control_plane_places);
+    tcase_add_test(cases, who_gives_up_holds_up_nobody);
+    tcase_add_test(cases, job_leaves_a_host_that_is_removed);
+    tcase_add_test(cases, job_that_hands_data_on_stays);
+    tcase_add_test(cases, job_waits_for_hosts_that_are_put_back);
+    tcase_add_test(cases, who_waits_for_an_island_that_is_removed_is_refused);
+    tcase_add_test(cases, job_that_moves_keeps_its_turn);
     tcase_add_test(cases, everything_comes_back);
     tcase_add_test(cases, explains_who_waits);
     tcase_add_test_raise_signal(cases, asking_twice_aborts, SIGABRT);
+    tcase_add_test_raise_signal(cases, exchange_of_what_was_not_recalled_aborts, SIGABRT);
     tcase_add_test_raise_signal(cases, releasing_what_was_not_granted_aborts, SIGABRT);
     Suite *suite = suite_create("resources");
     suite_add_tcase(suite, cases);

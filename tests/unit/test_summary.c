@@ -127,6 +127,9 @@ static gw_summary *make_run(void)
     add_shards(summary, 1, 4, 2, 150, 500, 350, 0);
     add_gang(summary, 1, 0, 9, 150, 500);
     gw_summary_run_done(summary, 1, 0, 510);
+    gw_summary_job_moved(summary, 1);
+    gw_summary_job_moved(summary, 1);
+    gw_summary_job_stayed(summary, 0);
     gw_summary_job_done(summary, 0, 430);
     gw_summary_job_done(summary, 1, 600);
     gw_summary_add_message(summary, 64);
@@ -177,6 +180,11 @@ START_TEST(the_jobs_are_as_by_hand)
     check_number(json, "jobs.0.started_ns", 50);
     check_number(json, "jobs.0.done_ns", 430);
     check_number(json, "jobs.0.steps", 2);
+    check_number(json, "jobs.0.steps_asked", (double)jobs[0].step_count);
+    check_number(json, "jobs.0.moves", 0);
+    check_number(json, "jobs.0.stays", 1);
+    check_number(json, "jobs.1.moves", 2);
+    check_number(json, "jobs.1.stays", 0);
     check_number(json, "jobs.0.step_time_ns", 200);
     check_near(json, "jobs.0.tokens_per_s", 2000 / 200e-9);
     check_near(json, "jobs.0.device_time_share", 800.0 / 1500.0);

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* "accelerator" of a job or of one of its meshes: a kind is a name, so two files that call their
+ * accelerator the same are of one kind, whose number is that of the first. */
+#include <string.h>
+
+#include "base/check.h"
+#include "base/error.h"
+#include "scenario/scenario_private.h"
+
+#define LISTED_MAX 8 /* Names in a message. */
+
+static bool find_kind(const gw_scenario *scenario, const char *name, uint32_t *out)
+{
+    for (uint32_t i = 0; i < scenario->cluster.accelerator_count; i++) {
+        if (strcmp(scenario->cluster.accelerators[i].name, name) == 0) {
+            *out = i;
+            return true;
+        }
+    }
+    return false;
+}
+
+uint32_t gw_scenario_accelerator_kind(const gw_scenario *scenario, uint32_t island)
+{
+    uint32_t kind = GW_INDEX_NONE;
+    gw_check(island < scenario->cluster.island_count);
+    const uint32_t number = scenario->cluster.islands[island].accelerator;
+    const bool is_known = find_kind(scenario, scenario->cluster.accelerators[number].name, &kind);
+    gw_check(is_known);
+    return kind;
+}
+
+static void refuse_kind(const gw_scenario *scenario, const gw_params *object, const char *name,
+                        GError **error)
+{
+    const gw_cluster_spec *cluster = &scenario->cluster;
+    g_autoptr(GPtrArray) names = g_ptr_array_new();
+    GString *list = g_string_new(NULL);
+    for (uint32_t i = 0; i < cluster->accelerator_count; i++) {
+        g_ptr_array_add(names, cluster->accelerators[i].name);
+        if (i < LISTED_MAX) {
+            g_autofree char *quoted = gw_error_quote(cluster->accelerators[i].name);
+            g_string_append_printf(list, "%s%s", i > 0 ? ", " : "", quoted);
+        }
+    }
+    g_string_append(list, cluster->accelerator_count > LISTED_MAX ? ", ..." : "");
+    g_ptr_array_add(names, NULL);
+    const char *nearest = gw_error_suggest(name, (const char *const *)names->pdata);
+    g_autofree char *hint =
+        nearest != NULL ? g_strdup_printf("; did you mean \"%s\"?", nearest) : g_strdup("");
+    g_autofree char *found = gw_error_quote(name);
+    gw_params_error(object, "accelerator", error,
+                    "found %s, expected the accelerator of an island of this cluster: one of %s%s",
+                    found, list->str, hint);
+    g_string_free(list, TRUE);
+}
+
+bool gw_scenario_read_kind(const gw_scenario *scenario, gw_params *object, uint32_t *out,
+                           GError **error)
+{
+    const char *name = NULL;
+    if (!gw_params_string(object, "accelerator", false, &name, error)) {
+        return false;
+    }
+    if (name == NULL || find_kind(scenario, name, out)) {
+        return true;
+    }
+    refuse_kind(scenario, object, name, error);
+    return false;
+}
