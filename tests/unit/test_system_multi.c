@@ -135,6 +135,7 @@ START_TEST(chained_is_one_call_per_run)
     init_host(&made, make_chain(), 0, GW_SUBMIT_CHAINED, 3, 1, 2);
     begin_loop(&made);
     g_autofree char *told = run_out(&made);
+    ck_assert(strstr(told, "6: run 2 node 2") != NULL);
     ck_assert_uint_eq(made.port->spent[GW_COST_CALL], 3);
     small_system_clear(&made);
 }
