@@ -612,7 +612,7 @@ void gw_executor_copy_done(gw_executor *executor, gw_tag tag, double value)
     gw_host_instance *instance = instance_of(executor, done.instance);
     if (done.result != GW_INDEX_NONE) {
         gw_result_message message = {
-            {GW_MESSAGE_RESULT, sizeof message}, done.instance, done.run, done.result, value};
+            {GW_MESSAGE_RESULT, sizeof message}, done.instance, done.run, done.result, 0, value};
         gw_node_id client = gw_directory_client(executor->directory, instance->job);
         executor->port->ops->send(executor->port, client, &message.header);
     }
@@ -631,6 +631,7 @@ static void send_ready(gw_executor *executor)
         gw_ready *message = (gw_ready *)(void *)executor->scratch->data;
         message->header = (gw_message){GW_MESSAGE_READY, size_bytes};
         message->item_count = batch->items->len;
+        message->reserved = 0;
         memcpy(message->items, batch->items->data, items_bytes);
         g_array_set_size(batch->items, 0);
         executor->port->ops->send(executor->port, (gw_node_id){batch->host}, &message->header);

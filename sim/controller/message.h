@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What nodes say to each other.  Flat structs that begin with a gw_message: no pointers, so the
  * same bytes travel by the event engine, by a queue between threads, or by MPI, and size_bytes is
- * what a network charges.  Arrays at the end have the length that a count field gives. */
+ * what a network charges.  No struct has a gap: each byte says something or is 0.  Arrays at the
+ * end have the length that a count field gives. */
 #pragma once
 
 #include "controller/port.h"
@@ -132,6 +133,7 @@ typedef struct {
 typedef struct {
     gw_message header;
     uint32_t item_count;
+    uint32_t reserved; /* 0 */
     gw_ready_item items[];
 } gw_ready;
 
@@ -139,5 +141,6 @@ typedef struct {
 typedef struct {
     gw_message header;
     uint32_t instance, run, result;
+    uint32_t reserved; /* 0 */
     double value;
 } gw_result_message;

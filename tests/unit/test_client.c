@@ -88,7 +88,8 @@ static void finish_run(bench *made, uint32_t run)
 
 static void give_result(bench *made, uint32_t run, uint32_t result, double value)
 {
-    const gw_result_message message = {{GW_MESSAGE_RESULT, sizeof message}, 0, run, result, value};
+    const gw_result_message message = {
+        {GW_MESSAGE_RESULT, sizeof message}, 0, run, result, 0, value};
     gw_client_result(made->client, &message);
 }
 
