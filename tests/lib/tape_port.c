@@ -193,7 +193,7 @@ static uint64_t compare_call(tape_port *port, const tape_line *made)
         number < port->lines->len ? &g_array_index(port->lines, tape_line, number) : NULL;
     const bool is_call = line != NULL && line->kind != TAPE_INPUT;
     if (is_call && line->kind == made->kind && line->bytes->len == made->bytes->len &&
-        memcmp(line->bytes->data, made->bytes->data, made->bytes->len) == 0) {
+        find_other_byte(line->bytes, made->bytes) == made->bytes->len) {
         return line->answer;
     }
     describe_node(port, port->difference);
