@@ -6,15 +6,23 @@
 #include "base/check.h"
 #include "controller/client.h"
 #include "controller/executor.h"
+#include "controller/relay.h"
 #include "controller/resources.h"
 #include "controller/schedule.h"
 
 struct gw_controller {
     gw_executor *executor; /* Each NULL where the node has no such part. */
+    gw_relay *relay;       /* Before the executor, where dispatch goes down a tree. */
     gw_schedule *schedule;
     gw_resources *resources;
     gw_client *client;
 };
+
+static void deliver_dispatch(void *context, gw_node_id dispatcher,
+                             const gw_dispatch_message *dispatch)
+{
+    gw_executor_dispatch((gw_executor *)context, dispatcher, dispatch);
+}
 
 gw_controller *gw_controller_new(const gw_directory *directory, const gw_control *control,
                                  const gw_job *jobs, gw_node_id self, gw_port *port, GError **error)
@@ -26,6 +34,9 @@ gw_controller *gw_controller_new(const gw_directory *directory, const gw_control
     bool is_own_scheduler = role == GW_ROLE_CLIENT && control->policy == NULL;
     if (role == GW_ROLE_EXECUTOR)
         controller->executor = gw_executor_new(directory, control, jobs, self, port);
+    if (role == GW_ROLE_EXECUTOR && control->fanout > 0)
+        controller->relay =
+            gw_relay_new(directory, control, self, port, deliver_dispatch, controller->executor);
     if (role == GW_ROLE_RESOURCES)
         controller->resources = gw_resources_new(directory, jobs, port);
     if (role == GW_ROLE_CLIENT)
@@ -43,6 +54,7 @@ void gw_controller_free(gw_controller *controller)
 {
     if (controller == NULL)
         return;
+    gw_relay_free(controller->relay);
     gw_executor_free(controller->executor);
     gw_schedule_free(controller->schedule);
     gw_resources_free(controller->resources);
@@ -138,7 +150,9 @@ static void handle_resources(gw_resources *resources, gw_node_id source, const g
 
 static void handle_message(gw_controller *controller, gw_node_id source, const gw_message *message)
 {
-    if (controller->executor != NULL)
+    if (message->kind == GW_MESSAGE_RELAY && controller->relay != NULL)
+        gw_relay_take(controller->relay, (const gw_relay_message *)message);
+    else if (controller->executor != NULL)
         handle_executor(controller->executor, source, message);
     else if (controller->resources != NULL)
         handle_resources(controller->resources, source, message);

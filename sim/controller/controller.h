@@ -47,6 +47,9 @@ typedef struct {                 /* The control plane's settings. */
     gw_params *policy_params;    /* Borrowed; may be NULL. */
     gw_dispatch_mode dispatch;
     uint32_t lookahead; /* Gangs ordered and not known to be done, per device; at least 1. */
+    /* Hosts that one node sends a batch to, and that pass it on to as many each (relay.h); at
+     * least 2.  0: the dispatcher sends to every host itself. */
+    uint32_t fanout;
 } gw_control;
 
 typedef struct gw_controller gw_controller;

@@ -13,6 +13,7 @@
 #define GW_SCENARIO_PRIORITY_MAX         1000000
 #define GW_SCENARIO_IN_FLIGHT_MAX        1024
 #define GW_SCENARIO_LOOKAHEAD_MAX        65536
+#define GW_SCENARIO_FANOUT_MAX           65536
 
 /* The parts of a scenario, from the root object of the file, the jobs from their array.  These come
  * last: they are checked against the cluster. */

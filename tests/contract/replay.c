@@ -33,6 +33,9 @@ static const replay_case cases[] = {
     {"tests/scenario/two_clients.json", {NULL}},
     {"tests/scenario/two_clients.json", {"control.policy=none", NULL}},
     {"tests/scenario/scheduled.json", {NULL}},
+    {"tests/scenario/fanout.json", {"jobs.steps=4", NULL}},
+    {"tests/scenario/fanout.json", {"control.dispatch=sequential", NULL}},
+    {"tests/scenario/fanout.json", {"control.policy=none", NULL}},
 };
 
 typedef struct { /* A run on tape. */
