@@ -6,15 +6,23 @@
 #include "base/check.h"
 #include "controller/client.h"
 #include "controller/executor.h"
+#include "controller/relay.h"
 #include "controller/resources.h"
 #include "controller/system.h"
 
 struct gw_controller {
     gw_executor *executor; /* Each NULL where the node has no such part. */
+    gw_relay *relay;       /* Before the executor, where dispatch goes down a tree. */
     gw_resources *resources;
     gw_client *client;
     gw_part *part;
 };
+
+static void deliver_dispatch(void *context, gw_node_id dispatcher,
+                             const gw_dispatch_message *dispatch)
+{
+    gw_executor_dispatch((gw_executor *)context, dispatcher, dispatch);
+}
 
 gw_controller *gw_controller_new(const gw_directory *directory, const gw_control *control,
                                  const gw_job *jobs, gw_node_id self, gw_port *port, GError **error)
@@ -25,6 +33,9 @@ gw_controller *gw_controller_new(const gw_directory *directory, const gw_control
     gw_role role = gw_directory_role(directory, self, &index);
     if (role == GW_ROLE_EXECUTOR)
         controller->executor = gw_executor_new(directory, control, jobs, self, port);
+    if (role == GW_ROLE_EXECUTOR && control->fanout > 0)
+        controller->relay =
+            gw_relay_new(directory, control, self, port, deliver_dispatch, controller->executor);
     if (role == GW_ROLE_RESOURCES)
         controller->resources = gw_resources_new(directory, control, jobs, port);
     if (role == GW_ROLE_CLIENT)
@@ -41,6 +52,7 @@ void gw_controller_free(gw_controller *controller)
         return;
     if (controller->part != NULL)
         controller->part->ops->free(controller->part);
+    gw_relay_free(controller->relay);
     gw_executor_free(controller->executor);
     gw_resources_free(controller->resources);
     gw_client_free(controller->client);
@@ -133,6 +145,10 @@ const char *gw_refusal_text(gw_refusal reason)
 
 static void handle_message(gw_controller *controller, gw_node_id source, const gw_message *message)
 {
+    if (message->kind == GW_MESSAGE_RELAY && controller->relay != NULL) {
+        gw_relay_take(controller->relay, (const gw_relay_message *)message);
+        return;
+    }
     if (controller->part != NULL &&
         controller->part->ops->handle(controller->part, source, message))
         return;

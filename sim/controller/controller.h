@@ -72,6 +72,9 @@ typedef struct {                 /* The control plane's settings. */
     gw_params *policy_params;    /* Borrowed; may be NULL. */
     gw_dispatch_mode dispatch;
     uint32_t lookahead; /* Gangs ordered and not known to be done, per device; at least 1. */
+    /* Hosts that one node sends a batch to, and that pass it on to as many each (relay.h); at
+     * least 2.  0: the dispatcher sends to every host itself. */
+    uint32_t fanout;
     const gw_placement_ops *placement; /* NULL: gw_placement_spread. */
     uint64_t placement_seed;           /* Of gw_placement_view. */
     const gw_change *changes;          /* In order of time: a host that is there is removed, one */

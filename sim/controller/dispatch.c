@@ -3,7 +3,7 @@
  * thousand gangs on the same hosts cost one look at the last host set and no more. */
 #include "controller/dispatch.h"
 
-#include <string.h>
+#include "controller/relay.h"
 
 struct gw_dispatch {
     gw_port *port;
@@ -12,9 +12,14 @@ struct gw_dispatch {
     uint32_t *stamps;    /* By host: the batch that it was last put in. */
     uint32_t batch;
     const uint32_t *last_hosts; /* Already in the set. */
+    gw_node_id self;
+    uint32_t fanout;
+    uint32_t *sequences; /* With a tree, by host: batches sent so far. */
+    GArray *stops;       /* gw_relay_stop: scratch, */
+    GByteArray *scratch; /* and for relay.h. */
 };
 
-gw_dispatch *gw_dispatch_new(gw_port *port, uint32_t host_count)
+gw_dispatch *gw_dispatch_new(gw_port *port, gw_node_id self, uint32_t host_count, uint32_t fanout)
 {
     gw_dispatch *dispatch = g_new0(gw_dispatch, 1);
     dispatch->port = port;
@@ -23,6 +28,13 @@ gw_dispatch *gw_dispatch_new(gw_port *port, uint32_t host_count)
     dispatch->hosts = g_array_new(FALSE, FALSE, sizeof(uint32_t));
     dispatch->stamps = g_new0(uint32_t, host_count);
     dispatch->batch = 1;
+    dispatch->self = self;
+    dispatch->fanout = fanout;
+    if (fanout > 0) {
+        dispatch->sequences = g_new0(uint32_t, host_count);
+        dispatch->stops = g_array_new(FALSE, FALSE, sizeof(gw_relay_stop));
+        dispatch->scratch = g_byte_array_new();
+    }
     return dispatch;
 }
 
@@ -33,6 +45,9 @@ void gw_dispatch_free(gw_dispatch *dispatch)
     g_byte_array_unref(dispatch->message);
     g_array_unref(dispatch->hosts);
     g_free(dispatch->stamps);
+    g_free(dispatch->sequences);
+    g_clear_pointer(&dispatch->stops, g_array_unref);
+    g_clear_pointer(&dispatch->scratch, g_byte_array_unref);
     g_free(dispatch);
 }
 
@@ -80,6 +95,27 @@ void gw_dispatch_add_otherwise(gw_dispatch *dispatch, uint32_t instance, uint32_
     add_hosts(dispatch, hosts, host_count);
 }
 
+static void send_to_each(gw_dispatch *dispatch, const gw_dispatch_message *message)
+{
+    for (uint32_t h = 0; h < dispatch->hosts->len; h++)
+        dispatch->port->ops->send(dispatch->port,
+                                  (gw_node_id){g_array_index(dispatch->hosts, uint32_t, h)},
+                                  &message->header);
+}
+
+static void send_down_tree(gw_dispatch *dispatch, const gw_dispatch_message *message)
+{
+    g_array_set_size(dispatch->stops, 0);
+    for (uint32_t h = 0; h < dispatch->hosts->len; h++) {
+        const uint32_t host = g_array_index(dispatch->hosts, uint32_t, h);
+        const gw_relay_stop stop = {host, dispatch->sequences[host]++};
+        g_array_append_val(dispatch->stops, stop);
+    }
+    gw_relay_send(dispatch->port, dispatch->scratch, dispatch->fanout, dispatch->self.index,
+                  (const gw_relay_stop *)(const void *)dispatch->stops->data, dispatch->stops->len,
+                  message);
+}
+
 uint32_t gw_dispatch_flush(gw_dispatch *dispatch, bool wants_enqueued)
 {
     uint32_t host_count = dispatch->hosts->len;
@@ -91,10 +127,10 @@ uint32_t gw_dispatch_flush(gw_dispatch *dispatch, bool wants_enqueued)
     message->segment_count =
         (uint32_t)((size_bytes - sizeof(gw_dispatch_message)) / sizeof(gw_segment));
     message->wants_enqueued = wants_enqueued ? 1 : 0;
-    for (uint32_t h = 0; h < host_count; h++)
-        dispatch->port->ops->send(dispatch->port,
-                                  (gw_node_id){g_array_index(dispatch->hosts, uint32_t, h)},
-                                  &message->header);
+    if (dispatch->fanout == 0)
+        send_to_each(dispatch, message);
+    else
+        send_down_tree(dispatch, message);
     g_byte_array_set_size(dispatch->message, sizeof(gw_dispatch_message));
     g_array_set_size(dispatch->hosts, 0);
     dispatch->last_hosts = NULL;

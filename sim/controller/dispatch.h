@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* From an order of gangs to messages: gangs ordered in one handling travel in one message per
  * host, as segments of consecutive nodes.  Every host that has a shard of any of them gets the
- * whole batch and skips what is not its own. */
+ * whole batch and skips what is not its own: straight from here, or down a tree (relay.h). */
 #pragma once
 
 #include "controller/message.h"
 
 typedef struct gw_dispatch gw_dispatch;
 
-gw_dispatch *gw_dispatch_new(gw_port *port, uint32_t host_count);
+/* For the node `self`; `fanout` as in gw_control. */
+gw_dispatch *gw_dispatch_new(gw_port *port, gw_node_id self, uint32_t host_count, uint32_t fanout);
 void gw_dispatch_free(gw_dispatch *dispatch);
 
 /* The next gang in the order, on the hosts in `hosts`.  Consecutive nodes of one run and call,

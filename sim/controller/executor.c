@@ -649,6 +649,7 @@ static void send_ready(gw_executor *executor)
         gw_ready *message = (gw_ready *)(void *)executor->scratch->data;
         message->header = (gw_message){GW_MESSAGE_READY, size_bytes};
         message->item_count = batch->items->len;
+        message->reserved = 0;
         memcpy(message->items, batch->items->data, items_bytes);
         g_array_set_size(batch->items, 0);
         executor->port->ops->send(executor->port, (gw_node_id){batch->host}, &message->header);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What nodes say to each other.  Flat structs that begin with a gw_message: no pointers, so the
  * same bytes travel by the event engine, by a queue between threads, or by MPI, and size_bytes is
- * what a network charges.  Arrays at the end have the length that a count field gives. */
+ * what a network charges.  No struct has a gap: each byte says something or is 0.  Arrays at the
+ * end have the length that a count field gives. */
 #pragma once
 
 #include "controller/port.h"
@@ -30,8 +31,9 @@ typedef enum {
     GW_MESSAGE_LOOP_DONE,         /* host -> client: all its runs are done here */
     GW_MESSAGE_FETCHED,           /* host -> client: bytes of an output (tf1) */
     GW_MESSAGE_HANDLE,            /* host -> client: an actor's call has returned (ray) */
+    GW_MESSAGE_RELAY,             /* scheduler -> host -> hosts: DISPATCH down a tree */
 } gw_message_kind;
-#define GW_MESSAGE_KIND_COUNT (GW_MESSAGE_HANDLE + 1)
+#define GW_MESSAGE_KIND_COUNT (GW_MESSAGE_RELAY + 1)
 
 /* SLICE_REQUEST: where the meshes of a job may go.  The manager knows the job's program. */
 typedef struct {
@@ -92,6 +94,28 @@ typedef struct {
     gw_segment segments[];
 } gw_dispatch_message;
 
+/* RELAY: a DISPATCH of `dispatcher`, whole, on its way down a tree of hosts.  The first stop is the
+ * receiver's own; the others are below it in the tree.  `sequence` counts what the dispatcher has
+ * sent a host, from 0, and begins again at 2^32. */
+typedef struct {
+    uint32_t host, sequence;
+} gw_relay_stop;
+typedef struct {
+    gw_message header;
+    uint32_t dispatcher, stop_count;
+    gw_relay_stop stops[]; /* stop_count of them, then a gw_dispatch_message. */
+} gw_relay_message;
+
+static inline const gw_dispatch_message *gw_relay_dispatch(const gw_relay_message *message)
+{
+    return (const gw_dispatch_message *)(const void *)(message->stops + message->stop_count);
+}
+static inline uint32_t gw_relay_size_bytes(uint32_t stop_count, uint32_t dispatch_size_bytes)
+{
+    return (uint32_t)(sizeof(gw_relay_message) + stop_count * sizeof(gw_relay_stop)) +
+           dispatch_size_bytes;
+}
+
 /* PROGRESS: what has finished on this host since the last report: shards of each instance and the
  * device time that they took, gangs per device, and the runs whose every gang here is done. */
 typedef struct {
@@ -142,6 +166,7 @@ typedef struct {
 typedef struct {
     gw_message header;
     uint32_t item_count;
+    uint32_t reserved; /* 0 */
     gw_ready_item items[];
 } gw_ready;
 

@@ -87,7 +87,7 @@ gw_schedule *gw_schedule_new(const gw_directory *directory, const gw_control *co
     schedule->self = self;
     schedule->port = port;
     schedule->policy = policy;
-    schedule->dispatch = gw_dispatch_new(port, directory->host_count);
+    schedule->dispatch = gw_dispatch_new(port, self, directory->host_count, control->fanout);
     uint32_t first_device = 0, device_count = directory->device_count;
     if (island != GW_INDEX_NONE) {
         first_device = directory->islands[island].first_device;

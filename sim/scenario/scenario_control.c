@@ -21,7 +21,7 @@
 /* What only systems with schedulers have is refused elsewhere, and not ignored. */
 static bool check_system(const gw_system_ops *system, gw_params *control, GError **error)
 {
-    static const char *const keys[] = {"policy", "dispatch"};
+    static const char *const keys[] = {"policy", "dispatch", "fanout"};
     for (uint32_t i = 0; i < G_N_ELEMENTS(keys); i++) {
         if (!system->has_policy && gw_params_has(control, keys[i])) {
             gw_params_error(control, keys[i], error,
@@ -215,6 +215,38 @@ static bool read_dispatch(gw_control *out, gw_params *control, GError **error)
     return true;
 }
 
+static bool read_tree(gw_params *fanout, gw_control *out, GError **error)
+{
+    uint64_t degree = 0;
+    if (!gw_params_count(fanout, "tree", true, 2, GW_SCENARIO_FANOUT_MAX, &degree, error)) {
+        return false;
+    }
+    out->fanout = (uint32_t)degree;
+    return gw_params_finish(fanout, error);
+}
+
+static bool read_fanout(gw_control *out, gw_params *control, GError **error)
+{
+    gw_params *value = NULL;
+    const char *name = "direct";
+    if (!gw_params_value(control, "fanout", false, &value, error)) {
+        return false;
+    }
+    if (value != NULL && gw_params_is_object(value)) {
+        return read_tree(value, out, error);
+    }
+    if (!gw_params_string(control, "fanout", false, &name, error)) {
+        return false;
+    }
+    if (strcmp(name, "direct") != 0) {
+        g_autofree char *found = gw_error_quote(name);
+        gw_params_error(control, "fanout", error,
+                        "found %s, expected \"direct\" or {\"tree\": DEGREE}", found);
+        return false;
+    }
+    return true;
+}
+
 /* An absent "control" has every default. */
 static bool read_defaults(gw_scenario *scenario, GError **error)
 {
@@ -222,7 +254,8 @@ static bool read_defaults(gw_scenario *scenario, GError **error)
     gw_check(empty != NULL);
     return read_system(&scenario->control, empty, error) && read_profile(scenario, empty, error) &&
            read_policy(scenario, empty, error) && gw_scenario_read_placer(scenario, empty, error) &&
-           read_dispatch(&scenario->control, empty, error);
+           read_dispatch(&scenario->control, empty, error) &&
+           read_fanout(&scenario->control, empty, error);
 }
 
 bool gw_scenario_read_control(gw_scenario *scenario, gw_params *root, GError **error)
@@ -237,5 +270,6 @@ bool gw_scenario_read_control(gw_scenario *scenario, gw_params *root, GError **e
     return read_system(&scenario->control, control, error) &&
            read_profile(scenario, control, error) && read_policy(scenario, control, error) &&
            gw_scenario_read_placer(scenario, control, error) &&
-           read_dispatch(&scenario->control, control, error) && gw_params_finish(control, error);
+           read_dispatch(&scenario->control, control, error) &&
+           read_fanout(&scenario->control, control, error) && gw_params_finish(control, error);
 }

@@ -14,6 +14,7 @@
 #define GW_SCENARIO_IN_FLIGHT_MAX        1024
 #define GW_SCENARIO_LOOKAHEAD_MAX        65536
 #define GW_SCENARIO_FAULTS_MAX           200 /* Each job moves once at most for each. */
+#define GW_SCENARIO_FANOUT_MAX           65536
 
 /* The parts of a scenario, from the root object of the file, the jobs from their array.  These come
  * last: they are checked against the cluster. */

@@ -128,6 +128,30 @@ class Published(program.Case):
             self.assertGreater(rates[2], 10 * rates[0])
 
 
+# docs/MODEL.md, "Fan-out": a report of each of 512 hosts costs the scheduler 33.906 us.
+RECEIVE_S, HOSTS = 33.906e-6, 512
+
+
+class FanOut(program.Case):
+    def rate(self, degree):
+        fanout = '"direct"' if degree == 0 else '{"tree": %u}' % degree
+        summary = self.summary(PAPER / "dispatch_op_by_op_a512.json",
+                               "--set", f"control.fanout={fanout}")
+        return summary["computations_per_s"], summary["messages"]
+
+    def test_a_tree_takes_the_sends_off_the_scheduler(self):
+        """What is left is the reports of all hosts, and as many messages as before."""
+        bound = 1 / (HOSTS * RECEIVE_S)
+        direct, messages = self.rate(0)
+        self.assertLess(direct, bound / 2 * 1.01)
+        for degree in (2, 8, 32):
+            with self.subTest(degree):
+                rate, relayed = self.rate(degree)
+                self.assertEqual(relayed, messages)
+                self.assertLess(rate, bound)
+                self.assertGreater(rate, 0.88 * bound)
+
+
 class Backends(program.Case):
     def test_quickstart_and_mlp(self):
         for name, jobs in (("quickstart", {"train": 20, "pipeline": 3}),

@@ -21,6 +21,7 @@ static const struct {
     {"mlp_cpu.json", "control.system=multi_controller", true},
     {"mlp_cpu.json", "control.system=tf1", true},
     {"mlp_cpu.json", "control.system=ray", true},
+    {"mlp_cpu.json", "control.fanout={\"tree\":2}", true},
     {"quickstart.json", NULL, false},
 };
 

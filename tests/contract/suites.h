@@ -7,3 +7,4 @@
 Suite *contract_messages_suite(void);
 Suite *contract_devices_suite(void);
 Suite *contract_decisions_suite(void);
+Suite *contract_replay_suite(void);

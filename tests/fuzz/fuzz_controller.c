@@ -506,6 +506,11 @@ static void draw_case(fuzz_case *drawn, uint64_t seed)
     if (drawn->control.system == NULL) { /* Others stay where they are. */
         draw_changes(drawn);
     }
+    /* A stream of its own: cases with and without a tree are otherwise the same. */
+    gw_random fanout;
+    gw_random_init(&fanout, seed, "fuzz.controller.fanout");
+    drawn->control.fanout =
+        gw_random_below(&fanout, 3) == 0 ? 0 : 2 + (uint32_t)gw_random_below(&fanout, 3);
 }
 
 static void clear_case(fuzz_case *drawn)

@@ -162,6 +162,11 @@ static size_t measure_message(const gw_message *message)
         const gw_dispatch_message *dispatch = (const gw_dispatch_message *)message;
         return sizeof *dispatch + dispatch->segment_count * sizeof(gw_segment);
     }
+    case GW_MESSAGE_RELAY: {
+        const gw_relay_message *relay = (const gw_relay_message *)message;
+        return gw_relay_size_bytes(relay->stop_count,
+                                   (uint32_t)measure_message(&gw_relay_dispatch(relay)->header));
+    }
     case GW_MESSAGE_ORDERED:
         return sizeof(gw_ordered_message);
     case GW_MESSAGE_PROGRESS: {

@@ -63,6 +63,7 @@ static const char *const message_names[] = {
     [GW_MESSAGE_LOOP_DONE] = "LOOP_DONE",
     [GW_MESSAGE_FETCHED] = "FETCHED",
     [GW_MESSAGE_HANDLE] = "HANDLE",
+    [GW_MESSAGE_RELAY] = "RELAY",
 };
 
 static void append_span(GString *out, uint32_t first, uint32_t count)
@@ -98,6 +99,17 @@ static void append_dispatch(GString *out, const gw_dispatch_message *message)
     if (message->wants_enqueued) {
         g_string_append(out, ", wants ENQUEUED");
     }
+}
+
+static void append_relay(GString *out, const gw_relay_message *message)
+{
+    g_string_append_printf(out, " of node %u to", message->dispatcher);
+    for (uint32_t i = 0; i < message->stop_count; i++) {
+        const gw_relay_stop *stop = &message->stops[i];
+        g_string_append_printf(out, "%s host %u #%u", i == 0 ? "" : ",", stop->host,
+                               stop->sequence);
+    }
+    append_dispatch(out, gw_relay_dispatch(message));
 }
 
 static void append_progress(GString *out, const gw_progress *message)
@@ -165,6 +177,9 @@ static void append_message(GString *out, const gw_message *message)
     }
     case GW_MESSAGE_DISPATCH:
         append_dispatch(out, (const gw_dispatch_message *)message);
+        break;
+    case GW_MESSAGE_RELAY:
+        append_relay(out, (const gw_relay_message *)message);
         break;
     case GW_MESSAGE_ORDERED: {
         const gw_ordered_message *ordered = (const gw_ordered_message *)message;

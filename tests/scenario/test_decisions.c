@@ -20,6 +20,7 @@ typedef struct {
 } decision_case;
 
 #define SHORT_CHAIN "jobs.0.parameters.length=6"
+#define TREE_OF_2   "control.fanout={\"tree\":2}"
 
 static const decision_case cases[] = {
     {"tests/scenario/one_gang.json", {NULL}, true},
@@ -49,6 +50,11 @@ static const decision_case cases[] = {
     {"tests/scenario/ray_chained.json", {NULL}, true},
     {"tests/scenario/ray_op_by_op.json", {NULL}, true},
     {"tests/scenario/multi_pipeline.json", {"control.system=ray", NULL}, true},
+    {"tests/scenario/two_islands.json", {TREE_OF_2, "jobs.0.steps=3", NULL}, true},
+    {"tests/scenario/two_islands.json", {TREE_OF_2, "control.dispatch=sequential", NULL}, true},
+    {"tests/scenario/one_gang.json", {SHORT_CHAIN, TREE_OF_2, "control.policy=none", NULL}, true},
+    {"tests/scenario/fanout.json", {"jobs.steps=5", NULL}, false},
+    {"tests/scenario/fanout.json", {"jobs.submit=op_by_op", NULL}, false},
     {"tests/scenario/two_clients.json", {NULL}, false},
     {"tests/scenario/scheduled.json", {NULL}, false},
 };

@@ -316,6 +316,29 @@ END_TEST
 /* --- Memory --- */
 
 /* One mesh and one gang at a time: the plan's peak is what is used. */
+/* Batches for six hosts and for two of them go different ways and overtake each other; the world
+ * checks that every device keeps the scheduler's order. */
+START_TEST(down_a_tree_the_order_is_kept)
+{
+    story told;
+    init_story(&told, 1);
+    told.islands[0] = (gw_island){
+        .host_count = 6, .devices_per_host = 1, .shape = {6, 1, 1}, .hbm_bytes = UINT64_C(1) << 40};
+    told.control.fanout = 2;
+    told.control.dispatch = _i % 2 == 0 ? GW_DISPATCH_PARALLEL : GW_DISPATCH_SEQUENTIAL;
+    add_job(&told, make_chain(6, 3), 5, 2);
+    add_job(&told, make_chain(2, 4), 5, 3);
+    add_job(&told, make_pipeline(), 4, 2);
+    ck_assert(run_story(&told, (uint64_t)_i));
+    for (uint32_t j = 0; j < told.job_count; j++) {
+        ck_assert_int_eq(toy_world_job(told.world, j), TOY_JOB_DONE);
+    }
+    ck_assert_uint_gt(toy_world_message_count(told.world, GW_MESSAGE_RELAY), 0);
+    ck_assert_uint_eq(toy_world_message_count(told.world, GW_MESSAGE_DISPATCH), 0);
+    clear_story(&told);
+}
+END_TEST
+
 START_TEST(peak_is_what_the_plan_says)
 {
     story told;
@@ -528,9 +551,11 @@ START_TEST(refusals_have_words)
 }
 END_TEST
 
+/* A batch down a tree where there is none is for nobody, too. */
 START_TEST(message_for_somebody_else_aborts)
 {
-    const gw_instance_message message = small_instance_message(GW_MESSAGE_INSTALLED, 0);
+    const gw_instance_message message =
+        small_instance_message(_i == 0 ? GW_MESSAGE_INSTALLED : GW_MESSAGE_RELAY, 0);
     const gw_input input = {.kind = GW_INPUT_MESSAGE, .message = {{1}, &message.header}};
     gw_directory *directory = small_directory(1, 1, 0);
     const gw_control control = {.policy = gw_policy_find("fifo"), .lookahead = 1};
@@ -553,6 +578,7 @@ static void add_stories(TCase *cases)
     tcase_add_loop_test(cases, fused_program_is_one_gang_a_run, 0, SEEDS);
     tcase_add_loop_test(cases, weights_are_sent_in_every_run, 0, SEEDS);
     tcase_add_loop_test(cases, meshes_may_lie_on_two_islands, 0, SEEDS);
+    tcase_add_loop_test(cases, down_a_tree_the_order_is_kept, 0, SEEDS);
     tcase_add_loop_test(cases, without_policy_the_client_is_its_own_scheduler, 0, SEEDS);
     tcase_add_loop_test(cases, without_policy_jobs_share_a_host, 0, SEEDS);
     tcase_add_loop_test(cases, jobs_of_all_kinds_share_an_island, 0, SEEDS);
@@ -584,7 +610,7 @@ int main(void)
     tcase_add_test(door, start_wakes_clients_alone);
     tcase_add_test(door, timers_of_the_resource_manager_are_its_own);
     tcase_add_test(door, refusals_have_words);
-    tcase_add_test_raise_signal(door, message_for_somebody_else_aborts, SIGABRT);
+    tcase_add_loop_test_raise_signal(door, message_for_somebody_else_aborts, SIGABRT, 0, 2);
     suite_add_tcase(suite, door);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

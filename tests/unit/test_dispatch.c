@@ -19,7 +19,7 @@ static void init_bench(bench *made)
 {
     made->directory = small_directory(5, 1, 1);
     made->port = record_port_new(made->directory, (gw_node_id){5});
-    made->dispatch = gw_dispatch_new(&made->port->base, 5);
+    made->dispatch = gw_dispatch_new(&made->port->base, (gw_node_id){5}, 5, 0);
 }
 
 static void clear_bench(bench *made)
@@ -113,6 +113,36 @@ START_TEST(batches_know_nothing_of_each_other)
 }
 END_TEST
 
+/* Every batch counts for the hosts that it goes to, and for no others. */
+START_TEST(down_a_tree_each_host_has_its_own_count)
+{
+    bench made;
+    init_bench(&made);
+    gw_dispatch *tree = gw_dispatch_new(&made.port->base, (gw_node_id){5}, 5, 2);
+    gw_dispatch_add(tree, 0, 0, 0, 0, 0, second, 1);
+    ck_assert_uint_eq(gw_dispatch_flush(tree, false), 1);
+    gw_dispatch_add(tree, 0, 0, 1, 1, 0, first_two, 2);
+    gw_dispatch_add(tree, 0, 0, 2, 2, 0, last_two, 2);
+    ck_assert_uint_eq(gw_dispatch_flush(tree, true), 4);
+    ck_assert_uint_eq(gw_dispatch_flush(tree, true), 0);
+    gw_dispatch_add(tree, 0, 0, 3, 3, 0, last_two, 2);
+    ck_assert_uint_eq(gw_dispatch_flush(tree, false), 2);
+    CHECK_CALLS(made.port,
+                "send to host 1: RELAY of node 5 to host 1 #0, instance 0 run 0 node 0 as gang "
+                "0.0, call 0\n"
+                "send to host 0: RELAY of node 5 to host 0 #0, host 1 #1, instance 0 run 0 nodes 1 "
+                "to 2 as gang 0.1, call 0, wants ENQUEUED\n"
+                "send to host 3: RELAY of node 5 to host 3 #0, host 4 #0, instance 0 run 0 nodes 1 "
+                "to 2 as gang 0.1, call 0, wants ENQUEUED\n"
+                "send to host 3: RELAY of node 5 to host 3 #1, instance 0 run 0 node 3 as gang "
+                "0.3, call 0\n"
+                "send to host 4: RELAY of node 5 to host 4 #1, instance 0 run 0 node 3 as gang "
+                "0.3, call 0\n");
+    gw_dispatch_free(tree);
+    clear_bench(&made);
+}
+END_TEST
+
 int main(void)
 {
     TCase *cases = tcase_create("dispatch");
@@ -121,6 +151,7 @@ int main(void)
     tcase_add_test(cases, whatever_does_not_follow_begins_a_segment);
     tcase_add_test(cases, hosts_are_told_once_in_order_of_appearance);
     tcase_add_test(cases, batches_know_nothing_of_each_other);
+    tcase_add_test(cases, down_a_tree_each_host_has_its_own_count);
     Suite *suite = suite_create("dispatch");
     suite_add_tcase(suite, cases);
     SRunner *runner = srunner_create(suite);

@@ -26,6 +26,7 @@ START_TEST(defaults)
     ck_assert_ptr_null(scenario->control.policy_params);
     ck_assert_int_eq(scenario->control.dispatch, GW_DISPATCH_PARALLEL);
     ck_assert_uint_eq(scenario->control.lookahead, 256);
+    ck_assert_uint_eq(scenario->control.fanout, 0);
 }
 END_TEST
 
@@ -90,6 +91,7 @@ START_TEST(every_key_is_read)
         "control.policy=none",
         "control.dispatch=sequential",
         "control.lookahead=3",
+        "control.fanout={\"tree\":8}",
         "jobs.0.submit=op_by_op",
         "jobs.0.steps=1000000000",
         "jobs.0.in_flight=1024",
@@ -114,6 +116,7 @@ START_TEST(every_key_is_read)
     ck_assert_ptr_null(scenario->control.policy);
     ck_assert_int_eq(scenario->control.dispatch, GW_DISPATCH_SEQUENTIAL);
     ck_assert_uint_eq(scenario->control.lookahead, 3);
+    ck_assert_uint_eq(scenario->control.fanout, 8);
     ck_assert_int_eq(scenario->jobs[0].submit, GW_SUBMIT_OP_BY_OP);
     ck_assert_uint_eq(scenario->jobs[0].runs, 1000000000);
     ck_assert_uint_eq(scenario->jobs[0].in_flight, 1024);
