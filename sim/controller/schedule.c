@@ -274,6 +274,7 @@ static void advance(gw_schedule *schedule, scheduled_instance *instance)
         instance->call_count--;
     }
     instance->state = IS_IDLE;
+    gw_policy_idle(schedule->policy, instance->instance);
 }
 
 void gw_schedule_submit(gw_schedule *schedule, gw_node_id source, const gw_submit *message)
