@@ -131,8 +131,7 @@ static uint32_t index_of(const gw_room *room, const gw_slice *slice, uint32_t pl
     return slice->devices[place] - room->first_device;
 }
 
-/* Gangs ever ordered on its devices.  Wraps, and so do the counts: differences come out right. */
-static uint32_t count_taken(const gw_room *room, const gw_slice *slice)
+uint32_t gw_room_count_taken(const gw_room *room, const gw_slice *slice)
 {
     uint32_t count = 0;
     for (uint32_t d = 0; d < slice->device_count; d++)
@@ -251,7 +250,7 @@ bool gw_room_is_free(gw_room *room, gw_slice *slice)
         return false;
     if (G_LIKELY(look_from(room, slice, 0, room->lookahead)))
         return true;
-    slice->taken = count_taken(room, slice);
+    slice->taken = gw_room_count_taken(room, slice);
     return false;
 }
 
@@ -271,7 +270,7 @@ static bool look_again(gw_room *room, gw_slice *slice)
         return look_from(room, slice, slice->full_place, room->lookahead);
     if (look_from(room, slice, slice->full_place, room->refilled))
         return true;
-    if (count_taken(room, slice) - slice->taken < room->lookahead)
+    if (gw_room_count_taken(room, slice) - slice->taken < room->lookahead)
         return false;
     raise_claim(room, slice);
     unlist_slice(room, slice);

@@ -89,5 +89,82 @@ class Share(program.Case):
         self.assertGreater(abs(window.shares().get("d", 0) - 8 / 15), 0.2)
 
 
+ISLAND = {"hosts": 1, "devices_per_host": 2, "accelerator": "tpu_v3_core"}
+
+
+def chain(name, length, **keys):
+    return {"name": name, "workload": "chain",
+            "parameters": {"devices": 2, "length": length, "duration": "1ms"}, **keys}
+
+
+class Waiting(program.Case):
+    def scenario(self, control, *jobs):
+        return self.write("s.json", {"cluster": {"islands": [ISLAND]}, "control": control,
+                                     "jobs": list(jobs)})
+
+    def test_starvation_is_named_after_a_whole_run(self):
+        """Strict priority: `low` waits until `high` has ended, half a second later."""
+        policy = {"name": "priority", "ageing": "never"}
+        jobs = [chain("low", 4), chain("high", 500, priority=1)]
+        file = self.scenario({"policy": policy, "lookahead": 2, "starvation_limit": "400ms"}, *jobs)
+        for backend in ("sim", "cpu"):
+            with self.subTest(backend):
+                done = self.run_program("run", file, "--backend", backend, "--out", self.out,
+                                        "--json")
+                self.assertEqual(done.returncode, 3)
+                self.check_message(done.stderr, [
+                    "s.json: the run is whole, but jobs starved (control.starvation_limit is 400",
+                    "job low: a gang waited ", "while others were ordered on its devices"], True)
+                self.assertNotIn("job high", done.stderr)
+                self.assertEqual(set(self.files(self.out)), program.DATA_FILES)
+                self.assertEqual(done.stdout, (self.out / "summary.json").read_text())
+                low, high = program.json.loads(done.stdout)["jobs"]
+                self.assertEqual([low["steps"], high["steps"]], [1, 1])
+                self.assertGreater(low["order_wait_ns_max"], 400_000_000)
+                self.assertLess(high["order_wait_ns_max"], 50_000_000)
+        for change in ("control.starvation_limit=2s", "control.policy.ageing=10ms",
+                       "control.policy=share", "control.policy=round_robin"):
+            with self.subTest(change):
+                self.accept("run", file, "--set", change, "--quiet", "--json")
+
+    def test_long_waits_behind_oneself_are_no_starvation(self):
+        file = self.scenario({"lookahead": 1, "starvation_limit": "100us"}, chain("alone", 20))
+        job = self.summary(file)["jobs"][0]
+        self.assertGreater(job["order_wait_ns_max"], 1_000_000)
+
+    def test_wide_job_beside_endless_narrow_ones(self):
+        """It claims its devices when it is passed over, and then has its turn."""
+        def narrow(name, device):
+            job = chain(name, 200, steps=4)
+            job["parameters"]["devices"] = 1
+            return dict(job, placement={"mesh0": {"devices": [device]}})
+        wide = dict(chain("wide", 8), placement={"mesh0": {"devices": [0, 1]}})
+        late = dict(wide, start="20ms")
+        for policy in ("round_robin", "share"):
+            with self.subTest(policy):
+                file = self.scenario({"policy": policy, "lookahead": 8}, narrow("left", 0),
+                                     narrow("right", 1), late)
+                summary = self.summary(file)
+                jobs = {job["name"]: job for job in summary["jobs"]}
+                # Twice the lookahead of gangs of 1 ms, and what the control plane takes.
+                self.assertLess(jobs["wide"]["order_wait_ns_max"], 2 * 8 * 1_100_000)
+                self.assertLess(jobs["wide"]["done_ns"], 250_000_000)
+                self.assertGreater(min(jobs["left"]["done_ns"], jobs["right"]["done_ns"]),
+                                   750_000_000)
+                self.assertGreater(summary["utilization"], 0.98)
+
+    def test_missed_deadlines_are_counted(self):
+        jobs = [chain("none", 40), chain("tight", 10, steps=3, in_flight=1, deadline="15ms"),
+                chain("loose", 10, deadline="1s")]
+        # First come: the first step is behind all of `none`, the second behind all of `loose`.
+        for policy, missed in (("fifo", 2), ("deadline", 0)):
+            with self.subTest(policy):
+                file = self.scenario({"policy": policy, "lookahead": 2}, *jobs)
+                none, tight, loose = self.summary(file)["jobs"]
+                self.assertNotIn("deadlines_missed", none)
+                self.assertEqual(tight["deadlines_missed"], missed)
+                self.assertEqual(loose["deadlines_missed"], 0)
+
+
 if __name__ == "__main__":
     program.main()
