@@ -277,7 +277,7 @@ static bool look_again(gw_room *room, gw_slice *slice)
     return look_from(room, slice, slice->full_place, room->lookahead);
 }
 
-/* Everybody on the device's list is looked at; whose claim is met gives way to those who wait. */
+/* Everybody on the device's list is looked at. */
 static void go_through(gw_room *room, uint32_t device, GPtrArray *freed)
 {
     gw_slice *slice = room->full[device];
@@ -297,13 +297,18 @@ void gw_room_give(gw_room *room, uint32_t device, uint32_t count, GPtrArray *fre
     gw_check(index < room->device_count);
     gw_check(room->ordered[index] >= count);
     room->ordered[index] -= count;
-    /* Without room to speak of, only a claim can be met, or be due. */
-    if (room->ordered[index] >= room->refilled && room->owners[index] == NULL &&
-        room->taken[index] - room->looked[index] < room->lookahead)
-        return;
     const uint32_t known = freed->len;
-    go_through(room, index, freed);
-    for (uint32_t f = known; f < freed->len; f++) {
+    gw_slice *owner = room->owners[index];
+    if (owner != NULL) { /* Nobody else has room here, however much there is. */
+        if (owner->devices[owner->full_place] != device)
+            return;
+        unlist_slice(room, owner);
+        if (look_again(room, owner))
+            g_ptr_array_add(freed, owner);
+    } else if (room->ordered[index] < room->refilled ||
+               room->taken[index] - room->looked[index] >= room->lookahead)
+        go_through(room, index, freed);
+    for (uint32_t f = known; f < freed->len; f++) { /* Claims that are met give way. */
         gw_slice *slice = (gw_slice *)g_ptr_array_index(freed, f);
         if (!slice->is_claiming)
             continue;

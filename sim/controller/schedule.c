@@ -33,7 +33,8 @@ typedef struct {
     gw_time *deadlines;         /* By run % depth: of its last call. */
     bool has_last_node;         /* The program's last: this scheduler says which runs are late. */
     gw_time waits_since_ns;     /* Its next gang, */
-    uint32_t taken_before;      /* and how many were ordered on its devices before. */
+    bool was_blocked;           /* has found its slice full, */
+    uint32_t taken_before;      /* when so many had been ordered on its devices. */
     gw_span longest_wait_ns;    /* Of any gang for its place, */
     gw_span longest_starved_ns; /* and beyond the limit while others were ordered. */
 } scheduled_instance;
@@ -227,6 +228,9 @@ static bool has_room(gw_schedule *schedule, scheduled_instance *instance)
     if (gw_room_is_free(schedule->room, slice))
         return true;
     instance->state = IS_BLOCKED;
+    if (!instance->was_blocked)
+        instance->taken_before = gw_room_count_taken(schedule->room, slice);
+    instance->was_blocked = true;
     g_array_append_val(slice->waiting, instance->instance);
     return false;
 }
@@ -262,7 +266,7 @@ static void offer_or_block(gw_schedule *schedule, scheduled_instance *instance)
 static void begin_wait(const gw_schedule *schedule, scheduled_instance *instance)
 {
     instance->waits_since_ns = schedule->port->ops->now(schedule->port);
-    instance->taken_before = gw_room_count_taken(schedule->room, next_slice(instance));
+    instance->was_blocked = false;
 }
 
 static void end_wait(const gw_schedule *schedule, scheduled_instance *instance)
@@ -270,7 +274,8 @@ static void end_wait(const gw_schedule *schedule, scheduled_instance *instance)
     const gw_span limit_ns = schedule->control->starvation_limit_ns;
     const gw_span wait_ns = schedule->port->ops->now(schedule->port) - instance->waits_since_ns;
     instance->longest_wait_ns = MAX(instance->longest_wait_ns, wait_ns);
-    if (limit_ns == 0 || wait_ns <= MAX(limit_ns, instance->longest_starved_ns))
+    if (limit_ns == 0 || wait_ns <= MAX(limit_ns, instance->longest_starved_ns) ||
+        !instance->was_blocked)
         return;
     if (gw_room_count_taken(schedule->room, next_slice(instance)) != instance->taken_before)
         instance->longest_starved_ns = wait_ns;
