@@ -11,7 +11,7 @@
 void gw_progress_line_init(gw_progress_line *line, gboolean is_quiet)
 {
     const char *terminal = g_getenv("TERM");
-    *line = (gw_progress_line){.began_us = g_get_monotonic_time()};
+    *line = (gw_progress_line){.began_us = g_get_monotonic_time(), .noun = "steps"};
     line->is_on =
         !is_quiet && isatty(STDERR_FILENO) && terminal != NULL && strcmp(terminal, "dumb") != 0;
 }
@@ -26,7 +26,8 @@ void gw_progress_line_update(gw_progress_line *line, guint64 done, guint64 total
     line->shown_us = now_us;
     line->is_shown = TRUE;
     double elapsed_s = (double)(now_us - line->began_us) / 1e6;
-    fprintf(stderr, "\r\033[K%" G_GUINT64_FORMAT "/%" G_GUINT64_FORMAT " steps", done, total);
+    fprintf(stderr, "\r\033[K%" G_GUINT64_FORMAT "/%" G_GUINT64_FORMAT " %s", done, total,
+            line->noun);
     if (events > 0 && elapsed_s > 0)
         fprintf(stderr, ", %.2f M events/s", (double)events / elapsed_s / 1e6);
     if (done > 0 && total >= done)

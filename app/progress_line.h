@@ -8,10 +8,11 @@
 typedef struct {
     gboolean is_on, is_shown;
     gint64 began_us, shown_us;
+    const char *noun; /* What is counted; "steps" unless changed after init. */
 } gw_progress_line;
 
 /* Off when standard error is no terminal, TERM is "dumb", or `is_quiet`. */
 void gw_progress_line_init(gw_progress_line *line, gboolean is_quiet);
-/* `done` of `total` steps; `events` fired so far (0: not counted). */
+/* `done` of `total`; `events` fired so far (0: not counted). */
 void gw_progress_line_update(gw_progress_line *line, guint64 done, guint64 total, guint64 events);
 void gw_progress_line_clear(gw_progress_line *line);

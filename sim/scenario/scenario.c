@@ -30,6 +30,7 @@ void gw_scenario_free(gw_scenario *scenario)
     g_ptr_array_unref(scenario->plans); /* They borrow the programs. */
     g_ptr_array_unref(scenario->programs);
     g_ptr_array_unref(scenario->owned);
+    g_ptr_array_unref(scenario->inputs);
     gw_params_free(scenario->document);
     g_free(scenario);
 }
@@ -119,6 +120,7 @@ static gw_scenario *make_scenario(gw_params *document, const char *path, GError 
     scenario->programs = g_ptr_array_new_with_free_func(free_program);
     scenario->plans = g_ptr_array_new_with_free_func(free_plan);
     scenario->owned = g_ptr_array_new_with_free_func(g_free);
+    scenario->inputs = g_ptr_array_new_with_free_func(g_free);
     return read_scenario(scenario, error) ? g_steal_pointer(&scenario) : NULL;
 }
 

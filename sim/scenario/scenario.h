@@ -19,6 +19,7 @@ typedef struct {
     gw_params *document;                       /* The file; owns strings that others borrow. */
     GPtrArray *programs, *plans;               /* Owned; jobs borrow, copies the same ones. */
     GPtrArray *owned;                          /* Everything else that jobs borrow. */
+    GPtrArray *inputs;                         /* Paths of the other files that were read; owned. */
 } gw_scenario;
 
 /* `settings` are "path=value" strings ended by NULL (may be NULL): --set.  Accelerators and

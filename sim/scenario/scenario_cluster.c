@@ -49,6 +49,7 @@ static bool read_accelerator(cluster_reader *reader, gw_params *island, uint32_t
     }
     *out = reader->accelerators->len;
     g_array_append_val(reader->accelerators, accelerator);
+    g_ptr_array_add(reader->scenario->inputs, g_strdup(path));
     g_ptr_array_add(reader->known_paths, g_steal_pointer(&path));
     return true;
 }

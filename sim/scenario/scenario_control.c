@@ -22,7 +22,11 @@ static bool read_profile(gw_scenario *scenario, gw_params *control, GError **err
     }
     g_autofree char *path =
         gw_catalog_find(GW_CATALOG_PROFILES, scenario->path, control, "profile", name, error);
-    return path != NULL && gw_profile_load(path, &scenario->profile, error);
+    if (path == NULL || !gw_profile_load(path, &scenario->profile, error)) {
+        return false;
+    }
+    g_ptr_array_add(scenario->inputs, g_steal_pointer(&path));
+    return true;
 }
 
 /* --- Policy --- */
