@@ -7,6 +7,7 @@
 #include "app/command.h"
 #include "base/error.h"
 #include "controller/policy.h"
+#include "controller/system.h"
 #include "record/figure.h"
 #include "scenario/scenario.h"
 #include "workload/workload.h"
@@ -26,6 +27,12 @@ static void list_policies(void)
         printf("  %-14s %s\n", gw_policies[i]->name, gw_policies[i]->summary);
     printf("  %-14s %s\n", "none",
            "no scheduler: clients dispatch straight to hosts, and may deadlock");
+}
+
+static void list_systems(void)
+{
+    for (guint i = 0; gw_systems[i] != NULL; i++)
+        printf("  %-16s %s\n", gw_systems[i]->name, gw_systems[i]->summary);
 }
 
 static void list_names(char **names)
@@ -61,8 +68,9 @@ static const struct {
     const char *name;
     void (*list)(void);
 } lists[] = {
-    {"workloads", list_workloads}, {"policies", list_policies}, {"accelerators", list_accelerators},
-    {"profiles", list_profiles},   {"backends", list_backends}, {"figures", list_figures},
+    {"workloads", list_workloads},       {"systems", list_systems},   {"policies", list_policies},
+    {"accelerators", list_accelerators}, {"profiles", list_profiles}, {"backends", list_backends},
+    {"figures", list_figures},
 };
 
 static int refuse_list(const char *word)
@@ -81,10 +89,11 @@ static int run_list(int argc, char **argv)
 {
     const GOptionEntry entries[] = {G_OPTION_ENTRY_NULL};
     int exit_code;
-    if (!gw_command_parse("list", "[KIND]",
-                          "KIND is one of workloads, policies, accelerators, profiles, backends, "
-                          "figures; all of them without it.",
-                          entries, &argc, &argv, &exit_code))
+    if (!gw_command_parse(
+            "list", "[KIND]",
+            "KIND is one of workloads, systems, policies, accelerators, profiles, backends, "
+            "figures; all of them without it.",
+            entries, &argc, &argv, &exit_code))
         return exit_code;
     if (argc > 2) {
         fprintf(stderr, "gangway list: found %d arguments, expected at most one\n", argc - 1);

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A state machine driven by answers.  Which schedulers take part in a call follows from where its
- * nodes' meshes lie; without schedulers the client is its own. */
+ * nodes' meshes lie; without schedulers the client is its own.  Where hosts run the job's loop
+ * nobody takes part in calls, for there are none. */
 #include "controller/client.h"
 
 #include <string.h>
 
 #include "base/check.h"
+#include "controller/system.h"
 
 typedef enum {
     IS_NEW = 1,
@@ -19,13 +21,14 @@ typedef enum {
 struct gw_client {
     const gw_directory *directory;
     const gw_control *control;
+    const gw_system_ops *system;
     const gw_job *job;
     uint32_t job_index;
     gw_node_id self;
     gw_port *port;
     client_state state;
     uint32_t instance;
-    uint32_t answers_left;  /* INSTALLING, RETIRING */
+    uint32_t answers_left;  /* INSTALLING, RETIRING; RUNNING: loops that are not done */
     GArray *hosts;          /* uint32_t: those of all meshes. */
     GArray *schedulers;     /* uint32_t: nodes. */
     uint32_t *scheduler_of; /* By mesh: index into `schedulers`. */
@@ -44,6 +47,7 @@ gw_client *gw_client_new(const gw_directory *directory, const gw_control *contro
     gw_client *client = g_new0(gw_client, 1);
     client->directory = directory;
     client->control = control;
+    client->system = gw_system_of(control);
     client->job = &jobs[job];
     client->job_index = job;
     client->self = self;
@@ -126,7 +130,8 @@ static void list_hosts(gw_client *client, const gw_assignment_message *message)
             g_array_append_val(client->hosts, host);
         is_listed[host] = 1;
     }
-    for (uint32_t m = 0; m < message->mesh_count; m++) {
+    for (uint32_t m = 0; client->system->clients == GW_CLIENTS_SUBMIT && m < message->mesh_count;
+         m++) {
         uint32_t island = gw_directory_island(client->directory, (gw_device_id){devices[first[m]]});
         uint32_t node = client->control->policy == NULL
                             ? client->self.index
@@ -151,18 +156,24 @@ static uint32_t mark_schedulers(const gw_client *client, uint32_t first, uint32_
     return count;
 }
 
-void gw_client_granted(gw_client *client, const gw_assignment_message *message)
+static void count_schedulers(gw_client *client)
 {
-    gw_check(client->state == IS_ASKING);
-    client->state = IS_INSTALLING;
-    client->instance = message->instance;
-    list_hosts(client, message);
     uint32_t node_count = client->job->plan->node_count;
     for (uint32_t run = 0; run < 2; run++) {
         g_autofree uint8_t *marks = g_new0(uint8_t, client->schedulers->len);
         uint32_t count = mark_schedulers(client, 0, node_count, run, marks);
         *(run == 0 ? &client->done_in_run_0 : &client->done_per_run) = count;
     }
+}
+
+void gw_client_granted(gw_client *client, const gw_assignment_message *message)
+{
+    gw_check(client->state == IS_ASKING);
+    client->state = IS_INSTALLING;
+    client->instance = message->instance;
+    list_hosts(client, message);
+    if (client->system->clients == GW_CLIENTS_SUBMIT)
+        count_schedulers(client);
     g_autofree gw_assignment_message *install =
         (gw_assignment_message *)g_memdup2(message, message->header.size_bytes);
     install->header.kind = GW_MESSAGE_INSTALL;
@@ -238,6 +249,16 @@ static void call_next(gw_client *client)
         client->next_run++;
 }
 
+/* Each host runs all of the job from here on. */
+static void start_loops(gw_client *client)
+{
+    gw_instance_message loop = {{GW_MESSAGE_LOOP, sizeof loop}, client->instance};
+    client->next_run = (uint32_t)client->job->runs;
+    client->answers_left = client->hosts->len;
+    for (uint32_t h = 0; h < client->hosts->len; h++)
+        send(client, g_array_index(client->hosts, uint32_t, h), &loop.header);
+}
+
 void gw_client_installed(gw_client *client)
 {
     gw_check(client->state == IS_INSTALLING);
@@ -246,7 +267,10 @@ void gw_client_installed(gw_client *client)
         return;
     client->state = IS_RUNNING;
     note(client, GW_NOTE_JOB_STARTED, client->instance, 0);
-    call_next(client);
+    if (client->system->clients == GW_CLIENTS_START)
+        start_loops(client);
+    else
+        call_next(client);
 }
 
 void gw_client_returned(gw_client *client, const gw_call_message *message)
@@ -286,6 +310,16 @@ void gw_client_run_done(gw_client *client, const gw_call_message *message)
     finish_if_done(client);
 }
 
+void gw_client_loop_done(gw_client *client)
+{
+    gw_check(client->state == IS_RUNNING);
+    gw_check(client->answers_left > 0);
+    if (--client->answers_left > 0)
+        return;
+    client->runs_done = client->job->runs;
+    finish_if_done(client);
+}
+
 void gw_client_result(gw_client *client, const gw_result_message *message)
 {
     gw_check(client->results_left > 0);
@@ -317,6 +351,11 @@ void gw_client_explain(const gw_client *client, GString *out)
     };
     if (client->state == IS_DONE)
         return;
+    if (client->state == IS_RUNNING && client->system->clients == GW_CLIENTS_START) {
+        g_string_append_printf(out, "job %s waits for the loops of %u hosts\n", client->job->name,
+                               client->answers_left);
+        return;
+    }
     g_string_append_printf(
         out, "job %s %s: %" G_GUINT64_FORMAT " of %" G_GUINT64_FORMAT " runs done, %u submitted\n",
         client->job->name, states[client->state], client->runs_done, client->job->runs,

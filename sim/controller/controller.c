@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which part of a node an input is for.  A host is an executor, an island has a scheduler, there is
- * one resource manager, and each job has a client, which without a policy is its own scheduler. */
+/* Which part of a node an input is for.  A host is an executor, there is one resource manager, and
+ * each job has a client; what else a node carries is the system's (system.h). */
 #include "controller/controller.h"
 
 #include "base/check.h"
 #include "controller/client.h"
 #include "controller/executor.h"
 #include "controller/resources.h"
-#include "controller/schedule.h"
+#include "controller/system.h"
 
 struct gw_controller {
     gw_executor *executor; /* Each NULL where the node has no such part. */
-    gw_schedule *schedule;
     gw_resources *resources;
     gw_client *client;
+    gw_part *part;
 };
 
 gw_controller *gw_controller_new(const gw_directory *directory, const gw_control *control,
@@ -23,19 +23,15 @@ gw_controller *gw_controller_new(const gw_directory *directory, const gw_control
     g_autoptr(gw_controller) controller = g_new0(gw_controller, 1);
     uint32_t index;
     gw_role role = gw_directory_role(directory, self, &index);
-    bool is_own_scheduler = role == GW_ROLE_CLIENT && control->policy == NULL;
     if (role == GW_ROLE_EXECUTOR)
         controller->executor = gw_executor_new(directory, control, jobs, self, port);
     if (role == GW_ROLE_RESOURCES)
         controller->resources = gw_resources_new(directory, jobs, port);
     if (role == GW_ROLE_CLIENT)
         controller->client = gw_client_new(directory, control, jobs, index, self, port);
-    if (role == GW_ROLE_SCHEDULER || is_own_scheduler) {
-        uint32_t island = is_own_scheduler ? GW_INDEX_NONE : index;
-        controller->schedule = gw_schedule_new(directory, control, jobs, island, self, port, error);
-        if (controller->schedule == NULL)
-            return NULL;
-    }
+    gw_site site = {directory, control, jobs, role, index, self, port, controller->executor};
+    if (!gw_system_of(control)->part_new(&site, &controller->part, error))
+        return NULL;
     return g_steal_pointer(&controller);
 }
 
@@ -43,8 +39,9 @@ void gw_controller_free(gw_controller *controller)
 {
     if (controller == NULL)
         return;
+    if (controller->part != NULL)
+        controller->part->ops->free(controller->part);
     gw_executor_free(controller->executor);
-    gw_schedule_free(controller->schedule);
     gw_resources_free(controller->resources);
     gw_client_free(controller->client);
     g_free(controller);
@@ -70,33 +67,6 @@ static void handle_executor(gw_executor *executor, gw_node_id source, const gw_m
     }
 }
 
-/* False: it is not for a scheduler. */
-static bool handle_schedule(gw_schedule *schedule, gw_node_id source, const gw_message *message)
-{
-    switch ((gw_message_kind)message->kind) {
-    case GW_MESSAGE_INSTALL:
-        gw_schedule_install(schedule, source, (const gw_assignment_message *)message);
-        return true;
-    case GW_MESSAGE_RETIRE:
-        gw_schedule_retire(schedule, source, (const gw_instance_message *)message);
-        return true;
-    case GW_MESSAGE_SUBMIT:
-        gw_schedule_submit(schedule, source, (const gw_submit *)message);
-        return true;
-    case GW_MESSAGE_ENQUEUED:
-        gw_schedule_enqueued(schedule, (const gw_instance_message *)message);
-        return true;
-    case GW_MESSAGE_ORDERED:
-        gw_schedule_ordered(schedule, source, (const gw_ordered_message *)message);
-        return true;
-    case GW_MESSAGE_PROGRESS:
-        gw_schedule_progress(schedule, source, (const gw_progress *)message);
-        return true;
-    default:
-        return false;
-    }
-}
-
 static void handle_client(gw_client *client, const gw_message *message)
 {
     switch ((gw_message_kind)message->kind) {
@@ -118,6 +88,9 @@ static void handle_client(gw_client *client, const gw_message *message)
     case GW_MESSAGE_RESULT:
         gw_client_result(client, (const gw_result_message *)message);
         break;
+    case GW_MESSAGE_LOOP_DONE:
+        gw_client_loop_done(client);
+        break;
     case GW_MESSAGE_RETIRED:
         gw_client_retired(client);
         break;
@@ -138,14 +111,17 @@ static void handle_resources(gw_resources *resources, gw_node_id source, const g
 
 static void handle_message(gw_controller *controller, gw_node_id source, const gw_message *message)
 {
+    if (controller->part != NULL &&
+        controller->part->ops->handle(controller->part, source, message))
+        return;
     if (controller->executor != NULL)
         handle_executor(controller->executor, source, message);
     else if (controller->resources != NULL)
         handle_resources(controller->resources, source, message);
-    else if (controller->schedule != NULL && handle_schedule(controller->schedule, source, message))
-        return;
-    else
+    else {
+        gw_check(controller->client != NULL);
         handle_client(controller->client, message);
+    }
 }
 
 void gw_controller_handle(gw_controller *controller, const gw_input *input)
@@ -156,7 +132,10 @@ void gw_controller_handle(gw_controller *controller, const gw_input *input)
             gw_client_start(controller->client);
         break;
     case GW_INPUT_TIMER:
-        gw_client_timer(controller->client);
+        if (controller->client != NULL)
+            gw_client_timer(controller->client);
+        else
+            controller->part->ops->timer(controller->part, input->tag);
         break;
     case GW_INPUT_MESSAGE:
         handle_message(controller, input->message.source, input->message.content);
@@ -172,16 +151,16 @@ void gw_controller_handle(gw_controller *controller, const gw_input *input)
     }
     if (controller->executor != NULL)
         gw_executor_flush(controller->executor);
-    if (controller->schedule != NULL)
-        gw_schedule_flush(controller->schedule);
+    if (controller->part != NULL && controller->part->ops->flush != NULL)
+        controller->part->ops->flush(controller->part);
 }
 
 void gw_controller_explain(const gw_controller *controller, GString *out)
 {
     if (controller->executor != NULL)
         gw_executor_explain(controller->executor, out);
-    if (controller->schedule != NULL)
-        gw_schedule_explain(controller->schedule, out);
+    if (controller->part != NULL)
+        controller->part->ops->explain(controller->part, out);
     if (controller->resources != NULL)
         gw_resources_explain(controller->resources, out);
     if (controller->client != NULL)

@@ -42,8 +42,12 @@ typedef struct { /* One job, as its client sees it. */
     const uint32_t *const *devices;
 } gw_job;
 
+typedef struct gw_system_ops gw_system_ops; /* controller/system.h */
+
 typedef struct {                 /* The control plane's settings. */
-    const gw_policy_ops *policy; /* NULL: no scheduler; clients dispatch straight to hosts. */
+    const gw_system_ops *system; /* Who decides and who tells hosts; NULL: pathways. */
+    const gw_policy_ops *policy; /* NULL: no scheduler; clients dispatch straight to hosts.
+                                    Always NULL where the system has none. */
     gw_params *policy_params;    /* Borrowed; may be NULL. */
     gw_dispatch_mode dispatch;
     uint32_t lookahead; /* Gangs ordered and not known to be done, per device; at least 1. */

@@ -10,6 +10,7 @@
 #include "base/pool.h"
 #include "controller/host_instance.h"
 #include "controller/progress.h"
+#include "controller/system.h"
 
 #define TAG_RUN_BITS      23
 #define TAG_RUN_MASK      ((1u << TAG_RUN_BITS) - 1)
@@ -17,7 +18,8 @@
 #define TAG_INSTANCE_BITS 20
 
 typedef struct { /* A copy that the world has not answered. */
-    uint32_t instance, run;
+    uint32_t instance;
+    uint32_t run;              /* Whose operation it is; GW_INDEX_NONE: no run's. */
     uint32_t slot, source_run; /* The source. */
     uint32_t result;           /* To the host: which value; else GW_INDEX_NONE. */
 } flight;
@@ -47,6 +49,7 @@ typedef struct {
 
 struct gw_executor {
     const gw_directory *directory;
+    const gw_system_ops *system;
     const gw_job *jobs;
     gw_port *port;
     gw_node_id self;
@@ -73,6 +76,7 @@ gw_executor *gw_executor_new(const gw_directory *directory, const gw_control *co
         island->first_device + (self.index - island->first_host) * island->devices_per_host;
     gw_executor *executor = g_new0(gw_executor, 1);
     executor->directory = directory;
+    executor->system = gw_system_of(control);
     executor->jobs = jobs;
     executor->port = port;
     executor->self = self;
@@ -132,6 +136,13 @@ static gw_host_instance *instance_of(gw_executor *executor, uint32_t instance)
     executor->last = (gw_host_instance *)g_ptr_array_index(executor->instances, instance);
     gw_check(executor->last != NULL);
     return executor->last;
+}
+
+const gw_host_instance *gw_executor_instance(const gw_executor *executor, uint32_t instance)
+{
+    const gw_host_instance *found = find_instance(executor, instance);
+    gw_check(found != NULL);
+    return found;
 }
 
 /* A kernel's tag says all that its answer needs, so that a completion touches little memory:
@@ -201,8 +212,9 @@ void gw_executor_install(gw_executor *executor, gw_node_id source,
         g_ptr_array_set_size(executor->instances, (gint)message->instance + 1);
     gw_check(g_ptr_array_index(executor->instances, message->instance) == NULL);
     executor->port->devices->load(executor->port, &executable);
-    gw_host_instance *instance = gw_host_instance_new(executor->directory, executor->self, job,
-                                                      &executable, &executor->store);
+    gw_host_instance *instance =
+        gw_host_instance_new(executor->directory, executor->self, job, &executable,
+                             executor->system->window_count, &executor->store);
     g_ptr_array_index(executor->instances, message->instance) = instance;
     installing entry = {source, instance, 0};
     if (executor->installing->len > 0 || !finish_install(executor, &entry))
@@ -244,7 +256,9 @@ static void copy_piece(gw_executor *executor, gw_host_instance *instance, const 
 {
     const gw_edge *edge = gw_program_edge(instance->plan->program, item->transfer / 2);
     uint32_t entry = gw_block_entry(&instance->block, slot, source_run);
-    flight begun = {instance->instance, item->run, slot, source_run, GW_INDEX_NONE};
+    bool is_counted = !instance->plan->inputs[item->transfer / 2].is_permanent;
+    flight begun = {instance->instance, is_counted ? item->run : GW_INDEX_NONE, slot, source_run,
+                    GW_INDEX_NONE};
     gw_copy copy = {
         .kind = GW_COPY_TO_DEVICE,
         .instance = instance->instance,
@@ -268,7 +282,8 @@ static void copy_pieces(gw_executor *executor, const gw_ready_item *item, uint32
 {
     gw_host_instance *instance = instance_of(executor, item->instance);
     const gw_lowered_transfer *transfer = &instance->lowered->transfers[item->transfer];
-    gw_host_instance_begin_run(instance, item->run);
+    if (!instance->plan->inputs[item->transfer / 2].is_permanent)
+        gw_host_instance_begin_run(instance, item->run);
     for (uint32_t p = 0; p < transfer->piece_count; p++) {
         const gw_piece *piece =
             &g_array_index(instance->lowered->pieces, gw_piece, transfer->first_piece + p);
@@ -617,7 +632,8 @@ void gw_executor_copy_done(gw_executor *executor, gw_tag tag, double value)
         executor->port->ops->send(executor->port, client, &message.header);
     }
     gw_store_release(&executor->store, &instance->block, done.slot, done.source_run);
-    count_operation(executor, instance, done.run, instance->dispatcher);
+    if (done.run != GW_INDEX_NONE)
+        count_operation(executor, instance, done.run, instance->dispatcher);
     retire_when_idle(executor, instance);
 }
 

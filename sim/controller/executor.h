@@ -9,6 +9,7 @@
 #pragma once
 
 #include "controller/controller.h"
+#include "controller/host_instance.h"
 #include "controller/message.h"
 
 typedef struct gw_executor gw_executor;
@@ -28,5 +29,8 @@ void gw_executor_kernel_done(gw_executor *executor, gw_tag tag, gw_span device_t
 void gw_executor_copy_done(gw_executor *executor, gw_tag tag, double value);
 /* What is owed after any of the above: waiting gangs, messages gathered on the way. */
 void gw_executor_flush(gw_executor *executor);
+
+/* An installed instance as this host holds it. */
+const gw_host_instance *gw_executor_instance(const gw_executor *executor, uint32_t instance);
 
 void gw_executor_explain(const gw_executor *executor, GString *out);

@@ -6,10 +6,11 @@
 #include "base/check.h"
 
 /* Runs that may hold buffers at once: those in flight, the one before (carried), and one more for
- * completions that are still on their way. */
-static uint32_t depth_of(const gw_job *job)
+ * completions that are still on their way.  Hosts without a common window may be a window apart:
+ * what one of them awaits then belongs to a run that the other is still to begin. */
+static uint32_t depth_of(const gw_job *job, uint32_t window_count)
 {
-    return job->in_flight + 2;
+    return window_count * job->in_flight + 2;
 }
 
 static void count_slot_references(gw_host_instance *instance)
@@ -25,6 +26,8 @@ static void count_slot_references(gw_host_instance *instance)
         if (slot == GW_INDEX_NONE)
             continue;
         const gw_plan_input *input = &plan->inputs[t / 2];
+        if (input->is_permanent) /* Kept for good, and asked for whenever a reader likes. */
+            continue;
         uint32_t pieces = lowered->transfers[t].piece_count;
         bool is_initial = t % 2 == 1;
         bool is_once = plan->nodes[gw_program_edge(plan->program, t / 2)->target_node].is_once;
@@ -32,7 +35,7 @@ static void count_slot_references(gw_host_instance *instance)
             instance->refs_next[slot] += pieces;
             instance->operations_per_run += pieces;
         } else {
-            instance->refs[slot] += input->is_permanent ? 0 : pieces;
+            instance->refs[slot] += pieces;
             instance->operations_in_run_0 += pieces;
             instance->operations_per_run += is_initial || is_once ? 0 : pieces;
         }
@@ -55,7 +58,7 @@ static void count_results(gw_host_instance *instance)
 
 gw_host_instance *gw_host_instance_new(const gw_directory *directory, gw_node_id host,
                                        const gw_job *job, const gw_executable *executable,
-                                       gw_store *store)
+                                       uint32_t window_count, gw_store *store)
 {
     gw_host_instance *instance = g_new0(gw_host_instance, 1);
     gw_check(job->runs < UINT32_MAX);
@@ -68,12 +71,13 @@ gw_host_instance *gw_host_instance_new(const gw_directory *directory, gw_node_id
     instance->operations_per_run = instance->lowered->gangs_per_run;
     instance->refs = g_new0(uint32_t, job->plan->slot_count + 1);
     instance->refs_next = g_new0(uint32_t, job->plan->slot_count + 1);
-    instance->left = g_new0(uint32_t, depth_of(job));
+    instance->left = g_new0(uint32_t, depth_of(job, window_count));
     count_slot_references(instance);
     count_results(instance);
     if (instance->lowered->gangs_per_run == 0)
         instance->operations_per_run = 0;
-    gw_store_open(store, &instance->block, instance->instance, job->plan, depth_of(job));
+    gw_store_open(store, &instance->block, instance->instance, job->plan,
+                  depth_of(job, window_count));
     return instance;
 }
 

@@ -16,8 +16,8 @@ typedef struct {
     gw_block block;
     uint32_t *refs;      /* By slot: what a reservation starts with, */
     uint32_t *refs_next; /* and what readers of the next run add. */
-    /* Gangs, copies and results here; 0 where the host has no gang of such a run: what it copies
-     * then is part of nobody's count. */
+    /* Gangs, results and copies of what runs made here; 0 where the host has no gang of such a run:
+     * what it copies then is part of nobody's count. */
     uint32_t operations_in_run_0, operations_per_run;
     uint32_t *left;        /* By run % depth: operations of the run not done here. */
     uint32_t flight_count; /* Kernels and copies that the world has not answered. */
@@ -26,11 +26,11 @@ typedef struct {
     gw_node_id retiring_client;
 } gw_host_instance;
 
-/* `executable` is borrowed for the call, `job` for the instance's life.  The block is open and
- * holds nothing. */
+/* `executable` is borrowed for the call, `job` for the instance's life.  `window_count` is the
+ * system's (system.h).  The block is open and holds nothing. */
 gw_host_instance *gw_host_instance_new(const gw_directory *directory, gw_node_id host,
                                        const gw_job *job, const gw_executable *executable,
-                                       gw_store *store);
+                                       uint32_t window_count, gw_store *store);
 void gw_host_instance_free(gw_host_instance *instance, gw_store *store);
 
 /* The run in which a node of `run` finds what `input` reads, when it does not arrive. */

@@ -24,7 +24,10 @@ typedef enum {
     GW_MESSAGE_RUN_DONE,          /* scheduler -> client */
     GW_MESSAGE_RETIRE,            /* client -> hosts, schedulers: forget the instance */
     GW_MESSAGE_RETIRED,           /* back */
+    GW_MESSAGE_LOOP,              /* client -> hosts: run the job's loop (multi_controller) */
+    GW_MESSAGE_LOOP_DONE,         /* host -> client: all its runs are done here */
 } gw_message_kind;
+#define GW_MESSAGE_KIND_COUNT (GW_MESSAGE_LOOP_DONE + 1)
 
 /* SLICE_REQUEST: where the meshes of a job may go.  The manager knows the job's program. */
 typedef struct {
@@ -38,7 +41,7 @@ typedef struct {
     uint32_t reason; /* gw_refusal */
 } gw_slice_refused;
 
-/* SLICE_RELEASE, INSTALLED, RETIRE, RETIRED, ENQUEUED: about one instance. */
+/* SLICE_RELEASE, INSTALLED, RETIRE, RETIRED, ENQUEUED, LOOP, LOOP_DONE: about one instance. */
 typedef struct {
     gw_message header;
     uint32_t instance;

@@ -1,16 +1,51 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* "control": the profile, the policy with its parameters, and how dispatch is done.  A policy is
- * made and thrown away once, so that a wrong parameter is found here and not in the run. */
+/* "control": the system, the profile, the policy with its parameters, and how dispatch is done.  A
+ * policy is made and thrown away once, so that a wrong parameter is found here and not in the run.
+ */
 #include <string.h>
 
 #include "base/check.h"
 #include "base/error.h"
+#include "controller/system.h"
 #include "scenario/scenario_private.h"
 
 #define DEFAULT_PROFILE   "pathways-2022"
 #define DEFAULT_POLICY    "fifo"
 #define DEFAULT_LOOKAHEAD 256
 #define NO_POLICY         "none" /* Switches the scheduler off (controller.h). */
+#define SYSTEMS_MAX       16
+
+/* --- System --- */
+
+/* What only systems with schedulers have is refused elsewhere, and not ignored. */
+static bool check_system(const gw_system_ops *system, gw_params *control, GError **error)
+{
+    static const char *const keys[] = {"policy", "dispatch"};
+    for (uint32_t i = 0; i < G_N_ELEMENTS(keys); i++) {
+        if (!system->has_policy && gw_params_has(control, keys[i])) {
+            gw_params_error(control, keys[i], error,
+                            "found a %s, expected none: system \"%s\" has no scheduler", keys[i],
+                            system->name);
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool read_system(gw_control *out, gw_params *control, GError **error)
+{
+    const char *names[SYSTEMS_MAX + 1] = {NULL};
+    uint32_t choice = 0;
+    for (uint32_t i = 0; gw_systems[i] != NULL; i++) {
+        gw_check(i < SYSTEMS_MAX);
+        names[i] = gw_systems[i]->name;
+    }
+    if (!gw_params_choice(control, "system", false, names, &choice, error)) {
+        return false;
+    }
+    out->system = gw_systems[choice];
+    return check_system(out->system, control, error);
+}
 
 /* --- Profile --- */
 
@@ -78,7 +113,7 @@ static bool choose_policy(gw_control *out, const gw_params *owner, const char *k
 static bool read_policy(gw_control *out, gw_params *control, GError **error)
 {
     gw_params *value = NULL;
-    const char *name = DEFAULT_POLICY;
+    const char *name = out->system->has_policy ? DEFAULT_POLICY : NO_POLICY;
     if (!gw_params_value(control, "policy", false, &value, error)) {
         return false;
     }
@@ -116,7 +151,8 @@ static bool read_defaults(gw_scenario *scenario, GError **error)
 {
     g_autoptr(gw_params) empty = gw_params_parse("{}", scenario->path, error);
     gw_check(empty != NULL);
-    return read_profile(scenario, empty, error) && read_policy(&scenario->control, empty, error) &&
+    return read_system(&scenario->control, empty, error) && read_profile(scenario, empty, error) &&
+           read_policy(&scenario->control, empty, error) &&
            read_dispatch(&scenario->control, empty, error);
 }
 
@@ -129,7 +165,8 @@ bool gw_scenario_read_control(gw_scenario *scenario, gw_params *root, GError **e
     if (control == NULL) {
         return read_defaults(scenario, error);
     }
-    return read_profile(scenario, control, error) &&
+    return read_system(&scenario->control, control, error) &&
+           read_profile(scenario, control, error) &&
            read_policy(&scenario->control, control, error) &&
            read_dispatch(&scenario->control, control, error) && gw_params_finish(control, error);
 }

@@ -18,6 +18,7 @@ static const struct {
     {"mlp_cpu.json", "control.lookahead=1", true},
     {"mlp_cpu.json", "control.policy=none", true},
     {"mlp_cpu.json", "jobs.in_flight=4", true},
+    {"mlp_cpu.json", "control.system=multi_controller", true},
     {"quickstart.json", NULL, false},
 };
 

@@ -14,6 +14,7 @@
 
 #include "base/check.h"
 #include "base/random.h"
+#include "controller/system.h"
 #include "program/builder.h"
 #include "toy_world.h"
 
@@ -393,6 +394,15 @@ static const gw_policy_ops *draw_policy(fuzz_case *drawn)
     return is_drawn(drawn, 4) ? NULL : gw_policies[draw(drawn, count)];
 }
 
+static uint32_t count_systems(void)
+{
+    uint32_t count = 0;
+    while (gw_systems[count] != NULL) {
+        count++;
+    }
+    return count;
+}
+
 static void draw_case(fuzz_case *drawn, uint64_t seed)
 {
     *drawn = (fuzz_case){0};
@@ -408,6 +418,10 @@ static void draw_case(fuzz_case *drawn, uint64_t seed)
         .dispatch = is_drawn(drawn, 3) ? GW_DISPATCH_SEQUENTIAL : GW_DISPATCH_PARALLEL,
         .lookahead = 1 + draw(drawn, 5),
     };
+    if (is_drawn(drawn, 3)) { /* One of the others, which have no policy. */
+        drawn->control.system = gw_systems[1 + draw(drawn, count_systems() - 1)];
+        drawn->control.policy = NULL;
+    }
 }
 
 static void clear_case(fuzz_case *drawn)

@@ -168,6 +168,8 @@ static size_t measure_message(const gw_message *message)
     case GW_MESSAGE_ENQUEUED:
     case GW_MESSAGE_RETIRE:
     case GW_MESSAGE_RETIRED:
+    case GW_MESSAGE_LOOP:
+    case GW_MESSAGE_LOOP_DONE:
         return sizeof(gw_instance_message);
     default:
         gw_check(!"a kind of message");

@@ -57,6 +57,8 @@ static const char *const message_names[] = {
     [GW_MESSAGE_RUN_DONE] = "RUN_DONE",
     [GW_MESSAGE_RETIRE] = "RETIRE",
     [GW_MESSAGE_RETIRED] = "RETIRED",
+    [GW_MESSAGE_LOOP] = "LOOP",
+    [GW_MESSAGE_LOOP_DONE] = "LOOP_DONE",
 };
 
 static void append_span(GString *out, uint32_t first, uint32_t count)

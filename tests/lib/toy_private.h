@@ -93,7 +93,7 @@ struct toy_world {
     GQueue *queues;       /* By device: toy_shard. */
     uint64_t *last_gangs; /* By device * nodes + dispatcher: enqueued last, plus 1. */
     uint32_t *queued;     /* Likewise: how many of them stand in the queue. */
-    uint64_t messages[GW_MESSAGE_RETIRED + 1];
+    uint64_t messages[GW_MESSAGE_KIND_COUNT];
     uint64_t step_count;
 };
 

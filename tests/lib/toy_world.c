@@ -422,7 +422,7 @@ uint64_t toy_world_peak_bytes(const toy_world *world, uint32_t device)
 
 uint64_t toy_world_message_count(const toy_world *world, uint32_t kind)
 {
-    gw_check(kind <= GW_MESSAGE_RETIRED);
+    gw_check(kind < GW_MESSAGE_KIND_COUNT);
     return world->messages[kind];
 }
 

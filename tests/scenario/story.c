@@ -94,13 +94,16 @@ static void remember_instance(teller *self, uint32_t instance, uint32_t job)
     g_array_index(self->job_of_instance, uint32_t, instance) = job;
 }
 
-static void tell_order(teller *self, const gw_note *note, gw_time now_ns)
+static void tell_order(teller *self, gw_node_id node, const gw_note *note, gw_time now_ns)
 {
     const uint32_t instance = (uint32_t)(note->b >> 32);
     gw_check(instance < self->job_of_instance->len);
     const uint32_t job = g_array_index(self->job_of_instance, uint32_t, instance);
+    uint32_t index;
+    const bool is_host = gw_directory_role(self->directory, node, &index) == GW_ROLE_EXECUTOR;
     g_autofree char *dispatcher =
-        name_dispatcher(self, (uint32_t)(note->a >> GW_GANG_SEQUENCE_BITS));
+        is_host ? g_strdup_printf("host %u", index) /* Of the gang's first shard. */
+                : name_dispatcher(self, (uint32_t)(note->a >> GW_GANG_SEQUENCE_BITS));
     add_line(self, now_ns, RANK_NOTE, "%s orders gang %" PRIu64 ": job %s, node %s", dispatcher,
              note->a & SEQUENCE_OF, self->scenario->jobs[job].name,
              name_node(self, job, (uint32_t)note->b));
@@ -130,7 +133,7 @@ static void hear_note(void *context, gw_node_id node, const gw_note *note, gw_ti
     const char *job = is_of_job ? self->scenario->jobs[note->a].name : NULL;
     switch (note->kind) {
     case GW_NOTE_GANG_ORDERED:
-        tell_order(self, note, now_ns);
+        tell_order(self, node, note, now_ns);
         return;
     case GW_NOTE_CALL_RETURNED:
         add_line(self, now_ns, RANK_NOTE, "job %s: call %" PRIu64 " returns", job, note->b);

@@ -38,6 +38,9 @@ static const decision_case cases[] = {
     {"tests/scenario/one_gang.json", {SHORT_CHAIN, "control.policy=none", NULL}, true},
     {"tests/scenario/two_islands.json", {"control.dispatch=sequential", NULL}, true},
     {"tests/scenario/lookahead_1.json", {"jobs.0.submit=op_by_op", NULL}, true},
+    {"tests/scenario/multi_controller.json", {NULL}, true},
+    {"tests/scenario/multi_controller.json", {"jobs.0.submit=chained", NULL}, true},
+    {"tests/scenario/multi_pipeline.json", {NULL}, true},
     {"tests/scenario/two_clients.json", {NULL}, false},
     {"tests/scenario/scheduled.json", {NULL}, false},
 };

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A system: who decides which gangs run where and when, and who tells the executors.
+ *
+ * Slices, programs and hosts are the same in all systems: clients ask for slices, the resource
+ * manager grants them, hosts load programs and an executor feeds their devices.  What differs is a
+ * part that a system puts on a node besides those: an island's scheduler, a coordinator, a driver
+ * beside the client, an actor or the user's own loop beside the executor. */
+#pragma once
+
+#include "controller/executor.h"
+
+typedef struct gw_part gw_part;
+
+typedef struct {
+    void (*free)(gw_part *part);
+    /* False: this message is for another part of the node.  What returns true is dealt with. */
+    bool (*handle)(gw_part *part, gw_node_id source, const gw_message *message);
+    void (*timer)(gw_part *part, gw_tag tag); /* NULL: it sets none. */
+    void (*flush)(gw_part *part);             /* What is owed after an input; NULL: nothing. */
+    void (*explain)(const gw_part *part, GString *out); /* As gw_controller_explain. */
+} gw_part_ops;
+
+struct gw_part {
+    const gw_part_ops *ops; /* First member of each implementation. */
+};
+
+/* The node that a part is for.  What it points to outlives the part. */
+typedef struct {
+    const gw_directory *directory;
+    const gw_control *control;
+    const gw_job *jobs;
+    gw_role role;
+    uint32_t index; /* Which of its role: host, island, 0, job. */
+    gw_node_id self;
+    gw_port *port;
+    gw_executor *executor; /* Hosts only; NULL elsewhere. */
+} gw_site;
+
+/* Whom a client hands its calls. */
+typedef enum {
+    GW_CLIENTS_SUBMIT = 1, /* A scheduler per island, or the part beside itself (no policy). */
+    GW_CLIENTS_START,      /* Nobody: hosts run the job's loop (LOOP), and say when it is over. */
+} gw_client_style;
+
+struct gw_system_ops {
+    const char *name, *summary; /* "pathways", in configs/; a line for `gangway list` */
+    bool has_policy;            /* Island schedulers with a policy and a way of dispatch. */
+    gw_client_style clients;
+    /* Buffers of a run are found by its number modulo this many times in_flight, and 2 more: hosts
+     * that keep no common window may be that far apart. */
+    uint32_t window_count;
+    /* The part of one node; *out_part is NULL where the system needs none.  False with
+     * GW_ERROR_SCENARIO when the control's settings are wrong. */
+    bool (*part_new)(const gw_site *site, gw_part **out_part, GError **error);
+};
+
+extern const gw_system_ops *const gw_systems[]; /* The default first; NULL ends it. */
+/* The system called `name`; NULL when there is none. */
+const gw_system_ops *gw_system_find(const char *name);
+/* The one that `control` names: the default where it names none. */
+const gw_system_ops *gw_system_of(const gw_control *control);

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Pathways: a scheduler per island gives all gangs one order (schedule.h).  Without a policy each
+ * client is its own scheduler. */
+#include "controller/schedule.h"
+#include "controller/system.h"
+
+typedef struct {
+    gw_part base;
+    gw_schedule *schedule;
+} pathways_part;
+
+static void free_part(gw_part *part)
+{
+    gw_schedule_free(((pathways_part *)part)->schedule);
+    g_free(part);
+}
+
+static bool handle(gw_part *part, gw_node_id source, const gw_message *message)
+{
+    gw_schedule *schedule = ((pathways_part *)part)->schedule;
+    switch ((gw_message_kind)message->kind) {
+    case GW_MESSAGE_INSTALL:
+        gw_schedule_install(schedule, source, (const gw_assignment_message *)message);
+        return true;
+    case GW_MESSAGE_RETIRE:
+        gw_schedule_retire(schedule, source, (const gw_instance_message *)message);
+        return true;
+    case GW_MESSAGE_SUBMIT:
+        gw_schedule_submit(schedule, source, (const gw_submit *)message);
+        return true;
+    case GW_MESSAGE_ENQUEUED:
+        gw_schedule_enqueued(schedule, (const gw_instance_message *)message);
+        return true;
+    case GW_MESSAGE_ORDERED:
+        gw_schedule_ordered(schedule, source, (const gw_ordered_message *)message);
+        return true;
+    case GW_MESSAGE_PROGRESS:
+        gw_schedule_progress(schedule, source, (const gw_progress *)message);
+        return true;
+    default:
+        return false;
+    }
+}
+
+static void flush(gw_part *part)
+{
+    gw_schedule_flush(((pathways_part *)part)->schedule);
+}
+
+static void explain(const gw_part *part, GString *out)
+{
+    gw_schedule_explain(((const pathways_part *)part)->schedule, out);
+}
+
+static const gw_part_ops part_ops = {
+    .free = free_part, .handle = handle, .flush = flush, .explain = explain};
+
+static bool part_new(const gw_site *site, gw_part **out_part, GError **error)
+{
+    bool is_own_scheduler = site->role == GW_ROLE_CLIENT && site->control->policy == NULL;
+    if (site->role != GW_ROLE_SCHEDULER && !is_own_scheduler)
+        return true;
+    uint32_t island = is_own_scheduler ? GW_INDEX_NONE : site->index;
+    gw_schedule *schedule = gw_schedule_new(site->directory, site->control, site->jobs, island,
+                                            site->self, site->port, error);
+    if (schedule == NULL)
+        return false;
+    pathways_part *part = g_new0(pathways_part, 1);
+    part->base.ops = &part_ops;
+    part->schedule = schedule;
+    *out_part = &part->base;
+    return true;
+}
+
+const gw_system_ops gw_system_pathways = {
+    .name = "pathways",
+    .summary = "a single controller: clients submit, a scheduler per island orders all gangs",
+    .has_policy = true,
+    .clients = GW_CLIENTS_SUBMIT,
+    .window_count = 1,
+    .part_new = part_new,
+};
