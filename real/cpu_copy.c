@@ -78,7 +78,9 @@ static void move_bytes(gw_cpu_copier *copier, gw_cpu_copy *copy)
     const unsigned char *from =
         (const unsigned char *)copy->source_block->data + what->source_offset_bytes;
     double value = 0;
-    if (what->kind == GW_COPY_TO_DEVICE) {
+    if (what->kind == GW_COPY_FROM_HOST) {
+        /* Devices are this host's memory: the bytes lie where they lay. */
+    } else if (what->kind == GW_COPY_TO_DEVICE) {
         memcpy((unsigned char *)copy->target_block->data + what->target_offset_bytes, from,
                what->size_bytes);
     } else if (what->size_bytes >= sizeof(float)) {
@@ -94,7 +96,7 @@ void gw_cpu_copier_take(gw_cpu_copier *copier, gw_cpu_copy *copy)
     copy->start_ns = gw_monotonic_ns();
     copy->due_ns = copy->start_ns + copy->copy.duration_ns;
     const bool is_small =
-        copy->copy.kind == GW_COPY_TO_HOST || copy->copy.size_bytes <= GW_CPU_COPY_INLINE_BYTES;
+        copy->copy.kind != GW_COPY_TO_DEVICE || copy->copy.size_bytes <= GW_CPU_COPY_INLINE_BYTES;
     if (copy->copy.duration_ns == 0 && is_small) {
         move_bytes(copier, copy);
         return;

@@ -296,14 +296,15 @@ static void cpu_copy(gw_port *port, const gw_copy *what, gw_tag tag)
     copy->source_block = gw_cpu_device_pin(copy->source, what->source_buffer);
     copy->job = copy->source_block->job;
     gw_check(what->source_offset_bytes + what->size_bytes <= copy->source_block->size_bytes);
-    if (what->kind == GW_COPY_TO_DEVICE) {
+    if (what->kind != GW_COPY_TO_HOST) {
         gw_check(what->target_device.index < cluster->device_count);
         copy->target = &cluster->devices[what->target_device.index];
         copy->target_block = gw_cpu_device_pin(copy->target, what->target_buffer);
         gw_check(what->target_offset_bytes + what->size_bytes <= copy->target_block->size_bytes);
         gw_check(gw_cpu_device_awaits(copy->target, what->target_gang));
     }
-    if (!gw_cpu_device_follow(copy->source, what->source_gang, copy)) {
+    if (what->kind == GW_COPY_FROM_HOST ||
+        !gw_cpu_device_follow(copy->source, what->source_gang, copy)) {
         gw_cpu_copier_take(&cluster->copier, copy);
     }
 }
@@ -405,15 +406,16 @@ static void take_arrived_copy(void *context, gw_cpu_copy *copy, double value)
 {
     gw_cpu_cluster *cluster = context;
     const gw_copy *what = &copy->copy;
-    const bool is_to_device = what->kind == GW_COPY_TO_DEVICE;
+    const bool is_to_device = what->kind != GW_COPY_TO_HOST;
     if (cluster->ledger != NULL) {
-        const gw_transfer_record record = {.job = copy->job,
-                                           .source_device = what->source_device.index,
-                                           .target_device = is_to_device ? what->target_device.index
-                                                                         : GW_INDEX_NONE,
-                                           .size_bytes = what->size_bytes,
-                                           .start_ns = copy->start_ns - cluster->origin_ns,
-                                           .end_ns = gw_cpu_cluster_now(cluster)};
+        const gw_transfer_record record = {
+            .job = copy->job,
+            .source_device =
+                what->kind == GW_COPY_FROM_HOST ? GW_INDEX_NONE : what->source_device.index,
+            .target_device = is_to_device ? what->target_device.index : GW_INDEX_NONE,
+            .size_bytes = what->size_bytes,
+            .start_ns = copy->start_ns - cluster->origin_ns,
+            .end_ns = gw_cpu_cluster_now(cluster)};
         gw_ledger_add_transfer(cluster->ledger, &record);
     }
     gw_cpu_device_unpin(copy->source, copy->source_block);

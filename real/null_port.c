@@ -282,7 +282,7 @@ static void retire_kernel(null_node *node, uint32_t index)
 static void land_copy(gw_null_cluster *cluster, const null_copy *landed)
 {
     const gw_copy *copy = &landed->copy;
-    if (copy->kind == GW_COPY_TO_DEVICE) {
+    if (copy->kind != GW_COPY_TO_HOST) {
         null_node *target =
             &cluster->nodes[gw_directory_host(cluster->directory, copy->target_device).index];
         const uint64_t index = gw_lookup_find(&target->kernel_of_gang, copy->target_gang);
@@ -296,14 +296,15 @@ static void land_copy(gw_null_cluster *cluster, const null_copy *landed)
         }
     }
     if (cluster->ledger != NULL) {
-        const gw_transfer_record record = {.job = landed->job,
-                                           .source_device = copy->source_device.index,
-                                           .target_device = copy->kind == GW_COPY_TO_DEVICE
-                                                                ? copy->target_device.index
-                                                                : GW_INDEX_NONE,
-                                           .size_bytes = copy->size_bytes,
-                                           .start_ns = cluster->now_ns,
-                                           .end_ns = cluster->now_ns};
+        const gw_transfer_record record = {
+            .job = landed->job,
+            .source_device =
+                copy->kind == GW_COPY_FROM_HOST ? GW_INDEX_NONE : copy->source_device.index,
+            .target_device =
+                copy->kind == GW_COPY_TO_HOST ? GW_INDEX_NONE : copy->target_device.index,
+            .size_bytes = copy->size_bytes,
+            .start_ns = cluster->now_ns,
+            .end_ns = cluster->now_ns};
         gw_ledger_add_transfer(cluster->ledger, &record);
     }
     post_input(cluster, landed->host, &(gw_input){.kind = GW_INPUT_COPY_DONE, .tag = landed->tag});
@@ -458,7 +459,7 @@ static void null_copy_bytes(gw_port *port, const gw_copy *copy, gw_tag tag)
                              .host = node->id.index,
                              .job = gw_loaded_set_find(&node->loaded, copy->instance)->job,
                              .next = GW_INDEX_NONE};
-    null_shard *source = find_source(node, copy);
+    null_shard *source = copy->kind == GW_COPY_FROM_HOST ? NULL : find_source(node, copy);
     if (source == NULL) {
         land_copy(cluster, &asked);
         advance_devices(cluster);

@@ -31,9 +31,10 @@ typedef struct {
     const uint32_t *arrivals; /* Per local shard: copies that it awaits; NULL: none. */
 } gw_launch;
 
-/* A copy from a device of `host`.  It starts when the source's shard of source_gang has ended. */
+/* A copy from a device of `host`.  It starts when the source's shard of source_gang has ended; from
+ * the host's memory at once, to the device that is source and target both. */
 typedef struct {
-    bool is_to_host;
+    bool is_to_host, is_from_host; /* Over PCIe; not both. */
     uint32_t host;
     uint32_t job, buffer; /* The asker's own, as `tag` is. */
     uint64_t tag;

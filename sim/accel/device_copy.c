@@ -19,7 +19,7 @@ static void start_copy(gw_devices *devices, uint32_t slot)
     gw_copy_state *state = gw_devices_copy_at(devices, slot);
     const gw_device_copy *copy = &state->copy;
     const gw_transfer transfer = {
-        .kind = copy->is_to_host ? GW_TRANSFER_TO_HOST : GW_TRANSFER_DEVICE,
+        .kind = copy->is_to_host || copy->is_from_host ? GW_TRANSFER_HOST : GW_TRANSFER_DEVICE,
         .source = {.index = copy->source_device},
         .target = {.index = copy->is_to_host ? copy->source_device : copy->target_device},
         .size_bytes = copy->size_bytes,
@@ -54,7 +54,8 @@ static void place_copy(gw_devices *devices, uint32_t slot)
 {
     gw_copy_state *state = gw_devices_copy_at(devices, slot);
     const gw_device_copy *copy = &state->copy;
-    const uint32_t gang_slot = gw_gang_table_find(&devices->table, copy->source_gang);
+    const uint32_t gang_slot =
+        copy->is_from_host ? GW_GANG_DONE : gw_gang_table_find(&devices->table, copy->source_gang);
     if (gang_slot == GW_GANG_DONE) {
         schedule_copy(devices, slot, 0);
         return;

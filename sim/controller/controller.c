@@ -149,10 +149,10 @@ void gw_controller_handle(gw_controller *controller, const gw_input *input)
     default:
         gw_check(!"an input that controllers know");
     }
-    if (controller->executor != NULL)
-        gw_executor_flush(controller->executor);
     if (controller->part != NULL && controller->part->ops->flush != NULL)
         controller->part->ops->flush(controller->part);
+    if (controller->executor != NULL)
+        gw_executor_flush(controller->executor);
 }
 
 void gw_controller_explain(const gw_controller *controller, GString *out)

@@ -7,22 +7,12 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "base/pool.h"
-#include "controller/host_instance.h"
-#include "controller/progress.h"
-#include "controller/system.h"
+#include "controller/executor_private.h"
 
 #define TAG_RUN_BITS      23
 #define TAG_RUN_MASK      ((1u << TAG_RUN_BITS) - 1)
 #define TAG_NODE_BITS     20
 #define TAG_INSTANCE_BITS 20
-
-typedef struct { /* A copy that the world has not answered. */
-    uint32_t instance;
-    uint32_t run;              /* Whose operation it is; GW_INDEX_NONE: no run's. */
-    uint32_t slot, source_run; /* The source. */
-    uint32_t result;           /* To the host: which value; else GW_INDEX_NONE. */
-} flight;
 
 typedef struct {
     gw_segment segment;
@@ -47,27 +37,6 @@ typedef struct {
     uint32_t next_mesh; /* Workspaces before it are reserved. */
 } installing;
 
-struct gw_executor {
-    const gw_directory *directory;
-    const gw_system_ops *system;
-    const gw_job *jobs;
-    gw_port *port;
-    gw_node_id self;
-    gw_store store;
-    gw_progress_book *progress;
-    GPtrArray *instances;   /* By instance number; NULL: not installed. */
-    gw_host_instance *last; /* The one that was asked for last; NULL: none. */
-    GArray *installing;     /* Wait for workspace, first come first served. */
-    gw_pool flights, targets;
-    GArray *waiting; /* waiting_segment: a queue from `first_waiting` on. */
-    uint32_t first_waiting;
-    bool is_blocked; /* The head found no memory. */
-    GArray *ready;   /* ready_batch; the first ready_count are in use. */
-    uint32_t ready_count;
-    GArray *numbers; /* uint32_t: scratch for a kernel's buffers. */
-    GByteArray *scratch;
-};
-
 gw_executor *gw_executor_new(const gw_directory *directory, const gw_control *control,
                              const gw_job *jobs, gw_node_id self, gw_port *port)
 {
@@ -86,11 +55,12 @@ gw_executor *gw_executor_new(const gw_directory *directory, const gw_control *co
                              gw_directory_node_count(directory));
     executor->instances = g_ptr_array_new();
     executor->installing = g_array_new(FALSE, FALSE, sizeof(installing));
-    gw_pool_init(&executor->flights, sizeof(flight));
+    gw_pool_init(&executor->flights, sizeof(gw_flight));
     gw_pool_init(&executor->targets, sizeof(waiting_target));
     executor->waiting = g_array_new(FALSE, FALSE, sizeof(waiting_segment));
     executor->ready = g_array_new(FALSE, TRUE, sizeof(ready_batch));
     executor->numbers = g_array_new(FALSE, FALSE, sizeof(uint32_t));
+    executor->arrivals = g_array_new(FALSE, FALSE, sizeof(uint32_t));
     executor->scratch = g_byte_array_new();
     return executor;
 }
@@ -115,6 +85,7 @@ void gw_executor_free(gw_executor *executor)
     g_array_unref(executor->waiting);
     g_array_unref(executor->ready);
     g_array_unref(executor->numbers);
+    g_array_unref(executor->arrivals);
     g_byte_array_unref(executor->scratch);
     gw_progress_book_free(executor->progress);
     g_free(executor);
@@ -162,18 +133,17 @@ static uint32_t run_of_tag(const gw_host_instance *instance, gw_tag tag)
     return instance->newest_run - ((instance->newest_run - low) & TAG_RUN_MASK);
 }
 
-/* A copy's tag is the index of its flight. */
-static gw_tag begin_flight(gw_executor *executor, const flight *begun)
+gw_tag gw_executor_begin_flight(gw_executor *executor, const gw_flight *begun)
 {
     uint32_t index = gw_pool_take(&executor->flights);
-    *(flight *)gw_pool_at(&executor->flights, index) = *begun;
+    *(gw_flight *)gw_pool_at(&executor->flights, index) = *begun;
     instance_of(executor, begun->instance)->flight_count++;
     return (gw_tag){index};
 }
 
-static flight end_flight(gw_executor *executor, gw_tag tag)
+static gw_flight end_flight(gw_executor *executor, gw_tag tag)
 {
-    flight ended = *(flight *)gw_pool_at(&executor->flights, (uint32_t)tag.value);
+    gw_flight ended = *(gw_flight *)gw_pool_at(&executor->flights, (uint32_t)tag.value);
     gw_pool_give(&executor->flights, (uint32_t)tag.value);
     instance_of(executor, ended.instance)->flight_count--;
     return ended;
@@ -212,9 +182,8 @@ void gw_executor_install(gw_executor *executor, gw_node_id source,
         g_ptr_array_set_size(executor->instances, (gint)message->instance + 1);
     gw_check(g_ptr_array_index(executor->instances, message->instance) == NULL);
     executor->port->devices->load(executor->port, &executable);
-    gw_host_instance *instance =
-        gw_host_instance_new(executor->directory, executor->self, job, &executable,
-                             executor->system->window_count, &executor->store);
+    gw_host_instance *instance = gw_host_instance_new(
+        executor->directory, executor->self, job, &executable, executor->system, &executor->store);
     g_ptr_array_index(executor->instances, message->instance) = instance;
     installing entry = {source, instance, 0};
     if (executor->installing->len > 0 || !finish_install(executor, &entry))
@@ -257,8 +226,9 @@ static void copy_piece(gw_executor *executor, gw_host_instance *instance, const 
     const gw_edge *edge = gw_program_edge(instance->plan->program, item->transfer / 2);
     uint32_t entry = gw_block_entry(&instance->block, slot, source_run);
     bool is_counted = !instance->plan->inputs[item->transfer / 2].is_permanent;
-    flight begun = {instance->instance, is_counted ? item->run : GW_INDEX_NONE, slot, source_run,
-                    GW_INDEX_NONE};
+    gw_flight begun = {
+        GW_FLIGHT_PIECE, instance->instance, is_counted ? item->run : GW_INDEX_NONE, slot,
+        source_run,      GW_INDEX_NONE};
     gw_copy copy = {
         .kind = GW_COPY_TO_DEVICE,
         .instance = instance->instance,
@@ -273,7 +243,8 @@ static void copy_piece(gw_executor *executor, gw_host_instance *instance, const 
         .target_offset_bytes = piece->target_offset_bytes,
         .duration_ns = edge->duration_ns,
     };
-    executor->port->devices->copy(executor->port, &copy, begin_flight(executor, &begun));
+    executor->port->devices->copy(executor->port, &copy,
+                                  gw_executor_begin_flight(executor, &begun));
 }
 
 /* All pieces of the transfer that go from here to `host`. */
@@ -401,7 +372,7 @@ static void read_results(gw_executor *executor, gw_host_instance *instance, uint
         if (result->node != n)
             continue;
         uint32_t slot = node->first_slot + result->output;
-        flight begun = {instance->instance, run, slot, run, r};
+        gw_flight begun = {GW_FLIGHT_RESULT, instance->instance, run, slot, run, r};
         gw_copy copy = {
             .kind = GW_COPY_TO_HOST,
             .instance = instance->instance,
@@ -412,7 +383,8 @@ static void read_results(gw_executor *executor, gw_host_instance *instance, uint
                 instance->block.first_buffer + gw_block_entry(&instance->block, slot, run),
             .size_bytes = instance->plan->slots[slot].size_bytes,
         };
-        executor->port->devices->copy(executor->port, &copy, begin_flight(executor, &begun));
+        executor->port->devices->copy(executor->port, &copy,
+                                      gw_executor_begin_flight(executor, &begun));
     }
 }
 
@@ -494,12 +466,15 @@ static bool launch_gang(gw_executor *executor, gw_host_instance *instance, uint3
         .run = run,
         .call = waiting->segment.call,
         .buffers = (const uint32_t *)(const void *)executor->numbers->data,
-        .arrivals =
-            node->has_transfers ? instance->lowered->arrivals[2 * n + (run == 0 ? 1 : 0)] : NULL,
+        .arrivals = gw_executor_count_arrivals(executor, instance, n, run),
     };
     instance->flight_count++;
     instance->dispatcher = waiting->dispatcher;
     port->devices->enqueue(port, &kernel, kernel_tag(instance, n, run));
+    if (executor->system->hosts == GW_HOST_KEEPS_OUTPUTS)
+        gw_executor_copy_from_host(executor, instance, node, run, gang);
+    if (executor->system->hosts != GW_HOST_TAKES_NOTHING)
+        gw_executor_copy_to_host(executor, instance, node, run, gang);
     if (node->has_transfers) {
         announce_inputs(executor, instance, node, run, gang);
         serve_waiting_targets(executor, instance, node, run);
@@ -623,9 +598,15 @@ void gw_executor_kernel_done(gw_executor *executor, gw_tag tag, gw_span device_t
 
 void gw_executor_copy_done(gw_executor *executor, gw_tag tag, double value)
 {
-    flight done = end_flight(executor, tag);
+    gw_flight done = end_flight(executor, tag);
     gw_host_instance *instance = instance_of(executor, done.instance);
-    if (done.result != GW_INDEX_NONE) {
+    if (done.kind == GW_FLIGHT_INPUT) {
+        retire_when_idle(executor, instance);
+        return;
+    }
+    if (done.kind == GW_FLIGHT_OUTPUT && executor->system->hosts == GW_HOST_SENDS_OUTPUTS)
+        gw_executor_send_fetched(executor, instance, &done);
+    if (done.kind == GW_FLIGHT_RESULT) {
         gw_result_message message = {
             {GW_MESSAGE_RESULT, sizeof message}, done.instance, done.run, done.result, value};
         gw_node_id client = gw_directory_client(executor->directory, instance->job);
@@ -669,6 +650,14 @@ void gw_executor_flush(gw_executor *executor)
     if (executor->ready_count > 0)
         send_ready(executor);
     gw_progress_book_flush(executor->progress);
+}
+
+bool gw_executor_is_quiet(const gw_executor *executor, uint32_t instance)
+{
+    for (uint32_t i = executor->first_waiting; i < executor->waiting->len; i++)
+        if (g_array_index(executor->waiting, waiting_segment, i).segment.instance == instance)
+            return false;
+    return gw_executor_instance(executor, instance)->flight_count == 0;
 }
 
 void gw_executor_explain(const gw_executor *executor, GString *out)

@@ -30,6 +30,8 @@ void gw_executor_copy_done(gw_executor *executor, gw_tag tag, double value);
 /* What is owed after any of the above: waiting gangs, messages gathered on the way. */
 void gw_executor_flush(gw_executor *executor);
 
+/* True: every gang of the instance that was dispatched here is done, and no copy is under way. */
+bool gw_executor_is_quiet(const gw_executor *executor, uint32_t instance);
 /* An installed instance as this host holds it. */
 const gw_host_instance *gw_executor_instance(const gw_executor *executor, uint32_t instance);
 

@@ -4,6 +4,8 @@
 #include "controller/host_instance.h"
 
 #include "base/check.h"
+#include "controller/fetch.h"
+#include "controller/system.h"
 
 /* Runs that may hold buffers at once: those in flight, the one before (carried), and one more for
  * completions that are still on their way.  Hosts without a common window may be a window apart:
@@ -56,9 +58,46 @@ static void count_results(gw_host_instance *instance)
     }
 }
 
+/* Whether a result is read from the first shard of output `o` of node `n`, on this host. */
+static bool is_read_here(const gw_host_instance *instance, uint32_t n, uint32_t o)
+{
+    const GArray *results = instance->plan->program->results;
+    bool is_read = false;
+    for (uint32_t r = 0; r < results->len; r++) {
+        const gw_result *result = &g_array_index(results, gw_result, r);
+        is_read |= result->node == n && result->output == o;
+    }
+    return is_read && instance->lowered->has_first_shard[instance->plan->nodes[n].mesh];
+}
+
+/* Each is a reader of its slot and an operation of its run. */
+static void count_host_copies(gw_host_instance *instance, gw_host_style style,
+                              gw_submit_mode submit)
+{
+    const gw_plan *plan = instance->plan;
+    g_autofree bool *leaves = gw_fetch_slots(plan, submit);
+    for (uint32_t n = 0; n < plan->node_count; n++) {
+        const gw_plan_node *node = &plan->nodes[n];
+        uint32_t local_count = gw_lowered_local_count(instance->lowered, node->mesh);
+        for (uint32_t o = 0; o < node->output_count; o++) {
+            uint32_t slot = node->first_slot + o, count = local_count;
+            if (style == GW_HOST_SENDS_OUTPUTS && !leaves[slot])
+                continue;
+            if (style == GW_HOST_SENDS_OUTPUTS && gw_fetch_shard_count(plan, n, o) == 1)
+                count = instance->lowered->has_first_shard[node->mesh] ? 1 : 0;
+            if (style == GW_HOST_KEEPS_OUTPUTS && is_read_here(instance, n, o))
+                count--;
+            instance->host_copies[slot] = count;
+            instance->refs[slot] += count;
+            instance->operations_in_run_0 += count;
+            instance->operations_per_run += node->is_once ? 0 : count;
+        }
+    }
+}
+
 gw_host_instance *gw_host_instance_new(const gw_directory *directory, gw_node_id host,
                                        const gw_job *job, const gw_executable *executable,
-                                       uint32_t window_count, gw_store *store)
+                                       const gw_system_ops *system, gw_store *store)
 {
     gw_host_instance *instance = g_new0(gw_host_instance, 1);
     gw_check(job->runs < UINT32_MAX);
@@ -71,13 +110,16 @@ gw_host_instance *gw_host_instance_new(const gw_directory *directory, gw_node_id
     instance->operations_per_run = instance->lowered->gangs_per_run;
     instance->refs = g_new0(uint32_t, job->plan->slot_count + 1);
     instance->refs_next = g_new0(uint32_t, job->plan->slot_count + 1);
-    instance->left = g_new0(uint32_t, depth_of(job, window_count));
+    uint32_t depth = depth_of(job, system->window_count);
+    instance->host_copies = g_new0(uint32_t, job->plan->slot_count + 1);
+    instance->left = g_new0(uint32_t, depth);
     count_slot_references(instance);
     count_results(instance);
+    if (system->hosts != GW_HOST_TAKES_NOTHING)
+        count_host_copies(instance, system->hosts, job->submit);
     if (instance->lowered->gangs_per_run == 0)
         instance->operations_per_run = 0;
-    gw_store_open(store, &instance->block, instance->instance, job->plan,
-                  depth_of(job, window_count));
+    gw_store_open(store, &instance->block, instance->instance, job->plan, depth);
     return instance;
 }
 
@@ -90,6 +132,7 @@ void gw_host_instance_free(gw_host_instance *instance, gw_store *store)
     gw_lowered_free(instance->lowered);
     g_free(instance->refs);
     g_free(instance->refs_next);
+    g_free(instance->host_copies);
     g_free(instance->left);
     g_free(instance);
 }

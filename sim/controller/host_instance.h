@@ -14,8 +14,11 @@ typedef struct {
     gw_lowered *lowered;
     const gw_plan *plan;
     gw_block block;
-    uint32_t *refs;      /* By slot: what a reservation starts with, */
-    uint32_t *refs_next; /* and what readers of the next run add. */
+    uint32_t *refs;        /* By slot: what a reservation starts with, */
+    uint32_t *refs_next;   /* and what readers of the next run add. */
+    uint32_t *host_copies; /* By slot: how many of the local shards, the last ones, are copied to
+                              the host's memory when their gang is done; not those that are read
+                              as a result, which come there by themselves. */
     /* Gangs, results and copies of what runs made here; 0 where the host has no gang of such a run:
      * what it copies then is part of nobody's count. */
     uint32_t operations_in_run_0, operations_per_run;
@@ -26,11 +29,11 @@ typedef struct {
     gw_node_id retiring_client;
 } gw_host_instance;
 
-/* `executable` is borrowed for the call, `job` for the instance's life.  `window_count` is the
- * system's (system.h).  The block is open and holds nothing. */
+/* `executable` is borrowed for the call, `job` for the instance's life.  The block is open and
+ * holds nothing. */
 gw_host_instance *gw_host_instance_new(const gw_directory *directory, gw_node_id host,
                                        const gw_job *job, const gw_executable *executable,
-                                       uint32_t window_count, gw_store *store);
+                                       const gw_system_ops *system, gw_store *store);
 void gw_host_instance_free(gw_host_instance *instance, gw_store *store);
 
 /* The run in which a node of `run` finds what `input` reads, when it does not arrive. */

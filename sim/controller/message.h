@@ -26,8 +26,10 @@ typedef enum {
     GW_MESSAGE_RETIRED,           /* back */
     GW_MESSAGE_LOOP,              /* client -> hosts: run the job's loop (multi_controller) */
     GW_MESSAGE_LOOP_DONE,         /* host -> client: all its runs are done here */
+    GW_MESSAGE_FETCHED,           /* host -> client: bytes of an output (tf1) */
+    GW_MESSAGE_HANDLE,            /* host -> client: an actor's call has returned (ray) */
 } gw_message_kind;
-#define GW_MESSAGE_KIND_COUNT (GW_MESSAGE_LOOP_DONE + 1)
+#define GW_MESSAGE_KIND_COUNT (GW_MESSAGE_HANDLE + 1)
 
 /* SLICE_REQUEST: where the meshes of a job may go.  The manager knows the job's program. */
 typedef struct {
@@ -63,7 +65,7 @@ typedef struct {
     uint64_t call;
 } gw_submit;
 
-/* RETURNED, RUN_DONE */
+/* RETURNED, RUN_DONE, HANDLE */
 typedef struct {
     gw_message header;
     uint32_t instance, run;
@@ -144,3 +146,13 @@ typedef struct {
     uint32_t instance, run, result;
     double value;
 } gw_result_message;
+
+/* FETCHED: one shard of an output that leaves a call, in pieces. */
+#define GW_FETCHED_BYTES_MAX (1u << 20)
+typedef struct {
+    gw_message header;
+    uint32_t instance, run;
+    uint32_t data_bytes;
+    uint32_t is_last; /* 1: of its shard. */
+    uint8_t data[];
+} gw_fetched;

@@ -56,10 +56,12 @@ typedef struct {
     const uint32_t *arrivals; /* Per local shard: how many copies it awaits; NULL: none. */
 } gw_kernel;
 
-typedef enum { GW_COPY_TO_DEVICE = 1, GW_COPY_TO_HOST } gw_copy_kind;
+typedef enum { GW_COPY_TO_DEVICE = 1, GW_COPY_TO_HOST, GW_COPY_FROM_HOST } gw_copy_kind;
 
 /* One shard's piece of a buffer, from a device of this node.  It starts when the gang that writes
- * the source is done there, at once if it was done before. */
+ * the source is done there, at once if it was done before.  FROM_HOST is the way back of what a
+ * TO_HOST has read: from the host's memory into the same buffer, which holds it still.  Source and
+ * target are the same then, and it starts at once, whatever source_gang is. */
 typedef struct {
     gw_copy_kind kind;
     uint32_t instance; /* Whose buffer it is; loaded here. */
@@ -67,7 +69,7 @@ typedef struct {
     gw_device_id source_device;
     uint32_t source_buffer;
     uint64_t source_offset_bytes, size_bytes;
-    /* TO_DEVICE: it counts as one arrival for the target's shard of target_gang. */
+    /* Not TO_HOST: it counts as one arrival for the target's shard of target_gang. */
     uint64_t target_gang;
     gw_device_id target_device;
     uint32_t target_buffer; /* In the numbers of the target's host. */

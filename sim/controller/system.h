@@ -42,10 +42,18 @@ typedef enum {
     GW_CLIENTS_START,      /* Nobody: hosts run the job's loop (LOOP), and say when it is over. */
 } gw_client_style;
 
+/* What comes to a host's memory of what its gangs make, besides values that the program reads. */
+typedef enum {
+    GW_HOST_TAKES_NOTHING = 1,
+    GW_HOST_SENDS_OUTPUTS, /* What leaves a client's call (fetch.h), on its way to the client. */
+    GW_HOST_KEEPS_OUTPUTS, /* Every output; and every input that lies here comes back from there. */
+} gw_host_style;
+
 struct gw_system_ops {
     const char *name, *summary; /* "pathways", in configs/; a line for `gangway list` */
     bool has_policy;            /* Island schedulers with a policy and a way of dispatch. */
     gw_client_style clients;
+    gw_host_style hosts;
     /* Buffers of a run are found by its number modulo this many times in_flight, and 2 more: hosts
      * that keep no common window may be that far apart. */
     uint32_t window_count;

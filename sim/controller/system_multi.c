@@ -367,6 +367,7 @@ const gw_system_ops gw_system_multi_controller = {
     .summary = "every host runs the user's loop and launches on its own devices; no scheduler",
     .has_policy = false,
     .clients = GW_CLIENTS_START,
+    .hosts = GW_HOST_TAKES_NOTHING,
     .window_count = 2,
     .part_new = part_new,
 };

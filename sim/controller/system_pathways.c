@@ -77,6 +77,7 @@ const gw_system_ops gw_system_pathways = {
     .summary = "a single controller: clients submit, a scheduler per island orders all gangs",
     .has_policy = true,
     .clients = GW_CLIENTS_SUBMIT,
+    .hosts = GW_HOST_TAKES_NOTHING,
     .window_count = 1,
     .part_new = part_new,
 };

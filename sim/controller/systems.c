@@ -6,8 +6,12 @@
 
 extern const gw_system_ops gw_system_pathways;         /* system_pathways.c */
 extern const gw_system_ops gw_system_multi_controller; /* system_multi.c */
+extern const gw_system_ops gw_system_tf1;              /* system_tf1.c */
+extern const gw_system_ops gw_system_ray;              /* system_ray.c */
 
-const gw_system_ops *const gw_systems[] = {&gw_system_pathways, &gw_system_multi_controller, NULL};
+const gw_system_ops *const gw_systems[] = {
+    &gw_system_pathways, &gw_system_multi_controller, &gw_system_tf1, &gw_system_ray, NULL,
+};
 
 const gw_system_ops *gw_system_find(const char *name)
 {

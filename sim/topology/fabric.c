@@ -75,7 +75,7 @@ gw_span gw_fabric_alone_ns(const gw_fabric *fabric, const gw_transfer *transfer)
     if (transfer->duration_ns > 0) {
         return transfer->duration_ns;
     }
-    if (transfer->kind == GW_TRANSFER_TO_HOST) {
+    if (transfer->kind == GW_TRANSFER_HOST) {
         return price_to_host(fabric, transfer);
     }
     gw_check(transfer->kind == GW_TRANSFER_DEVICE);

@@ -19,10 +19,11 @@ gw_fabric *gw_fabric_new(gw_engine *engine, const gw_cluster *cluster, gw_fabric
 void gw_fabric_free(gw_fabric *fabric);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(gw_fabric, gw_fabric_free)
 
-typedef enum { GW_TRANSFER_DEVICE = 1, GW_TRANSFER_TO_HOST } gw_transfer_kind;
+typedef enum { GW_TRANSFER_DEVICE = 1, GW_TRANSFER_HOST } gw_transfer_kind;
 typedef struct {
     gw_transfer_kind kind;
-    gw_device_id source, target; /* TO_HOST: the device's own host; `target` unused. */
+    gw_device_id source, target; /* HOST: `source` and its own host, over PCIe, one way or the
+                                    other; `target` unused. */
     uint64_t size_bytes;
     gw_span duration_ns; /* It takes so long; 0: the wires say. */
 } gw_transfer;

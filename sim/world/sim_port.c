@@ -323,9 +323,10 @@ static void sim_copy(gw_port *port, const gw_copy *copy, gw_tag tag)
 {
     sim_node *node = node_of(port);
     gw_sim_ports *ports = node->ports;
-    gw_check(copy->kind == GW_COPY_TO_DEVICE || copy->kind == GW_COPY_TO_HOST);
+    gw_check(copy->kind >= GW_COPY_TO_DEVICE && copy->kind <= GW_COPY_FROM_HOST);
     const gw_device_copy asked = {
         .is_to_host = copy->kind == GW_COPY_TO_HOST,
+        .is_from_host = copy->kind == GW_COPY_FROM_HOST,
         .host = node->self.index,
         .job = gw_executables_at(&ports->executables, copy->instance)->job,
         .buffer = copy->source_buffer,
@@ -438,7 +439,7 @@ static void answer_copy(void *owner, const gw_device_copy *copy, gw_time start_n
     if (ports->settings.recorder != NULL || ports->settings.transfer != NULL) {
         const gw_transfer_record record = {
             .job = copy->job,
-            .source_device = copy->source_device,
+            .source_device = copy->is_from_host ? GW_INDEX_NONE : copy->source_device,
             .target_device = copy->is_to_host ? GW_INDEX_NONE : copy->target_device,
             .is_dcn =
                 !copy->is_to_host && islands[copy->source_device] != islands[copy->target_device],

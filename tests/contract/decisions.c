@@ -19,6 +19,8 @@ static const struct {
     {"mlp_cpu.json", "control.policy=none", true},
     {"mlp_cpu.json", "jobs.in_flight=4", true},
     {"mlp_cpu.json", "control.system=multi_controller", true},
+    {"mlp_cpu.json", "control.system=tf1", true},
+    {"mlp_cpu.json", "control.system=ray", true},
     {"quickstart.json", NULL, false},
 };
 

@@ -145,7 +145,10 @@ static size_t measure_message(const gw_message *message)
         return sizeof(gw_submit);
     case GW_MESSAGE_RETURNED:
     case GW_MESSAGE_RUN_DONE:
+    case GW_MESSAGE_HANDLE:
         return sizeof(gw_call_message);
+    case GW_MESSAGE_FETCHED:
+        return sizeof(gw_fetched) + ((const gw_fetched *)message)->data_bytes;
     case GW_MESSAGE_DISPATCH: {
         const gw_dispatch_message *dispatch = (const gw_dispatch_message *)message;
         return sizeof *dispatch + dispatch->segment_count * sizeof(gw_segment);
@@ -285,7 +288,11 @@ static void record_copy(gw_port *base, const gw_copy *copy, gw_tag tag)
     gw_check(is_local(port, copy->source_device.index));
     gw_check(copy->size_bytes > 0);
     gw_check(copy->source_offset_bytes + copy->size_bytes <= held->size_bytes);
-    gw_check(copy->kind == GW_COPY_TO_HOST || copy->kind == GW_COPY_TO_DEVICE);
+    gw_check(copy->kind >= GW_COPY_TO_DEVICE && copy->kind <= GW_COPY_FROM_HOST);
+    gw_check(copy->kind != GW_COPY_FROM_HOST ||
+             (copy->target_device.index == copy->source_device.index &&
+              copy->target_buffer == copy->source_buffer &&
+              copy->target_offset_bytes == copy->source_offset_bytes));
     gw_check(copy->kind == GW_COPY_TO_HOST ||
              copy->target_device.index < port->directory->device_count);
     ask(port, RECORD_COPY, tag, held->instance);

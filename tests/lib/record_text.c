@@ -59,6 +59,8 @@ static const char *const message_names[] = {
     [GW_MESSAGE_RETIRED] = "RETIRED",
     [GW_MESSAGE_LOOP] = "LOOP",
     [GW_MESSAGE_LOOP_DONE] = "LOOP_DONE",
+    [GW_MESSAGE_FETCHED] = "FETCHED",
+    [GW_MESSAGE_HANDLE] = "HANDLE",
 };
 
 static void append_span(GString *out, uint32_t first, uint32_t count)
@@ -237,6 +239,12 @@ static void append_copy(GString *out, const gw_copy *copy)
                            copy->source_buffer);
     if (copy->source_offset_bytes > 0) {
         g_string_append_printf(out, " + %u", (unsigned)copy->source_offset_bytes);
+    }
+    if (copy->kind == GW_COPY_FROM_HOST) {
+        g_string_append_printf(out, " from the host to device %u for gang ",
+                               copy->target_device.index);
+        append_gang(out, copy->target_gang);
+        return;
     }
     g_string_append_printf(out, " from device %u by gang ", copy->source_device.index);
     append_gang(out, copy->source_gang);

@@ -310,6 +310,10 @@ void toy_take_copy(toy_world *world, uint32_t host, const record_call *call)
     toy_copy *copy = g_new0(toy_copy, 1);
     *copy = (toy_copy){call->copy, call->tag, host};
     g_ptr_array_add(world->copies, copy);
+    if (copy->copy.kind == GW_COPY_FROM_HOST) {
+        toy_post(world, &(toy_step){.kind = COPY_LANDS, .subject = copy});
+        return;
+    }
     toy_shard *source =
         find_shard(find_gang(world, copy->copy.source_gang), copy->copy.source_device.index);
     gw_check(source->is_enqueued);
@@ -342,7 +346,7 @@ void toy_land_copy(toy_world *world, toy_copy *copy)
     gw_check(what->target_offset_bytes + what->size_bytes <= target->size_bytes);
     gw_check(target->contents[place] == 0 || target->contents[place] == content);
     target->contents[place] = content;
-    target->arrived_bytes[place] += what->size_bytes;
+    target->arrived_bytes[place] += what->kind == GW_COPY_TO_DEVICE ? what->size_bytes : 0;
     gw_check(shard->is_enqueued && !shard->is_done);
     gw_check(shard->arrivals_left > 0);
     if (--shard->arrivals_left == 0) {

@@ -163,7 +163,8 @@ static void take_calls(toy_world *world, uint32_t node)
     record_port_clear(port);
 }
 
-/* A host that is told to forget an instance holds what set-up made for all runs, and workspace. */
+/* A host that is told to forget an instance holds what set-up made for all runs, and workspace; the
+ * answers to its last copies may still be on their way, and then it holds their sources. */
 static void check_retired(const toy_world *world, uint32_t host, uint32_t instance)
 {
     const record_port *port = world->nodes[host].port;
@@ -190,7 +191,9 @@ static void check_retired(const toy_world *world, uint32_t host, uint32_t instan
         expected +=
             has_workspace[m] && record_port_local_devices(port, instance, m)->len > 0 ? 1 : 0;
     }
-    gw_check(record_port_held_by(port, instance) == expected);
+    const uint32_t held = record_port_held_by(port, instance);
+    gw_check(held >= expected);
+    gw_check(held == expected || record_port_asked_count(port) > 0);
 }
 
 static void hand_in(toy_world *world, uint32_t node, const gw_input *input)

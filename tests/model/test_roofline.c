@@ -8,8 +8,8 @@
 #include "accelerator_file.h"
 #include "small_cluster.h"
 
-static const char *const names[] = {"a100", "cpu", "h100", "tpu_v3_core", "tpu_v4"};
-#define NAME_COUNT 5
+static const char *const names[] = {"a100", "cpu", "h100", "tpu_v3_core", "tpu_v4", "v100_10g"};
+#define NAME_COUNT 6
 
 /* One device of that kind, alone. */
 typedef struct {

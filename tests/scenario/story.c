@@ -183,6 +183,13 @@ static void hear_transfer(void *context, const gw_transfer_record *transfer)
     g_autofree char *size = gw_bytes_format(transfer->size_bytes);
     g_autofree char *end =
         target == GW_INDEX_NONE ? g_strdup("its host") : g_strdup_printf("device %u", target);
+    if (transfer->source_device == GW_INDEX_NONE) {
+        add_line(self, transfer->start_ns, RANK_START, "%s of job %s leave their host for %s", size,
+                 job, end);
+        add_line(self, transfer->end_ns, RANK_END, "%s of job %s from their host reach %s", size,
+                 job, end);
+        return;
+    }
     add_line(self, transfer->start_ns, RANK_START, "%s of job %s leave device %u for %s%s", size,
              job, transfer->source_device, end, transfer->is_dcn ? ", over the DCN" : "");
     add_line(self, transfer->end_ns, RANK_END, "%s of job %s from device %u reach %s", size, job,

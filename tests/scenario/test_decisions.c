@@ -41,6 +41,12 @@ static const decision_case cases[] = {
     {"tests/scenario/multi_controller.json", {NULL}, true},
     {"tests/scenario/multi_controller.json", {"jobs.0.submit=chained", NULL}, true},
     {"tests/scenario/multi_pipeline.json", {NULL}, true},
+    {"tests/scenario/tf1_chained.json", {NULL}, true},
+    {"tests/scenario/tf1_op_by_op.json", {NULL}, true},
+    {"tests/scenario/multi_pipeline.json", {"control.system=tf1", NULL}, true},
+    {"tests/scenario/ray_chained.json", {NULL}, true},
+    {"tests/scenario/ray_op_by_op.json", {NULL}, true},
+    {"tests/scenario/multi_pipeline.json", {"control.system=ray", NULL}, true},
     {"tests/scenario/two_clients.json", {NULL}, false},
     {"tests/scenario/scheduled.json", {NULL}, false},
 };

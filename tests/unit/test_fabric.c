@@ -121,7 +121,7 @@ START_TEST(prices_are_latency_and_size_over_rate)
     transfer = between(2, 9, 5000); /* NIC: 5 bytes/ns; PCIe twice and the network */
     ck_assert_uint_eq(gw_fabric_alone_ns(fabric, &transfer), 26000 + 1000);
     transfer = (gw_transfer){
-        .kind = GW_TRANSFER_TO_HOST, .source = {7}, .target = {UINT32_MAX}, .size_bytes = 5000};
+        .kind = GW_TRANSFER_HOST, .source = {7}, .target = {UINT32_MAX}, .size_bytes = 5000};
     ck_assert_uint_eq(gw_fabric_alone_ns(fabric, &transfer), 3000 + 500);
     transfer = between(0, 1, 0); /* Nothing to carry: the latency alone. */
     ck_assert_uint_eq(gw_fabric_alone_ns(fabric, &transfer), 1000);
@@ -224,7 +224,7 @@ START_TEST(only_bytes_between_islands_are_dcn_bytes)
     bench_init(&built);
     const gw_transfer inside = between(0, 7, 1000), across = between(0, 8, 100),
                       back = between(9, 3, 10);
-    const gw_transfer to_host = {.kind = GW_TRANSFER_TO_HOST, .source = {8}, .size_bytes = 1};
+    const gw_transfer to_host = {.kind = GW_TRANSFER_HOST, .source = {8}, .size_bytes = 1};
     gw_fabric_start(built.kept.fabric, &inside, 1);
     gw_fabric_start(built.kept.fabric, &across, 2);
     gw_fabric_start(built.kept.fabric, &back, 3);

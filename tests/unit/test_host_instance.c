@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "controller/host_instance.h"
+#include "controller/system.h"
 #include "small_control.h"
 
 /* Four hosts of one device; the instance as host `host` sees it. */
@@ -34,7 +35,7 @@ static void init_bench(bench *made, gw_program *program, uint32_t host, uint32_t
     gw_store_init(&made->store, &made->port->base);
     made->port->base.devices->load(&made->port->base, &executable);
     made->instance = gw_host_instance_new(made->directory, (gw_node_id){host}, &made->job,
-                                          &executable, 1, &made->store);
+                                          &executable, gw_systems[0], &made->store);
 }
 
 static void clear_bench(bench *made)

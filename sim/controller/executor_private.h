@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files executor*.c share.  Nobody else includes this. */
+#pragma once
+
+#include "base/pool.h"
+#include "controller/executor.h"
+#include "controller/progress.h"
+#include "controller/system.h"
+
+typedef enum {
+    GW_FLIGHT_PIECE = 1, /* To another mesh. */
+    GW_FLIGHT_RESULT,    /* To the host: a value that the program reads. */
+    GW_FLIGHT_OUTPUT,    /* To the host: a shard (gw_host_style). */
+    GW_FLIGHT_INPUT,     /* From the host, where an output went before. */
+} gw_flight_kind;
+
+typedef struct { /* A copy that the world has not answered. */
+    gw_flight_kind kind;
+    uint32_t instance;
+    uint32_t run;              /* Whose operation it is; GW_INDEX_NONE: no run's. */
+    uint32_t slot, source_run; /* The source. */
+    uint32_t result;           /* RESULT: which value. */
+} gw_flight;
+
+struct gw_executor {
+    const gw_directory *directory;
+    const gw_system_ops *system;
+    const gw_job *jobs;
+    gw_port *port;
+    gw_node_id self;
+    gw_store store;
+    gw_progress_book *progress;
+    GPtrArray *instances;   /* By instance number; NULL: not installed. */
+    gw_host_instance *last; /* The one that was asked for last; NULL: none. */
+    GArray *installing;     /* Wait for workspace, first come first served. */
+    gw_pool flights, targets;
+    GArray *waiting; /* waiting_segment: a queue from `first_waiting` on. */
+    uint32_t first_waiting;
+    bool is_blocked; /* The head found no memory. */
+    GArray *ready;   /* ready_batch; the first ready_count are in use. */
+    uint32_t ready_count;
+    GArray *numbers;  /* uint32_t: scratch for a kernel's buffers, */
+    GArray *arrivals; /* and for its arrivals. */
+    GByteArray *scratch;
+};
+
+/* The copy that is begun; its tag is the index of its flight. */
+gw_tag gw_executor_begin_flight(gw_executor *executor, const gw_flight *begun);
+
+/* --- Host memory (executor_host.c) --- */
+
+/* Shards of the gang's outputs, once it is done: as many as the instance says (host_copies). */
+void gw_executor_copy_to_host(gw_executor *executor, gw_host_instance *instance,
+                              const gw_plan_node *node, uint32_t run, uint64_t gang);
+/* The gang's inputs that lie here, where the system keeps them in host memory; each is one arrival
+ * on each device.  The gang is enqueued. */
+void gw_executor_copy_from_host(gw_executor *executor, gw_host_instance *instance,
+                                const gw_plan_node *node, uint32_t run, uint64_t gang);
+/* Per local shard: pieces from other meshes, and inputs that come back from the host.  NULL: none.
+ * Good until it is asked again. */
+const uint32_t *gw_executor_count_arrivals(gw_executor *executor, gw_host_instance *instance,
+                                           uint32_t n, uint32_t run);
+/* A shard that has come to host memory goes to the client. */
+void gw_executor_send_fetched(gw_executor *executor, const gw_host_instance *instance,
+                              const gw_flight *done);
