@@ -171,7 +171,7 @@ static void take_progress(coordinator *self, const gw_progress *message)
 {
     bool is_done = false;
     for (uint32_t d = 0; d < message->device_count; d++)
-        is_done |= message->data[d] > 0;
+        is_done |= gw_progress_counts(message)[d] > 0;
     gw_check(!is_done || self->gang_hosts_left > 0);
     self->gang_hosts_left -= is_done;
     gw_check(self->run_hosts_left >= message->run_count);
