@@ -338,6 +338,7 @@ static void order_gang(gw_schedule *schedule, scheduled_instance *instance)
     gw_note note = {GW_NOTE_GANG_ORDERED, gang, (uint64_t)instance->instance << 32 | n, 0};
     port->ops->note(port, &note);
     port->ops->spend(port, GW_COST_SCHEDULE, 1);
+    port->ops->spend(port, GW_COST_DESCRIBE, slice->host_count);
     gw_dispatch_add(schedule->dispatch, instance->instance, call->run, n, gang, call->call,
                     slice->hosts, slice->host_count);
     if (instance->gate != NULL) {
