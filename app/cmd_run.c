@@ -123,6 +123,30 @@ static void print_outcome(const gw_recorder *recorder, const char *path)
         printf("figure: %s/%s.{svg,pdf,png}\n", folder, gw_figure_run_subjects[i]);
 }
 
+/* False: somebody starved, in a run that is otherwise whole. */
+static bool check_starvation(const gw_scenario *scenario, const gw_recorder *recorder,
+                             const char *path, GError **error)
+{
+    g_autofree char *limit = gw_span_format(scenario->control.starvation_limit_ns);
+    g_autoptr(GString) text = g_string_new(NULL);
+    for (guint j = 0; j < scenario->job_count; j++) {
+        gw_span wait_ns = gw_recorder_starved_ns(recorder, j);
+        if (wait_ns == 0)
+            continue;
+        g_autofree char *wait = gw_span_format(wait_ns);
+        g_string_append_printf(text,
+                               "\n  job %s: a gang waited %s while others were ordered on its "
+                               "devices",
+                               scenario->jobs[j].name, wait);
+    }
+    if (text->len == 0)
+        return true;
+    g_set_error(error, GW_ERROR, GW_ERROR_STALL,
+                "%s: the run is whole, but jobs starved (control.starvation_limit is %s)%s", path,
+                limit, text->str);
+    return false;
+}
+
 static bool run_scenario(const char *path, GError **error)
 {
     g_autoptr(gw_scenario) scenario = gw_scenario_load(path, (const char *const *)settings, error);
@@ -151,7 +175,7 @@ static bool run_scenario(const char *path, GError **error)
         g_set_error_literal(error, GW_ERROR, GW_ERROR_SYSTEM, "standard output: cannot write");
         return false;
     }
-    return true;
+    return check_starvation(scenario, run.recorder, path, error);
 }
 
 /* 0 when the options make sense together; else 2, said why. */

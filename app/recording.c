@@ -71,6 +71,7 @@ static void describe_job(gw_recording *recording, gw_recorder_job *out, const gw
     out->result_names = names;
     out->result_count = result_count;
     out->device_count = count_devices(job, device_count);
+    out->has_deadline = job->deadline_ns > 0;
     describe_nodes(recording, out, program);
 }
 

@@ -179,6 +179,15 @@ static void record_note(const gw_ledger *ledger, const gw_note *note, gw_time no
     case GW_NOTE_JOB_DONE:
         gw_recorder_job_done(recorder, job, now_ns);
         return;
+    case GW_NOTE_ORDER_WAIT:
+        gw_recorder_order_wait(recorder, job, note->b);
+        return;
+    case GW_NOTE_STARVED:
+        gw_recorder_starved(recorder, job, note->b);
+        return;
+    case GW_NOTE_DEADLINE_MISSED:
+        gw_recorder_deadline_missed(recorder, job);
+        return;
     default: /* The others are for traces of the simulated world. */
         return;
     }

@@ -51,6 +51,9 @@ typedef struct {                 /* The control plane's settings. */
     gw_params *policy_params;    /* Borrowed; may be NULL. */
     gw_dispatch_mode dispatch;
     uint32_t lookahead; /* Gangs ordered and not known to be done, per device; at least 1. */
+    /* A gang that waits longer for its place, while others are ordered on its devices, starves; 0:
+     * none does. */
+    gw_span starvation_limit_ns;
 } gw_control;
 
 typedef struct gw_controller gw_controller;

@@ -4,15 +4,35 @@
 
 #include "controller/policy.h"
 
-extern const gw_policy_ops gw_policy_fifo; /* policy_fifo.c */
+/* Each in its policy_<name>.c. */
+extern const gw_policy_ops gw_policy_deadline;
+extern const gw_policy_ops gw_policy_fifo;
+extern const gw_policy_ops gw_policy_priority;
+extern const gw_policy_ops gw_policy_round_robin;
+extern const gw_policy_ops gw_policy_share;
+extern const gw_policy_ops gw_policy_shortest;
 
-const gw_policy_ops *const gw_policies[] = {&gw_policy_fifo, NULL};
+const gw_policy_ops *const gw_policies[] = {
+    &gw_policy_deadline,
+    &gw_policy_fifo,
+    &gw_policy_priority,
+    &gw_policy_round_robin,
+    &gw_policy_share,
+    &gw_policy_shortest,
+    NULL,
+};
 
 void gw_policy_finished(gw_policy *policy, uint32_t instance, uint64_t shard_count,
                         gw_span device_time_ns)
 {
     if (policy->ops->finished != NULL)
         policy->ops->finished(policy, instance, shard_count, device_time_ns);
+}
+
+void gw_policy_idle(gw_policy *policy, uint32_t instance)
+{
+    if (policy->ops->idle != NULL)
+        policy->ops->idle(policy, instance);
 }
 
 void gw_policy_forget(gw_policy *policy, uint32_t instance)

@@ -7,7 +7,9 @@
 
 #include "base/units.h"
 
-#define GW_POLICY_ABI 1 /* Counts up with every change of this file that a plugin can notice. */
+#define GW_POLICY_ABI 2 /* Counts up with every change of this file that a plugin can notice. */
+
+#define GW_PRIORITY_MAX 1000000
 
 typedef struct gw_policy gw_policy;
 typedef struct gw_params gw_params;
@@ -22,7 +24,7 @@ typedef struct {
     uint32_t run, node;
     /* What the job asked for, as its scenario says. */
     uint32_t weight;     /* Its share of device time, relative to others'; at least 1. */
-    uint32_t priority;   /* The higher, the sooner. */
+    uint32_t priority;   /* The higher, the sooner; at most GW_PRIORITY_MAX. */
     gw_time deadline_ns; /* When the call should be done; may be past; GW_TIME_NEVER: none. */
     /* What is known of its length. */
     gw_span shard_time_ns; /* The mean time of this instance's shards so far; 0: none is done. */
@@ -49,6 +51,9 @@ typedef struct {
      * time together.  Hosts report in batches, so this lags behind what was ordered. */
     void (*finished)(gw_policy *policy, uint32_t instance, uint64_t shard_count,
                      gw_span device_time_ns);
+    /* Optional.  The instance has ordered all that its client has asked for: no gang of it waits,
+     * offered or not, until it is offered again.  (One that is not offered may wait for room.) */
+    void (*idle)(gw_policy *policy, uint32_t instance);
     /* Optional.  The instance is gone; nothing of it is offered any more. */
     void (*forget)(gw_policy *policy, uint32_t instance);
 } gw_policy_ops;
@@ -60,6 +65,7 @@ struct gw_policy {
 /* The wrappers that own what NULL means: nothing happens. */
 void gw_policy_finished(gw_policy *policy, uint32_t instance, uint64_t shard_count,
                         gw_span device_time_ns);
+void gw_policy_idle(gw_policy *policy, uint32_t instance);
 void gw_policy_forget(gw_policy *policy, uint32_t instance);
 
 extern const gw_policy_ops *const gw_policies[]; /* In order of name; NULL ends it. */

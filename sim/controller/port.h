@@ -95,6 +95,11 @@ typedef enum {
     GW_NOTE_JOB_DONE,         /* a: job */
     GW_NOTE_JOB_REFUSED,      /* a: job, b: a gw_refusal; its slices can never be granted */
     GW_NOTE_MEMORY_WAIT,      /* a: gang, b: bytes per device; an executor meets back-pressure */
+    GW_NOTE_ORDER_WAIT,       /* a: job, b: ns; by a scheduler that the job leaves: the longest that
+                                 one of its gangs waited there for its place in the order */
+    GW_NOTE_STARVED,          /* a: job, b: ns; likewise, where that was beyond the limit and others
+                                 were ordered on its devices meanwhile; at most one a scheduler */
+    GW_NOTE_DEADLINE_MISSED,  /* a: job, b: run; by the scheduler of the program's last node */
     GW_NOTE_POLICY_WRONG, /* a: scheduler's node, b: the offer that its policy picked and was not
                              offered; it orders nothing any more */
 } gw_note_kind;

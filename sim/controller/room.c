@@ -4,7 +4,10 @@
  *
  * A slice that was full is free again only when a quarter of the lookahead is: reports of its
  * hosts come one by one with unequal counts, and whoever took each single place at once would
- * order, send and report gang by gang from then on (the silly window of flow control). */
+ * order, send and report gang by gang from then on (the silly window of flow control).
+ *
+ * Each device belongs to the first claim, in order of raising, that covers it.  So the first of
+ * all claims has all its devices, and every claim comes to be the first. */
 #include "controller/room.h"
 
 #include <string.h>
@@ -20,6 +23,10 @@ struct gw_room {
     uint32_t refilled;  /* once full, it has room when it has fewer than this. */
     uint32_t *ordered;  /* By device: gangs ordered and not known to be done. */
     gw_slice **full;    /* By device: the first slice on its list. */
+    uint32_t *taken;    /* By device: gangs ever ordered, */
+    uint32_t *looked;   /* and how many there were when its list was last gone through. */
+    GPtrArray *claims;  /* gw_slice, in the order in which they were raised. */
+    gw_slice **owners;  /* By device: whose claim it is part of; NULL: nobody's. */
     GHashTable *slices; /* By devices; each to itself.  Never walked. */
 };
 
@@ -61,6 +68,10 @@ gw_room *gw_room_new(const gw_directory *directory, uint32_t first_device, uint3
     room->refilled = lookahead - lookahead / 4;
     room->ordered = g_new0(uint32_t, device_count);
     room->full = g_new0(gw_slice *, device_count);
+    room->taken = g_new0(uint32_t, device_count);
+    room->looked = g_new0(uint32_t, device_count);
+    room->claims = g_ptr_array_new();
+    room->owners = g_new0(gw_slice *, device_count);
     room->slices = g_hash_table_new_full(hash_devices, have_same_devices, NULL, free_slice);
     return room;
 }
@@ -72,6 +83,10 @@ void gw_room_free(gw_room *room)
     g_hash_table_unref(room->slices);
     g_free(room->ordered);
     g_free(room->full);
+    g_free(room->taken);
+    g_free(room->looked);
+    g_ptr_array_unref(room->claims);
+    g_free(room->owners);
     g_free(room);
 }
 
@@ -108,10 +123,57 @@ gw_slice *gw_room_open(gw_room *room, const uint32_t *devices, uint32_t count)
     return slice;
 }
 
+/* --- Claims --- */
+
+/* A device's place among the room's own. */
+static uint32_t index_of(const gw_room *room, const gw_slice *slice, uint32_t place)
+{
+    return slice->devices[place] - room->first_device;
+}
+
+uint32_t gw_room_count_taken(const gw_room *room, const gw_slice *slice)
+{
+    uint32_t count = 0;
+    for (uint32_t d = 0; d < slice->device_count; d++)
+        count += room->taken[index_of(room, slice, d)];
+    return count;
+}
+
+/* Devices that are nobody's become the slice's. */
+static void own_devices(gw_room *room, gw_slice *slice)
+{
+    for (uint32_t d = 0; d < slice->device_count; d++) {
+        gw_slice **owner = &room->owners[index_of(room, slice, d)];
+        if (*owner == NULL)
+            *owner = slice;
+    }
+}
+
+static void raise_claim(gw_room *room, gw_slice *slice)
+{
+    slice->is_claiming = true;
+    g_ptr_array_add(room->claims, slice);
+    own_devices(room, slice);
+}
+
+/* What it owned goes to the claims that were raised next. */
+static void drop_claim(gw_room *room, gw_slice *slice)
+{
+    slice->is_claiming = false;
+    g_ptr_array_remove(room->claims, slice);
+    for (uint32_t d = 0; d < slice->device_count; d++) {
+        gw_slice **owner = &room->owners[index_of(room, slice, d)];
+        if (*owner == slice)
+            *owner = NULL;
+    }
+    for (uint32_t c = 0; c < room->claims->len; c++)
+        own_devices(room, (gw_slice *)g_ptr_array_index(room->claims, c));
+}
+
 /* Off the list that it is on, so that nobody meets it there later. */
 static void unlist_slice(gw_room *room, const gw_slice *slice)
 {
-    gw_slice **link = &room->full[slice->devices[slice->full_place] - room->first_device];
+    gw_slice **link = &room->full[index_of(room, slice, slice->full_place)];
     while (*link != slice)
         link = &(*link)->next;
     *link = slice->next;
@@ -125,8 +187,12 @@ void gw_room_close(gw_room *room, gw_slice *slice)
     gw_check(slice->waiting->len == 0);
     if (slice->is_full)
         unlist_slice(room, slice);
+    if (slice->is_claiming)
+        drop_claim(room, slice);
     g_hash_table_remove(room->slices, slice);
 }
+
+/* --- Looking for room --- */
 
 /* The first device of the slice, from place `from` on, that has `limit` gangs or more; the device
  * count when none has.  Blocks of devices are looked at as a whole first: most have room. */
@@ -146,15 +212,32 @@ static uint32_t find_full_device(const gw_room *room, const gw_slice *slice, uin
     return slice->device_count;
 }
 
+/* The same, of devices that are part of another's claim. */
+static uint32_t find_claimed_device(const gw_room *room, const gw_slice *slice)
+{
+    uint32_t place = 0;
+    if (G_LIKELY(room->claims->len == 0))
+        return slice->device_count;
+    while (place < slice->device_count) {
+        const gw_slice *owner = room->owners[index_of(room, slice, place)];
+        if (owner != NULL && owner != slice)
+            break;
+        place++;
+    }
+    return place;
+}
+
 static bool look_from(gw_room *room, gw_slice *slice, uint32_t from, uint32_t limit)
 {
     uint32_t place = find_full_device(room, slice, from, limit);
     if (place == slice->device_count && from > 0)
         place = find_full_device(room, slice, 0, limit);
+    if (place == slice->device_count)
+        place = find_claimed_device(room, slice);
     slice->is_full = place < slice->device_count;
     if (!slice->is_full)
         return true;
-    uint32_t device = slice->devices[place] - room->first_device;
+    const uint32_t device = index_of(room, slice, place);
     slice->full_place = place;
     slice->next = room->full[device];
     room->full[device] = slice;
@@ -163,29 +246,69 @@ static bool look_from(gw_room *room, gw_slice *slice, uint32_t from, uint32_t li
 
 bool gw_room_is_free(gw_room *room, gw_slice *slice)
 {
-    return !slice->is_full && look_from(room, slice, 0, room->lookahead);
+    if (slice->is_full)
+        return false;
+    if (G_LIKELY(look_from(room, slice, 0, room->lookahead)))
+        return true;
+    slice->taken = gw_room_count_taken(room, slice);
+    return false;
 }
 
 void gw_room_take(gw_room *room, const gw_slice *slice)
 {
-    for (uint32_t d = 0; d < slice->device_count; d++)
-        room->ordered[slice->devices[d] - room->first_device]++;
+    for (uint32_t d = 0; d < slice->device_count; d++) {
+        const uint32_t device = index_of(room, slice, d);
+        room->ordered[device]++;
+        room->taken[device]++;
+    }
+}
+
+/* Whether a slice that was full has room by now.  One that has been passed over claims. */
+static bool look_again(gw_room *room, gw_slice *slice)
+{
+    if (slice->is_claiming)
+        return look_from(room, slice, slice->full_place, room->lookahead);
+    if (look_from(room, slice, slice->full_place, room->refilled))
+        return true;
+    if (gw_room_count_taken(room, slice) - slice->taken < room->lookahead)
+        return false;
+    raise_claim(room, slice);
+    unlist_slice(room, slice);
+    return look_from(room, slice, slice->full_place, room->lookahead);
+}
+
+/* Everybody on the device's list is looked at; whose claim is met gives way to those who wait. */
+static void go_through(gw_room *room, uint32_t device, GPtrArray *freed)
+{
+    gw_slice *slice = room->full[device];
+    room->full[device] = NULL;
+    room->looked[device] = room->taken[device];
+    while (slice != NULL) {
+        gw_slice *next = slice->next;
+        if (look_again(room, slice))
+            g_ptr_array_add(freed, slice);
+        slice = next;
+    }
 }
 
 void gw_room_give(gw_room *room, uint32_t device, uint32_t count, GPtrArray *freed)
 {
-    uint32_t index = device - room->first_device;
+    const uint32_t index = device - room->first_device;
     gw_check(index < room->device_count);
     gw_check(room->ordered[index] >= count);
     room->ordered[index] -= count;
-    if (room->ordered[index] >= room->refilled)
+    /* Without room to speak of, only a claim can be met, or be due. */
+    if (room->ordered[index] >= room->refilled && room->owners[index] == NULL &&
+        room->taken[index] - room->looked[index] < room->lookahead)
         return;
-    gw_slice *slice = room->full[index];
-    room->full[index] = NULL;
-    while (slice != NULL) {
-        gw_slice *next = slice->next;
-        if (look_from(room, slice, slice->full_place, room->refilled))
-            g_ptr_array_add(freed, slice);
-        slice = next;
+    const uint32_t known = freed->len;
+    go_through(room, index, freed);
+    for (uint32_t f = known; f < freed->len; f++) {
+        gw_slice *slice = (gw_slice *)g_ptr_array_index(freed, f);
+        if (!slice->is_claiming)
+            continue;
+        drop_claim(room, slice);
+        for (uint32_t d = 0; d < slice->device_count; d++)
+            go_through(room, index_of(room, slice, d), freed);
     }
 }

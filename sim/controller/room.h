@@ -4,7 +4,16 @@
  *
  * Gangs need whole slices: the devices of one mesh.  Meshes on the very same devices share one
  * slice, however many clients they belong to.  A slice that is found full hangs on the list of
- * one full device of its own, so that giving room back looks only at slices that it may free. */
+ * one device of its own that has no room for it, so that giving room back looks only at slices
+ * that it may free.
+ *
+ * Narrow slices could pass a wide one for ever: it needs room on all its devices at once, and they
+ * take each as it comes.  So a full slice on whose devices `lookahead` gangs were ordered since it
+ * was found full claims them: nobody else has room there until it is free and so has been offered
+ * again.  Claims are met in the order in which they were raised.  A claim is raised at the latest
+ * when its list's device has been given `lookahead` gangs more, and then needs no more of its
+ * devices than that none has `lookahead` gangs: each is one gang short of full, at most, and none
+ * runs dry for it where gangs are equally long. */
 #pragma once
 
 #include "controller/directory.h"
@@ -18,6 +27,8 @@ struct gw_slice {
     bool is_full;        /* As found last, and nothing has changed that since. */
     uint32_t full_place; /* Full: place in `devices` of the device whose list it is on. */
     gw_slice *next;      /* Full: the next on that list. */
+    uint32_t taken;      /* Full: gangs ordered on its devices before; wraps. */
+    bool is_claiming;    /* Full: nobody else has room on its devices. */
 };
 
 typedef struct gw_room gw_room;
@@ -31,9 +42,12 @@ void gw_room_free(gw_room *room);
 gw_slice *gw_room_open(gw_room *room, const uint32_t *devices, uint32_t count);
 void gw_room_close(gw_room *room, gw_slice *slice);
 
-/* Whether each device of the slice has room for one more gang; once it was found full, for a
- * quarter of the lookahead. */
+/* Whether each device of the slice has room for one more gang and no other slice claims it; once
+ * it was found full, false until gw_room_give() says that it is free: with room for a quarter of
+ * the lookahead, or for one gang where it claims. */
 bool gw_room_is_free(gw_room *room, gw_slice *slice);
+/* Gangs ordered so far on its devices, all added up; wraps, so that differences come out right. */
+uint32_t gw_room_count_taken(const gw_room *room, const gw_slice *slice);
 /* One more gang on each. */
 void gw_room_take(gw_room *room, const gw_slice *slice);
 /* `count` gangs of `device` are done.  Appends to `freed` (gw_slice *) the slices that were full

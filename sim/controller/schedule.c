@@ -33,7 +33,13 @@ typedef struct {
     uint64_t shards_done;                   /* Reported so far, */
     gw_span device_time_ns;                 /* and what they took. */
     uint32_t hosts_in_run_0, hosts_per_run; /* With gangs of such a run. */
-    uint32_t *hosts_left; /* By run % depth: hosts where the run is not done; 0: not begun. */
+    uint32_t *hosts_left;       /* By run % depth: hosts where the run is not done; 0: not begun. */
+    gw_time *deadlines;         /* By run % depth: of its last call. */
+    bool has_last_node;         /* The program's last: this scheduler says which runs are late. */
+    gw_time waits_since_ns;     /* Its next gang, */
+    uint32_t taken_before;      /* and how many were ordered on its devices before. */
+    gw_span longest_wait_ns;    /* Of any gang for its place, */
+    gw_span longest_starved_ns; /* and beyond the limit while others were ordered. */
 } scheduled_instance;
 
 typedef struct {
@@ -99,6 +105,7 @@ static void free_instance(gw_schedule *schedule, scheduled_instance *instance)
     gw_gate_free(instance->gate);
     g_free(instance->slices);
     g_free(instance->hosts_left);
+    g_free(instance->deadlines);
     g_free(instance->calls);
     g_free(instance);
 }
@@ -148,6 +155,12 @@ static waiting_call *first_call(const scheduled_instance *instance)
 
 /* --- Programs come and go --- */
 
+static void note(const gw_schedule *schedule, gw_note_kind kind, uint64_t a, uint64_t b)
+{
+    const gw_note what = {kind, a, b, 0};
+    schedule->port->ops->note(schedule->port, &what);
+}
+
 /* Hosts that run anything of the instance: in run 0, and in every other run. */
 static void count_hosts(const gw_schedule *schedule, scheduled_instance *instance)
 {
@@ -155,6 +168,8 @@ static void count_hosts(const gw_schedule *schedule, scheduled_instance *instanc
     for (uint32_t n = 0; n < instance->plan->node_count; n++) {
         const gw_plan_node *node = &instance->plan->nodes[n];
         const gw_slice *slice = instance->slices[node->mesh];
+        if (!node->is_once)
+            instance->has_last_node = slice->device_count > 0;
         for (uint32_t h = 0; h < slice->host_count; h++)
             kinds[slice->hosts[h]] |= node->is_once ? 1 : 3;
     }
@@ -187,6 +202,7 @@ void gw_schedule_install(gw_schedule *schedule, gw_node_id source,
     }
     instance->is_told = true;
     instance->hosts_left = g_new0(uint32_t, instance->depth);
+    instance->deadlines = g_new0(gw_time, instance->depth);
     instance->calls = g_new0(waiting_call, instance->depth);
     count_hosts(schedule, instance);
     if (message->instance >= schedule->instances->len)
@@ -203,6 +219,9 @@ void gw_schedule_retire(gw_schedule *schedule, gw_node_id source,
     scheduled_instance *instance = instance_of(schedule, message->instance);
     gw_check(instance->state == IS_IDLE);
     gw_policy_forget(schedule->policy, message->instance);
+    note(schedule, GW_NOTE_ORDER_WAIT, instance->job, instance->longest_wait_ns);
+    if (instance->longest_starved_ns > 0)
+        note(schedule, GW_NOTE_STARVED, instance->job, instance->longest_starved_ns);
     free_instance(schedule, instance);
     g_ptr_array_index(schedule->instances, message->instance) = NULL;
     gw_instance_message answer = {{GW_MESSAGE_RETIRED, sizeof answer}, message->instance};
@@ -260,6 +279,24 @@ static void offer_or_block(gw_schedule *schedule, scheduled_instance *instance)
                                  schedule->port->ops->now(schedule->port));
 }
 
+/* From here on the instance's next gang waits for its place. */
+static void begin_wait(const gw_schedule *schedule, scheduled_instance *instance)
+{
+    instance->waits_since_ns = schedule->port->ops->now(schedule->port);
+    instance->taken_before = gw_room_count_taken(schedule->room, next_slice(instance));
+}
+
+static void end_wait(const gw_schedule *schedule, scheduled_instance *instance)
+{
+    const gw_span limit_ns = schedule->control->starvation_limit_ns;
+    const gw_span wait_ns = schedule->port->ops->now(schedule->port) - instance->waits_since_ns;
+    instance->longest_wait_ns = MAX(instance->longest_wait_ns, wait_ns);
+    if (limit_ns == 0 || wait_ns <= MAX(limit_ns, instance->longest_starved_ns))
+        return;
+    if (gw_room_count_taken(schedule->room, next_slice(instance)) != instance->taken_before)
+        instance->longest_starved_ns = wait_ns;
+}
+
 static bool is_due(const scheduled_instance *instance, uint32_t n, uint32_t run)
 {
     const gw_plan_node *node = &instance->plan->nodes[n];
@@ -287,6 +324,7 @@ static void advance(gw_schedule *schedule, scheduled_instance *instance)
         while (call->next_node < call->end_node && !is_due(instance, call->next_node, call->run))
             call->next_node++;
         if (call->next_node < call->end_node) {
+            begin_wait(schedule, instance);
             offer_or_block(schedule, instance);
             return;
         }
@@ -295,6 +333,7 @@ static void advance(gw_schedule *schedule, scheduled_instance *instance)
         instance->call_count--;
     }
     instance->state = IS_IDLE;
+    gw_policy_idle(schedule->policy, instance->instance);
 }
 
 void gw_schedule_submit(gw_schedule *schedule, gw_node_id source, const gw_submit *message)
@@ -316,6 +355,7 @@ void gw_schedule_submit(gw_schedule *schedule, gw_node_id source, const gw_submi
     };
     for (uint32_t n = call->next_node; n < call->end_node; n++)
         call->gangs_left += is_due(instance, n, call->run) ? 1 : 0;
+    instance->deadlines[message->run % instance->depth] = call->deadline_ns;
     uint32_t *left = &instance->hosts_left[message->run % instance->depth];
     if (*left == 0)
         *left = message->run == 0 ? instance->hosts_in_run_0 : instance->hosts_per_run;
@@ -328,6 +368,7 @@ void gw_schedule_submit(gw_schedule *schedule, gw_node_id source, const gw_submi
 static void order_gang(gw_schedule *schedule, scheduled_instance *instance)
 {
     waiting_call *call = first_call(instance);
+    end_wait(schedule, instance);
     uint32_t n = call->next_node++;
     call->gangs_left--;
     const gw_slice *slice = instance->slices[instance->plan->nodes[n].mesh];
@@ -335,8 +376,7 @@ static void order_gang(gw_schedule *schedule, scheduled_instance *instance)
         ((uint64_t)schedule->self.index << GW_GANG_SEQUENCE_BITS) | schedule->gang_count++;
     gw_room_take(schedule->room, slice);
     gw_port *port = schedule->port;
-    gw_note note = {GW_NOTE_GANG_ORDERED, gang, (uint64_t)instance->instance << 32 | n, 0};
-    port->ops->note(port, &note);
+    note(schedule, GW_NOTE_GANG_ORDERED, gang, (uint64_t)instance->instance << 32 | n);
     port->ops->spend(port, GW_COST_SCHEDULE, 1);
     port->ops->spend(port, GW_COST_DESCRIBE, slice->host_count);
     gw_dispatch_add(schedule->dispatch, instance->instance, call->run, n, gang, call->call,
@@ -382,8 +422,7 @@ static scheduled_instance *find_offered(gw_schedule *schedule, uint64_t offer)
             : NULL;
     if (instance != NULL && instance->state == IS_OFFERED)
         return instance;
-    const gw_note note = {GW_NOTE_POLICY_WRONG, schedule->self.index, offer, 0};
-    schedule->port->ops->note(schedule->port, &note);
+    note(schedule, GW_NOTE_POLICY_WRONG, schedule->self.index, offer);
     schedule->is_wrong = true;
     return NULL;
 }
@@ -474,6 +513,9 @@ static void finish_run(gw_schedule *schedule, const gw_finished_run *done)
     gw_check(*left > 0);
     if (--*left > 0)
         return;
+    if (instance->has_last_node &&
+        schedule->port->ops->now(schedule->port) > instance->deadlines[done->run % instance->depth])
+        note(schedule, GW_NOTE_DEADLINE_MISSED, instance->job, done->run);
     gw_call_message message = {{GW_MESSAGE_RUN_DONE, sizeof message}, done->instance, done->run, 0};
     schedule->port->ops->send(schedule->port, instance->client, &message.header);
 }

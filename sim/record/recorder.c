@@ -186,6 +186,26 @@ void gw_recorder_job_done(gw_recorder *recorder, uint32_t job, gw_time now_ns)
     gw_summary_job_done(recorder->summary, job, now_ns);
 }
 
+void gw_recorder_order_wait(gw_recorder *recorder, uint32_t job, gw_span wait_ns)
+{
+    gw_summary_order_wait(recorder->summary, job, wait_ns);
+}
+
+void gw_recorder_starved(gw_recorder *recorder, uint32_t job, gw_span wait_ns)
+{
+    gw_summary_starved(recorder->summary, job, wait_ns);
+}
+
+void gw_recorder_deadline_missed(gw_recorder *recorder, uint32_t job)
+{
+    gw_summary_deadline_missed(recorder->summary, job);
+}
+
+gw_span gw_recorder_starved_ns(const gw_recorder *recorder, uint32_t job)
+{
+    return gw_summary_starved_ns(recorder->summary, job);
+}
+
 uint64_t gw_recorder_runs_done(const gw_recorder *recorder)
 {
     return gw_summary_runs_done(recorder->summary);

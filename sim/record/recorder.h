@@ -26,6 +26,7 @@ typedef struct {
     const char *const *result_names;
     uint32_t result_count;
     uint32_t device_count; /* Distinct devices that the job's meshes need. */
+    bool has_deadline;
 } gw_recorder_job;
 
 /* Islands follow each other: the first begins with device 0, the last ends with the last. */
@@ -96,6 +97,15 @@ void gw_recorder_add_result(gw_recorder *recorder, uint32_t job, uint32_t result
                             double value);
 void gw_recorder_job_started(gw_recorder *recorder, uint32_t job, gw_time now_ns);
 void gw_recorder_job_done(gw_recorder *recorder, uint32_t job, gw_time now_ns);
+
+/* Of one scheduler: the longest that one of the job's gangs waited for its place in the order; and
+ * that it starved (port.h).  The longest of all schedulers counts. */
+void gw_recorder_order_wait(gw_recorder *recorder, uint32_t job, gw_span wait_ns);
+void gw_recorder_starved(gw_recorder *recorder, uint32_t job, gw_span wait_ns);
+/* One more run of the job has ended late. */
+void gw_recorder_deadline_missed(gw_recorder *recorder, uint32_t job);
+/* The longest that the job starved; 0: it did not. */
+gw_span gw_recorder_starved_ns(const gw_recorder *recorder, uint32_t job);
 
 /* Progress: runs done and asked for, over all jobs. */
 uint64_t gw_recorder_runs_done(const gw_recorder *recorder);

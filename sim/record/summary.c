@@ -34,6 +34,7 @@ gw_summary *gw_summary_new(const gw_recorder_settings *settings)
         job->started_ns = job->done_ns = GW_TIME_NEVER;
         job->gang_start_ns = job->call_start_ns = GW_TIME_NEVER;
         job->first_run_ns = GW_TIME_NEVER;
+        job->order_wait_ns = GW_TIME_NEVER;
         job->results = make_results(&settings->jobs[i]);
     }
     return summary;
@@ -189,6 +190,30 @@ void gw_summary_job_done(gw_summary *summary, uint32_t job, gw_time now_ns)
 {
     find_job(summary, job)->done_ns = now_ns;
     summary->makespan_ns = MAX(summary->makespan_ns, now_ns);
+}
+
+void gw_summary_order_wait(gw_summary *summary, uint32_t index, gw_span wait_ns)
+{
+    gw_summary_job *job = find_job(summary, index);
+    job->order_wait_ns =
+        job->order_wait_ns == GW_TIME_NEVER ? wait_ns : MAX(job->order_wait_ns, wait_ns);
+}
+
+void gw_summary_starved(gw_summary *summary, uint32_t index, gw_span wait_ns)
+{
+    gw_summary_job *job = find_job(summary, index);
+    job->starved_ns = MAX(job->starved_ns, wait_ns);
+}
+
+void gw_summary_deadline_missed(gw_summary *summary, uint32_t index)
+{
+    find_job(summary, index)->deadlines_missed++;
+}
+
+gw_span gw_summary_starved_ns(const gw_summary *summary, uint32_t index)
+{
+    gw_check(index < summary->settings->job_count);
+    return summary->jobs[index].starved_ns;
 }
 
 uint64_t gw_summary_runs_done(const gw_summary *summary)

@@ -26,7 +26,11 @@ void gw_summary_add_result(gw_summary *summary, uint32_t job, uint32_t result, u
                            double value);
 void gw_summary_job_started(gw_summary *summary, uint32_t job, gw_time now_ns);
 void gw_summary_job_done(gw_summary *summary, uint32_t job, gw_time now_ns);
+void gw_summary_order_wait(gw_summary *summary, uint32_t job, gw_span wait_ns);
+void gw_summary_starved(gw_summary *summary, uint32_t job, gw_span wait_ns);
+void gw_summary_deadline_missed(gw_summary *summary, uint32_t job);
 
+gw_span gw_summary_starved_ns(const gw_summary *summary, uint32_t job);
 uint64_t gw_summary_runs_done(const gw_summary *summary);
 
 /* summary.json.  The caller frees. */

@@ -45,6 +45,14 @@ static const key_help keys[] = {
     {"jobs[].tokens_per_s", "1/s",
      "Tokens of a step over step_time_ns; only of jobs that have tokens."},
     {"jobs[].device_time_share", "0 to 1", "The job's busy device time over that of all jobs."},
+    {"jobs[].order_wait_ns_max", "ns",
+     "The longest that one of its gangs waited for its place in a scheduler's order: from when its "
+     "call was there and the gang before it had its place, until it had its own.  Null: the job "
+     "did not end."},
+    {"jobs[].deadlines_missed", "count",
+     "Steps that ended late; only of jobs that have a deadline.  A step is late when the scheduler "
+     "of the program's last node learns that it is done there more than the deadline after the "
+     "step's last call reached that scheduler."},
     {"jobs[].bubble_fraction", "0 to 1",
      "1 - useful / (devices x step_time_ns), where useful is its computing device time, "
      "collectives left out, per step.  Never below 0, which it would be where steps that run at "

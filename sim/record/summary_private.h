@@ -28,6 +28,9 @@ typedef struct {
     gw_time first_call_end_ns;
     uint64_t runs_done;
     gw_time first_run_ns, last_run_ns; /* Earliest and latest end of a run. */
+    gw_span order_wait_ns;             /* GW_TIME_NEVER: no scheduler has said. */
+    gw_span starved_ns;
+    uint64_t deadlines_missed;
     gw_summary_result *results;
 } gw_summary_job;
 

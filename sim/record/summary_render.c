@@ -156,6 +156,10 @@ static void render_job(gw_json *json, const gw_summary *summary, uint32_t index,
     }
     gw_json_real(json, "device_time_share",
                  all_busy_ns == 0 ? 0.0 : (double)job->busy_ns / (double)all_busy_ns);
+    render_time(json, "order_wait_ns_max", job->order_wait_ns);
+    if (about->has_deadline) {
+        gw_json_count(json, "deadlines_missed", job->deadlines_missed);
+    }
     gw_json_real(json, "bubble_fraction", compute_bubble(job, about->device_count));
     gw_json_count(json, "computations", job->computations);
     gw_json_real(json, "computations_per_s", compute_rate_per_s(job));

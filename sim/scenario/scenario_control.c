@@ -9,11 +9,12 @@
 #include "controller/system.h"
 #include "scenario/scenario_private.h"
 
-#define DEFAULT_PROFILE   "pathways-2022"
-#define DEFAULT_POLICY    "fifo"
-#define DEFAULT_LOOKAHEAD 256
-#define NO_POLICY         "none" /* Switches the scheduler off (controller.h). */
-#define SYSTEMS_MAX       16
+#define DEFAULT_PROFILE             "pathways-2022"
+#define DEFAULT_POLICY              "fifo"
+#define DEFAULT_LOOKAHEAD           256
+#define DEFAULT_STARVATION_LIMIT_NS UINT64_C(10000000000) /* Some steps of training. */
+#define NO_POLICY                   "none" /* Switches the scheduler off (controller.h). */
+#define SYSTEMS_MAX                 16
 
 /* --- System --- */
 
@@ -146,6 +147,21 @@ static bool read_dispatch(gw_control *out, gw_params *control, GError **error)
     return true;
 }
 
+static bool read_starvation_limit(gw_control *out, gw_params *control, GError **error)
+{
+    out->starvation_limit_ns = DEFAULT_STARVATION_LIMIT_NS;
+    if (!gw_params_span(control, "starvation_limit", false, &out->starvation_limit_ns, error)) {
+        return false;
+    }
+    if (out->starvation_limit_ns == 0) {
+        const bool is_text = gw_params_has(control, "starvation_limit");
+        gw_params_error(control, is_text ? "starvation_limit" : "starvation_limit_ns", error,
+                        "found 0, expected a time above 0");
+        return false;
+    }
+    return true;
+}
+
 /* An absent "control" has every default. */
 static bool read_defaults(gw_scenario *scenario, GError **error)
 {
@@ -153,7 +169,8 @@ static bool read_defaults(gw_scenario *scenario, GError **error)
     gw_check(empty != NULL);
     return read_system(&scenario->control, empty, error) && read_profile(scenario, empty, error) &&
            read_policy(&scenario->control, empty, error) &&
-           read_dispatch(&scenario->control, empty, error);
+           read_dispatch(&scenario->control, empty, error) &&
+           read_starvation_limit(&scenario->control, empty, error);
 }
 
 bool gw_scenario_read_control(gw_scenario *scenario, gw_params *root, GError **error)
@@ -168,5 +185,7 @@ bool gw_scenario_read_control(gw_scenario *scenario, gw_params *root, GError **e
     return read_system(&scenario->control, control, error) &&
            read_profile(scenario, control, error) &&
            read_policy(&scenario->control, control, error) &&
-           read_dispatch(&scenario->control, control, error) && gw_params_finish(control, error);
+           read_dispatch(&scenario->control, control, error) &&
+           read_starvation_limit(&scenario->control, control, error) &&
+           gw_params_finish(control, error);
 }

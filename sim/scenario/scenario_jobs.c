@@ -184,8 +184,9 @@ static bool read_claims(gw_params *job, gw_job *out, GError **error)
         !gw_params_span(job, "deadline", false, &out->deadline_ns, error)) {
         return false;
     }
-    if (gw_params_has(job, "deadline") && out->deadline_ns == 0) {
-        gw_params_error(job, "deadline", error,
+    const bool is_text = gw_params_has(job, "deadline");
+    if ((is_text || gw_params_has(job, "deadline_ns")) && out->deadline_ns == 0) {
+        gw_params_error(job, is_text ? "deadline" : "deadline_ns", error,
                         "found 0, expected a time above 0, from when a call reaches the scheduler");
         return false;
     }

@@ -57,6 +57,12 @@ static void record_note(gw_recorder *recorder, const gw_note *note, gw_time now_
         gw_recorder_job_started(recorder, job, now_ns);
     } else if (note->kind == GW_NOTE_JOB_DONE) {
         gw_recorder_job_done(recorder, job, now_ns);
+    } else if (note->kind == GW_NOTE_ORDER_WAIT) {
+        gw_recorder_order_wait(recorder, job, note->b);
+    } else if (note->kind == GW_NOTE_STARVED) {
+        gw_recorder_starved(recorder, job, note->b);
+    } else if (note->kind == GW_NOTE_DEADLINE_MISSED) {
+        gw_recorder_deadline_missed(recorder, job);
     }
 }
 

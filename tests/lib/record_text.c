@@ -186,10 +186,17 @@ static void append_message(GString *out, const gw_message *message)
 static void append_note(GString *out, const gw_note *note)
 {
     static const char *const names[] = {
-        [GW_NOTE_GANG_ORDERED] = "GANG_ORDERED", [GW_NOTE_CALL_RETURNED] = "CALL_RETURNED",
-        [GW_NOTE_RUN_DONE] = "RUN_DONE",         [GW_NOTE_RESULT] = "RESULT",
-        [GW_NOTE_JOB_STARTED] = "JOB_STARTED",   [GW_NOTE_JOB_DONE] = "JOB_DONE",
-        [GW_NOTE_JOB_REFUSED] = "JOB_REFUSED",   [GW_NOTE_MEMORY_WAIT] = "MEMORY_WAIT",
+        [GW_NOTE_GANG_ORDERED] = "GANG_ORDERED",
+        [GW_NOTE_CALL_RETURNED] = "CALL_RETURNED",
+        [GW_NOTE_RUN_DONE] = "RUN_DONE",
+        [GW_NOTE_RESULT] = "RESULT",
+        [GW_NOTE_JOB_STARTED] = "JOB_STARTED",
+        [GW_NOTE_JOB_DONE] = "JOB_DONE",
+        [GW_NOTE_JOB_REFUSED] = "JOB_REFUSED",
+        [GW_NOTE_MEMORY_WAIT] = "MEMORY_WAIT",
+        [GW_NOTE_ORDER_WAIT] = "ORDER_WAIT",
+        [GW_NOTE_STARVED] = "STARVED",
+        [GW_NOTE_DEADLINE_MISSED] = "DEADLINE_MISSED",
     };
     g_string_append_printf(out, "note %s, ", names[note->kind]);
     switch (note->kind) {

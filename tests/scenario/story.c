@@ -157,6 +157,15 @@ static void hear_note(void *context, gw_node_id node, const gw_note *note, gw_ti
     case GW_NOTE_MEMORY_WAIT:
         tell_wait(self, node, note, now_ns);
         return;
+    case GW_NOTE_ORDER_WAIT:
+        return; /* A number for the summary. */
+    case GW_NOTE_STARVED:
+        add_line(self, now_ns, RANK_NOTE, "job %s has starved: a gang waited %" PRIu64 " ns", job,
+                 note->b);
+        return;
+    case GW_NOTE_DEADLINE_MISSED:
+        add_line(self, now_ns, RANK_NOTE, "job %s: run %" PRIu64 " is late", job, note->b);
+        return;
     case GW_NOTE_POLICY_WRONG:
         add_line(self, now_ns, RANK_NOTE, "the policy picks what it was not offered");
         return;

@@ -18,7 +18,7 @@ static gw_policy *make_fifo(void)
 
 static void offer(gw_policy *policy, uint64_t number, uint64_t submission)
 {
-    const gw_offer made = {.offer = number, .submission = submission};
+    const gw_offer made = {.offer = number, .instance = (uint32_t)number, .submission = submission};
     policy->ops->offer(policy, &made, 0);
 }
 

@@ -219,14 +219,182 @@ START_TEST(nobody_waits_where_there_is_room)
                 }
             }
         }
-        for (uint32_t i = 0; i < 5; i++) { /* Who waits, waits for a device that is used. */
+        bool is_claimed = false;
+        for (uint32_t i = 0; i < 5; i++) {
+            is_claimed = is_claimed || slices[i]->is_claiming;
+        }
+        for (uint32_t i = 0; i < 5; i++) { /* Who waits, waits for a device that is used, or that
+                                              somebody claims. */
             uint32_t most = 0;
             for (uint32_t d = 0; d < counts[i]; d++) {
                 most = MAX(most, ordered[devices[i][d]]);
             }
-            ck_assert(!is_waiting[i] || most >= lookahead - lookahead / 4);
+            ck_assert(!is_waiting[i] || is_claimed || most >= lookahead - lookahead / 4);
         }
     }
+    for (uint32_t device = 4; device < 8; device++) { /* Nobody waits for nothing. */
+        give(&made, device, ordered[device]);
+        for (uint32_t f = 0; f < made.freed->len; f++) {
+            for (uint32_t i = 0; i < 5; i++) {
+                is_waiting[i] = is_waiting[i] && g_ptr_array_index(made.freed, f) != slices[i];
+            }
+        }
+    }
+    for (uint32_t i = 0; i < 5; i++) {
+        ck_assert(!is_waiting[i]);
+        ck_assert(gw_room_is_free(made.room, slices[i]));
+    }
+    clear_bench(&made);
+}
+END_TEST
+
+/* A wide slice beside endless narrow ones, one on each of its devices, all gangs equally long. */
+typedef struct {
+    bench made;
+    gw_slice *narrow[4], *wide;
+    uint32_t ordered[4]; /* By device. */
+    uint32_t passed;     /* Narrow gangs ordered since the wide one was found full. */
+    uint32_t most_passed, turns, least_ordered;
+} contest;
+
+static void fill(contest *run, uint32_t device)
+{
+    while (gw_room_is_free(run->made.room, run->narrow[device])) {
+        gw_room_take(run->made.room, run->narrow[device]);
+        run->ordered[device]++;
+        run->passed++;
+    }
+}
+
+static void take_turn(contest *run)
+{
+    while (gw_room_is_free(run->made.room, run->wide)) {
+        gw_room_take(run->made.room, run->wide);
+        run->turns++;
+        for (uint32_t d = 0; d < 4; d++) {
+            run->ordered[d]++;
+        }
+    }
+    run->most_passed = MAX(run->most_passed, run->passed);
+    run->passed = 0;
+}
+
+/* A gang ends on `device`.  Whoever is freed takes all that there is; the wide one first. */
+static void end_gang(contest *run, uint32_t device)
+{
+    if (run->ordered[device] == 0) {
+        run->least_ordered = 0;
+        return;
+    }
+    run->ordered[device]--;
+    give(&run->made, 4 + device, 1);
+    for (uint32_t f = 0; f < run->made.freed->len; f++) {
+        if (g_ptr_array_index(run->made.freed, f) == run->wide) {
+            take_turn(run);
+        }
+    }
+    for (uint32_t f = 0; f < run->made.freed->len; f++) {
+        for (uint32_t d = 0; d < 4; d++) {
+            if (g_ptr_array_index(run->made.freed, f) == run->narrow[d]) {
+                fill(run, d);
+            }
+        }
+    }
+    run->least_ordered = MIN(run->least_ordered, run->ordered[device]);
+}
+
+START_TEST(wide_slice_has_its_turn_and_no_device_idles)
+{
+    static const uint32_t lookaheads[] = {4, 8, 13, 64, 256};
+    const uint32_t lookahead = lookaheads[_i], rounds = 50 * lookahead;
+    contest run = {.least_ordered = UINT32_MAX};
+    init_bench(&run.made, lookahead);
+    for (uint32_t d = 0; d < 4; d++) {
+        run.narrow[d] = gw_room_open(run.made.room, (const uint32_t[]){4 + d}, 1);
+    }
+    run.wide = OPEN(&run.made, 4, 5, 6, 7);
+    for (uint32_t d = 0; d < 4; d++) {
+        fill(&run, d);
+    }
+    ck_assert(!gw_room_is_free(run.made.room, run.wide));
+    run.passed = 0;
+    for (uint32_t round = 0; round < rounds; round++) {
+        for (uint32_t d = 0; d < 4; d++) { /* In another order every time. */
+            end_gang(&run, (d * 3 + round) % 4);
+        }
+    }
+    ck_assert_uint_gt(run.turns, rounds / (2 * lookahead));
+    ck_assert_uint_le(run.most_passed, 2 * 4 * lookahead); /* Twice the lookahead per device. */
+    ck_assert_uint_gt(run.least_ordered, 0);
+    clear_bench(&run.made);
+}
+END_TEST
+
+START_TEST(claims_are_met_in_the_order_of_raising)
+{
+    bench made;
+    init_bench(&made, 1);
+    gw_slice *left = OPEN(&made, 4, 5), *right = OPEN(&made, 5, 6);
+    gw_slice *four = OPEN(&made, 4), *five = OPEN(&made, 5), *six = OPEN(&made, 6);
+    gw_room_take(made.room, four);
+    gw_room_take(made.room, five);
+    gw_room_take(made.room, six);
+    ck_assert(!gw_room_is_free(made.room, left));
+    ck_assert(!gw_room_is_free(made.room, right));
+    ck_assert_uint_eq(give(&made, 4, 1), 0);
+    gw_room_take(made.room, four); /* Passes `left`. */
+    ck_assert_uint_eq(give(&made, 6, 1), 0);
+    gw_room_take(made.room, six);            /* Passes `right`. */
+    ck_assert_uint_eq(give(&made, 5, 1), 0); /* `left` claims 4 and 5, and `right` what is left. */
+    ck_assert(left->is_claiming);
+    ck_assert(right->is_claiming);
+    ck_assert(!gw_room_is_free(made.room, five));
+    ck_assert_uint_eq(give(&made, 6, 1), 0);
+    ck_assert(!gw_room_is_free(made.room, six));
+    ck_assert_uint_eq(give(&made, 4, 1), 4); /* And those that waited for the claims. */
+    ck_assert_ptr_eq(g_ptr_array_index(made.freed, 0), left);
+    uint32_t right_place = 0, five_place = 0;
+    for (uint32_t f = 0; f < made.freed->len; f++) {
+        right_place = g_ptr_array_index(made.freed, f) == right ? f : right_place;
+        five_place = g_ptr_array_index(made.freed, f) == five ? f : five_place;
+    }
+    ck_assert_uint_gt(right_place, 0);
+    ck_assert_uint_gt(five_place, right_place);
+    clear_bench(&made);
+}
+END_TEST
+
+START_TEST(who_shares_all_devices_is_never_passed_over)
+{
+    bench made;
+    init_bench(&made, 2);
+    gw_slice *slice = OPEN(&made, 4, 5);
+    for (uint32_t i = 0; i < 100; i++) {
+        while (gw_room_is_free(made.room, slice)) {
+            gw_room_take(made.room, slice);
+        }
+        give(&made, 4, 1);
+        ck_assert(!slice->is_claiming);
+        give(&made, 5, 1);
+    }
+    clear_bench(&made);
+}
+END_TEST
+
+START_TEST(claim_of_a_closed_slice_is_dropped)
+{
+    bench made;
+    init_bench(&made, 1);
+    gw_slice *wide = OPEN(&made, 4, 5), *four = OPEN(&made, 4), *five = OPEN(&made, 5);
+    gw_room_take(made.room, four);
+    gw_room_take(made.room, five);
+    ck_assert(!gw_room_is_free(made.room, wide));
+    give(&made, 4, 1);
+    gw_room_take(made.room, four);
+    give(&made, 5, 1);
+    ck_assert(wide->is_claiming);
+    gw_room_close(made.room, wide);
+    ck_assert(gw_room_is_free(made.room, five));
     clear_bench(&made);
 }
 END_TEST
@@ -271,6 +439,10 @@ int main(void)
     tcase_add_test(cases, small_lookahead_frees_with_every_gang);
     tcase_add_test(cases, closed_slice_is_met_nowhere);
     tcase_add_loop_test(cases, nobody_waits_where_there_is_room, 0, 18);
+    tcase_add_loop_test(cases, wide_slice_has_its_turn_and_no_device_idles, 0, 5);
+    tcase_add_test(cases, claims_are_met_in_the_order_of_raising);
+    tcase_add_test(cases, who_shares_all_devices_is_never_passed_over);
+    tcase_add_test(cases, claim_of_a_closed_slice_is_dropped);
     tcase_add_test_raise_signal(cases, giving_more_than_was_taken_aborts, SIGABRT);
     tcase_add_test_raise_signal(cases, giving_for_a_foreign_device_aborts, SIGABRT);
     tcase_add_test_raise_signal(cases, closing_while_somebody_waits_aborts, SIGABRT);

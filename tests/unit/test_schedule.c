@@ -432,7 +432,8 @@ START_TEST(retired_instance_is_forgotten)
     install(&made, 1, make_nodes(1, 1), 1, (const uint32_t[]){0});
     gw_schedule_retire(made.schedule, client_of(&made, 1), &retire);
     gw_schedule_flush(made.schedule);
-    CHECK_CALLS(made.port, "send to client 1: RETIRED, instance 1\n");
+    CHECK_CALLS(made.port, "note ORDER_WAIT, job 1, 0\n"
+                           "send to client 1: RETIRED, instance 1\n");
     install(&made, 0, make_nodes(1, 1), 1, (const uint32_t[]){0});
     submit(&made, 0, 0, 0, 1, 0);
     ck_assert_uint_eq(made.port->calls->len, 3);
@@ -523,6 +524,153 @@ START_TEST(bound_and_order_hold_for_any_mixture)
 }
 END_TEST
 
+/* The job leaves: what is noted of its waiting. */
+static void check_waits(bench *made, uint32_t job, const char *expected)
+{
+    const gw_instance_message retire = small_instance_message(GW_MESSAGE_RETIRE, job);
+    record_port_clear(made->port);
+    gw_schedule_retire(made->schedule, client_of(made, job), &retire);
+    const char *text = record_port_text(made->port);
+    ck_assert_msg(g_str_has_prefix(text, expected), "%s", text);
+    record_port_clear(made->port);
+}
+
+START_TEST(waits_for_a_place_are_noted)
+{
+    bench made;
+    init_bench(&made, 1, 1);
+    made.control.starvation_limit_ns = 500;
+    install(&made, 0, make_nodes(1, 3), 1, (const uint32_t[]){0});
+    made.port->now_ns = 1000;
+    submit(&made, 0, 0, 0, 3, 0); /* At once; the second waits for the first, the third for it. */
+    made.port->now_ns = 1700;
+    progress(&made, 0, 1, 0);
+    made.port->now_ns = 2900;
+    progress(&made, 0, 1, 0);
+    check_waits(&made, 0, "note ORDER_WAIT, job 0, 1200\nsend"); /* Behind itself alone. */
+    clear_bench(&made);
+}
+END_TEST
+
+START_TEST(who_waits_while_others_are_ordered_starves)
+{
+    for (uint32_t t = 0; t < 4; t++) {
+        static const gw_span limits_ns[] = {500, 900, 901, 0}; /* 0: none. */
+        bench made;
+        init_bench(&made, 1, 1);
+        made.control.starvation_limit_ns = limits_ns[t];
+        install(&made, 0, make_nodes(1, 3), 1, (const uint32_t[]){0});
+        install(&made, 1, make_nodes(1, 1), 1, (const uint32_t[]){0});
+        install(&made, 2, make_nodes(1, 1), 1, (const uint32_t[]){1});
+        submit(&made, 0, 0, 0, 3, 0);
+        made.port->now_ns = 100;
+        submit(&made, 1, 0, 0, 1, 0);
+        submit(&made, 2, 0, 0, 1, 0); /* At once, on another device. */
+        made.port->now_ns = 600;
+        progress(&made, 0, 1, 0);
+        made.port->now_ns = 1000;
+        progress(&made, 0, 1, 0);
+        made.port->now_ns = 1001;
+        progress(&made, 0, 1, 0);
+        check_waits(&made, 1,
+                    t == 0   ? "note ORDER_WAIT, job 1, 901\nnote STARVED, job 1, 901\nsend"
+                    : t == 1 ? "note ORDER_WAIT, job 1, 901\nnote STARVED, job 1, 901\nsend"
+                             : "note ORDER_WAIT, job 1, 901\nsend");
+        check_waits(&made, 2, "note ORDER_WAIT, job 2, 0\nsend");
+        clear_bench(&made);
+    }
+}
+END_TEST
+
+START_TEST(late_runs_are_noted)
+{
+    bench made;
+    init_bench(&made, 2, 8);
+    install(&made, 0, make_nodes(4, 2), 3, (const uint32_t[]){0, 1, 2, 3});
+    made.jobs[0].deadline_ns = 500;
+    made.port->now_ns = 1000;
+    submit(&made, 0, 0, 0, 2, 0);
+    submit(&made, 0, 1, 0, 1, 1);
+    made.port->now_ns = 1200;
+    submit(&made, 0, 1, 1, 1, 2); /* The last call of run 1: it has until 1700. */
+    record_port_clear(made.port);
+    made.port->now_ns = 1500; /* Not later than the deadline: one host, */
+    finish_run(&made, 0, 0, 0);
+    made.port->now_ns = 1501; /* and the other. */
+    finish_run(&made, 1, 0, 0);
+    CHECK_CALLS(made.port, "note DEADLINE_MISSED, job 0, 0\n"
+                           "send to client 0: RUN_DONE, instance 0 run 0\n");
+    made.port->now_ns = 1700;
+    finish_run(&made, 0, 0, 1);
+    finish_run(&made, 1, 0, 1);
+    CHECK_CALLS(made.port, "send to client 0: RUN_DONE, instance 0 run 1\n");
+    clear_bench(&made);
+}
+END_TEST
+
+/* One gang of `job` on device 0 is done, after 1 us. */
+static void finish_gang(bench *made, uint32_t job)
+{
+    g_autofree gw_progress *message = g_malloc0(gw_progress_size_bytes(1, 2, 0));
+    message->header = (gw_message){GW_MESSAGE_PROGRESS, gw_progress_size_bytes(1, 2, 0)};
+    message->used_count = 1;
+    message->device_count = 2;
+    message->used[0] = (gw_used_time){.instance = job, .shard_count = 1, .device_time_ns = 1000};
+    *(uint32_t *)(void *)(message->used + 1) = 1;
+    gw_schedule_progress(made->schedule, (gw_node_id){0}, message);
+    gw_schedule_flush(made->schedule);
+}
+
+/* Whose gang was ordered since the last time; one was. */
+static uint32_t last_ordered(bench *made)
+{
+    uint32_t job = GW_INDEX_NONE;
+    for (uint32_t i = 0; i < made->port->calls->len; i++) {
+        const record_call *call = &g_array_index(made->port->calls, record_call, i);
+        if (call->kind == RECORD_NOTE && call->note.kind == GW_NOTE_GANG_ORDERED) {
+            ck_assert_uint_eq(job, GW_INDEX_NONE);
+            job = (uint32_t)(call->note.b >> 32);
+        }
+    }
+    ck_assert_uint_ne(job, GW_INDEX_NONE);
+    record_port_clear(made->port);
+    return job;
+}
+
+/* The policy is told when a client has nothing to order: then it saves nothing up.  Job 1 is away
+ * while job 0 has twenty gangs, and takes turns with it afterwards. */
+START_TEST(idle_instances_are_told_to_the_policy)
+{
+    bench made;
+    init_bench(&made, 1, 1);
+    gw_schedule_free(made.schedule);
+    made.control.policy = gw_policy_find("share");
+    made.schedule = gw_schedule_new(made.directory, &made.control, made.jobs, 0, made.port->self,
+                                    &made.port->base, NULL);
+    install(&made, 0, make_nodes(1, 26), 1, (const uint32_t[]){0});
+    install(&made, 1, make_nodes(1, 6), 2, (const uint32_t[]){0});
+    made.jobs[0].weight = made.jobs[1].weight = 1;
+    submit(&made, 1, 0, 0, 1, 0);
+    ck_assert_uint_eq(last_ordered(&made), 1);
+    submit(&made, 0, 0, 0, 26, 0);
+    finish_gang(&made, 1);
+    for (uint32_t i = 0; i < 20; i++) {
+        ck_assert_uint_eq(last_ordered(&made), 0);
+        finish_gang(&made, 0);
+    }
+    submit(&made, 1, 0, 1, 5, 1);
+    uint32_t counts[2] = {0}, holder = last_ordered(&made);
+    for (uint32_t i = 0; i < 8; i++) {
+        finish_gang(&made, holder);
+        holder = last_ordered(&made);
+        counts[holder]++;
+    }
+    ck_assert_uint_eq(counts[0], 4);
+    ck_assert_uint_eq(counts[1], 4);
+    clear_bench(&made);
+}
+END_TEST
+
 START_TEST(more_credits_than_gangs_abort)
 {
     bench made;
@@ -577,6 +725,10 @@ int main(void)
     tcase_add_test(cases, hosts_of_a_run_are_those_with_its_gangs);
     tcase_add_test(cases, islands_order_in_turn);
     tcase_add_test(cases, retired_instance_is_forgotten);
+    tcase_add_test(cases, waits_for_a_place_are_noted);
+    tcase_add_test(cases, who_waits_while_others_are_ordered_starves);
+    tcase_add_test(cases, late_runs_are_noted);
+    tcase_add_test(cases, idle_instances_are_told_to_the_policy);
     tcase_add_test(cases, explains_who_waits_for_what);
     tcase_add_test(cases, policy_refuses_its_parameters);
     tcase_add_loop_test(cases, bound_and_order_hold_for_any_mixture, 0, 12);

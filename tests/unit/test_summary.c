@@ -23,7 +23,8 @@ static const gw_recorder_job jobs[] = {
      .node_count = 2,
      .result_names = result_names,
      .result_count = 1,
-     .device_count = 4},
+     .device_count = 4,
+     .has_deadline = true},
     {.name = "say \"hi\",\n世界",
      .step_count = 1,
      .node_names = node_names,
@@ -397,6 +398,52 @@ START_TEST(results_beyond_the_kept_ones_still_count)
 }
 END_TEST
 
+/* --- Waiting and being late --- */
+
+START_TEST(longest_wait_of_all_schedulers_counts)
+{
+    g_autoptr(gw_summary) summary = gw_summary_new(&settings);
+    gw_summary_order_wait(summary, 0, 700);
+    gw_summary_order_wait(summary, 0, 900);
+    gw_summary_order_wait(summary, 0, 0);
+    json_t *json = render(summary);
+    check_number(json, "jobs.0.order_wait_ns_max", 900);
+    const json_t *second = json_array_get(json_object_get(json, "jobs"), 1);
+    ck_assert(json_is_null(json_object_get(second, "order_wait_ns_max"))); /* Nobody has said. */
+    json_decref(json);
+    gw_summary_order_wait(summary, 1, 0);
+    json = render(summary);
+    check_number(json, "jobs.1.order_wait_ns_max", 0);
+    json_decref(json);
+}
+END_TEST
+
+START_TEST(starving_is_kept_by_job)
+{
+    g_autoptr(gw_summary) summary = gw_summary_new(&settings);
+    gw_summary_starved(summary, 1, 50);
+    gw_summary_starved(summary, 1, 40);
+    ck_assert_uint_eq(gw_summary_starved_ns(summary, 0), 0);
+    ck_assert_uint_eq(gw_summary_starved_ns(summary, 1), 50);
+}
+END_TEST
+
+START_TEST(missed_deadlines_are_counted_where_there_are_any)
+{
+    g_autoptr(gw_summary) summary = gw_summary_new(&settings);
+    json_t *json = render(summary);
+    check_number(json, "jobs.0.deadlines_missed", 0);
+    json_decref(json);
+    gw_summary_deadline_missed(summary, 0);
+    gw_summary_deadline_missed(summary, 0);
+    json = render(summary);
+    check_number(json, "jobs.0.deadlines_missed", 2);
+    const json_t *second = json_array_get(json_object_get(json, "jobs"), 1);
+    ck_assert_ptr_null(json_object_get(second, "deadlines_missed")); /* It has no deadline. */
+    json_decref(json);
+}
+END_TEST
+
 /* --- Every key is explained --- */
 
 /* Appends the path of every key below `json`: "jobs[].steps"; results are the run's own. */
@@ -530,6 +577,9 @@ int main(void)
     tcase_add_test(cases, few_results_are_listed_with_their_gaps);
     tcase_add_test(cases, many_results_are_summed_up);
     tcase_add_test(cases, results_beyond_the_kept_ones_still_count);
+    tcase_add_test(cases, longest_wait_of_all_schedulers_counts);
+    tcase_add_test(cases, starving_is_kept_by_job);
+    tcase_add_test(cases, missed_deadlines_are_counted_where_there_are_any);
     tcase_add_test(cases, every_key_is_in_the_help_and_the_help_has_no_other);
     tcase_add_test(cases, the_help_and_the_document_say_every_key);
     tcase_add_test(cases, the_document_has_no_key_of_its_own);

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The higher `priority` first; and each `ageing` of waiting counts as one level, so that nothing
+ * starves.  A gang has priority + waited / ageing, where it has waited since it was first offered.
+ * All gangs wait at the same rate, so their order never changes while they do: it is that of
+ * priority x ageing - (when first offered), a key that is fixed.  Equal keys go by submission.
+ *
+ * What follows: a gang of priority p is passed only by gangs of priority q > p that were first
+ * offered less than (q - p) x ageing after it.
+ *
+ * Parameter `ageing`: a span above 0, up to an hour, or "never"; default 1 s.  With "never" the
+ * priority alone decides, and jobs may starve. */
+#include <string.h>
+
+#include "base/check.h"
+#include "base/error.h"
+#include "base/params.h"
+#include "controller/offer_heap.h"
+
+/* Steps of training take seconds: a job a few levels below the others has a gang every few
+ * seconds, within the default of `control.starvation_limit`, 10 s. */
+#define DEFAULT_AGEING_NS UINT64_C(1000000000)
+/* So that GW_PRIORITY_MAX x ageing, and any instant of a run on top, stays below 2^64 ns. */
+#define AGEING_MAX_NS UINT64_C(3600000000000)
+
+extern const gw_policy_ops gw_policy_priority;
+
+typedef struct {
+    gw_heap_policy base;
+    gw_span ageing_ns; /* 0: never. */
+    GArray *offered;   /* gw_time by instance: when its gang was first offered, plus 1; 0: none. */
+} priority_policy;
+
+/* A word in place of a span: "never" it must be. */
+static bool read_word(gw_params *value, GError **error)
+{
+    const char *word = NULL;
+    if (!gw_params_as_string(value, &word, error))
+        return false;
+    if (strcmp(word, "never") == 0)
+        return true;
+    g_autofree char *found = gw_error_quote(word);
+    gw_params_error(value, NULL, error, "found %s, expected a span such as \"500ms\", or \"never\"",
+                    found);
+    return false;
+}
+
+/* 0: never.  False: not what was expected, and said so. */
+static bool read_ageing(gw_params *params, gw_span *out_ns, GError **error)
+{
+    gw_params *value = NULL;
+    const char *text = "";
+    if (!gw_params_value(params, "ageing", false, &value, error))
+        return false;
+    if (value != NULL && gw_params_is_string(value) && !gw_params_as_string(value, &text, error))
+        return false;
+    if (text[0] >= 'A') {
+        *out_ns = 0;
+        return read_word(value, error);
+    }
+    gw_span ageing_ns = DEFAULT_AGEING_NS;
+    if (!gw_params_span(params, "ageing", false, &ageing_ns, error))
+        return false;
+    if (ageing_ns == 0 || ageing_ns > AGEING_MAX_NS) {
+        gw_params_error(params, value != NULL ? "ageing" : "ageing_ns", error,
+                        "found %s, expected a time above 0 and up to 1 h (3600 s), or \"never\"",
+                        ageing_ns == 0 ? "0" : "more");
+        return false;
+    }
+    *out_ns = ageing_ns;
+    return true;
+}
+
+static gw_policy *priority_create(gw_params *params, GError **error)
+{
+    gw_span ageing_ns = DEFAULT_AGEING_NS;
+    if (params != NULL &&
+        (!read_ageing(params, &ageing_ns, error) || !gw_params_finish(params, error)))
+        return NULL;
+    priority_policy *made =
+        (priority_policy *)gw_heap_policy_new(&gw_policy_priority, sizeof(priority_policy));
+    made->ageing_ns = ageing_ns;
+    made->offered = g_array_new(FALSE, TRUE, sizeof(gw_time));
+    return &made->base.base;
+}
+
+static void priority_destroy(gw_policy *policy)
+{
+    g_array_unref(((priority_policy *)policy)->offered);
+    gw_heap_policy_destroy(policy);
+}
+
+static gw_time *offered_of(priority_policy *policy, uint32_t instance)
+{
+    if (instance >= policy->offered->len)
+        g_array_set_size(policy->offered, instance + 1);
+    return &g_array_index(policy->offered, gw_time, instance);
+}
+
+/* The same order as priority x ageing - offered, the greater first, in numbers above 0. */
+static uint64_t compute_key(const priority_policy *policy, uint32_t priority, gw_time offered_ns)
+{
+    gw_check(priority <= GW_PRIORITY_MAX);
+    const uint64_t levels_below = GW_PRIORITY_MAX - priority;
+    return policy->ageing_ns == 0 ? levels_below : offered_ns + levels_below * policy->ageing_ns;
+}
+
+static void priority_offer(gw_policy *policy, const gw_offer *offer, gw_time now_ns)
+{
+    priority_policy *self = (priority_policy *)policy;
+    gw_time *offered = offered_of(self, offer->instance);
+    if (*offered == 0)
+        *offered = now_ns + 1;
+    const gw_offer_key key = {compute_key(self, offer->priority, *offered), offer->submission};
+    gw_heap_policy_push(policy, offer, key);
+}
+
+/* A gang that is given back without its place waits on, and keeps its age. */
+static void priority_take(gw_policy *policy, uint64_t offer, bool is_ordered)
+{
+    priority_policy *self = (priority_policy *)policy;
+    const gw_offer_entry *first = gw_offer_heap_first(&self->base.offers);
+    if (first != NULL && is_ordered)
+        *offered_of(self, first->instance) = 0;
+    gw_heap_policy_take(policy, offer, is_ordered);
+}
+
+static void priority_forget(gw_policy *policy, uint32_t instance)
+{
+    *offered_of((priority_policy *)policy, instance) = 0;
+}
+
+const gw_policy_ops gw_policy_priority = {
+    .abi = GW_POLICY_ABI,
+    .size_bytes = sizeof(gw_policy_ops),
+    .name = "priority",
+    .summary = "the higher a job's `priority`, the sooner; waiting counts (parameter `ageing`)",
+    .create = priority_create,
+    .destroy = priority_destroy,
+    .offer = priority_offer,
+    .pick = gw_heap_policy_pick,
+    .take = priority_take,
+    .forget = priority_forget,
+};
