@@ -34,7 +34,7 @@ struct gw_claim {
     const char *item;
     guint curves[CURVES_MAX], curve_count;
     double from, to, share;
-    bool is_between;
+    bool is_between, is_absolute;
     bool has_number;                    /* published is a number, */
     double published;                   /* this one; */
     const char *statement;              /* else words. */
@@ -58,7 +58,8 @@ static double value_at(const gw_curve *curve, double x)
     return NAN;
 }
 
-/* How far `value` is from where it has to be, as a share of that. */
+/* How far `value` is from where it has to be, as a share of that unless the claim says otherwise.
+ */
 static double error_of(const gw_claim *claim, double value)
 {
     double bound = claim->has_number ? claim->published : value;
@@ -66,8 +67,8 @@ static double error_of(const gw_claim *claim, double value)
         bound = claim->minimum;
     if (!claim->has_number && value > claim->maximum)
         bound = claim->maximum;
-    if (bound == 0)
-        return value;
+    if (bound == 0 || claim->is_absolute)
+        return value - bound;
     return value / bound - 1;
 }
 
@@ -353,7 +354,8 @@ static bool read_range(gw_claim *claim, gw_params *object, GError **error)
     if (!gw_params_number(object, "from", is_order, -ANY_X, ANY_X, &claim->from, error) ||
         !gw_params_number(object, "to", false, -ANY_X, ANY_X, &claim->to, error) ||
         !gw_params_number(object, "share", false, 0, 1, &claim->share, error) ||
-        !gw_params_bool(object, "between", false, &claim->is_between, error))
+        !gw_params_bool(object, "between", false, &claim->is_between, error) ||
+        !gw_params_bool(object, "absolute", false, &claim->is_absolute, error))
         return false;
     if (claim->to < claim->from) {
         gw_params_error(object, "to", error, "expected no less than \"from\"");

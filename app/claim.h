@@ -34,7 +34,8 @@ typedef struct {
     char *published, *ours; /* As text. */
     bool is_number;         /* Both are numbers, those below. */
     double published_value, ours_value;
-    double error;     /* Of ours, relative to what it had to be; 0 inside of bounds, NAN: none. */
+    double error;     /* Of ours, relative to what it had to be, or with "absolute" the difference;
+                         0 inside of bounds, NAN: none. */
     double tolerance; /* How large it may be; NAN: there is no error to bound. */
     bool holds;
 } gw_claim_row;

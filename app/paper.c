@@ -111,12 +111,13 @@ static bool read_settings(gw_params *object, gw_params **out, GError **error)
 typedef struct {
     gw_params *settings; /* NULL: none. */
     const char *measure;
+    double scale;
 } curve_defaults;
 
 static bool read_point(const paper_reader *reader, const curve_defaults *defaults,
                        gw_params *object, gw_paper_curve *curve, GError **error)
 {
-    gw_paper_point point = {.measure = defaults->measure};
+    gw_paper_point point = {.measure = defaults->measure, .scale = defaults->scale};
     gw_params *own = NULL;
     if (!gw_params_number(object, "x", true, -G_MAXDOUBLE, G_MAXDOUBLE, &point.x, error) ||
         !gw_params_string(object, "measure", false, &point.measure, error) ||
@@ -157,13 +158,14 @@ static bool read_points(const paper_reader *reader, const curve_defaults *defaul
 static bool read_curve(const paper_reader *reader, gw_params *object, GError **error)
 {
     gw_paper_curve *curve = new_curve();
-    curve_defaults defaults = {.measure = reader->measure};
+    curve_defaults defaults = {.measure = reader->measure, .scale = 1};
     const char *scenario = NULL;
     gw_params *points = reader->points;
     g_ptr_array_add(reader->figure->curves, curve);
     if (!gw_params_string(object, "name", true, &curve->name, error) ||
         !gw_params_string(object, "scenario", true, &scenario, error) ||
         !gw_params_string(object, "measure", false, &defaults.measure, error) ||
+        !gw_params_number(object, "scale", false, 0, G_MAXDOUBLE, &defaults.scale, error) ||
         !read_settings(object, &defaults.settings, error) ||
         !gw_params_array(object, "points", false, &points, error) ||
         !gw_params_finish(object, error))

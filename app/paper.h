@@ -8,7 +8,8 @@
 typedef struct {
     double x;
     const char **settings; /* "path=value", NULL ends them: of the figure, the curve, the point. */
-    const char *measure;   /* Where in summary.json y stands: "jobs.0.steps". */
+    const char *measure;   /* Where in summary.json y stands: "jobs.0.steps"; */
+    double scale;          /* y is so many times that. */
 } gw_paper_point;
 
 typedef struct {

@@ -112,7 +112,7 @@ static bool take_result(const wanted_point *wanted, const gw_batch_result *resul
     double value = NAN;
     if (!gw_reproduction_measure(result->summary, point->measure, &value, &cause))
         return fail_point(wanted, cause->code, cause->message, error);
-    g_array_index(wanted->curve->y, double, wanted->point) = value;
+    g_array_index(wanted->curve->y, double, wanted->point) = value * point->scale;
     return true;
 }
 
