@@ -29,5 +29,5 @@ plot marks using 1:(1):(0):(9999) skip 1 with vectors nohead lt -1 lc rgb '#9090
      for [n = 1:10] data using 1:n + 1 with linespoints lc rgb colour[who[n]] \
          dt 1 lw (who[n] == 1 ? 2 : 1) pt point[n] ps 0.6 \
          title columnhead(n + 1), \
-     prints using 2:3 skip 1 with points lc rgb '#000000' pt 6 ps 0.9 title 'PW-O, derived'
+     prints using 2:3 skip 1 with points lc rgb '#000000' pt 6 ps 0.9 title 'derived'
 unset output
