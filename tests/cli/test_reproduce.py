@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""gangway reproduce: a paper's figures and claims, and what is answered to those who ask wrongly."""
+"""gangway reproduce: figures and claims of a paper, and answers to those who ask wrongly."""
 import csv
 import json
 import shutil
