@@ -3,9 +3,9 @@
  * weight, comes first, among those that have something to order.
  *
  * An instance's virtual time is its device time over its weight.  Its device time is what hosts
- * have reported, and for shards that are ordered and not reported the mean of its shards so far;
- * of an instance without a report, the mean of everybody's.  What was guessed wrong is put right
- * by the report, so errors do not add up.
+ * have reported, and for shards that are ordered and not reported the mean of those that were
+ * reported last, about as many as are ordered; of an instance without a report, everybody's mean.
+ * What was guessed wrong is put right by the report, so errors do not add up.
  *
  * An instance is idle when it has nothing to order and nothing on devices either: between two calls
  * of a client that calls again in time it is not, and catches up.  One that was idle comes back
@@ -17,7 +17,9 @@
  * virtual times never differ by more than max(c1 / w1, c2 / w2): an instance is ordered only when
  * its own is the lesser, and is ahead by no more than that one gang afterwards.  So what each has
  * had is never further from its share than one gang of either, however long they run.  Until the
- * first reports the bound holds for shards in place of their time. */
+ * first reports the bound holds for shards in place of their time.
+ *
+ * All instances are compared, also those that never meet on a device (decision 0030). */
 #include "base/check.h"
 #include "controller/offer_heap.h"
 

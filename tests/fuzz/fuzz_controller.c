@@ -384,16 +384,6 @@ static void draw_memory(fuzz_case *drawn)
     }
 }
 
-/* One in four has none. */
-static const gw_policy_ops *draw_policy(fuzz_case *drawn)
-{
-    uint32_t count = 0;
-    while (gw_policies[count] != NULL) {
-        count++;
-    }
-    return is_drawn(drawn, 4) ? NULL : gw_policies[draw(drawn, count)];
-}
-
 static uint32_t count_systems(void)
 {
     uint32_t count = 0;
@@ -401,6 +391,27 @@ static uint32_t count_systems(void)
         count++;
     }
     return count;
+}
+
+/* Where there is a scheduler, any of the policies, and what jobs ask of them; from a stream of its
+ * own, so that the rest of a case is the same under all. */
+static void draw_policy(fuzz_case *drawn, uint64_t seed)
+{
+    gw_random random;
+    uint32_t count = 0;
+    gw_random_init(&random, seed, "fuzz.controller.policy");
+    while (gw_policies[count] != NULL) {
+        count++;
+    }
+    if (drawn->control.policy != NULL) {
+        drawn->control.policy = gw_policies[gw_random_below(&random, count)];
+    }
+    drawn->control.starvation_limit_ns = 1 + gw_random_below(&random, 1000);
+    for (uint32_t j = 0; j < drawn->job_count; j++) {
+        drawn->jobs[j].weight = 1 + (uint32_t)gw_random_below(&random, 9);
+        drawn->jobs[j].priority = (uint32_t)gw_random_below(&random, 4);
+        drawn->jobs[j].deadline_ns = gw_random_below(&random, 3) * 500;
+    }
 }
 
 static void draw_case(fuzz_case *drawn, uint64_t seed)
@@ -414,7 +425,7 @@ static void draw_case(fuzz_case *drawn, uint64_t seed)
     }
     draw_memory(drawn);
     drawn->control = (gw_control){
-        .policy = draw_policy(drawn),
+        .policy = is_drawn(drawn, 4) ? NULL : gw_policy_find("fifo"),
         .dispatch = is_drawn(drawn, 3) ? GW_DISPATCH_SEQUENTIAL : GW_DISPATCH_PARALLEL,
         .lookahead = 1 + draw(drawn, 5),
     };
@@ -422,6 +433,7 @@ static void draw_case(fuzz_case *drawn, uint64_t seed)
         drawn->control.system = gw_systems[1 + draw(drawn, count_systems() - 1)];
         drawn->control.policy = NULL;
     }
+    draw_policy(drawn, seed);
 }
 
 static void clear_case(fuzz_case *drawn)

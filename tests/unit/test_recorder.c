@@ -128,6 +128,21 @@ START_TEST(a_run_leaves_its_files)
 }
 END_TEST
 
+START_TEST(waits_and_lateness_reach_the_summary)
+{
+    const gw_recorder_settings settings = make_settings(NULL);
+    g_autoptr(gw_recorder) recorder = make_recorder(&settings);
+    ck_assert_uint_eq(gw_recorder_starved_ns(recorder, 0), 0);
+    gw_recorder_order_wait(recorder, 0, 123456);
+    gw_recorder_starved(recorder, 0, 123456);
+    gw_recorder_deadline_missed(recorder, 0); /* Of a job without one: counted, not shown. */
+    ck_assert_uint_eq(gw_recorder_starved_ns(recorder, 0), 123456);
+    finish(recorder);
+    ck_assert_ptr_nonnull(strstr(gw_recorder_summary(recorder), "\"order_wait_ns_max\": 123456"));
+    ck_assert_ptr_null(strstr(gw_recorder_summary(recorder), "deadlines_missed"));
+}
+END_TEST
+
 START_TEST(gangs_have_a_row_each)
 {
     char *folder = make_folder();
@@ -406,6 +421,7 @@ int main(void)
     Suite *suite = suite_create("recorder");
     TCase *cases = tcase_create("recorder");
     tcase_add_test(cases, a_run_leaves_its_files);
+    tcase_add_test(cases, waits_and_lateness_reach_the_summary);
     tcase_add_test(cases, gangs_have_a_row_each);
     tcase_add_test(cases, shards_have_a_row_for_each_report);
     tcase_add_test(cases, timing_holds_the_wall_clock);
