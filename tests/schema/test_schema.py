@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every example through both judges: the JSON Schema that editors use, and `gangway check`.
 
-Good examples (tests/schema/good, configs, its paper and reproduce folders) pass both.  Bad ones
-(tests/schema/bad) fail both, except those of C_ONLY, which no schema can refuse: products, sums, files, what fits.
+Good examples (tests/schema/good, configs, configs/paper, the scenarios of configs/reproduce) pass
+both.  Bad ones (tests/schema/bad) fail both, except those of C_ONLY, which no schema can refuse:
+products, sums, files, what fits.
 A bad example carries part of the message that the program must give, in its comment key "//expect".
 
 Then good examples with one or two random changes: what the schema refuses, the program refuses too.
