@@ -17,9 +17,9 @@ set xrange [1.4:50]
 set yrange [10:1000]
 set ytics 10 format '%.0f'
 set xtics add (2, 5, 20, 50)
-set key at graph 0.98, graph 0.98 right top Left reverse samplen 2 spacing 0.9 font small_font
+set key at graph 0.75, graph 0.98 right top Left reverse samplen 2 spacing 0.9 font small_font
 plot marks using 1:(10):(0):(990) skip 1 with vectors nohead lt -1 lc rgb '#909090' dt 3 notitle, \
-     marks using ($1 / 1.1):(100):2 skip 1 with labels left rotate by 90 \
+     marks using ($1 / 1.1):(60):2 skip 1 with labels left rotate by 90 \
          font small_font textcolor rgb '#606060' notitle, \
      for [n = 1:4] data using 1:n + 1 with linespoints lc rgb colour[who[n]] \
          dt 1 lw (who[n] == 1 ? 2 : 1) pt point[n] ps 0.5 title columnhead(n + 1), \
