@@ -27,8 +27,9 @@ typedef enum {
     GW_COST_LAUNCH,   /* An executor: one kernel put on one device's queue. */
     GW_COST_COMPLETE, /* An executor: one completion of a gang's local shards handled. */
     GW_COST_LOWER,    /* Client or resource manager: one shard placed. */
+    GW_COST_DESCRIBE, /* A scheduler: one gang written down for one of its hosts. */
 } gw_cost;
-#define GW_COST_COUNT (GW_COST_LOWER + 1)
+#define GW_COST_COUNT (GW_COST_DESCRIBE + 1)
 
 /* What nodes say to each other: flat, without pointers.  message.h adds the fields. */
 typedef struct {

@@ -414,6 +414,7 @@ static void order_gang(gw_schedule *schedule, scheduled_instance *instance)
     gw_port *port = schedule->port;
     note(schedule, GW_NOTE_GANG_ORDERED, gang, (uint64_t)instance->instance << 32 | n);
     port->ops->spend(port, GW_COST_SCHEDULE, 1);
+    port->ops->spend(port, GW_COST_DESCRIBE, slice->host_count);
     bool is_otherwise;
     gw_check(is_decided(instance, n, call->run, &is_otherwise));
     if (is_otherwise)
@@ -468,9 +469,23 @@ static scheduled_instance *find_offered(gw_schedule *schedule, uint64_t offer)
     return NULL;
 }
 
+bool gw_schedule_is_changed(const gw_schedule *schedule)
+{
+    return schedule->is_changed && !schedule->is_wrong;
+}
+
+void gw_schedule_answer(gw_schedule *schedule)
+{
+    for (uint32_t i = 0; i < schedule->returned->len; i++) {
+        const returned_call *returned = &g_array_index(schedule->returned, returned_call, i);
+        schedule->port->ops->send(schedule->port, returned->client, &returned->message.header);
+    }
+    g_array_set_size(schedule->returned, 0);
+}
+
 void gw_schedule_flush(gw_schedule *schedule)
 {
-    if (!schedule->is_changed || schedule->is_wrong)
+    if (!gw_schedule_is_changed(schedule))
         return;
     schedule->is_changed = false;
     const gw_policy_ops *ops = schedule->policy->ops;
@@ -491,11 +506,7 @@ void gw_schedule_flush(gw_schedule *schedule)
     schedule->is_changed = false;
     gw_dispatch_flush(schedule->dispatch, false);
     tell_peers(schedule);
-    for (uint32_t i = 0; i < schedule->returned->len; i++) {
-        const returned_call *returned = &g_array_index(schedule->returned, returned_call, i);
-        schedule->port->ops->send(schedule->port, returned->client, &returned->message.header);
-    }
-    g_array_set_size(schedule->returned, 0);
+    gw_schedule_answer(schedule);
 }
 
 /* --- What comes back --- */

@@ -33,7 +33,11 @@ void gw_schedule_progress(gw_schedule *schedule, gw_node_id source, const gw_pro
 void gw_schedule_ordered(gw_schedule *schedule, gw_node_id source,
                          const gw_ordered_message *message);
 void gw_schedule_result(gw_schedule *schedule, const gw_result_message *message);
-/* Orders what can be ordered and sends it. */
+/* Answers calls whose last gang is on its way. */
+void gw_schedule_answer(gw_schedule *schedule);
+/* Whether there may be something to order. */
+bool gw_schedule_is_changed(const gw_schedule *schedule);
+/* Orders what can be ordered, sends it and answers. */
 void gw_schedule_flush(gw_schedule *schedule);
 
 void gw_schedule_explain(const gw_schedule *schedule, GString *out);

@@ -1,12 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Pathways: a scheduler per island gives all gangs one order (schedule.h).  Without a policy each
- * client is its own scheduler. */
+ * client is its own scheduler.
+ *
+ * A scheduler orders when a timer goes off that is due at once, and so after what has come
+ * meanwhile: an idle one loses no time by that, and a busy one orders many clients' gangs together,
+ * which travel in one message per host. */
+#include "base/check.h"
 #include "controller/schedule.h"
 #include "controller/system.h"
+
+#define TURN_TAG 1
 
 typedef struct {
     gw_part base;
     gw_schedule *schedule;
+    gw_port *port;
+    bool has_turns;   /* A scheduler of its own node; a client's timers are the client's. */
+    bool is_turn_due; /* The timer is set. */
 } pathways_part;
 
 static void free_part(gw_part *part)
@@ -49,7 +59,23 @@ static bool handle(gw_part *part, gw_node_id source, const gw_message *message)
 
 static void flush(gw_part *part)
 {
-    gw_schedule_flush(((pathways_part *)part)->schedule);
+    pathways_part *self = (pathways_part *)part;
+    gw_schedule_answer(self->schedule);
+    if (!self->has_turns) {
+        gw_schedule_flush(self->schedule);
+    } else if (!self->is_turn_due && gw_schedule_is_changed(self->schedule)) {
+        self->is_turn_due = true;
+        self->port->ops->timer_set(self->port, self->port->ops->now(self->port),
+                                   (gw_tag){TURN_TAG});
+    }
+}
+
+static void take_turn(gw_part *part, gw_tag tag)
+{
+    pathways_part *self = (pathways_part *)part;
+    gw_check(tag.value == TURN_TAG);
+    self->is_turn_due = false;
+    gw_schedule_flush(self->schedule);
 }
 
 static void explain(const gw_part *part, GString *out)
@@ -58,7 +84,7 @@ static void explain(const gw_part *part, GString *out)
 }
 
 static const gw_part_ops part_ops = {
-    .free = free_part, .handle = handle, .flush = flush, .explain = explain};
+    .free = free_part, .handle = handle, .timer = take_turn, .flush = flush, .explain = explain};
 
 static bool part_new(const gw_site *site, gw_part **out_part, GError **error)
 {
@@ -73,6 +99,8 @@ static bool part_new(const gw_site *site, gw_part **out_part, GError **error)
     pathways_part *part = g_new0(pathways_part, 1);
     part->base.ops = &part_ops;
     part->schedule = schedule;
+    part->port = site->port;
+    part->has_turns = !is_own_scheduler;
     *out_part = &part->base;
     return true;
 }

@@ -54,3 +54,9 @@ gw_directory *gw_scenario_directory(const gw_scenario *scenario);
  * g_strfreev.  Never NULL. */
 char **gw_scenario_accelerators(void);
 char **gw_scenario_profiles(void);
+
+/* The same of configs/reproduce: publications, each a file and a folder of scenarios. */
+char **gw_scenario_papers(void);
+/* The path of one, found from the working folder as accelerators are from a scenario's; NULL: there
+ * is none of that name.  The caller frees. */
+char *gw_scenario_find_paper(const char *name);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Where accelerators and profiles are found: in folders "accelerators" and "profiles" beside the
- * scenario, in the nearest "configs" folder above it, in each folder of GANGWAY_CONFIGS, and in the
- * program's own data (base/data.h), in this order.  The first file of that name is the one. */
+/* Where accelerators, profiles and papers are found: in folders "accelerators", "profiles" and
+ * "reproduce" beside the scenario, in the nearest "configs" folder above it, in each folder of
+ * GANGWAY_CONFIGS, and in the program's own data (base/data.h), in this order.  The first file of
+ * that name is the one. */
 #include <string.h>
 
 #include "base/check.h"
@@ -18,6 +19,7 @@ static const struct {
 } kinds[] = {
     [GW_CATALOG_ACCELERATORS] = {"accelerators", "an accelerator"},
     [GW_CATALOG_PROFILES] = {"profiles", "a profile"},
+    [GW_CATALOG_PAPERS] = {"reproduce", "a paper"},
 };
 
 /* --- The search path --- */
@@ -125,6 +127,11 @@ char **gw_scenario_profiles(void)
     return gw_catalog_list(GW_CATALOG_PROFILES, ".");
 }
 
+char **gw_scenario_papers(void)
+{
+    return gw_catalog_list(GW_CATALOG_PAPERS, ".");
+}
+
 /* --- Finding one --- */
 
 static void refuse_name(gw_catalog_kind kind, const char *folder, const GPtrArray *path,
@@ -157,16 +164,9 @@ static char *find_path(gw_catalog_kind kind, const char *folder, const gw_params
     return g_steal_pointer(&path);
 }
 
-char *gw_catalog_find(gw_catalog_kind kind, const char *scenario_path, const gw_params *object,
-                      const char *key, const char *name, GError **error)
+/* NULL: in none of the folders of `path`. */
+static char *find_file(const GPtrArray *path, const char *name)
 {
-    gw_check(kind == GW_CATALOG_ACCELERATORS || kind == GW_CATALOG_PROFILES);
-    g_autofree char *relative = g_path_get_dirname(scenario_path);
-    g_autofree char *folder = g_canonicalize_filename(relative, NULL);
-    if (strchr(name, '/') != NULL || g_str_has_suffix(name, FILE_SUFFIX)) {
-        return find_path(kind, folder, object, key, name, error);
-    }
-    g_autoptr(GPtrArray) path = list_search_path(kind, folder);
     g_autofree char *file = g_strconcat(name, FILE_SUFFIX, NULL);
     for (uint32_t i = 0; i < path->len; i++) {
         g_autofree char *candidate = g_build_filename(path->pdata[i], file, NULL);
@@ -174,6 +174,28 @@ char *gw_catalog_find(gw_catalog_kind kind, const char *scenario_path, const gw_
             return g_steal_pointer(&candidate);
         }
     }
-    refuse_name(kind, folder, path, object, key, name, error);
     return NULL;
+}
+
+char *gw_catalog_find(gw_catalog_kind kind, const char *scenario_path, const gw_params *object,
+                      const char *key, const char *name, GError **error)
+{
+    gw_check(kind >= GW_CATALOG_ACCELERATORS && kind <= GW_CATALOG_PAPERS);
+    g_autofree char *relative = g_path_get_dirname(scenario_path);
+    g_autofree char *folder = g_canonicalize_filename(relative, NULL);
+    if (strchr(name, '/') != NULL || g_str_has_suffix(name, FILE_SUFFIX)) {
+        return find_path(kind, folder, object, key, name, error);
+    }
+    g_autoptr(GPtrArray) path = list_search_path(kind, folder);
+    char *found = find_file(path, name);
+    if (found == NULL) {
+        refuse_name(kind, folder, path, object, key, name, error);
+    }
+    return found;
+}
+
+char *gw_scenario_find_paper(const char *name)
+{
+    g_autoptr(GPtrArray) path = list_search_path(GW_CATALOG_PAPERS, ".");
+    return find_file(path, name);
 }

@@ -43,10 +43,13 @@ static const figure spans[] = {
 static const struct {
     const char *key;
     gw_cost cost;
+    bool is_optional; /* Not every control plane does that. */
 } costs[] = {
-    {"call", GW_COST_CALL},         {"schedule", GW_COST_SCHEDULE}, {"send", GW_COST_SEND},
-    {"receive", GW_COST_RECEIVE},   {"prepare", GW_COST_PREPARE},   {"launch", GW_COST_LAUNCH},
-    {"complete", GW_COST_COMPLETE}, {"lower", GW_COST_LOWER},
+    {"call", GW_COST_CALL, false},         {"schedule", GW_COST_SCHEDULE, false},
+    {"send", GW_COST_SEND, false},         {"receive", GW_COST_RECEIVE, false},
+    {"prepare", GW_COST_PREPARE, false},   {"launch", GW_COST_LAUNCH, false},
+    {"complete", GW_COST_COMPLETE, false}, {"lower", GW_COST_LOWER, false},
+    {"describe", GW_COST_DESCRIBE, true},
 };
 _Static_assert(G_N_ELEMENTS(costs) == GW_COST_COUNT - 1, "every cost has a key");
 _Static_assert(GW_COST_COUNT <= GW_PROFILE_COSTS_MAX, "every cost has a place");
@@ -181,6 +184,19 @@ bool gw_accelerator_load(const char *path, gw_accelerator *out, GError **error)
 
 /* --- Profiles --- */
 
+/* An optional cost that is nothing needs no source. */
+static bool read_cost_sources(gw_params *sources, const gw_profile *profile, GError **error)
+{
+    for (uint32_t i = 0; i < G_N_ELEMENTS(costs); i++) {
+        const bool is_needed = !costs[i].is_optional || profile->cost_ns[costs[i].cost] > 0;
+        if ((is_needed || gw_params_has(sources, costs[i].key)) &&
+            !read_source(sources, costs[i].key, error)) {
+            return false;
+        }
+    }
+    return gw_params_finish(sources, error);
+}
+
 static bool read_costs(gw_params *root, gw_profile *out, GError **error)
 {
     gw_params *table = NULL;
@@ -189,20 +205,14 @@ static bool read_costs(gw_params *root, gw_profile *out, GError **error)
         return false;
     }
     for (uint32_t i = 0; i < G_N_ELEMENTS(costs); i++) {
-        if (!gw_params_span(table, costs[i].key, true, &out->cost_ns[costs[i].cost], error)) {
+        if (!gw_params_span(table, costs[i].key, !costs[i].is_optional,
+                            &out->cost_ns[costs[i].cost], error)) {
             return false;
         }
     }
-    if (!gw_params_finish(table, error) ||
-        !gw_params_object(root, "sources", true, &sources, error)) {
-        return false;
-    }
-    for (uint32_t i = 0; i < G_N_ELEMENTS(costs); i++) {
-        if (!read_source(sources, costs[i].key, error)) {
-            return false;
-        }
-    }
-    return gw_params_finish(sources, error);
+    return gw_params_finish(table, error) &&
+           gw_params_object(root, "sources", true, &sources, error) &&
+           read_cost_sources(sources, out, error);
 }
 
 bool gw_profile_load(const char *path, gw_profile *out, GError **error)

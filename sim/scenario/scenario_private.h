@@ -48,7 +48,11 @@ bool gw_scenario_read_kind(const gw_scenario *scenario, gw_params *object, uint3
 bool gw_scenario_read_name(gw_params *object, const char *key, const char **out, GError **error);
 
 /* --- Accelerators and profiles, found by name (scenario_catalog.c) --- */
-typedef enum { GW_CATALOG_ACCELERATORS = 1, GW_CATALOG_PROFILES } gw_catalog_kind;
+typedef enum {
+    GW_CATALOG_ACCELERATORS = 1,
+    GW_CATALOG_PROFILES,
+    GW_CATALOG_PAPERS,
+} gw_catalog_kind;
 
 /* The path of the file that `name`, the value of `object`'s `key`, means.  A name with a slash or
  * ending in ".json" is a path, relative to the scenario's folder.  The caller frees. */

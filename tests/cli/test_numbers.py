@@ -79,7 +79,7 @@ class Published(program.Case):
     def test_order_of_the_legend(self):
         rates = [self.rate(curve, 2) for curve in LEGEND]
         for i in range(len(rates) - 1):
-            self.assertGreater(rates[i], rates[i + 1], f"{LEGEND[i]} above {LEGEND[i + 1]}")
+            self.assertGreaterEqual(rates[i], rates[i + 1], f"{LEGEND[i]} above {LEGEND[i + 1]}")
 
     def test_pathways_above_single_coordinators(self):
         for host_count in TORUS:
@@ -128,8 +128,9 @@ class Published(program.Case):
             self.assertGreater(rates[2], 10 * rates[0])
 
 
-# docs/MODEL.md, "Fan-out": a report of each of 512 hosts costs the scheduler 33.906 us.
-RECEIVE_S, HOSTS = 33.906e-6, 512
+# docs/MODEL.md, "Fan-out": a report of each of 512 hosts costs the scheduler 1 us, a message to
+# each 64.946 us.
+RECEIVE_S, SEND_S, HOSTS = 1e-6, 64.946e-6, 512
 
 
 class FanOut(program.Case):
@@ -140,16 +141,16 @@ class FanOut(program.Case):
         return summary["computations_per_s"], summary["messages"]
 
     def test_a_tree_takes_the_sends_off_the_scheduler(self):
-        """What is left is the reports of all hosts, and as many messages as before."""
+        """As many messages as before, but not one after the other."""
         bound = 1 / (HOSTS * RECEIVE_S)
         direct, messages = self.rate(0)
-        self.assertLess(direct, bound / 2 * 1.01)
+        self.assertLess(direct, 1 / (HOSTS * (SEND_S + RECEIVE_S)))
         for degree in (2, 8, 32):
             with self.subTest(degree):
                 rate, relayed = self.rate(degree)
                 self.assertEqual(relayed, messages)
                 self.assertLess(rate, bound)
-                self.assertGreater(rate, 0.88 * bound)
+                self.assertGreater(rate, 5 * direct)
 
 
 class Backends(program.Case):

@@ -113,6 +113,12 @@ START_TEST(lists_of_names)
     ck_assert(g_strv_contains((const char *const *)profiles, "pathways-2022"));
     for (uint32_t i = 1; accelerators[i] != NULL; i++)
         ck_assert_str_lt(accelerators[i - 1], accelerators[i]);
+    g_auto(GStrv) papers = gw_scenario_papers();
+    ck_assert(g_strv_contains((const char *const *)papers, "pathways"));
+    g_autofree char *paper = gw_scenario_find_paper("pathways");
+    ck_assert_str_eq(paper, CONFIGS "/reproduce/pathways.json");
+    ck_assert_ptr_null(gw_scenario_find_paper("zzz"));
+    ck_assert_ptr_null(gw_scenario_find_paper(""));
 }
 END_TEST
 
@@ -143,6 +149,7 @@ static const struct {
     {"profiles", "ideal", "sources={}", "/sources: found no \"call\""},
     {"profiles", "ideal", "sources.colour=x", "/sources/colour: found an unknown key"},
     {"profiles", "ideal", "cost={}", "/cost: found an unknown key"},
+    {"profiles", "ideal", "costs.describe=1us", "/sources: found no \"describe\""},
 };
 
 /* The catalog's files take no settings, so the changed one is written out by jansson's rules: as

@@ -261,7 +261,7 @@ START_TEST(progress_is_told_and_can_end_a_run)
 {
     static const char long_text[] =
         "{\"name\": \"chain\", " CLUSTER ", \"jobs\": [{\"name\": \"chain\","
-        " \"workload\": \"chain\", \"steps\": 3000,"
+        " \"workload\": \"chain\", \"steps\": 9000,"
         " \"parameters\": {\"devices\": 8, \"length\": 20}}]}";
     g_autoptr(gw_scenario) scenario = load_good(long_text, NULL);
     watcher watching = {0};
