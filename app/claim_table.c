@@ -31,7 +31,7 @@ static char *format_share(double share)
         return g_strdup("-");
     char digits[G_ASCII_DTOSTR_BUF_SIZE];
     double percent = 100 * share;
-    g_ascii_formatd(digits, sizeof digits, "%.1f", percent == 0 ? 0 : percent);
+    g_ascii_formatd(digits, sizeof digits, "%.1f", fabs(percent) < 0.05 ? 0 : percent);
     return g_strconcat(digits, " %", NULL);
 }
 
