@@ -19,7 +19,7 @@
  * had is never further from its share than one gang of either, however long they run.  Until the
  * first reports the bound holds for shards in place of their time.
  *
- * All instances are compared, also those that never meet on a device (decision 0030). */
+ * All instances are compared, also those that never meet on a device (decision 0014). */
 #include "base/check.h"
 #include "controller/offer_heap.h"
 
