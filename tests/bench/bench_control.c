@@ -2,17 +2,89 @@
 /* Steps are chosen as in bench_sim.c. */
 #include "tests/bench/bench_control.h"
 
+#include "base/check.h"
+#include "controller/policy.h"
 #include "tests/bench/bench_run.h"
+
+#define POLICIES_MAX 32
+
+/* Sixteen clients of eight devices each, gangs per second: what a decision costs. */
+static void add_policies(GArray *rows)
+{
+    gw_bench_chain chains[POLICIES_MAX];
+    char cases[POLICIES_MAX][64];
+    uint32_t count = 0;
+    for (; gw_policies[count] != NULL; count++) {
+        gw_check(count < POLICIES_MAX);
+        g_snprintf(cases[count], sizeof cases[count], "16 clients of 8 devices, %s",
+                   gw_policies[count]->name);
+        chains[count] = (gw_bench_chain){.name = "control.gangs",
+                                         .bench_case = cases[count],
+                                         .backend = "null",
+                                         .hosts = 512,
+                                         .devices_per_host = 4,
+                                         .jobs = 16,
+                                         .submit = "chained",
+                                         .profile = "ideal",
+                                         .steps = 400,
+                                         .policy = gw_policies[count]->name,
+                                         .mesh_devices = 8,
+                                         .counts_gangs = true};
+    }
+    gw_bench_run_chains(chains, count, rows);
+}
 
 void gw_bench_control(GArray *rows)
 {
     static const gw_bench_chain chains[] = {
-        {"control.chained", "16 hosts x 4", "null", 16, 4, 1, "chained", "ideal", 1600, 0},
-        {"control.chained", "512 hosts x 4", "null", 512, 4, 1, "chained", "ideal", 40, 0},
-        {"control.chained", "512 hosts x 4, 16 clients", "null", 512, 4, 16, "chained", "ideal", 4,
-         0},
-        {"control.op_by_op", "512 hosts x 4", "null", 512, 4, 1, "op_by_op", "ideal", 20, 1},
-        {"control.chained.x10", "512 hosts x 4", "null", 512, 4, 1, "chained", "ideal", 400, 1},
+        {.name = "control.chained",
+         .bench_case = "16 hosts x 4",
+         .backend = "null",
+         .hosts = 16,
+         .devices_per_host = 4,
+         .jobs = 1,
+         .submit = "chained",
+         .profile = "ideal",
+         .steps = 1600},
+        {.name = "control.chained",
+         .bench_case = "512 hosts x 4",
+         .backend = "null",
+         .hosts = 512,
+         .devices_per_host = 4,
+         .jobs = 1,
+         .submit = "chained",
+         .profile = "ideal",
+         .steps = 40},
+        {.name = "control.chained",
+         .bench_case = "512 hosts x 4, 16 clients",
+         .backend = "null",
+         .hosts = 512,
+         .devices_per_host = 4,
+         .jobs = 16,
+         .submit = "chained",
+         .profile = "ideal",
+         .steps = 4},
+        {.name = "control.op_by_op",
+         .bench_case = "512 hosts x 4",
+         .backend = "null",
+         .hosts = 512,
+         .devices_per_host = 4,
+         .jobs = 1,
+         .submit = "op_by_op",
+         .profile = "ideal",
+         .steps = 20,
+         .base_index = 1},
+        {.name = "control.chained.x10",
+         .bench_case = "512 hosts x 4",
+         .backend = "null",
+         .hosts = 512,
+         .devices_per_host = 4,
+         .jobs = 1,
+         .submit = "chained",
+         .profile = "ideal",
+         .steps = 400,
+         .base_index = 1},
     };
     gw_bench_run_chains(chains, G_N_ELEMENTS(chains), rows);
+    add_policies(rows);
 }

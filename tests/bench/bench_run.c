@@ -20,12 +20,14 @@ static char *write_scenario(const gw_bench_chain *chain)
         "{\"name\": \"bench\","
         " \"cluster\": {\"islands\": [{\"hosts\": %u, \"devices_per_host\": %u,"
         "   \"accelerator\": \"tpu_v3_core\"}]},"
-        " \"control\": {\"profile\": \"%s\"},"
+        " \"control\": {\"profile\": \"%s\", \"policy\": \"%s\"},"
         " \"jobs\": [{\"name\": \"chain\", \"count\": %u, \"workload\": \"chain\","
         "   \"parameters\": {\"devices\": %u}, \"submit\": \"%s\","
         "   \"steps\": %" G_GUINT64_FORMAT ", \"in_flight\": 4}]}",
-        chain->hosts, chain->devices_per_host, chain->profile, chain->jobs,
-        chain->hosts * chain->devices_per_host, chain->submit, chain->steps);
+        chain->hosts, chain->devices_per_host, chain->profile,
+        chain->policy == NULL ? "fifo" : chain->policy, chain->jobs,
+        chain->mesh_devices > 0 ? chain->mesh_devices : chain->hosts * chain->devices_per_host,
+        chain->submit, chain->steps);
 }
 
 static bool run_backend(const gw_bench_chain *chain, const gw_scenario *scenario,
@@ -35,14 +37,14 @@ static bool run_backend(const gw_bench_chain *chain, const gw_scenario *scenario
         gw_real_report report;
         if (!gw_null_run(scenario, NULL, &report, error))
             return false;
-        *out_operations = report.counts.shards;
+        *out_operations = chain->counts_gangs ? report.counts.gangs : report.counts.shards;
         return true;
     }
     gw_world_settings settings = {.queue = GW_QUEUE_LADDER};
     gw_world_report report;
     if (!gw_world_run(scenario, &settings, NULL, &report, error))
         return false;
-    *out_operations = report.shards;
+    *out_operations = chain->counts_gangs ? report.gangs : report.shards;
     return true;
 }
 

@@ -3,6 +3,8 @@
  * share.  Each run is a process of its own, so that its peak memory is its own. */
 #pragma once
 
+#include <stdbool.h>
+
 #include "tests/bench/bench.h"
 
 typedef struct {
@@ -13,10 +15,13 @@ typedef struct {
     uint32_t jobs;
     const char *submit; /* "chained", "op_by_op" */
     const char *profile;
-    uint64_t steps;      /* Of 128 gangs each. */
-    uint32_t base_index; /* In the list of chains: the one that it is compared with. */
+    uint64_t steps;        /* Of 128 gangs each. */
+    uint32_t base_index;   /* In the list of chains: the one that it is compared with. */
+    const char *policy;    /* NULL: fifo. */
+    uint32_t mesh_devices; /* Of each job; 0: all. */
+    bool counts_gangs;     /* Its operations are gangs, not their shards. */
 } gw_bench_chain;
 
-/* Appends a row per chain; its operations are device operations (shards of gangs).  A chain whose
- * run fails ends the list there, and standard error says why. */
+/* Appends a row per chain; its operations are device operations (shards of gangs), or gangs.  A
+ * chain whose run fails ends the list there, and standard error says why. */
 void gw_bench_run_chains(const gw_bench_chain *chains, uint32_t count, GArray *rows);
