@@ -10,17 +10,21 @@
 #include "record/json.h"
 #include "tests/bench/bench_control.h"
 #include "tests/bench/bench_engine.h"
+#include "tests/bench/bench_profile.h"
 #include "tests/bench/bench_sim.h"
 
 #define ROUNDS_MAX 1000
 
 static gboolean wants_json;
 static int round_count; /* 0: as the bench has it. */
+static char *profile_path;
 
 static const GOptionEntry entries[] = {
     {"json", 'j', 0, G_OPTION_ARG_NONE, &wants_json, "Print a JSON list of rows", NULL},
     {"rounds", 'r', 0, G_OPTION_ARG_INT, &round_count,
      "Measure all cases N times; figures are medians (engine: 1, others: 5)", "N"},
+    {"profile", 'p', 0, G_OPTION_ARG_FILENAME, &profile_path,
+     "control: write what this controller's actions cost as a profile", "FILE"},
     G_OPTION_ENTRY_NULL,
 };
 
@@ -165,6 +169,19 @@ static bool measure_rounds(void (*measure)(GArray *rows), guint rounds, GArray *
     return true;
 }
 
+static bool write_profile(const GArray *rows)
+{
+    g_autoptr(GError) error = NULL;
+    const gw_bench_profile profile = gw_bench_fit_profile(rows);
+    if (!gw_bench_write_profile(&profile, profile_path, &error)) {
+        fprintf(stderr, "gangway bench: %s\n", error->message);
+        return false;
+    }
+    fprintf(stderr, "%s: written; the fit is off by %.0f %% at most\n", profile_path,
+            100 * profile.error_max);
+    return true;
+}
+
 static int refuse_bench(const char *word)
 {
     const char *names[G_N_ELEMENTS(benches) + 1] = {NULL};
@@ -193,12 +210,18 @@ static int run_bench(int argc, char **argv)
         fprintf(stderr, "gangway bench: --rounds: %d, expected 1 to %d\n", round_count, ROUNDS_MAX);
         return 2;
     }
+    if (profile_path != NULL && strcmp(argv[1], "control") != 0) {
+        fputs("gangway bench: --profile: only \"control\" measures one\n", stderr);
+        return 2;
+    }
     for (guint i = 0; i < G_N_ELEMENTS(benches); i++) {
         if (strcmp(argv[1], benches[i].name) != 0)
             continue;
         g_autoptr(GArray) rows = g_array_new(FALSE, TRUE, sizeof(gw_bench_row));
         const int rounds = round_count == 0 ? benches[i].round_count : round_count;
         if (!measure_rounds(benches[i].measure, (guint)rounds, rows))
+            return 5;
+        if (profile_path != NULL && !write_profile(rows))
             return 5;
         if (wants_json)
             print_json(rows);

@@ -6,6 +6,8 @@
 #include <glib.h>
 #include <stdint.h>
 
+#include "controller/port.h"
+
 typedef struct {
     char name[32];       /* "engine.ladder" */
     char bench_case[64]; /* "exponential/1e5" */
@@ -14,5 +16,6 @@ typedef struct {
     double operations_per_s;
     uint64_t peak_bytes; /* Of the process so far. */
     uint32_t base_index; /* The row that this one is compared with; its own index: with none. */
-    double base_ratio;   /* Its cost per operation over the base row's: by the command. */
+    uint64_t actions[GW_COST_COUNT]; /* Of the control plane, by gw_cost; null world alone. */
+    double base_ratio; /* Its cost per operation over the base row's: by the command. */
 } gw_bench_row;

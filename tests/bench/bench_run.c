@@ -30,13 +30,15 @@ static char *write_scenario(const gw_bench_chain *chain)
         chain->submit, chain->steps);
 }
 
-static bool run_backend(const gw_bench_chain *chain, const gw_scenario *scenario,
+static bool run_backend(const gw_bench_chain *chain, const gw_scenario *scenario, gw_bench_row *row,
                         uint64_t *out_operations, GError **error)
 {
     if (strcmp(chain->backend, "null") == 0) {
         gw_real_report report;
         if (!gw_null_run(scenario, NULL, &report, error))
             return false;
+        memcpy(row->actions, report.usage.spent, sizeof row->actions);
+        row->actions[GW_COST_SEND] = row->actions[GW_COST_RECEIVE] = report.counts.messages;
         *out_operations = chain->counts_gangs ? report.counts.gangs : report.counts.shards;
         return true;
     }
@@ -55,7 +57,7 @@ static bool measure(const gw_bench_chain *chain, gw_bench_row *row)
     g_autoptr(gw_scenario) scenario = gw_scenario_parse(text, "bench", &error);
     gint64 began_us = g_get_monotonic_time();
     uint64_t operations = 0;
-    if (scenario == NULL || !run_backend(chain, scenario, &operations, &error)) {
+    if (scenario == NULL || !run_backend(chain, scenario, row, &operations, &error)) {
         fprintf(stderr, "bench %s (%s): %s\n", chain->name, chain->bench_case, error->message);
         return false;
     }

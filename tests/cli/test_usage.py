@@ -80,6 +80,8 @@ class WrongUsage(program.Case):
     def test_unknown_bench(self):
         self.refuse(2, ['no bench "engin"', 'did you mean "engine"?'], "bench", "engin")
         self.refuse(2, ["expected one bench"], "bench")
+        self.refuse(2, ['--profile: only "control" measures one'], "bench", "engine",
+                    "--profile", "p.json")
         self.refuse(2, ["--rounds: -1, expected 1 to 1000"], "bench", "engine", "--rounds=-1")
         self.refuse(2, ["expected one bench"], "bench", "engine", "sim")
 
@@ -170,8 +172,8 @@ class List(program.Case):
                             ("policies", ["fifo", "none"]),
                             ("accelerators", ["a100", "cpu", "h100", "tpu_v3_core", "tpu_v4",
                                               "v100_10g"]),
-                            ("profiles", ["ideal", "jax-2021", "pathways-2022", "ray-1.3",
-                                          "tf1-2021"]),
+                            ("profiles", ["gangway", "ideal", "jax-2021", "pathways-2022",
+                                          "ray-1.3", "tf1-2021"]),
                             ("figures", ["compare", "timeline", "utilization"])):
             text = self.accept("list", kind).stdout
             self.assertTrue(text.startswith(kind + "\n"), text)
