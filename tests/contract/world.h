@@ -11,7 +11,8 @@ typedef struct {
     const char *name;
     bool waits_for_members; /* Collectives wait for the gang's other members. */
     bool has_data;          /* Kernels compute, copies move bytes, values are read back. */
-    bool takes_time;        /* Kernels and timed copies take time by the port's own clock. */
+    bool takes_time;        /* Kernels and timed copies take time by the port's own clock, */
+    bool is_exact;          /* and no longer than they should, however busy the machine is. */
     /* `directory` and `context` outlive the world. */
     void *(*create)(const gw_directory *directory, contract_handler handle, void *context);
     gw_port *(*port)(void *world, gw_node_id node);

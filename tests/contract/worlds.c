@@ -159,6 +159,7 @@ static void destroy_sim(void *world)
 static const contract_world sim_world = {.name = "sim",
                                          .waits_for_members = true,
                                          .takes_time = true,
+                                         .is_exact = true,
                                          .create = create_sim,
                                          .port = port_sim,
                                          .run = run_sim,
