@@ -151,11 +151,17 @@ void gw_schedule_free(gw_schedule *schedule)
     g_free(schedule);
 }
 
+/* NULL: not installed, or gone. */
+static scheduled_instance *find_instance(const gw_schedule *schedule, uint64_t number)
+{
+    return number < schedule->instances->len
+               ? (scheduled_instance *)g_ptr_array_index(schedule->instances, (guint)number)
+               : NULL;
+}
+
 static scheduled_instance *instance_of(const gw_schedule *schedule, uint32_t number)
 {
-    gw_check(number < schedule->instances->len);
-    scheduled_instance *instance =
-        (scheduled_instance *)g_ptr_array_index(schedule->instances, number);
+    scheduled_instance *instance = find_instance(schedule, number);
     gw_check(instance != NULL);
     return instance;
 }
@@ -458,10 +464,7 @@ static void tell_peers(gw_schedule *schedule)
 /* NULL: the policy was never offered that, or has given it back. */
 static scheduled_instance *find_offered(gw_schedule *schedule, uint64_t offer)
 {
-    scheduled_instance *instance =
-        offer < schedule->instances->len
-            ? (scheduled_instance *)g_ptr_array_index(schedule->instances, (guint)offer)
-            : NULL;
+    scheduled_instance *instance = find_instance(schedule, offer);
     if (instance != NULL && instance->state == IS_OFFERED)
         return instance;
     note(schedule, GW_NOTE_POLICY_WRONG, schedule->self.index, offer);
@@ -523,10 +526,7 @@ void gw_schedule_enqueued(gw_schedule *schedule, const gw_instance_message *mess
 void gw_schedule_ordered(gw_schedule *schedule, gw_node_id source,
                          const gw_ordered_message *message)
 {
-    scheduled_instance *instance =
-        message->instance < schedule->instances->len
-            ? (scheduled_instance *)g_ptr_array_index(schedule->instances, message->instance)
-            : NULL;
+    scheduled_instance *instance = find_instance(schedule, message->instance);
     if (instance == NULL) /* It is gone: the news was slower than the end. */
         return;
     gw_gate_hear(instance->gate, source, message->run, message->node);
@@ -538,10 +538,7 @@ void gw_schedule_ordered(gw_schedule *schedule, gw_node_id source,
 
 void gw_schedule_result(gw_schedule *schedule, const gw_result_message *message)
 {
-    scheduled_instance *instance =
-        message->instance < schedule->instances->len
-            ? (scheduled_instance *)g_ptr_array_index(schedule->instances, message->instance)
-            : NULL;
+    scheduled_instance *instance = find_instance(schedule, message->instance);
     if (instance == NULL) /* It is gone. */
         return;
     gw_decisions_hear(instance->decisions, message->run, message->result, message->value);

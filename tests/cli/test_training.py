@@ -46,6 +46,18 @@ class Training(program.Case):
             with self.subTest(settings):
                 self.check_close(self.losses(*settings), usual, 1e-6)
 
+    def test_a_loss_ends_the_job(self):
+        """The first step below the threshold is the last; what a simulation would read is not
+        asked for, since the CPU knows."""
+        usual = self.losses()
+        last = next(step for step, loss in enumerate(usual) if loss < 2.25)
+        self.assertTrue(0 < last < 19)
+        until = ['jobs.0.until={"result": "loss", "below": 2.25}', 'jobs.0.values={"loss": [9]}']
+        self.check_close(self.losses(*until), usual[:last + 1], 1e-6)
+        self.check_close(self.losses(*until, "jobs.0.in_flight=4"), usual[:last + 1], 1e-6)
+        never = ['jobs.0.until={"result": "loss", "below": 0}', 'jobs.0.values={"loss": [9]}']
+        self.check_close(self.losses(*never), usual, 1e-6)  # Its steps are a bound.
+
     def test_the_seed_matters(self):
         self.assertNotEqual(self.losses("seed=2"), self.losses())
 
