@@ -7,53 +7,29 @@
 
 void gw_bench_sim(GArray *rows)
 {
-    static const gw_bench_chain chains[] = {
-        {.name = "sim.chain",
-         .bench_case = "64 devices, 16 hosts",
-         .backend = "sim",
-         .hosts = 16,
-         .devices_per_host = 4,
-         .jobs = 1,
-         .submit = "chained",
-         .profile = "pathways-2022",
-         .steps = 1600},
-        {.name = "sim.chain",
-         .bench_case = "256 devices, 64 hosts",
-         .backend = "sim",
-         .hosts = 64,
-         .devices_per_host = 4,
-         .jobs = 1,
-         .submit = "chained",
-         .profile = "pathways-2022",
-         .steps = 400},
-        {.name = "sim.chain",
-         .bench_case = "1024 devices, 256 hosts",
-         .backend = "sim",
-         .hosts = 256,
-         .devices_per_host = 4,
-         .jobs = 1,
-         .submit = "chained",
-         .profile = "pathways-2022",
-         .steps = 100},
-        {.name = "sim.chain",
-         .bench_case = "2048 devices, 512 hosts",
-         .backend = "sim",
-         .hosts = 512,
-         .devices_per_host = 4,
-         .jobs = 1,
-         .submit = "chained",
-         .profile = "pathways-2022",
-         .steps = 50},
-        {.name = "sim.chain.x10",
-         .bench_case = "2048 devices, 512 hosts",
-         .backend = "sim",
-         .hosts = 512,
-         .devices_per_host = 4,
-         .jobs = 1,
-         .submit = "chained",
-         .profile = "pathways-2022",
-         .steps = 500,
-         .base_index = 3},
+    static const struct {
+        const char *name, *bench_case;
+        uint32_t hosts;
+        uint64_t steps;
+        uint32_t base_index;
+    } sizes[] = {
+        {"sim.chain", "64 devices, 16 hosts", 16, 1600, 0},
+        {"sim.chain", "256 devices, 64 hosts", 64, 400, 0},
+        {"sim.chain", "1024 devices, 256 hosts", 256, 100, 0},
+        {"sim.chain", "2048 devices, 512 hosts", 512, 50, 0},
+        {"sim.chain.x10", "2048 devices, 512 hosts", 512, 500, 3},
     };
+    gw_bench_chain chains[G_N_ELEMENTS(sizes)];
+    for (uint32_t i = 0; i < G_N_ELEMENTS(sizes); i++)
+        chains[i] = (gw_bench_chain){.name = sizes[i].name,
+                                     .bench_case = sizes[i].bench_case,
+                                     .backend = "sim",
+                                     .hosts = sizes[i].hosts,
+                                     .devices_per_host = 4,
+                                     .jobs = 1,
+                                     .submit = "chained",
+                                     .profile = "pathways-2022",
+                                     .steps = sizes[i].steps,
+                                     .base_index = sizes[i].base_index};
     gw_bench_run_chains(chains, G_N_ELEMENTS(chains), rows);
 }
