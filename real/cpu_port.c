@@ -38,7 +38,7 @@ struct gw_cpu_cluster {
     gw_ledger *ledger;
     gw_real_handler handle;
     void *context;
-    double (*value)(void *context, uint32_t job, uint32_t result, uint32_t run);
+    gw_real_value value;
     void *value_context;
     uint64_t origin_ns;
     gw_activity activity;
@@ -509,10 +509,7 @@ gw_cpu_cluster *gw_cpu_cluster_new(const gw_directory *directory, gw_ledger *led
     return cluster;
 }
 
-void gw_cpu_cluster_set_values(gw_cpu_cluster *cluster,
-                               double (*value)(void *context, uint32_t job, uint32_t result,
-                                               uint32_t run),
-                               void *context)
+void gw_cpu_cluster_set_values(gw_cpu_cluster *cluster, gw_real_value value, void *context)
 {
     cluster->value = value;
     cluster->value_context = context;

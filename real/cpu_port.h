@@ -15,10 +15,7 @@ gw_cpu_cluster *gw_cpu_cluster_new(const gw_directory *directory, gw_ledger *led
                                    gw_real_handler handle, void *context);
 /* Before it starts: what results of functions that model time read as, instead of 0.  Called by
  * any thread. */
-void gw_cpu_cluster_set_values(gw_cpu_cluster *cluster,
-                               double (*value)(void *context, uint32_t job, uint32_t result,
-                                               uint32_t run),
-                               void *context);
+void gw_cpu_cluster_set_values(gw_cpu_cluster *cluster, gw_real_value value, void *context);
 /* Stops it first. */
 void gw_cpu_cluster_free(gw_cpu_cluster *cluster);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(gw_cpu_cluster, gw_cpu_cluster_free)

@@ -8,6 +8,9 @@
 /* To completion; inputs of one node come one at a time, those of two nodes perhaps at once. */
 typedef void (*gw_real_handler)(void *context, gw_node_id node, const gw_input *input);
 
+/* What a result reads as where devices hold no data (scenario/values.h). */
+typedef double (*gw_real_value)(void *context, uint32_t job, uint32_t result, uint32_t run);
+
 typedef struct {                   /* What the nodes did, summed over them. */
     uint64_t inputs;               /* Handed in. */
     uint64_t spent[GW_COST_COUNT]; /* By gw_cost: control-plane actions. */

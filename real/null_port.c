@@ -57,7 +57,7 @@ struct gw_null_cluster {
     gw_ledger *ledger;
     gw_real_handler handle;
     void *context;
-    double (*value)(void *context, uint32_t job, uint32_t result, uint32_t run);
+    gw_real_value value;
     void *value_context;
     gw_time now_ns;
     gw_timers timers;
@@ -571,10 +571,7 @@ gw_null_cluster *gw_null_cluster_new(const gw_directory *directory, gw_ledger *l
     return cluster;
 }
 
-void gw_null_cluster_set_values(gw_null_cluster *cluster,
-                                double (*value)(void *context, uint32_t job, uint32_t result,
-                                                uint32_t run),
-                                void *context)
+void gw_null_cluster_set_values(gw_null_cluster *cluster, gw_real_value value, void *context)
 {
     cluster->value = value;
     cluster->value_context = context;

@@ -18,10 +18,7 @@ typedef struct gw_null_cluster gw_null_cluster;
 gw_null_cluster *gw_null_cluster_new(const gw_directory *directory, gw_ledger *ledger,
                                      gw_real_handler handle, void *context);
 /* Before it runs: what results read as, instead of 0. */
-void gw_null_cluster_set_values(gw_null_cluster *cluster,
-                                double (*value)(void *context, uint32_t job, uint32_t result,
-                                                uint32_t run),
-                                void *context);
+void gw_null_cluster_set_values(gw_null_cluster *cluster, gw_real_value value, void *context);
 void gw_null_cluster_free(gw_null_cluster *cluster);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(gw_null_cluster, gw_null_cluster_free)
 

@@ -80,6 +80,23 @@ class Share(program.Case):
         for job, weight in zip("abcd", [1, 2, 4, 8]):
             self.assertLessEqual(window.longest_gaps_ns()[job], (15 / weight + 1) * gang_ns, job)
 
+    def test_weights_that_double_whatever_the_length(self):
+        """Between two gangs of weight w, each other one of weight v has v / w of them and one more
+        at most, however gangs and what the control plane takes fall together."""
+        weights = dict(zip("abcd", [1, 2, 4, 8]))
+        for length in ("196us", "204us", "216us", "310us"):
+            with self.subTest(length):
+                settings = [word for i in range(4) for word in
+                            ("--set", f'jobs.{i}.parameters.duration="{length}"')]
+                self.accept("run", program.CONFIGS / "share_1_2_4_8.json", "--out", self.out,
+                            *settings)
+                window = Window(self.out)
+                gang_ns = max(end_ns - start_ns for start_ns, end_ns, _ in window.gangs)
+                for job, weight in weights.items():
+                    self.assertAlmostEqual(window.shares()[job], weight / 15, delta=TOLERANCE)
+                    others = sum(v / weight + 1 for name, v in weights.items() if name != job)
+                    self.assertLessEqual(window.longest_gaps_ns()[job], others * gang_ns, job)
+
     def test_first_come_first_served_has_no_shares(self):
         """The measure tells policies apart."""
         self.accept("run", program.CONFIGS / "share_1_2_4_8.json", "--set", "control.policy=fifo",
