@@ -22,16 +22,6 @@ typedef struct {
     bool wants_enqueued;
 } waiting_segment;
 
-typedef struct { /* A target that was ready before its source was. */
-    gw_ready_item item;
-    uint32_t host, next;
-} waiting_target;
-
-typedef struct { /* READY items of this handling, by target host. */
-    uint32_t host;
-    GArray *items;
-} ready_batch;
-
 typedef struct {
     gw_node_id source;
     gw_host_instance *instance;
@@ -58,9 +48,9 @@ gw_executor *gw_executor_new(const gw_directory *directory, const gw_control *co
     executor->instances = g_ptr_array_new();
     executor->installing = g_array_new(FALSE, FALSE, sizeof(installing));
     gw_pool_init(&executor->flights, sizeof(gw_flight));
-    gw_pool_init(&executor->targets, sizeof(waiting_target));
+    gw_pool_init(&executor->targets, sizeof(gw_waiting_target));
     executor->waiting = g_array_new(FALSE, FALSE, sizeof(waiting_segment));
-    executor->ready = g_array_new(FALSE, TRUE, sizeof(ready_batch));
+    executor->ready = g_array_new(FALSE, TRUE, sizeof(gw_ready_batch));
     executor->numbers = g_array_new(FALSE, FALSE, sizeof(uint32_t));
     executor->arrivals = g_array_new(FALSE, FALSE, sizeof(uint32_t));
     executor->scratch = g_byte_array_new();
@@ -79,7 +69,7 @@ void gw_executor_free(gw_executor *executor)
         gw_host_instance_free(instance, &executor->store);
     }
     for (uint32_t i = 0; i < executor->ready->len; i++)
-        g_array_unref(g_array_index(executor->ready, ready_batch, i).items);
+        g_array_unref(g_array_index(executor->ready, gw_ready_batch, i).items);
     g_ptr_array_unref(executor->instances);
     g_array_unref(executor->installing);
     gw_pool_clear(&executor->flights);
@@ -101,7 +91,7 @@ static gw_host_instance *find_instance(const gw_executor *executor, uint32_t ins
     return (gw_host_instance *)g_ptr_array_index(executor->instances, instance);
 }
 
-static gw_host_instance *instance_of(gw_executor *executor, uint32_t instance)
+gw_host_instance *gw_executor_instance_of(gw_executor *executor, uint32_t instance)
 {
     if (G_LIKELY(executor->last != NULL && executor->last->instance == instance))
         return executor->last;
@@ -139,7 +129,7 @@ gw_tag gw_executor_begin_flight(gw_executor *executor, const gw_flight *begun)
 {
     uint32_t index = gw_pool_take(&executor->flights);
     *(gw_flight *)gw_pool_at(&executor->flights, index) = *begun;
-    instance_of(executor, begun->instance)->flight_count++;
+    gw_executor_instance_of(executor, begun->instance)->flight_count++;
     return (gw_tag){index};
 }
 
@@ -147,7 +137,7 @@ static gw_flight end_flight(gw_executor *executor, gw_tag tag)
 {
     gw_flight ended = *(gw_flight *)gw_pool_at(&executor->flights, (uint32_t)tag.value);
     gw_pool_give(&executor->flights, (uint32_t)tag.value);
-    instance_of(executor, ended.instance)->flight_count--;
+    gw_executor_instance_of(executor, ended.instance)->flight_count--;
     return ended;
 }
 
@@ -216,153 +206,13 @@ static void retire_when_idle(gw_executor *executor, gw_host_instance *instance)
 void gw_executor_retire(gw_executor *executor, gw_node_id source,
                         const gw_instance_message *message)
 {
-    gw_host_instance *instance = instance_of(executor, message->instance);
+    gw_host_instance *instance = gw_executor_instance_of(executor, message->instance);
     instance->is_retiring = true;
     instance->retiring_client = source;
     retire_when_idle(executor, instance);
 }
 
-/* --- Transfers --- */
-
-static void copy_piece(gw_executor *executor, gw_host_instance *instance, const gw_ready_item *item,
-                       const gw_piece *piece, uint32_t slot, uint32_t source_run)
-{
-    const gw_edge *edge = gw_program_edge(instance->plan->program, item->transfer / 2);
-    uint32_t entry = gw_block_entry(&instance->block, slot, source_run);
-    bool is_counted = !instance->plan->inputs[item->transfer / 2].is_permanent;
-    gw_flight begun = {
-        GW_FLIGHT_PIECE, instance->instance, is_counted ? item->run : GW_INDEX_NONE, slot,
-        source_run,      GW_INDEX_NONE};
-    gw_copy copy = {
-        .kind = GW_COPY_TO_DEVICE,
-        .instance = instance->instance,
-        .source_gang = instance->block.writers[entry].gang,
-        .source_device = {piece->source_device},
-        .source_buffer = instance->block.first_buffer + entry,
-        .source_offset_bytes = piece->source_offset_bytes,
-        .size_bytes = piece->size_bytes,
-        .target_gang = item->gang,
-        .target_device = {piece->target_device},
-        .target_buffer = item->buffer,
-        .target_offset_bytes = piece->target_offset_bytes,
-        .duration_ns = edge->duration_ns,
-    };
-    executor->port->devices->copy(executor->port, &copy,
-                                  gw_executor_begin_flight(executor, &begun));
-}
-
-/* All pieces of the transfer that go from here to `host`. */
-static void copy_pieces(gw_executor *executor, const gw_ready_item *item, uint32_t host,
-                        uint32_t slot, uint32_t source_run)
-{
-    gw_host_instance *instance = instance_of(executor, item->instance);
-    const gw_lowered_transfer *transfer = &instance->lowered->transfers[item->transfer];
-    if (!instance->plan->inputs[item->transfer / 2].is_permanent)
-        gw_host_instance_begin_run(instance, item->run);
-    for (uint32_t p = 0; p < transfer->piece_count; p++) {
-        const gw_piece *piece =
-            &g_array_index(instance->lowered->pieces, gw_piece, transfer->first_piece + p);
-        gw_device_id target = {piece->target_device};
-        if (gw_directory_host(executor->directory, target).index == host)
-            copy_piece(executor, instance, item, piece, slot, source_run);
-    }
-}
-
-static void take_ready(gw_executor *executor, uint32_t host, const gw_ready_item *item)
-{
-    gw_host_instance *instance = instance_of(executor, item->instance);
-    const gw_plan_input *input = &instance->plan->inputs[item->transfer / 2];
-    uint32_t slot = instance->plan->transfer_slot[item->transfer];
-    uint32_t run = gw_host_instance_source_run(input, item->run);
-    uint32_t entry = gw_block_entry(&instance->block, slot, run);
-    if (instance->block.refs[entry] > 0) {
-        copy_pieces(executor, item, host, slot, run);
-        return;
-    }
-    gw_writer *writer = &instance->block.writers[entry];
-    uint32_t index = gw_pool_take(&executor->targets);
-    *(waiting_target *)gw_pool_at(&executor->targets, index) =
-        (waiting_target){*item, host, writer->ready};
-    writer->ready = index;
-}
-
-void gw_executor_ready(gw_executor *executor, gw_node_id source, const gw_ready *message)
-{
-    for (uint32_t i = 0; i < message->item_count; i++)
-        take_ready(executor, source.index, &message->items[i]);
-}
-
-/* The targets that waited for this gang's outputs, in the order in which they came. */
-static void serve_waiting_targets(gw_executor *executor, gw_host_instance *instance,
-                                  const gw_plan_node *node, uint32_t run)
-{
-    for (uint32_t o = 0; o < node->output_count; o++) {
-        uint32_t slot = node->first_slot + o;
-        if (!instance->plan->slots[slot].is_copied)
-            continue;
-        gw_writer *writer = &instance->block.writers[gw_block_entry(&instance->block, slot, run)];
-        uint32_t reversed = GW_INDEX_NONE;
-        while (writer->ready != GW_INDEX_NONE) {
-            uint32_t index = writer->ready;
-            waiting_target *target = (waiting_target *)gw_pool_at(&executor->targets, index);
-            writer->ready = target->next;
-            target->next = reversed;
-            reversed = index;
-        }
-        while (reversed != GW_INDEX_NONE) {
-            waiting_target target = *(waiting_target *)gw_pool_at(&executor->targets, reversed);
-            gw_pool_give(&executor->targets, reversed);
-            reversed = target.next;
-            copy_pieces(executor, &target.item, target.host, slot, run);
-        }
-    }
-}
-
-static void gather_ready(gw_executor *executor, uint32_t host, const gw_ready_item *item)
-{
-    uint32_t i = 0;
-    while (i < executor->ready_count && g_array_index(executor->ready, ready_batch, i).host != host)
-        i++;
-    if (i == executor->ready->len) {
-        ready_batch batch = {host, g_array_new(FALSE, FALSE, sizeof(gw_ready_item))};
-        g_array_append_val(executor->ready, batch);
-    }
-    ready_batch *batch = &g_array_index(executor->ready, ready_batch, i);
-    if (i == executor->ready_count) {
-        executor->ready_count++;
-        batch->host = host;
-    }
-    g_array_append_val(batch->items, *item);
-}
-
-/* Tells every host that holds a piece of this gang's inputs where to put it. */
-static void announce_inputs(gw_executor *executor, gw_host_instance *instance,
-                            const gw_plan_node *node, uint32_t run, uint64_t gang)
-{
-    for (uint32_t i = 0; i < node->input_count; i++) {
-        const gw_plan_input *input = &instance->plan->inputs[node->first_input + i];
-        if (!gw_plan_input_arrives(input, run))
-            continue;
-        uint32_t number = gw_plan_input_transfer(input, run);
-        const gw_lowered_transfer *transfer = &instance->lowered->transfers[number];
-        gw_ready_item item = {
-            .gang = gang,
-            .instance = instance->instance,
-            .run = run,
-            .transfer = number,
-            .buffer = instance->block.first_buffer +
-                      gw_block_entry(&instance->block, input->inbound_slot, run),
-        };
-        for (uint32_t s = 0; s < transfer->source_count; s++) {
-            uint32_t host = g_array_index(instance->lowered->source_hosts, uint32_t,
-                                          transfer->first_source + s);
-            if (host == executor->self.index)
-                take_ready(executor, host, &item);
-            else
-                gather_ready(executor, host, &item);
-        }
-    }
-}
+/* --- Gangs --- */
 
 static void read_results(gw_executor *executor, gw_host_instance *instance, uint32_t n,
                          uint32_t run, uint64_t gang)
@@ -393,8 +243,6 @@ static void read_results(gw_executor *executor, gw_host_instance *instance, uint
                                       gw_executor_begin_flight(executor, &begun));
     }
 }
-
-/* --- Gangs --- */
 
 static bool reserve_slot(gw_executor *executor, gw_host_instance *instance, uint32_t slot,
                          uint32_t run, uint64_t gang, uint32_t refs)
@@ -483,8 +331,8 @@ static bool launch_gang(gw_executor *executor, gw_host_instance *instance, uint3
     if (executor->system->hosts != GW_HOST_TAKES_NOTHING)
         gw_executor_copy_to_host(executor, instance, node, run, gang);
     if (node->has_transfers) {
-        announce_inputs(executor, instance, node, run, gang);
-        serve_waiting_targets(executor, instance, node, run);
+        gw_executor_announce_inputs(executor, instance, node, run, gang);
+        gw_executor_serve_targets(executor, instance, node, run);
     }
     if (node->result != GW_INDEX_NONE)
         read_results(executor, instance, n, run, gang);
@@ -514,7 +362,7 @@ static void launch_waiting(gw_executor *executor)
     while (executor->first_waiting < executor->waiting->len) {
         waiting_segment *waiting =
             &g_array_index(executor->waiting, waiting_segment, executor->first_waiting);
-        gw_host_instance *instance = instance_of(executor, waiting->segment.instance);
+        gw_host_instance *instance = gw_executor_instance_of(executor, waiting->segment.instance);
         uint32_t end = waiting->segment.first_node + waiting->segment.node_count;
         for (; waiting->next_node < end; waiting->next_node++) {
             if (!is_due(instance, waiting->next_node, waiting->segment.run))
@@ -578,7 +426,8 @@ static void count_operation(gw_executor *executor, gw_host_instance *instance, u
 void gw_executor_kernel_done(gw_executor *executor, gw_tag tag, gw_span device_time_ns)
 {
     uint32_t number = (uint32_t)(tag.value >> (TAG_RUN_BITS + TAG_NODE_BITS));
-    gw_host_instance *instance = instance_of(executor, number & ((1u << TAG_INSTANCE_BITS) - 1));
+    gw_host_instance *instance =
+        gw_executor_instance_of(executor, number & ((1u << TAG_INSTANCE_BITS) - 1));
     uint32_t n = (uint32_t)(tag.value >> TAG_RUN_BITS) & ((1u << TAG_NODE_BITS) - 1);
     uint32_t run = run_of_tag(instance, tag);
     const gw_plan_node *node = &instance->plan->nodes[n];
@@ -624,7 +473,7 @@ static void send_result(gw_executor *executor, const gw_host_instance *instance,
 void gw_executor_copy_done(gw_executor *executor, gw_tag tag, double value)
 {
     gw_flight done = end_flight(executor, tag);
-    gw_host_instance *instance = instance_of(executor, done.instance);
+    gw_host_instance *instance = gw_executor_instance_of(executor, done.instance);
     if (done.kind == GW_FLIGHT_INPUT) {
         retire_when_idle(executor, instance);
         return;
@@ -637,24 +486,6 @@ void gw_executor_copy_done(gw_executor *executor, gw_tag tag, double value)
     if (done.run != GW_INDEX_NONE)
         count_operation(executor, instance, done.run, instance->dispatcher);
     retire_when_idle(executor, instance);
-}
-
-static void send_ready(gw_executor *executor)
-{
-    for (uint32_t i = 0; i < executor->ready_count; i++) {
-        ready_batch *batch = &g_array_index(executor->ready, ready_batch, i);
-        uint32_t items_bytes = batch->items->len * (uint32_t)sizeof(gw_ready_item);
-        uint32_t size_bytes = (uint32_t)sizeof(gw_ready) + items_bytes;
-        g_byte_array_set_size(executor->scratch, size_bytes);
-        gw_ready *message = (gw_ready *)(void *)executor->scratch->data;
-        message->header = (gw_message){GW_MESSAGE_READY, size_bytes};
-        message->item_count = batch->items->len;
-        message->reserved = 0;
-        memcpy(message->items, batch->items->data, items_bytes);
-        g_array_set_size(batch->items, 0);
-        executor->port->ops->send(executor->port, (gw_node_id){batch->host}, &message->header);
-    }
-    executor->ready_count = 0;
 }
 
 void gw_executor_flush(gw_executor *executor)
@@ -670,7 +501,7 @@ void gw_executor_flush(gw_executor *executor)
         }
     }
     if (executor->ready_count > 0)
-        send_ready(executor);
+        gw_executor_send_ready(executor);
     gw_progress_book_flush(executor->progress);
 }
 

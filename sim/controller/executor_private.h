@@ -22,6 +22,16 @@ typedef struct { /* A copy that the world has not answered. */
     uint32_t result;           /* RESULT: which value. */
 } gw_flight;
 
+typedef struct { /* A target that was ready before its source was. */
+    gw_ready_item item;
+    uint32_t host, next;
+} gw_waiting_target;
+
+typedef struct { /* READY items of this handling, by target host. */
+    uint32_t host;
+    GArray *items;
+} gw_ready_batch;
+
 struct gw_executor {
     const gw_directory *directory;
     const gw_control *control;
@@ -38,15 +48,28 @@ struct gw_executor {
     GArray *waiting; /* waiting_segment: a queue from `first_waiting` on. */
     uint32_t first_waiting;
     bool is_blocked; /* The head found no memory. */
-    GArray *ready;   /* ready_batch; the first ready_count are in use. */
+    GArray *ready;   /* gw_ready_batch; the first ready_count are in use. */
     uint32_t ready_count;
     GArray *numbers;  /* uint32_t: scratch for a kernel's buffers, */
     GArray *arrivals; /* and for its arrivals. */
     GByteArray *scratch;
 };
 
+/* Installed here, or it is our mistake. */
+gw_host_instance *gw_executor_instance_of(gw_executor *executor, uint32_t instance);
 /* The copy that is begun; its tag is the index of its flight. */
 gw_tag gw_executor_begin_flight(gw_executor *executor, const gw_flight *begun);
+
+/* --- Transfers (executor_transfers.c) --- */
+
+/* Tells every host that holds a piece of this gang's inputs where to put it. */
+void gw_executor_announce_inputs(gw_executor *executor, gw_host_instance *instance,
+                                 const gw_plan_node *node, uint32_t run, uint64_t gang);
+/* The targets that waited for this gang's outputs, in the order in which they came. */
+void gw_executor_serve_targets(gw_executor *executor, gw_host_instance *instance,
+                               const gw_plan_node *node, uint32_t run);
+/* What the announcements of this handling have gathered, one message per host. */
+void gw_executor_send_ready(gw_executor *executor);
 
 /* --- Host memory (executor_host.c) --- */
 
