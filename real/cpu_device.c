@@ -289,13 +289,18 @@ static void place_values(gw_cpu_device *device, const gw_cpu_shard *shard)
     }
 }
 
+static const gw_mesh *mesh_of(const gw_cpu_kernel *kernel)
+{
+    const gw_program *program = kernel->loaded->program;
+    return gw_program_mesh(program, gw_program_node(program, kernel->node)->mesh);
+}
+
 /* False: aborted. */
 static bool run_collective(gw_cpu_device *device, gw_cpu_shard *shard, uint32_t index)
 {
     const gw_cpu_kernel *kernel = shard->kernel;
     const gw_function *function = kernel->plan->function;
     const gw_operation *operation = gw_function_operation(function, index);
-    const gw_node *node = gw_program_node(kernel->loaded->program, kernel->node);
     gw_cpu_member member = {
         .gang = kernel->gang,
         .operation_index = index,
@@ -305,9 +310,8 @@ static bool run_collective(gw_cpu_device *device, gw_cpu_shard *shard, uint32_t 
         .input_count =
             gw_value_bytes(gw_function_value(function, operation->inputs[0])) / sizeof(float),
     };
-    member.member_count =
-        gw_mesh_group(gw_program_mesh(kernel->loaded->program, node->mesh), operation->axes,
-                      shard->shard, &member.group, &member.position);
+    member.member_count = gw_mesh_group(mesh_of(kernel), operation->axes, shard->shard,
+                                        &member.group, &member.position);
     const uint64_t before_ns = gw_monotonic_ns();
     uint64_t last_ns = before_ns;
     if (!gw_cpu_meetings_join(device->shared->meetings, &member, &last_ns)) {
@@ -329,6 +333,7 @@ static bool run_shard(gw_cpu_device *device, gw_cpu_shard *shard)
     const gw_cpu_context context = {.function = function,
                                     .values = device->values,
                                     .shard = shard->shard,
+                                    .mesh = mesh_of(shard->kernel),
                                     .flops_per_s = device->shared->flops_per_s,
                                     .is_cancelled = device->shared->is_stopping};
     for (uint32_t i = 0; i < function->operations->len; i++) {

@@ -9,7 +9,7 @@
 
 #include <stdatomic.h>
 
-#include "program/function.h"
+#include "program/program.h"
 
 #define GW_CPU_ALIGNMENT_BYTES 64  /* Of every buffer: a cache line, and any vector register. */
 #define GW_CPU_FLOPS_PER_S     1e9 /* A nominal rate for WORK: 1 GFLOP/s. */
@@ -33,7 +33,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(gw_cpu_plan, gw_cpu_plan_free)
 typedef struct {
     const gw_function *function;
     float *const *values;            /* By value index. */
-    uint32_t shard;                  /* Which shard of the mesh this is, for RANDOM. */
+    uint32_t shard;                  /* Which shard of the mesh this is, */
+    const gw_mesh *mesh;             /* and of which; NULL: no operation is split over axes. */
     double flops_per_s;              /* For WORK; 0: GW_CPU_FLOPS_PER_S. */
     const atomic_bool *is_cancelled; /* Looked at while busy waiting; NULL: never cancelled. */
 } gw_cpu_context;

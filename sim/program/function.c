@@ -138,20 +138,42 @@ static double count_matmul_flops(const gw_function *function, const gw_operation
     return 2 * inner * count_elements(function, operation->outputs[0]);
 }
 
+/* Two products of the forward pass, or the four of its gradient, each of 2 rows x sequence x
+ * columns (the masked half included, as the field counts them), and the softmax or its derivative.
+ */
+static double count_attention_flops(const gw_function *function, const gw_operation *operation)
+{
+    const bool is_gradient = operation->kind == GW_OPERATION_ATTENTION_GRADIENT;
+    const double product =
+        2.0 * operation->sequence * count_elements(function, operation->inputs[0]);
+    const uint32_t p = is_gradient ? operation->inputs[3] : operation->outputs[1];
+    return (is_gradient ? 4 : 2) * product + (is_gradient ? 4 : 5) * count_elements(function, p);
+}
+
 /* FLOPs per element of the first input, or of the output where there is none. */
 static double count_flops_per_element(const gw_operation *operation)
 {
     switch (operation->kind) {
     case GW_OPERATION_RANDOM:
+    case GW_OPERATION_TOKENS:
     case GW_OPERATION_REDUCE:
         return 1;
     case GW_OPERATION_MAP:
+        if (operation->map == GW_MAP_GELU || operation->map == GW_MAP_GELU_GRADIENT) {
+            return operation->map == GW_MAP_GELU ? 8 : 13;
+        }
         return operation->map == GW_MAP_COPY ? 0 : 1;
     case GW_OPERATION_SOFTMAX:
         return 5;
     case GW_OPERATION_LAYER_NORM:
     case GW_OPERATION_CROSS_ENTROPY:
         return 8;
+    case GW_OPERATION_TOKEN_STATISTICS:
+        return 4;
+    case GW_OPERATION_TOKEN_LOSS:
+        return 3;
+    case GW_OPERATION_LAYER_NORM_GRADIENT:
+        return 14;
     case GW_OPERATION_SGD:
         return 2;
     case GW_OPERATION_ADAM:
@@ -169,6 +191,13 @@ double gw_operation_flops(const gw_function *function, const gw_operation *opera
     if (operation->kind == GW_OPERATION_MATMUL) {
         return count_matmul_flops(function, operation);
     }
+    if (operation->kind == GW_OPERATION_ATTENTION ||
+        operation->kind == GW_OPERATION_ATTENTION_GRADIENT) {
+        return count_attention_flops(function, operation);
+    }
+    if (operation->kind == GW_OPERATION_EMBEDDING_GRADIENT) {
+        return count_elements(function, operation->inputs[1]);
+    }
     const double per_element = count_flops_per_element(operation);
     if (per_element == 0) {
         return 0;
@@ -184,8 +213,11 @@ double gw_operation_bytes(const gw_function *function, const gw_operation *opera
         return operation->bytes;
     }
     double total_bytes = 0;
+    /* Of an embedding's table only the rows that it gives out. */
+    const bool reads_rows = operation->kind == GW_OPERATION_EMBEDDING;
     for (uint32_t i = 0; i < gw_operation_input_count(operation); i++) {
-        total_bytes += (double)gw_value_bytes(gw_function_value(function, operation->inputs[i]));
+        const uint32_t read = reads_rows && i == 0 ? operation->outputs[0] : operation->inputs[i];
+        total_bytes += (double)gw_value_bytes(gw_function_value(function, read));
     }
     if (gw_operation_is_collective(operation)) {
         return total_bytes;

@@ -63,12 +63,16 @@ uint64_t gw_value_bytes(const gw_value *value); /* Of one shard. */
 /* Of all temporaries of one shard, none reused. */
 uint64_t gw_function_temporary_bytes(const gw_function *function);
 
-/* FLOPs of one shard's operation (docs/MODEL.md): MATMUL 2mnk; per element of its first operand
- * MAP, REDUCE and RANDOM 1, SGD 2, SOFTMAX 5, LAYER_NORM and CROSS_ENTROPY 8, ADAM 12; COPY, FILL,
- * DURATION and collectives none; WORK its own. */
+/* FLOPs of one shard's operation (docs/MODEL.md): MATMUL 2mnk; ATTENTION 4 tsc and 5 per element of
+ * p, its gradient 8 tsc and 4, for t tokens of c columns in sequences of s; EMBEDDING_GRADIENT 1
+ * per element of dy; per element of its first operand MAP, REDUCE, RANDOM and TOKENS 1, SGD 2,
+ * TOKEN_LOSS 3, TOKEN_STATISTICS 4, SOFTMAX 5, GELU, LAYER_NORM and CROSS_ENTROPY 8, ADAM 12,
+ * GELU_GRADIENT 13, LAYER_NORM_GRADIENT 14; COPY, FILL, EMBEDDING, DURATION and collectives none;
+ * WORK its own. */
 double gw_operation_flops(const gw_function *function, const gw_operation *operation);
 /* The bytes that it reads and writes in device memory: all operands once; DURATION 0, WORK its
- * own, and of collectives one member's input. */
+ * own, of collectives one member's input, and of an EMBEDDING's table the rows that it gives out.
+ */
 double gw_operation_bytes(const gw_function *function, const gw_operation *operation);
 
 /* It has DURATION or WORK: it models time, not data. */

@@ -72,6 +72,12 @@ C_ONLY = {
     "values_uniform_backwards": "one number against another",
     "values_unknown_result": "a name defined elsewhere",
     "wrap_length": "the length of one list against another",
+    "transformer_batch": "divisibility",
+    "transformer_heads": "divisibility",
+    "transformer_huge": "a product",
+    "transformer_tensor": "divisibility",
+    "transformer_wide": "divisibility",
+    "transformer_words": "divisibility",
 }
 
 
