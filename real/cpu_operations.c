@@ -53,16 +53,8 @@ gw_cpu_plan *gw_cpu_plan_new(const gw_function *function)
     plan->function = function;
     plan->offsets_bytes = g_new0(uint64_t, function->values->len);
     plan->is_written = g_new0(bool, function->values->len);
-    for (uint32_t i = 0; i < function->values->len; i++) {
-        const gw_value *value = gw_function_value(function, i);
-        if (value->role == GW_VALUE_TEMPORARY) {
-            const uint64_t size_bytes =
-                (uint64_t)value->rows * value->columns * MAX(value->element_bytes, sizeof(float));
-            plan->offsets_bytes[i] = plan->scratch_bytes;
-            plan->scratch_bytes += (size_bytes + GW_CPU_ALIGNMENT_BYTES - 1) /
-                                   GW_CPU_ALIGNMENT_BYTES * GW_CPU_ALIGNMENT_BYTES;
-        }
-    }
+    plan->scratch_bytes =
+        gw_function_place_temporaries(function, GW_CPU_ALIGNMENT_BYTES, plan->offsets_bytes);
     for (uint32_t i = 0; i < function->operations->len; i++) {
         const gw_operation *operation = gw_function_operation(function, i);
         for (uint32_t k = 0; k < gw_operation_output_count(operation); k++) {

@@ -111,16 +111,108 @@ uint64_t gw_value_bytes(const gw_value *value)
     return (uint64_t)value->rows * value->columns * value->element_bytes;
 }
 
-uint64_t gw_function_temporary_bytes(const gw_function *function)
+/* --- Temporaries --- */
+
+typedef struct {
+    uint64_t offset_bytes, size_bytes;
+    uint32_t value, first, last; /* Operations that name it; the whole function where none does. */
+} placed_temporary;
+
+static void widen(placed_temporary *spans, uint32_t value, uint32_t operation)
 {
-    uint64_t total_bytes = 0;
+    spans[value].first = MIN(spans[value].first, operation);
+    spans[value].last = MAX(spans[value].last, operation);
+}
+
+static placed_temporary *list_spans(const gw_function *function, uint64_t unit_bytes)
+{
+    placed_temporary *spans = g_new0(placed_temporary, function->values->len + 1);
     for (uint32_t i = 0; i < function->values->len; i++) {
-        const gw_value *value = gw_function_value(function, i);
-        if (value->role == GW_VALUE_TEMPORARY) {
-            total_bytes += gw_value_bytes(value);
+        const uint64_t size_bytes = gw_value_bytes(gw_function_value(function, i));
+        spans[i] = (placed_temporary){.size_bytes =
+                                          (size_bytes + unit_bytes - 1) / unit_bytes * unit_bytes,
+                                      .value = i,
+                                      .first = UINT32_MAX};
+    }
+    for (uint32_t o = 0; o < function->operations->len; o++) {
+        const gw_operation *operation = gw_function_operation(function, o);
+        for (uint32_t k = 0; k < gw_operation_input_count(operation); k++) {
+            widen(spans, operation->inputs[k], o);
+        }
+        for (uint32_t k = 0; k < gw_operation_output_count(operation); k++) {
+            widen(spans, operation->outputs[k], o);
         }
     }
-    return total_bytes;
+    for (uint32_t i = 0; i < function->values->len; i++) {
+        if (spans[i].first == UINT32_MAX) {
+            spans[i].first = 0;
+            spans[i].last = UINT32_MAX;
+        }
+    }
+    return spans;
+}
+
+static int compare_first(const void *a, const void *b)
+{
+    const placed_temporary *one = a, *other = b;
+    if (one->first != other->first) {
+        return one->first < other->first ? -1 : 1;
+    }
+    return one->value < other->value ? -1 : 1;
+}
+
+/* Into the lowest gap between those in `live`, which are in order of place; returns its end. */
+static uint64_t place_among(GArray *live, placed_temporary *placed)
+{
+    uint64_t offset_bytes = 0;
+    uint32_t at = 0;
+    for (; at < live->len; at++) {
+        const placed_temporary *next = &g_array_index(live, placed_temporary, at);
+        if (next->offset_bytes >= offset_bytes + placed->size_bytes) {
+            break;
+        }
+        offset_bytes = next->offset_bytes + next->size_bytes;
+    }
+    placed->offset_bytes = offset_bytes;
+    g_array_insert_val(live, at, *placed);
+    return offset_bytes + placed->size_bytes;
+}
+
+/* Forgets those whose last operation is before `operation`. */
+static void drop_dead(GArray *live, uint32_t operation)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < live->len; i++) {
+        const placed_temporary one = g_array_index(live, placed_temporary, i);
+        if (one.last >= operation) {
+            g_array_index(live, placed_temporary, kept++) = one;
+        }
+    }
+    g_array_set_size(live, kept);
+}
+
+uint64_t gw_function_place_temporaries(const gw_function *function, uint64_t unit_bytes,
+                                       uint64_t *out_offsets_bytes)
+{
+    g_autofree placed_temporary *spans = list_spans(function, unit_bytes);
+    g_autoptr(GArray) live = g_array_new(FALSE, FALSE, sizeof(placed_temporary));
+    uint32_t count = 0;
+    uint64_t block_bytes = 0;
+    for (uint32_t i = 0; i < function->values->len; i++) {
+        if (gw_function_value(function, i)->role == GW_VALUE_TEMPORARY) {
+            spans[count++] = spans[i];
+        }
+    }
+    qsort(spans, count, sizeof *spans, compare_first);
+    for (uint32_t i = 0; i < count; i++) {
+        drop_dead(live, spans[i].first);
+        const uint64_t end_bytes = place_among(live, &spans[i]);
+        block_bytes = MAX(block_bytes, end_bytes);
+        if (out_offsets_bytes != NULL) {
+            out_offsets_bytes[spans[i].value] = spans[i].offset_bytes;
+        }
+    }
+    return block_bytes;
 }
 
 /* --- Cost --- */

@@ -60,8 +60,12 @@ static inline const gw_operation *gw_function_operation(const gw_function *funct
     return &g_array_index(function->operations, gw_operation, index);
 }
 uint64_t gw_value_bytes(const gw_value *value); /* Of one shard. */
-/* Of all temporaries of one shard, none reused. */
-uint64_t gw_function_temporary_bytes(const gw_function *function);
+/* The block of memory that one shard's temporaries share, in bytes.  Each has its place for as long
+ * as it is needed, from the first operation that names it to the last, so later ones take the
+ * places of earlier ones.  Places and sizes are multiples of `unit_bytes`.  `out_offsets_bytes`: by
+ * value, where a temporary lies; others are untouched; NULL: not asked for. */
+uint64_t gw_function_place_temporaries(const gw_function *function, uint64_t unit_bytes,
+                                       uint64_t *out_offsets_bytes);
 
 /* FLOPs of one shard's operation (docs/MODEL.md): MATMUL 2mnk; ATTENTION 4 tsc and 5 per element of
  * p, its gradient 8 tsc and 4, for t tokens of c columns in sequences of s; EMBEDDING_GRADIENT 1

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/random.h"
 #include "program/function.h"
 
 static const uint32_t mesh_2x3[] = {2, 3};
@@ -135,7 +136,8 @@ START_TEST(bytes_of_values_and_temporaries)
     g_autoptr(gw_function) function =
         make_function(SHAPES({10, 10}), SHAPES({3, 5}, {2, 2}), SHAPES({100, 1}));
     ck_assert_uint_eq(gw_value_bytes(gw_function_value(function, 0)), 400);
-    ck_assert_uint_eq(gw_function_temporary_bytes(function), 4 * (15 + 4));
+    /* No operation names them: each has a place for all of the function. */
+    ck_assert_uint_eq(gw_function_place_temporaries(function, 1, NULL), 4 * (15 + 4));
     g_autoptr(gw_function) large = make_function(SHAPES({1U << 19, 1U << 19}), NULL, NULL);
     ck_assert_uint_eq(gw_value_bytes(gw_function_value(large, 0)), 1ULL << 40);
 }
@@ -158,6 +160,73 @@ START_TEST(copies_are_equal_and_apart)
     gw_function_free(copy);
     expect_accepted(function);
     gw_function_free(NULL);
+}
+END_TEST
+
+/* --- Places --- */
+
+typedef struct {
+    uint32_t first, last;
+} lifetime;
+
+/* Maps in a chain, of temporaries of many sizes; each also reads one of the last few. */
+static gw_function *make_chain(uint32_t count, lifetime *out_lifetimes)
+{
+    gw_function *function = gw_function_new("chain");
+    for (uint32_t i = 0; i < count; i++) {
+        gw_function_add_temporary(function, 1 + (uint32_t)(gw_random_at(5, i) % 90), 1);
+        out_lifetimes[i] = (lifetime){UINT32_MAX, 0};
+    }
+    for (uint32_t i = 0; i + 1 < count; i++) {
+        const uint32_t back = (uint32_t)(gw_random_at(6, i) % 7);
+        const uint32_t named[] = {i, i >= back ? i - back : i, i + 1};
+        gw_function_add(function,
+                        &(gw_operation){.kind = GW_OPERATION_MAP,
+                                        .map = GW_MAP_ADD,
+                                        .inputs = {(uint16_t)named[0], (uint16_t)named[1]},
+                                        .outputs = {(uint16_t)named[2]}});
+        for (uint32_t k = 0; k < 3; k++) {
+            lifetime *of = &out_lifetimes[named[k]];
+            of->first = MIN(of->first, i);
+            of->last = MAX(of->last, i);
+        }
+    }
+    return function;
+}
+
+static uint64_t rounded_bytes(const gw_function *function, uint32_t value)
+{
+    return (gw_value_bytes(gw_function_value(function, value)) + 63) / 64 * 64;
+}
+
+/* What is needed at the same time never overlaps; the block is less than all of them together, and
+ * no less than what is needed at any one time. */
+START_TEST(places_are_kept_while_needed)
+{
+    enum { COUNT = 200 };
+    lifetime lives[COUNT];
+    uint64_t offsets_bytes[COUNT], all_bytes = 0, most_bytes = 0;
+    g_autoptr(gw_function) function = make_chain(COUNT, lives);
+    const uint64_t block_bytes = gw_function_place_temporaries(function, 64, offsets_bytes);
+    ck_assert_uint_eq(gw_function_place_temporaries(function, 64, NULL), block_bytes);
+    for (uint32_t a = 0; a < COUNT; a++) {
+        const uint64_t end_bytes = offsets_bytes[a] + rounded_bytes(function, a);
+        uint64_t needed_bytes = 0;
+        ck_assert_uint_eq(offsets_bytes[a] % 64, 0);
+        ck_assert_uint_le(end_bytes, block_bytes);
+        all_bytes += rounded_bytes(function, a);
+        for (uint32_t b = 0; b < COUNT; b++) {
+            const bool is_met = lives[a].first <= lives[b].last && lives[b].first <= lives[a].last;
+            ck_assert(a == b || !is_met || offsets_bytes[b] >= end_bytes ||
+                      offsets_bytes[b] + rounded_bytes(function, b) <= offsets_bytes[a]);
+            if (lives[b].first <= lives[a].first && lives[a].first <= lives[b].last)
+                needed_bytes += rounded_bytes(function, b);
+        }
+        most_bytes = MAX(most_bytes, needed_bytes);
+    }
+    ck_assert_uint_ge(block_bytes, most_bytes);
+    ck_assert_uint_le(block_bytes, 2 * most_bytes);
+    ck_assert_uint_lt(block_bytes, all_bytes / 5);
 }
 END_TEST
 
@@ -560,6 +629,7 @@ static TCase *make_cost_cases(void)
     tcase_add_test(cases, values_are_found_by_position);
     tcase_add_test_raise_signal(cases, position_beyond_the_inputs_aborts, SIGABRT);
     tcase_add_test(cases, bytes_of_values_and_temporaries);
+    tcase_add_test(cases, places_are_kept_while_needed);
     tcase_add_test(cases, copies_are_equal_and_apart);
     tcase_add_test(cases, matmul_costs_2mnk);
     tcase_add_test(cases, others_cost_per_element);
