@@ -56,7 +56,7 @@ typedef struct { /* A function in the making. */
     uint32_t rows; /* Tokens of a device. */
     uint32_t ids, labels;
     uint32_t *tensors;   /* Their values, */
-    uint32_t *saved;     /* and those of what backward reads again. */
+    uint32_t *saved;     /* and those of what backward reads again: by layer, then the last. */
     uint32_t *gradients; /* Of tensors, before they are summed along data. */
 } maker;
 
@@ -112,9 +112,27 @@ GArray *gw_transformer_list_tensors(const gw_transformer *model)
     return list;
 }
 
-uint32_t gw_transformer_count_saved(const gw_transformer *model)
+static uint32_t count_activations(const gw_transformer *model)
 {
     return model->layers * LAYER_SAVED + LAST_SAVED;
+}
+
+/* Whether forward hands it to backward, or backward computes it again. */
+static bool is_kept(const gw_transformer *model, uint32_t index)
+{
+    if (index >= model->layers * LAYER_SAVED || index % LAYER_SAVED == LAYER_INPUT)
+        return true;
+    if (model->recompute == GW_RECOMPUTE_SELECTIVE)
+        return index % LAYER_SAVED != SHARES;
+    return model->recompute == GW_RECOMPUTE_NONE;
+}
+
+uint32_t gw_transformer_count_saved(const gw_transformer *model)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < count_activations(model); i++)
+        count += is_kept(model, i) ? 1 : 0;
+    return count;
 }
 
 static void saved_shape(const gw_transformer *model, uint32_t index, uint32_t *out_rows,
@@ -178,13 +196,18 @@ static void take_tensors(maker *made)
 
 static void place_saved(maker *made, bool is_output)
 {
-    const uint32_t count = gw_transformer_count_saved(made->model);
+    const uint32_t count = count_activations(made->model);
+    gw_function *function = made->function;
     made->saved = g_new(uint32_t, count);
     for (uint32_t i = 0; i < count; i++) {
         uint32_t rows, columns;
         saved_shape(made->model, i, &rows, &columns);
-        made->saved[i] = is_output ? gw_function_add_output(made->function, rows, columns, true)
-                                   : gw_function_add_input(made->function, rows, columns, true);
+        if (!is_kept(made->model, i))
+            made->saved[i] = gw_function_add_temporary(function, rows, columns);
+        else if (is_output)
+            made->saved[i] = gw_function_add_output(function, rows, columns, true);
+        else
+            made->saved[i] = gw_function_add_input(function, rows, columns, true);
     }
 }
 
@@ -264,6 +287,18 @@ static gw_operation attention(const maker *made, gw_operation_kind kind)
                           .is_causal = true};
 }
 
+/* The softmax of the scores, and what it attends to. */
+static void add_attention(maker *made, uint32_t layer, uint32_t attended)
+{
+    gw_operation attend = attention(made, GW_OPERATION_ATTENTION);
+    attend.inputs[0] = (uint16_t)saved_at(made, layer, QUERIES);
+    attend.inputs[1] = (uint16_t)saved_at(made, layer, KEYS);
+    attend.inputs[2] = (uint16_t)saved_at(made, layer, VALUES);
+    attend.outputs[0] = (uint16_t)attended;
+    attend.outputs[1] = (uint16_t)saved_at(made, layer, SHARES);
+    gw_function_add(made->function, &attend);
+}
+
 /* --- Forward --- */
 
 static void add_embedding(maker *made, uint32_t y)
@@ -293,13 +328,7 @@ static void add_layer(maker *made, uint32_t layer, uint32_t y)
               k);
     add_dense(made, n, layer_tensor_at(made, layer, VALUE),
               layer_tensor_at(made, layer, VALUE_BIAS), v);
-    gw_operation attend = attention(made, GW_OPERATION_ATTENTION);
-    attend.inputs[0] = (uint16_t)q;
-    attend.inputs[1] = (uint16_t)k;
-    attend.inputs[2] = (uint16_t)v;
-    attend.outputs[0] = (uint16_t)attended;
-    attend.outputs[1] = (uint16_t)saved_at(made, layer, SHARES);
-    gw_function_add(function, &attend);
+    add_attention(made, layer, attended);
     add_to_stream(made, x, attended, layer_tensor_at(made, layer, PROJECTION),
                   layer_tensor_at(made, layer, PROJECTION_BIAS), middle);
     add_norm(made, middle, layer_tensor_at(made, layer, NORM_2_GAIN),
@@ -472,6 +501,16 @@ static uint32_t add_head_gradient(maker *made, uint32_t dlogits)
                              last_gradient_of(made, LAST_NORM_BIAS));
 }
 
+/* What the layer's slopes need and forward has not kept. */
+static void add_again(maker *made, uint32_t layer)
+{
+    if (made->model->recompute == GW_RECOMPUTE_FULL)
+        add_layer(made, layer, add_activation(made));
+    if (made->model->recompute == GW_RECOMPUTE_SELECTIVE)
+        add_attention(made, layer,
+                      add_temporary(made, made->rows, made->model->hidden / made->model->tensor));
+}
+
 static void add_embedding_gradient(maker *made, uint32_t dx)
 {
     gw_function_add(made->function,
@@ -508,8 +547,10 @@ gw_function *gw_transformer_make_backward(const gw_transformer *model)
     place_saved(&made, false);
     g_autofree uint32_t *outputs = place_gradients(&made, list);
     uint32_t dx = add_head_gradient(&made, dlogits);
-    for (uint32_t l = model->layers; l-- > 0;)
+    for (uint32_t l = model->layers; l-- > 0;) {
+        add_again(&made, l);
         dx = add_attention_gradient(&made, l, add_perceptron_gradient(&made, l, dx));
+    }
     add_embedding_gradient(&made, dx);
     for (uint32_t i = 0; model->data > 1 && i < list->len; i++)
         gw_emit_collective(made.function, GW_OPERATION_ALL_REDUCE, GW_TRANSFORMER_DATA,

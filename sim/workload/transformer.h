@@ -16,11 +16,20 @@
 #define GW_TRANSFORMER_DATA   1 /* Bits of gw_operation.axes. */
 #define GW_TRANSFORMER_TENSOR 2
 
+/* What the backward pass computes again instead of reading it (Korthikanti et al., "Reducing
+ * activation recomputation in large transformer models", 2022). */
+typedef enum {
+    GW_RECOMPUTE_NONE,
+    GW_RECOMPUTE_SELECTIVE, /* The softmax of attention, from queries and keys. */
+    GW_RECOMPUTE_FULL,      /* Layers, from their inputs. */
+} gw_recompute;
+
 typedef struct {
     uint64_t seed;
     uint32_t layers, hidden, heads, feed_forward, vocabulary, sequence;
     uint32_t batch;        /* Sequences of a step, over all devices. */
     uint32_t data, tensor; /* The mesh. */
+    gw_recompute recompute;
 } gw_transformer;
 
 /* One parameter, as a device holds it. */

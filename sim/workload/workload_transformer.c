@@ -14,6 +14,12 @@
 #define WIDTH_MAX  (1U << 20) /* Of hidden, feed_forward, sequence and batch. */
 
 enum { OPTIMIZER_ADAM, OPTIMIZER_SGD };
+static const char *const recompute_names[] = {
+    [GW_RECOMPUTE_NONE] = "none",
+    [GW_RECOMPUTE_SELECTIVE] = "selective",
+    [GW_RECOMPUTE_FULL] = "full",
+    NULL,
+};
 static const char *const optimizer_names[] = {"adam", "sgd", NULL};
 
 typedef struct {
@@ -87,6 +93,10 @@ static bool read_training(gw_params *params, training *out, GError **error)
                    &model->tensor, error) ||
         !gw_params_choice(params, "optimizer", false, optimizer_names, &out->optimizer, error))
         return false;
+    uint32_t recompute = GW_RECOMPUTE_NONE;
+    if (!gw_params_choice(params, "recompute", false, recompute_names, &recompute, error))
+        return false;
+    model->recompute = (gw_recompute)recompute;
     out->learning_rate = out->optimizer == OPTIMIZER_SGD ? 0.02 : 0.001;
     return gw_params_number(params, "learning_rate", false, 0, 1000, &out->learning_rate, error) &&
            check_model(params, model, error) && gw_params_finish(params, error);
@@ -218,6 +228,9 @@ static const char *const transformer_help[] = {
     "batch  sequences per step, over all devices; a multiple of \"data\"",
     "data  how many groups of devices share the batch; default 1",
     "tensor  how many devices share each layer; default 1",
+    "recompute  in the backward pass: \"none\" (default), \"selective\": the softmax of attention, "
+    "or \"full\": "
+    "layers from their inputs",
     "optimizer  \"adam\" (default) or \"sgd\"",
     "learning_rate  default 0.001 for adam, 0.02 for sgd",
     NULL,

@@ -36,7 +36,8 @@ class Transformer(program.Case):
         usual = self.losses()
         for setting in ("jobs.0.submit=op_by_op", "control.dispatch=sequential",
                         "control.policy=none", "control.system=multi_controller",
-                        "control.lookahead=1", "jobs.0.in_flight=4"):
+                        "control.lookahead=1", "jobs.0.in_flight=4",
+                        f"{P}.recompute=selective", f"{P}.recompute=full"):
             with self.subTest(setting):
                 self.check_close(self.losses(setting), usual, 1e-6)
 

@@ -108,6 +108,35 @@ START_TEST(flops_are_those_of_the_formula)
 }
 END_TEST
 
+static uint64_t count_held_bytes(const gw_function *forward)
+{
+    uint64_t bytes = 0;
+    for (uint32_t i = 2; i < forward->output_count; i++) /* After loss and slopes of logits. */
+        bytes += gw_value_bytes(gw_function_value(forward, gw_function_output(forward, i)));
+    return bytes;
+}
+
+/* Korthikanti et al.: the less is held, the more is computed again: the products of attention, or
+ * all of a layer's forward pass, the head's left out. */
+START_TEST(recomputing_trades_memory_for_work)
+{
+    const double b = BATCH, s = SEQUENCE, l = LAYERS, h = HIDDEN;
+    const double again[] = {0, 4 * b * s * s * h * l, 24 * b * s * l * h * h * (1 + s / (6 * h))};
+    const double held[] = {4 * h + 4 * h + 8 * h + HEADS * s, 4 * h + 4 * h + 8 * h, h};
+    gw_transformer model = model_of(1, 1);
+    g_autoptr(gw_function) whole = gw_transformer_make_backward(&model);
+    for (uint32_t i = 0; i < 3; i++) {
+        model.recompute = (gw_recompute)i;
+        g_autoptr(gw_function) forth = gw_transformer_make_forward(&model);
+        g_autoptr(gw_function) back = gw_transformer_make_backward(&model);
+        ck_assert_double_eq_tol(count_product_flops(back), count_product_flops(whole) + again[i],
+                                0.5);
+        ck_assert_double_eq((double)count_held_bytes(forth), 4 * b * s * (l * held[i] + 2 * h));
+        ck_assert_uint_eq(gw_transformer_count_saved(&model), forth->output_count - 2);
+    }
+}
+END_TEST
+
 static uint32_t count_kind(const gw_function *function, gw_operation_kind kind, uint8_t axes)
 {
     uint32_t count = 0;
@@ -181,6 +210,7 @@ int main(void)
     TCase *cases = tcase_create("transformer");
     tcase_add_test(cases, parameters_are_those_of_the_formula);
     tcase_add_test(cases, flops_are_those_of_the_formula);
+    tcase_add_test(cases, recomputing_trades_memory_for_work);
     tcase_add_test(cases, collectives_are_where_they_belong);
     tcase_add_test(cases, a_step_is_three_nodes);
     tcase_add_test(cases, mistakes_have_words);
