@@ -47,6 +47,28 @@ void gw_cpu_operations_init(void)
     pthread_once(&has_slots, make_slots);
 }
 
+uint64_t gw_cpu_wide_bytes(const gw_function *function, uint32_t index)
+{
+    const gw_value *value = gw_function_value(function, index);
+    const uint64_t size_bytes = (uint64_t)value->rows * value->columns * sizeof(float);
+    const uint64_t unit_bytes = GW_CPU_ALIGNMENT_BYTES;
+    return value->element_bytes == sizeof(float)
+               ? 0
+               : (size_bytes + unit_bytes - 1) / unit_bytes * unit_bytes;
+}
+
+static uint64_t count_wide_bytes(const gw_function *function, const gw_operation *operation)
+{
+    uint64_t total_bytes = 0;
+    for (uint32_t k = 0; k < gw_operation_input_count(operation); k++) {
+        total_bytes += gw_cpu_wide_bytes(function, operation->inputs[k]);
+    }
+    for (uint32_t k = 0; k < gw_operation_output_count(operation); k++) {
+        total_bytes += gw_cpu_wide_bytes(function, operation->outputs[k]);
+    }
+    return total_bytes;
+}
+
 gw_cpu_plan *gw_cpu_plan_new(const gw_function *function)
 {
     gw_cpu_plan *plan = g_new0(gw_cpu_plan, 1);
@@ -60,7 +82,9 @@ gw_cpu_plan *gw_cpu_plan_new(const gw_function *function)
         for (uint32_t k = 0; k < gw_operation_output_count(operation); k++) {
             plan->is_written[operation->outputs[k]] = true;
         }
+        plan->wide_bytes = MAX(plan->wide_bytes, count_wide_bytes(function, operation));
     }
+    plan->scratch_bytes += plan->wide_bytes;
     return plan;
 }
 

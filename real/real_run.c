@@ -130,46 +130,6 @@ static void fill_report(const real_run *run, gw_real_usage usage, gw_real_report
 
 /* --- The CPU --- */
 
-/* The CPU computes in float32; what only models time may have elements of any size. */
-static bool check_function(const gw_job *job, const gw_function *function, GError **error)
-{
-    for (uint32_t i = 0; i < function->operations->len; i++) {
-        const gw_operation *operation = gw_function_operation(function, i);
-        const uint32_t input_count = gw_operation_input_count(operation);
-        if (gw_operation_is_collective(operation)) {
-            continue; /* It moves bytes, whatever they are. */
-        }
-        for (uint32_t k = 0; k < input_count + gw_operation_output_count(operation); k++) {
-            const uint32_t index =
-                k < input_count ? operation->inputs[k] : operation->outputs[k - input_count];
-            const uint32_t element_bytes = gw_function_value(function, index)->element_bytes;
-            if (element_bytes != sizeof(float)) {
-                g_set_error(error, GW_ERROR, GW_ERROR_SCENARIO,
-                            "job \"%s\", function \"%s\": %s on elements of %u bytes, expected "
-                            "float32: the cpu backend computes in nothing else",
-                            job->name, function->name, gw_operation_name(operation->kind),
-                            element_bytes);
-                return false;
-            }
-        }
-    }
-    return true;
-}
-
-static bool check_programs(const gw_scenario *scenario, GError **error)
-{
-    for (uint32_t i = 0; i < scenario->job_count; i++) {
-        const gw_job *job = &scenario->jobs[i];
-        for (uint32_t k = 0; k < job->program->functions->len; k++) {
-            const gw_function *function = g_ptr_array_index(job->program->functions, k);
-            if (!check_function(job, function, error)) {
-                return false;
-            }
-        }
-    }
-    return true;
-}
-
 /* Until it ends, one way or another; the cluster is stopped then. */
 static bool watch_cpu(real_run *run, gw_cpu_cluster *cluster, GError **error)
 {
@@ -206,9 +166,6 @@ static double read_value(void *context, uint32_t job, uint32_t result, uint32_t 
 bool gw_cpu_run(const gw_scenario *scenario, gw_recorder *recorder, gw_real_report *out_report,
                 GError **error)
 {
-    if (!check_programs(scenario, error)) {
-        return false;
-    }
     real_run run;
     begin_run(&run, scenario, recorder, true);
     gw_cpu_cluster *cluster = gw_cpu_cluster_new(run.directory, run.ledger, handle_input, &run);

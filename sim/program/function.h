@@ -16,8 +16,8 @@ typedef struct {
     gw_value_role role;
     uint32_t position;      /* Among the inputs, or the outputs, or the temporaries. */
     uint32_t rows, columns; /* Of one shard. */
-    uint32_t element_bytes; /* What memory and transfers are charged; operands of operations are
-                               float32 and have 4. */
+    uint32_t element_bytes; /* What memory and transfers are charged.  Operands of operations have
+                               4, float32, or 2, bfloat16, which is widened to compute. */
     bool is_sharded;        /* The shards' rows, in mesh order, make the whole; else each shard
                                holds the whole (replicated).  So RANDOM, which goes by an element's
                                place in the whole, gives sharded values parts that differ, and

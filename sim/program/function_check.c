@@ -84,9 +84,9 @@ static bool check_operand(const checker *at, uint32_t index, GError **error)
                                 at->function->values->len);
     }
     const gw_value *value = gw_function_value(at->function, index);
-    if (value->element_bytes != 4) {
+    if (value->element_bytes != 4 && value->element_bytes != 2) {
         g_autofree char *name = name_value(at->function, index);
-        return refuse_operation(at, error, "%s: found elements of %u bytes, expected 4", name,
+        return refuse_operation(at, error, "%s: found elements of %u bytes, expected 4 or 2", name,
                                 value->element_bytes);
     }
     return true;

@@ -163,6 +163,19 @@ static void saved_shape(const gw_transformer *model, uint32_t index, uint32_t *o
 
 /* --- Making --- */
 
+uint32_t gw_transformer_element_bytes(const gw_transformer *model)
+{
+    return model->is_half ? 2 : 4;
+}
+
+/* As gw_transformer_element_bytes says from here on; returns it. */
+static uint32_t thin(const maker *made, uint32_t index)
+{
+    g_array_index(made->function->values, gw_value, index).element_bytes =
+        gw_transformer_element_bytes(made->model);
+    return index;
+}
+
 static maker begin(const gw_transformer *model, const char *name)
 {
     maker made = {.model = model, .function = gw_function_new(name), .rows = local_rows(model)};
@@ -189,8 +202,8 @@ static void take_tensors(maker *made)
     made->tensors = g_new(uint32_t, list->len);
     for (uint32_t i = 0; i < list->len; i++) {
         const gw_transformer_tensor *tensor = &g_array_index(list, gw_transformer_tensor, i);
-        made->tensors[i] =
-            gw_function_add_input(made->function, tensor->rows, tensor->columns, tensor->is_split);
+        made->tensors[i] = thin(made, gw_function_add_input(made->function, tensor->rows,
+                                                            tensor->columns, tensor->is_split));
     }
 }
 
@@ -208,6 +221,7 @@ static void place_saved(maker *made, bool is_output)
             made->saved[i] = gw_function_add_output(function, rows, columns, true);
         else
             made->saved[i] = gw_function_add_input(function, rows, columns, true);
+        thin(made, made->saved[i]);
     }
 }
 
@@ -233,7 +247,7 @@ static uint32_t last_saved_at(const maker *made, uint32_t which)
 
 static uint32_t add_temporary(maker *made, uint32_t rows, uint32_t columns)
 {
-    return gw_function_add_temporary(made->function, rows, columns);
+    return thin(made, gw_function_add_temporary(made->function, rows, columns));
 }
 
 static uint32_t add_activation(maker *made)
@@ -346,19 +360,19 @@ static void add_loss(maker *made, uint32_t x, uint32_t loss, uint32_t gradient)
     const gw_transformer *model = made->model;
     gw_function *function = made->function;
     const uint32_t logits = add_temporary(made, made->rows, model->vocabulary / model->tensor);
-    uint32_t statistics = add_temporary(made, made->rows, 3);
+    uint32_t statistics = gw_function_add_temporary(function, made->rows, 3);
     gw_emit_matmul(function, x, false, last_tensor_at(made, HEAD), true, logits);
     gw_function_add(function, &(gw_operation){.kind = GW_OPERATION_TOKEN_STATISTICS,
                                               .axes = GW_TRANSFORMER_TENSOR,
                                               .inputs = {(uint16_t)logits, (uint16_t)made->labels},
                                               .outputs = {(uint16_t)statistics}});
     if (model->tensor > 1) {
-        const uint32_t all = add_temporary(made, made->rows * model->tensor, 3);
+        const uint32_t all = gw_function_add_temporary(function, made->rows * model->tensor, 3);
         gw_emit_collective(function, GW_OPERATION_ALL_GATHER, GW_TRANSFORMER_TENSOR, statistics,
                            all);
         statistics = all;
     }
-    const uint32_t own_loss = model->data > 1 ? add_temporary(made, 1, 1) : loss;
+    const uint32_t own_loss = model->data > 1 ? gw_function_add_temporary(function, 1, 1) : loss;
     gw_function_add(
         function,
         &(gw_operation){.kind = GW_OPERATION_TOKEN_LOSS,
@@ -378,7 +392,8 @@ gw_function *gw_transformer_make_forward(const gw_transformer *model)
     take_tensors(&made);
     const uint32_t loss = gw_function_add_output(made.function, 1, 1, false);
     const uint32_t gradient =
-        gw_function_add_output(made.function, made.rows, model->vocabulary / model->tensor, true);
+        thin(&made, gw_function_add_output(made.function, made.rows,
+                                           model->vocabulary / model->tensor, true));
     place_saved(&made, true);
     const uint32_t last = last_saved_at(&made, LAST_INPUT), n = last_saved_at(&made, LAST_NORM);
     add_embedding(&made, saved_at(&made, 0, LAYER_INPUT));
@@ -531,7 +546,9 @@ static uint32_t *place_gradients(maker *made, const GArray *list)
         outputs[i] =
             gw_function_add_output(made->function, tensor->rows, tensor->columns, tensor->is_split);
         made->gradients[i] =
-            made->model->data > 1 ? add_temporary(made, tensor->rows, tensor->columns) : outputs[i];
+            made->model->data > 1
+                ? gw_function_add_temporary(made->function, tensor->rows, tensor->columns)
+                : outputs[i];
     }
     return outputs;
 }
@@ -543,7 +560,8 @@ gw_function *gw_transformer_make_backward(const gw_transformer *model)
     made.ids = take_ids(&made);
     take_tensors(&made);
     const uint32_t dlogits =
-        gw_function_add_input(made.function, made.rows, model->vocabulary / model->tensor, true);
+        thin(&made, gw_function_add_input(made.function, made.rows,
+                                          model->vocabulary / model->tensor, true));
     place_saved(&made, false);
     g_autofree uint32_t *outputs = place_gradients(&made, list);
     uint32_t dx = add_head_gradient(&made, dlogits);

@@ -30,6 +30,8 @@ typedef struct {
     uint32_t batch;        /* Sequences of a step, over all devices. */
     uint32_t data, tensor; /* The mesh. */
     gw_recompute recompute;
+    bool is_half; /* Activations and the parameters that passes read are kept in 2 bytes; ids,
+                     statistics, loss and slopes of parameters in 4. */
 } gw_transformer;
 
 /* One parameter, as a device holds it. */
@@ -44,6 +46,9 @@ typedef struct {
 /* All of them, in the order in which functions take them (gw_transformer_tensor); the caller
  * unrefs. */
 GArray *gw_transformer_list_tensors(const gw_transformer *model);
+
+/* Bytes of an element of what is_half is about. */
+uint32_t gw_transformer_element_bytes(const gw_transformer *model);
 
 /* () -> (ids, labels) of the device's sequences. */
 gw_function *gw_transformer_make_tokens(const gw_transformer *model);

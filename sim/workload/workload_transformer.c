@@ -20,6 +20,8 @@ static const char *const recompute_names[] = {
     [GW_RECOMPUTE_FULL] = "full",
     NULL,
 };
+enum { PRECISION_FLOAT32, PRECISION_BFLOAT16 };
+static const char *const precision_names[] = {"float32", "bfloat16", NULL};
 static const char *const optimizer_names[] = {"adam", "sgd", NULL};
 
 typedef struct {
@@ -93,9 +95,11 @@ static bool read_training(gw_params *params, training *out, GError **error)
                    &model->tensor, error) ||
         !gw_params_choice(params, "optimizer", false, optimizer_names, &out->optimizer, error))
         return false;
-    uint32_t recompute = GW_RECOMPUTE_NONE;
-    if (!gw_params_choice(params, "recompute", false, recompute_names, &recompute, error))
+    uint32_t recompute = GW_RECOMPUTE_NONE, precision = PRECISION_FLOAT32;
+    if (!gw_params_choice(params, "recompute", false, recompute_names, &recompute, error) ||
+        !gw_params_choice(params, "precision", false, precision_names, &precision, error))
         return false;
+    model->is_half = precision == PRECISION_BFLOAT16;
     model->recompute = (gw_recompute)recompute;
     out->learning_rate = out->optimizer == OPTIMIZER_SGD ? 0.02 : 0.001;
     return gw_params_number(params, "learning_rate", false, 0, 1000, &out->learning_rate, error) &&
@@ -110,15 +114,35 @@ static uint32_t count_kept(const training *job)
     return job->optimizer == OPTIMIZER_ADAM ? 3 : 1;
 }
 
-/* () -> (each tensor and its moments) */
+/* What goes on to the next run of each tensor: that, and the copy that passes read, if they read
+ * one of 2 bytes. */
+static uint32_t count_carried(const training *job)
+{
+    return count_kept(job) + (job->model.is_half ? 1 : 0);
+}
+
+static void add_copy(const training *job, gw_function *function,
+                     const gw_transformer_tensor *tensor, uint32_t x)
+{
+    if (!job->model.is_half)
+        return;
+    const uint32_t y =
+        gw_function_add_output(function, tensor->rows, tensor->columns, tensor->is_split);
+    g_array_index(function->values, gw_value, y).element_bytes =
+        gw_transformer_element_bytes(&job->model);
+    gw_emit_map(function, GW_MAP_COPY, x, 0, y);
+}
+
+/* () -> (each tensor and its moments, and its copy) */
 static gw_function *make_init(const training *job, const GArray *tensors)
 {
     gw_function *function = gw_function_new("init");
     function->computations = 0;
     for (uint32_t i = 0; i < tensors->len; i++) {
         const gw_transformer_tensor *tensor = &g_array_index(tensors, gw_transformer_tensor, i);
+        uint32_t values[3];
         for (uint32_t k = 0; k < count_kept(job); k++) {
-            const uint32_t y =
+            const uint32_t y = values[k] =
                 gw_function_add_output(function, tensor->rows, tensor->columns, tensor->is_split);
             if (k > 0 || tensor->scale == 0)
                 gw_emit_fill(function, k > 0 ? 0 : tensor->constant, y);
@@ -126,11 +150,13 @@ static gw_function *make_init(const training *job, const GArray *tensors)
                 gw_emit_random(function, tensor->scale, gw_random_at(job->model.seed, 1 + i),
                                tensor->is_split ? GW_TRANSFORMER_TENSOR : 0, y);
         }
+        add_copy(job, function, tensor, values[0]);
     }
     return function;
 }
 
-/* (gradients of all tensors, then each tensor and its moments) -> (each tensor and its moments) */
+/* (gradients of all tensors, then each tensor and its moments) -> (each tensor and its moments, and
+ * its copy) */
 static gw_function *make_update(const training *job, const GArray *tensors)
 {
     gw_function *function = gw_function_new("update");
@@ -154,6 +180,7 @@ static gw_function *make_update(const training *job, const GArray *tensors)
                 function, tensor->rows, tensor->columns, tensor->is_split);
         }
         gw_function_add(function, &operation);
+        add_copy(job, function, tensor, operation.outputs[0]);
     }
     return function;
 }
@@ -181,16 +208,17 @@ static void carry(const step_nodes *nodes, uint32_t output, uint32_t target, uin
 static void add_edges(const training *job, const step_nodes *nodes, uint32_t tensor_count)
 {
     gw_builder *builder = nodes->builder;
-    const uint32_t kept_count = count_kept(job);
+    const uint32_t kept_count = count_kept(job), carried_count = count_carried(job);
     gw_builder_add_edge(builder, nodes->tokens, 0, nodes->forward, 0);
     gw_builder_add_edge(builder, nodes->tokens, 1, nodes->forward, 1);
     gw_builder_add_edge(builder, nodes->tokens, 0, nodes->backward, 0);
     for (uint32_t i = 0; i < tensor_count; i++) {
-        carry(nodes, i * kept_count, nodes->forward, 2 + i);
-        carry(nodes, i * kept_count, nodes->backward, 1 + i);
+        const uint32_t first = i * carried_count, read = job->model.is_half ? kept_count : 0;
+        carry(nodes, first + read, nodes->forward, 2 + i);
+        carry(nodes, first + read, nodes->backward, 1 + i);
         gw_builder_add_edge(builder, nodes->backward, i, nodes->update, i);
         for (uint32_t k = 0; k < kept_count; k++)
-            carry(nodes, i * kept_count + k, nodes->update, tensor_count + i * kept_count + k);
+            carry(nodes, first + k, nodes->update, tensor_count + i * kept_count + k);
     }
     for (uint32_t i = 0; i <= gw_transformer_count_saved(&job->model); i++)
         gw_builder_add_edge(builder, nodes->forward, 1 + i, nodes->backward, 1 + tensor_count + i);
@@ -231,6 +259,9 @@ static const char *const transformer_help[] = {
     "recompute  in the backward pass: \"none\" (default), \"selective\": the softmax of attention, "
     "or \"full\": "
     "layers from their inputs",
+    "precision  \"float32\" (default), or \"bfloat16\": activations, and the copy of the "
+    "parameters that "
+    "passes read, take 2 bytes",
     "optimizer  \"adam\" (default) or \"sgd\"",
     "learning_rate  default 0.001 for adam, 0.02 for sgd",
     NULL,

@@ -41,6 +41,16 @@ class Transformer(program.Case):
             with self.subTest(setting):
                 self.check_close(self.losses(setting), usual, 1e-6)
 
+    def test_two_bytes_are_nearly_as_good(self):
+        """Rounding to 8 bits shows, and does no harm; and every mesh rounds alike, nearly."""
+        usual = self.losses("jobs.0.steps=50")
+        half = self.losses("jobs.0.steps=50", f"{P}.precision=bfloat16")
+        self.check_close(half[:20], usual[:20], 0.02)
+        self.assertNotEqual(half, usual)
+        self.assertLess(half[-1], 0.1 * half[0])
+        again = self.losses("jobs.0.steps=50", f"{P}.precision=bfloat16", f"{P}.recompute=full")
+        self.check_close(again, half, 1e-6)
+
     def test_against_another_implementation(self):
         sizes = {"layers": 2, "hidden": 4, "heads": 2, "vocabulary": 6, "sequence": 3, "batch": 2}
         for optimizer, rate in (("sgd", 0.05), ("adam", 0.001)):

@@ -137,6 +137,20 @@ START_TEST(recomputing_trades_memory_for_work)
 }
 END_TEST
 
+START_TEST(two_bytes_halve_what_is_held)
+{
+    gw_transformer model = model_of(2, 2);
+    g_autoptr(gw_function) whole = gw_transformer_make_forward(&model);
+    model.is_half = true;
+    g_autoptr(gw_function) half = gw_transformer_make_forward(&model);
+    g_autoptr(gw_function) back = gw_transformer_make_backward(&model);
+    ck_assert_uint_eq(2 * count_held_bytes(half), count_held_bytes(whole));
+    for (uint32_t i = 0; i < back->output_count; i++)
+        ck_assert_uint_eq(gw_function_value(back, gw_function_output(back, i))->element_bytes, 4);
+    ck_assert_double_eq(count_product_flops(half), count_product_flops(whole));
+}
+END_TEST
+
 static uint32_t count_kind(const gw_function *function, gw_operation_kind kind, uint8_t axes)
 {
     uint32_t count = 0;
@@ -211,6 +225,7 @@ int main(void)
     tcase_add_test(cases, parameters_are_those_of_the_formula);
     tcase_add_test(cases, flops_are_those_of_the_formula);
     tcase_add_test(cases, recomputing_trades_memory_for_work);
+    tcase_add_test(cases, two_bytes_halve_what_is_held);
     tcase_add_test(cases, collectives_are_where_they_belong);
     tcase_add_test(cases, a_step_is_three_nodes);
     tcase_add_test(cases, mistakes_have_words);
