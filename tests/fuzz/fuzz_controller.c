@@ -506,7 +506,7 @@ static void draw_case(fuzz_case *drawn, uint64_t seed)
     draw_memory(drawn);
     drawn->control = (gw_control){
         .policy = is_drawn(drawn, 4) ? NULL : gw_policy_find("fifo"),
-        .dispatch = is_drawn(drawn, 3) ? GW_DISPATCH_SEQUENTIAL : GW_DISPATCH_PARALLEL,
+        .dispatch = is_drawn(drawn, 3) ? &gw_dispatch_sequential : &gw_dispatch_parallel,
         .lookahead = 1 + draw(drawn, 5),
     };
     if (is_regular(drawn) && is_drawn(drawn, 3)) { /* One of the others, which have no policy. */

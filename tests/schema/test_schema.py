@@ -26,8 +26,9 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 GOOD = [ROOT / "tests/schema/good", ROOT / "configs", ROOT / "configs/paper",
         ROOT / "configs/reproduce/pathways"]
 BAD = ROOT / "tests/schema/bad"
-# Good ones that only the schema is asked about: their plugin is beside them when it is built.
-WITH_PLUGIN = [ROOT / "examples/policy/scenario.json"]
+# Good ones that only the schema is asked about: their plugins are beside them when it is built.
+WITH_PLUGIN = [ROOT / f"examples/{kind}/scenario.json"
+               for kind in ("dispatch", "placement", "policy")]
 
 # Bad examples that the schema lets pass, each with the reason.
 C_ONLY = {

@@ -19,7 +19,7 @@ static void init_bench(bench *made)
 {
     made->directory = small_directory(5, 1, 1);
     made->port = record_port_new(made->directory, (gw_node_id){5});
-    made->dispatch = gw_dispatch_new(&made->port->base, (gw_node_id){5}, 5, 0);
+    made->dispatch = gw_dispatch_direct_new(&made->port->base, (gw_node_id){5}, 5);
 }
 
 static void clear_bench(bench *made)
@@ -118,7 +118,8 @@ START_TEST(down_a_tree_each_host_has_its_own_count)
 {
     bench made;
     init_bench(&made);
-    gw_dispatch *tree = gw_dispatch_new(&made.port->base, (gw_node_id){5}, 5, 2);
+    const gw_control control = {.fanout = 2};
+    gw_dispatch *tree = gw_dispatch_new(&made.port->base, (gw_node_id){5}, 5, &control, NULL);
     gw_dispatch_add(tree, 0, 0, 0, 0, 0, second, 1);
     ck_assert_uint_eq(gw_dispatch_flush(tree, false), 1);
     gw_dispatch_add(tree, 0, 0, 1, 1, 0, first_two, 2);

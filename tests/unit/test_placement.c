@@ -40,12 +40,17 @@ static bool place(bench *made, const char *policy, uint32_t job, const gw_mesh *
                                     .load = made->load,
                                     .free_bytes = made->free_bytes,
                                     .seed = made->seed};
-    const gw_placement_request request = {.mesh = mesh,
+    const gw_placement_request request = {.dims = mesh->dims,
+                                          .shape = {mesh->shape[0], mesh->shape[1], mesh->shape[2]},
                                           .job = job,
                                           .island = GW_INDEX_NONE,
                                           .accelerator = GW_INDEX_NONE,
                                           .size_bytes = size_bytes};
-    return gw_placement_find(policy)->place(&view, &request, made->devices);
+    const gw_placement_ops *ops = gw_placement_find(policy);
+    gw_placement *placement = ops->create(NULL, NULL);
+    const bool is_placed = ops->place(placement, &view, &request, made->devices);
+    ops->destroy(placement);
+    return is_placed;
 }
 
 /* Places a box and takes its devices. */

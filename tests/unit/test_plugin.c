@@ -250,13 +250,14 @@ START_TEST(blame_names_the_policy_and_its_file)
 {
     g_autoptr(gw_scenario) scenario = load_with(PLUGIN("good"), NULL);
     g_autoptr(GError) error = NULL;
-    gw_scenario_blame_policy(scenario, (gw_node_id){7}, 42, &error);
+    const gw_note wrong = {GW_NOTE_POLICY_WRONG, 7, 42, 0};
+    gw_scenario_blame(scenario, &wrong, NULL, &error);
     ck_assert(g_error_matches(error, GW_ERROR, GW_ERROR_SCENARIO));
     expect_part(error->message,
                 "policy good (" PLUGIN("good") "): scheduler on node 7: picked offer 42,");
     g_autoptr(gw_scenario) built_in = load_with("fifo", NULL);
     g_autoptr(GError) other = NULL;
-    gw_scenario_blame_policy(built_in, (gw_node_id){7}, 42, &other);
+    gw_scenario_blame(built_in, &wrong, NULL, &other);
     expect_part(other->message, "policy fifo (built in): scheduler on node 7:");
 }
 END_TEST

@@ -61,9 +61,13 @@ static void take(bench *made, uint32_t dispatcher, uint32_t first, uint32_t belo
     *message = (gw_relay_message){.header = {GW_MESSAGE_RELAY, size_bytes},
                                   .dispatcher = dispatcher,
                                   .stop_count = 1 + below};
+    uint32_t hosts[HOSTS], senders[HOSTS] = {GW_INDEX_NONE}, sequences[HOSTS], scratch[2 * HOSTS];
     for (uint32_t i = 0; i <= below; i++) {
-        message->stops[i] = (gw_relay_stop){first + i, i == 0 ? sequence : 70 + i};
+        hosts[i] = first + i;
+        sequences[first + i] = i == 0 ? sequence : 70 + i;
     }
+    gw_dispatch_tree(2, 0, 1, below + 1, senders);
+    gw_relay_arrange(hosts, senders, below + 1, sequences, scratch, message->stops);
     memcpy(message->stops + 1 + below, dispatch, dispatch->header.size_bytes);
     gw_relay_take(made->relay, message);
 }
@@ -78,11 +82,16 @@ static void check_delivered(bench *made, const char *expected)
 
 static void send_rows(bench *made, uint32_t degree, uint32_t stop_count)
 {
-    static const gw_relay_stop stops[] = {{5, 0}, {2, 9}, {7, 4}, {1, 1}, {0, 0}, {3, 2}, {4, 4}};
+    static const uint32_t hosts[] = {5, 2, 7, 1, 0, 3, 4};
+    uint32_t sequences[HOSTS] = {0, 1, 9, 2, 4, 0, 0, 4}; /* By host. */
+    uint32_t senders[HOSTS], spare[2 * HOSTS];
+    gw_relay_stop stops[HOSTS];
     g_autofree gw_dispatch_message *dispatch = small_dispatch(1, 2, 3, 1, 6, true);
     g_autoptr(GByteArray) scratch = g_byte_array_new();
-    ck_assert_uint_le(stop_count, G_N_ELEMENTS(stops));
-    gw_relay_send(&made->port->base, scratch, degree, 8, stops, stop_count, dispatch);
+    ck_assert_uint_le(stop_count, G_N_ELEMENTS(hosts));
+    gw_dispatch_tree(degree, GW_INDEX_NONE, 0, stop_count, senders);
+    gw_relay_arrange(hosts, senders, stop_count, sequences, spare, stops);
+    gw_relay_send(&made->port->base, scratch, 8, stops, stop_count, dispatch);
 }
 
 #define WHAT ", instance 1 run 2 node 3 as gang 0.6, call 2, wants ENQUEUED\n"

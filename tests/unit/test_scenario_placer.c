@@ -39,8 +39,8 @@ END_TEST
 
 START_TEST(random_may_have_a_seed_of_its_own)
 {
-    expect_placer("control.placement={\"name\":\"random\",\"seed\":4}", "random", 4);
-    expect_placer("control.placement={\"name\":\"random\",\"seed\":0}", "random", 0);
+    expect_placer("control.placement={\"name\":\"random\",\"seed\":4}", "random", 9);
+    expect_placer("control.placement={\"name\":\"random\",\"seed\":0}", "random", 9);
 }
 END_TEST
 
@@ -49,8 +49,8 @@ START_TEST(mistakes)
     expect_setting_mistake(
         "control.placement=sprad",
         ": /control/placement: found \"sprad\", expected a placement policy: one "
-        "of \"pack\", \"random\", \"spread\", \"topology\"; did you mean "
-        "\"spread\"?");
+        "of \"pack\", \"random\", \"spread\", \"topology\", or the path of a plugin "
+        "(\"./NAME.so\"); did you mean \"spread\"?");
     expect_setting_mistake("control.placement={\"name\":\"x\"}",
                            ": /control/placement/name: found \"x\"");
     expect_setting_mistake("control.placement={}", ": /control/placement: found no \"name\"");

@@ -29,8 +29,19 @@ static void init_bench(bench *made, uint32_t host_count, uint32_t lookahead)
     *made = (bench){0};
     made->directory = small_directory(host_count, 2, JOBS_MAX);
     made->port = record_port_new(made->directory, (gw_node_id){host_count});
-    made->control = (gw_control){
-        .policy = gw_policy_find("fifo"), .dispatch = GW_DISPATCH_PARALLEL, .lookahead = lookahead};
+    made->control = (gw_control){.policy = gw_policy_find("fifo"),
+                                 .dispatch = &gw_dispatch_parallel,
+                                 .lookahead = lookahead};
+    made->schedule = gw_schedule_new(made->directory, &made->control, made->jobs, 0,
+                                     made->port->self, &made->port->base, NULL);
+    ck_assert_ptr_nonnull(made->schedule);
+}
+
+/* Before anything is installed. */
+static void set_dispatch(bench *made, const gw_dispatch_policy_ops *dispatch)
+{
+    gw_schedule_free(made->schedule);
+    made->control.dispatch = dispatch;
     made->schedule = gw_schedule_new(made->directory, &made->control, made->jobs, 0,
                                      made->port->self, &made->port->base, NULL);
     ck_assert_ptr_nonnull(made->schedule);
@@ -273,7 +284,7 @@ START_TEST(sequential_waits_for_every_host)
     const gw_instance_message enqueued = small_instance_message(GW_MESSAGE_ENQUEUED, 0);
     bench made;
     init_bench(&made, 2, 8);
-    made.control.dispatch = GW_DISPATCH_SEQUENTIAL;
+    set_dispatch(&made, &gw_dispatch_sequential);
     install(&made, 0, make_nodes(4, 2), 1, (const uint32_t[]){0, 1, 2, 3});
     submit(&made, 0, 0, 0, 2, 0);
     CHECK_CALLS(made.port, "note GANG_ORDERED, gang 2.0 is instance 0 node 0\n"
@@ -304,7 +315,7 @@ START_TEST(sequential_jobs_do_not_wait_for_each_other)
     const gw_instance_message enqueued = small_instance_message(GW_MESSAGE_ENQUEUED, 1);
     bench made;
     init_bench(&made, 1, 8);
-    made.control.dispatch = GW_DISPATCH_SEQUENTIAL;
+    set_dispatch(&made, &gw_dispatch_sequential);
     install(&made, 0, make_nodes(1, 2), 1, (const uint32_t[]){0});
     install(&made, 1, make_nodes(1, 2), 1, (const uint32_t[]){0});
     submit(&made, 0, 0, 0, 2, 0);
@@ -383,7 +394,7 @@ START_TEST(islands_order_in_turn)
     bench made = {.directory = gw_directory_new(islands, 2, JOBS_MAX)};
     made.port = record_port_new(made.directory, (gw_node_id){3}); /* Of island 1. */
     made.control = (gw_control){
-        .policy = gw_policy_find("fifo"), .dispatch = GW_DISPATCH_PARALLEL, .lookahead = 8};
+        .policy = gw_policy_find("fifo"), .dispatch = &gw_dispatch_parallel, .lookahead = 8};
     made.schedule = gw_schedule_new(made.directory, &made.control, made.jobs, 1, made.port->self,
                                     &made.port->base, NULL);
     gw_builder *builder = gw_builder_new("islands");
