@@ -75,9 +75,10 @@ static void handle_input(void *context, gw_node_id node, const gw_input *input)
 
 static void report_refusal(const real_run *run, uint32_t job, uint32_t reason, GError **error)
 {
-    g_set_error(error, GW_ERROR, GW_ERROR_SCENARIO, "%s: job \"%s\" was refused: %s",
+    g_autofree char *who = gw_scenario_placement_words(run->scenario);
+    g_set_error(error, GW_ERROR, GW_ERROR_SCENARIO, "%s: job \"%s\" was refused: %s%s",
                 run->scenario->path, run->scenario->jobs[job].name,
-                gw_refusal_text((gw_refusal)reason));
+                gw_refusal_text((gw_refusal)reason), who);
 }
 
 /* True, with why, when nobody need wait for the rest: the user, a job, or a policy ended it.

@@ -414,11 +414,11 @@ void gw_schedule_submit(gw_schedule *schedule, gw_node_id source, const gw_submi
 
 /* --- The order --- */
 
+/* For node `n` of the call, on its slice. */
 static gw_dispatch_step ask_step(const gw_schedule *schedule, const scheduled_instance *instance,
-                                 uint32_t n, gw_time now_ns)
+                                 const waiting_call *call, const gw_slice *slice, uint32_t n,
+                                 gw_time now_ns)
 {
-    const waiting_call *call = first_call(instance);
-    const gw_slice *slice = instance->slices[instance->plan->nodes[n].mesh];
     gw_dispatch_gang gang = {
         .job = instance->job,
         .instance = instance->instance,
@@ -450,7 +450,7 @@ static void order_gang(gw_schedule *schedule, scheduled_instance *instance, gw_t
     port->ops->spend(port, GW_COST_DESCRIBE, slice->host_count);
     bool is_otherwise;
     gw_check(is_decided(instance, n, call->run, &is_otherwise));
-    const gw_dispatch_step step = ask_step(schedule, instance, n, now_ns);
+    const gw_dispatch_step step = ask_step(schedule, instance, call, slice, n, now_ns);
     if (step == GW_DISPATCH_AWAIT) /* It goes alone: only its own hosts have to answer. */
         gw_dispatch_flush(schedule->dispatch, false);
     if (is_otherwise)

@@ -44,6 +44,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(gw_scenario, gw_scenario_free)
  * `controller` that of its node, which does nothing meanwhile.  GW_ERROR_SCENARIO. */
 void gw_scenario_blame(const gw_scenario *scenario, const gw_note *note,
                        const gw_controller *controller, GError **error);
+/* "; so says placement policy NAME (FILE)", for what a plugin has found no devices; "" where the
+ * placement policy is built in.  The caller frees. */
+char *gw_scenario_placement_words(const gw_scenario *scenario);
 /* The scheduling policy refused in a run the parameters that it took when the scenario was read.
  * Sets GW_ERROR_SCENARIO where it has left no error; does nothing where it has. */
 void gw_scenario_blame_creation(const gw_scenario *scenario, GError **error);

@@ -262,6 +262,16 @@ void gw_scenario_blame(const gw_scenario *scenario, const gw_note *note,
     g_string_free(words, TRUE);
 }
 
+char *gw_scenario_placement_words(const gw_scenario *scenario)
+{
+    if (scenario->placement_path == NULL) {
+        return g_strdup("");
+    }
+    g_autofree char *policy =
+        describe(&placement_kind, scenario->control.placement, scenario->placement_path);
+    return g_strdup_printf("; so says %s", policy);
+}
+
 void gw_scenario_blame_creation(const gw_scenario *scenario, GError **error)
 {
     if (error != NULL && *error == NULL) {

@@ -121,10 +121,11 @@ static void hear_transfer(void *context, const gw_transfer_record *transfer)
 
 static bool report_refusal(const world *self, GError **error)
 {
-    g_set_error(error, GW_ERROR, GW_ERROR_SCENARIO, "%s: job %s can never %s: %s",
+    g_autofree char *who = gw_scenario_placement_words(self->scenario);
+    g_set_error(error, GW_ERROR, GW_ERROR_SCENARIO, "%s: job %s can never %s: %s%s",
                 self->scenario->path, self->scenario->jobs[self->refused_job].name,
                 self->refused_reason == GW_REFUSAL_REMOVED ? "be served" : "start",
-                gw_refusal_text((gw_refusal)self->refused_reason));
+                gw_refusal_text((gw_refusal)self->refused_reason), who);
     return false;
 }
 

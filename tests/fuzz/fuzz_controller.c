@@ -16,6 +16,7 @@
 #include "base/random.h"
 #include "controller/system.h"
 #include "program/builder.h"
+#include "drawn_dispatch.h"
 #include "toy_world.h"
 
 #define BUDGET_S    10.0
@@ -522,6 +523,9 @@ static void draw_case(fuzz_case *drawn, uint64_t seed)
     gw_random_init(&fanout, seed, "fuzz.controller.fanout");
     drawn->control.fanout =
         gw_random_below(&fanout, 3) == 0 ? 0 : 2 + (uint32_t)gw_random_below(&fanout, 3);
+    if (drawn->control.system == NULL && gw_random_below(&fanout, 3) == 0) {
+        drawn->control.dispatch = &drawn_dispatch;
+    }
     draw_policy(drawn, seed);
 }
 

@@ -250,6 +250,10 @@ static void append_note(GString *out, const gw_note *note)
             g_string_append_printf(out, ", %u runs not asked for", (unsigned)note->b);
         }
         break;
+    case GW_NOTE_PLACEMENT_WRONG:
+    case GW_NOTE_DISPATCH_WRONG:
+        g_string_append_printf(out, "node %u", (unsigned)note->a);
+        break;
     default:
         g_string_append_printf(out, "job %u, %u", (unsigned)note->a, (unsigned)note->b);
     }

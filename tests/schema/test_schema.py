@@ -39,6 +39,7 @@ C_ONLY = {
     "devices_of_two_islands": "a sum over islands",
     "devices_too_few": "the size of a mesh",
     "devices_total": "a product summed over islands",
+    "dispatch_plugin_missing": "which files exist",
     "fused_decided": "a property of the program",
     "fault_adds_what_is_there": "what the earlier ones did",
     "fault_host_beyond": "one number against another",
@@ -61,6 +62,7 @@ C_ONLY = {
     "mesh_name_unknown": "a name defined elsewhere",
     "mesh_too_large": "a product against a product",
     "fused_on_two_meshes": "a property of the program",
+    "placer_plugin_missing": "which files exist",
     "plugin_missing": "which files exist",
     "profile_unknown": "which files exist",
     "span_zero_forward": "the value of a string",
@@ -137,6 +139,7 @@ VALUES = [
     "12GB/s", "1GiBps", "1Mb/s", "8b/s", "3W", "chain", "mlp", "graph", "fused", "x" * 65,
     [], [1], [2, 2], [4], ["1ms"], [True], {}, {"island": 0}, {"devices": [0, 1]},
     {"island": 0, "hosts": [1]}, {"at": "9s", "remove": {"island": 0}},
+    "parallel", {"name": "sequential"}, {"name": "parallel", "seed": 2},
 ]
 KEYS = [
     "start", "start_ns", "stop", "stop_ns", "accelerator", "name", "x", "//",
@@ -144,7 +147,7 @@ KEYS = [
     "duration", "duration_ns", "bytes", "bytes_bytes", "flops", "layers", "hidden", "depth", "mesh",
     "devices", "torus", "wrap", "latency_ns", "policy", "forward_ns", "weight_ns", "transfer",
     "placement", "at_ns", "remove", "once", "axes", "root", "shift", "sharded",
-    "inputs", "independent", "meshes",
+    "inputs", "independent", "meshes", "dispatch",
 ]
 
 

@@ -112,6 +112,28 @@ START_TEST(rows_are_as_equal_as_can_be_and_longer_ones_first)
 }
 END_TEST
 
+/* Any forest: each stop stands before those below it, and hosts are else in their order. */
+START_TEST(any_tree_is_arranged)
+{
+    static const uint32_t hosts[] = {5, 2, 7, 1, 0, 3};
+    static const uint32_t senders[] = {GW_INDEX_NONE, 0, GW_INDEX_NONE, 0, 2, 1};
+    static const uint32_t expected[][2] = {{5, 3}, {2, 1}, {3, 0}, {1, 0}, {7, 1}, {0, 0}};
+    uint32_t sequences[HOSTS] = {9, 9, 9, 9, 9, (1u << GW_RELAY_SEQUENCE_BITS) - 1, 9, 9};
+    uint32_t scratch[2 * HOSTS];
+    gw_relay_stop stops[HOSTS];
+    gw_relay_arrange(hosts, senders, G_N_ELEMENTS(hosts), sequences, scratch, stops);
+    for (uint32_t i = 0; i < G_N_ELEMENTS(hosts); i++) {
+        ck_assert_uint_eq(stops[i].host, expected[i][0]);
+        ck_assert_uint_eq(stops[i].below, expected[i][1]);
+    }
+    ck_assert_uint_eq(stops[0].sequence, (1u << GW_RELAY_SEQUENCE_BITS) - 1);
+    gw_relay_arrange(hosts, senders, 1, sequences, scratch, stops);
+    ck_assert_uint_eq(stops[0].sequence, 0); /* It begins again. */
+    ck_assert_uint_eq(sequences[2], 10);
+    ck_assert_uint_eq(sequences[4], 9); /* Of hosts that are none of them nothing is counted. */
+}
+END_TEST
+
 START_TEST(few_hosts_are_told_one_by_one)
 {
     bench made;
@@ -272,6 +294,7 @@ int main(void)
 {
     TCase *cases = tcase_create("relay");
     tcase_add_test(cases, rows_are_as_equal_as_can_be_and_longer_ones_first);
+    tcase_add_test(cases, any_tree_is_arranged);
     tcase_add_test(cases, few_hosts_are_told_one_by_one);
     tcase_add_test(cases, a_host_passes_the_rest_of_its_row_on_before_its_own_work);
     tcase_add_test(cases, in_turn_nothing_is_held_back);
