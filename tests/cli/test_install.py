@@ -224,7 +224,7 @@ class Plugins(Case):
         self.assertLess(own["wide"] * 1.5, spread["wide"])
         self.assertLess(own["long.0"], spread["long.0"])
         self.assertIn("best-fit on sim: makespan", self.tool("make", "run", cwd=file.parent))
-        for setting, part in (("otherwise=best", "/otherwise: found \"best\", expected a placement"),
+        for setting, part in (("otherwise=best", "/otherwise: found \"best\", expected a "),
                               ("otherwise=7", "/otherwise: found 7, expected a string"),
                               ("size=1", "/size: found an unknown key, expected one of")):
             self.refuse(1, ["/control/placement" + part], "check", file, "--set",

@@ -44,6 +44,8 @@ static bool read_params(placer *out, gw_params *params, GError **error)
     return gw_params_finish(params, error);
 }
 
+static gw_placement foreign = {&gw_placement_spread}; /* Nobody may destroy it. */
+
 static gw_placement *create(gw_params *params, GError **error)
 {
     static guint made_count;
@@ -54,7 +56,7 @@ static gw_placement *create(gw_params *params, GError **error)
     if (read.fault == REFUSES || (read.fault == LATER && made_count > 1))
         return NULL;
     if (read.fault == FOREIGN)
-        return gw_placement_spread.create(NULL, error);
+        return &foreign;
     placer *made = g_new0(placer, 1);
     *made = read;
     made->base.ops = &gw_placement_plugin;
