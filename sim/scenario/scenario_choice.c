@@ -186,7 +186,7 @@ static bool read_choice(gw_scenario *scenario, const choice_kind *kind, gw_param
 static bool read_policy(gw_scenario *scenario, gw_params *control, GError **error)
 {
     const char *name = scenario->control.system->has_policy ? DEFAULT_POLICY : NO_POLICY;
-    choice chosen = {NULL};
+    choice chosen = {.ops = NULL};
     const bool is_read = read_choice(scenario, &policy_kind, control, name, &chosen, error);
     scenario->control.policy = chosen.ops;
     scenario->control.policy_params = chosen.params;
@@ -196,7 +196,7 @@ static bool read_policy(gw_scenario *scenario, gw_params *control, GError **erro
 
 static bool read_placement(gw_scenario *scenario, gw_params *control, GError **error)
 {
-    choice chosen = {NULL};
+    choice chosen = {.ops = NULL};
     const bool is_read =
         read_choice(scenario, &placement_kind, control, gw_placement_spread.name, &chosen, error);
     scenario->control.placement = chosen.ops;
@@ -208,7 +208,7 @@ static bool read_placement(gw_scenario *scenario, gw_params *control, GError **e
 
 static bool read_dispatch(gw_scenario *scenario, gw_params *control, GError **error)
 {
-    choice chosen = {NULL};
+    choice chosen = {.ops = NULL};
     const bool is_read =
         read_choice(scenario, &dispatch_kind, control, gw_dispatch_parallel.name, &chosen, error);
     scenario->control.dispatch = chosen.ops;
