@@ -75,17 +75,19 @@ static void handle_input(void *context, gw_node_id node, const gw_input *input)
 
 static void report_refusal(const real_run *run, uint32_t job, uint32_t reason, GError **error)
 {
-    g_set_error(error, GW_ERROR, GW_ERROR_SCENARIO, "%s: job \"%s\" was refused: %s",
+    g_autofree char *who = gw_scenario_placement_words(run->scenario);
+    g_set_error(error, GW_ERROR, GW_ERROR_SCENARIO, "%s: job \"%s\" was refused: %s%s",
                 run->scenario->path, run->scenario->jobs[job].name,
-                gw_refusal_text((gw_refusal)reason));
+                gw_refusal_text((gw_refusal)reason), who);
 }
 
-/* True, with why, when nobody need wait for the rest: the user, a job, or the policy ended it. */
-static bool is_ended(const real_run *run, GError **error)
+/* True, with why, when nobody need wait for the rest: the user, a job, or a policy ended it.
+ * `cluster` is the threads' that have to stop before a controller is asked; NULL: there are none.
+ */
+static bool is_ended(const real_run *run, gw_cpu_cluster *cluster, GError **error)
 {
     uint32_t job, reason;
-    gw_node_id scheduler;
-    uint64_t offer;
+    gw_note wrong;
     if (atomic_exchange(&is_cancelled, false)) {
         g_set_error_literal(error, GW_ERROR, GW_ERROR_INTERRUPTED, "interrupted");
         return true;
@@ -94,8 +96,11 @@ static bool is_ended(const real_run *run, GError **error)
         report_refusal(run, job, reason, error);
         return true;
     }
-    if (gw_ledger_policy_wrong(run->ledger, &scheduler, &offer)) {
-        gw_scenario_blame_policy(run->scenario, scheduler, offer, error);
+    if (gw_ledger_policy_wrong(run->ledger, &wrong)) {
+        if (cluster != NULL) {
+            gw_cpu_cluster_stop(cluster);
+        }
+        gw_scenario_blame(run->scenario, &wrong, run->controllers[wrong.a], error);
         return true;
     }
     return false;
@@ -136,7 +141,7 @@ static bool watch_cpu(real_run *run, gw_cpu_cluster *cluster, GError **error)
     uint64_t done_ns = 0; /* When the last job was seen to be done. */
     for (;;) {
         const bool is_quiet = gw_cpu_cluster_wait(cluster, LOOK_NS);
-        if (is_ended(run, error)) {
+        if (is_ended(run, cluster, error)) {
             return false;
         }
         const bool is_done = gw_ledger_jobs_left(run->ledger) == 0;
@@ -190,7 +195,7 @@ static bool watch_null(real_run *run, gw_null_cluster *cluster, GError **error)
     bool is_done = false, has_more = true;
     while (has_more) {
         has_more = gw_null_cluster_run(cluster, NULL_BATCH, !is_done);
-        if (is_ended(run, error)) {
+        if (is_ended(run, NULL, error)) {
             return false;
         }
         is_done = gw_ledger_jobs_left(run->ledger) == 0;
