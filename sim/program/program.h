@@ -14,6 +14,8 @@ typedef struct {
     char *name;
     uint32_t dims;
     uint32_t shape[GW_MESH_DIMS_MAX]; /* Unused dimensions are 1. */
+    double activations_max;           /* The most micro-batches whose activations it holds at a
+                                         time, for people and figures; 0: not known. */
 } gw_mesh;
 
 typedef struct {

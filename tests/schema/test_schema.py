@@ -60,6 +60,12 @@ C_ONLY = {
     "mesh_name_unknown": "a name defined elsewhere",
     "mesh_too_large": "a product against a product",
     "fused_on_two_meshes": "a property of the program",
+    "pipeline_file_deadlock": "what a file says",
+    "pipeline_file_forgets": "what a file says",
+    "pipeline_file_missing": "which files exist",
+    "pipeline_interleaved_uneven": "divisibility",
+    "pipeline_kept_more": "one quantity against another",
+    "pipeline_limit_too_low": "a property of the schedule",
     "plugin_missing": "which files exist",
     "profile_unknown": "which files exist",
     "span_zero_forward": "the value of a string",
@@ -143,7 +149,7 @@ KEYS = [
     "duration", "duration_ns", "bytes", "bytes_bytes", "flops", "layers", "hidden", "depth", "mesh",
     "devices", "torus", "wrap", "latency_ns", "policy", "forward_ns", "weight_ns", "transfer",
     "placement", "at_ns", "remove", "once", "axes", "root", "shift", "sharded",
-    "inputs", "independent", "meshes",
+    "inputs", "independent", "meshes", "chunks", "activations_max", "weight_activation_bytes",
 ]
 
 
