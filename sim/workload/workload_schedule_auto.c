@@ -13,7 +13,8 @@
  *            multiple of the stages left, in halves; 0: as many as memory allows
  *     extra  added to that
  * The search makes every try and keeps the one with the shortest period, the first of equals.  So
- * it takes (number of tries) x (slots) x log2(stages) steps, and always ends. */
+ * it takes (number of tries) x (slots) x log2(stages) steps at most, and always ends; mostly far
+ * fewer, as a try ends early when one of its stages has been idle for too long to be the best. */
 #include "base/check.h"
 #include "base/error.h"
 #include "workload/workload_schedule.h"
@@ -25,7 +26,8 @@ typedef struct {
 } search_choice;
 
 typedef struct {
-    gw_time free_ns, first_ns;                         /* first_ns: of its first slot, or NEVER. */
+    gw_time free_ns;
+    gw_span period_ns; /* Of all its work, and what it has been idle between slots so far. */
     uint32_t forward_count, input_count, weight_count; /* Placed. */
     gw_slot_kind next; /* What it would do next; 0: nothing that is known of. */
     gw_time next_ns;   /* When; NEVER: nothing. */
@@ -36,6 +38,7 @@ typedef struct {
     const search_choice *choice;
     gw_workload_schedule *schedule;
     search_stage *stages;
+    gw_span best_ns;                /* The shortest period of any try before. */
     gw_time *forward_ns, *input_ns; /* By stage and micro-batch: when it may start, or NEVER. */
     uint32_t *winner; /* A tree: node i's is the earlier of nodes 2i and 2i + 1; leaves are the */
     uint32_t leaf_count; /* stages, from leaf_count on.  winner[1] is the earliest of all. */
@@ -119,7 +122,10 @@ static void start_try(search_try *try)
         try->winner[try->leaf_count + i] = i;
     }
     for (uint32_t stage = 0; stage < stages; stage++) {
-        try->stages[stage] = (search_stage){.first_ns = GW_TIME_NEVER, .next_ns = GW_TIME_NEVER};
+        const gw_stage_times *times = &request->times[stage];
+        try->stages[stage] =
+            (search_stage){.period_ns = (times->forward_ns + times->backward_ns) * count,
+                           .next_ns = GW_TIME_NEVER};
     }
     for (uint32_t stage = 0; stage < stages; stage++) {
         choose_next(try, stage);
@@ -157,7 +163,7 @@ static void place_pass(const search_try *try, uint32_t stage, gw_slot_kind kind)
     update_stage(try, stage);
 }
 
-/* Places the slot that can start first; false: no stage can go on. */
+/* Places the slot that can start first; false: the try is not going to be the best. */
 static bool place_next(const search_try *try)
 {
     const uint32_t stage = try->winner[1];
@@ -171,14 +177,15 @@ static bool place_next(const search_try *try)
                                                              : at->weight_count;
     gw_slot *slot = &try->schedule->slots[try->schedule->first_slot[stage] + placed_count];
     *slot = (gw_slot){.kind = at->next, .microbatch = microbatch};
-    at->first_ns = MIN(at->first_ns, at->next_ns);
+    at->period_ns += placed_count > 0 ? at->next_ns - at->free_ns : 0;
     at->free_ns =
         at->next_ns + gw_workload_slot_ns(try->schedule, &try->request->times[stage], slot);
     place_pass(try, stage, slot->kind);
-    return true;
+    return at->period_ns < try->best_ns;
 }
 
-/* The period of the schedule that the choice leads to; GW_TIME_NEVER: to none. */
+/* The period of the schedule that the choice leads to; GW_TIME_NEVER: no shorter one than before.
+ */
 static gw_span run_try(search_try *try)
 {
     const gw_workload_schedule *schedule = try->schedule;
@@ -190,7 +197,7 @@ static gw_span run_try(search_try *try)
     }
     gw_span longest_ns = 0;
     for (uint32_t stage = 0; stage < schedule->stage_count; stage++) {
-        longest_ns = MAX(longest_ns, try->stages[stage].free_ns - try->stages[stage].first_ns);
+        longest_ns = MAX(longest_ns, try->stages[stage].period_ns);
     }
     return longest_ns;
 }
@@ -231,8 +238,15 @@ static gw_workload_schedule *search(const gw_schedule_request *request)
         const search_choice choice = find_choice(i);
         g_autoptr(gw_workload_schedule) schedule =
             gw_workload_schedule_new(request, request->microbatch_count * 3);
-        search_try try = {request,    &choice,  schedule, states,
-                          forward_ns, input_ns, winner,   leaf_count};
+        search_try try = {.request = request,
+                          .choice = &choice,
+                          .schedule = schedule,
+                          .stages = states,
+                          .best_ns = best_ns,
+                          .forward_ns = forward_ns,
+                          .input_ns = input_ns,
+                          .winner = winner,
+                          .leaf_count = leaf_count};
         const gw_span period_ns = run_try(&try);
         if (period_ns < best_ns) {
             best_ns = period_ns;

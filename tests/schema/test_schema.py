@@ -24,7 +24,7 @@ import jsonschema
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 GOOD = [ROOT / "tests/schema/good", ROOT / "configs", ROOT / "configs/paper",
-        ROOT / "configs/reproduce/pathways"]
+        ROOT / "configs/reproduce/pathways", ROOT / "configs/reproduce/zero-bubble"]
 BAD = ROOT / "tests/schema/bad"
 # Good ones that only the schema is asked about: their plugin is beside them when it is built.
 WITH_PLUGIN = [ROOT / "examples/policy/scenario.json"]
