@@ -143,6 +143,12 @@ void gw_builder_set_tokens(gw_builder *builder, double tokens_per_run)
     builder->program->tokens_per_run = tokens_per_run;
 }
 
+void gw_builder_set_input(gw_builder *builder, const char *path)
+{
+    gw_check(builder->program->input_path == NULL);
+    builder->program->input_path = g_strdup(path);
+}
+
 void gw_builder_set_activations(gw_builder *builder, uint32_t mesh, double activations_max)
 {
     gw_check(mesh < builder->program->meshes->len);

@@ -56,6 +56,7 @@ typedef struct {
     GArray *results;       /* gw_result */
     uint32_t *first_edge;  /* Node i's in-edges are [first_edge[i], first_edge[i + 1]). */
     double tokens_per_run; /* 0: it has none. */
+    char *input_path;      /* A file that it was made from, besides the scenario; NULL: none. */
 } gw_program;
 
 void gw_program_free(gw_program *program);

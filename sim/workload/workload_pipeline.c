@@ -445,6 +445,9 @@ static gw_program *build_pipeline(gw_params *params, uint64_t seed, GError **err
         return NULL;
     }
     gw_builder *builder = gw_builder_new("pipeline");
+    if (pipeline.file != NULL) {
+        gw_builder_set_input(builder, pipeline.file);
+    }
     add_meshes(&pipeline, builder);
     add_nodes(&pipeline, builder);
     return gw_workload_finish(builder, params, error);

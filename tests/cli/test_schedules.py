@@ -97,6 +97,20 @@ class OwnSchedule(program.Case):
         shutil.copy(path, moved)
         self.refuse(1, ["below/own.csv"], "check", moved / path.name)
 
+    def test_what_was_kept_is_of_the_same_file(self):
+        """A comparison that goes on from a folder runs again when the CSV has changed."""
+        late = "0,F,0\n0,F,1\n0,BW,0\n0,BW,1\n1,F,0\n1,F,1\n1,BW,0\n1,BW,1\n"
+        early = "0,F,0\n0,F,1\n0,BW,0\n0,BW,1\n1,F,0\n1,BW,0\n1,F,1\n1,BW,1\n"
+        times = []
+        for text in (late, early, late):
+            path = self.put(text)
+            self.accept("compare", path, "--vary", "jobs.0.steps=1,2", "--metric",
+                        "jobs.0.peak_activations.1",
+                        "--out", self.out, "--quiet")
+            times.append((self.out / "compare.csv").read_text())
+        self.assertNotEqual(times[0], times[1])
+        self.assertEqual(times[0], times[2])
+
     def test_mistakes(self):
         for text, parts in (
                 ("0,F,0\n0,BW,0\n0,F,1\n0,BW,1\n1,F,1\n1,BW,1\n1,F,0\n1,BW,0\n",
