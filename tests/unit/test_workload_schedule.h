@@ -75,8 +75,8 @@ static inline gw_span play_schedule(const gw_workload_schedule *schedule,
     return gw_workload_schedule_period(schedule, times, start_ns);
 }
 
-/* Qi et al., "Zero Bubble Pipeline Parallelism" (2024), table 5: times in us, and bubble rates by
- * them, (cost - m (TF + TB + TW)) / cost. */
+/* Qi et al., "Zero Bubble Pipeline Parallelism" (2024): times in us as measured, and by them bubble
+ * rates, (cost - m (TF + TB + TW)) / cost. */
 typedef struct {
     uint32_t stages, microbatches;
     gw_span forward_us, inputs_us, weight_us, transfer_us;
