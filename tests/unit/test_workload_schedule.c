@@ -179,6 +179,41 @@ START_TEST(a_schedule_that_waits_for_itself_says_who_for_whom)
 }
 END_TEST
 
+/* Any order of the right slots either plays, or names a circle. */
+START_TEST(any_order_plays_or_deadlocks)
+{
+    uint32_t state = 5, played_count = 0, deadlock_count = 0;
+    for (uint32_t round = 0; round < 3000; round++) {
+        const uint32_t stages = round % 3 + 1;
+        g_autofree gw_stage_times *times = make_even_times(stages, 10);
+        const gw_schedule_request request = {.stage_count = stages,
+                                             .microbatch_count = round % 2 + 1,
+                                             .chunk_count = 1,
+                                             .times = times};
+        g_autoptr(gw_workload_schedule) schedule = make_schedule(&gw_schedule_zb_h1, &request);
+        for (uint32_t swap = 0; swap < round % 5; swap++) {
+            state = state * 1664525U + 1013904223U;
+            const uint32_t stage = (state >> 8) % stages, first = schedule->first_slot[stage];
+            const uint32_t place = first + (state >> 16) % (schedule->first_slot[1] - 1);
+            const gw_slot slot = schedule->slots[place];
+            schedule->slots[place] = schedule->slots[place + 1];
+            schedule->slots[place + 1] = slot;
+        }
+        g_autoptr(GError) error = NULL;
+        gw_time start_ns[18];
+        ck_assert(gw_workload_schedule_check(schedule, NULL));
+        if (gw_workload_schedule_play(schedule, times, start_ns, &error)) {
+            played_count++;
+        } else {
+            ck_assert_ptr_nonnull(strstr(error->message, " waits for "));
+            deadlock_count++;
+        }
+    }
+    ck_assert_uint_gt(played_count, 500);
+    ck_assert_uint_gt(deadlock_count, 500);
+}
+END_TEST
+
 /* --- Memory --- */
 
 START_TEST(what_waits_for_weights_counts_as_its_share)
@@ -338,6 +373,7 @@ int main(void)
     tcase_add_test(cases, names_are_in_order_and_found);
     tcase_add_test(cases, what_is_wrong_is_named);
     tcase_add_test(cases, a_schedule_that_waits_for_itself_says_who_for_whom);
+    tcase_add_test(cases, any_order_plays_or_deadlocks);
     tcase_add_test(cases, what_waits_for_weights_counts_as_its_share);
     tcase_add_test(cases, chunks_add_up);
     tcase_add_test(cases, one_f_one_b_by_hand);

@@ -12,7 +12,8 @@ static gw_workload_schedule *read_text(const char *text, gssize size_bytes, uint
     const int file = g_file_open_tmp("schedule-XXXXXX", &path, NULL);
     ck_assert_int_ge(file, 0);
     g_close(file, NULL);
-    ck_assert(g_file_set_contents(path, text, size_bytes, NULL));
+    ck_assert(
+        g_file_set_contents_full(path, text, size_bytes, G_FILE_SET_CONTENTS_NONE, 0600, NULL));
     const gw_schedule_request request = {
         .stage_count = 2, .microbatch_count = 2, .chunk_count = chunks, .file = path};
     gw_workload_schedule *schedule = gw_schedule_file.make(&request, error);
@@ -102,12 +103,53 @@ START_TEST(what_is_no_csv_is_told)
 }
 END_TEST
 
+/* --- Any text --- */
+
+static uint32_t draw(uint32_t *state, uint32_t count)
+{
+    *state = *state * 1664525U + 1013904223U;
+    return (*state >> 8) % count;
+}
+
+/* Whatever a file holds, it is a schedule that can be played, or there is a message. */
+START_TEST(any_text_is_read_or_refused)
+{
+    static const char letters[] = "FBW,0123456789-\n\r \"x";
+    static const gw_stage_times times[] = {{10, 20, 3, 8}, {11, 21, 4, 9}};
+    uint32_t state = 3, played_count = 0, deadlock_count = 0;
+    for (uint32_t round = 0; round < 300; round++) {
+        char text[] = "stage,operation,microbatch\n0,F,0\n0,F,1\n1,F,0\n1,BW,0\n1,F,1\n1,BW,1\n"
+                      "0,BW,0\n0,BW,1\n";
+        const size_t head = strlen("stage,operation,microbatch\n");
+        for (uint32_t i = draw(&state, 3); i > 0; i--) {
+            text[head + draw(&state, (uint32_t)(sizeof text - 1 - head))] =
+                letters[draw(&state, sizeof letters - 1)];
+        }
+        g_autoptr(GError) error = NULL;
+        g_autoptr(gw_workload_schedule) schedule = read_text(text, -1, 1, &error);
+        gw_time start_ns[8];
+        if (schedule == NULL || !gw_workload_schedule_check(schedule, &error)) {
+            ck_assert_ptr_nonnull(error);
+        } else if (gw_workload_schedule_play(schedule, times, start_ns, &error)) {
+            played_count++;
+        } else {
+            ck_assert_ptr_nonnull(strstr(error->message, "deadlock"));
+            deadlock_count++;
+        }
+    }
+    ck_assert_uint_gt(played_count, 60);
+    ck_assert_uint_lt(played_count + deadlock_count, 300);
+}
+END_TEST
+
 int main(void)
 {
     TCase *cases = tcase_create("file");
+    tcase_set_timeout(cases, 60); /* Hundreds of files. */
     tcase_add_test(cases, stages_may_stand_in_any_order);
     tcase_add_test(cases, chunks_are_a_column);
     tcase_add_test(cases, mistakes_have_lines);
     tcase_add_test(cases, what_is_no_csv_is_told);
+    tcase_add_test(cases, any_text_is_read_or_refused);
     return run_cases("workload schedule file", cases);
 }
