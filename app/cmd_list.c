@@ -13,6 +13,7 @@
 #include "record/figure.h"
 #include "scenario/scenario.h"
 #include "workload/workload.h"
+#include "workload/workload_schedule.h"
 
 static void list_workloads(void)
 {
@@ -21,6 +22,12 @@ static void list_workloads(void)
         for (guint h = 0; gw_workloads[i]->help != NULL && gw_workloads[i]->help[h] != NULL; h++)
             printf("      %s\n", gw_workloads[i]->help[h]);
     }
+}
+
+static void list_schedules(void)
+{
+    for (guint i = 0; gw_workload_schedules[i] != NULL; i++)
+        printf("  %-14s %s\n", gw_workload_schedules[i]->name, gw_workload_schedules[i]->summary);
 }
 
 static void list_plugin(const char *noun)
@@ -90,11 +97,11 @@ static const struct {
     const char *name;
     void (*list)(void);
 } lists[] = {
-    {"workloads", list_workloads},   {"systems", list_systems},
-    {"policies", list_policies},     {"placements", list_placements},
-    {"dispatches", list_dispatches}, {"accelerators", list_accelerators},
-    {"profiles", list_profiles},     {"backends", list_backends},
-    {"figures", list_figures},
+    {"workloads", list_workloads},       {"schedules", list_schedules},
+    {"systems", list_systems},           {"policies", list_policies},
+    {"placements", list_placements},     {"dispatches", list_dispatches},
+    {"accelerators", list_accelerators}, {"profiles", list_profiles},
+    {"backends", list_backends},         {"figures", list_figures},
 };
 
 static int refuse_list(const char *word)
@@ -114,8 +121,9 @@ static int run_list(int argc, char **argv)
     const GOptionEntry entries[] = {G_OPTION_ENTRY_NULL};
     int exit_code;
     if (!gw_command_parse("list", "[KIND]",
-                          "KIND is one of workloads, systems, policies, placements, dispatches, "
-                          "accelerators, profiles, backends, figures; all of them without it.",
+                          "KIND is one of workloads, schedules, systems, policies, placements, "
+                          "dispatches, accelerators, profiles, backends, figures; all of them "
+                          "without it.",
                           entries, &argc, &argv, &exit_code))
         return exit_code;
     if (argc > 2) {

@@ -24,7 +24,7 @@ import jsonschema
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 GOOD = [ROOT / "tests/schema/good", ROOT / "configs", ROOT / "configs/paper",
-        ROOT / "configs/reproduce/pathways"]
+        ROOT / "configs/reproduce/pathways", ROOT / "configs/reproduce/zero-bubble"]
 BAD = ROOT / "tests/schema/bad"
 # Good ones that only the schema is asked about: their plugins are beside them when it is built.
 WITH_PLUGIN = [ROOT / f"examples/{kind}/scenario.json"
@@ -63,6 +63,12 @@ C_ONLY = {
     "mesh_too_large": "a product against a product",
     "fused_on_two_meshes": "a property of the program",
     "placer_plugin_missing": "which files exist",
+    "pipeline_file_deadlock": "what a file says",
+    "pipeline_file_forgets": "what a file says",
+    "pipeline_file_missing": "which files exist",
+    "pipeline_interleaved_uneven": "divisibility",
+    "pipeline_kept_more": "one quantity against another",
+    "pipeline_limit_too_low": "a property of the schedule",
     "plugin_missing": "which files exist",
     "profile_unknown": "which files exist",
     "span_zero_forward": "the value of a string",
@@ -153,7 +159,8 @@ KEYS = [
     "duration", "duration_ns", "bytes", "bytes_bytes", "flops", "layers", "hidden", "depth", "mesh",
     "devices", "torus", "wrap", "latency_ns", "policy", "forward_ns", "weight_ns", "transfer",
     "placement", "at_ns", "remove", "once", "axes", "root", "shift", "sharded",
-    "inputs", "independent", "meshes", "dispatch",
+    "inputs", "independent", "meshes", "dispatch", "chunks", "activations_max",
+    "weight_activation_bytes",
 ]
 
 
