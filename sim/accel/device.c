@@ -13,9 +13,9 @@
 
 #include "accel/device_private.h"
 #include "base/check.h"
+#include "base/lines.h"
 
 #define WORK_CAPACITY_MIN 64
-#define LINE_BYTES        64
 #define LAUNCHES_AHEAD    2 /* Enough to hide a miss, not so many that the line is gone again. */
 
 static void fire_gang_done(gw_engine *engine, void *subject, uint64_t argument);
@@ -26,19 +26,13 @@ static const gw_event_kind launch_done_kind = {.name = "launch.done", .fire = fi
 
 /* --- Life --- */
 
-/* Records of neighbours share lines of the cache, and none straddles two without need. */
-static void *new_records(uint32_t count, size_t record_bytes)
-{
-    return g_aligned_alloc0(count, record_bytes, LINE_BYTES);
-}
-
 static void *grow_records(void *old, uint32_t old_count, uint32_t count, size_t record_bytes)
 {
-    void *records = g_aligned_alloc(count, record_bytes, LINE_BYTES);
+    void *records = gw_lines_new0(count, record_bytes);
     if (old_count > 0) {
         memcpy(records, old, old_count * record_bytes);
     }
-    g_aligned_free(old);
+    gw_lines_free(old);
     return records;
 }
 
@@ -74,10 +68,10 @@ gw_devices *gw_devices_new(gw_engine *engine, const gw_cluster *cluster, bool is
     devices->owner = owner;
     devices->device_count = count;
     devices->fabric = gw_fabric_new(engine, cluster, gw_devices_copy_arrived, devices);
-    devices->queues = new_records(count, sizeof(gw_device_queue));
+    devices->queues = gw_lines_new0(count, sizeof(gw_device_queue));
     devices->first_early = g_new0(uint32_t, count);
     devices->first_orphan = g_new0(uint32_t, count);
-    devices->memory = new_records(count, sizeof(gw_device_memory));
+    devices->memory = gw_lines_new0(count, sizeof(gw_device_memory));
     devices->capacity_bytes = g_new0(uint64_t, count);
     fill_devices(devices, is_launch_free);
     gw_gang_table_init(&devices->table);
@@ -104,14 +98,14 @@ void gw_devices_free(gw_devices *devices)
     gw_blocks_clear(&devices->shard_blocks);
     gw_blocks_clear(&devices->group_blocks);
     g_free(devices->launch_ns);
-    g_aligned_free(devices->queues);
+    gw_lines_free(devices->queues);
     g_free(devices->first_early);
     g_free(devices->first_orphan);
-    g_aligned_free(devices->memory);
+    gw_lines_free(devices->memory);
     g_free(devices->capacity_bytes);
-    g_aligned_free(devices->launches);
+    gw_lines_free(devices->launches);
     g_free(devices->launch_ends);
-    g_aligned_free(devices->shards);
+    gw_lines_free(devices->shards);
     g_free(devices->ends_ns);
     g_free(devices->awaited_count);
     g_free(devices->groups);

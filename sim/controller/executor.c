@@ -34,7 +34,7 @@ gw_executor *gw_executor_new(const gw_directory *directory, const gw_control *co
     const gw_island *island = &directory->islands[gw_directory_island_of_host(directory, self)];
     uint32_t first_device =
         island->first_device + (self.index - island->first_host) * island->devices_per_host;
-    gw_executor *executor = g_new0(gw_executor, 1);
+    gw_executor *executor = (gw_executor *)gw_lines_new0(1, sizeof(gw_executor));
     executor->directory = directory;
     executor->control = control;
     executor->system = gw_system_of(control);
@@ -78,7 +78,7 @@ void gw_executor_free(gw_executor *executor)
     g_array_unref(executor->arrivals);
     g_byte_array_unref(executor->scratch);
     gw_progress_book_clear(&executor->progress);
-    g_free(executor);
+    gw_lines_free(executor);
 }
 
 /* NULL: not installed. */

@@ -2,6 +2,7 @@
 /* What the files executor*.c share.  Nobody else includes this. */
 #pragma once
 
+#include "base/lines.h"
 #include "base/pool.h"
 #include "controller/executor.h"
 #include "controller/progress.h"
@@ -32,16 +33,16 @@ typedef struct { /* READY items of this handling, by target host. */
     GArray *items;
 } gw_ready_batch;
 
-/* What every completion looks at comes first, so that it lies together: a host's turn comes when
+/* What every completion looks at comes first, on one line: a host's turn comes when
  * those of all others have pushed it out of the near caches. */
 struct gw_executor {
-    gw_port *port;
+    alignas(GW_LINE_BYTES) gw_port *port;
     gw_host_instance *last; /* The one that was asked for last; NULL: none. */
     gw_store store;
-    bool is_blocked; /* The head found no memory. */
+    GArray *installing; /* Wait for workspace, first come first served; NULL: none does. */
     uint32_t ready_count;
+    bool is_blocked; /* The head found no memory. */
     gw_progress_book progress;
-    GArray *installing;   /* Wait for workspace, first come first served; NULL: none does. */
     GPtrArray *instances; /* By instance number; NULL: not installed. */
     GArray *waiting;      /* waiting_segment: a queue from `first_waiting` on. */
     uint32_t first_waiting;

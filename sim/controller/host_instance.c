@@ -104,7 +104,7 @@ gw_host_instance *gw_host_instance_new(const gw_directory *directory, gw_node_id
 {
     const uint32_t depth = depth_of(job, system->window_count);
     gw_host_instance *instance =
-        (gw_host_instance *)g_malloc0(sizeof(gw_host_instance) + depth * sizeof(uint32_t));
+        (gw_host_instance *)gw_lines_new0(1, sizeof(gw_host_instance) + depth * sizeof(uint32_t));
     gw_check(job->runs < UINT32_MAX);
     instance->instance = executable->instance;
     instance->job = executable->job;
@@ -136,7 +136,7 @@ void gw_host_instance_free(gw_host_instance *instance, gw_store *store)
     g_free(instance->refs);
     g_free(instance->refs_next);
     g_free(instance->host_copies);
-    g_free(instance);
+    gw_lines_free(instance);
 }
 
 static uint32_t operations_of(const gw_host_instance *instance, uint32_t run)

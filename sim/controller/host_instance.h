@@ -3,10 +3,11 @@
  * in flight is still to be done here. */
 #pragma once
 
+#include "base/lines.h"
 #include "controller/controller.h"
 #include "controller/store.h"
 
-/* What every completion looks at comes last, so that it lies together. */
+/* What every completion looks at comes last, from the beginning of a line on. */
 typedef struct {
     GArray **deciders;     /* By result: who orders what it decides (decide.h); NULL: nobody. */
     uint32_t *refs;        /* By slot: what a reservation starts with, */
@@ -17,7 +18,7 @@ typedef struct {
     uint32_t job, run_count;
     gw_node_id retiring_client;
     bool is_retiring; /* As soon as it has no flights: `retiring_client` waits. */
-    uint32_t instance;
+    alignas(GW_LINE_BYTES) uint32_t instance;
     uint32_t newest_run;   /* The latest that was begun here. */
     uint32_t dispatcher;   /* The node that orders its gangs here. */
     uint32_t flight_count; /* Kernels and copies that the world has not answered. */

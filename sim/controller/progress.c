@@ -6,20 +6,22 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/lines.h"
 
 typedef struct {
     uint32_t queued, unreported; /* Gangs of one device. */
 } device_tally;
 
-/* A completion touches the account, so what it changes lies together: the first entry of `used`
- * is here, since most reports have no other. */
+/* What a completion touches lies together: the first entry of those that are used is here, since
+ * most reports have no other. */
 struct gw_progress_account {
-    uint32_t dispatcher;
-    bool is_due;
+    GArray *more_used; /* gw_used_time */
+    GArray *runs;      /* gw_finished_run, not yet reported. */
+    alignas(GW_LINE_BYTES) gw_used_time first_used;
     uint32_t used_count; /* Entries not yet reported: `first_used`, and then `more_used`. */
-    gw_used_time first_used;
-    GArray *more_used;      /* gw_used_time */
-    GArray *runs;           /* gw_finished_run, not yet reported. */
+    uint32_t dispatcher;
+    uint32_t first_device; /* As the book has it. */
+    bool is_due;
     device_tally devices[]; /* Of this host. */
 };
 
@@ -44,7 +46,7 @@ void gw_progress_book_clear(gw_progress_book *book)
         gw_progress_account *account = (gw_progress_account *)g_ptr_array_index(book->opened, i);
         g_array_unref(account->more_used);
         g_array_unref(account->runs);
-        g_free(account);
+        gw_lines_free(account);
     }
     g_ptr_array_unref(book->opened);
     g_hash_table_unref(book->accounts);
@@ -56,8 +58,9 @@ static gw_progress_account *open_account(gw_progress_book *book, uint32_t dispat
 {
     gw_check(dispatcher < book->node_count);
     gsize size_bytes = sizeof(gw_progress_account) + book->device_count * sizeof(device_tally);
-    gw_progress_account *account = (gw_progress_account *)g_malloc0(size_bytes);
+    gw_progress_account *account = (gw_progress_account *)gw_lines_new0(1, size_bytes);
     account->dispatcher = dispatcher;
+    account->first_device = book->first_device;
     account->more_used = g_array_new(FALSE, FALSE, sizeof(gw_used_time));
     account->runs = g_array_new(FALSE, FALSE, sizeof(gw_finished_run));
     g_hash_table_insert(book->accounts, GUINT_TO_POINTER(dispatcher), account);
@@ -81,7 +84,7 @@ void gw_progress_book_queued(gw_progress_book *book, uint32_t dispatcher, const 
 {
     gw_progress_account *account = account_of(book, dispatcher);
     for (uint32_t i = 0; i < count; i++)
-        account->devices[devices[i] - book->first_device].queued++;
+        account->devices[devices[i] - account->first_device].queued++;
 }
 
 static gw_used_time *used_at(gw_progress_account *account, uint32_t place)
@@ -111,7 +114,7 @@ void gw_progress_book_finished(gw_progress_book *book, uint32_t dispatcher,
     gw_progress_account *account = account_of(book, dispatcher);
     add_used(account, used, place);
     for (uint32_t i = 0; i < used->shard_count; i++) {
-        device_tally *device = &account->devices[devices[i] - book->first_device];
+        device_tally *device = &account->devices[devices[i] - account->first_device];
         gw_check(device->queued > 0);
         device->queued--;
         device->unreported++;

@@ -13,10 +13,11 @@
 typedef struct gw_progress_account gw_progress_account;
 
 typedef struct {
-    gw_port *port;
     gw_progress_account *last; /* The one that was asked for last. */
-    uint32_t first_device, device_count, threshold;
-    bool is_due;          /* Some account is. */
+    uint32_t threshold;
+    bool is_due; /* Some account is. */
+    gw_port *port;
+    uint32_t first_device, device_count;
     GPtrArray *opened;    /* gw_progress_account, in order of their first gang. */
     GHashTable *accounts; /* The same, by dispatcher.  Never walked. */
     uint32_t node_count;
