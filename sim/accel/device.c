@@ -28,7 +28,7 @@ static const gw_event_kind launch_done_kind = {.name = "launch.done", .fire = fi
 
 static void *grow_records(void *old, uint32_t old_count, uint32_t count, size_t record_bytes)
 {
-    void *records = gw_lines_new0(count, record_bytes);
+    void *records = g_aligned_alloc(count, record_bytes, GW_LINE_BYTES);
     if (old_count > 0) {
         memcpy(records, old, old_count * record_bytes);
     }
