@@ -31,12 +31,15 @@ typedef struct {
 typedef enum { GW_LAUNCH_ABSENT, GW_LAUNCH_QUEUED, GW_LAUNCH_ENDED } gw_launch_phase;
 typedef struct {
     uint64_t tag;
-    gw_time end_ns;      /* Of the shards whose end is known; not in lockstep. */
-    uint32_t open_count; /* Shards whose end is not known; not in lockstep. */
     uint32_t first_copy; /* List of copies that wait for a shard of it. */
-    uint32_t next;       /* Launch that ends at the same instant. */
     gw_launch_phase phase;
 } gw_launch_state;
+
+typedef struct {         /* Of a launch that is not in lockstep. */
+    gw_time end_ns;      /* Of the shards whose end is known. */
+    uint32_t open_count; /* Shards whose end is not known. */
+    uint32_t next;       /* Launch that ends at the same instant. */
+} gw_launch_end;
 
 typedef struct { /* Of one stage. */
     gw_time latest_ns;
@@ -50,7 +53,7 @@ typedef struct {
     uint32_t unreported_count;                       /* Launches. */
     uint32_t joined_count;                           /* Lockstep: members that have come, */
     uint32_t copy_count;                             /* Copies in lists of its launches. */
-    gw_time latest_ns;                               /* the last of them then, */
+    gw_time earliest_ns, latest_ns;                  /* the first and the last of them then, */
     gw_time end_ns;             /* and the end of all; GW_TIME_NEVER: not known. */
     gw_time begun_ns, ended_ns; /* First start and last end of what was reported. */
     gw_time batch_due_ns;       /* Not lockstep: when the last posted "launch.done" is due, */
@@ -92,6 +95,7 @@ struct gw_devices {
     gw_pool gangs, copies, early; /* gw_gang_state, gw_copy_state, gw_early */
     gw_blocks launch_blocks, shard_blocks, group_blocks;
     gw_launch_state *launches;
+    gw_launch_end *launch_ends; /* By launch record, not in lockstep. */
     gw_shard_state *shards;
     gw_time *ends_ns;        /* By shard record, not in lockstep; GW_TIME_NEVER: not known. */
     uint32_t *awaited_count; /* By shard record, while it has GW_SHARD_AWAITS. */
