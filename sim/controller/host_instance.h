@@ -4,7 +4,19 @@
 #pragma once
 
 #include "controller/controller.h"
+#include "controller/message.h"
 #include "controller/store.h"
+
+/* What may still be dispatched of an instance whose client has failed. */
+typedef struct {
+    bool is_bounded; /* `bound` is known; else everything is held back. */
+    gw_extent bound;
+    GArray *held; /* gw_held_segment, in order. */
+} gw_fence;
+typedef struct {
+    uint32_t dispatcher;
+    gw_segment segment;
+} gw_held_segment;
 
 typedef struct {
     uint32_t instance, job;
@@ -28,6 +40,10 @@ typedef struct {
     uint32_t used_place;   /* The progress book's: where its entry stood last. */
     bool is_retiring;      /* As soon as it has: `retiring_client` waits. */
     gw_node_id retiring_client;
+    uint32_t workspace_end; /* Workspaces of meshes before it are reserved. */
+    uint64_t gang_count;    /* Gangs that were dispatched here, */
+    gw_extent heard;        /* and how far, by what has come here, the instance is ordered. */
+    gw_fence *fence;        /* NULL: its client has not failed. */
 } gw_host_instance;
 
 /* `executable` is borrowed for the call, `job` for the instance's life.  The block is open and

@@ -108,14 +108,25 @@ typedef enum {
     GW_NOTE_STARVED,          /* a: job, b: ns; likewise, where that was beyond the limit and others
                                  were ordered on its devices meanwhile; at most one a scheduler */
     GW_NOTE_DEADLINE_MISSED,  /* a: job, b: run; by the scheduler of the program's last node */
-    GW_NOTE_POLICY_WRONG, /* a: scheduler's node, b: the offer that its policy picked and was not
-                             offered; it orders nothing any more */
+    GW_NOTE_POLICY_WRONG,  /* a: scheduler's node, b: the offer that its policy picked and was not
+                              offered; it orders nothing any more */
+    GW_NOTE_CLIENT_FAILED, /* a: job, b: 1: it had asked for slices, 0: it owned nothing; the node
+                              of its client has stopped */
+    GW_NOTE_LEASE_EXPIRED, /* a: job, b: instance, its latest; by the resource manager */
+    GW_NOTE_JOB_COLLECTED, /* a: job, b: instance; what the client owned is given back */
 } gw_note_kind;
 typedef struct {
     gw_note_kind kind;
     uint64_t a, b;
     double value;
 } gw_note;
+
+/* Whether the note ends its job: done, or failed with nothing left of it.  The first one does. */
+static inline bool gw_note_is_end(const gw_note *note)
+{
+    return note->kind == GW_NOTE_JOB_DONE || note->kind == GW_NOTE_JOB_COLLECTED ||
+           (note->kind == GW_NOTE_CLIENT_FAILED && note->b == 0);
+}
 
 typedef struct {
     const char *name; /* "sim", "cpu", "null", "record" */
@@ -128,6 +139,9 @@ typedef struct {
      * charges SEND here and RECEIVE at the other end, where the two are not the same node. */
     void (*send)(gw_port *port, gw_node_id target, const gw_message *message);
     void (*note)(gw_port *port, const gw_note *note);
+    /* A timer that waits for nothing of its own: as timer_set, but where nothing else is left to
+     * happen than such timers, none of them goes off any more, and the run is at rest. */
+    void (*watch_set)(gw_port *port, gw_time due_ns, gw_tag tag);
 } gw_port_ops;
 
 /* The half that only executors use: this node's devices. */

@@ -45,7 +45,8 @@ START_TEST(mistakes)
     expect_setting_mistake("faults=7", ": /faults: found 7, expected an array");
     expect_setting_mistake("faults=[7]", ": /faults/0: found 7, expected an object");
     expect_setting_mistake("faults=[{\"at\":\"1ms\"}]",
-                           ": /faults/0: found neither, expected either \"remove\" or \"add\"");
+                           ": /faults/0: found none of \"remove\", \"add\" and \"client\", "
+                           "expected one");
     expect_setting_mistake("faults=[{\"remove\":{\"island\":0}}]", ": /faults/0: found no \"at\"");
     expect_setting_mistake("faults=[{\"at\":\"1\",\"remove\":{\"island\":0}}]",
                            ": /faults/0/at: found \"1\"");
