@@ -420,7 +420,8 @@ void gw_executor_dispatch(gw_executor *executor, gw_node_id source,
         bool is_mine = false;
         if (instance == NULL) /* Of another job, on other hosts of the batch. */
             continue;
-        if (!gw_executor_admit(instance, source.index, segment))
+        bool wants_enqueued = message->wants_enqueued && s + 1 == message->segment_count;
+        if (!gw_executor_admit(instance, source.index, segment, wants_enqueued))
             continue;
         for (uint32_t n = segment->first_node; n < segment->first_node + segment->node_count; n++) {
             if (!is_due(instance, n, segment->run))
@@ -433,7 +434,6 @@ void gw_executor_dispatch(gw_executor *executor, gw_node_id source,
                                         instance->lowered->first_local[mesh],
                                     gw_lowered_local_count(instance->lowered, mesh));
         }
-        bool wants_enqueued = message->wants_enqueued && s + 1 == message->segment_count;
         if (!is_mine && !wants_enqueued)
             continue;
         if (is_mine)

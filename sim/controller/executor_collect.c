@@ -45,7 +45,8 @@ static bool is_within(const gw_extent *bound, const gw_segment *segment)
     return segment->run < bound->run || (segment->run == bound->run && end <= bound->node_end);
 }
 
-bool gw_executor_admit(gw_host_instance *instance, uint32_t dispatcher, const gw_segment *segment)
+bool gw_executor_admit(gw_host_instance *instance, uint32_t dispatcher, const gw_segment *segment,
+                       bool wants_enqueued)
 {
     const gw_fence *fence = instance->fence;
     if (G_LIKELY(fence == NULL)) {
@@ -56,7 +57,7 @@ bool gw_executor_admit(gw_host_instance *instance, uint32_t dispatcher, const gw
     }
     if (fence->is_bounded)
         return is_within(&fence->bound, segment);
-    const gw_held_segment held = {dispatcher, *segment};
+    const gw_held_segment held = {dispatcher, wants_enqueued, *segment};
     g_array_append_val(fence->held, held);
     return false;
 }
@@ -76,13 +77,14 @@ static uint64_t count_gangs(const gw_host_instance *instance, const gw_extent *e
     return count;
 }
 
-/* As their dispatcher's batches would have brought them; it waits for no answer. */
+/* As their dispatcher's batches brought them: a client that was only slow hears what it awaits. */
 static void dispatch_held(gw_executor *executor, const gw_held_segment *held)
 {
     const uint32_t size_bytes = (uint32_t)(sizeof(gw_dispatch_message) + sizeof(gw_segment));
     g_autofree gw_dispatch_message *batch = (gw_dispatch_message *)g_malloc0(size_bytes);
     batch->header = (gw_message){GW_MESSAGE_DISPATCH, size_bytes};
     batch->segment_count = 1;
+    batch->wants_enqueued = held->wants_enqueued;
     batch->segments[0] = held->segment;
     gw_executor_dispatch(executor, (gw_node_id){held->dispatcher}, batch);
 }

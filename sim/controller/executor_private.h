@@ -71,7 +71,8 @@ gw_tag gw_executor_begin_flight(gw_executor *executor, const gw_flight *begun);
 /* --- Clients that have failed (executor_collect.c) --- */
 
 /* False: the client of this instance has failed, and the segment waits, or is never done. */
-bool gw_executor_admit(gw_host_instance *instance, uint32_t dispatcher, const gw_segment *segment);
+bool gw_executor_admit(gw_host_instance *instance, uint32_t dispatcher, const gw_segment *segment,
+                       bool wants_enqueued);
 /* Answers for instances that are drained by now. */
 void gw_executor_answer_drained(gw_executor *executor);
 

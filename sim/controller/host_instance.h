@@ -15,6 +15,7 @@ typedef struct {
 } gw_fence;
 typedef struct {
     uint32_t dispatcher;
+    bool wants_enqueued;
     gw_segment segment;
 } gw_held_segment;
 

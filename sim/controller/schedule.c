@@ -597,7 +597,7 @@ static void offer_freed(gw_schedule *schedule)
 static void finish_run(gw_schedule *schedule, const gw_finished_run *done)
 {
     scheduled_instance *instance = instance_or_collected(schedule, done->instance);
-    if (instance == NULL)
+    if (instance == NULL || instance->is_abandoned)
         return;
     uint32_t *left = &instance->hosts_left[done->run % instance->depth];
     gw_check(*left > 0);

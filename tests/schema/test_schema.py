@@ -40,6 +40,8 @@ C_ONLY = {
     "devices_total": "a product summed over islands",
     "fused_decided": "a property of the program",
     "fault_adds_what_is_there": "what the earlier ones did",
+    "fault_client_twice": "what the earlier ones did",
+    "fault_client_unknown": "a name defined elsewhere",
     "fault_host_beyond": "one number against another",
     "fault_island_beyond": "a sum over islands",
     "fault_order": "one span against another",
@@ -142,7 +144,7 @@ KEYS = [
     "$comment a", "$schema", "count", "length", "length_ns",
     "duration", "duration_ns", "bytes", "bytes_bytes", "flops", "layers", "hidden", "depth", "mesh",
     "devices", "torus", "wrap", "latency_ns", "policy", "forward_ns", "weight_ns", "transfer",
-    "placement", "at_ns", "remove", "once", "axes", "root", "shift", "sharded",
+    "placement", "at_ns", "remove", "client", "lease", "lease_ns", "once", "axes", "root", "shift", "sharded",
     "inputs", "independent", "meshes",
 ]
 

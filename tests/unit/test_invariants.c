@@ -385,11 +385,37 @@ START_TEST(what_is_left_behind_is_seen)
 }
 END_TEST
 
+/* Of one instance; another's buffers do not count. */
+START_TEST(buffers_of_a_collected_instance_are_seen)
+{
+    watch made;
+    watch_init(&made);
+    const uint32_t devices[] = {0, 1};
+    gw_invariants_reserved(made.invariants, 3, 0, 5, devices, 2, 10);
+    gw_invariants_reserved(made.invariants, 4, 0, 6, devices, 2, 10);
+    gw_invariants_reserved(made.invariants, 3, 0, 7, devices, 2, 10);
+    gw_invariants_released(made.invariants, 0, 5, devices, 2, 10);
+    gw_invariants_collected(made.invariants, 9);
+    assert_violation(&made, NULL);
+    gw_invariants_collected(made.invariants, 3);
+    assert_violation(&made, "instance 3 is called collected and holds 1 buffers");
+    watch_clear(&made);
+    watch_init(&made);
+    gw_invariants_reserved(made.invariants, 3, 0, 7, devices, 2, 10);
+    gw_invariants_reserved(made.invariants, 4, 0, 6, devices, 2, 10);
+    gw_invariants_released(made.invariants, 0, 7, devices, 2, 10);
+    gw_invariants_collected(made.invariants, 3);
+    assert_violation(&made, NULL);
+    watch_clear(&made);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("invariants");
     TCase *cases = tcase_create("invariants");
     tcase_add_test(cases, good_run_is_not_complained_about);
+    tcase_add_test(cases, buffers_of_a_collected_instance_are_seen);
     tcase_add_test(cases, gangs_out_of_order_are_seen);
     tcase_add_test(cases, orders_of_two_dispatchers_are_apart);
     tcase_add_test(cases, two_places_in_the_order_are_seen);
