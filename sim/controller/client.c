@@ -155,9 +155,10 @@ void gw_client_start(gw_client *client)
         ask_for_slices(client);
     if (client->job->stop_ns > 0) /* Past, where the world was slow to begin: due at once. */
         client->port->ops->timer_set(client->port, client->job->stop_ns, (gw_tag){TIMER_STOP});
-    if (client->job->fail_ns > 0)
-        client->port->ops->timer_set(client->port, client->job->fail_ns,
-                                     (gw_tag){GW_CLIENT_FAIL_TAG});
+    if (client->job->fail_ns == 0)
+        return;
+    gw_check(client->control->lease_ns > 0); /* Or nobody would ever notice. */
+    client->port->ops->timer_set(client->port, client->job->fail_ns, (gw_tag){GW_CLIENT_FAIL_TAG});
 }
 
 bool gw_client_fail(gw_client *client)

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Clients that fail: whatever they were doing, what they owned comes back, and nobody else notices."""
+"""Clients that fail: whatever they do, what they owned comes back, and nobody else notices."""
 import csv
 import json
 

@@ -90,19 +90,25 @@ gw_tag record_port_oldest(const record_port *port, record_kind kind)
     return (gw_tag){0};
 }
 
+/* They have one answer. */
+static bool is_timer(record_kind kind)
+{
+    return kind == RECORD_TIMER_SET || kind == RECORD_WATCH_SET;
+}
+
 gw_input record_port_answer(record_port *port, record_kind kind, gw_tag tag, double value)
 {
     const uint32_t index = find_question(port, tag);
     gw_check(index != GW_INDEX_NONE);
-    gw_check(g_array_index(port->asked, asked_question, index).kind == kind);
+    const record_kind asked = g_array_index(port->asked, asked_question, index).kind;
+    gw_check(asked == kind || (is_timer(asked) && is_timer(kind)));
     g_array_remove_index(port->asked, index);
     if (kind == RECORD_ENQUEUE) {
         return (gw_input){
             .kind = GW_INPUT_KERNEL_DONE, .tag = tag, .device_time_ns = (gw_span)value};
     }
-    const bool is_timer = kind == RECORD_TIMER_SET || kind == RECORD_WATCH_SET;
     return (gw_input){
-        .kind = is_timer ? GW_INPUT_TIMER : GW_INPUT_COPY_DONE, .tag = tag, .value = value};
+        .kind = is_timer(kind) ? GW_INPUT_TIMER : GW_INPUT_COPY_DONE, .tag = tag, .value = value};
 }
 
 /* --- The half of every node --- */

@@ -144,8 +144,8 @@ KEYS = [
     "$comment a", "$schema", "count", "length", "length_ns",
     "duration", "duration_ns", "bytes", "bytes_bytes", "flops", "layers", "hidden", "depth", "mesh",
     "devices", "torus", "wrap", "latency_ns", "policy", "forward_ns", "weight_ns", "transfer",
-    "placement", "at_ns", "remove", "client", "lease", "lease_ns", "once", "axes", "root", "shift", "sharded",
-    "inputs", "independent", "meshes",
+    "placement", "at_ns", "remove", "client", "lease", "lease_ns", "once", "axes", "root", "shift",
+    "sharded", "inputs", "independent", "meshes",
 ]
 
 
