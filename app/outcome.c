@@ -59,6 +59,10 @@ static void add_job(GString *text, gw_params *job)
     const char *name = "";
     gw_params_string(job, "name", true, &name, NULL);
     g_string_append_printf(text, "  %s: %.0f steps", name, number(job, "steps"));
+    if (gw_params_has(job, "failed_ns")) {
+        add_span(text, ", client failed at ", number(job, "failed_ns"));
+        add_span(text, ", collected at ", number(job, "collected_ns"));
+    }
     add_span(text, ", step ", number(job, "step_time_ns"));
     double rate = number(job, "computations_per_s");
     if (rate > 0)

@@ -51,6 +51,14 @@ void gw_activity_begin(gw_activity *activity, unsigned thread_count)
     atomic_fetch_add(&activity->count, thread_count);
 }
 
+bool gw_activity_join(gw_activity *activity)
+{
+    unsigned count = atomic_load(&activity->count);
+    while (count > 0 && !atomic_compare_exchange_weak(&activity->count, &count, count + 1)) {
+    }
+    return count > 0;
+}
+
 void gw_activity_end(gw_activity *activity)
 {
     const unsigned before = atomic_fetch_sub(&activity->count, 1);

@@ -22,6 +22,8 @@ typedef struct {
 void gw_activity_init(gw_activity *activity);
 void gw_activity_clear(gw_activity *activity);
 void gw_activity_begin(gw_activity *activity, unsigned thread_count);
+/* As begin, of one thread that goes on by itself: false when nothing is active, and it must not. */
+bool gw_activity_join(gw_activity *activity);
 void gw_activity_end(gw_activity *activity);
 /* True when nothing is active, at once or within `timeout_ns`. */
 bool gw_activity_wait(gw_activity *activity, gw_span timeout_ns);

@@ -23,7 +23,7 @@ typedef struct {
     bool has_thread;
     pthread_mutex_t mutex; /* Before the next three, and the inbox's incoming side. */
     pthread_cond_t has_input;
-    bool is_asleep, is_idle; /* Idle: asleep with no timer to wake it. */
+    bool is_asleep, is_idle; /* Idle: asleep with no timer that is sure to wake it. */
     gw_inbox inbox;
     /* The thread's own, or the stopped cluster's. */
     gw_timers timers;
@@ -93,27 +93,46 @@ static bool is_stopping(const gw_cpu_cluster *cluster)
     return atomic_load(&cluster->is_stopping);
 }
 
-/* Under the lock: sleeps until an input comes or a timer is due, or the cluster stops. */
+/* Under the lock, as the next three. */
+static void wait_for_input(cpu_node *node)
+{
+    node->is_asleep = true;
+    while (node->is_asleep && !is_stopping(node->cluster)) {
+        pthread_cond_wait(&node->has_input, &node->mutex);
+    }
+}
+
+static void wait_until(cpu_node *node, gw_time due_ns)
+{
+    const struct timespec until = gw_monotonic_timespec(node->cluster->origin_ns + due_ns);
+    int waited = 0;
+    node->is_asleep = true;
+    while (node->is_asleep && waited == 0 && !is_stopping(node->cluster)) {
+        waited = pthread_cond_timedwait(&node->has_input, &node->mutex, &until);
+    }
+    node->is_asleep = false;
+}
+
+/* Sleeps until an input comes or a timer is due, or the cluster stops.  A watch wakes nobody where
+ * all is at rest. */
 static void sleep_node(cpu_node *node)
 {
     const gw_time due_ns = gw_timers_next_ns(&node->timers);
-    node->is_asleep = true;
-    if (due_ns == GW_TIME_NEVER) {
-        if (!node->is_idle) {
-            node->is_idle = true;
-            gw_activity_end(&node->cluster->activity);
-        }
-        while (node->is_asleep && !is_stopping(node->cluster)) {
-            pthread_cond_wait(&node->has_input, &node->mutex);
-        }
-    } else {
-        const struct timespec until = gw_monotonic_timespec(node->cluster->origin_ns + due_ns);
-        int waited = 0;
-        while (node->is_asleep && waited == 0 && !is_stopping(node->cluster)) {
-            waited = pthread_cond_timedwait(&node->has_input, &node->mutex, &until);
-        }
-        node->is_asleep = false;
+    if (!gw_timers_are_sure(&node->timers) && !node->is_idle) {
+        node->is_idle = true;
+        gw_activity_end(&node->cluster->activity);
     }
+    if (due_ns != GW_TIME_NEVER) {
+        wait_until(node, due_ns);
+        if (!node->is_idle || is_stopping(node->cluster)) {
+            return;
+        }
+        if (gw_activity_join(&node->cluster->activity)) {
+            node->is_idle = false;
+            return;
+        }
+    }
+    wait_for_input(node);
 }
 
 static void fire_timers(cpu_node *node)
@@ -158,6 +177,12 @@ static void cpu_timer_set(gw_port *port, gw_time due_ns, gw_tag tag)
     gw_timers_set(&node->timers, node->id, due_ns, tag);
 }
 
+static void cpu_watch_set(gw_port *port, gw_time due_ns, gw_tag tag)
+{
+    cpu_node *node = node_of(port);
+    gw_timers_watch(&node->timers, node->id, due_ns, tag);
+}
+
 static void cpu_timer_cancel(gw_port *port, gw_tag tag)
 {
     cpu_node *node = node_of(port);
@@ -196,7 +221,8 @@ static const gw_port_ops port_ops = {.name = "cpu",
                                      .timer_cancel = cpu_timer_cancel,
                                      .spend = cpu_spend,
                                      .send = cpu_send,
-                                     .note = cpu_note};
+                                     .note = cpu_note,
+                                     .watch_set = cpu_watch_set};
 
 /* --- The port, for executors --- */
 

@@ -27,6 +27,7 @@ struct gw_ledger {
     gw_pool open;
     gw_ledger_counts counts;
     uint32_t jobs_left;
+    bool *is_over;                        /* By job. */
     uint32_t refused_job, refused_reason; /* GW_INDEX_NONE: none was. */
     gw_note wrong; /* The first of the kinds *_WRONG; kind 0: no policy was. */
 };
@@ -39,6 +40,7 @@ gw_ledger *gw_ledger_new(const gw_directory *directory, gw_recorder *recorder, b
     ledger->has_data = has_data;
     ledger->chains = g_new0(uint64_t, directory->device_count);
     ledger->jobs_left = directory->job_count;
+    ledger->is_over = g_new0(bool, directory->job_count);
     ledger->refused_job = GW_INDEX_NONE;
     atomic_init(&ledger->launches, 0);
     pthread_mutex_init(&ledger->mutex, NULL);
@@ -53,6 +55,7 @@ void gw_ledger_free(gw_ledger *ledger)
         gw_lookup_clear(&ledger->gangs);
         pthread_mutex_destroy(&ledger->mutex);
         g_free(ledger->chains);
+        g_free(ledger->is_over);
         g_free(ledger);
     }
 }
@@ -188,6 +191,16 @@ static void record_note(const gw_ledger *ledger, const gw_note *note, gw_time no
     case GW_NOTE_JOB_DONE:
         gw_recorder_job_done(recorder, job, now_ns);
         return;
+    case GW_NOTE_CLIENT_FAILED:
+    case GW_NOTE_LEASE_EXPIRED:
+        gw_recorder_job_failed(recorder, job, now_ns);
+        if (gw_note_is_end(note)) {
+            gw_recorder_job_collected(recorder, job, now_ns);
+        }
+        return;
+    case GW_NOTE_JOB_COLLECTED:
+        gw_recorder_job_collected(recorder, job, now_ns);
+        return;
     case GW_NOTE_ORDER_WAIT:
         gw_recorder_order_wait(recorder, job, note->b);
         return;
@@ -202,11 +215,24 @@ static void record_note(const gw_ledger *ledger, const gw_note *note, gw_time no
     }
 }
 
+/* A job ends once: what comes of its client's failure after that changes nothing. */
+static bool is_late(const gw_ledger *ledger, const gw_note *note)
+{
+    const bool is_of_end = gw_note_is_end(note) || note->kind == GW_NOTE_CLIENT_FAILED ||
+                           note->kind == GW_NOTE_LEASE_EXPIRED;
+    return is_of_end && ledger->is_over[note->a];
+}
+
 void gw_ledger_add_note(gw_ledger *ledger, const gw_note *note, gw_time now_ns)
 {
     pthread_mutex_lock(&ledger->mutex);
-    if (note->kind == GW_NOTE_JOB_DONE) {
+    if (is_late(ledger, note)) {
+        pthread_mutex_unlock(&ledger->mutex);
+        return;
+    }
+    if (gw_note_is_end(note)) {
         gw_check(ledger->jobs_left > 0);
+        ledger->is_over[note->a] = true;
         ledger->jobs_left--;
     } else if (note->kind == GW_NOTE_JOB_REFUSED && ledger->refused_job == GW_INDEX_NONE) {
         ledger->refused_job = (uint32_t)note->a;

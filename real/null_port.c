@@ -143,7 +143,7 @@ bool gw_null_cluster_run(gw_null_cluster *cluster, uint64_t input_count, bool wi
             continue;
         }
         const gw_time due_ns = gw_timers_next_ns(&cluster->timers);
-        if (due_ns == GW_TIME_NEVER || (due_ns > cluster->now_ns && !with_timers)) {
+        if (!gw_timers_are_sure(&cluster->timers) || (due_ns > cluster->now_ns && !with_timers)) {
             return false;
         }
         cluster->now_ns = MAX(cluster->now_ns, due_ns);
@@ -166,6 +166,12 @@ static void null_timer_set(gw_port *port, gw_time due_ns, gw_tag tag)
 {
     const null_node *node = node_of(port);
     gw_timers_set(&node->cluster->timers, node->id, due_ns, tag);
+}
+
+static void null_watch_set(gw_port *port, gw_time due_ns, gw_tag tag)
+{
+    const null_node *node = node_of(port);
+    gw_timers_watch(&node->cluster->timers, node->id, due_ns, tag);
 }
 
 static void null_timer_cancel(gw_port *port, gw_tag tag)
@@ -206,7 +212,8 @@ static const gw_port_ops port_ops = {.name = "null",
                                      .timer_cancel = null_timer_cancel,
                                      .spend = null_spend,
                                      .send = null_send,
-                                     .note = null_note};
+                                     .note = null_note,
+                                     .watch_set = null_watch_set};
 
 /* --- Shards --- */
 

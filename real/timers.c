@@ -49,21 +49,33 @@ static void move_down(gw_timers *timers, uint32_t index)
     }
 }
 
-void gw_timers_set(gw_timers *timers, gw_node_id node, gw_time due_ns, gw_tag tag)
+static void add_timer(gw_timers *timers, const gw_timer *timer)
 {
     if (timers->count == timers->capacity) {
         gw_check(timers->capacity < TIMERS_MAX);
         timers->capacity = timers->capacity == 0 ? 4 : timers->capacity * 2;
         timers->heap = g_renew(gw_timer, timers->heap, timers->capacity);
     }
-    timers->heap[timers->count] = (gw_timer){due_ns, timers->next_order++, node, tag};
+    timers->heap[timers->count] = *timer;
     timers->count++;
+    timers->watch_count += timer->is_watch;
     move_up(timers, timers->count - 1);
+}
+
+void gw_timers_set(gw_timers *timers, gw_node_id node, gw_time due_ns, gw_tag tag)
+{
+    add_timer(timers, &(gw_timer){due_ns, timers->next_order++, node, tag, false});
+}
+
+void gw_timers_watch(gw_timers *timers, gw_node_id node, gw_time due_ns, gw_tag tag)
+{
+    add_timer(timers, &(gw_timer){due_ns, timers->next_order++, node, tag, true});
 }
 
 static void remove_at(gw_timers *timers, uint32_t index)
 {
     timers->count--;
+    timers->watch_count -= timers->heap[index].is_watch;
     if (index < timers->count) {
         timers->heap[index] = timers->heap[timers->count];
         move_up(timers, index);

@@ -12,6 +12,7 @@
 /* Tags of timers. */
 #define TIMER_START 1
 #define TIMER_STOP  2
+G_STATIC_ASSERT(GW_CLIENT_FAIL_TAG > TIMER_STOP);
 
 typedef enum {
     IS_NEW = 1,
@@ -116,6 +117,8 @@ static void end_job(gw_client *client)
     client->state = IS_DONE;
     if (client->job->stop_ns > 0)
         client->port->ops->timer_cancel(client->port, (gw_tag){TIMER_STOP});
+    if (client->job->fail_ns > 0)
+        client->port->ops->timer_cancel(client->port, (gw_tag){GW_CLIENT_FAIL_TAG});
 }
 
 static void finish_if_done(gw_client *client);
@@ -152,6 +155,33 @@ void gw_client_start(gw_client *client)
         ask_for_slices(client);
     if (client->job->stop_ns > 0) /* Past, where the world was slow to begin: due at once. */
         client->port->ops->timer_set(client->port, client->job->stop_ns, (gw_tag){TIMER_STOP});
+    if (client->job->fail_ns == 0)
+        return;
+    gw_check(client->control->lease_ns > 0); /* Or nobody would ever notice. */
+    client->port->ops->timer_set(client->port, client->job->fail_ns, (gw_tag){GW_CLIENT_FAIL_TAG});
+}
+
+bool gw_client_fail(gw_client *client)
+{
+    const client_state state = client->state;
+    if (state == IS_NEW && client->job->start_ns > 0)
+        client->port->ops->timer_cancel(client->port, (gw_tag){TIMER_START});
+    end_job(client);
+    if (state == IS_DONE)
+        return false;
+    note(client, GW_NOTE_CLIENT_FAILED, state == IS_NEW ? 0 : 1, 0);
+    return state != IS_NEW;
+}
+
+void gw_client_asked(gw_client *client)
+{
+    const gw_lease_message message = {{GW_MESSAGE_LEASE_KEPT, sizeof message}, client->job_index};
+    send(client, gw_directory_resources(client->directory).index, &message.header);
+}
+
+void gw_client_lost(gw_client *client)
+{
+    end_job(client);
 }
 
 void gw_client_timer(gw_client *client, gw_tag tag)
@@ -168,6 +198,8 @@ void gw_client_refused(gw_client *client, const gw_slice_refused *message)
         return;
     gw_check(client->state == IS_ASKING);
     end_job(client);
+    if (client->control->lease_ns > 0) /* All that it has. */
+        give_slices_back(client, GW_MESSAGE_SLICE_RELEASE);
     note(client, GW_NOTE_JOB_REFUSED, message->reason, 0);
 }
 

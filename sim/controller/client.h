@@ -11,6 +11,9 @@
  * of a run that goes op by op too; then the client retires as ever.  While it waits for slices it
  * just leaves the queue.
  *
+ * What its job owns is the instance, and through it buffers and slices.  A client that fails gives
+ * nothing back: the resource manager finds out, and collects (lease.h, collect.h).
+ *
  * When the resource manager recalls the slices, the client begins no run, lets those that it has
  * begun finish, retires the program, asks for other slices with the old ones in hand, installs the
  * program there as another instance, and goes on with the next run. */
@@ -20,6 +23,9 @@
 #include "controller/message.h"
 
 typedef struct gw_client gw_client;
+
+/* The timer that goes off at the job's fail_ns: the node's to answer, with gw_client_fail(). */
+#define GW_CLIENT_FAIL_TAG 3
 
 gw_client *gw_client_new(const gw_directory *directory, const gw_control *control,
                          const gw_job *jobs, uint32_t job, gw_node_id self, gw_port *port);
@@ -36,5 +42,13 @@ void gw_client_run_done(gw_client *client, const gw_call_message *message);
 void gw_client_loop_done(gw_client *client);
 void gw_client_result(gw_client *client, const gw_result_message *message);
 void gw_client_retired(gw_client *client);
+
+/* The client's node stops: the client is handed nothing after this.  True: it has asked for slices
+ * and not given them back, so the resource manager will miss it. */
+bool gw_client_fail(gw_client *client);
+/* By the resource manager: whether it is there. */
+void gw_client_asked(gw_client *client);
+/* It has answered too late, and was given up: it stops, and is handed nothing after this. */
+void gw_client_lost(gw_client *client);
 
 void gw_client_explain(const gw_client *client, GString *out);

@@ -10,12 +10,18 @@
 #include "controller/resources.h"
 #include "controller/system.h"
 
+/* Of a node that has failed. */
+#define VIGIL_TAG 1
+
 struct gw_controller {
     gw_executor *executor; /* Each NULL where the node has no such part. */
     gw_relay *relay;       /* Before the executor, where dispatch goes down a tree. */
     gw_resources *resources;
     gw_client *client;
     gw_part *part;
+    const gw_control *control;
+    gw_port *port;
+    bool is_stopped; /* A client that has failed, or was given up: it does nothing any more. */
 };
 
 static void deliver_dispatch(void *context, gw_node_id dispatcher,
@@ -29,6 +35,8 @@ gw_controller *gw_controller_new(const gw_directory *directory, const gw_control
 {
     gw_check(control->lookahead > 0);
     g_autoptr(gw_controller) controller = g_new0(gw_controller, 1);
+    controller->control = control;
+    controller->port = port;
     uint32_t index;
     gw_role role = gw_directory_role(directory, self, &index);
     if (role == GW_ROLE_EXECUTOR)
@@ -76,6 +84,12 @@ static void handle_executor(gw_executor *executor, gw_node_id source, const gw_m
     case GW_MESSAGE_READY:
         gw_executor_ready(executor, source, (const gw_ready *)message);
         break;
+    case GW_MESSAGE_ABANDON:
+        gw_executor_abandon(executor, source, (const gw_instance_message *)message);
+        break;
+    case GW_MESSAGE_DRAIN:
+        gw_executor_drain(executor, source, (const gw_extent_message *)message);
+        break;
     default:
         gw_check(!"a message that hosts know");
     }
@@ -111,6 +125,9 @@ static void handle_client(gw_client *client, const gw_message *message)
     case GW_MESSAGE_RETIRED:
         gw_client_retired(client);
         break;
+    case GW_MESSAGE_LEASE:
+        gw_client_asked(client);
+        break;
     default:
         gw_check(!"a message that clients know");
     }
@@ -127,6 +144,18 @@ static void handle_resources(gw_resources *resources, gw_node_id source, const g
         break;
     case GW_MESSAGE_SLICE_EXCHANGE:
         gw_resources_exchange(resources, (const gw_instance_message *)message);
+        break;
+    case GW_MESSAGE_LEASE_KEPT:
+        gw_resources_lease_kept(resources, (const gw_lease_message *)message);
+        break;
+    case GW_MESSAGE_ABANDONED:
+        gw_resources_abandoned(resources, source, (const gw_extent_message *)message);
+        break;
+    case GW_MESSAGE_DRAINED:
+        gw_resources_drained(resources, (const gw_instance_message *)message);
+        break;
+    case GW_MESSAGE_RETIRED:
+        gw_resources_retired(resources, (const gw_instance_message *)message);
         break;
     default:
         gw_check(!"a message that the resource manager knows");
@@ -164,8 +193,56 @@ static void handle_message(gw_controller *controller, gw_node_id source, const g
     }
 }
 
+/* --- A client that has stopped --- */
+
+/* A failed node keeps vigil with a timer of its own, so that no run ends, with nothing left to
+ * happen, before the resource manager has missed it: that one's own timer keeps no run going. */
+static void keep_vigil(const gw_controller *controller)
+{
+    gw_port *port = controller->port;
+    port->ops->timer_set(port, port->ops->now(port) + controller->control->lease_ns,
+                         (gw_tag){VIGIL_TAG});
+}
+
+static void stop_node(gw_controller *controller)
+{
+    controller->is_stopped = true;
+    if (gw_client_fail(controller->client))
+        keep_vigil(controller);
+}
+
+/* Whatever comes goes nowhere; that it was missed ends the vigil. */
+static void handle_stopped(const gw_controller *controller, const gw_input *input)
+{
+    if (input->kind == GW_INPUT_TIMER)
+        keep_vigil(controller);
+    else if (input->kind == GW_INPUT_MESSAGE &&
+             input->message.content->kind == GW_MESSAGE_LEASE_LOST)
+        controller->port->ops->timer_cancel(controller->port, (gw_tag){VIGIL_TAG});
+}
+
+/* True: the node has stopped with this input, or before. */
+static bool is_over(gw_controller *controller, const gw_input *input)
+{
+    if (controller->client == NULL)
+        return false;
+    if (controller->is_stopped) {
+        handle_stopped(controller, input);
+        return true;
+    }
+    if (input->kind == GW_INPUT_TIMER && input->tag.value == GW_CLIENT_FAIL_TAG)
+        stop_node(controller);
+    if (input->kind == GW_INPUT_MESSAGE && input->message.content->kind == GW_MESSAGE_LEASE_LOST) {
+        gw_client_lost(controller->client);
+        controller->is_stopped = true;
+    }
+    return controller->is_stopped;
+}
+
 void gw_controller_handle(gw_controller *controller, const gw_input *input)
 {
+    if (is_over(controller, input))
+        return;
     switch (input->kind) {
     case GW_INPUT_START:
         if (controller->client != NULL)
@@ -201,6 +278,8 @@ void gw_controller_handle(gw_controller *controller, const gw_input *input)
 
 void gw_controller_explain(const gw_controller *controller, GString *out)
 {
+    if (controller->is_stopped)
+        return;
     if (controller->executor != NULL)
         gw_executor_explain(controller->executor, out);
     if (controller->part != NULL)

@@ -37,6 +37,7 @@ typedef struct { /* One job, as its client sees it. */
     uint32_t in_flight;    /* Runs submitted and not known to be done. */
     gw_time start_ns;
     gw_time stop_ns; /* The client leaves: it begins no run after this; 0: when all are done. */
+    gw_time fail_ns; /* The client's node stops, between two inputs; 0: never.  Needs leases. */
     /* What policies may go by (policy.h). */
     uint32_t weight;     /* At least 1. */
     uint32_t priority;   /* The higher, the sooner. */
@@ -78,6 +79,9 @@ typedef struct {                 /* The control plane's settings. */
     /* A gang that waits longer for its place, while others are ordered on its devices, starves; 0:
      * none does. */
     gw_span starvation_limit_ns;
+    /* A client that leaves the resource manager's question unanswered for so long is given up, and
+     * what it owns is collected (lease.h); 0: nobody is asked.  Pathways alone. */
+    gw_span lease_ns;
 } gw_control;
 
 typedef struct gw_controller gw_controller;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "controller/collected.h"
 #include "controller/decide.h"
 #include "controller/executor_private.h"
 
@@ -25,7 +26,6 @@ typedef struct {
 typedef struct {
     gw_node_id source;
     gw_host_instance *instance;
-    uint32_t next_mesh; /* Workspaces before it are reserved. */
 } installing;
 
 gw_executor *gw_executor_new(const gw_directory *directory, const gw_control *control,
@@ -52,6 +52,8 @@ gw_executor *gw_executor_new(const gw_directory *directory, const gw_control *co
     executor->numbers = g_array_new(FALSE, FALSE, sizeof(uint32_t));
     executor->arrivals = g_array_new(FALSE, FALSE, sizeof(uint32_t));
     executor->scratch = g_byte_array_new();
+    executor->collected = g_array_new(FALSE, FALSE, sizeof(uint32_t));
+    executor->draining = g_array_new(FALSE, FALSE, sizeof(gw_draining));
     return executor;
 }
 
@@ -77,6 +79,8 @@ void gw_executor_free(gw_executor *executor)
     g_array_unref(executor->numbers);
     g_array_unref(executor->arrivals);
     g_byte_array_unref(executor->scratch);
+    g_array_unref(executor->collected);
+    g_array_unref(executor->draining);
     gw_progress_book_clear(&executor->progress);
     gw_lines_free(executor);
 }
@@ -142,11 +146,11 @@ static gw_flight end_flight(gw_executor *executor, gw_tag tag)
 /* --- Programs come and go --- */
 
 /* Reserves workspaces in order; answers when all are there. */
-static bool finish_install(gw_executor *executor, installing *entry)
+static bool finish_install(gw_executor *executor, const installing *entry)
 {
     gw_host_instance *instance = entry->instance;
-    for (; entry->next_mesh < instance->lowered->mesh_count; entry->next_mesh++) {
-        uint32_t mesh = entry->next_mesh;
+    for (; instance->workspace_end < instance->lowered->mesh_count; instance->workspace_end++) {
+        uint32_t mesh = instance->workspace_end;
         if (gw_lowered_local_count(instance->lowered, mesh) == 0 ||
             instance->plan->workspace_bytes[mesh] == 0)
             continue;
@@ -162,6 +166,8 @@ void gw_executor_install(gw_executor *executor, gw_node_id source,
                          const gw_assignment_message *message)
 {
     const gw_job *job = &executor->jobs[message->job];
+    if (gw_collected_has(executor->collected, message->instance))
+        return;
     gw_executable executable = {
         .instance = message->instance,
         .job = message->job,
@@ -177,7 +183,7 @@ void gw_executor_install(gw_executor *executor, gw_node_id source,
     instance->deciders = gw_deciders_new(executor->directory, executor->control, job->plan,
                                          &executable.assignment, message->job);
     g_ptr_array_index(executor->instances, message->instance) = instance;
-    installing entry = {source, instance, 0};
+    installing entry = {source, instance};
     if (executor->installing == NULL && finish_install(executor, &entry))
         return;
     if (executor->installing == NULL)
@@ -195,6 +201,12 @@ static void go_on_installing(gw_executor *executor)
         g_clear_pointer(&executor->installing, g_array_unref);
 }
 
+static void answer_retired(gw_executor *executor, gw_node_id asker, uint32_t instance)
+{
+    gw_instance_message answer = {{GW_MESSAGE_RETIRED, sizeof answer}, instance};
+    executor->port->ops->send(executor->port, asker, &answer.header);
+}
+
 /* A host that only copies may hear of the end before its last copies are answered. */
 static void retire_when_idle(gw_executor *executor, gw_host_instance *instance)
 {
@@ -202,7 +214,7 @@ static void retire_when_idle(gw_executor *executor, gw_host_instance *instance)
         return;
     uint32_t number = instance->instance;
     gw_node_id client = instance->retiring_client;
-    for (uint32_t mesh = 0; mesh < instance->lowered->mesh_count; mesh++)
+    for (uint32_t mesh = 0; mesh < instance->workspace_end; mesh++)
         if (gw_lowered_local_count(instance->lowered, mesh) > 0 &&
             instance->plan->workspace_bytes[mesh] > 0)
             gw_store_release_workspace(&executor->store, &instance->block, mesh);
@@ -210,16 +222,32 @@ static void retire_when_idle(gw_executor *executor, gw_host_instance *instance)
     g_ptr_array_index(executor->instances, number) = NULL;
     executor->last = NULL;
     executor->port->devices->unload(executor->port, number);
-    gw_instance_message answer = {{GW_MESSAGE_RETIRED, sizeof answer}, number};
-    executor->port->ops->send(executor->port, client, &answer.header);
+    answer_retired(executor, client, number);
+}
+
+/* One whose client has failed may wait for workspace, and others behind it. */
+static void stop_installing(gw_executor *executor, const gw_host_instance *instance)
+{
+    for (uint32_t i = 0; executor->installing != NULL && i < executor->installing->len; i++)
+        if (g_array_index(executor->installing, installing, i).instance == instance) {
+            g_array_remove_index(executor->installing, i);
+            executor->store.was_released = true;
+            return;
+        }
 }
 
 void gw_executor_retire(gw_executor *executor, gw_node_id source,
                         const gw_instance_message *message)
 {
-    gw_host_instance *instance = gw_executor_instance_of(executor, message->instance);
+    gw_host_instance *instance = find_instance(executor, message->instance);
+    if (instance == NULL) {
+        gw_check(gw_collected_has(executor->collected, message->instance));
+        answer_retired(executor, source, message->instance);
+        return;
+    }
     instance->is_retiring = true;
     instance->retiring_client = source;
+    stop_installing(executor, instance);
     retire_when_idle(executor, instance);
 }
 
@@ -403,17 +431,20 @@ void gw_executor_dispatch(gw_executor *executor, gw_node_id source,
         bool is_mine = false;
         if (instance == NULL) /* Of another job, on other hosts of the batch. */
             continue;
+        bool wants_enqueued = message->wants_enqueued && s + 1 == message->segment_count;
+        if (!gw_executor_admit(instance, source.index, segment, wants_enqueued))
+            continue;
         for (uint32_t n = segment->first_node; n < segment->first_node + segment->node_count; n++) {
             if (!is_due(instance, n, segment->run))
                 continue;
             uint32_t mesh = instance->plan->nodes[n].mesh;
             is_mine = true;
+            instance->gang_count++;
             gw_progress_book_queued(&executor->progress, source.index,
                                     instance->lowered->local_devices +
                                         instance->lowered->first_local[mesh],
                                     gw_lowered_local_count(instance->lowered, mesh));
         }
-        bool wants_enqueued = message->wants_enqueued && s + 1 == message->segment_count;
         if (!is_mine && !wants_enqueued)
             continue;
         if (is_mine)
@@ -512,6 +543,8 @@ void gw_executor_flush(gw_executor *executor)
     }
     if (executor->ready_count > 0)
         gw_executor_send_ready(executor);
+    if (executor->draining->len > 0)
+        gw_executor_answer_drained(executor);
     gw_progress_book_flush(&executor->progress);
 }
 

@@ -27,6 +27,13 @@ void gw_executor_dispatch(gw_executor *executor, gw_node_id source,
 void gw_executor_ready(gw_executor *executor, gw_node_id source, const gw_ready *message);
 void gw_executor_kernel_done(gw_executor *executor, gw_tag tag, gw_span device_time_ns);
 void gw_executor_copy_done(gw_executor *executor, gw_tag tag, double value);
+/* --- The instance's client has failed (collect.h); it may not be here, or not any more.  `source`,
+ * the resource manager, hears --- */
+/* how far the client, which orders for itself, was heard to have ordered; more is held back; */
+void gw_executor_abandon(gw_executor *executor, gw_node_id source,
+                         const gw_instance_message *message);
+/* when so much of it is done here; what was held back and is part of it is done, the rest not. */
+void gw_executor_drain(gw_executor *executor, gw_node_id source, const gw_extent_message *message);
 /* What is owed after any of the above: waiting gangs, messages gathered on the way. */
 void gw_executor_flush(gw_executor *executor);
 

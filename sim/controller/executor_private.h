@@ -28,6 +28,12 @@ typedef struct { /* A target that was ready before its source was. */
     uint32_t host, next;
 } gw_waiting_target;
 
+typedef struct { /* Of an instance that is drained. */
+    uint32_t instance;
+    gw_node_id collector; /* Waits to hear of the end. */
+    uint64_t gang_count;  /* So many have to come here, and to be done. */
+} gw_draining;
+
 typedef struct { /* READY items of this handling, by target host. */
     uint32_t host;
     GArray *items;
@@ -56,12 +62,22 @@ struct gw_executor {
     GArray *numbers;  /* uint32_t: scratch for a kernel's buffers, */
     GArray *arrivals; /* and for its arrivals. */
     GByteArray *scratch;
+    GArray *collected; /* uint32_t: instances whose client has failed. */
+    GArray *draining;  /* gw_draining */
 };
 
 /* Installed here, or it is our mistake. */
 gw_host_instance *gw_executor_instance_of(gw_executor *executor, uint32_t instance);
 /* The copy that is begun; its tag is the index of its flight. */
 gw_tag gw_executor_begin_flight(gw_executor *executor, const gw_flight *begun);
+
+/* --- Clients that have failed (executor_collect.c) --- */
+
+/* False: the client of this instance has failed, and the segment waits, or is never done. */
+bool gw_executor_admit(gw_host_instance *instance, uint32_t dispatcher, const gw_segment *segment,
+                       bool wants_enqueued);
+/* Answers for instances that are drained by now. */
+void gw_executor_answer_drained(gw_executor *executor);
 
 /* --- Transfers (executor_transfers.c) --- */
 

@@ -131,6 +131,9 @@ void gw_host_instance_free(gw_host_instance *instance, gw_store *store)
         return;
     if (instance->block.refs != NULL)
         gw_store_close(store, &instance->block);
+    if (instance->fence != NULL)
+        g_array_unref(instance->fence->held);
+    g_free(instance->fence);
     gw_deciders_free(instance->deciders, instance->plan);
     gw_lowered_free(instance->lowered);
     g_free(instance->refs);

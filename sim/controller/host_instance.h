@@ -5,16 +5,31 @@
 
 #include "base/lines.h"
 #include "controller/controller.h"
+#include "controller/message.h"
 #include "controller/store.h"
+
+/* What may still be dispatched of an instance whose client has failed. */
+typedef struct {
+    bool is_bounded; /* `bound` is known; else everything is held back. */
+    gw_extent bound;
+    GArray *held; /* gw_held_segment, in order. */
+} gw_fence;
+typedef struct {
+    uint32_t dispatcher;
+    bool wants_enqueued;
+    gw_segment segment;
+} gw_held_segment;
 
 /* What every completion looks at comes last, from the beginning of a line on. */
 typedef struct {
-    GArray **deciders;     /* By result: who orders what it decides (decide.h); NULL: nobody. */
-    uint32_t *refs;        /* By slot: what a reservation starts with, */
-    uint32_t *refs_next;   /* and what readers of the next run add. */
-    uint32_t *host_copies; /* By slot: how many of the local shards, the last ones, are copied to
-                              the host's memory when their gang is done; not those that are read
-                              as a result, which come there by themselves.  NULL: none of any. */
+    GArray **deciders;      /* By result: who orders what it decides (decide.h); NULL: nobody. */
+    uint32_t *refs;         /* By slot: what a reservation starts with, */
+    uint32_t *refs_next;    /* and what readers of the next run add. */
+    uint32_t *host_copies;  /* By slot: how many of the local shards, the last ones, are copied to
+                               the host's memory when their gang is done; not those that are read
+                               as a result, which come there by themselves.  NULL: none of any. */
+    gw_fence *fence;        /* NULL: its client has not failed. */
+    uint32_t workspace_end; /* Workspaces of meshes before it are reserved. */
     uint32_t job, run_count;
     gw_node_id retiring_client;
     bool is_retiring; /* As soon as it has no flights: `retiring_client` waits. */
@@ -29,7 +44,9 @@ typedef struct {
     /* Gangs, results and copies of what runs made here; 0 where the host has no gang of such a run:
      * what it copies then is part of nobody's count. */
     uint32_t operations_in_run_0, operations_per_run;
-    uint32_t left[]; /* By run % depth: operations of the run not done here. */
+    uint64_t gang_count; /* Gangs that were dispatched here, */
+    gw_extent heard;     /* and how far, by what has come here, the instance is ordered. */
+    uint32_t left[];     /* By run % depth: operations of the run not done here. */
 } gw_host_instance;
 
 /* `executable` is borrowed for the call, `job` for the instance's life.  The block is open and

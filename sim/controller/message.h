@@ -32,8 +32,15 @@ typedef enum {
     GW_MESSAGE_FETCHED,           /* host -> client: bytes of an output (tf1) */
     GW_MESSAGE_HANDLE,            /* host -> client: an actor's call has returned (ray) */
     GW_MESSAGE_RELAY,             /* scheduler -> host -> hosts: DISPATCH down a tree */
+    GW_MESSAGE_LEASE,             /* resources -> client: is anybody there? */
+    GW_MESSAGE_LEASE_KEPT,        /* back */
+    GW_MESSAGE_LEASE_LOST,        /* resources -> client: it was given up */
+    GW_MESSAGE_ABANDON,           /* resources -> schedulers, or hosts without any: order no more */
+    GW_MESSAGE_ABANDONED,         /* back: so much of it was ordered */
+    GW_MESSAGE_DRAIN,             /* resources -> hosts: finish so much, and no more */
+    GW_MESSAGE_DRAINED,           /* back */
 } gw_message_kind;
-#define GW_MESSAGE_KIND_COUNT (GW_MESSAGE_RELAY + 1)
+#define GW_MESSAGE_KIND_COUNT (GW_MESSAGE_DRAINED + 1)
 
 /* SLICE_REQUEST: where the meshes of a job may go.  The manager knows the job's program. */
 typedef struct {
@@ -48,7 +55,7 @@ typedef struct {
 } gw_slice_refused;
 
 /* SLICE_RELEASE, SLICE_RECALL, SLICE_EXCHANGE, INSTALLED, RETIRE, RETIRED, ENQUEUED, LOOP,
- * LOOP_DONE: about one instance. */
+ * LOOP_DONE, ABANDON, DRAINED: about one instance. */
 typedef struct {
     gw_message header;
     uint32_t instance;
@@ -193,3 +200,37 @@ typedef struct {
     uint32_t is_last; /* 1: of its shard. */
     uint8_t data[];
 } gw_fetched;
+
+/* LEASE, LEASE_KEPT, LEASE_LOST: about one job's client. */
+typedef struct {
+    gw_message header;
+    uint32_t job;
+} gw_lease_message;
+
+/* How much of an instance was ordered: the due gangs of runs [first_run, run), and of `run` those
+ * of nodes [0, node_end).  Nothing: run is first_run, and node_end is 0. */
+typedef struct {
+    uint32_t first_run, run, node_end;
+} gw_extent;
+
+/* ABANDONED, DRAIN */
+typedef struct {
+    gw_message header;
+    uint32_t instance;
+    gw_extent extent;
+} gw_extent_message;
+
+static inline bool gw_extent_is_empty(const gw_extent *extent)
+{
+    return extent->run == extent->first_run && extent->node_end == 0;
+}
+/* The least that has all of both. */
+static inline gw_extent gw_extent_join(const gw_extent *a, const gw_extent *b)
+{
+    if (gw_extent_is_empty(a) || gw_extent_is_empty(b))
+        return gw_extent_is_empty(a) ? *b : *a;
+    const bool is_a_further = a->run != b->run ? a->run > b->run : a->node_end > b->node_end;
+    gw_extent joined = is_a_further ? *a : *b;
+    joined.first_run = MIN(a->first_run, b->first_run);
+    return joined;
+}

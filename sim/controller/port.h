@@ -115,6 +115,10 @@ typedef enum {
                                 devices that the job's mesh must not have */
     GW_NOTE_DISPATCH_WRONG,  /* a: a scheduler's node, or a client's that has none; its dispatch
                                 policy answered what is no answer */
+    GW_NOTE_CLIENT_FAILED, /* a: job, b: 1: it had asked for slices, 0: it owned nothing; the node
+                              of its client has stopped */
+    GW_NOTE_LEASE_EXPIRED, /* a: job, b: instance, its latest; by the resource manager */
+    GW_NOTE_JOB_COLLECTED, /* a: job, b: instance; what the client owned is given back */
 } gw_note_kind;
 typedef struct {
     gw_note_kind kind;
@@ -129,6 +133,13 @@ static inline bool gw_note_is_wrong(const gw_note *note)
            note->kind == GW_NOTE_DISPATCH_WRONG;
 }
 
+/* Whether the note ends its job: done, or failed with nothing left of it.  The first one does. */
+static inline bool gw_note_is_end(const gw_note *note)
+{
+    return note->kind == GW_NOTE_JOB_DONE || note->kind == GW_NOTE_JOB_COLLECTED ||
+           (note->kind == GW_NOTE_CLIENT_FAILED && note->b == 0);
+}
+
 typedef struct {
     const char *name; /* "sim", "cpu", "null", "record" */
     gw_time (*now)(gw_port *port);
@@ -140,6 +151,9 @@ typedef struct {
      * charges SEND here and RECEIVE at the other end, where the two are not the same node. */
     void (*send)(gw_port *port, gw_node_id target, const gw_message *message);
     void (*note)(gw_port *port, const gw_note *note);
+    /* A timer that waits for nothing of its own: as timer_set, but where nothing else is left to
+     * happen than such timers, none of them goes off any more, and the run is at rest. */
+    void (*watch_set)(gw_port *port, gw_time due_ns, gw_tag tag);
 } gw_port_ops;
 
 /* The half that only executors use: this node's devices. */

@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "controller/collect.h"
+#include "controller/lease.h"
 #include "controller/placer.h"
 
 typedef struct {
@@ -13,6 +15,7 @@ typedef struct {
     uint32_t instance;    /* The latest. */
     bool had_devices;
     bool is_recalled; /* It was told to leave its devices, or stays on them. */
+    bool is_lost;     /* Its client has lost its lease: nothing that it says counts any more. */
     uint64_t arrival; /* Its first request's place among all. */
 } grant;
 
@@ -30,6 +33,9 @@ struct gw_resources {
     GArray *moved;        /* uint32_t: jobs, by the number of a later instance. */
     uint64_t arrival_count;
     GArray *waiting; /* uint32_t: jobs, in the order in which they came. */
+    gw_lease_book *leases;
+    gw_collector *collector;
+    GArray *lost; /* uint32_t: jobs; scratch. */
 };
 
 static void fill_empty(const gw_directory *directory, uint32_t *load, uint64_t *free_bytes)
@@ -74,6 +80,9 @@ gw_resources *gw_resources_new(const gw_directory *directory, const gw_control *
     resources->grants = g_new0(grant, directory->job_count);
     resources->moved = g_array_new(FALSE, FALSE, sizeof(uint32_t));
     resources->waiting = g_array_new(FALSE, FALSE, sizeof(uint32_t));
+    resources->leases = gw_lease_book_new(directory, control->lease_ns, port);
+    resources->collector = gw_collector_new(directory, control, port);
+    resources->lost = g_array_new(FALSE, FALSE, sizeof(uint32_t));
     return resources;
 }
 
@@ -92,6 +101,9 @@ void gw_resources_free(gw_resources *resources)
     g_free(resources->is_removed);
     g_array_unref(resources->moved);
     g_array_unref(resources->waiting);
+    gw_lease_book_free(resources->leases);
+    gw_collector_free(resources->collector);
+    g_array_unref(resources->lost);
     g_free(resources);
 }
 
@@ -221,12 +233,20 @@ static uint32_t *place_job(const gw_resources *resources, uint32_t job_index,
     return place_meshes(&placing, meshes, first, devices) ? g_steal_pointer(&devices) : NULL;
 }
 
+/* Of all its meshes. */
+static uint32_t count_devices(const gw_resources *resources, uint32_t job_index)
+{
+    const gw_program *program = resources->jobs[job_index].program;
+    uint32_t total = 0;
+    for (uint32_t m = 0; m < program->meshes->len; m++)
+        total += gw_mesh_device_count(gw_program_mesh(program, m));
+    return total;
+}
+
 static void send_grant(gw_resources *resources, uint32_t job_index)
 {
     const gw_job *job = &resources->jobs[job_index];
-    uint32_t mesh_count = job->program->meshes->len, total = 0;
-    for (uint32_t m = 0; m < mesh_count; m++)
-        total += gw_mesh_device_count(gw_program_mesh(job->program, m));
+    uint32_t mesh_count = job->program->meshes->len, total = count_devices(resources, job_index);
     uint32_t size_bytes =
         (uint32_t)(sizeof(gw_assignment_message) + (mesh_count + 1 + total) * sizeof(uint32_t));
     g_autofree gw_assignment_message *message = (gw_assignment_message *)g_malloc0(size_bytes);
@@ -348,7 +368,9 @@ void gw_resources_request(gw_resources *resources, gw_node_id source,
     gw_check(granted->peak_bytes == NULL);
     gw_check(gw_directory_client(resources->directory, job).index == source.index);
     granted->peak_bytes = g_new0(uint64_t, plan->program->meshes->len);
+    granted->instance = job; /* Before there is any. */
     granted->arrival = resources->arrival_count++;
+    gw_lease_book_open(resources->leases, job);
     gw_plan_peak_bytes(plan, granted->peak_bytes);
     gw_refusal reason;
     if (resources->waiting->len == 0 && try_grant(resources, job))
@@ -396,6 +418,9 @@ void gw_resources_release(gw_resources *resources, const gw_instance_message *me
 {
     uint32_t job = job_of_instance(resources, message->instance);
     gw_check(resources->grants[job].peak_bytes != NULL); /* It has asked. */
+    if (resources->grants[job].is_lost)
+        return;
+    gw_lease_book_close(resources->leases, job);
     if (resources->grants[job].devices != NULL)
         take_back(resources, job);
     else
@@ -406,6 +431,8 @@ void gw_resources_release(gw_resources *resources, const gw_instance_message *me
 void gw_resources_exchange(gw_resources *resources, const gw_instance_message *message)
 {
     uint32_t job = job_of_instance(resources, message->instance);
+    if (resources->grants[job].is_lost)
+        return;
     gw_check(resources->grants[job].devices != NULL);
     gw_check(resources->grants[job].is_recalled);
     take_back(resources, job);
@@ -415,6 +442,70 @@ void gw_resources_exchange(gw_resources *resources, const gw_instance_message *m
     else
         refuse(resources, job, reason);
     serve_waiting(resources);
+}
+
+/* --- Clients that fail --- */
+
+static void tell_of_job(const gw_resources *resources, gw_note_kind kind, uint32_t job)
+{
+    const gw_note note = {kind, job, resources->grants[job].instance, 0};
+    resources->port->ops->note(resources->port, &note);
+}
+
+/* It owns nothing any more. */
+static void end_lost_job(gw_resources *resources, uint32_t job)
+{
+    if (resources->grants[job].devices != NULL)
+        take_back(resources, job);
+    else
+        forget_waiting(resources, job);
+    tell_of_job(resources, GW_NOTE_JOB_COLLECTED, job);
+    serve_waiting(resources);
+}
+
+static void lose_job(gw_resources *resources, uint32_t job)
+{
+    grant *granted = &resources->grants[job];
+    const gw_lease_message message = {{GW_MESSAGE_LEASE_LOST, sizeof message}, job};
+    granted->is_lost = true;
+    tell_of_job(resources, GW_NOTE_LEASE_EXPIRED, job);
+    resources->port->ops->send(resources->port, gw_directory_client(resources->directory, job),
+                               &message.header);
+    if (granted->devices == NULL)
+        end_lost_job(resources, job);
+    else
+        gw_collector_begin(resources->collector, granted->instance, granted->devices,
+                           count_devices(resources, job));
+}
+
+void gw_resources_lease_kept(gw_resources *resources, const gw_lease_message *message)
+{
+    gw_lease_book_keep(resources->leases, message->job);
+}
+
+void gw_resources_abandoned(gw_resources *resources, gw_node_id source,
+                            const gw_extent_message *message)
+{
+    gw_collector_abandoned(resources->collector, source, message);
+}
+
+void gw_resources_drained(gw_resources *resources, const gw_instance_message *message)
+{
+    gw_collector_drained(resources->collector, message);
+}
+
+void gw_resources_retired(gw_resources *resources, const gw_instance_message *message)
+{
+    if (gw_collector_retired(resources->collector, message))
+        end_lost_job(resources, job_of_instance(resources, message->instance));
+}
+
+static void look_at_leases(gw_resources *resources)
+{
+    g_array_set_size(resources->lost, 0);
+    gw_lease_book_timer(resources->leases, resources->lost);
+    for (uint32_t i = 0; i < resources->lost->len; i++)
+        lose_job(resources, g_array_index(resources->lost, uint32_t, i));
 }
 
 /* --- Devices that leave and come --- */
@@ -464,7 +555,7 @@ static void apply_change(gw_resources *resources, const gw_change *change)
     if (change->is_removal) {
         for (uint32_t j = 0; j < resources->directory->job_count; j++)
             if (resources->grants[j].devices != NULL && !resources->grants[j].is_recalled &&
-                lies_on_removed(resources, j))
+                !resources->grants[j].is_lost && lies_on_removed(resources, j))
                 recall(resources, j);
         refuse_those_left_out(resources);
     }
@@ -489,6 +580,10 @@ void gw_resources_start(gw_resources *resources)
 void gw_resources_timer(gw_resources *resources, gw_tag tag)
 {
     const gw_control *control = resources->control;
+    if (tag.value == GW_LEASE_TAG) {
+        look_at_leases(resources);
+        return;
+    }
     gw_check(tag.value == resources->next_change);
     gw_check(resources->next_change < control->change_count);
     const gw_change *change = &control->changes[resources->next_change++];
@@ -509,6 +604,7 @@ static bool has_removed(const gw_resources *resources)
 
 void gw_resources_explain(const gw_resources *resources, GString *out)
 {
+    gw_collector_explain(resources->collector, out);
     for (uint32_t i = 0; i < resources->waiting->len; i++)
         g_string_append_printf(out,
                                "resource manager: job %s waits for devices with free memory%s\n",

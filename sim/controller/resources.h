@@ -19,6 +19,9 @@
  * its end, and GW_NOTE_JOB_STAYED says so.  Who waits, or has to move, and could not be served by
  * the empty cluster, those devices included that will be put back, is refused.
  *
+ * With leases (lease.h) a client that does not answer is given up: from then on nothing that it
+ * says counts, what it owns is collected (collect.h), and its devices go to those who wait.
+ *
  * Requests that must wait are served strictly in the order in which they came: one that does not
  * fit holds up those behind it, also where they would fit.  So nobody is passed over again and
  * again, at the price of devices that stay free meanwhile. */
@@ -41,6 +44,14 @@ void gw_resources_release(gw_resources *resources, const gw_instance_message *me
 
 /* Its devices come back, and it waits for others in the turn of its first request. */
 void gw_resources_exchange(gw_resources *resources, const gw_instance_message *message);
+
+/* What clients answer when they are asked whether they are there (lease.h), and what nodes answer
+ * while an instance is collected (collect.h). */
+void gw_resources_lease_kept(gw_resources *resources, const gw_lease_message *message);
+void gw_resources_abandoned(gw_resources *resources, gw_node_id source,
+                            const gw_extent_message *message);
+void gw_resources_drained(gw_resources *resources, const gw_instance_message *message);
+void gw_resources_retired(gw_resources *resources, const gw_instance_message *message);
 
 /* Before any request: makes the changes that are due, and sets a timer for the next. */
 void gw_resources_start(gw_resources *resources);

@@ -303,6 +303,23 @@ static void go_through(gw_room *room, uint32_t device, GPtrArray *freed)
     }
 }
 
+static void end_claim(gw_room *room, gw_slice *slice, GPtrArray *freed)
+{
+    drop_claim(room, slice);
+    for (uint32_t d = 0; d < slice->device_count; d++)
+        go_through(room, index_of(room, slice, d), freed);
+}
+
+/* Of those that are freed, from `known` on, claims that are met give way. */
+static void give_way(gw_room *room, uint32_t known, GPtrArray *freed)
+{
+    for (uint32_t f = known; f < freed->len; f++) {
+        gw_slice *slice = (gw_slice *)g_ptr_array_index(freed, f);
+        if (slice->is_claiming)
+            end_claim(room, slice, freed);
+    }
+}
+
 void gw_room_give(gw_room *room, uint32_t device, uint32_t count, GPtrArray *freed)
 {
     const uint32_t index = device - room->first_device;
@@ -320,12 +337,18 @@ void gw_room_give(gw_room *room, uint32_t device, uint32_t count, GPtrArray *fre
     } else if (room->ordered[index] < room->refilled ||
                room->taken[index] - room->looked[index] >= room->lookahead)
         go_through(room, index, freed);
-    for (uint32_t f = known; f < freed->len; f++) { /* Claims that are met give way. */
-        gw_slice *slice = (gw_slice *)g_ptr_array_index(freed, f);
-        if (!slice->is_claiming)
-            continue;
-        drop_claim(room, slice);
-        for (uint32_t d = 0; d < slice->device_count; d++)
-            go_through(room, index_of(room, slice, d), freed);
-    }
+    give_way(room, known, freed);
+}
+
+void gw_room_leave(gw_room *room, gw_slice *slice, GPtrArray *freed)
+{
+    if (!slice->is_full || slice->waiting->len > 0)
+        return;
+    const uint32_t known = freed->len;
+    unlist_slice(room, slice);
+    slice->is_full = false;
+    if (!slice->is_claiming)
+        return;
+    end_claim(room, slice, freed);
+    give_way(room, known, freed);
 }

@@ -54,3 +54,6 @@ void gw_room_take(gw_room *room, const gw_slice *slice);
 /* `count` gangs of `device` are done.  Appends to `freed` (gw_slice *) the slices that were full
  * and no longer are. */
 void gw_room_give(gw_room *room, uint32_t device, uint32_t count, GPtrArray *freed);
+/* Who waited for the slice waits no longer.  Where nobody else does, it is not full any more, nor
+ * claims anything; appends to `freed` as above. */
+void gw_room_leave(gw_room *room, gw_slice *slice, GPtrArray *freed);

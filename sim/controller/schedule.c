@@ -6,6 +6,7 @@
 #include "controller/schedule.h"
 
 #include "base/check.h"
+#include "controller/collected.h"
 #include "controller/decide.h"
 #include "controller/dispatch.h"
 #include "controller/gate.h"
@@ -53,6 +54,8 @@ typedef struct {
     uint32_t taken_before;      /* when so many had been ordered on its devices. */
     gw_span longest_wait_ns;    /* Of any gang for its place, */
     gw_span longest_starved_ns; /* and beyond the limit while others were ordered. */
+    gw_extent extent;           /* What was ordered so far. */
+    bool is_abandoned;          /* No more of it is. */
 } scheduled_instance;
 
 typedef struct {
@@ -74,6 +77,7 @@ struct gw_schedule {
     GPtrArray *instances; /* scheduled_instance by number; NULL: not installed. */
     GArray *untold;       /* uint32_t: instances with is_told false. */
     GArray *returned;     /* returned_call: to be answered when the batch is sent. */
+    GArray *collected;    /* uint32_t: instances that are abandoned, or were. */
     uint64_t gang_count, submission_count;
     bool is_changed; /* Something may be ordered. */
     bool is_wrong;   /* The policy has picked what it does not have. */
@@ -111,6 +115,7 @@ gw_schedule *gw_schedule_new(const gw_directory *directory, const gw_control *co
     schedule->instances = g_ptr_array_new();
     schedule->untold = g_array_new(FALSE, FALSE, sizeof(uint32_t));
     schedule->returned = g_array_new(FALSE, FALSE, sizeof(returned_call));
+    schedule->collected = g_array_new(FALSE, FALSE, sizeof(uint32_t));
     return schedule;
 }
 
@@ -150,6 +155,7 @@ void gw_schedule_free(gw_schedule *schedule)
     g_ptr_array_unref(schedule->instances);
     g_array_unref(schedule->untold);
     g_array_unref(schedule->returned);
+    g_array_unref(schedule->collected);
     schedule->policy->ops->destroy(schedule->policy);
     gw_dispatch_free(schedule->dispatch);
     gw_room_free(schedule->room);
@@ -169,6 +175,14 @@ static scheduled_instance *instance_of(const gw_schedule *schedule, uint32_t num
 {
     scheduled_instance *instance = find_instance(schedule, number);
     gw_check(instance != NULL);
+    return instance;
+}
+
+/* NULL: collected, and what says this was slower. */
+static scheduled_instance *instance_or_collected(const gw_schedule *schedule, uint32_t number)
+{
+    scheduled_instance *instance = find_instance(schedule, number);
+    gw_check(instance != NULL || gw_collected_has(schedule->collected, number));
     return instance;
 }
 
@@ -208,6 +222,8 @@ void gw_schedule_install(gw_schedule *schedule, gw_node_id source,
                          const gw_assignment_message *message)
 {
     const gw_job *job = &schedule->jobs[message->job];
+    if (gw_collected_has(schedule->collected, message->instance))
+        return;
     scheduled_instance *instance = g_new0(scheduled_instance, 1);
     const uint32_t *first = message->data;
     const uint32_t *devices = message->data + message->mesh_count + 1;
@@ -239,18 +255,24 @@ void gw_schedule_install(gw_schedule *schedule, gw_node_id source,
     schedule->port->ops->send(schedule->port, source, &answer.header);
 }
 
-void gw_schedule_retire(gw_schedule *schedule, gw_node_id source,
-                        const gw_instance_message *message)
+static void forget_instance(gw_schedule *schedule, scheduled_instance *instance)
 {
-    scheduled_instance *instance = instance_of(schedule, message->instance);
     gw_check(instance->state == IS_IDLE);
-    gw_policy_forget(schedule->policy, message->instance);
-    gw_dispatch_end(schedule->dispatch, message->instance);
+    gw_policy_forget(schedule->policy, instance->instance);
+    gw_dispatch_end(schedule->dispatch, instance->instance);
     note(schedule, GW_NOTE_ORDER_WAIT, instance->job, instance->longest_wait_ns);
     if (instance->longest_starved_ns > 0)
         note(schedule, GW_NOTE_STARVED, instance->job, instance->longest_starved_ns);
+    g_ptr_array_index(schedule->instances, instance->instance) = NULL;
     free_instance(schedule, instance);
-    g_ptr_array_index(schedule->instances, message->instance) = NULL;
+}
+
+void gw_schedule_retire(gw_schedule *schedule, gw_node_id source,
+                        const gw_instance_message *message)
+{
+    scheduled_instance *instance = instance_or_collected(schedule, message->instance);
+    if (instance != NULL)
+        forget_instance(schedule, instance);
     gw_instance_message answer = {{GW_MESSAGE_RETIRED, sizeof answer}, message->instance};
     schedule->port->ops->send(schedule->port, source, &answer.header);
 }
@@ -384,12 +406,16 @@ static void advance(gw_schedule *schedule, scheduled_instance *instance)
 
 void gw_schedule_submit(gw_schedule *schedule, gw_node_id source, const gw_submit *message)
 {
-    scheduled_instance *instance = instance_of(schedule, message->instance);
+    scheduled_instance *instance = instance_or_collected(schedule, message->instance);
+    if (instance == NULL || instance->is_abandoned)
+        return;
     gw_check(instance->client.index == source.index);
     gw_check(instance->call_count < instance->depth);
     uint32_t place = (instance->first_call + instance->call_count++) % instance->depth;
     if (!instance->has_begun && instance->gate != NULL)
         gw_gate_begin(instance->gate, message->run);
+    if (!instance->has_begun)
+        instance->extent = (gw_extent){message->run, message->run, 0};
     instance->has_begun = true;
     const gw_span deadline_ns = schedule->jobs[instance->job].deadline_ns;
     waiting_call *call = &instance->calls[place];
@@ -440,6 +466,8 @@ static void order_gang(gw_schedule *schedule, scheduled_instance *instance, gw_t
     end_wait(schedule, instance);
     uint32_t n = call->next_node++;
     call->gangs_left--;
+    instance->extent.run = call->run;
+    instance->extent.node_end = n + 1;
     const gw_slice *slice = instance->slices[instance->plan->nodes[n].mesh];
     uint64_t gang =
         ((uint64_t)schedule->self.index << GW_GANG_SEQUENCE_BITS) | schedule->gang_count++;
@@ -531,8 +559,10 @@ void gw_schedule_flush(gw_schedule *schedule)
         scheduled_instance *instance = find_offered(schedule, offer);
         if (instance == NULL)
             return;
-        bool is_ordered = has_room(schedule, instance);
+        bool is_ordered = !instance->is_abandoned && has_room(schedule, instance);
         ops->take(schedule->policy, offer, is_ordered);
+        if (instance->is_abandoned)
+            instance->state = IS_IDLE;
         if (!is_ordered)
             continue;
         order_gang(schedule, instance, now_ns);
@@ -551,7 +581,9 @@ void gw_schedule_flush(gw_schedule *schedule)
 
 void gw_schedule_enqueued(gw_schedule *schedule, const gw_instance_message *message)
 {
-    scheduled_instance *instance = instance_of(schedule, message->instance);
+    scheduled_instance *instance = instance_or_collected(schedule, message->instance);
+    if (instance == NULL || instance->is_abandoned)
+        return;
     gw_check(instance->state == IS_ENQUEUEING);
     gw_check(instance->acks_left > 0);
     if (--instance->acks_left == 0)
@@ -599,7 +631,9 @@ static void offer_freed(gw_schedule *schedule)
 
 static void finish_run(gw_schedule *schedule, const gw_finished_run *done)
 {
-    scheduled_instance *instance = instance_of(schedule, done->instance);
+    scheduled_instance *instance = instance_or_collected(schedule, done->instance);
+    if (instance == NULL || instance->is_abandoned)
+        return;
     uint32_t *left = &instance->hosts_left[done->run % instance->depth];
     gw_check(*left > 0);
     if (--*left > 0)
@@ -613,7 +647,9 @@ static void finish_run(gw_schedule *schedule, const gw_finished_run *done)
 
 static void take_used(gw_schedule *schedule, const gw_used_time *used)
 {
-    scheduled_instance *instance = instance_of(schedule, used->instance);
+    scheduled_instance *instance = instance_or_collected(schedule, used->instance);
+    if (instance == NULL)
+        return;
     instance->shards_done += used->shard_count;
     instance->device_time_ns += used->device_time_ns;
     gw_policy_finished(schedule->policy, used->instance, used->shard_count, used->device_time_ns);
@@ -636,6 +672,47 @@ void gw_schedule_progress(gw_schedule *schedule, gw_node_id source, const gw_pro
     const gw_finished_run *runs = gw_progress_runs(message);
     for (uint32_t r = 0; r < message->run_count; r++)
         finish_run(schedule, &runs[r]);
+}
+
+/* --- A client that has failed --- */
+
+/* Off the list of its slice, where it waits for room; others may have waited for it. */
+static void stop_waiting(gw_schedule *schedule, const scheduled_instance *instance)
+{
+    gw_slice *slice = next_slice(instance);
+    uint32_t i = 0;
+    while (g_array_index(slice->waiting, uint32_t, i) != instance->instance)
+        i++;
+    g_array_remove_index(slice->waiting, i);
+    gw_room_leave(schedule->room, slice, schedule->freed);
+    offer_freed(schedule);
+}
+
+/* A policy that has its offer gives it back when it picks it, which it does in this turn. */
+static void drop_calls(gw_schedule *schedule, scheduled_instance *instance)
+{
+    instance->is_abandoned = true;
+    if (instance->state == IS_BLOCKED)
+        stop_waiting(schedule, instance);
+    if (instance->state == IS_OFFERED)
+        gw_schedule_flush(schedule);
+    instance->state = IS_IDLE;
+    instance->call_count = 0;
+    gw_policy_idle(schedule->policy, instance->instance);
+}
+
+void gw_schedule_abandon(gw_schedule *schedule, gw_node_id source,
+                         const gw_instance_message *message)
+{
+    scheduled_instance *instance = find_instance(schedule, message->instance);
+    gw_extent_message answer = {.header = {GW_MESSAGE_ABANDONED, sizeof answer},
+                                .instance = message->instance};
+    gw_collected_add(schedule->collected, message->instance);
+    if (instance != NULL) {
+        drop_calls(schedule, instance);
+        answer.extent = instance->extent;
+    }
+    schedule->port->ops->send(schedule->port, source, &answer.header);
 }
 
 void gw_schedule_explain(const gw_schedule *schedule, GString *out)

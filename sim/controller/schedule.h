@@ -33,6 +33,10 @@ void gw_schedule_progress(gw_schedule *schedule, gw_node_id source, const gw_pro
 void gw_schedule_ordered(gw_schedule *schedule, gw_node_id source,
                          const gw_ordered_message *message);
 void gw_schedule_result(gw_schedule *schedule, const gw_result_message *message);
+/* The instance's client has failed: calls of it that are not ordered are dropped, and so are later
+ * ones; answers how far it is ordered (collect.h).  It may not be here, or not any more. */
+void gw_schedule_abandon(gw_schedule *schedule, gw_node_id source,
+                         const gw_instance_message *message);
 /* Answers calls whose last gang is on its way. */
 void gw_schedule_answer(gw_schedule *schedule);
 /* Whether there may be something to order. */

@@ -49,6 +49,9 @@ static bool handle(gw_part *part, gw_node_id source, const gw_message *message)
             return false;
         gw_schedule_result(schedule, (const gw_result_message *)message);
         return true;
+    case GW_MESSAGE_ABANDON:
+        gw_schedule_abandon(schedule, source, (const gw_instance_message *)message);
+        return true;
     case GW_MESSAGE_PROGRESS:
         gw_schedule_progress(schedule, source, (const gw_progress *)message);
         return true;

@@ -196,6 +196,16 @@ void gw_recorder_job_done(gw_recorder *recorder, uint32_t job, gw_time now_ns)
     gw_summary_job_done(recorder->summary, job, now_ns);
 }
 
+void gw_recorder_job_failed(gw_recorder *recorder, uint32_t job, gw_time now_ns)
+{
+    gw_summary_job_failed(recorder->summary, job, now_ns);
+}
+
+void gw_recorder_job_collected(gw_recorder *recorder, uint32_t job, gw_time now_ns)
+{
+    gw_summary_job_collected(recorder->summary, job, now_ns);
+}
+
 void gw_recorder_order_wait(gw_recorder *recorder, uint32_t job, gw_span wait_ns)
 {
     gw_summary_order_wait(recorder->summary, job, wait_ns);

@@ -102,6 +102,9 @@ void gw_recorder_job_started(gw_recorder *recorder, uint32_t job, gw_time now_ns
 void gw_recorder_job_moved(gw_recorder *recorder, uint32_t job);
 void gw_recorder_job_stayed(gw_recorder *recorder, uint32_t job);
 void gw_recorder_job_done(gw_recorder *recorder, uint32_t job, gw_time now_ns);
+/* Its client has failed (the first time counts); what it owned is given back, and it is over. */
+void gw_recorder_job_failed(gw_recorder *recorder, uint32_t job, gw_time now_ns);
+void gw_recorder_job_collected(gw_recorder *recorder, uint32_t job, gw_time now_ns);
 
 /* Of one scheduler: the longest that one of the job's gangs waited for its place in the order; and
  * that it starved (port.h).  The longest of all schedulers counts. */

@@ -32,6 +32,7 @@ gw_summary *gw_summary_new(const gw_recorder_settings *settings)
     for (uint32_t i = 0; i < settings->job_count; i++) {
         gw_summary_job *job = &summary->jobs[i];
         job->started_ns = job->done_ns = GW_TIME_NEVER;
+        job->failed_ns = job->collected_ns = GW_TIME_NEVER;
         job->gang_start_ns = job->call_start_ns = GW_TIME_NEVER;
         job->first_run_ns = GW_TIME_NEVER;
         job->order_wait_ns = GW_TIME_NEVER;
@@ -199,6 +200,18 @@ void gw_summary_job_stayed(gw_summary *summary, uint32_t job)
 void gw_summary_job_done(gw_summary *summary, uint32_t job, gw_time now_ns)
 {
     find_job(summary, job)->done_ns = now_ns;
+    summary->makespan_ns = MAX(summary->makespan_ns, now_ns);
+}
+
+void gw_summary_job_failed(gw_summary *summary, uint32_t index, gw_time now_ns)
+{
+    gw_summary_job *job = find_job(summary, index);
+    job->failed_ns = MIN(job->failed_ns, now_ns);
+}
+
+void gw_summary_job_collected(gw_summary *summary, uint32_t job, gw_time now_ns)
+{
+    find_job(summary, job)->collected_ns = now_ns;
     summary->makespan_ns = MAX(summary->makespan_ns, now_ns);
 }
 

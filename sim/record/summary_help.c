@@ -44,6 +44,10 @@ static const key_help keys[] = {
     {"jobs[].moves", "count", "Times that it went to other devices since hosts were removed."},
     {"jobs[].stays", "count",
      "Times that it stayed on devices of removed hosts, since its steps hand data on."},
+    {"jobs[].failed_ns", "ns",
+     "When its client failed, or was found not to answer in time; only of jobs that failed."},
+    {"jobs[].collected_ns", "ns",
+     "When all that it owned had been given back; only of jobs that failed."},
     {"jobs[].step_time_ns", "ns",
      "From the end of the first step to the end of the last, over the steps between.  Of one step: "
      "from the start of its first gang to the end of its last.  Of none: null."},

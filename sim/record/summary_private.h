@@ -33,6 +33,9 @@ typedef struct {
     uint64_t deadlines_missed;
     gw_summary_result *results;
     uint32_t moves, stays; /* When hosts are removed. */
+    /* Its client failed, and all that it owned was given back; GW_TIME_NEVER: it did not, not yet.
+     */
+    gw_time failed_ns, collected_ns;
 } gw_summary_job;
 
 struct gw_summary {

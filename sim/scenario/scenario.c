@@ -181,7 +181,8 @@ static bool read_scenario(gw_scenario *scenario, GError **error)
            gw_scenario_read_control(scenario, root, error) &&
            gw_scenario_read_faults(scenario, root, error) &&
            gw_params_array(root, "jobs", true, &jobs, error) && gw_params_finish(root, error) &&
-           gw_scenario_read_jobs(scenario, jobs, error);
+           gw_scenario_read_jobs(scenario, jobs, error) &&
+           gw_scenario_read_failures(scenario, root, error);
 }
 
 /* Takes `document`. */

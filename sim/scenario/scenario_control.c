@@ -122,6 +122,30 @@ static bool read_starvation_limit(gw_control *out, gw_params *control, GError **
     return true;
 }
 
+static bool read_lease(gw_control *out, gw_params *control, GError **error)
+{
+    const bool is_text = gw_params_has(control, "lease");
+    const char *key = is_text ? "lease" : "lease_ns";
+    if (!gw_params_span(control, "lease", false, &out->lease_ns, error)) {
+        return false;
+    }
+    if (!is_text && !gw_params_has(control, "lease_ns")) {
+        return true;
+    }
+    if (!out->system->has_policy) {
+        gw_params_error(control, key, error,
+                        "found a lease, expected system \"pathways\", not \"%s\": it has nobody "
+                        "who could abandon a job",
+                        out->system->name);
+        return false;
+    }
+    if (out->lease_ns == 0) {
+        gw_params_error(control, key, error, "found 0, expected a time above 0");
+        return false;
+    }
+    return true;
+}
+
 /* An absent "control" has every default. */
 static bool read_defaults(gw_scenario *scenario, GError **error)
 {
@@ -131,7 +155,8 @@ static bool read_defaults(gw_scenario *scenario, GError **error)
            gw_scenario_read_choices(scenario, empty, error) &&
            read_lookahead(&scenario->control, empty, error) &&
            read_fanout(&scenario->control, empty, error) &&
-           read_starvation_limit(&scenario->control, empty, error);
+           read_starvation_limit(&scenario->control, empty, error) &&
+           read_lease(&scenario->control, empty, error);
 }
 
 bool gw_scenario_read_control(gw_scenario *scenario, gw_params *root, GError **error)
@@ -149,5 +174,5 @@ bool gw_scenario_read_control(gw_scenario *scenario, gw_params *root, GError **e
            read_lookahead(&scenario->control, control, error) &&
            read_fanout(&scenario->control, control, error) &&
            read_starvation_limit(&scenario->control, control, error) &&
-           gw_params_finish(control, error);
+           read_lease(&scenario->control, control, error) && gw_params_finish(control, error);
 }

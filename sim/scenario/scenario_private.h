@@ -21,6 +21,8 @@
 bool gw_scenario_read_cluster(gw_scenario *scenario, gw_params *root, GError **error);
 bool gw_scenario_read_control(gw_scenario *scenario, gw_params *root, GError **error);
 bool gw_scenario_read_faults(gw_scenario *scenario, gw_params *root, GError **error);
+/* When the jobs are read: whose clients fail, by "faults"; and the default of "lease" then. */
+bool gw_scenario_read_failures(gw_scenario *scenario, gw_params *root, GError **error);
 bool gw_scenario_read_jobs(gw_scenario *scenario, gw_params *list, GError **error);
 
 /* A job's "until" and "values" (each NULL: absent), its program built; what they are read into is

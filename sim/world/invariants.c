@@ -33,6 +33,7 @@ typedef struct {
 
 typedef struct {
     book_key key; /* Host and buffer. */
+    uint32_t instance;
     uint64_t size_bytes;
     uint32_t device_count, reader_count;
 } buffer_book;
@@ -55,6 +56,7 @@ struct gw_invariants {
     GArray *dispatchers;                    /* dispatcher_book */
     gw_time *free_at_ns;                    /* By device. */
     uint64_t *used_bytes;                   /* By device. */
+    GArray *held_counts;                    /* uint32_t: buffers by instance. */
     uint64_t open_gang_count;
 };
 
@@ -91,6 +93,7 @@ gw_invariants *gw_invariants_new(const gw_cluster *cluster)
     invariants->dispatchers = g_array_new(FALSE, TRUE, sizeof(dispatcher_book));
     invariants->free_at_ns = g_new0(gw_time, cluster->device_count);
     invariants->used_bytes = g_new0(uint64_t, cluster->device_count);
+    invariants->held_counts = g_array_new(FALSE, TRUE, sizeof(uint32_t));
     return invariants;
 }
 
@@ -108,6 +111,7 @@ void gw_invariants_free(gw_invariants *invariants)
     g_hash_table_unref(invariants->launches);
     g_free(invariants->free_at_ns);
     g_free(invariants->used_bytes);
+    g_array_unref(invariants->held_counts);
     g_free(invariants->violation);
     g_free(invariants);
 }
@@ -363,8 +367,17 @@ void gw_invariants_copy_arrived(gw_invariants *invariants, uint32_t host, uint32
 
 /* --- Memory --- */
 
-void gw_invariants_reserved(gw_invariants *invariants, uint32_t host, uint32_t buffer,
-                            const uint32_t *devices, uint32_t device_count, uint64_t size_bytes)
+static uint32_t *held_count_of(gw_invariants *invariants, uint32_t instance)
+{
+    if (instance >= invariants->held_counts->len) {
+        g_array_set_size(invariants->held_counts, instance + 1);
+    }
+    return &g_array_index(invariants->held_counts, uint32_t, instance);
+}
+
+void gw_invariants_reserved(gw_invariants *invariants, uint32_t instance, uint32_t host,
+                            uint32_t buffer, const uint32_t *devices, uint32_t device_count,
+                            uint64_t size_bytes)
 {
     if (find_buffer(invariants, host, buffer) != NULL) {
         violate(invariants, "host %u: buffer %u is reserved twice", host, buffer);
@@ -372,9 +385,11 @@ void gw_invariants_reserved(gw_invariants *invariants, uint32_t host, uint32_t b
     }
     buffer_book *book = g_new0(buffer_book, 1);
     book->key = (book_key){.first = host, .second = buffer};
+    book->instance = instance;
     book->size_bytes = size_bytes;
     book->device_count = device_count;
     g_hash_table_insert(invariants->buffers, &book->key, book);
+    (*held_count_of(invariants, instance))++;
     for (uint32_t i = 0; i < device_count; i++) {
         invariants->used_bytes[devices[i]] += size_bytes;
     }
@@ -394,8 +409,18 @@ void gw_invariants_released(gw_invariants *invariants, uint32_t host, uint32_t b
     for (uint32_t i = 0; i < device_count; i++) {
         invariants->used_bytes[devices[i]] -= size_bytes;
     }
+    (*held_count_of(invariants, book->instance))--;
     const book_key key = book->key;
     g_hash_table_remove(invariants->buffers, &key);
+}
+
+void gw_invariants_collected(gw_invariants *invariants, uint32_t instance)
+{
+    const uint32_t held_count = *held_count_of(invariants, instance);
+    if (held_count > 0) {
+        violate(invariants, "instance %u is called collected and holds %u buffers", instance,
+                held_count);
+    }
 }
 
 /* --- Looking --- */

@@ -7,7 +7,8 @@
  * 2. Every shard of a gang runs exactly once.
  * 3. None starts before its launch and its copies have come; no device runs two at once.
  * 4. Memory never exceeds what a device has, is released as it was reserved, not while a reader is
- *    pending, and all of it in the end. */
+ *    pending, and all of it in the end; of an instance whose client has failed, all of it when that
+ *    is called collected. */
 #pragma once
 
 #include "accel/device.h"
@@ -41,10 +42,13 @@ void gw_invariants_shards_ended(gw_invariants *invariants, uint64_t gang,
 void gw_invariants_launch_done(gw_invariants *invariants, uint32_t host, uint64_t tag);
 void gw_invariants_gang_ended(gw_invariants *invariants, uint64_t gang);
 /* On each of `devices`, all of `host`.  A refused reservation is not told. */
-void gw_invariants_reserved(gw_invariants *invariants, uint32_t host, uint32_t buffer,
-                            const uint32_t *devices, uint32_t device_count, uint64_t size_bytes);
+void gw_invariants_reserved(gw_invariants *invariants, uint32_t instance, uint32_t host,
+                            uint32_t buffer, const uint32_t *devices, uint32_t device_count,
+                            uint64_t size_bytes);
 void gw_invariants_released(gw_invariants *invariants, uint32_t host, uint32_t buffer,
                             const uint32_t *devices, uint32_t device_count, uint64_t size_bytes);
+/* What the failed client of an instance owned is said to be given back. */
+void gw_invariants_collected(gw_invariants *invariants, uint32_t instance);
 
 /* After every event: the devices' own figures agree with these. */
 void gw_invariants_look(gw_invariants *invariants, const gw_devices *devices);

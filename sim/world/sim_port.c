@@ -36,6 +36,7 @@ typedef struct {
     gw_tag tag;
     gw_event_id event;
     uint32_t node, next;
+    bool is_watch;
 } sim_timer;
 
 struct gw_sim_ports {
@@ -47,6 +48,7 @@ struct gw_sim_ports {
     gw_executables executables;
     gw_message_pool messages;
     gw_pool timers;
+    uint64_t watch_count; /* Of them. */
     sim_node *nodes;
     uint32_t node_count;
     gw_span cost_ns[GW_COST_COUNT];
@@ -144,9 +146,8 @@ static void sim_spend(gw_port *port, gw_cost cost, uint32_t count)
     node->clock_ns += node->ports->cost_ns[cost] * count;
 }
 
-static void sim_timer_set(gw_port *port, gw_time due_ns, gw_tag tag)
+static void set_timer(sim_node *node, gw_time due_ns, gw_tag tag, bool is_watch)
 {
-    sim_node *node = node_of(port);
     gw_sim_ports *ports = node->ports;
     const uint32_t slot = gw_pool_take(&ports->timers);
     sim_timer *timer = gw_pool_at(&ports->timers, slot);
@@ -156,15 +157,34 @@ static void sim_timer_set(gw_port *port, gw_time due_ns, gw_tag tag)
             gw_engine_post(ports->engine, MAX(due_ns, node->clock_ns), &timer_kind, ports, slot),
         .node = node->self.index,
         .next = node->first_timer,
+        .is_watch = is_watch,
     };
     node->first_timer = slot;
+    ports->watch_count += is_watch;
+}
+
+static void sim_timer_set(gw_port *port, gw_time due_ns, gw_tag tag)
+{
+    set_timer(node_of(port), due_ns, tag, false);
+}
+
+static void sim_watch_set(gw_port *port, gw_time due_ns, gw_tag tag)
+{
+    set_timer(node_of(port), due_ns, tag, true);
+}
+
+bool gw_sim_ports_are_at_rest(const gw_sim_ports *ports)
+{
+    return gw_engine_pending_count(ports->engine) == ports->watch_count;
 }
 
 /* Takes the timer that `link` leads to out of its node's list. */
 static void drop_timer(gw_sim_ports *ports, uint32_t *link)
 {
     const uint32_t slot = *link;
-    *link = ((const sim_timer *)gw_pool_at(&ports->timers, slot))->next;
+    const sim_timer *dropped = gw_pool_at(&ports->timers, slot);
+    ports->watch_count -= dropped->is_watch;
+    *link = dropped->next;
     gw_pool_give(&ports->timers, slot);
 }
 
@@ -379,8 +399,8 @@ static bool sim_memory_reserve(gw_port *port, const gw_memory *memory)
         return false;
     }
     if (ports->settings.invariants != NULL) {
-        gw_invariants_reserved(ports->settings.invariants, node->self.index, memory->buffer, local,
-                               count, memory->size_bytes);
+        gw_invariants_reserved(ports->settings.invariants, memory->instance, node->self.index,
+                               memory->buffer, local, count, memory->size_bytes);
     }
     return true;
 }
@@ -406,6 +426,7 @@ static const gw_port_ops sim_port_ops = {
     .spend = sim_spend,
     .send = sim_send,
     .note = sim_note,
+    .watch_set = sim_watch_set,
 };
 static const gw_device_ops sim_device_ops = {
     .load = sim_load,

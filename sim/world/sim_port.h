@@ -55,6 +55,8 @@ typedef struct {
     uint64_t message_bytes;
 } gw_sim_counts;
 gw_sim_counts gw_sim_ports_count(const gw_sim_ports *ports);
+/* Nothing is left to happen but timers that keep no run going (watch_set in port.h). */
+bool gw_sim_ports_are_at_rest(const gw_sim_ports *ports);
 /* Which launches every device got, in which order (record/launch_digest.h). */
 uint64_t gw_sim_ports_launch_digest(const gw_sim_ports *ports);
 /* How long the node was busy, and the longest that its inbox ever was. */

@@ -63,6 +63,13 @@ static void record_note(gw_recorder *recorder, const gw_note *note, gw_time now_
         gw_recorder_job_stayed(recorder, job);
     } else if (note->kind == GW_NOTE_JOB_DONE) {
         gw_recorder_job_done(recorder, job, now_ns);
+    } else if (note->kind == GW_NOTE_CLIENT_FAILED || note->kind == GW_NOTE_LEASE_EXPIRED) {
+        gw_recorder_job_failed(recorder, job, now_ns);
+        if (gw_note_is_end(note)) {
+            gw_recorder_job_collected(recorder, job, now_ns);
+        }
+    } else if (note->kind == GW_NOTE_JOB_COLLECTED) {
+        gw_recorder_job_collected(recorder, job, now_ns);
     } else if (note->kind == GW_NOTE_ORDER_WAIT) {
         gw_recorder_order_wait(recorder, job, note->b);
     } else if (note->kind == GW_NOTE_STARVED) {
@@ -77,16 +84,31 @@ static bool is_policy_wrong(const world *self)
     return self->wrong.kind != 0;
 }
 
+/* A job ends once: a client that is given up while it ends has ended, and one that ends when it was
+ * given up has not. */
+static bool is_late(const world *self, const gw_note *note)
+{
+    const bool is_of_end = gw_note_is_end(note) || note->kind == GW_NOTE_CLIENT_FAILED ||
+                           note->kind == GW_NOTE_LEASE_EXPIRED;
+    return is_of_end && self->is_done[note->a];
+}
+
 static void hear_note(void *context, gw_node_id node, const gw_note *note, gw_time now_ns)
 {
     world *self = context;
+    if (self->invariants != NULL && note->kind == GW_NOTE_JOB_COLLECTED) {
+        gw_invariants_collected(self->invariants, (uint32_t)note->b);
+    }
+    if (is_late(self, note)) {
+        return;
+    }
     if (self->recorder != NULL) {
         record_note(self->recorder, note, now_ns);
     }
     if (self->listener != NULL && self->listener->note != NULL) {
         self->listener->note(self->listener->context, node, note, now_ns);
     }
-    if (note->kind == GW_NOTE_JOB_DONE) {
+    if (gw_note_is_end(note)) {
         finish_job(self, (uint32_t)note->a);
     } else if (note->kind == GW_NOTE_JOB_REFUSED && self->refused_job == GW_INDEX_NONE) {
         self->refused_job = (uint32_t)note->a;
@@ -199,7 +221,8 @@ static bool fire_events(const world *self, const gw_world_settings *settings, GE
 {
     gw_engine *engine = gw_sim_ports_engine(self->ports);
     uint64_t until_progress = PROGRESS_EVENTS;
-    while (self->refused_job == GW_INDEX_NONE && !is_policy_wrong(self) && gw_engine_step(engine)) {
+    while (self->refused_job == GW_INDEX_NONE && !is_policy_wrong(self) &&
+           !gw_sim_ports_are_at_rest(self->ports) && gw_engine_step(engine)) {
         if (self->invariants != NULL) {
             gw_invariants_look(self->invariants, gw_sim_ports_devices(self->ports));
             check_invariants(self);

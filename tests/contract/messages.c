@@ -249,6 +249,60 @@ START_TEST(timers_belong_to_their_node)
 }
 END_TEST
 
+/* A watch every millisecond, beside a timer of 50 ms. */
+static void watch(story *told, gw_port *port, gw_node_id node, const gw_input *input)
+{
+    (void)told;
+    const gw_time now_ns = port->ops->now(port);
+    if (input->kind == GW_INPUT_START && node.index == 5) {
+        port->ops->watch_set(port, now_ns + 1000000, (gw_tag){1});
+        port->ops->watch_set(port, now_ns + 1000000, (gw_tag){2});
+        port->ops->timer_cancel(port, (gw_tag){2});
+    } else if (input->kind == GW_INPUT_START && node.index == 6) {
+        port->ops->timer_set(port, now_ns + 50000000, (gw_tag){3});
+    } else if (input->kind == GW_INPUT_TIMER && node.index == 5) {
+        port->ops->watch_set(port, now_ns + 1000000, (gw_tag){1});
+        story_send(port, 4, 0, 0);
+    }
+}
+
+/* They go off while something else is to come, and end with it. */
+START_TEST(watches_go_off_and_keep_no_run_going)
+{
+    story *told = story_new(contract_worlds[_i], watch);
+    story_tell(told);
+    const story_line *timer = story_find(told, 6, GW_INPUT_TIMER, 0);
+    const uint32_t count = story_count(told, 5, GW_INPUT_TIMER);
+    ck_assert_uint_ge(count, 2);
+    ck_assert_uint_eq(story_count(told, 4, GW_INPUT_MESSAGE), count);
+    for (uint32_t i = 0; i < count; i++) {
+        const story_line *line = story_find(told, 5, GW_INPUT_TIMER, i);
+        ck_assert_uint_eq(line->tag, 1);
+        /* The last one may be due with the timer. */
+        ck_assert(i + 1 == count || line->at_ns <= timer->at_ns);
+    }
+    story_free(told);
+}
+END_TEST
+
+static void only_watch(story *told, gw_port *port, gw_node_id node, const gw_input *input)
+{
+    (void)told;
+    (void)node;
+    if (input->kind == GW_INPUT_START) {
+        port->ops->watch_set(port, port->ops->now(port) + 3600000000000, (gw_tag){1});
+    }
+}
+
+START_TEST(a_run_of_watches_is_at_rest)
+{
+    story *told = story_new(contract_worlds[_i], only_watch);
+    story_tell(told);
+    ck_assert_uint_eq(told->lines->len, NODE_COUNT);
+    story_free(told);
+}
+END_TEST
+
 static void look_at_clock(story *told, gw_port *port, gw_node_id node, const gw_input *input)
 {
     (void)told;
@@ -293,6 +347,8 @@ Suite *contract_messages_suite(void)
     tcase_add_loop_test(tcase, timers_go_off_in_order_and_not_early, 0, count);
     tcase_add_loop_test(tcase, a_cancelled_timer_never_answers_even_if_due, 0, count);
     tcase_add_loop_test(tcase, timers_belong_to_their_node, 0, count);
+    tcase_add_loop_test(tcase, watches_go_off_and_keep_no_run_going, 0, count);
+    tcase_add_loop_test(tcase, a_run_of_watches_is_at_rest, 0, count);
     tcase_add_loop_test(tcase, time_does_not_run_back_from_node_to_node, 0, count);
     suite_add_tcase(suite, tcase);
     return suite;

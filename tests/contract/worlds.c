@@ -141,10 +141,12 @@ static gw_port *port_sim(void *world, gw_node_id node)
 
 static bool run_sim(void *world)
 {
+    const gw_sim_ports *ports = ((sim_world_state *)world)->ports;
     gw_engine *engine = gw_sim_ports_engine(((sim_world_state *)world)->ports);
-    while (gw_engine_now(engine) < RUN_NS && gw_engine_step(engine)) {
+    while (!gw_sim_ports_are_at_rest(ports) && gw_engine_now(engine) < RUN_NS) {
+        gw_engine_step(engine);
     }
-    return gw_engine_pending_count(engine) == 0;
+    return gw_sim_ports_are_at_rest(ports);
 }
 
 static void destroy_sim(void *world)

@@ -495,6 +495,25 @@ static void draw_policy(fuzz_case *drawn, uint64_t seed)
     }
 }
 
+/* Leases that hold, and some that end before anybody could answer; clients that fail.  From a
+ * stream of its own: the rest of a case is the same. */
+static void draw_failures(fuzz_case *drawn, uint64_t seed)
+{
+    static const gw_span leases_ns[] = {1, 30, 300, 20000, 20000, 20000};
+    gw_random random;
+    gw_random_init(&random, seed, "fuzz.controller.failures");
+    if (drawn->control.system != NULL || gw_random_below(&random, 3) == 0) {
+        return;
+    }
+    drawn->control.lease_ns = leases_ns[gw_random_below(&random, G_N_ELEMENTS(leases_ns))];
+    for (uint32_t j = 0; j < drawn->job_count; j++) {
+        const uint64_t range = UINT64_C(1) << (4 + gw_random_below(&random, 9));
+        if (gw_random_below(&random, 2) == 0) {
+            drawn->jobs[j].fail_ns = 1 + gw_random_below(&random, range);
+        }
+    }
+}
+
 static void draw_case(fuzz_case *drawn, uint64_t seed)
 {
     *drawn = (fuzz_case){0};
@@ -527,6 +546,7 @@ static void draw_case(fuzz_case *drawn, uint64_t seed)
         drawn->control.dispatch = &drawn_dispatch;
     }
     draw_policy(drawn, seed);
+    draw_failures(drawn, seed);
 }
 
 static void clear_case(fuzz_case *drawn)
@@ -607,6 +627,9 @@ static void check_refusals(const fuzz_case *drawn, const toy_world *world)
 {
     for (uint32_t j = 0; j < drawn->job_count; j++) {
         const bool is_refused = toy_world_job(world, j) == TOY_JOB_REFUSED;
+        if (toy_world_job(world, j) == TOY_JOB_FAILED) {
+            continue;
+        }
         gw_check(is_refused == !can_be_placed(drawn, j));
         gw_check(!is_refused || toy_world_refusal(world, j) == GW_REFUSAL_SHAPE);
     }
@@ -619,7 +642,8 @@ static void check_peak(const fuzz_case *drawn, const toy_world *world)
     const gw_job *job = &drawn->jobs[0];
     const uint32_t *devices = toy_world_devices(world, 0, 0);
     if (drawn->job_count > 1 || drawn->control.change_count > 0 || drawn->control.lookahead > 1 ||
-        devices == NULL || job->program->meshes->len > 1 || job->program->results->len > 0 ||
+        drawn->control.lease_ns > 0 || devices == NULL || job->program->meshes->len > 1 ||
+        job->program->results->len > 0 ||
         gw_system_of(&drawn->control)->hosts != GW_HOST_TAKES_NOTHING) {
         return;
     }

@@ -90,19 +90,25 @@ gw_tag record_port_oldest(const record_port *port, record_kind kind)
     return (gw_tag){0};
 }
 
+/* They have one answer. */
+static bool is_timer(record_kind kind)
+{
+    return kind == RECORD_TIMER_SET || kind == RECORD_WATCH_SET;
+}
+
 gw_input record_port_answer(record_port *port, record_kind kind, gw_tag tag, double value)
 {
     const uint32_t index = find_question(port, tag);
     gw_check(index != GW_INDEX_NONE);
-    gw_check(g_array_index(port->asked, asked_question, index).kind == kind);
+    const record_kind asked = g_array_index(port->asked, asked_question, index).kind;
+    gw_check(asked == kind || (is_timer(asked) && is_timer(kind)));
     g_array_remove_index(port->asked, index);
     if (kind == RECORD_ENQUEUE) {
         return (gw_input){
             .kind = GW_INPUT_KERNEL_DONE, .tag = tag, .device_time_ns = (gw_span)value};
     }
-    return (gw_input){.kind = kind == RECORD_TIMER_SET ? GW_INPUT_TIMER : GW_INPUT_COPY_DONE,
-                      .tag = tag,
-                      .value = value};
+    return (gw_input){
+        .kind = is_timer(kind) ? GW_INPUT_TIMER : GW_INPUT_COPY_DONE, .tag = tag, .value = value};
 }
 
 /* --- The half of every node --- */
@@ -117,6 +123,13 @@ static void record_timer_set(gw_port *base, gw_time due_ns, gw_tag tag)
     record_port *port = port_of(base);
     ask(port, RECORD_TIMER_SET, tag, GW_INDEX_NONE);
     write_down(port, &(record_call){.kind = RECORD_TIMER_SET, .tag = tag, .due_ns = due_ns});
+}
+
+static void record_watch_set(gw_port *base, gw_time due_ns, gw_tag tag)
+{
+    record_port *port = port_of(base);
+    ask(port, RECORD_WATCH_SET, tag, GW_INDEX_NONE);
+    write_down(port, &(record_call){.kind = RECORD_WATCH_SET, .tag = tag, .due_ns = due_ns});
 }
 
 static void record_timer_cancel(gw_port *base, gw_tag tag)
@@ -189,7 +202,16 @@ static size_t measure_message(const gw_message *message)
     case GW_MESSAGE_RETIRED:
     case GW_MESSAGE_LOOP:
     case GW_MESSAGE_LOOP_DONE:
+    case GW_MESSAGE_ABANDON:
+    case GW_MESSAGE_DRAINED:
         return sizeof(gw_instance_message);
+    case GW_MESSAGE_LEASE:
+    case GW_MESSAGE_LEASE_KEPT:
+    case GW_MESSAGE_LEASE_LOST:
+        return sizeof(gw_lease_message);
+    case GW_MESSAGE_ABANDONED:
+    case GW_MESSAGE_DRAIN:
+        return sizeof(gw_extent_message);
     default:
         gw_check(!"a kind of message");
         return 0;
@@ -374,6 +396,7 @@ static const gw_port_ops record_ops = {
     .spend = record_spend,
     .send = record_send,
     .note = record_note,
+    .watch_set = record_watch_set,
 };
 
 static const gw_device_ops record_device_ops = {
@@ -474,6 +497,11 @@ uint32_t record_port_held_by(const record_port *port, uint32_t instance)
         count += ((gw_memory *)held)->instance == instance;
     }
     return count;
+}
+
+bool record_port_is_loaded(const record_port *port, uint32_t instance)
+{
+    return instance < port->loaded->len && g_ptr_array_index(port->loaded, instance) != NULL;
 }
 
 uint32_t record_port_loaded_count(const record_port *port)

@@ -29,6 +29,7 @@ typedef enum {
     RECORD_COPY,
     RECORD_RESERVE,
     RECORD_RELEASE,
+    RECORD_WATCH_SET,
 } record_kind;
 
 typedef struct { /* Which members have a meaning follows from the kind; arrays are the port's. */
@@ -79,8 +80,9 @@ uint64_t record_port_held_bytes(const record_port *port, uint32_t device);
 uint64_t record_port_peak_bytes(const record_port *port, uint32_t device);
 uint32_t record_port_held_count(const record_port *port); /* Buffers, workspaces too. */
 uint32_t record_port_held_by(const record_port *port, uint32_t instance); /* Likewise. */
-uint32_t record_port_loaded_count(const record_port *port);               /* Instances. */
-uint32_t record_port_asked_count(const record_port *port); /* Questions without an answer. */
+bool record_port_is_loaded(const record_port *port, uint32_t instance);
+uint32_t record_port_loaded_count(const record_port *port); /* Instances. */
+uint32_t record_port_asked_count(const record_port *port);  /* Questions without an answer. */
 
 /* Whether a question of `kind` has no answer yet. */
 bool record_port_asks(const record_port *port, record_kind kind);

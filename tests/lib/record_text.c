@@ -64,6 +64,13 @@ static const char *const message_names[] = {
     [GW_MESSAGE_FETCHED] = "FETCHED",
     [GW_MESSAGE_HANDLE] = "HANDLE",
     [GW_MESSAGE_RELAY] = "RELAY",
+    [GW_MESSAGE_LEASE] = "LEASE",
+    [GW_MESSAGE_LEASE_KEPT] = "LEASE_KEPT",
+    [GW_MESSAGE_LEASE_LOST] = "LEASE_LOST",
+    [GW_MESSAGE_ABANDON] = "ABANDON",
+    [GW_MESSAGE_ABANDONED] = "ABANDONED",
+    [GW_MESSAGE_DRAIN] = "DRAIN",
+    [GW_MESSAGE_DRAINED] = "DRAINED",
 };
 
 static void append_span(GString *out, uint32_t first, uint32_t count)
@@ -83,6 +90,13 @@ static void append_assignment(GString *out, const gw_assignment_message *message
         g_string_append_printf(out, ", mesh %u on", m);
         append_list(out, "", devices + message->data[m], message->data[m + 1] - message->data[m]);
     }
+}
+
+static void append_submit(GString *out, const gw_submit *message)
+{
+    g_string_append_printf(out, ", instance %u run %u ", message->instance, message->run);
+    append_span(out, message->first_node, message->node_count);
+    g_string_append_printf(out, ", call %u", (unsigned)message->call);
 }
 
 static void append_dispatch(GString *out, const gw_dispatch_message *message)
@@ -112,6 +126,12 @@ static void append_relay(GString *out, const gw_relay_message *message)
     append_dispatch(out, gw_relay_dispatch(message));
 }
 
+static void append_ordered(GString *out, const gw_ordered_message *message)
+{
+    g_string_append_printf(out, ", instance %u up to node %u of run %u", message->instance,
+                           message->node, message->run);
+}
+
 static void append_progress(GString *out, const gw_progress *message)
 {
     append_list(out, ", finished", gw_progress_counts(message), message->device_count);
@@ -138,12 +158,33 @@ static void append_ready(GString *out, const gw_ready *message)
     }
 }
 
+static void append_extent(GString *out, const gw_extent_message *message)
+{
+    const gw_extent *extent = &message->extent;
+    g_string_append_printf(out, ", instance %u ", message->instance);
+    if (gw_extent_is_empty(extent)) {
+        g_string_append(out, "nothing");
+    } else {
+        g_string_append_printf(out, "from run %u to before node %u of run %u", extent->first_run,
+                               extent->node_end, extent->run);
+    }
+}
+
 static void append_message(GString *out, const gw_message *message)
 {
     g_string_append(out, message_names[message->kind]);
     switch ((gw_message_kind)message->kind) {
     case GW_MESSAGE_SLICE_REQUEST:
         g_string_append_printf(out, ", job %u", ((const gw_slice_request *)message)->job);
+        break;
+    case GW_MESSAGE_LEASE:
+    case GW_MESSAGE_LEASE_KEPT:
+    case GW_MESSAGE_LEASE_LOST:
+        g_string_append_printf(out, ", job %u", ((const gw_lease_message *)message)->job);
+        break;
+    case GW_MESSAGE_ABANDONED:
+    case GW_MESSAGE_DRAIN:
+        append_extent(out, (const gw_extent_message *)message);
         break;
     case GW_MESSAGE_SLICE_REFUSED:
         g_string_append_printf(out, ", reason %u", ((const gw_slice_refused *)message)->reason);
@@ -152,13 +193,9 @@ static void append_message(GString *out, const gw_message *message)
     case GW_MESSAGE_INSTALL:
         append_assignment(out, (const gw_assignment_message *)message);
         break;
-    case GW_MESSAGE_SUBMIT: {
-        const gw_submit *submit = (const gw_submit *)message;
-        g_string_append_printf(out, ", instance %u run %u ", submit->instance, submit->run);
-        append_span(out, submit->first_node, submit->node_count);
-        g_string_append_printf(out, ", call %u", (unsigned)submit->call);
+    case GW_MESSAGE_SUBMIT:
+        append_submit(out, (const gw_submit *)message);
         break;
-    }
     case GW_MESSAGE_RETURNED:
     case GW_MESSAGE_HANDLE:
     case GW_MESSAGE_RUN_DONE: {
@@ -181,12 +218,9 @@ static void append_message(GString *out, const gw_message *message)
     case GW_MESSAGE_RELAY:
         append_relay(out, (const gw_relay_message *)message);
         break;
-    case GW_MESSAGE_ORDERED: {
-        const gw_ordered_message *ordered = (const gw_ordered_message *)message;
-        g_string_append_printf(out, ", instance %u up to node %u of run %u", ordered->instance,
-                               ordered->node, ordered->run);
+    case GW_MESSAGE_ORDERED:
+        append_ordered(out, (const gw_ordered_message *)message);
         break;
-    }
     case GW_MESSAGE_PROGRESS:
         append_progress(out, (const gw_progress *)message);
         break;
@@ -226,6 +260,9 @@ static void append_note(GString *out, const gw_note *note)
         [GW_NOTE_POLICY_WRONG] = "POLICY_WRONG",
         [GW_NOTE_PLACEMENT_WRONG] = "PLACEMENT_WRONG",
         [GW_NOTE_DISPATCH_WRONG] = "DISPATCH_WRONG",
+        [GW_NOTE_CLIENT_FAILED] = "CLIENT_FAILED",
+        [GW_NOTE_LEASE_EXPIRED] = "LEASE_EXPIRED",
+        [GW_NOTE_JOB_COLLECTED] = "JOB_COLLECTED",
     };
     g_string_append_printf(out, "note %s, ", names[note->kind]);
     switch (note->kind) {
@@ -313,6 +350,9 @@ void record_append_call(GString *out, const record_port *port, const record_call
     case RECORD_TIMER_SET:
         g_string_append_printf(out, "set timer %u to %u ns", (unsigned)call->tag.value,
                                (unsigned)call->due_ns);
+        break;
+    case RECORD_WATCH_SET:
+        g_string_append_printf(out, "watch until %u ns", (unsigned)call->due_ns);
         break;
     case RECORD_TIMER_CANCEL:
         g_string_append_printf(out, "cancel timer %u", (unsigned)call->tag.value);

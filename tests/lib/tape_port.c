@@ -246,6 +246,19 @@ static void tape_timer_set(gw_port *base, gw_time due_ns, gw_tag tag)
     take_call(port, TAPE_TIMER_SET, bytes, 0, NULL);
 }
 
+static void tape_watch_set(gw_port *base, gw_time due_ns, gw_tag tag)
+{
+    tape_port *port = port_of(base);
+    GByteArray *bytes = g_byte_array_new();
+    PUT(bytes, due_ns);
+    PUT(bytes, tag);
+    if (port->world != NULL) {
+        port->world->ops->watch_set(port->world, due_ns, tag);
+    }
+    port->recorder->base.ops->watch_set(&port->recorder->base, due_ns, tag);
+    take_call(port, TAPE_WATCH_SET, bytes, 0, NULL);
+}
+
 static void tape_timer_cancel(gw_port *base, gw_tag tag)
 {
     tape_port *port = port_of(base);
@@ -308,6 +321,7 @@ static const gw_port_ops tape_ops = {
     .spend = tape_spend,
     .send = tape_send,
     .note = tape_note,
+    .watch_set = tape_watch_set,
 };
 
 /* --- The half of hosts --- */

@@ -27,6 +27,7 @@ typedef enum {
     TAPE_COPY,
     TAPE_RESERVE,
     TAPE_RELEASE,
+    TAPE_WATCH_SET,
 } tape_kind;
 
 typedef struct {

@@ -57,6 +57,7 @@ typedef struct { /* Something that may happen. */
     record_kind asked;
     gw_tag tag;
     double value;
+    gw_time due_ns; /* Others that may happen come first until then. */
 } toy_step;
 
 typedef struct {
@@ -71,6 +72,7 @@ typedef struct {
     uint8_t *ran;              /* By (run * nodes + node) * shards_max + shard. */
     uint32_t shards_max;
     uint32_t runs_begun, runs_done, results_seen;
+    bool is_given_up; /* Its client has failed, or the resource manager has found it so. */
 } toy_job;
 
 struct toy_world {
@@ -86,7 +88,8 @@ struct toy_world {
     uint32_t first_step;
     gw_random random;
     bool is_random, is_told;
-    step_kind slow; /* 0: none. */
+    step_kind slow;       /* 0: none. */
+    uint32_t watch_count; /* Steps that keep no run going. */
     GHashTable *gangs;
     GPtrArray *gang_list;
     GHashTable *buffers;  /* host << 32 | number to toy_buffer */

@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "base/check.h"
+#include "controller/client.h"
 #include "toy_private.h"
 
 #define OUTPUTS_MAX 64 /* Of a function in a toy world. */
@@ -24,19 +25,16 @@ void toy_post_answer(toy_world *world, uint32_t node, record_kind asked, gw_tag 
                  .kind = ANSWER_COMES, .node = node, .asked = asked, .tag = tag, .value = value});
 }
 
-static bool draw_step(toy_world *world, toy_step *out)
+static void draw_any_step(toy_world *world, toy_step *out)
 {
     GArray *steps = world->steps;
-    if (world->first_step == steps->len) {
-        return false;
-    }
     if (!world->is_random) {
         *out = g_array_index(steps, toy_step, world->first_step++);
         if (world->first_step > 1024) {
             g_array_remove_range(steps, 0, world->first_step);
             world->first_step = 0;
         }
-        return true;
+        return;
     }
     uint32_t index = (uint32_t)gw_random_below(&world->random, steps->len);
     for (uint32_t i = 0; i < 16; i++) { /* Slow: sixteen times unlucky. */
@@ -47,7 +45,50 @@ static bool draw_step(toy_world *world, toy_step *out)
     }
     *out = g_array_index(steps, toy_step, index);
     g_array_remove_index_fast(steps, index);
+}
+
+/* False: all is at rest. */
+static bool draw_step(toy_world *world, toy_step *out)
+{
+    if (world->steps->len - world->first_step == world->watch_count) {
+        return false;
+    }
+    draw_any_step(world, out);
+    for (uint32_t i = 0; i < 64 && out->due_ns > world->step_count; i++) {
+        toy_post(world, out);
+        draw_any_step(world, out);
+    }
+    world->watch_count -= out->kind == ANSWER_COMES && out->asked == RECORD_WATCH_SET;
     return true;
+}
+
+/* Programs are drawn with jobs that fail at any time, and leases that end at any. */
+static void post_timer(toy_world *world, uint32_t node, const record_call *call)
+{
+    const bool is_watch = call->kind == RECORD_WATCH_SET;
+    world->watch_count += is_watch;
+    toy_post(world,
+             &(toy_step){.kind = ANSWER_COMES,
+                         .node = node,
+                         .asked = call->kind,
+                         .tag = call->tag,
+                         .due_ns =
+                             is_watch || call->tag.value == GW_CLIENT_FAIL_TAG ? call->due_ns : 0});
+}
+
+static void drop_timer(toy_world *world, uint32_t node, gw_tag tag)
+{
+    for (uint32_t i = world->first_step; i < world->steps->len;) {
+        const toy_step *step = &g_array_index(world->steps, toy_step, i);
+        const bool is_watch = step->asked == RECORD_WATCH_SET;
+        if (step->kind == ANSWER_COMES && step->node == node && step->tag.value == tag.value &&
+            (is_watch || step->asked == RECORD_TIMER_SET)) {
+            world->watch_count -= is_watch;
+            g_array_remove_index(world->steps, i);
+        } else {
+            i++;
+        }
+    }
 }
 
 static void post_message(toy_world *world, uint32_t source, uint32_t target,
@@ -69,6 +110,15 @@ static void post_message(toy_world *world, uint32_t source, uint32_t target,
 }
 
 /* --- Calls --- */
+
+/* No host has anything of the instance. */
+static void check_collected(const toy_world *world, uint32_t instance)
+{
+    for (uint32_t h = 0; h < world->directory->host_count; h++) {
+        gw_check(record_port_held_by(world->nodes[h].port, instance) == 0);
+        gw_check(!record_port_is_loaded(world->nodes[h].port, instance));
+    }
+}
 
 static void take_note(toy_world *world, const gw_note *note)
 {
@@ -92,11 +142,29 @@ static void take_note(toy_world *world, const gw_note *note)
         break;
     }
     case GW_NOTE_JOB_DONE:
-        gw_check(job->state == TOY_JOB_WAITS);
-        job->state = TOY_JOB_DONE;
+        gw_check(job->state == TOY_JOB_WAITS || job->is_given_up);
+        job->state = job->state == TOY_JOB_WAITS ? TOY_JOB_DONE : job->state;
+        break;
+    case GW_NOTE_CLIENT_FAILED:
+        gw_check(wanted->fail_ns > 0);
+        gw_check(job->state == TOY_JOB_WAITS || job->is_given_up);
+        job->is_given_up = true;
+        job->state = note->b == 0 ? TOY_JOB_FAILED : job->state;
+        break;
+    case GW_NOTE_LEASE_EXPIRED:
+        gw_check(world->control->lease_ns > 0);
+        job->is_given_up = true;
+        break;
+    case GW_NOTE_JOB_COLLECTED:
+        gw_check(job->is_given_up);
+        check_collected(world, (uint32_t)note->b);
+        job->state = job->state == TOY_JOB_WAITS ? TOY_JOB_FAILED : job->state;
         break;
     case GW_NOTE_JOB_REFUSED:
-        gw_check(job->state == TOY_JOB_WAITS);
+        gw_check(job->state == TOY_JOB_WAITS || job->is_given_up);
+        if (job->state != TOY_JOB_WAITS) {
+            break;
+        }
         job->state = TOY_JOB_REFUSED;
         job->refusal = (gw_refusal)note->b;
         break;
@@ -144,7 +212,11 @@ static void take_calls(toy_world *world, uint32_t node)
         const record_call *call = &g_array_index(port->calls, record_call, i);
         switch (call->kind) {
         case RECORD_TIMER_SET:
-            toy_post_answer(world, node, RECORD_TIMER_SET, call->tag, 0);
+        case RECORD_WATCH_SET:
+            post_timer(world, node, call);
+            break;
+        case RECORD_TIMER_CANCEL:
+            drop_timer(world, node, call->tag);
             break;
         case RECORD_SEND:
             take_send(world, node, call);
@@ -253,7 +325,10 @@ static void take_step(toy_world *world, const toy_step *step)
         }
         const gw_input input = {.kind = GW_INPUT_MESSAGE, .message = {{channel->source}, message}};
         if (message->kind == GW_MESSAGE_RETIRE && channel->target < world->directory->host_count) {
-            check_retired(world, channel->target, ((gw_instance_message *)message)->instance);
+            const uint32_t instance = ((gw_instance_message *)message)->instance;
+            if (!world->states[toy_job_of(world, instance)].is_given_up) {
+                check_retired(world, channel->target, instance);
+            }
         }
         hand_in(world, channel->target, &input);
         break;
@@ -280,6 +355,24 @@ static void take_step(toy_world *world, const toy_step *step)
 
 /* --- The whole --- */
 
+/* A client that fails leaves no gang that has run in part. */
+static void check_whole_gangs(const toy_world *world, uint32_t index)
+{
+    const toy_job *job = &world->states[index];
+    const gw_program *program = world->jobs[index].program;
+    for (uint32_t run = 0; run < world->jobs[index].runs; run++) {
+        for (uint32_t n = 0; n < program->nodes->len; n++) {
+            const gw_node *node = gw_program_node(program, n);
+            const uint32_t count = gw_mesh_device_count(gw_program_mesh(program, node->mesh));
+            const uint8_t *ran =
+                job->ran + ((uint64_t)run * program->nodes->len + n) * job->shards_max;
+            for (uint32_t s = 1; s < count; s++) {
+                gw_check(ran[s] == ran[0]);
+            }
+        }
+    }
+}
+
 static void check_job_end(const toy_world *world, uint32_t index)
 {
     const toy_job *job = &world->states[index];
@@ -287,6 +380,10 @@ static void check_job_end(const toy_world *world, uint32_t index)
     const gw_program *program = wanted->program;
     if (job->state == TOY_JOB_REFUSED) {
         gw_check(job->runs_begun == 0 && job->devices == NULL);
+        return;
+    }
+    if (job->state == TOY_JOB_FAILED) {
+        check_whole_gangs(world, index);
         return;
     }
     const uint64_t run_count = count_runs(wanted, index);

@@ -39,7 +39,7 @@ bool toy_world_run(toy_world *world);
 /* What the nodes say that they wait for. */
 void toy_world_explain(const toy_world *world, GString *out);
 
-typedef enum { TOY_JOB_WAITS = 1, TOY_JOB_DONE, TOY_JOB_REFUSED } toy_job_state;
+typedef enum { TOY_JOB_WAITS = 1, TOY_JOB_DONE, TOY_JOB_REFUSED, TOY_JOB_FAILED } toy_job_state;
 toy_job_state toy_world_job(const toy_world *world, uint32_t job);
 gw_refusal toy_world_refusal(const toy_world *world, uint32_t job); /* 0: not refused. */
 /* The devices of a job's mesh; NULL when it was never granted. */

@@ -173,6 +173,16 @@ static void hear_note(void *context, gw_node_id node, const gw_note *note, gw_ti
     case GW_NOTE_DEADLINE_MISSED:
         add_line(self, now_ns, RANK_NOTE, "job %s: run %" PRIu64 " is late", job, note->b);
         return;
+    case GW_NOTE_CLIENT_FAILED:
+        add_line(self, now_ns, RANK_NOTE, "job %s: its client fails", job);
+        return;
+    case GW_NOTE_LEASE_EXPIRED:
+        add_line(self, now_ns, RANK_NOTE, "job %s: its client has not answered, and is given up",
+                 job);
+        return;
+    case GW_NOTE_JOB_COLLECTED:
+        add_line(self, now_ns, RANK_NOTE, "job %s: all that its client owned is given back", job);
+        return;
     case GW_NOTE_POLICY_WRONG:
         add_line(self, now_ns, RANK_NOTE, "the policy picks what it was not offered");
         return;

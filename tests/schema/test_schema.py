@@ -42,6 +42,8 @@ C_ONLY = {
     "dispatch_plugin_missing": "which files exist",
     "fused_decided": "a property of the program",
     "fault_adds_what_is_there": "what the earlier ones did",
+    "fault_client_twice": "what the earlier ones did",
+    "fault_client_unknown": "a name defined elsewhere",
     "fault_host_beyond": "one number against another",
     "fault_island_beyond": "a sum over islands",
     "fault_order": "one span against another",
@@ -158,8 +160,8 @@ KEYS = [
     "$comment a", "$schema", "count", "length", "length_ns",
     "duration", "duration_ns", "bytes", "bytes_bytes", "flops", "layers", "hidden", "depth", "mesh",
     "devices", "torus", "wrap", "latency_ns", "policy", "forward_ns", "weight_ns", "transfer",
-    "placement", "at_ns", "remove", "once", "axes", "root", "shift", "sharded",
-    "inputs", "independent", "meshes", "dispatch", "chunks", "activations_max",
+    "placement", "at_ns", "remove", "client", "lease", "lease_ns", "once", "axes", "root", "shift",
+    "sharded", "inputs", "independent", "meshes", "dispatch", "chunks", "activations_max",
     "weight_activation_bytes",
 ]
 

@@ -139,10 +139,27 @@ START_TEST(condition_waits_by_the_monotonic_clock)
 }
 END_TEST
 
+START_TEST(nobody_joins_what_is_quiet)
+{
+    gw_activity activity;
+    gw_activity_init(&activity);
+    ck_assert(!gw_activity_join(&activity));
+    gw_activity_begin(&activity, 1);
+    ck_assert(gw_activity_join(&activity));
+    gw_activity_end(&activity);
+    ck_assert(!gw_activity_wait(&activity, 0));
+    gw_activity_end(&activity);
+    ck_assert(gw_activity_wait(&activity, 0));
+    ck_assert(!gw_activity_join(&activity));
+    gw_activity_clear(&activity);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("activity");
     TCase *cases = tcase_create("activity");
+    tcase_add_test(cases, nobody_joins_what_is_quiet);
     tcase_add_test(cases, nothing_begun_is_quiet);
     tcase_add_test(cases, each_one_begun_has_to_end);
     tcase_add_test(cases, wait_for_the_active_takes_its_whole_time);

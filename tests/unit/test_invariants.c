@@ -72,7 +72,7 @@ START_TEST(good_run_is_not_complained_about)
     watch made;
     watch_init(&made);
     const uint32_t devices[] = {0, 1};
-    gw_invariants_reserved(made.invariants, 0, 5, devices, 2, 10);
+    gw_invariants_reserved(made.invariants, 0, 0, 5, devices, 2, 10);
     gw_devices_reserve(made.bench.devices, devices, 2, 10);
     gw_invariants_look(made.invariants, made.bench.devices);
     for (uint64_t gang = 0; gang < 5; gang++) {
@@ -217,7 +217,7 @@ START_TEST(copies_may_come_before_or_after_the_launch)
     watch made;
     watch_init(&made);
     const uint32_t devices[] = {0, 1}, arrivals[] = {2, 0};
-    gw_invariants_reserved(made.invariants, 0, 5, devices, 2, 10);
+    gw_invariants_reserved(made.invariants, 0, 0, 5, devices, 2, 10);
     for (uint32_t i = 0; i < 2; i++) {
         gw_invariants_copy_asked(made.invariants, 0, 5);
     }
@@ -243,7 +243,7 @@ START_TEST(start_without_its_copies_is_seen)
     watch_clear(&made);
 
     watch_init(&made);
-    gw_invariants_reserved(made.invariants, 0, 5, devices, 2, 10);
+    gw_invariants_reserved(made.invariants, 0, 0, 5, devices, 2, 10);
     gw_invariants_copy_asked(made.invariants, 0, 5);
     launched(&made, 4, 1, arrivals);
     gw_invariants_copy_arrived(made.invariants, 0, 5, false, 4, 3, 60);
@@ -258,7 +258,7 @@ START_TEST(copy_for_what_is_over_is_seen)
     watch made;
     watch_init(&made);
     const uint32_t devices[] = {0, 1};
-    gw_invariants_reserved(made.invariants, 0, 5, devices, 2, 10);
+    gw_invariants_reserved(made.invariants, 0, 0, 5, devices, 2, 10);
     gw_invariants_copy_asked(made.invariants, 0, 5);
     lived(&made, 0, 0, 100);
     gw_invariants_copy_arrived(made.invariants, 0, 5, false, 0, 1, 60);
@@ -274,7 +274,7 @@ START_TEST(release_while_in_use_is_seen)
     watch made;
     watch_init(&made);
     const uint32_t devices[] = {0, 1}, buffers[] = {5};
-    gw_invariants_reserved(made.invariants, 0, 5, devices, 2, 10);
+    gw_invariants_reserved(made.invariants, 0, 0, 5, devices, 2, 10);
     const gw_launch launch = launch_of(made.plan, 0, 0);
     gw_invariants_launched(made.invariants, &launch, buffers, 1);
     gw_invariants_released(made.invariants, 0, 5, devices, 2, 10);
@@ -282,14 +282,14 @@ START_TEST(release_while_in_use_is_seen)
     watch_clear(&made);
 
     watch_init(&made); /* A copy reads it. */
-    gw_invariants_reserved(made.invariants, 0, 5, devices, 2, 10);
+    gw_invariants_reserved(made.invariants, 0, 0, 5, devices, 2, 10);
     gw_invariants_copy_asked(made.invariants, 0, 5);
     gw_invariants_released(made.invariants, 0, 5, devices, 2, 10);
     assert_violation(&made, "released while it is in use");
     watch_clear(&made);
 
     watch_init(&made); /* Nobody does any more. */
-    gw_invariants_reserved(made.invariants, 0, 5, devices, 2, 10);
+    gw_invariants_reserved(made.invariants, 0, 0, 5, devices, 2, 10);
     const gw_launch over = launch_of(made.plan, 0, 0);
     gw_invariants_launched(made.invariants, &over, buffers, 1);
     gw_invariants_launch_done(made.invariants, 0, over.tag);
@@ -318,15 +318,15 @@ START_TEST(reservations_and_releases_have_to_match)
     watch made;
     const uint32_t devices[] = {0, 1};
     watch_init(&made);
-    gw_invariants_reserved(made.invariants, 0, 5, devices, 2, 10);
-    gw_invariants_reserved(made.invariants, 1, 5, devices, 2, 10); /* Another host's. */
+    gw_invariants_reserved(made.invariants, 0, 0, 5, devices, 2, 10);
+    gw_invariants_reserved(made.invariants, 0, 1, 5, devices, 2, 10); /* Another host's. */
     assert_violation(&made, NULL);
-    gw_invariants_reserved(made.invariants, 0, 5, devices, 2, 10);
+    gw_invariants_reserved(made.invariants, 0, 0, 5, devices, 2, 10);
     assert_violation(&made, "host 0: buffer 5 is reserved twice");
     watch_clear(&made);
 
     watch_init(&made);
-    gw_invariants_reserved(made.invariants, 0, 5, devices, 2, 10);
+    gw_invariants_reserved(made.invariants, 0, 0, 5, devices, 2, 10);
     gw_invariants_released(made.invariants, 0, 5, devices, 2, 11);
     assert_violation(&made, "host 0: buffer 5 is released and was not so reserved");
     watch_clear(&made);
@@ -357,7 +357,7 @@ START_TEST(what_is_left_behind_is_seen)
     watch made;
     const uint32_t devices[] = {0, 1};
     watch_init(&made);
-    gw_invariants_reserved(made.invariants, 0, 5, devices, 2, 10);
+    gw_invariants_reserved(made.invariants, 0, 0, 5, devices, 2, 10);
     gw_devices_reserve(made.bench.devices, devices, 2, 10);
     gw_invariants_finish(made.invariants, made.bench.devices);
     assert_violation(&made, "1 buffers were not released");
@@ -385,11 +385,37 @@ START_TEST(what_is_left_behind_is_seen)
 }
 END_TEST
 
+/* Of one instance; another's buffers do not count. */
+START_TEST(buffers_of_a_collected_instance_are_seen)
+{
+    watch made;
+    watch_init(&made);
+    const uint32_t devices[] = {0, 1};
+    gw_invariants_reserved(made.invariants, 3, 0, 5, devices, 2, 10);
+    gw_invariants_reserved(made.invariants, 4, 0, 6, devices, 2, 10);
+    gw_invariants_reserved(made.invariants, 3, 0, 7, devices, 2, 10);
+    gw_invariants_released(made.invariants, 0, 5, devices, 2, 10);
+    gw_invariants_collected(made.invariants, 9);
+    assert_violation(&made, NULL);
+    gw_invariants_collected(made.invariants, 3);
+    assert_violation(&made, "instance 3 is called collected and holds 1 buffers");
+    watch_clear(&made);
+    watch_init(&made);
+    gw_invariants_reserved(made.invariants, 3, 0, 7, devices, 2, 10);
+    gw_invariants_reserved(made.invariants, 4, 0, 6, devices, 2, 10);
+    gw_invariants_released(made.invariants, 0, 7, devices, 2, 10);
+    gw_invariants_collected(made.invariants, 3);
+    assert_violation(&made, NULL);
+    watch_clear(&made);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("invariants");
     TCase *cases = tcase_create("invariants");
     tcase_add_test(cases, good_run_is_not_complained_about);
+    tcase_add_test(cases, buffers_of_a_collected_instance_are_seen);
     tcase_add_test(cases, gangs_out_of_order_are_seen);
     tcase_add_test(cases, orders_of_two_dispatchers_are_apart);
     tcase_add_test(cases, two_places_in_the_order_are_seen);

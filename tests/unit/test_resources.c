@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdlib.h>
 
+#include "controller/lease.h"
 #include "controller/resources.h"
 #include "small_control.h"
 
@@ -558,9 +559,91 @@ START_TEST(releasing_what_was_not_granted_aborts)
 }
 END_TEST
 
+/* --- Clients that do not answer --- */
+
+static void look_at_leases(bench *made, gw_time now_ns)
+{
+    const gw_tag tag = {GW_LEASE_TAG};
+    made->port->now_ns = now_ns;
+    const gw_input input = record_port_answer(made->port, RECORD_WATCH_SET, tag, 0);
+    gw_resources_timer(made->resources, input.tag);
+}
+
+static void init_leased(bench *made)
+{
+    init_bench(made, 1, (const uint32_t[]){1}, (const uint64_t[]){1000});
+    gw_resources_free(made->resources);
+    made->control.lease_ns = 90;
+    made->resources =
+        gw_resources_new(made->directory, &made->control, made->jobs, &made->port->base, NULL);
+}
+
+/* Collected step by step, and then its devices are the next one's. */
+START_TEST(who_does_not_answer_is_given_up)
+{
+    bench made;
+    init_leased(&made);
+    set_job(&made, 0, 1, (const uint32_t[]){1}, 200);
+    set_job(&made, 1, 1, (const uint32_t[]){1}, 200);
+    request(&made, 0);
+    request(&made, 1);
+    record_port_clear(made.port);
+    look_at_leases(&made, 30);
+    CHECK_CALLS(made.port, "send to client 0: LEASE, job 0\n"
+                           "send to client 1: LEASE, job 1\n"
+                           "watch until 120 ns\n");
+    const gw_lease_message kept = {{GW_MESSAGE_LEASE_KEPT, sizeof kept}, 1};
+    gw_resources_lease_kept(made.resources, &kept);
+    look_at_leases(&made, 120);
+    CHECK_CALLS(made.port, "send to client 1: LEASE, job 1\n"
+                           "watch until 210 ns\n"
+                           "note LEASE_EXPIRED, job 0, 0\n"
+                           "send to client 0: LEASE_LOST, job 0\n"
+                           "send to host 0: ABANDON, instance 0\n");
+    release(&made, 0); /* It comes back late: nothing that it says counts. */
+    CHECK_CALLS(made.port, "");
+    const gw_extent_message abandoned = {{GW_MESSAGE_ABANDONED, sizeof abandoned}, 0, {0, 0, 1}};
+    const gw_instance_message drained = small_instance_message(GW_MESSAGE_DRAINED, 0);
+    const gw_instance_message retired = small_instance_message(GW_MESSAGE_RETIRED, 0);
+    gw_resources_abandoned(made.resources, (gw_node_id){0}, &abandoned);
+    gw_resources_drained(made.resources, &drained);
+    record_port_clear(made.port);
+    gw_resources_retired(made.resources, &retired);
+    CHECK_CALLS(made.port, "note JOB_COLLECTED, job 0, 0\n"
+                           "send to client 1: SLICE_GRANT, instance 1 of job 1, mesh 0 on 0\n");
+    release(&made, 1);
+    CHECK_CALLS(made.port, "cancel timer 0\n");
+    clear_bench(&made);
+}
+END_TEST
+
+/* It owns nothing but its turn. */
+START_TEST(who_waits_and_does_not_answer_leaves_the_queue)
+{
+    bench made;
+    init_leased(&made);
+    for (uint32_t j = 0; j < 3; j++) {
+        set_job(&made, j, 1, (const uint32_t[]){1}, 200);
+        request(&made, j);
+    }
+    look_at_leases(&made, 30);
+    for (uint32_t j = 0; j < 3; j += 2) {
+        const gw_lease_message kept = {{GW_MESSAGE_LEASE_KEPT, sizeof kept}, j};
+        gw_resources_lease_kept(made.resources, &kept);
+    }
+    look_at_leases(&made, 120);
+    record_port_clear(made.port);
+    release(&made, 0);
+    CHECK_CALLS(made.port, "send to client 2: SLICE_GRANT, instance 2 of job 2, mesh 0 on 0\n");
+    clear_bench(&made);
+}
+END_TEST
+
 int main(void)
 {
     TCase *cases = tcase_create("resources");
+    tcase_add_test(cases, who_does_not_answer_is_given_up);
+    tcase_add_test(cases, who_waits_and_does_not_answer_leaves_the_queue);
     tcase_add_test(cases, slices_are_granted_at_once);
     tcase_add_test(cases, jobs_are_spread);
     tcase_add_test(cases, peaks_share_a_device_until_it_is_full);

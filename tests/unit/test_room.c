@@ -427,6 +427,38 @@ START_TEST(closing_while_somebody_waits_aborts)
 }
 END_TEST
 
+/* --- Who waits no longer --- */
+
+START_TEST(a_claim_that_is_given_up_frees_others)
+{
+    bench made;
+    init_bench(&made, 1);
+    gw_slice *wide = OPEN(&made, 4, 5), *left = OPEN(&made, 4), *right = OPEN(&made, 5);
+    const uint32_t waiter = 7;
+    gw_room_take(made.room, left);
+    gw_room_take(made.room, right);
+    ck_assert(!gw_room_is_free(made.room, wide));
+    g_array_append_val(wide->waiting, waiter);
+    give(&made, 4, 1);
+    gw_room_take(made.room, left); /* Passed over: it claims. */
+    give(&made, 5, 1);
+    ck_assert(wide->is_claiming);
+    ck_assert(!gw_room_is_free(made.room, right)); /* Nothing is ordered there, and yet. */
+    g_ptr_array_set_size(made.freed, 0);
+    gw_room_leave(made.room, wide, made.freed); /* Somebody waits for it. */
+    ck_assert(wide->is_claiming);
+    ck_assert_uint_eq(made.freed->len, 0);
+    g_array_set_size(wide->waiting, 0);
+    gw_room_leave(made.room, wide, made.freed);
+    ck_assert_uint_eq(made.freed->len, 1);
+    ck_assert_ptr_eq(g_ptr_array_index(made.freed, 0), right);
+    ck_assert(gw_room_is_free(made.room, right));
+    gw_room_leave(made.room, wide, made.freed); /* Once more changes nothing. */
+    ck_assert_uint_eq(made.freed->len, 1);
+    clear_bench(&made);
+}
+END_TEST
+
 int main(void)
 {
     TCase *cases = tcase_create("room");
@@ -446,6 +478,7 @@ int main(void)
     tcase_add_test_raise_signal(cases, giving_more_than_was_taken_aborts, SIGABRT);
     tcase_add_test_raise_signal(cases, giving_for_a_foreign_device_aborts, SIGABRT);
     tcase_add_test_raise_signal(cases, closing_while_somebody_waits_aborts, SIGABRT);
+    tcase_add_test(cases, a_claim_that_is_given_up_frees_others);
     Suite *suite = suite_create("room");
     suite_add_tcase(suite, cases);
     SRunner *runner = srunner_create(suite);

@@ -45,7 +45,8 @@ START_TEST(mistakes)
     expect_setting_mistake("faults=7", ": /faults: found 7, expected an array");
     expect_setting_mistake("faults=[7]", ": /faults/0: found 7, expected an object");
     expect_setting_mistake("faults=[{\"at\":\"1ms\"}]",
-                           ": /faults/0: found neither, expected either \"remove\" or \"add\"");
+                           ": /faults/0: found none of \"remove\", \"add\" and \"client\", "
+                           "expected one");
     expect_setting_mistake("faults=[{\"remove\":{\"island\":0}}]", ": /faults/0: found no \"at\"");
     expect_setting_mistake("faults=[{\"at\":\"1\",\"remove\":{\"island\":0}}]",
                            ": /faults/0/at: found \"1\"");
@@ -68,6 +69,59 @@ START_TEST(mistakes)
 }
 END_TEST
 
+START_TEST(clients_fail_at_their_time)
+{
+    static const char *const settings[] = {
+        "faults=[{\"at\":\"1us\",\"remove\":{\"island\":0,\"hosts\":[0]}},"
+        "{\"at_ns\":2000,\"client\":\"chain\"}]",
+        NULL};
+    g_autoptr(gw_scenario) scenario = load_good(base_text, settings);
+    ck_assert_uint_eq(scenario->control.change_count, 1);
+    ck_assert_uint_eq(scenario->jobs[0].fail_ns, 2000);
+    ck_assert_uint_eq(scenario->control.lease_ns, 100000000); /* The default. */
+    static const char *const leased[] = {"faults=[{\"at\":\"1us\",\"client\":\"chain\"}]",
+                                         "control.lease=\"3ms\"", NULL};
+    g_autoptr(gw_scenario) other = load_good(base_text, leased);
+    ck_assert_uint_eq(other->control.lease_ns, 3000000);
+    static const char *const unfailing[] = {"control.lease_ns=7", NULL};
+    g_autoptr(gw_scenario) alone = load_good(base_text, unfailing);
+    ck_assert_uint_eq(alone->control.lease_ns, 7);
+    ck_assert_uint_eq(alone->jobs[0].fail_ns, 0);
+    g_autoptr(gw_scenario) none = load_good(base_text, NULL);
+    ck_assert_uint_eq(none->control.lease_ns, 0);
+}
+END_TEST
+
+START_TEST(mistakes_of_clients)
+{
+    expect_setting_mistake("faults=[{\"at\":\"1ms\",\"client\":7}]",
+                           ": /faults/0/client: found 7, expected a string");
+    expect_setting_mistake("faults=[{\"at\":\"1ms\",\"client\":\"chian\"}]",
+                           ": /faults/0/client: found \"chian\", expected the name of a job; did "
+                           "you mean \"chain\"?");
+    expect_setting_mistake("faults=[{\"at\":\"0ms\",\"client\":\"chain\"}]",
+                           ": /faults/0/at: found 0, expected a time above 0");
+    expect_setting_mistake(
+        "faults=[{\"at\":\"1ms\",\"client\":\"chain\"},"
+        "{\"at\":\"2ms\",\"client\":\"chain\"}]",
+        ": /faults/1/client: found \"chain\" a second time, expected each client to "
+        "fail once");
+    expect_setting_mistake("faults=[{\"at\":\"2ms\",\"client\":\"chain\"},"
+                           "{\"at\":\"1ms\",\"remove\":{\"island\":0}}]",
+                           ": /faults/1/at: found 1000000 ns after one at 2000000 ns");
+    expect_setting_mistake(
+        "faults=[{\"at\":\"1ms\",\"client\":\"chain\",\"remove\":{\"island\":0}}]",
+        ": /faults/0: found several of");
+    expect_setting_mistake("control.lease=\"0s\"",
+                           ": /control/lease: found 0, expected a time above 0");
+    expect_setting_mistake("control.lease_ns=0",
+                           ": /control/lease_ns: found 0, expected a time above 0");
+    expect_setting_mistake("control={\"system\":\"ray\",\"lease\":\"1ms\"}",
+                           ": /control/lease: found a lease, expected system \"pathways\", not "
+                           "\"ray\"");
+}
+END_TEST
+
 START_TEST(too_many)
 {
     GString *setting = g_string_new("faults=[");
@@ -87,6 +141,8 @@ int main(void)
     tcase_add_test(cases, none_is_the_default);
     tcase_add_test(cases, changes_are_read_in_order);
     tcase_add_test(cases, mistakes);
+    tcase_add_test(cases, clients_fail_at_their_time);
+    tcase_add_test(cases, mistakes_of_clients);
     tcase_add_test(cases, too_many);
     Suite *suite = suite_create("scenario_faults");
     suite_add_tcase(suite, cases);

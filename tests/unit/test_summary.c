@@ -458,6 +458,26 @@ START_TEST(missed_deadlines_are_counted_where_there_are_any)
 }
 END_TEST
 
+/* The first instant counts; who is not collected has not failed, but ended in time. */
+START_TEST(failed_jobs_say_when)
+{
+    g_autoptr(gw_summary) summary = gw_summary_new(&settings);
+    gw_summary_job_failed(summary, 0, 300);
+    gw_summary_job_failed(summary, 0, 700);
+    gw_summary_job_failed(summary, 1, 350);
+    gw_summary_job_collected(summary, 0, 900);
+    json_t *json = render(summary);
+    check_number(json, "jobs.0.failed_ns", 300);
+    check_number(json, "jobs.0.collected_ns", 900);
+    check_number(json, "jobs.0.done_ns", (double)NAN);
+    check_number(json, "makespan_ns", 900);
+    const json_t *second = json_array_get(json_object_get(json, "jobs"), 1);
+    ck_assert_ptr_null(json_object_get(second, "failed_ns"));
+    ck_assert_ptr_null(json_object_get(second, "collected_ns"));
+    json_decref(json);
+}
+END_TEST
+
 /* --- Every key is explained --- */
 
 /* Appends the path of every key below `json`: "jobs[].steps"; results are the run's own. */
@@ -488,6 +508,8 @@ START_TEST(every_key_is_in_the_help_and_the_help_has_no_other)
     g_autoptr(gw_summary) summary = make_run();
     g_autoptr(GPtrArray) paths = g_ptr_array_new_with_free_func(g_free);
     g_autofree const char **keys = gw_summary_keys();
+    gw_summary_job_failed(summary, 1, 400);
+    gw_summary_job_collected(summary, 1, 500);
     json_t *json = render(summary);
     collect_keys(json, "", paths);
     json_decref(json);
@@ -594,6 +616,7 @@ int main(void)
     tcase_add_test(cases, longest_wait_of_all_schedulers_counts);
     tcase_add_test(cases, starving_is_kept_by_job);
     tcase_add_test(cases, missed_deadlines_are_counted_where_there_are_any);
+    tcase_add_test(cases, failed_jobs_say_when);
     tcase_add_test(cases, every_key_is_in_the_help_and_the_help_has_no_other);
     tcase_add_test(cases, the_help_and_the_document_say_every_key);
     tcase_add_test(cases, the_document_has_no_key_of_its_own);

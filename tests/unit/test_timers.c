@@ -86,6 +86,28 @@ START_TEST(cancelling_a_tag_takes_all_that_have_it)
 }
 END_TEST
 
+START_TEST(watches_are_not_sure)
+{
+    gw_timers timers = {0};
+    gw_timer timer;
+    ck_assert(!gw_timers_are_sure(&timers));
+    gw_timers_watch(&timers, (gw_node_id){1}, 50, (gw_tag){1});
+    gw_timers_watch(&timers, (gw_node_id){1}, 60, (gw_tag){2});
+    ck_assert(!gw_timers_are_sure(&timers));
+    gw_timers_set(&timers, (gw_node_id){1}, 55, (gw_tag){3});
+    ck_assert(gw_timers_are_sure(&timers));
+    ck_assert(gw_timers_take(&timers, 100, &timer)); /* In one order with the others. */
+    ck_assert_uint_eq(timer.tag.value, 1);
+    ck_assert(gw_timers_are_sure(&timers));
+    ck_assert(gw_timers_take(&timers, 100, &timer));
+    ck_assert_uint_eq(timer.tag.value, 3);
+    ck_assert(!gw_timers_are_sure(&timers));
+    gw_timers_cancel(&timers, (gw_node_id){1}, (gw_tag){2});
+    ck_assert_uint_eq(timers.watch_count, 0);
+    gw_timers_clear(&timers);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("timers");
@@ -94,6 +116,7 @@ int main(void)
     tcase_add_test(tcase, not_before_it_is_due);
     tcase_add_loop_test(tcase, they_come_in_order_whatever_is_cancelled, 0, 10);
     tcase_add_test(tcase, cancelling_a_tag_takes_all_that_have_it);
+    tcase_add_test(tcase, watches_are_not_sure);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
