@@ -72,6 +72,10 @@ typedef struct {                 /* The control plane's settings. */
     gw_params *policy_params;    /* Borrowed; may be NULL. */
     gw_dispatch_mode dispatch;
     uint32_t lookahead; /* Gangs ordered and not known to be done, per device; at least 1. */
+    /* Bytes of buffers ordered and not known to be given back, per device (budget.h); 0: what the
+     * device has. */
+    uint64_t lookahead_memory_bytes;
+    bool counts_bytes; /* gw_budget_is_needed(): where they can never run out nobody counts them. */
     /* Hosts that one node sends a batch to, and that pass it on to as many each (relay.h); at
      * least 2.  0: the dispatcher sends to every host itself. */
     uint32_t fanout;

@@ -15,6 +15,8 @@
 #define TAG_NODE_BITS     20
 #define TAG_INSTANCE_BITS 20
 
+#define FREED_PARTS 8 /* Of what may be ordered: so much given back is worth a report. */
+
 typedef struct {
     gw_segment segment;
     uint32_t next_node;
@@ -27,6 +29,22 @@ typedef struct {
     gw_host_instance *instance;
     uint32_t next_mesh; /* Workspaces before it are reserved. */
 } installing;
+
+/* Memory given back is the credit of the island's scheduler, which has counted it. */
+static void report_freed(void *context, const gw_block *block, uint32_t mesh, uint64_t size_bytes)
+{
+    gw_executor *executor = (gw_executor *)context;
+    const gw_directory *directory = executor->directory;
+    const gw_lowered *lowered = gw_executor_instance_of(executor, block->instance)->lowered;
+    const uint32_t island = gw_directory_island_of_host(directory, executor->self);
+    const uint64_t limit_bytes = executor->control->lookahead_memory_bytes;
+    const uint64_t memory_bytes = directory->islands[island].hbm_bytes;
+    const uint64_t most_bytes = limit_bytes > 0 ? MIN(limit_bytes, memory_bytes) : memory_bytes;
+    gw_progress_book_freed(executor->progress, gw_directory_scheduler(directory, island).index,
+                           lowered->local_devices + lowered->first_local[mesh],
+                           gw_lowered_local_count(lowered, mesh), size_bytes,
+                           most_bytes / FREED_PARTS);
+}
 
 gw_executor *gw_executor_new(const gw_directory *directory, const gw_control *control,
                              const gw_job *jobs, gw_node_id self, gw_port *port)
@@ -42,6 +60,8 @@ gw_executor *gw_executor_new(const gw_directory *directory, const gw_control *co
     executor->port = port;
     executor->self = self;
     gw_store_init(&executor->store, port);
+    if (control->counts_bytes)
+        gw_store_listen(&executor->store, report_freed, executor);
     executor->progress =
         gw_progress_book_new(port, first_device, island->devices_per_host, control->lookahead,
                              gw_directory_node_count(directory));

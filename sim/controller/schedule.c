@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* An instance is idle, offered, blocked on a full slice, at a gate that other islands open, waiting
- * for a value that decides its next node, or (sequential dispatch) waiting for hosts to enqueue its
- * last gang.  Blocked instances wait at their slice (room.h), so that a progress report looks only
- * at slices that it may free. */
+/* An instance is idle, offered, blocked on a full slice, short of memory (budget.h), at a gate that
+ * other islands open, waiting for a value that decides its next node, or (sequential dispatch)
+ * waiting for hosts to enqueue its last gang.  Blocked instances wait at their slice (room.h), so
+ * that a progress report looks only at slices that it may free. */
 #include "controller/schedule.h"
 
 #include "base/check.h"
+#include "controller/budget.h"
 #include "controller/decide.h"
 #include "controller/dispatch.h"
 #include "controller/gate.h"
@@ -25,6 +26,7 @@ typedef enum {
     IS_GATED,
     IS_UNDECIDED,
     IS_ENQUEUEING,
+    IS_SHORT, /* Of memory. */
 } instance_state;
 
 typedef struct {
@@ -34,6 +36,7 @@ typedef struct {
     gw_slice **slices;       /* By mesh. */
     gw_decisions *decisions; /* NULL: none of its nodes is irregular. */
     gw_gate *gate;           /* NULL: it shares nothing with other islands. */
+    gw_spender *spender;     /* NULL: bytes are not counted. */
     bool has_begun;          /* A run was submitted. */
     bool is_told;            /* To peers, as far as it is ordered: run and node of the last. */
     uint32_t ordered_run, ordered_node;
@@ -48,7 +51,7 @@ typedef struct {
     gw_time *deadlines;         /* By run % depth: of its last call. */
     bool has_last_node;         /* The program's last: this scheduler says which runs are late. */
     gw_time waits_since_ns;     /* Its next gang, */
-    bool was_blocked;           /* has found its slice full, */
+    bool was_blocked;           /* has found its slice full, or no memory, */
     uint32_t taken_before;      /* when so many had been ordered on its devices. */
     gw_span longest_wait_ns;    /* Of any gang for its place, */
     gw_span longest_starved_ns; /* and beyond the limit while others were ordered. */
@@ -69,7 +72,9 @@ struct gw_schedule {
     gw_policy *policy;
     gw_dispatch *dispatch;
     gw_room *room;
-    GPtrArray *freed;     /* gw_slice: scratch for progress reports. */
+    gw_budget *budget;    /* NULL: bytes are not counted. */
+    GPtrArray *freed;     /* gw_slice, and */
+    GArray *fitting;      /* instances: scratch for progress reports. */
     GPtrArray *instances; /* scheduled_instance by number; NULL: not installed. */
     GArray *untold;       /* uint32_t: instances with is_told false. */
     GArray *returned;     /* returned_call: to be answered when the batch is sent. */
@@ -101,7 +106,12 @@ gw_schedule *gw_schedule_new(const gw_directory *directory, const gw_control *co
         device_count = directory->islands[island].device_count;
     }
     schedule->room = gw_room_new(directory, first_device, device_count, control->lookahead);
+    if (control->counts_bytes) {
+        gw_check(island != GW_INDEX_NONE);
+        schedule->budget = gw_budget_new(directory, control, schedule->room, island);
+    }
     schedule->freed = g_ptr_array_new();
+    schedule->fitting = g_array_new(FALSE, FALSE, sizeof(uint32_t));
     schedule->instances = g_ptr_array_new();
     schedule->untold = g_array_new(FALSE, FALSE, sizeof(uint32_t));
     schedule->returned = g_array_new(FALSE, FALSE, sizeof(returned_call));
@@ -112,6 +122,8 @@ static void free_instance(gw_schedule *schedule, scheduled_instance *instance)
 {
     if (instance == NULL)
         return;
+    if (instance->spender != NULL)
+        gw_budget_leave(schedule->budget, instance->spender, schedule->fitting);
     for (uint32_t m = 0; m < instance->plan->program->meshes->len; m++)
         gw_room_close(schedule->room, instance->slices[m]);
     gw_decisions_free(instance->decisions);
@@ -146,8 +158,10 @@ void gw_schedule_free(gw_schedule *schedule)
     g_array_unref(schedule->returned);
     schedule->policy->ops->destroy(schedule->policy);
     gw_dispatch_free(schedule->dispatch);
+    gw_budget_free(schedule->budget);
     gw_room_free(schedule->room);
     g_ptr_array_unref(schedule->freed);
+    g_array_unref(schedule->fitting);
     g_free(schedule);
 }
 
@@ -215,6 +229,9 @@ void gw_schedule_install(gw_schedule *schedule, gw_node_id source,
     for (uint32_t m = 0; m < message->mesh_count; m++)
         instance->slices[m] =
             gw_room_open(schedule->room, devices + first[m], first[m + 1] - first[m]);
+    if (schedule->budget != NULL)
+        instance->spender =
+            gw_budget_enter(schedule->budget, message->instance, job->plan, instance->slices);
     if (schedule->island != GW_INDEX_NONE) {
         const gw_assignment assignment = {message->mesh_count, first, devices};
         instance->gate = gw_gate_new(job->plan, &assignment, schedule->directory, schedule->island);
@@ -233,6 +250,8 @@ void gw_schedule_install(gw_schedule *schedule, gw_node_id source,
     schedule->port->ops->send(schedule->port, source, &answer.header);
 }
 
+static void offer_fitting(gw_schedule *schedule);
+
 void gw_schedule_retire(gw_schedule *schedule, gw_node_id source,
                         const gw_instance_message *message)
 {
@@ -244,6 +263,7 @@ void gw_schedule_retire(gw_schedule *schedule, gw_node_id source,
         note(schedule, GW_NOTE_STARVED, instance->job, instance->longest_starved_ns);
     free_instance(schedule, instance);
     g_ptr_array_index(schedule->instances, message->instance) = NULL;
+    offer_fitting(schedule);
     gw_instance_message answer = {{GW_MESSAGE_RETIRED, sizeof answer}, message->instance};
     schedule->port->ops->send(schedule->port, source, &answer.header);
 }
@@ -255,18 +275,31 @@ static gw_slice *next_slice(const scheduled_instance *instance)
     return instance->slices[instance->plan->nodes[first_call(instance)->next_node].mesh];
 }
 
-/* False: its slice is full, and it waits there. */
+/* The instance's next gang waits, and others may be ordered before it. */
+static void block(const gw_schedule *schedule, scheduled_instance *instance, instance_state state)
+{
+    instance->state = state;
+    if (!instance->was_blocked)
+        instance->taken_before = gw_room_count_taken(schedule->room, next_slice(instance));
+    instance->was_blocked = true;
+}
+
+/* False: its slice is full, or its buffers do not fit, and it waits for that. */
 static bool has_room(gw_schedule *schedule, scheduled_instance *instance)
 {
     gw_slice *slice = next_slice(instance);
-    if (gw_room_is_free(schedule->room, slice))
-        return true;
-    instance->state = IS_BLOCKED;
-    if (!instance->was_blocked)
-        instance->taken_before = gw_room_count_taken(schedule->room, slice);
-    instance->was_blocked = true;
-    g_array_append_val(slice->waiting, instance->instance);
-    return false;
+    const waiting_call *call = first_call(instance);
+    if (!gw_room_is_free(schedule->room, slice)) {
+        block(schedule, instance, IS_BLOCKED);
+        g_array_append_val(slice->waiting, instance->instance);
+        return false;
+    }
+    if (instance->spender != NULL &&
+        !gw_budget_has(schedule->budget, instance->spender, call->next_node, call->run)) {
+        block(schedule, instance, IS_SHORT);
+        return false;
+    }
+    return true;
 }
 
 /* False: the node is irregular, and what decides it is not known yet. */
@@ -417,6 +450,8 @@ static void order_gang(gw_schedule *schedule, scheduled_instance *instance)
     uint64_t gang =
         ((uint64_t)schedule->self.index << GW_GANG_SEQUENCE_BITS) | schedule->gang_count++;
     gw_room_take(schedule->room, slice);
+    if (instance->spender != NULL)
+        gw_budget_spend(schedule->budget, instance->spender, n, call->run);
     gw_port *port = schedule->port;
     note(schedule, GW_NOTE_GANG_ORDERED, gang, (uint64_t)instance->instance << 32 | n);
     port->ops->spend(port, GW_COST_SCHEDULE, 1);
@@ -562,6 +597,15 @@ static void offer_freed(gw_schedule *schedule)
     g_ptr_array_set_size(schedule->freed, 0);
 }
 
+/* Those whose buffers fit by now may be ordered. */
+static void offer_fitting(gw_schedule *schedule)
+{
+    for (uint32_t i = 0; i < schedule->fitting->len; i++)
+        offer_or_block(schedule,
+                       instance_of(schedule, g_array_index(schedule->fitting, uint32_t, i)));
+    g_array_set_size(schedule->fitting, 0);
+}
+
 static void finish_run(gw_schedule *schedule, const gw_finished_run *done)
 {
     scheduled_instance *instance = instance_of(schedule, done->instance);
@@ -584,6 +628,18 @@ static void take_used(gw_schedule *schedule, const gw_used_time *used)
     gw_policy_finished(schedule->policy, used->instance, used->shard_count, used->device_time_ns);
 }
 
+/* A device whose gangs are all done may be what somebody waits for, with or without bytes. */
+static void take_freed(gw_schedule *schedule, const gw_progress *message, uint32_t first_device)
+{
+    const uint32_t *counts = gw_progress_counts(message);
+    const uint64_t *freed_bytes = gw_progress_freed_bytes(message);
+    for (uint32_t d = 0; d < message->device_count; d++) {
+        const uint64_t size_bytes = message->freed_count > 0 ? freed_bytes[d] : 0;
+        if (size_bytes > 0 || counts[d] > 0)
+            gw_budget_give(schedule->budget, first_device + d, size_bytes, schedule->fitting);
+    }
+}
+
 void gw_schedule_progress(gw_schedule *schedule, gw_node_id source, const gw_progress *message)
 {
     const gw_directory *directory = schedule->directory;
@@ -597,7 +653,10 @@ void gw_schedule_progress(gw_schedule *schedule, gw_node_id source, const gw_pro
     for (uint32_t d = 0; d < message->device_count; d++)
         if (counts[d] > 0)
             gw_room_give(schedule->room, first + d, counts[d], schedule->freed);
+    if (schedule->budget != NULL)
+        take_freed(schedule, message, first);
     offer_freed(schedule);
+    offer_fitting(schedule);
     const gw_finished_run *runs = gw_progress_runs(message);
     for (uint32_t r = 0; r < message->run_count; r++)
         finish_run(schedule, &runs[r]);
@@ -605,6 +664,8 @@ void gw_schedule_progress(gw_schedule *schedule, gw_node_id source, const gw_pro
 
 void gw_schedule_explain(const gw_schedule *schedule, GString *out)
 {
+    if (schedule->budget != NULL)
+        gw_budget_explain_rest(schedule->budget, out);
     for (uint32_t i = 0; i < schedule->instances->len; i++) {
         const scheduled_instance *instance =
             (const scheduled_instance *)g_ptr_array_index(schedule->instances, i);
@@ -631,6 +692,8 @@ void gw_schedule_explain(const gw_schedule *schedule, GString *out)
             const uint32_t decider = instance->plan->nodes[n].decider;
             g_string_append_printf(out, "waits for result %s, which decides it\n",
                                    g_array_index(program->results, gw_result, decider).name);
+        } else if (instance->state == IS_SHORT) {
+            gw_budget_explain(schedule->budget, instance->spender, out);
         } else if (instance->state == IS_ENQUEUEING)
             g_string_append_printf(out, "waits for %u hosts to enqueue\n", instance->acks_left);
         else

@@ -10,6 +10,21 @@ void gw_store_init(gw_store *store, gw_port *port)
     *store = (gw_store){.port = port};
 }
 
+void gw_store_listen(gw_store *store, gw_store_listener listener, void *context)
+{
+    store->listener = listener;
+    store->listener_context = context;
+}
+
+/* To the port, and to whoever counts. */
+static void release_memory(gw_store *store, const gw_block *block, const gw_memory *memory)
+{
+    store->port->devices->memory_release(store->port, memory);
+    store->was_released = true;
+    if (store->listener != NULL)
+        store->listener(store->listener_context, block, memory->mesh, memory->size_bytes);
+}
+
 void gw_store_open(gw_store *store, gw_block *block, uint32_t instance, const gw_plan *plan,
                    uint32_t depth)
 {
@@ -44,9 +59,8 @@ void gw_store_close(gw_store *store, gw_block *block)
     for (uint32_t i = 0; i < slot_count * block->depth; i++) {
         if (block->refs[i] == 0)
             continue;
-        gw_memory memory = memory_of(block, i % slot_count, i);
-        store->port->devices->memory_release(store->port, &memory);
-        store->was_released = true;
+        const gw_memory memory = memory_of(block, i % slot_count, i);
+        release_memory(store, block, &memory);
     }
     gw_block_clear(block);
 }
@@ -68,10 +82,9 @@ bool gw_store_reserve(gw_store *store, gw_block *block, uint32_t slot, uint32_t 
 
 static void give_back(gw_store *store, gw_block *block, uint32_t slot, uint32_t entry)
 {
-    gw_memory memory = memory_of(block, slot, entry);
+    const gw_memory memory = memory_of(block, slot, entry);
     block->refs[entry] = 0;
-    store->port->devices->memory_release(store->port, &memory);
-    store->was_released = true;
+    release_memory(store, block, &memory);
 }
 
 void gw_store_release(gw_store *store, gw_block *block, uint32_t slot, uint32_t run)
@@ -88,9 +101,10 @@ void gw_store_release(gw_store *store, gw_block *block, uint32_t slot, uint32_t 
 
 void gw_store_undo(gw_store *store, gw_block *block, uint32_t slot, uint32_t run)
 {
-    bool was_released = store->was_released;
-    give_back(store, block, slot, gw_block_entry(block, slot, run));
-    store->was_released = was_released;
+    const uint32_t entry = gw_block_entry(block, slot, run);
+    const gw_memory memory = memory_of(block, slot, entry);
+    block->refs[entry] = 0;
+    store->port->devices->memory_release(store->port, &memory);
 }
 
 static gw_memory workspace_of(const gw_block *block, uint32_t mesh)
@@ -107,7 +121,6 @@ bool gw_store_reserve_workspace(gw_store *store, gw_block *block, uint32_t mesh)
 
 void gw_store_release_workspace(gw_store *store, gw_block *block, uint32_t mesh)
 {
-    gw_memory memory = workspace_of(block, mesh);
-    store->port->devices->memory_release(store->port, &memory);
-    store->was_released = true;
+    const gw_memory memory = workspace_of(block, mesh);
+    release_memory(store, block, &memory);
 }

@@ -22,13 +22,22 @@ typedef struct {
     gw_writer *writers; /* By entry; NULL: nothing is copied from any. */
 } gw_block;
 
+/* So much was given back on every local device of the mesh. */
+typedef void (*gw_store_listener)(void *context, const gw_block *block, uint32_t mesh,
+                                  uint64_t size_bytes);
+
 typedef struct {
     gw_port *port;
     uint32_t next_buffer;
-    bool was_released; /* Since somebody last cleared it: waiting gangs may try again. */
+    bool was_released;          /* Since somebody last cleared it: waiting gangs may try again. */
+    gw_store_listener listener; /* NULL: nobody counts bytes. */
+    void *listener_context;
 } gw_store;
 
 void gw_store_init(gw_store *store, gw_port *port);
+/* From now on `listener` hears of all that is given back, but for what was never used
+ * (gw_store_undo). */
+void gw_store_listen(gw_store *store, gw_store_listener listener, void *context);
 
 void gw_store_open(gw_store *store, gw_block *block, uint32_t instance, const gw_plan *plan,
                    uint32_t depth);

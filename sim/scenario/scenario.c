@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "base/error.h"
+#include "controller/budget.h"
 #include "scenario/scenario_private.h"
 
 #define DEFAULT_SEED 1
@@ -192,7 +193,13 @@ static gw_scenario *make_scenario(gw_params *document, const char *path, GError 
     scenario->plans = g_ptr_array_new_with_free_func(free_plan);
     scenario->owned = g_ptr_array_new_with_free_func(g_free);
     scenario->inputs = g_ptr_array_new_with_free_func(g_free);
-    return read_scenario(scenario, error) ? g_steal_pointer(&scenario) : NULL;
+    if (!read_scenario(scenario, error)) {
+        return NULL;
+    }
+    g_autoptr(gw_directory) directory = gw_scenario_directory(scenario);
+    scenario->control.counts_bytes =
+        gw_budget_is_needed(directory, &scenario->control, scenario->jobs);
+    return g_steal_pointer(&scenario);
 }
 
 gw_scenario *gw_scenario_load(const char *path, const char *const *settings, GError **error)

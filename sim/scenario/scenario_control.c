@@ -22,7 +22,8 @@
 /* What only systems with schedulers have is refused elsewhere, and not ignored. */
 static bool check_system(const gw_system_ops *system, gw_params *control, GError **error)
 {
-    static const char *const keys[] = {"policy", "dispatch", "fanout"};
+    static const char *const keys[] = {"policy", "dispatch", "fanout", "lookahead_memory",
+                                       "lookahead_memory_bytes"};
     for (uint32_t i = 0; i < G_N_ELEMENTS(keys); i++) {
         if (!system->has_policy && gw_params_has(control, keys[i])) {
             gw_params_error(control, keys[i], error,
@@ -216,6 +217,30 @@ static bool read_dispatch(gw_control *out, gw_params *control, GError **error)
     return true;
 }
 
+/* Without a scheduler nobody counts bytes ahead of hosts, which is said and not ignored. */
+static bool read_lookahead_memory(gw_control *out, gw_params *control, GError **error)
+{
+    const bool is_text = gw_params_has(control, "lookahead_memory");
+    const char *key = is_text ? "lookahead_memory" : "lookahead_memory_bytes";
+    if (!is_text && !gw_params_has(control, key)) {
+        return true;
+    }
+    if (!gw_params_bytes(control, "lookahead_memory", false, &out->lookahead_memory_bytes, error)) {
+        return false;
+    }
+    if (out->lookahead_memory_bytes == 0) {
+        gw_params_error(control, key, error, "found 0, expected a size above 0");
+        return false;
+    }
+    if (out->policy == NULL) {
+        gw_params_error(control, key, error,
+                        "found a %s, expected none: policy \"" NO_POLICY "\" has no scheduler",
+                        key);
+        return false;
+    }
+    return true;
+}
+
 static bool read_tree(gw_params *fanout, gw_control *out, GError **error)
 {
     uint64_t degree = 0;
@@ -271,6 +296,7 @@ static bool read_defaults(gw_scenario *scenario, GError **error)
     return read_system(&scenario->control, empty, error) && read_profile(scenario, empty, error) &&
            read_policy(scenario, empty, error) && gw_scenario_read_placer(scenario, empty, error) &&
            read_dispatch(&scenario->control, empty, error) &&
+           read_lookahead_memory(&scenario->control, empty, error) &&
            read_fanout(&scenario->control, empty, error) &&
            read_starvation_limit(&scenario->control, empty, error);
 }
@@ -288,6 +314,7 @@ bool gw_scenario_read_control(gw_scenario *scenario, gw_params *root, GError **e
            read_profile(scenario, control, error) && read_policy(scenario, control, error) &&
            gw_scenario_read_placer(scenario, control, error) &&
            read_dispatch(&scenario->control, control, error) &&
+           read_lookahead_memory(&scenario->control, control, error) &&
            read_fanout(&scenario->control, control, error) &&
            read_starvation_limit(&scenario->control, control, error) &&
            gw_params_finish(control, error);

@@ -14,6 +14,7 @@
 
 #include "base/check.h"
 #include "base/random.h"
+#include "controller/budget.h"
 #include "controller/system.h"
 #include "program/builder.h"
 #include "toy_world.h"
@@ -494,6 +495,20 @@ static void draw_policy(fuzz_case *drawn, uint64_t seed)
     }
 }
 
+/* Sometimes bytes ahead are limited, down to less than any gang needs; from a stream of its own. */
+static void draw_lookahead_memory(fuzz_case *drawn, uint64_t seed)
+{
+    gw_random random;
+    gw_random_init(&random, seed, "fuzz.controller.lookahead_memory");
+    if (drawn->control.policy != NULL && gw_random_below(&random, 3) == 0) {
+        drawn->control.lookahead_memory_bytes =
+            1 + gw_random_below(&random, gw_random_below(&random, 2) == 0 ? 64 : 4096);
+    }
+    g_autoptr(gw_directory) directory =
+        gw_directory_new(drawn->islands, drawn->island_count, drawn->job_count);
+    drawn->control.counts_bytes = gw_budget_is_needed(directory, &drawn->control, drawn->jobs);
+}
+
 static void draw_case(fuzz_case *drawn, uint64_t seed)
 {
     *drawn = (fuzz_case){0};
@@ -523,6 +538,7 @@ static void draw_case(fuzz_case *drawn, uint64_t seed)
     drawn->control.fanout =
         gw_random_below(&fanout, 3) == 0 ? 0 : 2 + (uint32_t)gw_random_below(&fanout, 3);
     draw_policy(drawn, seed);
+    draw_lookahead_memory(drawn, seed);
 }
 
 static void clear_case(fuzz_case *drawn)

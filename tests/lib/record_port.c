@@ -172,7 +172,8 @@ static size_t measure_message(const gw_message *message)
     case GW_MESSAGE_PROGRESS: {
         const gw_progress *progress = (const gw_progress *)message;
         return gw_progress_size_bytes(progress->used_count, progress->device_count,
-                                      progress->run_count);
+                                      progress->run_count) +
+               progress->freed_count * sizeof(uint64_t);
     }
     case GW_MESSAGE_READY: {
         const gw_ready *ready = (const gw_ready *)message;

@@ -115,6 +115,9 @@ static void append_relay(GString *out, const gw_relay_message *message)
 static void append_progress(GString *out, const gw_progress *message)
 {
     append_list(out, ", finished", gw_progress_counts(message), message->device_count);
+    for (uint32_t d = 0; d < message->freed_count; d++)
+        g_string_append_printf(out, "%s %" G_GUINT64_FORMAT, d == 0 ? ", freed" : "",
+                               gw_progress_freed_bytes(message)[d]);
     for (uint32_t i = 0; i < message->used_count; i++) {
         const gw_used_time *used = &message->used[i];
         if (used->device_time_ns > 0)
