@@ -57,6 +57,13 @@ static uint64_t bound_bytes(const gw_job *job)
     return sum_bytes;
 }
 
+/* Of a device, with its share of what its host takes over. */
+static uint64_t memory_of(const gw_island *island, const gw_control *control)
+{
+    const uint64_t share_bytes = island->host_memory_bytes / island->devices_per_host;
+    return island->hbm_bytes + (control->spill != NULL ? share_bytes : 0);
+}
+
 bool gw_budget_is_needed(const gw_directory *directory, const gw_control *control,
                          const gw_job *jobs)
 {
@@ -66,7 +73,7 @@ bool gw_budget_is_needed(const gw_directory *directory, const gw_control *contro
     if (control->lookahead_memory_bytes > 0)
         limit_bytes = control->lookahead_memory_bytes;
     for (uint32_t i = 0; directory->job_count > 1 && i < directory->island_count; i++)
-        limit_bytes = MIN(limit_bytes, directory->islands[i].hbm_bytes);
+        limit_bytes = MIN(limit_bytes, memory_of(&directory->islands[i], control));
     uint64_t left_bytes = limit_bytes;
     for (uint32_t j = 0; j < directory->job_count; j++) {
         const uint64_t job_bytes = bound_bytes(&jobs[j]);
@@ -86,7 +93,7 @@ gw_budget *gw_budget_new(const gw_directory *directory, const gw_control *contro
     budget->room = room;
     budget->first_device = directory->islands[island].first_device;
     budget->device_count = directory->islands[island].device_count;
-    budget->memory_bytes = directory->islands[island].hbm_bytes;
+    budget->memory_bytes = memory_of(&directory->islands[island], control);
     budget->lookahead_bytes = control->lookahead_memory_bytes;
     budget->lookahead = control->lookahead;
     budget->devices = g_new0(device_budget, budget->device_count);

@@ -31,8 +31,8 @@ void gw_store_open(gw_store *store, gw_block *block, uint32_t instance, const gw
     uint32_t count = plan->slot_count * depth;
     gw_check(depth > 0);
     gw_check(store->next_buffer <= UINT32_MAX - count - plan->program->meshes->len);
-    *block =
-        (gw_block){instance, depth, store->next_buffer, plan, g_new0(uint32_t, count + 1), NULL};
+    *block = (gw_block){instance, depth, store->next_buffer, plan, g_new0(uint32_t, count + 1),
+                        NULL,     NULL};
     if (plan->has_copied_slots)
         block->writers = g_new0(gw_writer, count);
     for (uint32_t i = 0; block->writers != NULL && i < count; i++)
@@ -51,6 +51,7 @@ void gw_block_clear(gw_block *block)
 {
     g_clear_pointer(&block->refs, g_free);
     g_clear_pointer(&block->writers, g_free);
+    g_clear_pointer(&block->is_away, g_free);
 }
 
 void gw_store_close(gw_store *store, gw_block *block)
@@ -60,7 +61,10 @@ void gw_store_close(gw_store *store, gw_block *block)
         if (block->refs[i] == 0)
             continue;
         const gw_memory memory = memory_of(block, i % slot_count, i);
-        release_memory(store, block, &memory);
+        if (block->is_away == NULL || !block->is_away[i])
+            release_memory(store, block, &memory);
+        else if (store->listener != NULL)
+            store->listener(store->listener_context, block, memory.mesh, memory.size_bytes);
     }
     gw_block_clear(block);
 }
@@ -97,6 +101,34 @@ void gw_store_release(gw_store *store, gw_block *block, uint32_t slot, uint32_t 
         give_back(store, block, slot, entry);
     else
         block->refs[entry]--;
+}
+
+void gw_store_release_reader(gw_store *store, gw_block *block, uint32_t slot, uint32_t entry)
+{
+    gw_check(block->refs[entry] > 0);
+    if (block->refs[entry] == 1)
+        give_back(store, block, slot, entry);
+    else
+        block->refs[entry]--;
+}
+
+void gw_store_send_away(gw_store *store, gw_block *block, uint32_t slot, uint32_t entry)
+{
+    const gw_memory memory = memory_of(block, slot, entry);
+    gw_check(block->refs[entry] > 0 && !block->is_away[entry]);
+    block->is_away[entry] = 1;
+    store->port->devices->memory_release(store->port, &memory);
+    store->was_released = true;
+}
+
+bool gw_store_bring_back(gw_store *store, gw_block *block, uint32_t slot, uint32_t entry)
+{
+    const gw_memory memory = memory_of(block, slot, entry);
+    gw_check(block->is_away[entry]);
+    if (!store->port->devices->memory_reserve(store->port, &memory))
+        return false;
+    block->is_away[entry] = 0;
+    return true;
 }
 
 void gw_store_undo(gw_store *store, gw_block *block, uint32_t slot, uint32_t run)

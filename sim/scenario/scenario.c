@@ -224,6 +224,7 @@ gw_directory *gw_scenario_directory(const gw_scenario *scenario)
         islands[i].devices_per_host = spec->devices_per_host;
         memcpy(islands[i].shape, spec->shape, sizeof islands[i].shape);
         memcpy(islands[i].is_wrapped, spec->is_wrapped, sizeof islands[i].is_wrapped);
+        islands[i].host_memory_bytes = spec->host_memory_bytes;
         islands[i].accelerator = gw_scenario_accelerator_kind(scenario, i);
         islands[i].hbm_bytes = cluster->accelerators[spec->accelerator].hbm_bytes;
     }

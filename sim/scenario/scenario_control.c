@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "base/error.h"
+#include "controller/spill.h"
 #include "controller/system.h"
 #include "scenario/plugin.h"
 #include "scenario/scenario_private.h"
@@ -16,14 +17,15 @@
 #define DEFAULT_STARVATION_LIMIT_NS UINT64_C(10000000000) /* Some steps of training. */
 #define NO_POLICY                   "none" /* Switches the scheduler off (controller.h). */
 #define SYSTEMS_MAX                 16
+#define SPILLS_MAX                  16
 
 /* --- System --- */
 
 /* What only systems with schedulers have is refused elsewhere, and not ignored. */
 static bool check_system(const gw_system_ops *system, gw_params *control, GError **error)
 {
-    static const char *const keys[] = {"policy", "dispatch", "fanout", "lookahead_memory",
-                                       "lookahead_memory_bytes"};
+    static const char *const keys[] = {
+        "policy", "dispatch", "fanout", "lookahead_memory", "lookahead_memory_bytes", "spill"};
     for (uint32_t i = 0; i < G_N_ELEMENTS(keys); i++) {
         if (!system->has_policy && gw_params_has(control, keys[i])) {
             gw_params_error(control, keys[i], error,
@@ -241,6 +243,31 @@ static bool read_lookahead_memory(gw_control *out, gw_params *control, GError **
     return true;
 }
 
+/* What goes to the host needs memory there: the cluster is read before. */
+static bool read_spill(gw_scenario *scenario, gw_params *control, GError **error)
+{
+    const char *names[SPILLS_MAX + 2] = {"none"};
+    uint32_t choice = 0;
+    for (uint32_t i = 0; gw_spills[i] != NULL; i++) {
+        gw_check(i < SPILLS_MAX);
+        names[i + 1] = gw_spills[i]->name;
+    }
+    if (!gw_params_choice(control, "spill", false, names, &choice, error)) {
+        return false;
+    }
+    scenario->control.spill = choice == 0 ? NULL : gw_spills[choice - 1];
+    for (uint32_t i = 0; choice > 0 && i < scenario->cluster.island_count; i++) {
+        if (scenario->cluster.islands[i].host_memory_bytes == 0) {
+            gw_params_error(control, "spill", error,
+                            "found \"%s\", expected \"none\": hosts of island %u have no "
+                            "\"host_memory\"",
+                            names[choice], i);
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool read_tree(gw_params *fanout, gw_control *out, GError **error)
 {
     uint64_t degree = 0;
@@ -297,7 +324,7 @@ static bool read_defaults(gw_scenario *scenario, GError **error)
            read_policy(scenario, empty, error) && gw_scenario_read_placer(scenario, empty, error) &&
            read_dispatch(&scenario->control, empty, error) &&
            read_lookahead_memory(&scenario->control, empty, error) &&
-           read_fanout(&scenario->control, empty, error) &&
+           read_spill(scenario, empty, error) && read_fanout(&scenario->control, empty, error) &&
            read_starvation_limit(&scenario->control, empty, error);
 }
 
@@ -315,6 +342,7 @@ bool gw_scenario_read_control(gw_scenario *scenario, gw_params *root, GError **e
            gw_scenario_read_placer(scenario, control, error) &&
            read_dispatch(&scenario->control, control, error) &&
            read_lookahead_memory(&scenario->control, control, error) &&
+           read_spill(scenario, control, error) &&
            read_fanout(&scenario->control, control, error) &&
            read_starvation_limit(&scenario->control, control, error) &&
            gw_params_finish(control, error);

@@ -227,6 +227,8 @@ static void append_note(GString *out, const gw_note *note)
         [GW_NOTE_JOB_MOVED] = "JOB_MOVED",
         [GW_NOTE_JOB_STAYED] = "JOB_STAYED",
         [GW_NOTE_POLICY_WRONG] = "POLICY_WRONG",
+        [GW_NOTE_SPILLED] = "SPILLED",
+        [GW_NOTE_RETURNED] = "RETURNED",
     };
     g_string_append_printf(out, "note %s, ", names[note->kind]);
     switch (note->kind) {
@@ -280,10 +282,15 @@ static void append_copy(GString *out, const gw_copy *copy)
     if (copy->source_offset_bytes > 0) {
         g_string_append_printf(out, " + %u", (unsigned)copy->source_offset_bytes);
     }
-    if (copy->kind == GW_COPY_FROM_HOST) {
+    if (gw_copy_is_from_host(copy)) {
+        g_string_append(out, copy->kind == GW_COPY_RETURN ? ", spilled," : "");
         g_string_append_printf(out, " from the host to device %u for gang ",
                                copy->target_device.index);
         append_gang(out, copy->target_gang);
+        return;
+    }
+    if (copy->kind == GW_COPY_SPILL) {
+        g_string_append_printf(out, " from device %u is spilled", copy->source_device.index);
         return;
     }
     g_string_append_printf(out, " from device %u by gang ", copy->source_device.index);

@@ -176,6 +176,14 @@ static void hear_note(void *context, gw_node_id node, const gw_note *note, gw_ti
     case GW_NOTE_POLICY_WRONG:
         add_line(self, now_ns, RANK_NOTE, "the policy picks what it was not offered");
         return;
+    case GW_NOTE_SPILLED:
+        add_line(self, now_ns, RANK_NOTE, "job %s: %" PRIu64 " bytes have left for the host", job,
+                 note->b);
+        return;
+    case GW_NOTE_RETURNED:
+        add_line(self, now_ns, RANK_NOTE, "job %s: %" PRIu64 " bytes are back from the host", job,
+                 note->b);
+        return;
     }
     gw_check(!"a note of a kind that stories know");
 }
