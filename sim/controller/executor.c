@@ -286,8 +286,8 @@ static void block_head(gw_executor *executor, uint64_t gang, uint64_t size_bytes
     executor->is_blocked = true;
 }
 
-static bool reserve_slot(gw_executor *executor, gw_host_instance *instance, uint32_t slot,
-                         uint32_t run, uint64_t gang, uint32_t refs)
+static inline bool reserve_slot(gw_executor *executor, gw_host_instance *instance, uint32_t slot,
+                                uint32_t run, uint64_t gang, uint32_t refs)
 {
     /* A spill that nobody needs any more may still read the entry of a run long done. */
     const bool is_read = executor->spill != NULL &&

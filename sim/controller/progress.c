@@ -110,14 +110,15 @@ void gw_progress_book_finished(gw_progress_book *book, uint32_t dispatcher,
                                const gw_used_time *used, uint32_t *place, const uint32_t *devices)
 {
     progress_account *account = account_of(book, dispatcher);
+    /* With bytes to tell, the report goes while the last gang still runs. */
+    const uint32_t least = account->has_freed ? 1 : 0;
     add_used(account->used, used, place);
     for (uint32_t i = 0; i < used->shard_count; i++) {
         device_tally *device = &account->devices[devices[i] - book->first_device];
         gw_check(device->queued > 0);
         device->queued--;
         device->unreported++;
-        if (device->queued == 0 || device->unreported >= book->threshold ||
-            (account->has_freed && device->queued == 1))
+        if (device->queued <= least || device->unreported >= book->threshold)
             account->is_due = book->is_due = true;
     }
 }
