@@ -9,6 +9,7 @@
 #include "controller/dispatch_policy.h"
 #include "controller/placement.h"
 #include "controller/policy.h"
+#include "controller/spill.h"
 #include "controller/system.h"
 #include "record/figure.h"
 #include "scenario/scenario.h"
@@ -48,6 +49,12 @@ static void list_systems(void)
 {
     for (guint i = 0; gw_systems[i] != NULL; i++)
         printf("  %-16s %s\n", gw_systems[i]->name, gw_systems[i]->summary);
+}
+
+static void list_spills(void)
+{
+    for (guint i = 0; gw_spills[i] != NULL; i++)
+        printf("  %-14s %s\n", gw_spills[i]->name, gw_spills[i]->summary);
 }
 
 static void list_placements(void)
@@ -97,11 +104,12 @@ static const struct {
     const char *name;
     void (*list)(void);
 } lists[] = {
-    {"workloads", list_workloads},       {"schedules", list_schedules},
-    {"systems", list_systems},           {"policies", list_policies},
-    {"placements", list_placements},     {"dispatches", list_dispatches},
-    {"accelerators", list_accelerators}, {"profiles", list_profiles},
-    {"backends", list_backends},         {"figures", list_figures},
+    {"workloads", list_workloads},   {"schedules", list_schedules},
+    {"systems", list_systems},       {"policies", list_policies},
+    {"placements", list_placements}, {"dispatches", list_dispatches},
+    {"spills", list_spills},         {"accelerators", list_accelerators},
+    {"profiles", list_profiles},     {"backends", list_backends},
+    {"figures", list_figures},
 };
 
 static int refuse_list(const char *word)
@@ -122,8 +130,8 @@ static int run_list(int argc, char **argv)
     int exit_code;
     if (!gw_command_parse("list", "[KIND]",
                           "KIND is one of workloads, schedules, systems, policies, placements, "
-                          "dispatches, accelerators, profiles, backends, figures; all of them "
-                          "without it.",
+                          "dispatches, spills, accelerators, profiles, backends, figures; all of "
+                          "them without it.",
                           entries, &argc, &argv, &exit_code))
         return exit_code;
     if (argc > 2) {

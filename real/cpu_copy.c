@@ -78,7 +78,7 @@ static void move_bytes(gw_cpu_copier *copier, gw_cpu_copy *copy)
     const unsigned char *from =
         (const unsigned char *)copy->source_block->data + what->source_offset_bytes;
     double value = 0;
-    if (what->kind == GW_COPY_FROM_HOST) {
+    if (gw_copy_is_from_host(what)) {
         /* Devices are this host's memory: the bytes lie where they lay. */
     } else if (what->kind == GW_COPY_TO_DEVICE) {
         memcpy((unsigned char *)copy->target_block->data + what->target_offset_bytes, from,

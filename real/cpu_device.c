@@ -19,6 +19,7 @@ void gw_cpu_device_init(gw_cpu_device *device, const gw_cpu_shared *shared, gw_d
 {
     *device =
         (gw_cpu_device){.shared = shared, .id = id, .is_idle = true, .limit_bytes = limit_bytes};
+    device->kept = g_ptr_array_new();
     pthread_mutex_init(&device->mutex, NULL);
     gw_monotonic_cond_init(&device->has_work);
 }
@@ -37,6 +38,10 @@ void gw_cpu_device_clear(gw_cpu_device *device)
     for (; block != GW_LOOKUP_NONE; block = gw_lookup_take_any(&device->blocks)) {
         free_block((gw_cpu_block *)(uintptr_t)block);
     }
+    for (uint32_t i = 0; i < device->kept->len; i++) {
+        free_block((gw_cpu_block *)g_ptr_array_index(device->kept, i));
+    }
+    g_ptr_array_unref(device->kept);
     gw_lookup_clear(&device->blocks);
     gw_lookup_clear(&device->shards);
     pthread_mutex_destroy(&device->mutex);
@@ -203,18 +208,39 @@ static float *allocate_floats(uint64_t size_bytes)
     return posix_memalign(&data, GW_CPU_ALIGNMENT_BYTES, whole_bytes) == 0 ? (float *)data : NULL;
 }
 
+/* What was spilled from the buffer; NULL: nothing was. */
+static gw_cpu_block *take_kept(gw_cpu_device *device, uint32_t buffer)
+{
+    gw_cpu_block *found = NULL;
+    pthread_mutex_lock(&device->mutex);
+    for (uint32_t i = 0; i < device->kept->len && found == NULL; i++) {
+        gw_cpu_block *block = (gw_cpu_block *)g_ptr_array_index(device->kept, i);
+        if (block->buffer == buffer) {
+            found = block;
+            g_ptr_array_remove_index_fast(device->kept, i);
+        }
+    }
+    pthread_mutex_unlock(&device->mutex);
+    return found;
+}
+
 bool gw_cpu_device_reserve(gw_cpu_device *device, uint32_t buffer, uint32_t job,
                            uint64_t size_bytes)
 {
     if (!gw_cpu_device_has_room(device, size_bytes)) {
         return false;
     }
-    float *data = allocate_floats(size_bytes);
-    if (data == NULL) {
-        return false;
+    gw_cpu_block *block = take_kept(device, buffer);
+    if (block == NULL) {
+        float *data = allocate_floats(size_bytes);
+        if (data == NULL) {
+            return false;
+        }
+        block = g_new(gw_cpu_block, 1);
+        *block =
+            (gw_cpu_block){.data = data, .size_bytes = size_bytes, .buffer = buffer, .job = job};
     }
-    gw_cpu_block *block = g_new(gw_cpu_block, 1);
-    *block = (gw_cpu_block){.data = data, .size_bytes = size_bytes, .buffer = buffer, .job = job};
+    gw_check(block->size_bytes == size_bytes);
     pthread_mutex_lock(&device->mutex);
     device->used_bytes += size_bytes;
     gw_lookup_add(&device->blocks, buffer, (uint64_t)(uintptr_t)block);
@@ -231,8 +257,41 @@ void gw_cpu_device_release(gw_cpu_device *device, uint32_t buffer, uint64_t size
     gw_check(block->size_bytes == size_bytes);
     gw_check(block->pin_count == 0); /* A kernel or a copy still needs it. */
     device->used_bytes -= size_bytes;
+    const bool is_kept = block->kept_for > 0;
+    if (is_kept) {
+        g_ptr_array_add(device->kept, block);
+    }
     pthread_mutex_unlock(&device->mutex);
-    free_block(block);
+    if (!is_kept) {
+        free_block(block);
+    }
+}
+
+void gw_cpu_device_keep(gw_cpu_device *device, gw_cpu_block *block, uint32_t instance)
+{
+    pthread_mutex_lock(&device->mutex);
+    block->kept_for = instance + 1;
+    pthread_mutex_unlock(&device->mutex);
+}
+
+void gw_cpu_device_end_keeping(gw_cpu_device *device, gw_cpu_block *block)
+{
+    pthread_mutex_lock(&device->mutex);
+    block->kept_for = 0;
+    pthread_mutex_unlock(&device->mutex);
+}
+
+void gw_cpu_device_forget(gw_cpu_device *device, uint32_t instance)
+{
+    pthread_mutex_lock(&device->mutex);
+    for (uint32_t i = device->kept->len; i-- > 0;) {
+        gw_cpu_block *block = (gw_cpu_block *)g_ptr_array_index(device->kept, i);
+        if (block->kept_for == instance + 1) {
+            g_ptr_array_remove_index_fast(device->kept, i);
+            free_block(block);
+        }
+    }
+    pthread_mutex_unlock(&device->mutex);
 }
 
 gw_cpu_block *gw_cpu_device_pin(gw_cpu_device *device, uint32_t buffer)

@@ -22,6 +22,7 @@ typedef struct { /* One buffer on one device. */
     uint64_t size_bytes;
     uint32_t buffer, job;
     uint32_t pin_count; /* Kernels and copies that still need it. */
+    uint32_t kept_for;  /* Spilled: its instance + 1; 0: not. */
 } gw_cpu_block;
 
 typedef struct gw_cpu_shard gw_cpu_shard;
@@ -77,6 +78,7 @@ struct gw_cpu_device {
     gw_cpu_shard *first, *last;
     gw_lookup shards; /* By gang: those in the queue. */
     gw_lookup blocks; /* By buffer. */
+    GPtrArray *kept;  /* gw_cpu_block: spilled, and given back meanwhile. */
     uint64_t used_bytes, limit_bytes;
     /* The thread's own. */
     float *scratch;
@@ -113,6 +115,11 @@ bool gw_cpu_device_reserve(gw_cpu_device *device, uint32_t buffer, uint32_t job,
                            uint64_t size_bytes);
 /* Nobody needs it any more. */
 void gw_cpu_device_release(gw_cpu_device *device, uint32_t buffer, uint64_t size_bytes);
+/* What the block holds lasts beyond its releases, and is found whenever the buffer is reserved
+ * again: until keeping ends, or the instance is forgotten. */
+void gw_cpu_device_keep(gw_cpu_device *device, gw_cpu_block *block, uint32_t instance);
+void gw_cpu_device_end_keeping(gw_cpu_device *device, gw_cpu_block *block);
+void gw_cpu_device_forget(gw_cpu_device *device, uint32_t instance);
 /* The block of a reserved buffer, kept until it is unpinned. */
 gw_cpu_block *gw_cpu_device_pin(gw_cpu_device *device, uint32_t buffer);
 void gw_cpu_device_unpin(gw_cpu_device *device, gw_cpu_block *block);

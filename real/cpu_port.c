@@ -256,6 +256,9 @@ static void free_plans(gw_loaded *loaded)
 static void cpu_unload(gw_port *port, uint32_t instance)
 {
     cpu_node *node = node_of(port);
+    for (uint32_t d = 0; d < node->device_count; d++) {
+        gw_cpu_device_forget(device_at(node, d), instance);
+    }
     free_plans(gw_loaded_set_find(&node->loaded, instance));
     gw_loaded_set_remove(&node->loaded, instance);
 }
@@ -340,17 +343,23 @@ static void cpu_copy(gw_port *port, const gw_copy *what, gw_tag tag)
     copy->source_block = gw_cpu_device_pin(copy->source, what->source_buffer);
     copy->job = copy->source_block->job;
     gw_check(what->source_offset_bytes + what->size_bytes <= copy->source_block->size_bytes);
-    if (what->kind != GW_COPY_TO_HOST) {
+    if (!gw_copy_is_to_host(what)) {
         gw_check(what->target_device.index < cluster->device_count);
         copy->target = &cluster->devices[what->target_device.index];
         copy->target_block = gw_cpu_device_pin(copy->target, what->target_buffer);
         gw_check(what->target_offset_bytes + what->size_bytes <= copy->target_block->size_bytes);
         gw_check(gw_cpu_device_awaits(copy->target, what->target_gang));
+        if (what->kind == GW_COPY_RETURN) {
+            gw_cpu_device_end_keeping(copy->target, copy->target_block);
+        }
     } else {
         give_value(cluster, gw_loaded_set_find(&node->loaded, what->instance), copy);
     }
-    if (what->kind == GW_COPY_FROM_HOST ||
-        !gw_cpu_device_follow(copy->source, what->source_gang, copy)) {
+    const bool waits = what->kind == GW_COPY_TO_DEVICE || what->kind == GW_COPY_TO_HOST;
+    if (what->kind == GW_COPY_SPILL) {
+        gw_cpu_device_keep(copy->source, copy->source_block, what->instance);
+    }
+    if (!waits || !gw_cpu_device_follow(copy->source, what->source_gang, copy)) {
         gw_cpu_copier_take(&cluster->copier, copy);
     }
 }
@@ -452,12 +461,11 @@ static void take_arrived_copy(void *context, gw_cpu_copy *copy, double value)
 {
     gw_cpu_cluster *cluster = context;
     const gw_copy *what = &copy->copy;
-    const bool is_to_device = what->kind != GW_COPY_TO_HOST;
+    const bool is_to_device = !gw_copy_is_to_host(what);
     if (cluster->ledger != NULL) {
         const gw_transfer_record record = {
             .job = copy->job,
-            .source_device =
-                what->kind == GW_COPY_FROM_HOST ? GW_INDEX_NONE : what->source_device.index,
+            .source_device = gw_copy_is_from_host(what) ? GW_INDEX_NONE : what->source_device.index,
             .target_device = is_to_device ? what->target_device.index : GW_INDEX_NONE,
             .size_bytes = what->size_bytes,
             .start_ns = copy->start_ns - cluster->origin_ns,

@@ -210,6 +210,12 @@ static void record_note(const gw_ledger *ledger, const gw_note *note, gw_time no
     case GW_NOTE_DEADLINE_MISSED:
         gw_recorder_deadline_missed(recorder, job);
         return;
+    case GW_NOTE_SPILLED:
+        gw_recorder_spilled(recorder, job, note->b);
+        return;
+    case GW_NOTE_RETURNED:
+        gw_recorder_returned(recorder, job, note->b);
+        return;
     default: /* The others are for traces of the simulated world. */
         return;
     }

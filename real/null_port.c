@@ -291,7 +291,7 @@ static void retire_kernel(null_node *node, uint32_t index)
 static void land_copy(gw_null_cluster *cluster, const null_copy *landed)
 {
     const gw_copy *copy = &landed->copy;
-    if (copy->kind != GW_COPY_TO_HOST) {
+    if (!gw_copy_is_to_host(copy)) {
         null_node *target =
             &cluster->nodes[gw_directory_host(cluster->directory, copy->target_device).index];
         const uint64_t index = gw_lookup_find(&target->kernel_of_gang, copy->target_gang);
@@ -307,10 +307,8 @@ static void land_copy(gw_null_cluster *cluster, const null_copy *landed)
     if (cluster->ledger != NULL) {
         const gw_transfer_record record = {
             .job = landed->job,
-            .source_device =
-                copy->kind == GW_COPY_FROM_HOST ? GW_INDEX_NONE : copy->source_device.index,
-            .target_device =
-                copy->kind == GW_COPY_TO_HOST ? GW_INDEX_NONE : copy->target_device.index,
+            .source_device = gw_copy_is_from_host(copy) ? GW_INDEX_NONE : copy->source_device.index,
+            .target_device = gw_copy_is_to_host(copy) ? GW_INDEX_NONE : copy->target_device.index,
             .size_bytes = copy->size_bytes,
             .start_ns = cluster->now_ns,
             .end_ns = cluster->now_ns};
@@ -472,7 +470,8 @@ static void null_copy_bytes(gw_port *port, const gw_copy *copy, gw_tag tag)
                              .host = node->id.index,
                              .job = gw_loaded_set_find(&node->loaded, copy->instance)->job,
                              .next = GW_INDEX_NONE};
-    null_shard *source = copy->kind == GW_COPY_FROM_HOST ? NULL : find_source(node, copy);
+    const bool waits = copy->kind == GW_COPY_TO_DEVICE || copy->kind == GW_COPY_TO_HOST;
+    null_shard *source = waits ? find_source(node, copy) : NULL;
     if (source == NULL) {
         land_copy(cluster, &asked);
         advance_devices(cluster);

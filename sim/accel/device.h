@@ -35,6 +35,7 @@ typedef struct {
  * the host's memory at once, to the device that is source and target both. */
 typedef struct {
     bool is_to_host, is_from_host; /* Over PCIe; not both. */
+    bool is_source_done;           /* It waits for no gang, whatever source_gang is. */
     uint32_t host;
     uint32_t job, buffer; /* The asker's own, as `tag` is. */
     uint64_t tag;

@@ -54,8 +54,9 @@ static void place_copy(gw_devices *devices, uint32_t slot)
 {
     gw_copy_state *state = gw_devices_copy_at(devices, slot);
     const gw_device_copy *copy = &state->copy;
-    const uint32_t gang_slot =
-        copy->is_from_host ? GW_GANG_DONE : gw_gang_table_find(&devices->table, copy->source_gang);
+    const uint32_t gang_slot = copy->is_source_done
+                                   ? GW_GANG_DONE
+                                   : gw_gang_table_find(&devices->table, copy->source_gang);
     if (gang_slot == GW_GANG_DONE) {
         schedule_copy(devices, slot, 0);
         return;

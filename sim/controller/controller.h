@@ -68,6 +68,11 @@ typedef struct {                 /* The control plane's settings. */
     const gw_dispatch_policy_ops *dispatch; /* NULL: gw_dispatch_parallel. */
     gw_params *dispatch_params;             /* Borrowed; may be NULL. */
     uint32_t lookahead; /* Gangs ordered and not known to be done, per device; at least 1. */
+    /* Bytes of buffers ordered and not known to be given back, per device (budget.h); 0: what the
+     * device has. */
+    uint64_t lookahead_memory_bytes;
+    const struct gw_spill_ops *spill; /* NULL: buffers stay on their devices (spill.h). */
+    bool counts_bytes; /* gw_budget_is_needed(): where they can never run out nobody counts them. */
     /* Hosts that one node sends a batch to, and that pass it on to as many each (relay.h); at
      * least 2.  0: the dispatcher sends to every host itself. */
     uint32_t fanout;

@@ -18,6 +18,7 @@ typedef struct {
     bool is_wrapped[3];   /* A ring in that dimension; else a line. */
     uint32_t accelerator; /* Which kind its devices are: equal numbers, equal kinds. */
     uint64_t hbm_bytes;   /* Of one device. */
+    uint64_t host_memory_bytes; /* Of one host, for buffers that are spilled. */
 } gw_island;
 
 typedef struct {

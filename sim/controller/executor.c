@@ -16,6 +16,8 @@
 #define TAG_NODE_BITS     20
 #define TAG_INSTANCE_BITS 20
 
+#define FREED_PARTS 8 /* Of what may be ordered: so much given back is worth a report. */
+
 typedef struct {
     gw_segment segment;
     uint32_t next_node;
@@ -27,6 +29,22 @@ typedef struct {
     gw_node_id source;
     gw_host_instance *instance;
 } installing;
+
+/* Memory given back is the credit of the island's scheduler, which has counted it. */
+static void report_freed(void *context, const gw_block *block, uint32_t mesh, uint64_t size_bytes)
+{
+    gw_executor *executor = (gw_executor *)context;
+    const gw_directory *directory = executor->directory;
+    const gw_lowered *lowered = gw_executor_instance_of(executor, block->instance)->lowered;
+    const uint32_t island = gw_directory_island_of_host(directory, executor->self);
+    const uint64_t limit_bytes = executor->control->lookahead_memory_bytes;
+    const uint64_t memory_bytes = directory->islands[island].hbm_bytes;
+    const uint64_t most_bytes = limit_bytes > 0 ? MIN(limit_bytes, memory_bytes) : memory_bytes;
+    gw_progress_book_freed(&executor->progress, gw_directory_scheduler(directory, island).index,
+                           lowered->local_devices + lowered->first_local[mesh],
+                           gw_lowered_local_count(lowered, mesh), size_bytes,
+                           most_bytes / FREED_PARTS);
+}
 
 gw_executor *gw_executor_new(const gw_directory *directory, const gw_control *control,
                              const gw_job *jobs, gw_node_id self, gw_port *port)
@@ -45,6 +63,12 @@ gw_executor *gw_executor_new(const gw_directory *directory, const gw_control *co
     gw_progress_book_init(&executor->progress, port, first_device, island->devices_per_host,
                           control->lookahead, gw_directory_node_count(directory));
     executor->instances = g_ptr_array_new();
+    if (control->counts_bytes)
+        gw_store_listen(&executor->store, report_freed, executor);
+    if (control->spill != NULL) {
+        executor->spill = gw_spill_new(control->spill, island->host_memory_bytes);
+        executor->returning = g_array_new(FALSE, FALSE, sizeof(gw_returning));
+    }
     gw_pool_init(&executor->flights, sizeof(gw_flight));
     gw_pool_init(&executor->targets, sizeof(gw_waiting_target));
     executor->waiting = g_array_new(FALSE, FALSE, sizeof(waiting_segment));
@@ -82,6 +106,8 @@ void gw_executor_free(gw_executor *executor)
     g_array_unref(executor->collected);
     g_array_unref(executor->draining);
     gw_progress_book_clear(&executor->progress);
+    gw_spill_free(executor->spill);
+    g_clear_pointer(&executor->returning, g_array_unref);
     gw_lines_free(executor);
 }
 
@@ -183,6 +209,11 @@ void gw_executor_install(gw_executor *executor, gw_node_id source,
     instance->deciders = gw_deciders_new(executor->directory, executor->control, job->plan,
                                          &executable.assignment, message->job);
     g_ptr_array_index(executor->instances, message->instance) = instance;
+    if (executor->spill != NULL) {
+        instance->block.is_away =
+            g_new0(uint8_t, instance->plan->slot_count * instance->block.depth + 1);
+        gw_spill_open(executor->spill, instance);
+    }
     installing entry = {source, instance};
     if (executor->installing == NULL && finish_install(executor, &entry))
         return;
@@ -218,6 +249,8 @@ static void retire_when_idle(gw_executor *executor, gw_host_instance *instance)
         if (gw_lowered_local_count(instance->lowered, mesh) > 0 &&
             instance->plan->workspace_bytes[mesh] > 0)
             gw_store_release_workspace(&executor->store, &instance->block, mesh);
+    if (executor->spill != NULL)
+        gw_spill_close(executor->spill, instance);
     gw_host_instance_free(instance, &executor->store);
     g_ptr_array_index(executor->instances, number) = NULL;
     executor->last = NULL;
@@ -283,16 +316,34 @@ static void read_results(gw_executor *executor, gw_host_instance *instance, uint
     }
 }
 
-static bool reserve_slot(gw_executor *executor, gw_host_instance *instance, uint32_t slot,
-                         uint32_t run, uint64_t gang, uint32_t refs)
+static void block_head(gw_executor *executor, uint64_t gang, uint64_t size_bytes)
 {
-    if (gw_store_reserve(&executor->store, &instance->block, slot, run, gang, refs))
-        return true;
     if (!executor->is_blocked) {
-        gw_note note = {GW_NOTE_MEMORY_WAIT, gang, instance->plan->slots[slot].size_bytes, 0};
+        const gw_note note = {GW_NOTE_MEMORY_WAIT, gang, size_bytes, 0};
         executor->port->ops->note(executor->port, &note);
     }
     executor->is_blocked = true;
+}
+
+static inline bool reserve_slot(gw_executor *executor, gw_host_instance *instance, uint32_t slot,
+                                uint32_t run, uint64_t gang, uint32_t refs)
+{
+    /* A spill that nobody needs any more may still read the entry of a run long done. */
+    const bool is_read = executor->spill != NULL &&
+                         instance->block.refs[gw_block_entry(&instance->block, slot, run)] > 0;
+    if (!is_read && gw_store_reserve(&executor->store, &instance->block, slot, run, gang, refs))
+        return true;
+    block_head(executor, gang, instance->plan->slots[slot].size_bytes);
+    return false;
+}
+
+/* An input that is read in place is here, or has memory to come back to. */
+static bool reserve_input(gw_executor *executor, gw_host_instance *instance, uint32_t slot,
+                          uint32_t entry, uint64_t gang)
+{
+    if (gw_executor_bring_back(executor, instance, slot, entry))
+        return true;
+    block_head(executor, gang, instance->plan->slots[slot].size_bytes);
     return false;
 }
 
@@ -305,6 +356,8 @@ static bool reserve_buffers(gw_executor *executor, gw_host_instance *instance,
     uint32_t *numbers = (uint32_t *)(void *)executor->numbers->data;
     uint32_t i = 0, o = 0;
     bool is_full = false;
+    if (executor->spill != NULL)
+        g_array_set_size(executor->returning, 0);
     for (; i < node->input_count; i++) {
         const gw_plan_input *input = &instance->plan->inputs[node->first_input + i];
         uint32_t slot = gw_host_instance_source_slot(input, run);
@@ -313,9 +366,12 @@ static bool reserve_buffers(gw_executor *executor, gw_host_instance *instance,
             slot = input->inbound_slot;
             source_run = run;
             is_full = !reserve_slot(executor, instance, slot, run, gang, 1);
-            if (is_full)
-                break;
+        } else if (executor->spill != NULL) {
+            is_full = !reserve_input(executor, instance, slot,
+                                     gw_block_entry(block, slot, source_run), gang);
         }
+        if (is_full)
+            break;
         numbers[i] = block->first_buffer + gw_block_entry(block, slot, source_run);
     }
     bool has_next = run + 1 < instance->run_count;
@@ -336,6 +392,8 @@ static bool reserve_buffers(gw_executor *executor, gw_host_instance *instance,
         if (gw_plan_input_arrives(input, run))
             gw_store_undo(&executor->store, block, input->inbound_slot, run);
     }
+    if (executor->spill != NULL)
+        gw_executor_undo_returning(executor, instance);
     return false;
 }
 
@@ -365,6 +423,8 @@ static bool launch_gang(gw_executor *executor, gw_host_instance *instance, uint3
     instance->flight_count++;
     instance->dispatcher = waiting->dispatcher;
     port->devices->enqueue(port, &kernel, kernel_tag(instance, n, run));
+    if (executor->spill != NULL)
+        gw_executor_launch_spilled(executor, instance, node, run, gang);
     if (executor->system->hosts == GW_HOST_KEEPS_OUTPUTS)
         gw_executor_copy_from_host(executor, instance, node, run, gang);
     if (executor->system->hosts != GW_HOST_TAKES_NOTHING)
@@ -406,8 +466,13 @@ static void launch_waiting(gw_executor *executor)
         for (; waiting->next_node < end; waiting->next_node++) {
             if (!is_due(instance, waiting->next_node, waiting->segment.run))
                 continue;
-            if (!launch_gang(executor, instance, waiting->next_node, waiting))
+            if (!launch_gang(executor, instance, waiting->next_node, waiting)) {
+                if (executor->spill != NULL)
+                    gw_executor_make_room(executor, instance,
+                                          &instance->plan->nodes[waiting->next_node],
+                                          waiting->segment.run);
                 return;
+            }
             executor->is_blocked = false;
         }
         if (waiting->wants_enqueued) {
@@ -486,6 +551,8 @@ void gw_executor_kernel_done(gw_executor *executor, gw_tag tag, gw_span device_t
     }
     for (uint32_t o = 0; o < node->output_count; o++)
         gw_store_release(&executor->store, &instance->block, node->first_slot + o, run);
+    if (executor->spill != NULL)
+        gw_executor_end_use(executor, instance, node, run);
     const gw_used_time used = {
         instance->instance, gw_lowered_local_count(instance->lowered, node->mesh), device_time_ns};
     gw_progress_book_finished(
@@ -516,7 +583,12 @@ void gw_executor_copy_done(gw_executor *executor, gw_tag tag, double value)
 {
     gw_flight done = end_flight(executor, tag);
     gw_host_instance *instance = gw_executor_instance_of(executor, done.instance);
-    if (done.kind == GW_FLIGHT_INPUT) {
+    if (done.kind == GW_FLIGHT_SPILL)
+        gw_executor_spilled(executor, instance, &done);
+    if (done.kind == GW_FLIGHT_RETURN)
+        gw_executor_returned(executor, instance, &done);
+    if (done.kind == GW_FLIGHT_INPUT || done.kind == GW_FLIGHT_SPILL ||
+        done.kind == GW_FLIGHT_RETURN) {
         retire_when_idle(executor, instance);
         return;
     }

@@ -69,10 +69,11 @@ const uint32_t *gw_executor_count_arrivals(gw_executor *executor, gw_host_instan
     const gw_plan_node *node = &instance->plan->nodes[n];
     const uint32_t *pieces =
         node->has_transfers ? instance->lowered->arrivals[2 * n + (run == 0 ? 1 : 0)] : NULL;
-    if (executor->system->hosts != GW_HOST_KEEPS_OUTPUTS)
+    const bool are_kept = executor->system->hosts == GW_HOST_KEEPS_OUTPUTS;
+    if (!are_kept && executor->spill == NULL)
         return pieces;
-    uint32_t returning = 0;
-    for (uint32_t i = 0; i < node->input_count; i++)
+    uint32_t returning = executor->spill == NULL ? 0 : executor->returning->len;
+    for (uint32_t i = 0; i < node->input_count && are_kept; i++)
         returning += !gw_plan_input_arrives(&instance->plan->inputs[node->first_input + i], run);
     if (returning == 0)
         return pieces;

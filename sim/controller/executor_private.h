@@ -6,6 +6,7 @@
 #include "base/pool.h"
 #include "controller/executor.h"
 #include "controller/progress.h"
+#include "controller/spill.h"
 #include "controller/system.h"
 
 typedef enum {
@@ -13,6 +14,8 @@ typedef enum {
     GW_FLIGHT_RESULT,    /* To the host: a value that the program reads. */
     GW_FLIGHT_OUTPUT,    /* To the host: a shard (gw_host_style). */
     GW_FLIGHT_INPUT,     /* From the host, where an output went before. */
+    GW_FLIGHT_SPILL,     /* To the host, for room; source_run is the entry. */
+    GW_FLIGHT_RETURN,    /* And back. */
 } gw_flight_kind;
 
 typedef struct { /* A copy that the world has not answered. */
@@ -22,6 +25,10 @@ typedef struct { /* A copy that the world has not answered. */
     uint32_t slot, source_run; /* The source. */
     uint32_t result;           /* RESULT: which value. */
 } gw_flight;
+
+typedef struct { /* A buffer that comes back for the gang that is being launched. */
+    uint32_t slot, entry;
+} gw_returning;
 
 typedef struct { /* A target that was ready before its source was. */
     gw_ready_item item;
@@ -57,6 +64,8 @@ struct gw_executor {
     const gw_control *control;
     const gw_system_ops *system;
     const gw_job *jobs;
+    gw_spill *spill;   /* NULL: nothing is ever spilled, */
+    GArray *returning; /* gw_returning: scratch, or NULL likewise. */
     gw_pool flights, targets;
     GArray *ready;    /* gw_ready_batch; the first ready_count are in use. */
     GArray *numbers;  /* uint32_t: scratch for a kernel's buffers, */
@@ -106,3 +115,25 @@ const uint32_t *gw_executor_count_arrivals(gw_executor *executor, gw_host_instan
 /* A shard that has come to host memory goes to the client. */
 void gw_executor_send_fetched(gw_executor *executor, const gw_host_instance *instance,
                               const gw_flight *done);
+
+/* --- Spilling (executor_spill.c): only where executor->spill is not NULL --- */
+
+/* The gang found no memory: what rests on its devices begins to leave, as much as it needs. */
+void gw_executor_make_room(gw_executor *executor, const gw_host_instance *instance,
+                           const gw_plan_node *node, uint32_t run);
+/* Device memory for an input that is away, and a place among those that return.  False: full. */
+bool gw_executor_bring_back(gw_executor *executor, gw_host_instance *instance, uint32_t slot,
+                            uint32_t entry);
+/* The gang has to wait: they stay away. */
+void gw_executor_undo_returning(gw_executor *executor, gw_host_instance *instance);
+/* The gang is enqueued: it uses its buffers, and awaits those that return, one arrival each on each
+ * device. */
+void gw_executor_launch_spilled(gw_executor *executor, gw_host_instance *instance,
+                                const gw_plan_node *node, uint32_t run, uint64_t gang);
+/* It is done, and gave its references up before. */
+void gw_executor_end_use(gw_executor *executor, gw_host_instance *instance,
+                         const gw_plan_node *node, uint32_t run);
+/* One copy has come to the host, or back. */
+void gw_executor_spilled(gw_executor *executor, gw_host_instance *instance, const gw_flight *done);
+void gw_executor_returned(gw_executor *executor, const gw_host_instance *instance,
+                          const gw_flight *done);

@@ -130,7 +130,8 @@ static inline uint32_t gw_relay_size_bytes(uint32_t stop_count, uint32_t dispatc
 }
 
 /* PROGRESS: what has finished on this host since the last report: shards of each instance and the
- * device time that they took, gangs per device, and the runs whose every gang here is done. */
+ * device time that they took, bytes of memory given back per device where they are counted
+ * (budget.h), gangs per device, and the runs whose every gang here is done. */
 typedef struct {
     uint32_t instance, shard_count;
     gw_span device_time_ns;
@@ -141,20 +142,26 @@ typedef struct {
 typedef struct {
     gw_message header;
     uint32_t used_count, device_count, run_count;
-    uint32_t reserved;   /* 0 */
-    gw_used_time used[]; /* used_count of them, then device_count counts (uint32_t), then
-                            run_count gw_finished_run. */
+    uint32_t freed_count; /* device_count, or 0: no bytes were given back. */
+    gw_used_time used[];  /* used_count of them, then freed_count sizes (uint64_t), then
+                             device_count counts (uint32_t), then run_count gw_finished_run. */
 } gw_progress;
 
+static inline const uint64_t *gw_progress_freed_bytes(const gw_progress *progress)
+{
+    return (const uint64_t *)(const void *)(progress->used + progress->used_count);
+}
 static inline const uint32_t *gw_progress_counts(const gw_progress *progress)
 {
-    return (const uint32_t *)(const void *)(progress->used + progress->used_count);
+    return (const uint32_t *)(const void *)(gw_progress_freed_bytes(progress) +
+                                            progress->freed_count);
 }
 static inline const gw_finished_run *gw_progress_runs(const gw_progress *progress)
 {
     return (const gw_finished_run *)(const void *)(gw_progress_counts(progress) +
                                                    progress->device_count);
 }
+/* Without sizes given back: they take freed_count * sizeof(uint64_t) more. */
 static inline uint32_t gw_progress_size_bytes(uint32_t used_count, uint32_t device_count,
                                               uint32_t run_count)
 {

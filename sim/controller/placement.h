@@ -27,7 +27,7 @@ typedef struct {
 } gw_placement_view;
 
 typedef struct {
-    uint32_t dims;            /* 1 to GW_PLACEMENT_DIMS_MAX. */
+    uint32_t dims;                         /* 1 to GW_PLACEMENT_DIMS_MAX. */
     uint32_t shape[GW_PLACEMENT_DIMS_MAX]; /* Of the mesh; unused dimensions are 1. */
     uint32_t job, mesh_index; /* Whose mesh it is: with the seed, what "random" draws from. */
     uint32_t island;          /* GW_INDEX_NONE: any. */

@@ -60,12 +60,21 @@ typedef struct {
     const uint32_t *arrivals; /* Per local shard: how many copies it awaits; NULL: none. */
 } gw_kernel;
 
-typedef enum { GW_COPY_TO_DEVICE = 1, GW_COPY_TO_HOST, GW_COPY_FROM_HOST } gw_copy_kind;
+typedef enum {
+    GW_COPY_TO_DEVICE = 1,
+    GW_COPY_TO_HOST,
+    GW_COPY_FROM_HOST,
+    GW_COPY_SPILL,  /* To the host, to be kept there while the buffer is given back. */
+    GW_COPY_RETURN, /* From there, into the buffer of the same number, which is reserved again. */
+} gw_copy_kind;
 
 /* One shard's piece of a buffer, from a device of this node.  It starts when the gang that writes
  * the source is done there, at once if it was done before.  FROM_HOST is the way back of what a
  * TO_HOST has read: from the host's memory into the same buffer, which holds it still.  Source and
- * target are the same then, and it starts at once, whatever source_gang is. */
+ * target are the same then, and it starts at once, whatever source_gang is.
+ *
+ * SPILL and RETURN are such a pair, too, of whole shards; the gang that writes the buffer is done,
+ * so both start at once.  What a SPILL has read is kept until its RETURN or `unload`. */
 typedef struct {
     gw_copy_kind kind;
     uint32_t instance; /* Whose buffer it is; loaded here. */
@@ -82,6 +91,15 @@ typedef struct {
     uint64_t target_offset_bytes;
     gw_span duration_ns; /* It takes so long; 0: the interconnect says. */
 } gw_copy;
+
+static inline bool gw_copy_is_to_host(const gw_copy *copy)
+{
+    return copy->kind == GW_COPY_TO_HOST || copy->kind == GW_COPY_SPILL;
+}
+static inline bool gw_copy_is_from_host(const gw_copy *copy)
+{
+    return copy->kind == GW_COPY_FROM_HOST || copy->kind == GW_COPY_RETURN;
+}
 
 /* One buffer's shards: `size_bytes` on each of this node's devices in mesh `mesh`. */
 typedef struct {
@@ -115,10 +133,12 @@ typedef enum {
                                 devices that the job's mesh must not have */
     GW_NOTE_DISPATCH_WRONG,  /* a: a scheduler's node, or a client's that has none; its dispatch
                                 policy answered what is no answer */
-    GW_NOTE_CLIENT_FAILED, /* a: job, b: 1: it had asked for slices, 0: it owned nothing; the node
-                              of its client has stopped */
-    GW_NOTE_LEASE_EXPIRED, /* a: job, b: instance, its latest; by the resource manager */
-    GW_NOTE_JOB_COLLECTED, /* a: job, b: instance; what the client owned is given back */
+    GW_NOTE_CLIENT_FAILED,   /* a: job, b: 1: it had asked for slices, 0: it owned nothing; the node
+                                of its client has stopped */
+    GW_NOTE_LEASE_EXPIRED,   /* a: job, b: instance, its latest; by the resource manager */
+    GW_NOTE_JOB_COLLECTED,   /* a: job, b: instance; what the client owned is given back */
+    GW_NOTE_SPILLED,         /* a: job, b: bytes that its host took over from its devices */
+    GW_NOTE_RETURNED,        /* a: job, b: bytes that came back from there */
 } gw_note_kind;
 typedef struct {
     gw_note_kind kind;

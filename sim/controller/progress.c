@@ -21,7 +21,8 @@ struct gw_progress_account {
     uint32_t used_count; /* Entries not yet reported: `first_used`, and then `more_used`. */
     uint32_t dispatcher;
     uint32_t first_device; /* As the book has it. */
-    bool is_due;
+    bool is_due, has_freed;
+    uint64_t *freed_bytes;  /* By device, not yet reported; NULL: never any. */
     device_tally devices[]; /* Of this host. */
 };
 
@@ -46,6 +47,7 @@ void gw_progress_book_clear(gw_progress_book *book)
         gw_progress_account *account = (gw_progress_account *)g_ptr_array_index(book->opened, i);
         g_array_unref(account->more_used);
         g_array_unref(account->runs);
+        g_free(account->freed_bytes);
         gw_lines_free(account);
     }
     g_ptr_array_unref(book->opened);
@@ -112,13 +114,30 @@ void gw_progress_book_finished(gw_progress_book *book, uint32_t dispatcher,
                                const gw_used_time *used, uint32_t *place, const uint32_t *devices)
 {
     gw_progress_account *account = account_of(book, dispatcher);
+    /* With bytes to tell, the report goes while the last gang still runs. */
+    const uint32_t least = account->has_freed ? 1 : 0;
     add_used(account, used, place);
     for (uint32_t i = 0; i < used->shard_count; i++) {
         device_tally *device = &account->devices[devices[i] - account->first_device];
         gw_check(device->queued > 0);
         device->queued--;
         device->unreported++;
-        if (device->queued == 0 || device->unreported >= book->threshold)
+        if (device->queued <= least || device->unreported >= book->threshold)
+            account->is_due = book->is_due = true;
+    }
+}
+
+void gw_progress_book_freed(gw_progress_book *book, uint32_t dispatcher, const uint32_t *devices,
+                            uint32_t count, uint64_t size_bytes, uint64_t due_bytes)
+{
+    gw_progress_account *account = account_of(book, dispatcher);
+    if (account->freed_bytes == NULL)
+        account->freed_bytes = g_new0(uint64_t, book->device_count);
+    for (uint32_t i = 0; i < count; i++) {
+        const uint32_t d = devices[i] - book->first_device;
+        account->has_freed = true;
+        account->freed_bytes[d] += size_bytes;
+        if (account->devices[d].queued <= 1 || account->freed_bytes[d] >= due_bytes)
             account->is_due = book->is_due = true;
     }
 }
@@ -135,17 +154,26 @@ void gw_progress_book_run_done(gw_progress_book *book, uint32_t dispatcher, uint
 static void send_report(gw_progress_book *book, gw_progress_account *account)
 {
     const uint32_t runs_bytes = account->runs->len * (uint32_t)sizeof(gw_finished_run);
+    const uint32_t freed_count = account->has_freed ? book->device_count : 0;
+    const uint32_t freed_bytes = freed_count * (uint32_t)sizeof(uint64_t);
     const uint32_t size_bytes =
-        gw_progress_size_bytes(account->used_count, book->device_count, account->runs->len);
+        gw_progress_size_bytes(account->used_count, book->device_count, account->runs->len) +
+        freed_bytes;
     g_byte_array_set_size(book->scratch, size_bytes);
     gw_progress *report = (gw_progress *)(void *)book->scratch->data;
     *report = (gw_progress){.header = {GW_MESSAGE_PROGRESS, size_bytes},
                             .used_count = account->used_count,
                             .device_count = book->device_count,
-                            .run_count = account->runs->len};
+                            .run_count = account->runs->len,
+                            .freed_count = freed_count};
     for (uint32_t u = 0; u < account->used_count; u++)
         report->used[u] = *used_at(account, u);
-    uint32_t *counts = (uint32_t *)(void *)(report->used + report->used_count);
+    uint64_t *freed = (uint64_t *)(void *)(report->used + report->used_count);
+    if (freed_count > 0) {
+        memcpy(freed, account->freed_bytes, freed_bytes);
+        memset(account->freed_bytes, 0, freed_bytes);
+    }
+    uint32_t *counts = (uint32_t *)(void *)(freed + freed_count);
     for (uint32_t d = 0; d < book->device_count; d++) {
         counts[d] = account->devices[d].unreported;
         account->devices[d].unreported = 0;
@@ -156,7 +184,7 @@ static void send_report(gw_progress_book *book, gw_progress_account *account)
     if (account->more_used->len > 0)
         g_array_set_size(account->more_used, 0);
     g_array_set_size(account->runs, 0);
-    account->is_due = false;
+    account->is_due = account->has_freed = false;
     book->port->ops->send(book->port, (gw_node_id){account->dispatcher}, &report->header);
 }
 

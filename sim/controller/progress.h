@@ -4,7 +4,12 @@
  *
  * A report goes when a device has used up half the lookahead, when a device has nothing left that
  * was dispatched, or when a run is done: late enough to be rare, early enough that no device
- * waits for it. */
+ * waits for it.
+ *
+ * Where memory is counted (budget.h), bytes given back are reported per device, too.  Those that
+ * nobody has heard of are told when they come to an eighth of what may be ordered, or when a
+ * device has one gang left at most: so what a scheduler waits for comes to it while the last gang
+ * still runs, and at once where nothing runs that could bring a later report. */
 #pragma once
 
 #include "controller/controller.h"
@@ -37,6 +42,10 @@ void gw_progress_book_queued(gw_progress_book *book, uint32_t dispatcher, const 
  * entry stood last; any value to begin with. */
 void gw_progress_book_finished(gw_progress_book *book, uint32_t dispatcher,
                                const gw_used_time *used, uint32_t *place, const uint32_t *devices);
+/* `size_bytes` on each of the devices are free again, which `dispatcher` had counted.  They are
+ * due at `due_bytes`. */
+void gw_progress_book_freed(gw_progress_book *book, uint32_t dispatcher, const uint32_t *devices,
+                            uint32_t count, uint64_t size_bytes, uint64_t due_bytes);
 void gw_progress_book_run_done(gw_progress_book *book, uint32_t dispatcher, uint32_t instance,
                                uint32_t run);
 /* Sends what is due. */

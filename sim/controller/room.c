@@ -140,6 +140,11 @@ uint32_t gw_room_count_taken(const gw_room *room, const gw_slice *slice)
     return count;
 }
 
+uint32_t gw_room_count_ordered(const gw_room *room, uint32_t device)
+{
+    return room->ordered[device - room->first_device];
+}
+
 /* Devices that are nobody's become the slice's. */
 static void own_devices(gw_room *room, gw_slice *slice)
 {

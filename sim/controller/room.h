@@ -49,6 +49,8 @@ void gw_room_close(gw_room *room, gw_slice *slice);
 bool gw_room_is_free(gw_room *room, gw_slice *slice);
 /* Gangs ordered so far on its devices, all added up; wraps, so that differences come out right. */
 uint32_t gw_room_count_taken(const gw_room *room, const gw_slice *slice);
+/* Gangs of `device` that are ordered and not known to be done. */
+uint32_t gw_room_count_ordered(const gw_room *room, uint32_t device);
 /* One more gang on each. */
 void gw_room_take(gw_room *room, const gw_slice *slice);
 /* `count` gangs of `device` are done.  Appends to `freed` (gw_slice *) the slices that were full

@@ -1,87 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* An instance is idle, offered, blocked on a full slice, at a gate that other islands open, waiting
- * for a value that decides its next node, or (sequential dispatch) waiting for hosts to enqueue its
- * last gang.  Blocked instances wait at their slice (room.h), so that a progress report looks only
- * at slices that it may free. */
+/* An instance is idle, offered, blocked on a full slice, short of memory (budget.h), at a gate that
+ * other islands open, waiting for a value that decides its next node, or (sequential dispatch)
+ * waiting for hosts to enqueue its last gang.  Blocked instances wait at their slice (room.h), so
+ * that a progress report looks only at slices that it may free. */
 #include "controller/schedule.h"
 
 #include "base/check.h"
 #include "controller/collected.h"
-#include "controller/decide.h"
-#include "controller/dispatch.h"
-#include "controller/gate.h"
-#include "controller/room.h"
-
-typedef struct {
-    uint32_t run, next_node, end_node;
-    uint64_t call, submission;
-    uint32_t gangs_left; /* Not ordered yet. */
-    gw_time deadline_ns;
-} waiting_call;
-
-typedef enum {
-    IS_IDLE = 1,
-    IS_OFFERED,
-    IS_BLOCKED,
-    IS_GATED,
-    IS_UNDECIDED,
-    IS_ENQUEUEING,
-} instance_state;
-
-typedef struct {
-    uint32_t instance, job, depth;
-    const gw_plan *plan;
-    gw_node_id client;
-    gw_slice **slices;       /* By mesh. */
-    gw_decisions *decisions; /* NULL: none of its nodes is irregular. */
-    gw_gate *gate;           /* NULL: it shares nothing with other islands. */
-    bool has_begun;          /* A run was submitted. */
-    bool is_told;            /* To peers, as far as it is ordered: run and node of the last. */
-    uint32_t ordered_run, ordered_node;
-    instance_state state;
-    waiting_call *calls; /* A ring of `depth`; the first is being ordered. */
-    uint32_t first_call, call_count;
-    uint32_t acks_left;                     /* ENQUEUEING */
-    bool is_ahead_of_hosts;                 /* Its last gang was not awaited. */
-    uint64_t shards_done;                   /* Reported so far, */
-    gw_span device_time_ns;                 /* and what they took. */
-    uint32_t hosts_in_run_0, hosts_per_run; /* With gangs of such a run. */
-    uint32_t *hosts_left;       /* By run % depth: hosts where the run is not done; 0: not begun. */
-    gw_time *deadlines;         /* By run % depth: of its last call. */
-    bool has_last_node;         /* The program's last: this scheduler says which runs are late. */
-    gw_time waits_since_ns;     /* Its next gang, */
-    bool was_blocked;           /* has found its slice full, */
-    uint32_t taken_before;      /* when so many had been ordered on its devices. */
-    gw_span longest_wait_ns;    /* Of any gang for its place, */
-    gw_span longest_starved_ns; /* and beyond the limit while others were ordered. */
-    gw_extent extent;           /* What was ordered so far. */
-    bool is_abandoned;          /* No more of it is. */
-} scheduled_instance;
-
-typedef struct {
-    gw_node_id client;
-    gw_call_message message;
-} returned_call;
-
-struct gw_schedule {
-    const gw_directory *directory;
-    const gw_control *control;
-    const gw_job *jobs;
-    uint32_t island; /* GW_INDEX_NONE: all. */
-    gw_node_id self;
-    gw_port *port;
-    gw_policy *policy;
-    gw_dispatch *dispatch;
-    gw_room *room;
-    GPtrArray *freed;     /* gw_slice: scratch for progress reports. */
-    GPtrArray *instances; /* scheduled_instance by number; NULL: not installed. */
-    GArray *untold;       /* uint32_t: instances with is_told false. */
-    GArray *returned;     /* returned_call: to be answered when the batch is sent. */
-    GArray *collected;    /* uint32_t: instances that are abandoned, or were. */
-    uint64_t gang_count, submission_count;
-    bool is_changed; /* Something may be ordered. */
-    bool is_wrong;   /* The policy has picked what it does not have. */
-};
+#include "controller/schedule_private.h"
 
 gw_schedule *gw_schedule_new(const gw_directory *directory, const gw_control *control,
                              const gw_job *jobs, uint32_t island, gw_node_id self, gw_port *port,
@@ -111,18 +37,25 @@ gw_schedule *gw_schedule_new(const gw_directory *directory, const gw_control *co
         device_count = directory->islands[island].device_count;
     }
     schedule->room = gw_room_new(directory, first_device, device_count, control->lookahead);
+    if (control->counts_bytes) {
+        gw_check(island != GW_INDEX_NONE);
+        schedule->budget = gw_budget_new(directory, control, schedule->room, island);
+    }
     schedule->freed = g_ptr_array_new();
+    schedule->fitting = g_array_new(FALSE, FALSE, sizeof(uint32_t));
     schedule->instances = g_ptr_array_new();
     schedule->untold = g_array_new(FALSE, FALSE, sizeof(uint32_t));
-    schedule->returned = g_array_new(FALSE, FALSE, sizeof(returned_call));
+    schedule->returned = g_array_new(FALSE, FALSE, sizeof(gw_returned_call));
     schedule->collected = g_array_new(FALSE, FALSE, sizeof(uint32_t));
     return schedule;
 }
 
-static void free_instance(gw_schedule *schedule, scheduled_instance *instance)
+static void free_instance(gw_schedule *schedule, gw_scheduled_instance *instance)
 {
     if (instance == NULL)
         return;
+    if (instance->spender != NULL)
+        gw_budget_leave(schedule->budget, instance->spender, schedule->fitting);
     for (uint32_t m = 0; m < instance->plan->program->meshes->len; m++)
         gw_room_close(schedule->room, instance->slices[m]);
     gw_decisions_free(instance->decisions);
@@ -135,7 +68,7 @@ static void free_instance(gw_schedule *schedule, scheduled_instance *instance)
 }
 
 /* The run may have ended in the middle: nobody waits any more. */
-static void forget_waiting(const scheduled_instance *instance)
+static void forget_waiting(const gw_scheduled_instance *instance)
 {
     if (instance == NULL)
         return;
@@ -149,47 +82,43 @@ void gw_schedule_free(gw_schedule *schedule)
         return;
     GPtrArray *instances = schedule->instances;
     for (uint32_t i = 0; i < instances->len; i++)
-        forget_waiting((const scheduled_instance *)g_ptr_array_index(instances, i));
+        forget_waiting((const gw_scheduled_instance *)g_ptr_array_index(instances, i));
     for (uint32_t i = 0; i < instances->len; i++)
-        free_instance(schedule, (scheduled_instance *)g_ptr_array_index(instances, i));
+        free_instance(schedule, (gw_scheduled_instance *)g_ptr_array_index(instances, i));
     g_ptr_array_unref(schedule->instances);
     g_array_unref(schedule->untold);
     g_array_unref(schedule->returned);
     g_array_unref(schedule->collected);
     schedule->policy->ops->destroy(schedule->policy);
     gw_dispatch_free(schedule->dispatch);
+    gw_budget_free(schedule->budget);
     gw_room_free(schedule->room);
     g_ptr_array_unref(schedule->freed);
+    g_array_unref(schedule->fitting);
     g_free(schedule);
 }
 
 /* NULL: not installed, or gone. */
-static scheduled_instance *find_instance(const gw_schedule *schedule, uint64_t number)
+static gw_scheduled_instance *find_instance(const gw_schedule *schedule, uint64_t number)
 {
     return number < schedule->instances->len
-               ? (scheduled_instance *)g_ptr_array_index(schedule->instances, (guint)number)
+               ? (gw_scheduled_instance *)g_ptr_array_index(schedule->instances, (guint)number)
                : NULL;
 }
 
-static scheduled_instance *instance_of(const gw_schedule *schedule, uint32_t number)
+static gw_scheduled_instance *instance_of(const gw_schedule *schedule, uint32_t number)
 {
-    scheduled_instance *instance = find_instance(schedule, number);
+    gw_scheduled_instance *instance = find_instance(schedule, number);
     gw_check(instance != NULL);
     return instance;
 }
 
 /* NULL: collected, and what says this was slower. */
-static scheduled_instance *instance_or_collected(const gw_schedule *schedule, uint32_t number)
+static gw_scheduled_instance *instance_or_collected(const gw_schedule *schedule, uint32_t number)
 {
-    scheduled_instance *instance = find_instance(schedule, number);
+    gw_scheduled_instance *instance = find_instance(schedule, number);
     gw_check(instance != NULL || gw_collected_has(schedule->collected, number));
     return instance;
-}
-
-/* The call that is being ordered; NULL: none waits. */
-static waiting_call *first_call(const scheduled_instance *instance)
-{
-    return instance->call_count == 0 ? NULL : &instance->calls[instance->first_call];
 }
 
 /* --- Programs come and go --- */
@@ -201,7 +130,7 @@ static void note(const gw_schedule *schedule, gw_note_kind kind, uint64_t a, uin
 }
 
 /* Hosts that run anything of the instance: in run 0, and in every other run. */
-static void count_hosts(const gw_schedule *schedule, scheduled_instance *instance)
+static void count_hosts(const gw_schedule *schedule, gw_scheduled_instance *instance)
 {
     g_autofree uint8_t *kinds = g_new0(uint8_t, schedule->directory->host_count);
     for (uint32_t n = 0; n < instance->plan->node_count; n++) {
@@ -224,7 +153,7 @@ void gw_schedule_install(gw_schedule *schedule, gw_node_id source,
     const gw_job *job = &schedule->jobs[message->job];
     if (gw_collected_has(schedule->collected, message->instance))
         return;
-    scheduled_instance *instance = g_new0(scheduled_instance, 1);
+    gw_scheduled_instance *instance = g_new0(gw_scheduled_instance, 1);
     const uint32_t *first = message->data;
     const uint32_t *devices = message->data + message->mesh_count + 1;
     instance->instance = message->instance;
@@ -232,11 +161,14 @@ void gw_schedule_install(gw_schedule *schedule, gw_node_id source,
     instance->depth = job->in_flight + 2;
     instance->plan = job->plan;
     instance->client = source;
-    instance->state = IS_IDLE;
+    instance->state = GW_SCHEDULED_IDLE;
     instance->slices = g_new0(gw_slice *, message->mesh_count);
     for (uint32_t m = 0; m < message->mesh_count; m++)
         instance->slices[m] =
             gw_room_open(schedule->room, devices + first[m], first[m + 1] - first[m]);
+    if (schedule->budget != NULL)
+        instance->spender =
+            gw_budget_enter(schedule->budget, message->instance, job->plan, instance->slices);
     if (schedule->island != GW_INDEX_NONE) {
         const gw_assignment assignment = {message->mesh_count, first, devices};
         instance->gate = gw_gate_new(job->plan, &assignment, schedule->directory, schedule->island);
@@ -245,7 +177,7 @@ void gw_schedule_install(gw_schedule *schedule, gw_node_id source,
     instance->is_told = true;
     instance->hosts_left = g_new0(uint32_t, instance->depth);
     instance->deadlines = g_new0(gw_time, instance->depth);
-    instance->calls = g_new0(waiting_call, instance->depth);
+    instance->calls = g_new0(gw_waiting_call, instance->depth);
     count_hosts(schedule, instance);
     if (message->instance >= schedule->instances->len)
         g_ptr_array_set_size(schedule->instances, (gint)message->instance + 1);
@@ -255,9 +187,11 @@ void gw_schedule_install(gw_schedule *schedule, gw_node_id source,
     schedule->port->ops->send(schedule->port, source, &answer.header);
 }
 
-static void forget_instance(gw_schedule *schedule, scheduled_instance *instance)
+static void offer_fitting(gw_schedule *schedule);
+
+static void forget_instance(gw_schedule *schedule, gw_scheduled_instance *instance)
 {
-    gw_check(instance->state == IS_IDLE);
+    gw_check(instance->state == GW_SCHEDULED_IDLE);
     gw_policy_forget(schedule->policy, instance->instance);
     gw_dispatch_end(schedule->dispatch, instance->instance);
     note(schedule, GW_NOTE_ORDER_WAIT, instance->job, instance->longest_wait_ns);
@@ -265,12 +199,13 @@ static void forget_instance(gw_schedule *schedule, scheduled_instance *instance)
         note(schedule, GW_NOTE_STARVED, instance->job, instance->longest_starved_ns);
     g_ptr_array_index(schedule->instances, instance->instance) = NULL;
     free_instance(schedule, instance);
+    offer_fitting(schedule);
 }
 
 void gw_schedule_retire(gw_schedule *schedule, gw_node_id source,
                         const gw_instance_message *message)
 {
-    scheduled_instance *instance = instance_or_collected(schedule, message->instance);
+    gw_scheduled_instance *instance = instance_or_collected(schedule, message->instance);
     if (instance != NULL)
         forget_instance(schedule, instance);
     gw_instance_message answer = {{GW_MESSAGE_RETIRED, sizeof answer}, message->instance};
@@ -279,27 +214,37 @@ void gw_schedule_retire(gw_schedule *schedule, gw_node_id source,
 
 /* --- Offers --- */
 
-static gw_slice *next_slice(const scheduled_instance *instance)
+/* The instance's next gang waits, and others may be ordered before it. */
+static void block(const gw_schedule *schedule, gw_scheduled_instance *instance,
+                  gw_scheduled_state state)
 {
-    return instance->slices[instance->plan->nodes[first_call(instance)->next_node].mesh];
+    instance->state = state;
+    if (!instance->was_blocked)
+        instance->taken_before =
+            gw_room_count_taken(schedule->room, gw_schedule_next_slice(instance));
+    instance->was_blocked = true;
 }
 
-/* False: its slice is full, and it waits there. */
-static bool has_room(gw_schedule *schedule, scheduled_instance *instance)
+/* False: its slice is full, or its buffers do not fit, and it waits for that. */
+static bool has_room(gw_schedule *schedule, gw_scheduled_instance *instance)
 {
-    gw_slice *slice = next_slice(instance);
-    if (gw_room_is_free(schedule->room, slice))
-        return true;
-    instance->state = IS_BLOCKED;
-    if (!instance->was_blocked)
-        instance->taken_before = gw_room_count_taken(schedule->room, slice);
-    instance->was_blocked = true;
-    g_array_append_val(slice->waiting, instance->instance);
-    return false;
+    gw_slice *slice = gw_schedule_next_slice(instance);
+    const gw_waiting_call *call = gw_schedule_first_call(instance);
+    if (!gw_room_is_free(schedule->room, slice)) {
+        block(schedule, instance, GW_SCHEDULED_BLOCKED);
+        g_array_append_val(slice->waiting, instance->instance);
+        return false;
+    }
+    if (instance->spender != NULL &&
+        !gw_budget_has(schedule->budget, instance->spender, call->next_node, call->run)) {
+        block(schedule, instance, GW_SCHEDULED_SHORT);
+        return false;
+    }
+    return true;
 }
 
 /* False: the node is irregular, and what decides it is not known yet. */
-static bool is_decided(const scheduled_instance *instance, uint32_t n, uint32_t run,
+static bool is_decided(const gw_scheduled_instance *instance, uint32_t n, uint32_t run,
                        bool *out_is_otherwise)
 {
     const uint32_t decider = instance->plan->nodes[n].decider;
@@ -308,19 +253,19 @@ static bool is_decided(const scheduled_instance *instance, uint32_t n, uint32_t 
            gw_decisions_ask(instance->decisions, run, decider, out_is_otherwise);
 }
 
-static void offer_or_block(gw_schedule *schedule, scheduled_instance *instance)
+static void offer_or_block(gw_schedule *schedule, gw_scheduled_instance *instance)
 {
-    const waiting_call *call = first_call(instance);
+    const gw_waiting_call *call = gw_schedule_first_call(instance);
     const gw_job *job = &schedule->jobs[instance->job];
     gw_node_id peer;
     bool is_otherwise;
     if (!is_decided(instance, call->next_node, call->run, &is_otherwise)) {
-        instance->state = IS_UNDECIDED;
+        instance->state = GW_SCHEDULED_UNDECIDED;
         return;
     }
     if (instance->gate != NULL &&
         !gw_gate_is_open(instance->gate, call->run, call->next_node, &peer)) {
-        instance->state = IS_GATED;
+        instance->state = GW_SCHEDULED_GATED;
         return;
     }
     if (!has_room(schedule, instance))
@@ -337,23 +282,23 @@ static void offer_or_block(gw_schedule *schedule, scheduled_instance *instance)
         .deadline_ns = call->deadline_ns,
         .shard_time_ns =
             instance->shards_done == 0 ? 0 : instance->device_time_ns / instance->shards_done,
-        .shard_count = next_slice(instance)->device_count,
+        .shard_count = gw_schedule_next_slice(instance)->device_count,
         .gangs_left = call->gangs_left,
     };
-    instance->state = IS_OFFERED;
+    instance->state = GW_SCHEDULED_OFFERED;
     schedule->is_changed = true;
     schedule->policy->ops->offer(schedule->policy, &offer,
                                  schedule->port->ops->now(schedule->port));
 }
 
 /* From here on the instance's next gang waits for its place. */
-static void begin_wait(const gw_schedule *schedule, scheduled_instance *instance)
+static void begin_wait(const gw_schedule *schedule, gw_scheduled_instance *instance)
 {
     instance->waits_since_ns = schedule->port->ops->now(schedule->port);
     instance->was_blocked = false;
 }
 
-static void end_wait(const gw_schedule *schedule, scheduled_instance *instance)
+static void end_wait(const gw_schedule *schedule, gw_scheduled_instance *instance)
 {
     const gw_span limit_ns = schedule->control->starvation_limit_ns;
     const gw_span wait_ns = schedule->port->ops->now(schedule->port) - instance->waits_since_ns;
@@ -361,34 +306,35 @@ static void end_wait(const gw_schedule *schedule, scheduled_instance *instance)
     if (limit_ns == 0 || wait_ns <= MAX(limit_ns, instance->longest_starved_ns) ||
         !instance->was_blocked)
         return;
-    if (gw_room_count_taken(schedule->room, next_slice(instance)) != instance->taken_before)
+    if (gw_room_count_taken(schedule->room, gw_schedule_next_slice(instance)) !=
+        instance->taken_before)
         instance->longest_starved_ns = wait_ns;
 }
 
-static bool is_due(const scheduled_instance *instance, uint32_t n, uint32_t run)
+static bool is_due(const gw_scheduled_instance *instance, uint32_t n, uint32_t run)
 {
     const gw_plan_node *node = &instance->plan->nodes[n];
     return instance->slices[node->mesh]->device_count > 0 && (run == 0 || !node->is_once);
 }
 
 /* The handles of a call go back when its last gang has its place and is on its way. */
-static void return_call(gw_schedule *schedule, const scheduled_instance *instance,
-                        const waiting_call *call)
+static void return_call(gw_schedule *schedule, const gw_scheduled_instance *instance,
+                        const gw_waiting_call *call)
 {
-    returned_call returned = {instance->client,
-                              {{GW_MESSAGE_RETURNED, sizeof(gw_call_message)},
-                               instance->instance,
-                               call->run,
-                               call->call}};
+    gw_returned_call returned = {instance->client,
+                                 {{GW_MESSAGE_RETURNED, sizeof(gw_call_message)},
+                                  instance->instance,
+                                  call->run,
+                                  call->call}};
     g_array_append_val(schedule->returned, returned);
     schedule->is_changed = true;
 }
 
 /* To the next gang that this scheduler orders, or to idleness. */
-static void advance(gw_schedule *schedule, scheduled_instance *instance)
+static void advance(gw_schedule *schedule, gw_scheduled_instance *instance)
 {
-    waiting_call *call;
-    while ((call = first_call(instance)) != NULL) {
+    gw_waiting_call *call;
+    while ((call = gw_schedule_first_call(instance)) != NULL) {
         while (call->next_node < call->end_node && !is_due(instance, call->next_node, call->run))
             call->next_node++;
         if (call->next_node < call->end_node) {
@@ -400,13 +346,13 @@ static void advance(gw_schedule *schedule, scheduled_instance *instance)
         instance->first_call = (instance->first_call + 1) % instance->depth;
         instance->call_count--;
     }
-    instance->state = IS_IDLE;
+    instance->state = GW_SCHEDULED_IDLE;
     gw_policy_idle(schedule->policy, instance->instance);
 }
 
 void gw_schedule_submit(gw_schedule *schedule, gw_node_id source, const gw_submit *message)
 {
-    scheduled_instance *instance = instance_or_collected(schedule, message->instance);
+    gw_scheduled_instance *instance = instance_or_collected(schedule, message->instance);
     if (instance == NULL || instance->is_abandoned)
         return;
     gw_check(instance->client.index == source.index);
@@ -418,8 +364,8 @@ void gw_schedule_submit(gw_schedule *schedule, gw_node_id source, const gw_submi
         instance->extent = (gw_extent){message->run, message->run, 0};
     instance->has_begun = true;
     const gw_span deadline_ns = schedule->jobs[instance->job].deadline_ns;
-    waiting_call *call = &instance->calls[place];
-    *call = (waiting_call){
+    gw_waiting_call *call = &instance->calls[place];
+    *call = (gw_waiting_call){
         .run = message->run,
         .next_node = message->first_node,
         .end_node = message->first_node + message->node_count,
@@ -434,15 +380,15 @@ void gw_schedule_submit(gw_schedule *schedule, gw_node_id source, const gw_submi
     uint32_t *left = &instance->hosts_left[message->run % instance->depth];
     if (*left == 0)
         *left = message->run == 0 ? instance->hosts_in_run_0 : instance->hosts_per_run;
-    if (instance->state == IS_IDLE)
+    if (instance->state == GW_SCHEDULED_IDLE)
         advance(schedule, instance);
 }
 
 /* --- The order --- */
 
 /* For node `n` of the call, on its slice. */
-static gw_dispatch_step ask_step(const gw_schedule *schedule, const scheduled_instance *instance,
-                                 const waiting_call *call, const gw_slice *slice, uint32_t n,
+static gw_dispatch_step ask_step(const gw_schedule *schedule, const gw_scheduled_instance *instance,
+                                 const gw_waiting_call *call, const gw_slice *slice, uint32_t n,
                                  gw_time now_ns)
 {
     gw_dispatch_gang gang = {
@@ -460,9 +406,9 @@ static gw_dispatch_step ask_step(const gw_schedule *schedule, const scheduled_in
     return gw_dispatch_ask(schedule->dispatch, &gang, now_ns);
 }
 
-static void order_gang(gw_schedule *schedule, scheduled_instance *instance, gw_time now_ns)
+static void order_gang(gw_schedule *schedule, gw_scheduled_instance *instance, gw_time now_ns)
 {
-    waiting_call *call = first_call(instance);
+    gw_waiting_call *call = gw_schedule_first_call(instance);
     end_wait(schedule, instance);
     uint32_t n = call->next_node++;
     call->gangs_left--;
@@ -472,6 +418,8 @@ static void order_gang(gw_schedule *schedule, scheduled_instance *instance, gw_t
     uint64_t gang =
         ((uint64_t)schedule->self.index << GW_GANG_SEQUENCE_BITS) | schedule->gang_count++;
     gw_room_take(schedule->room, slice);
+    if (instance->spender != NULL)
+        gw_budget_spend(schedule->budget, instance->spender, n, call->run);
     gw_port *port = schedule->port;
     note(schedule, GW_NOTE_GANG_ORDERED, gang, (uint64_t)instance->instance << 32 | n);
     port->ops->spend(port, GW_COST_SCHEDULE, 1);
@@ -496,7 +444,7 @@ static void order_gang(gw_schedule *schedule, scheduled_instance *instance, gw_t
     }
     instance->is_ahead_of_hosts = step != GW_DISPATCH_AWAIT;
     if (step == GW_DISPATCH_AWAIT) {
-        instance->state = IS_ENQUEUEING;
+        instance->state = GW_SCHEDULED_ENQUEUEING;
         instance->acks_left = gw_dispatch_flush(schedule->dispatch, true);
     } else if (step == GW_DISPATCH_NOW) {
         gw_dispatch_flush(schedule->dispatch, false);
@@ -507,7 +455,7 @@ static void order_gang(gw_schedule *schedule, scheduled_instance *instance, gw_t
 static void tell_peers(gw_schedule *schedule)
 {
     for (uint32_t i = 0; i < schedule->untold->len; i++) {
-        scheduled_instance *instance =
+        gw_scheduled_instance *instance =
             instance_of(schedule, g_array_index(schedule->untold, uint32_t, i));
         const gw_ordered_message message = {{GW_MESSAGE_ORDERED, sizeof message},
                                             instance->instance,
@@ -523,10 +471,10 @@ static void tell_peers(gw_schedule *schedule)
 }
 
 /* NULL: the policy was never offered that, or has given it back. */
-static scheduled_instance *find_offered(gw_schedule *schedule, uint64_t offer)
+static gw_scheduled_instance *find_offered(gw_schedule *schedule, uint64_t offer)
 {
-    scheduled_instance *instance = find_instance(schedule, offer);
-    if (instance != NULL && instance->state == IS_OFFERED)
+    gw_scheduled_instance *instance = find_instance(schedule, offer);
+    if (instance != NULL && instance->state == GW_SCHEDULED_OFFERED)
         return instance;
     note(schedule, GW_NOTE_POLICY_WRONG, schedule->self.index, offer);
     schedule->is_wrong = true;
@@ -541,7 +489,7 @@ bool gw_schedule_is_changed(const gw_schedule *schedule)
 void gw_schedule_answer(gw_schedule *schedule)
 {
     for (uint32_t i = 0; i < schedule->returned->len; i++) {
-        const returned_call *returned = &g_array_index(schedule->returned, returned_call, i);
+        const gw_returned_call *returned = &g_array_index(schedule->returned, gw_returned_call, i);
         schedule->port->ops->send(schedule->port, returned->client, &returned->message.header);
     }
     g_array_set_size(schedule->returned, 0);
@@ -556,19 +504,19 @@ void gw_schedule_flush(gw_schedule *schedule)
     gw_time now_ns = schedule->port->ops->now(schedule->port);
     uint64_t offer = UINT64_MAX; /* No policy has it, should one forget to say which. */
     while (ops->pick(schedule->policy, now_ns, &offer)) {
-        scheduled_instance *instance = find_offered(schedule, offer);
+        gw_scheduled_instance *instance = find_offered(schedule, offer);
         if (instance == NULL)
             return;
         bool is_ordered = !instance->is_abandoned && has_room(schedule, instance);
         ops->take(schedule->policy, offer, is_ordered);
         if (instance->is_abandoned)
-            instance->state = IS_IDLE;
+            instance->state = GW_SCHEDULED_IDLE;
         if (!is_ordered)
             continue;
         order_gang(schedule, instance, now_ns);
         if (gw_dispatch_is_wrong(schedule->dispatch))
             return;
-        if (instance->state == IS_OFFERED)
+        if (instance->state == GW_SCHEDULED_OFFERED)
             advance(schedule, instance);
     }
     schedule->is_changed = false;
@@ -581,10 +529,10 @@ void gw_schedule_flush(gw_schedule *schedule)
 
 void gw_schedule_enqueued(gw_schedule *schedule, const gw_instance_message *message)
 {
-    scheduled_instance *instance = instance_or_collected(schedule, message->instance);
+    gw_scheduled_instance *instance = instance_or_collected(schedule, message->instance);
     if (instance == NULL || instance->is_abandoned)
         return;
-    gw_check(instance->state == IS_ENQUEUEING);
+    gw_check(instance->state == GW_SCHEDULED_ENQUEUEING);
     gw_check(instance->acks_left > 0);
     if (--instance->acks_left == 0)
         advance(schedule, instance);
@@ -593,11 +541,11 @@ void gw_schedule_enqueued(gw_schedule *schedule, const gw_instance_message *mess
 void gw_schedule_ordered(gw_schedule *schedule, gw_node_id source,
                          const gw_ordered_message *message)
 {
-    scheduled_instance *instance = find_instance(schedule, message->instance);
+    gw_scheduled_instance *instance = find_instance(schedule, message->instance);
     if (instance == NULL) /* It is gone: the news was slower than the end. */
         return;
     gw_gate_hear(instance->gate, source, message->run, message->node);
-    if (instance->state == IS_GATED) {
+    if (instance->state == GW_SCHEDULED_GATED) {
         begin_wait(schedule, instance);
         offer_or_block(schedule, instance);
     }
@@ -605,11 +553,11 @@ void gw_schedule_ordered(gw_schedule *schedule, gw_node_id source,
 
 void gw_schedule_result(gw_schedule *schedule, const gw_result_message *message)
 {
-    scheduled_instance *instance = find_instance(schedule, message->instance);
+    gw_scheduled_instance *instance = find_instance(schedule, message->instance);
     if (instance == NULL) /* It is gone. */
         return;
     gw_decisions_hear(instance->decisions, message->run, message->result, message->value);
-    if (instance->state == IS_UNDECIDED) {
+    if (instance->state == GW_SCHEDULED_UNDECIDED) {
         begin_wait(schedule, instance);
         offer_or_block(schedule, instance);
     }
@@ -629,9 +577,18 @@ static void offer_freed(gw_schedule *schedule)
     g_ptr_array_set_size(schedule->freed, 0);
 }
 
+/* Those whose buffers fit by now may be ordered. */
+static void offer_fitting(gw_schedule *schedule)
+{
+    for (uint32_t i = 0; i < schedule->fitting->len; i++)
+        offer_or_block(schedule,
+                       instance_of(schedule, g_array_index(schedule->fitting, uint32_t, i)));
+    g_array_set_size(schedule->fitting, 0);
+}
+
 static void finish_run(gw_schedule *schedule, const gw_finished_run *done)
 {
-    scheduled_instance *instance = instance_or_collected(schedule, done->instance);
+    gw_scheduled_instance *instance = instance_or_collected(schedule, done->instance);
     if (instance == NULL || instance->is_abandoned)
         return;
     uint32_t *left = &instance->hosts_left[done->run % instance->depth];
@@ -647,12 +604,24 @@ static void finish_run(gw_schedule *schedule, const gw_finished_run *done)
 
 static void take_used(gw_schedule *schedule, const gw_used_time *used)
 {
-    scheduled_instance *instance = instance_or_collected(schedule, used->instance);
+    gw_scheduled_instance *instance = instance_or_collected(schedule, used->instance);
     if (instance == NULL)
         return;
     instance->shards_done += used->shard_count;
     instance->device_time_ns += used->device_time_ns;
     gw_policy_finished(schedule->policy, used->instance, used->shard_count, used->device_time_ns);
+}
+
+/* A device whose gangs are all done may be what somebody waits for, with or without bytes. */
+static void take_freed(gw_schedule *schedule, const gw_progress *message, uint32_t first_device)
+{
+    const uint32_t *counts = gw_progress_counts(message);
+    const uint64_t *freed_bytes = gw_progress_freed_bytes(message);
+    for (uint32_t d = 0; d < message->device_count; d++) {
+        const uint64_t size_bytes = message->freed_count > 0 ? freed_bytes[d] : 0;
+        if (size_bytes > 0 || counts[d] > 0)
+            gw_budget_give(schedule->budget, first_device + d, size_bytes, schedule->fitting);
+    }
 }
 
 void gw_schedule_progress(gw_schedule *schedule, gw_node_id source, const gw_progress *message)
@@ -668,7 +637,10 @@ void gw_schedule_progress(gw_schedule *schedule, gw_node_id source, const gw_pro
     for (uint32_t d = 0; d < message->device_count; d++)
         if (counts[d] > 0)
             gw_room_give(schedule->room, first + d, counts[d], schedule->freed);
+    if (schedule->budget != NULL)
+        take_freed(schedule, message, first);
     offer_freed(schedule);
+    offer_fitting(schedule);
     const gw_finished_run *runs = gw_progress_runs(message);
     for (uint32_t r = 0; r < message->run_count; r++)
         finish_run(schedule, &runs[r]);
@@ -677,9 +649,9 @@ void gw_schedule_progress(gw_schedule *schedule, gw_node_id source, const gw_pro
 /* --- A client that has failed --- */
 
 /* Off the list of its slice, where it waits for room; others may have waited for it. */
-static void stop_waiting(gw_schedule *schedule, const scheduled_instance *instance)
+static void stop_waiting(gw_schedule *schedule, const gw_scheduled_instance *instance)
 {
-    gw_slice *slice = next_slice(instance);
+    gw_slice *slice = gw_schedule_next_slice(instance);
     uint32_t i = 0;
     while (g_array_index(slice->waiting, uint32_t, i) != instance->instance)
         i++;
@@ -689,14 +661,18 @@ static void stop_waiting(gw_schedule *schedule, const scheduled_instance *instan
 }
 
 /* A policy that has its offer gives it back when it picks it, which it does in this turn. */
-static void drop_calls(gw_schedule *schedule, scheduled_instance *instance)
+static void drop_calls(gw_schedule *schedule, gw_scheduled_instance *instance)
 {
     instance->is_abandoned = true;
-    if (instance->state == IS_BLOCKED)
+    if (instance->state == GW_SCHEDULED_BLOCKED)
         stop_waiting(schedule, instance);
-    if (instance->state == IS_OFFERED)
+    if (instance->state == GW_SCHEDULED_SHORT) {
+        gw_budget_stop(schedule->budget, instance->spender, schedule->fitting);
+        offer_fitting(schedule);
+    }
+    if (instance->state == GW_SCHEDULED_OFFERED)
         gw_schedule_flush(schedule);
-    instance->state = IS_IDLE;
+    instance->state = GW_SCHEDULED_IDLE;
     instance->call_count = 0;
     gw_policy_idle(schedule->policy, instance->instance);
 }
@@ -704,7 +680,7 @@ static void drop_calls(gw_schedule *schedule, scheduled_instance *instance)
 void gw_schedule_abandon(gw_schedule *schedule, gw_node_id source,
                          const gw_instance_message *message)
 {
-    scheduled_instance *instance = find_instance(schedule, message->instance);
+    gw_scheduled_instance *instance = find_instance(schedule, message->instance);
     gw_extent_message answer = {.header = {GW_MESSAGE_ABANDONED, sizeof answer},
                                 .instance = message->instance};
     gw_collected_add(schedule->collected, message->instance);
@@ -713,45 +689,4 @@ void gw_schedule_abandon(gw_schedule *schedule, gw_node_id source,
         answer.extent = instance->extent;
     }
     schedule->port->ops->send(schedule->port, source, &answer.header);
-}
-
-void gw_schedule_explain(const gw_schedule *schedule, GString *out)
-{
-    for (uint32_t i = 0; i < schedule->instances->len; i++) {
-        const scheduled_instance *instance =
-            (const scheduled_instance *)g_ptr_array_index(schedule->instances, i);
-        if (instance == NULL || instance->state == IS_IDLE)
-            continue;
-        const waiting_call *call = first_call(instance);
-        if (call == NULL)
-            continue;
-        const gw_program *program = instance->plan->program;
-        uint32_t n = MIN(call->next_node, instance->plan->node_count - 1);
-        g_string_append_printf(out, "scheduler on node %u: job %s, run %u, node %s ",
-                               schedule->self.index, schedule->jobs[instance->job].name, call->run,
-                               gw_program_node(program, n)->name);
-        if (instance->state == IS_BLOCKED) {
-            const gw_slice *slice = next_slice(instance);
-            g_string_append_printf(out, "waits for room on device %u (lookahead %u)\n",
-                                   slice->devices[slice->full_place], schedule->control->lookahead);
-        } else if (instance->state == IS_GATED) {
-            gw_node_id peer = {0};
-            gw_gate_is_open(instance->gate, call->run, call->next_node, &peer);
-            g_string_append_printf(out, "waits for the scheduler on node %u to order its part\n",
-                                   peer.index);
-        } else if (instance->state == IS_UNDECIDED) {
-            const uint32_t decider = instance->plan->nodes[n].decider;
-            g_string_append_printf(out, "waits for result %s, which decides it\n",
-                                   g_array_index(program->results, gw_result, decider).name);
-        } else if (instance->state == IS_ENQUEUEING)
-            g_string_append_printf(out, "waits for %u hosts to enqueue\n", instance->acks_left);
-        else
-            g_string_append_printf(out, "is offered to policy %s and not picked\n",
-                                   schedule->policy->ops->name);
-    }
-}
-
-void gw_schedule_blame(const gw_schedule *schedule, GString *out)
-{
-    gw_dispatch_blame(schedule->dispatch, schedule->jobs, out);
 }

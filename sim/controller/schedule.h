@@ -5,8 +5,9 @@
  * the next of its program's order, is offered to the policy, and only while every device that it
  * needs has room: fewer than `lookahead` gangs ordered and not known to be done.  So policies
  * decide order and cannot break a program's, and a gang without room does not hold up those of
- * other devices.  The hosts' progress reports give room back.  A program that lies on several
- * islands passes a gate first (gate.h).
+ * other devices.  Besides, its buffers have to fit beside those of all gangs that are ordered
+ * (budget.h); one that does not holds up nobody.  The hosts' progress reports give both back.  A
+ * program that lies on several islands passes a gate first (gate.h).
  *
  * With no policy there is no scheduler: each client carries one of these for itself alone. */
 #pragma once

@@ -10,14 +10,29 @@ void gw_store_init(gw_store *store, gw_port *port)
     *store = (gw_store){.port = port};
 }
 
+void gw_store_listen(gw_store *store, gw_store_listener listener, void *context)
+{
+    store->listener = listener;
+    store->listener_context = context;
+}
+
+/* To the port, and to whoever counts. */
+static void release_memory(gw_store *store, const gw_block *block, const gw_memory *memory)
+{
+    store->port->devices->memory_release(store->port, memory);
+    store->was_released = true;
+    if (store->listener != NULL)
+        store->listener(store->listener_context, block, memory->mesh, memory->size_bytes);
+}
+
 void gw_store_open(gw_store *store, gw_block *block, uint32_t instance, const gw_plan *plan,
                    uint32_t depth)
 {
     uint32_t count = plan->slot_count * depth;
     gw_check(depth > 0);
     gw_check(store->next_buffer <= UINT32_MAX - count - plan->program->meshes->len);
-    *block =
-        (gw_block){instance, depth, store->next_buffer, plan, g_new0(uint32_t, count + 1), NULL};
+    *block = (gw_block){instance, depth, store->next_buffer, plan, g_new0(uint32_t, count + 1),
+                        NULL,     NULL};
     if (plan->has_copied_slots)
         block->writers = g_new0(gw_writer, count);
     for (uint32_t i = 0; block->writers != NULL && i < count; i++)
@@ -36,6 +51,7 @@ void gw_block_clear(gw_block *block)
 {
     g_clear_pointer(&block->refs, g_free);
     g_clear_pointer(&block->writers, g_free);
+    g_clear_pointer(&block->is_away, g_free);
 }
 
 void gw_store_close(gw_store *store, gw_block *block)
@@ -44,9 +60,11 @@ void gw_store_close(gw_store *store, gw_block *block)
     for (uint32_t i = 0; i < slot_count * block->depth; i++) {
         if (block->refs[i] == 0)
             continue;
-        gw_memory memory = memory_of(block, i % slot_count, i);
-        store->port->devices->memory_release(store->port, &memory);
-        store->was_released = true;
+        const gw_memory memory = memory_of(block, i % slot_count, i);
+        if (block->is_away == NULL || !block->is_away[i])
+            release_memory(store, block, &memory);
+        else if (store->listener != NULL)
+            store->listener(store->listener_context, block, memory.mesh, memory.size_bytes);
     }
     gw_block_clear(block);
 }
@@ -68,10 +86,9 @@ bool gw_store_reserve(gw_store *store, gw_block *block, uint32_t slot, uint32_t 
 
 static void give_back(gw_store *store, gw_block *block, uint32_t slot, uint32_t entry)
 {
-    gw_memory memory = memory_of(block, slot, entry);
+    const gw_memory memory = memory_of(block, slot, entry);
     block->refs[entry] = 0;
-    store->port->devices->memory_release(store->port, &memory);
-    store->was_released = true;
+    release_memory(store, block, &memory);
 }
 
 void gw_store_release(gw_store *store, gw_block *block, uint32_t slot, uint32_t run)
@@ -86,11 +103,40 @@ void gw_store_release(gw_store *store, gw_block *block, uint32_t slot, uint32_t 
         block->refs[entry]--;
 }
 
+void gw_store_release_reader(gw_store *store, gw_block *block, uint32_t slot, uint32_t entry)
+{
+    gw_check(block->refs[entry] > 0);
+    if (block->refs[entry] == 1)
+        give_back(store, block, slot, entry);
+    else
+        block->refs[entry]--;
+}
+
+void gw_store_send_away(gw_store *store, gw_block *block, uint32_t slot, uint32_t entry)
+{
+    const gw_memory memory = memory_of(block, slot, entry);
+    gw_check(block->refs[entry] > 0 && !block->is_away[entry]);
+    block->is_away[entry] = 1;
+    store->port->devices->memory_release(store->port, &memory);
+    store->was_released = true;
+}
+
+bool gw_store_bring_back(gw_store *store, gw_block *block, uint32_t slot, uint32_t entry)
+{
+    const gw_memory memory = memory_of(block, slot, entry);
+    gw_check(block->is_away[entry]);
+    if (!store->port->devices->memory_reserve(store->port, &memory))
+        return false;
+    block->is_away[entry] = 0;
+    return true;
+}
+
 void gw_store_undo(gw_store *store, gw_block *block, uint32_t slot, uint32_t run)
 {
-    bool was_released = store->was_released;
-    give_back(store, block, slot, gw_block_entry(block, slot, run));
-    store->was_released = was_released;
+    const uint32_t entry = gw_block_entry(block, slot, run);
+    const gw_memory memory = memory_of(block, slot, entry);
+    block->refs[entry] = 0;
+    store->port->devices->memory_release(store->port, &memory);
 }
 
 static gw_memory workspace_of(const gw_block *block, uint32_t mesh)

@@ -20,15 +20,25 @@ typedef struct {
     const gw_plan *plan;
     uint32_t *refs;     /* By entry, (run % depth) * slot_count + slot; 0: not held. */
     gw_writer *writers; /* By entry; NULL: nothing is copied from any. */
+    uint8_t *is_away;   /* By entry: it lies in the host's memory; NULL: none ever does. */
 } gw_block;
+
+/* So much was given back on every local device of the mesh. */
+typedef void (*gw_store_listener)(void *context, const gw_block *block, uint32_t mesh,
+                                  uint64_t size_bytes);
 
 typedef struct {
     gw_port *port;
     uint32_t next_buffer;
-    bool was_released; /* Since somebody last cleared it: waiting gangs may try again. */
+    bool was_released;          /* Since somebody last cleared it: waiting gangs may try again. */
+    gw_store_listener listener; /* NULL: nobody counts bytes. */
+    void *listener_context;
 } gw_store;
 
 void gw_store_init(gw_store *store, gw_port *port);
+/* From now on `listener` hears of all buffers that are given back, but for those that were never
+ * used (gw_store_undo).  Of workspaces it does not: they are held while the block is open. */
+void gw_store_listen(gw_store *store, gw_store_listener listener, void *context);
 
 void gw_store_open(gw_store *store, gw_block *block, uint32_t instance, const gw_plan *plan,
                    uint32_t depth);
@@ -51,6 +61,13 @@ bool gw_store_reserve(gw_store *store, gw_block *block, uint32_t slot, uint32_t 
 void gw_store_release(gw_store *store, gw_block *block, uint32_t slot, uint32_t run);
 /* Takes a reservation back that nobody has used. */
 void gw_store_undo(gw_store *store, gw_block *block, uint32_t slot, uint32_t run);
+
+/* One reference less of an entry that may be permanent: of a reader that took one itself. */
+void gw_store_release_reader(gw_store *store, gw_block *block, uint32_t slot, uint32_t entry);
+/* The entry keeps its references and gives its device memory back, or has it again.  False: full at
+ * this moment. */
+void gw_store_send_away(gw_store *store, gw_block *block, uint32_t slot, uint32_t entry);
+bool gw_store_bring_back(gw_store *store, gw_block *block, uint32_t slot, uint32_t entry);
 
 /* The workspace of one mesh, held while the block is open. */
 bool gw_store_reserve_workspace(gw_store *store, gw_block *block, uint32_t mesh);

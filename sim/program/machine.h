@@ -29,7 +29,8 @@ typedef struct {
     uint32_t host_count, devices_per_host;
     uint32_t shape[3]; /* Of the devices' torus; unused dimensions are 1. */
     uint32_t dims;
-    bool is_wrapped[3]; /* A ring in that dimension; else a line. */
+    bool is_wrapped[3];         /* A ring in that dimension; else a line. */
+    uint64_t host_memory_bytes; /* Of one host, for buffers that are spilled; 0: none. */
 } gw_island_spec;
 
 typedef struct {

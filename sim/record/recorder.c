@@ -221,6 +221,16 @@ void gw_recorder_deadline_missed(gw_recorder *recorder, uint32_t job)
     gw_summary_deadline_missed(recorder->summary, job);
 }
 
+void gw_recorder_spilled(gw_recorder *recorder, uint32_t job, uint64_t size_bytes)
+{
+    gw_summary_spilled(recorder->summary, job, size_bytes);
+}
+
+void gw_recorder_returned(gw_recorder *recorder, uint32_t job, uint64_t size_bytes)
+{
+    gw_summary_returned(recorder->summary, job, size_bytes);
+}
+
 gw_span gw_recorder_starved_ns(const gw_recorder *recorder, uint32_t job)
 {
     return gw_summary_starved_ns(recorder->summary, job);

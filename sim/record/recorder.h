@@ -112,6 +112,9 @@ void gw_recorder_order_wait(gw_recorder *recorder, uint32_t job, gw_span wait_ns
 void gw_recorder_starved(gw_recorder *recorder, uint32_t job, gw_span wait_ns);
 /* One more run of the job has ended late. */
 void gw_recorder_deadline_missed(gw_recorder *recorder, uint32_t job);
+/* Its buffers went to a host's memory, or came back. */
+void gw_recorder_spilled(gw_recorder *recorder, uint32_t job, uint64_t size_bytes);
+void gw_recorder_returned(gw_recorder *recorder, uint32_t job, uint64_t size_bytes);
 /* The longest that the job starved; 0: it did not. */
 gw_span gw_recorder_starved_ns(const gw_recorder *recorder, uint32_t job);
 

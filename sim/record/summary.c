@@ -233,6 +233,16 @@ void gw_summary_deadline_missed(gw_summary *summary, uint32_t index)
     find_job(summary, index)->deadlines_missed++;
 }
 
+void gw_summary_spilled(gw_summary *summary, uint32_t index, uint64_t size_bytes)
+{
+    find_job(summary, index)->spilled_bytes += size_bytes;
+}
+
+void gw_summary_returned(gw_summary *summary, uint32_t index, uint64_t size_bytes)
+{
+    find_job(summary, index)->returned_bytes += size_bytes;
+}
+
 gw_span gw_summary_starved_ns(const gw_summary *summary, uint32_t index)
 {
     gw_check(index < summary->settings->job_count);

@@ -62,6 +62,9 @@ static const key_help keys[] = {
      "Steps that ended late; only of jobs that have a deadline.  A step is late when the scheduler "
      "of the program's last node learns that it is done there more than the deadline after the "
      "step's last call reached that scheduler."},
+    {"jobs[].bytes_spilled", "bytes",
+     "Of its buffers, from devices to their hosts' memory to make room (control.spill)."},
+    {"jobs[].bytes_returned", "bytes", "And back."},
     {"jobs[].bubble_fraction", "0 to 1",
      "1 - useful / (devices x step_time_ns), where useful is its computing device time, "
      "collectives left out, per step.  Never below 0, which it would be where steps that run at "

@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "base/error.h"
+#include "controller/budget.h"
 #include "scenario/scenario_private.h"
 
 #define DEFAULT_SEED 1
@@ -195,7 +196,13 @@ static gw_scenario *make_scenario(gw_params *document, const char *path, GError 
     scenario->plans = g_ptr_array_new_with_free_func(free_plan);
     scenario->owned = g_ptr_array_new_with_free_func(g_free);
     scenario->inputs = g_ptr_array_new_with_free_func(g_free);
-    return read_scenario(scenario, error) ? g_steal_pointer(&scenario) : NULL;
+    if (!read_scenario(scenario, error)) {
+        return NULL;
+    }
+    g_autoptr(gw_directory) directory = gw_scenario_directory(scenario);
+    scenario->control.counts_bytes =
+        gw_budget_is_needed(directory, &scenario->control, scenario->jobs);
+    return g_steal_pointer(&scenario);
 }
 
 gw_scenario *gw_scenario_load(const char *path, const char *const *settings, GError **error)
@@ -220,6 +227,7 @@ gw_directory *gw_scenario_directory(const gw_scenario *scenario)
         islands[i].devices_per_host = spec->devices_per_host;
         memcpy(islands[i].shape, spec->shape, sizeof islands[i].shape);
         memcpy(islands[i].is_wrapped, spec->is_wrapped, sizeof islands[i].is_wrapped);
+        islands[i].host_memory_bytes = spec->host_memory_bytes;
         islands[i].accelerator = gw_scenario_accelerator_kind(scenario, i);
         islands[i].hbm_bytes = cluster->accelerators[spec->accelerator].hbm_bytes;
     }

@@ -174,6 +174,7 @@ static bool read_island(cluster_reader *reader, gw_params *island, GError **erro
         !gw_params_count(island, "hosts", true, 1, GW_SCENARIO_HOSTS_MAX, &host_count, error) ||
         !gw_params_count(island, "devices_per_host", true, 1, GW_SCENARIO_DEVICES_PER_HOST_MAX,
                          &devices_per_host, error) ||
+        !gw_params_bytes(island, "host_memory", false, &spec.host_memory_bytes, error) ||
         !read_accelerator(reader, island, &spec.accelerator, error)) {
         return false;
     }

@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "base/error.h"
+#include "controller/spill.h"
 #include "controller/system.h"
 #include "scenario/scenario_private.h"
 
@@ -12,13 +13,15 @@
 #define DEFAULT_LOOKAHEAD           256
 #define DEFAULT_STARVATION_LIMIT_NS UINT64_C(10000000000) /* Some steps of training. */
 #define SYSTEMS_MAX                 16
+#define SPILLS_MAX                  16
 
 /* --- System --- */
 
 /* What only systems with schedulers have is refused elsewhere, and not ignored. */
 static bool check_system(const gw_system_ops *system, gw_params *control, GError **error)
 {
-    static const char *const keys[] = {"policy", "dispatch", "fanout"};
+    static const char *const keys[] = {
+        "policy", "dispatch", "fanout", "lookahead_memory", "lookahead_memory_bytes", "spill"};
     for (uint32_t i = 0; i < G_N_ELEMENTS(keys); i++) {
         if (!system->has_policy && gw_params_has(control, keys[i])) {
             gw_params_error(control, keys[i], error,
@@ -72,6 +75,55 @@ static bool read_lookahead(gw_control *out, gw_params *control, GError **error)
         return false;
     }
     out->lookahead = (uint32_t)lookahead;
+    return true;
+}
+
+/* Without a scheduler nobody counts bytes ahead of hosts, which is said and not ignored. */
+static bool read_lookahead_memory(gw_control *out, gw_params *control, GError **error)
+{
+    const bool is_text = gw_params_has(control, "lookahead_memory");
+    const char *key = is_text ? "lookahead_memory" : "lookahead_memory_bytes";
+    if (!is_text && !gw_params_has(control, key)) {
+        return true;
+    }
+    if (!gw_params_bytes(control, "lookahead_memory", false, &out->lookahead_memory_bytes, error)) {
+        return false;
+    }
+    if (out->lookahead_memory_bytes == 0) {
+        gw_params_error(control, key, error, "found 0, expected a size above 0");
+        return false;
+    }
+    if (out->policy == NULL) {
+        gw_params_error(control, key, error,
+                        "found a %s, expected none: policy \"none\" has no scheduler",
+                        key);
+        return false;
+    }
+    return true;
+}
+
+/* What goes to the host needs memory there: the cluster is read before. */
+static bool read_spill(gw_scenario *scenario, gw_params *control, GError **error)
+{
+    const char *names[SPILLS_MAX + 2] = {"none"};
+    uint32_t choice = 0;
+    for (uint32_t i = 0; gw_spills[i] != NULL; i++) {
+        gw_check(i < SPILLS_MAX);
+        names[i + 1] = gw_spills[i]->name;
+    }
+    if (!gw_params_choice(control, "spill", false, names, &choice, error)) {
+        return false;
+    }
+    scenario->control.spill = choice == 0 ? NULL : gw_spills[choice - 1];
+    for (uint32_t i = 0; choice > 0 && i < scenario->cluster.island_count; i++) {
+        if (scenario->cluster.islands[i].host_memory_bytes == 0) {
+            gw_params_error(control, "spill", error,
+                            "found \"%s\", expected \"none\": hosts of island %u have no "
+                            "\"host_memory\"",
+                            names[choice], i);
+            return false;
+        }
+    }
     return true;
 }
 
@@ -154,7 +206,8 @@ static bool read_defaults(gw_scenario *scenario, GError **error)
     return read_system(&scenario->control, empty, error) && read_profile(scenario, empty, error) &&
            gw_scenario_read_choices(scenario, empty, error) &&
            read_lookahead(&scenario->control, empty, error) &&
-           read_fanout(&scenario->control, empty, error) &&
+           read_lookahead_memory(&scenario->control, empty, error) &&
+           read_spill(scenario, empty, error) && read_fanout(&scenario->control, empty, error) &&
            read_starvation_limit(&scenario->control, empty, error) &&
            read_lease(&scenario->control, empty, error);
 }
@@ -172,6 +225,8 @@ bool gw_scenario_read_control(gw_scenario *scenario, gw_params *root, GError **e
            read_profile(scenario, control, error) &&
            gw_scenario_read_choices(scenario, control, error) &&
            read_lookahead(&scenario->control, control, error) &&
+           read_lookahead_memory(&scenario->control, control, error) &&
+           read_spill(scenario, control, error) &&
            read_fanout(&scenario->control, control, error) &&
            read_starvation_limit(&scenario->control, control, error) &&
            read_lease(&scenario->control, control, error) && gw_params_finish(control, error);

@@ -349,10 +349,11 @@ static void sim_copy(gw_port *port, const gw_copy *copy, gw_tag tag)
 {
     sim_node *node = node_of(port);
     gw_sim_ports *ports = node->ports;
-    gw_check(copy->kind >= GW_COPY_TO_DEVICE && copy->kind <= GW_COPY_FROM_HOST);
+    gw_check(copy->kind >= GW_COPY_TO_DEVICE && copy->kind <= GW_COPY_RETURN);
     const gw_device_copy asked = {
-        .is_to_host = copy->kind == GW_COPY_TO_HOST,
-        .is_from_host = copy->kind == GW_COPY_FROM_HOST,
+        .is_to_host = gw_copy_is_to_host(copy),
+        .is_from_host = gw_copy_is_from_host(copy),
+        .is_source_done = copy->kind != GW_COPY_TO_DEVICE && copy->kind != GW_COPY_TO_HOST,
         .host = node->self.index,
         .job = gw_executables_at(&ports->executables, copy->instance)->job,
         .buffer = copy->source_buffer,

@@ -76,6 +76,10 @@ static void record_note(gw_recorder *recorder, const gw_note *note, gw_time now_
         gw_recorder_starved(recorder, job, note->b);
     } else if (note->kind == GW_NOTE_DEADLINE_MISSED) {
         gw_recorder_deadline_missed(recorder, job);
+    } else if (note->kind == GW_NOTE_SPILLED) {
+        gw_recorder_spilled(recorder, job, note->b);
+    } else if (note->kind == GW_NOTE_RETURNED) {
+        gw_recorder_returned(recorder, job, note->b);
     }
 }
 

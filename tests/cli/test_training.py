@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the CPU computes is right: losses do not depend on how many devices share the batch, fall,
 and are those of an implementation of its own (perceptron.py)."""
+import json
+
 import perceptron
 import program
 
@@ -45,6 +47,33 @@ class Training(program.Case):
                          ["control.lookahead=1"], ["jobs.0.in_flight=4"]):
             with self.subTest(settings):
                 self.check_close(self.losses(*settings), usual, 1e-6)
+
+    def test_spilling_does_not_matter(self):
+        """Memory of just the peak, three steps in flight: buffers go to the host and come back."""
+        accelerator = json.loads((program.CONFIGS / "accelerators" / "cpu.json").read_text())
+        scenario = json.loads(MLP.read_text())
+        del scenario["$schema"]
+        scenario["jobs"][0]["in_flight"] = 3
+        scenario["jobs"][0]["parameters"]["batch"] = 4096
+        island = scenario["cluster"]["islands"][0]
+        island["accelerator"] = "./tight.json"
+        accelerator["hbm"] = "2766928B"
+        path = self.folder / "tight.json"
+        path.write_text(json.dumps(accelerator))
+        losses = {}
+        for spill in ("none", "oldest", "largest"):
+            scenario["control"] = {"spill": spill}
+            if spill != "none":
+                island["host_memory"] = "64MiB"
+            file = self.folder / "scenario.json"
+            file.write_text(json.dumps(scenario))
+            job = self.summary(file, "--backend", "cpu")["jobs"][0]
+            losses[spill] = job["results"]["loss"]
+            self.assertEqual(job["bytes_spilled"] > 0, spill != "none")
+            self.assertGreaterEqual(job["bytes_spilled"], job["bytes_returned"])
+        self.assertEqual(len(losses["none"]), 20)
+        self.assertEqual(losses["oldest"], losses["none"])
+        self.assertEqual(losses["largest"], losses["none"])
 
     def test_a_loss_ends_the_job(self):
         """The first step below the threshold is the last; what a simulation would read is not

@@ -243,6 +243,66 @@ START_TEST(what_comes_back_from_the_host_is_one_arrival_each)
 }
 END_TEST
 
+enum { TAG_SPILL = 60, TAG_RETURN = 70 };
+
+static void move_out(gw_port *port, gw_copy_kind kind, uint64_t tag)
+{
+    for (uint32_t device = 2; device < 4; device++) {
+        const gw_copy copy = {.kind = kind,
+                              .instance = STORY_INSTANCE,
+                              .source_device = {device},
+                              .source_buffer = BUFFER_OUT,
+                              .result = GW_INDEX_NONE,
+                              .size_bytes = ROW_BYTES,
+                              .target_gang = 3,
+                              .target_device = {device},
+                              .target_buffer = BUFFER_OUT};
+        port->devices->copy(port, &copy, (gw_tag){tag + device});
+    }
+}
+
+/* As bring_back(); but what was made leaves its devices altogether, comes back in vain once, since
+ * nobody is launched for it, and then for the second kernel. */
+static void spill_and_return(story *told, gw_port *port, gw_node_id node, const gw_input *input)
+{
+    static const uint32_t again_buffers[] = {BUFFER_OUT, BUFFER_MORE};
+    static const uint32_t arrivals[] = {1, 1};
+    if (node.index == HOST_1 && input->kind == GW_INPUT_KERNEL_DONE && input->tag.value == 2) {
+        move_out(port, GW_COPY_SPILL, TAG_SPILL);
+    } else if (node.index == HOST_1 && input->kind == GW_INPUT_COPY_DONE &&
+               input->tag.value < TAG_RETURN && input->tag.value >= TAG_SPILL) {
+        const uint64_t other = 2 * TAG_SPILL + 5 - input->tag.value;
+        if (!story_has(told, HOST_1, GW_INPUT_COPY_DONE, other)) {
+            return;
+        }
+        story_release(port, MESH_NEXT, BUFFER_OUT, ROW_BYTES);
+        ck_assert(story_reserve(port, MESH_NEXT, BUFFER_MORE, ROW_BYTES)); /* Where it lay. */
+        ck_assert(story_reserve(port, MESH_NEXT, BUFFER_OUT, ROW_BYTES));
+        story_release(port, MESH_NEXT, BUFFER_OUT, ROW_BYTES);
+        ck_assert(story_reserve(port, MESH_NEXT, BUFFER_OUT, ROW_BYTES));
+        story_enqueue(port, NODE_MORE, 3, again_buffers, arrivals);
+        move_out(port, GW_COPY_RETURN, TAG_RETURN);
+    } else if (node.index == HOST_1 && input->kind == GW_INPUT_KERNEL_DONE) {
+        story_read(port, 3, 2, BUFFER_MORE, 30);
+        story_read(port, 3, 3, BUFFER_MORE, 31);
+    } else {
+        copy_before_source(told, port, node, input);
+    }
+}
+
+START_TEST(what_is_spilled_survives_its_memory)
+{
+    story *told = story_new(contract_worlds[_i], spill_and_return);
+    story_tell(told);
+    ck_assert_uint_eq(story_count(told, HOST_1, GW_INPUT_KERNEL_DONE), 2);
+    ck_assert_uint_eq(story_count(told, HOST_1, GW_INPUT_COPY_DONE), 6);
+    for (uint64_t tag = 30; tag < 32; tag++) {
+        ck_assert_double_eq(story_value(told, HOST_1, tag), told->kind->has_data ? 5 : 0);
+    }
+    story_free(told);
+}
+END_TEST
+
 /* Both rows of host 0 land side by side in one buffer of the other island. */
 static void gather_rows(story *told, gw_port *port, gw_node_id node, const gw_input *input)
 {
@@ -503,6 +563,7 @@ Suite *contract_devices_suite(void)
     tcase_add_loop_test(tcase, a_copy_waits_for_the_gang_that_writes_its_source, 0, count);
     tcase_add_loop_test(tcase, a_copy_of_a_done_gang_starts_at_once, 0, count);
     tcase_add_loop_test(tcase, what_comes_back_from_the_host_is_one_arrival_each, 0, count);
+    tcase_add_loop_test(tcase, what_is_spilled_survives_its_memory, 0, count);
     tcase_add_loop_test(tcase, copies_land_at_their_offsets_and_each_is_one_arrival, 0, count);
     tcase_add_loop_test(tcase, one_arrival_of_two_is_not_enough, 0, count);
     tcase_add_loop_test(tcase, a_timed_copy_takes_its_time_and_no_device, 0, count);

@@ -14,9 +14,11 @@
 
 #include "base/check.h"
 #include "base/random.h"
+#include "controller/budget.h"
+#include "controller/spill.h"
 #include "controller/system.h"
-#include "program/builder.h"
 #include "drawn_dispatch.h"
+#include "program/builder.h"
 #include "toy_world.h"
 
 #define BUDGET_S    10.0
@@ -393,8 +395,8 @@ static void draw_job(fuzz_case *drawn, uint32_t index)
     place_job(drawn, made, job);
 }
 
-/* What the largest job needs when all its meshes lie on one device, sometimes more. */
-static void draw_memory(fuzz_case *drawn)
+/* What the largest job needs when all its meshes lie on one device. */
+static uint64_t find_needed_bytes(const fuzz_case *drawn)
 {
     uint64_t needed_bytes = 1;
     for (uint32_t j = 0; j < drawn->job_count; j++) {
@@ -404,6 +406,13 @@ static void draw_memory(fuzz_case *drawn)
         }
         needed_bytes = MAX(needed_bytes, job_bytes);
     }
+    return needed_bytes;
+}
+
+/* That, or sometimes more. */
+static void draw_memory(fuzz_case *drawn)
+{
+    const uint64_t needed_bytes = find_needed_bytes(drawn);
     const uint32_t kind = draw(drawn, 4);
     for (uint32_t i = 0; i < drawn->island_count; i++) {
         drawn->islands[i].hbm_bytes = kind == 0   ? UINT64_C(1) << 40
@@ -514,6 +523,38 @@ static void draw_failures(fuzz_case *drawn, uint64_t seed)
     }
 }
 
+/* Sometimes buffers go to the host, which has room for some or for all; from a stream of its own.
+ */
+static void draw_spill(fuzz_case *drawn, uint64_t seed)
+{
+    gw_random random;
+    gw_random_init(&random, seed, "fuzz.controller.spill");
+    if (drawn->control.system != NULL || gw_random_below(&random, 2) == 0) {
+        return;
+    }
+    drawn->control.spill = gw_spills[gw_random_below(&random, 2)];
+    const uint64_t memory_bytes =
+        1 + gw_random_below(&random, gw_random_below(&random, 2) == 0 ? 512 : 1 << 20);
+    for (uint32_t i = 0; i < drawn->island_count; i++) {
+        drawn->islands[i].host_memory_bytes = memory_bytes;
+        drawn->islands[i].hbm_bytes = find_needed_bytes(drawn);
+    }
+}
+
+/* Sometimes bytes ahead are limited, down to less than any gang needs; from a stream of its own. */
+static void draw_lookahead_memory(fuzz_case *drawn, uint64_t seed)
+{
+    gw_random random;
+    gw_random_init(&random, seed, "fuzz.controller.lookahead_memory");
+    if (drawn->control.policy != NULL && gw_random_below(&random, 3) == 0) {
+        drawn->control.lookahead_memory_bytes =
+            1 + gw_random_below(&random, gw_random_below(&random, 2) == 0 ? 64 : 4096);
+    }
+    g_autoptr(gw_directory) directory =
+        gw_directory_new(drawn->islands, drawn->island_count, drawn->job_count);
+    drawn->control.counts_bytes = gw_budget_is_needed(directory, &drawn->control, drawn->jobs);
+}
+
 static void draw_case(fuzz_case *drawn, uint64_t seed)
 {
     *drawn = (fuzz_case){0};
@@ -547,6 +588,8 @@ static void draw_case(fuzz_case *drawn, uint64_t seed)
     }
     draw_policy(drawn, seed);
     draw_failures(drawn, seed);
+    draw_spill(drawn, seed);
+    draw_lookahead_memory(drawn, seed);
 }
 
 static void clear_case(fuzz_case *drawn)

@@ -185,7 +185,8 @@ static size_t measure_message(const gw_message *message)
     case GW_MESSAGE_PROGRESS: {
         const gw_progress *progress = (const gw_progress *)message;
         return gw_progress_size_bytes(progress->used_count, progress->device_count,
-                                      progress->run_count);
+                                      progress->run_count) +
+               progress->freed_count * sizeof(uint64_t);
     }
     case GW_MESSAGE_READY: {
         const gw_ready *ready = (const gw_ready *)message;
@@ -326,13 +327,12 @@ static void record_copy(gw_port *base, const gw_copy *copy, gw_tag tag)
     gw_check(is_local(port, copy->source_device.index));
     gw_check(copy->size_bytes > 0);
     gw_check(copy->source_offset_bytes + copy->size_bytes <= held->size_bytes);
-    gw_check(copy->kind >= GW_COPY_TO_DEVICE && copy->kind <= GW_COPY_FROM_HOST);
-    gw_check(copy->kind != GW_COPY_FROM_HOST ||
+    gw_check(copy->kind >= GW_COPY_TO_DEVICE && copy->kind <= GW_COPY_RETURN);
+    gw_check(!gw_copy_is_from_host(copy) ||
              (copy->target_device.index == copy->source_device.index &&
               copy->target_buffer == copy->source_buffer &&
               copy->target_offset_bytes == copy->source_offset_bytes));
-    gw_check(copy->kind == GW_COPY_TO_HOST ||
-             copy->target_device.index < port->directory->device_count);
+    gw_check(gw_copy_is_to_host(copy) || copy->target_device.index < port->directory->device_count);
     ask(port, RECORD_COPY, tag, held->instance);
     write_down(port, &(record_call){.kind = RECORD_COPY, .tag = tag, .copy = *copy});
 }

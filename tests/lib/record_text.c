@@ -135,6 +135,9 @@ static void append_ordered(GString *out, const gw_ordered_message *message)
 static void append_progress(GString *out, const gw_progress *message)
 {
     append_list(out, ", finished", gw_progress_counts(message), message->device_count);
+    for (uint32_t d = 0; d < message->freed_count; d++)
+        g_string_append_printf(out, "%s %" G_GUINT64_FORMAT, d == 0 ? ", freed" : "",
+                               gw_progress_freed_bytes(message)[d]);
     for (uint32_t i = 0; i < message->used_count; i++) {
         const gw_used_time *used = &message->used[i];
         if (used->device_time_ns > 0)
@@ -263,6 +266,8 @@ static void append_note(GString *out, const gw_note *note)
         [GW_NOTE_CLIENT_FAILED] = "CLIENT_FAILED",
         [GW_NOTE_LEASE_EXPIRED] = "LEASE_EXPIRED",
         [GW_NOTE_JOB_COLLECTED] = "JOB_COLLECTED",
+        [GW_NOTE_SPILLED] = "SPILLED",
+        [GW_NOTE_RETURNED] = "RETURNED",
     };
     g_string_append_printf(out, "note %s, ", names[note->kind]);
     switch (note->kind) {
@@ -320,10 +325,15 @@ static void append_copy(GString *out, const gw_copy *copy)
     if (copy->source_offset_bytes > 0) {
         g_string_append_printf(out, " + %u", (unsigned)copy->source_offset_bytes);
     }
-    if (copy->kind == GW_COPY_FROM_HOST) {
+    if (gw_copy_is_from_host(copy)) {
+        g_string_append(out, copy->kind == GW_COPY_RETURN ? ", spilled," : "");
         g_string_append_printf(out, " from the host to device %u for gang ",
                                copy->target_device.index);
         append_gang(out, copy->target_gang);
+        return;
+    }
+    if (copy->kind == GW_COPY_SPILL) {
+        g_string_append_printf(out, " from device %u is spilled", copy->source_device.index);
         return;
     }
     g_string_append_printf(out, " from device %u by gang ", copy->source_device.index);

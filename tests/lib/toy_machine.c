@@ -337,7 +337,7 @@ void toy_take_copy(toy_world *world, uint32_t host, const record_call *call)
     toy_copy *copy = g_new0(toy_copy, 1);
     *copy = (toy_copy){call->copy, call->tag, host};
     g_ptr_array_add(world->copies, copy);
-    if (copy->copy.kind == GW_COPY_FROM_HOST) {
+    if (copy->copy.kind != GW_COPY_TO_DEVICE && copy->copy.kind != GW_COPY_TO_HOST) {
         toy_post(world, &(toy_step){.kind = COPY_LANDS, .subject = copy});
         return;
     }
@@ -354,16 +354,38 @@ void toy_take_copy(toy_world *world, uint32_t host, const record_call *call)
     g_ptr_array_add(source->copies, copy);
 }
 
+/* What is kept of the copy's buffer, whole; 0: nothing is. */
+static uint64_t *spilled_of(toy_world *world, const gw_copy *what)
+{
+    const uint64_t key = key_of(what->source_device.index, what->source_buffer);
+    uint64_t *kept = g_hash_table_lookup(world->spilled, &key);
+    if (kept == NULL) {
+        uint64_t *own_key = g_new(uint64_t, 1);
+        *own_key = key;
+        kept = g_new0(uint64_t, 1);
+        g_hash_table_insert(world->spilled, own_key, kept);
+    }
+    return kept;
+}
+
 void toy_land_copy(toy_world *world, toy_copy *copy)
 {
     const gw_copy *what = &copy->copy;
     const toy_buffer *source = find_buffer(world, copy->host, what->source_buffer);
-    const uint64_t content = source->contents[place_of(world, what->source_device.index)];
+    uint64_t content = source->contents[place_of(world, what->source_device.index)];
+    if (what->kind == GW_COPY_SPILL) {
+        gw_check(what->size_bytes == source->size_bytes);
+        *spilled_of(world, what) = content;
+    } else if (what->kind == GW_COPY_RETURN) {
+        gw_check(content == 0);
+        content = *spilled_of(world, what);
+        *spilled_of(world, what) = 0;
+    }
     gw_check(content != 0);
     gw_check(what->source_offset_bytes + what->size_bytes <= source->size_bytes);
     toy_post_answer(world, copy->host, RECORD_COPY, copy->tag,
                     what->kind == GW_COPY_TO_HOST ? toy_value(content) : 0);
-    if (what->kind == GW_COPY_TO_HOST) {
+    if (gw_copy_is_to_host(what)) {
         return;
     }
     const uint32_t device = what->target_device.index;
@@ -389,6 +411,7 @@ void toy_init_machine(toy_world *world)
     world->gangs = g_hash_table_new(g_int64_hash, g_int64_equal);
     world->gang_list = g_ptr_array_new();
     world->buffers = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, free_buffer);
+    world->spilled = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, g_free);
     world->copies = g_ptr_array_new_with_free_func(g_free);
     world->queues = g_new0(GQueue, device_count);
     world->last_gangs = g_new0(uint64_t, device_count * world->node_count);
@@ -420,6 +443,7 @@ void toy_clear_machine(toy_world *world)
     }
     g_hash_table_unref(world->gangs);
     g_ptr_array_unref(world->gang_list);
+    g_hash_table_unref(world->spilled);
     g_hash_table_unref(world->buffers);
     g_ptr_array_unref(world->copies);
     g_free(world->queues);

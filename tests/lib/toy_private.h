@@ -93,6 +93,7 @@ struct toy_world {
     GHashTable *gangs;
     GPtrArray *gang_list;
     GHashTable *buffers;  /* host << 32 | number to toy_buffer */
+    GHashTable *spilled;  /* device << 32 | number to what a spill has kept of it */
     GPtrArray *copies;    /* All that were ever asked for. */
     GQueue *queues;       /* By device: toy_shard. */
     uint64_t *last_gangs; /* By device * nodes + dispatcher: enqueued last, plus 1. */

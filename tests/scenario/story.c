@@ -125,75 +125,73 @@ static void tell_result(teller *self, const gw_note *note, gw_time now_ns)
              note->b >> 32, result->name);
 }
 
+/* What is said of a job, and no more of it. */
+static const char *const job_texts[] = {
+    [GW_NOTE_JOB_STARTED] = " has its devices",
+    [GW_NOTE_JOB_MOVED] = " has other devices",
+    [GW_NOTE_JOB_STAYED] = " stays on devices that are removed",
+    [GW_NOTE_JOB_DONE] = ": done",
+    [GW_NOTE_JOB_REFUSED] = " is refused",
+    [GW_NOTE_CLIENT_FAILED] = ": its client fails",
+    [GW_NOTE_LEASE_EXPIRED] = ": its client has not answered, and is given up",
+    [GW_NOTE_JOB_COLLECTED] = ": all that its client owned is given back",
+};
+
+/* And with a number. */
+static const struct {
+    const char *before, *after;
+} count_texts[] = {
+    [GW_NOTE_CALL_RETURNED] = {": call ", " returns"},
+    [GW_NOTE_RUN_DONE] = {": run ", " done"},
+    [GW_NOTE_STARVED] = {" has starved: a gang waited ", " ns"},
+    [GW_NOTE_DEADLINE_MISSED] = {": run ", " is late"},
+    [GW_NOTE_SPILLED] = {": ", " bytes have left for the host"},
+    [GW_NOTE_RETURNED] = {": ", " bytes are back from the host"},
+};
+
+static const char *const wrong_texts[] = {
+    [GW_NOTE_POLICY_WRONG] = "the policy picks what it was not offered",
+    [GW_NOTE_PLACEMENT_WRONG] = "the placement policy gives what it must not",
+    [GW_NOTE_DISPATCH_WRONG] = "the dispatch policy answers what it must not",
+};
+
+static void tell_job(teller *self, const gw_note *note, gw_time now_ns)
+{
+    const char *job = self->scenario->jobs[note->a].name;
+    if (note->kind == GW_NOTE_JOB_STARTED || note->kind == GW_NOTE_JOB_MOVED)
+        remember_instance(self, (uint32_t)note->b, (uint32_t)note->a);
+    if (note->kind < G_N_ELEMENTS(job_texts) && job_texts[note->kind] != NULL) {
+        add_line(self, now_ns, RANK_NOTE, "job %s%s", job, job_texts[note->kind]);
+        return;
+    }
+    gw_check(note->kind < G_N_ELEMENTS(count_texts));
+    gw_check(count_texts[note->kind].before != NULL); /* A kind that stories know. */
+    add_line(self, now_ns, RANK_NOTE, "job %s%s%" PRIu64 "%s", job, count_texts[note->kind].before,
+             note->b, count_texts[note->kind].after);
+}
+
 static void hear_note(void *context, gw_node_id node, const gw_note *note, gw_time now_ns)
 {
     teller *self = context;
-    const bool is_of_job = note->kind != GW_NOTE_GANG_ORDERED &&
-                           note->kind != GW_NOTE_MEMORY_WAIT && !gw_note_is_wrong(note);
-    const char *job = is_of_job ? self->scenario->jobs[note->a].name : NULL;
     switch (note->kind) {
     case GW_NOTE_GANG_ORDERED:
         tell_order(self, node, note, now_ns);
         return;
-    case GW_NOTE_CALL_RETURNED:
-        add_line(self, now_ns, RANK_NOTE, "job %s: call %" PRIu64 " returns", job, note->b);
-        return;
-    case GW_NOTE_RUN_DONE:
-        add_line(self, now_ns, RANK_NOTE, "job %s: run %" PRIu64 " done", job, note->b);
-        return;
     case GW_NOTE_RESULT:
         tell_result(self, note, now_ns);
-        return;
-    case GW_NOTE_JOB_STARTED:
-        remember_instance(self, (uint32_t)note->b, (uint32_t)note->a);
-        add_line(self, now_ns, RANK_NOTE, "job %s has its devices", job);
-        return;
-    case GW_NOTE_JOB_MOVED:
-        remember_instance(self, (uint32_t)note->b, (uint32_t)note->a);
-        add_line(self, now_ns, RANK_NOTE, "job %s has other devices", job);
-        return;
-    case GW_NOTE_JOB_STAYED:
-        add_line(self, now_ns, RANK_NOTE, "job %s stays on devices that are removed", job);
-        return;
-    case GW_NOTE_JOB_DONE:
-        add_line(self, now_ns, RANK_NOTE, "job %s: done", job);
-        return;
-    case GW_NOTE_JOB_REFUSED:
-        add_line(self, now_ns, RANK_NOTE, "job %s is refused", job);
         return;
     case GW_NOTE_MEMORY_WAIT:
         tell_wait(self, node, note, now_ns);
         return;
     case GW_NOTE_ORDER_WAIT:
         return; /* A number for the summary. */
-    case GW_NOTE_STARVED:
-        add_line(self, now_ns, RANK_NOTE, "job %s has starved: a gang waited %" PRIu64 " ns", job,
-                 note->b);
-        return;
-    case GW_NOTE_DEADLINE_MISSED:
-        add_line(self, now_ns, RANK_NOTE, "job %s: run %" PRIu64 " is late", job, note->b);
-        return;
-    case GW_NOTE_CLIENT_FAILED:
-        add_line(self, now_ns, RANK_NOTE, "job %s: its client fails", job);
-        return;
-    case GW_NOTE_LEASE_EXPIRED:
-        add_line(self, now_ns, RANK_NOTE, "job %s: its client has not answered, and is given up",
-                 job);
-        return;
-    case GW_NOTE_JOB_COLLECTED:
-        add_line(self, now_ns, RANK_NOTE, "job %s: all that its client owned is given back", job);
-        return;
-    case GW_NOTE_POLICY_WRONG:
-        add_line(self, now_ns, RANK_NOTE, "the policy picks what it was not offered");
-        return;
-    case GW_NOTE_PLACEMENT_WRONG:
-        add_line(self, now_ns, RANK_NOTE, "the placement policy gives what it must not");
-        return;
-    case GW_NOTE_DISPATCH_WRONG:
-        add_line(self, now_ns, RANK_NOTE, "the dispatch policy answers what it must not");
-        return;
+    default:
+        break;
     }
-    gw_check(!"a note of a kind that stories know");
+    if (gw_note_is_wrong(note))
+        add_line(self, now_ns, RANK_NOTE, "%s", wrong_texts[note->kind]);
+    else
+        tell_job(self, note, now_ns);
 }
 
 static void hear_gang(void *context, const gw_gang_record *gang)

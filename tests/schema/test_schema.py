@@ -32,6 +32,7 @@ WITH_PLUGIN = [ROOT / f"examples/{kind}/scenario.json"
 
 # Bad examples that the schema lets pass, each with the reason.
 C_ONLY = {
+    "spill_without_memory": "what the islands have",
     "accelerator_path_missing": "whether a file exists",
     "accelerator_unknown": "which files exist",
     "batch_not_divisible": "divisibility",

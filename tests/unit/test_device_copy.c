@@ -279,6 +279,7 @@ START_TEST(copy_from_the_host_crosses_the_bus)
     gw_devices_launch(made.bench.devices, &launch);
     const uint32_t device = made.layouts[2]->devices[0];
     const gw_device_copy copy = {.is_from_host = true,
+                                 .is_source_done = true,
                                  .host = made.layouts[2]->hosts[0],
                                  .tag = 7,
                                  .source_gang = 99,

@@ -106,7 +106,7 @@ START_TEST(a_placement_abi_stands_for_one_layout)
     ck_assert_uint_eq(sizeof(gw_placement_ops), 48);
     ck_assert_uint_eq(sizeof(gw_placement_view), 40);
     ck_assert_uint_eq(sizeof(gw_placement_request), 40);
-    ck_assert_uint_eq(sizeof(gw_island), 48);
+    ck_assert_uint_eq(sizeof(gw_island), 56);
     ck_assert_uint_eq(sizeof(gw_directory), 24);
     ck_assert_uint_eq(offsetof(gw_placement_ops, place), 40);
     ck_assert_uint_eq(offsetof(gw_placement_view, seed), 32);

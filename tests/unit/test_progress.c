@@ -220,6 +220,45 @@ START_TEST(unknown_dispatcher_aborts)
 }
 END_TEST
 
+START_TEST(bytes_are_told_in_eighths_or_with_the_last_gang)
+{
+    bench made;
+    init_bench(&made, 100);
+    queue_gangs(&made, 2, both, 2, 4);
+    gw_progress_book_freed(&made.book, 2, both, 2, 10, 64);
+    gw_progress_book_freed(&made.book, 2, left, 1, 53, 64);
+    finish_gangs(&made, 2, both, 2, 1);
+    CHECK_CALLS(made.port, "");
+    gw_progress_book_freed(&made.book, 2, left, 1, 1, 64);
+    gw_progress_book_flush(&made.book);
+    CHECK_CALLS(made.port, "send to scheduler 0: PROGRESS, finished 1 1, freed 64 10\n");
+    finish_gangs(&made, 2, both, 2, 1);
+    gw_progress_book_freed(&made.book, 2, right, 1, 7, 64);
+    CHECK_CALLS(made.port, "");
+    finish_gangs(&made, 2, both, 2, 1); /* One is left, and runs by now. */
+    CHECK_CALLS(made.port, "send to scheduler 0: PROGRESS, finished 2 2, freed 0 7\n");
+    gw_progress_book_freed(&made.book, 2, right, 1, 1, 64); /* A copy's end: it cannot wait. */
+    gw_progress_book_flush(&made.book);
+    CHECK_CALLS(made.port, "send to scheduler 0: PROGRESS, finished 0 0, freed 0 1\n");
+    finish_gangs(&made, 2, both, 2, 1);
+    CHECK_CALLS(made.port, "send to scheduler 0: PROGRESS, finished 1 1\n");
+    clear_bench(&made);
+}
+END_TEST
+
+START_TEST(bytes_of_an_idle_device_are_told_at_once)
+{
+    bench made;
+    init_bench(&made, 100);
+    gw_progress_book_freed(&made.book, 2, right, 1, 5, 64);
+    gw_progress_book_flush(&made.book);
+    CHECK_CALLS(made.port, "send to scheduler 0: PROGRESS, finished 0 0, freed 0 5\n");
+    gw_progress_book_flush(&made.book);
+    CHECK_CALLS(made.port, "");
+    clear_bench(&made);
+}
+END_TEST
+
 int main(void)
 {
     TCase *cases = tcase_create("progress");
@@ -230,6 +269,8 @@ int main(void)
     tcase_add_test(cases, dispatchers_have_accounts_of_their_own);
     tcase_add_test(cases, device_time_is_told_by_instance);
     tcase_add_loop_test(cases, every_gang_is_reported_once, 0, 6);
+    tcase_add_test(cases, bytes_are_told_in_eighths_or_with_the_last_gang);
+    tcase_add_test(cases, bytes_of_an_idle_device_are_told_at_once);
     tcase_add_test_raise_signal(cases, finishing_what_was_not_queued_aborts, SIGABRT);
     tcase_add_test_raise_signal(cases, unknown_dispatcher_aborts, SIGABRT);
     Suite *suite = suite_create("progress");

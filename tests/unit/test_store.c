@@ -216,6 +216,37 @@ START_TEST(reserving_for_nobody_aborts)
 }
 END_TEST
 
+static void add_up(void *context, const gw_block *block, uint32_t mesh, uint64_t size_bytes)
+{
+    ck_assert_uint_eq(block->instance, 0);
+    ck_assert_uint_eq(mesh, 0);
+    *(uint64_t *)context += size_bytes;
+}
+
+START_TEST(listener_hears_what_is_given_back_and_nothing_else)
+{
+    bench made;
+    uint64_t heard_bytes = 0;
+    init_bench(&made);
+    gw_store_listen(&made.store, add_up, &heard_bytes);
+    ck_assert(gw_store_reserve_workspace(&made.store, &made.block, 0));
+    ck_assert(gw_store_reserve(&made.store, &made.block, 0, 0, 0, 2));
+    ck_assert(gw_store_reserve(&made.store, &made.block, 1, 0, 0, 2));
+    ck_assert(gw_store_reserve(&made.store, &made.block, 2, 0, 0, 1));
+    gw_store_undo(&made.store, &made.block, 2, 0);
+    gw_store_release(&made.store, &made.block, 0, 0); /* Permanent. */
+    gw_store_release(&made.store, &made.block, 1, 0);
+    ck_assert_uint_eq(heard_bytes, 0);
+    gw_store_release(&made.store, &made.block, 1, 0);
+    ck_assert_uint_eq(heard_bytes, 4 * SMALL_ROW_BYTES);
+    gw_store_release_workspace(&made.store, &made.block, 0);
+    ck_assert_uint_eq(heard_bytes, 4 * SMALL_ROW_BYTES);
+    gw_store_close(&made.store, &made.block);
+    ck_assert_uint_eq(heard_bytes, (4 + 8) * SMALL_ROW_BYTES);
+    clear_bench(&made);
+}
+END_TEST
+
 int main(void)
 {
     TCase *cases = tcase_create("store");
@@ -227,6 +258,7 @@ int main(void)
     tcase_add_test(cases, permanent_slots_outlive_their_readers);
     tcase_add_test(cases, closing_gives_everything_back);
     tcase_add_test(cases, workspace_has_a_number_of_its_own);
+    tcase_add_test(cases, listener_hears_what_is_given_back_and_nothing_else);
     tcase_add_test_raise_signal(cases, reserving_twice_aborts, SIGABRT);
     tcase_add_test_raise_signal(cases, releasing_what_is_not_held_aborts, SIGABRT);
     tcase_add_test_raise_signal(cases, reserving_for_nobody_aborts, SIGABRT);

@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Bytes ordered on devices: who fits, who waits beside whom, and who is freed by what. */
+#include <check.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "controller/budget.h"
+#include "small_control.h"
+
+#define SPENDERS_MAX 4
+
+/* One host of two devices of `memory_rows` rows. */
+typedef struct {
+    gw_directory *directory;
+    gw_control control;
+    gw_room *room;
+    gw_budget *budget;
+    GArray *fitting;
+    gw_program *programs[SPENDERS_MAX];
+    gw_plan *plans[SPENDERS_MAX];
+    gw_slice *slices[SPENDERS_MAX];
+    gw_spender *spenders[SPENDERS_MAX];
+} bench;
+
+static void init_bench(bench *made, uint32_t memory_rows, uint32_t ahead_rows)
+{
+    const gw_island island = {.host_count = 1,
+                              .devices_per_host = 2,
+                              .shape = {2, 1, 1},
+                              .hbm_bytes = (uint64_t)memory_rows * SMALL_ROW_BYTES};
+    *made = (bench){.directory = gw_directory_new(&island, 1, SPENDERS_MAX)};
+    made->control = (gw_control){.policy = gw_policy_find("fifo"),
+                                 .lookahead = 4,
+                                 .lookahead_memory_bytes = ahead_rows * SMALL_ROW_BYTES,
+                                 .counts_bytes = true};
+    made->room = gw_room_new(made->directory, 0, 2, 100);
+    made->budget = gw_budget_new(made->directory, &made->control, made->room, 0);
+    made->fitting = g_array_new(FALSE, FALSE, sizeof(uint32_t));
+}
+
+static void leave(bench *made, uint32_t who)
+{
+    gw_budget_leave(made->budget, made->spenders[who], made->fitting);
+    gw_room_close(made->room, made->slices[who]);
+    made->spenders[who] = NULL;
+}
+
+static void clear_bench(bench *made)
+{
+    for (uint32_t i = 0; i < SPENDERS_MAX; i++) {
+        if (made->spenders[i] != NULL) {
+            leave(made, i);
+        }
+        gw_plan_free(made->plans[i]);
+        gw_program_free(made->programs[i]);
+    }
+    gw_budget_free(made->budget);
+    gw_room_free(made->room);
+    g_array_unref(made->fitting);
+    gw_directory_free(made->directory);
+}
+
+/* Spender `who`: a program of one node, on devices [first, first + count). */
+static void enter(bench *made, uint32_t who, const char *function, uint32_t first, uint32_t count)
+{
+    const uint32_t devices[] = {first, first + 1};
+    gw_builder *builder = gw_builder_new("one");
+    small_node(builder, "node", small_mesh(builder, count), function);
+    made->programs[who] = small_finish(builder);
+    made->plans[who] = gw_plan_new(made->programs[who]);
+    made->slices[who] = gw_room_open(made->room, devices, count);
+    made->spenders[who] = gw_budget_enter(made->budget, who, made->plans[who], &made->slices[who]);
+}
+
+/* Whether it fits; if so, it is ordered. */
+static bool order(bench *made, uint32_t who)
+{
+    if (!gw_budget_has(made->budget, made->spenders[who], 0, 1)) {
+        return false;
+    }
+    gw_room_take(made->room, made->slices[who]);
+    gw_budget_spend(made->budget, made->spenders[who], 0, 1);
+    return true;
+}
+
+/* So many gangs of the device are done and gave back so much; the text of who fits by that. */
+static const char *give(bench *made, uint32_t device, uint32_t gangs, uint32_t rows, char *out)
+{
+    g_autoptr(GPtrArray) freed = g_ptr_array_new();
+    g_array_set_size(made->fitting, 0);
+    gw_room_give(made->room, device, gangs, freed);
+    gw_budget_give(made->budget, device, (uint64_t)rows * SMALL_ROW_BYTES, made->fitting);
+    for (uint32_t i = 0; i < made->fitting->len; i++) {
+        out[i] = (char)('0' + g_array_index(made->fitting, uint32_t, i));
+    }
+    out[made->fitting->len] = '\0';
+    return out;
+}
+
+START_TEST(who_does_not_fit_waits_and_others_go_on)
+{
+    bench made;
+    char who[8];
+    init_bench(&made, 10, 0);
+    enter(&made, 0, "> r6", 0, 2);
+    enter(&made, 1, "> r2", 0, 2);
+    ck_assert(order(&made, 0));
+    ck_assert(!order(&made, 0)); /* 12 of 10. */
+    ck_assert(order(&made, 1));
+    ck_assert(order(&made, 1));
+    ck_assert(!order(&made, 1));
+    ck_assert_str_eq(give(&made, 0, 1, 2, who), ""); /* Device 1 is as full as before. */
+    ck_assert_str_eq(give(&made, 1, 1, 2, who), "1");
+    ck_assert(order(&made, 1));
+    ck_assert_str_eq(give(&made, 0, 1, 6, who), "");
+    ck_assert_str_eq(give(&made, 1, 1, 6, who), "0");
+    ck_assert(order(&made, 0));
+    clear_bench(&made);
+}
+END_TEST
+
+START_TEST(who_is_alone_on_its_devices_waits_for_one_gang_less)
+{
+    bench made;
+    char who[8];
+    init_bench(&made, 10, 0);
+    enter(&made, 0, "> r6", 0, 1);
+    enter(&made, 1, "> r6", 1, 1);
+    ck_assert(order(&made, 0));
+    ck_assert(order(&made, 0)); /* 12 of 10: it waits at the host. */
+    ck_assert(!order(&made, 0));
+    ck_assert_str_eq(give(&made, 0, 1, 6, who), "0");
+    ck_assert(order(&made, 0));
+    enter(&made, 2, "> r1", 0, 1); /* Now there is somebody whom it could hold up. */
+    ck_assert(!order(&made, 0));
+    ck_assert(!order(&made, 2));
+    ck_assert(order(&made, 1));
+    ck_assert_str_eq(give(&made, 0, 1, 6, who), "2");
+    ck_assert_str_eq(give(&made, 0, 1, 6, who), "0");
+    clear_bench(&made);
+}
+END_TEST
+
+START_TEST(limit_ahead_counts_from_the_second_gang_on)
+{
+    bench made;
+    char who[8];
+    init_bench(&made, 100, 5);
+    enter(&made, 0, "> r6 / 40", 0, 1); /* Its workspace is not ahead of anything. */
+    ck_assert(order(&made, 0));         /* More than the limit, on an idle device. */
+    ck_assert(!order(&made, 0));
+    ck_assert_str_eq(give(&made, 0, 0, 3, who), "");
+    ck_assert_str_eq(give(&made, 0, 1, 0, who), "0"); /* Nothing came back, but it is idle. */
+    ck_assert(order(&made, 0));
+    enter(&made, 1, "> r2", 1, 1);
+    ck_assert(order(&made, 1));
+    ck_assert(order(&made, 1));
+    ck_assert(!order(&made, 1));
+    ck_assert_str_eq(give(&made, 1, 1, 2, who), "1");
+    clear_bench(&made);
+}
+END_TEST
+
+START_TEST(who_is_passed_over_claims_its_devices)
+{
+    bench made;
+    char who[8];
+    init_bench(&made, 10, 0);
+    enter(&made, 0, "> r8", 0, 2);
+    enter(&made, 1, "> r2", 0, 1);
+    enter(&made, 2, "> r2", 1, 1);
+    for (uint32_t i = 0; i < 2; i++) {
+        ck_assert(order(&made, 1));
+        ck_assert(order(&made, 2));
+    }
+    ck_assert(!order(&made, 0));
+    for (uint32_t i = 0; i < made.control.lookahead; i++) {
+        ck_assert(order(&made, 1));
+        ck_assert(order(&made, 2));
+        ck_assert_str_eq(give(&made, 0, 1, 2, who), "");
+        ck_assert_str_eq(give(&made, 1, 1, 2, who), "");
+    }
+    ck_assert(!order(&made, 1)); /* There are 6 rows free, */
+    ck_assert(!order(&made, 2)); /* and this one's device is part of the claim, too. */
+    ck_assert_str_eq(give(&made, 0, 1, 2, who), "");
+    ck_assert_str_eq(give(&made, 1, 1, 2, who), "012"); /* Those behind it look again. */
+    ck_assert(order(&made, 0));
+    ck_assert(!order(&made, 1));
+    clear_bench(&made);
+}
+END_TEST
+
+START_TEST(who_leaves_lets_others_go)
+{
+    bench made;
+    char who[8];
+    init_bench(&made, 10, 0);
+    enter(&made, 0, "> r9", 0, 2);
+    enter(&made, 1, "> r2", 0, 1);
+    enter(&made, 2, "> r2", 0, 1);
+    ck_assert(order(&made, 1));
+    ck_assert(!order(&made, 0));
+    for (uint32_t i = 0; i < made.control.lookahead; i++) {
+        ck_assert(order(&made, 1));
+        ck_assert_str_eq(give(&made, 0, 1, 2, who), "");
+    }
+    ck_assert(!order(&made, 2)); /* Claimed. */
+    g_array_set_size(made.fitting, 0);
+    leave(&made, 0);
+    ck_assert_uint_eq(made.fitting->len, 1);
+    ck_assert_uint_eq(g_array_index(made.fitting, uint32_t, 0), 2);
+    clear_bench(&made);
+}
+END_TEST
+
+START_TEST(what_is_waited_for_is_told)
+{
+    bench made;
+    init_bench(&made, 10, 0);
+    g_autoptr(GString) told = g_string_new(NULL);
+    enter(&made, 0, "> r6", 0, 1);
+    enter(&made, 1, "> r6", 0, 1);
+    ck_assert(order(&made, 0));
+    ck_assert(!order(&made, 1));
+    gw_budget_explain(made.budget, made.spenders[1], told);
+    ck_assert_str_eq(told->str,
+                     "waits for memory on device 0: it needs 24 bytes, 24 of 40 are ordered\n");
+    g_string_set_size(told, 0);
+    gw_budget_explain_rest(made.budget, told);
+    ck_assert_str_eq(told->str, "");
+    leave(&made, 0);
+    leave(&made, 1);
+    gw_budget_explain_rest(made.budget, told);
+    ck_assert_str_eq(told->str, "device 0: 24 bytes are counted for nobody\n");
+    clear_bench(&made);
+}
+END_TEST
+
+START_TEST(needed_where_bytes_can_run_out)
+{
+    bench made;
+    init_bench(&made, 100, 0);
+    enter(&made, 0, "> r6 / 4", 0, 1); /* 3 runs at once: 22 rows. */
+    gw_job jobs[SPENDERS_MAX];
+    for (uint32_t j = 0; j < SPENDERS_MAX; j++) {
+        jobs[j] =
+            (gw_job){.program = made.programs[0], .plan = made.plans[0], .runs = 9, .in_flight = 1};
+    }
+    ck_assert(!gw_budget_is_needed(made.directory, &made.control, jobs)); /* 88 of 100. */
+    jobs[3].in_flight = 3;                                                /* 100. */
+    ck_assert(!gw_budget_is_needed(made.directory, &made.control, jobs));
+    jobs[3].in_flight = 4;
+    ck_assert(gw_budget_is_needed(made.directory, &made.control, jobs));
+    made.control.policy = NULL;
+    ck_assert(!gw_budget_is_needed(made.directory, &made.control, jobs));
+    made.control.policy = gw_policy_find("fifo");
+    made.directory->job_count = 1; /* One job holds up nobody but itself, */
+    jobs[0].in_flight = 40;
+    ck_assert(!gw_budget_is_needed(made.directory, &made.control, jobs));
+    made.control.lookahead_memory_bytes = SMALL_ROW_BYTES; /* unless it is told to. */
+    ck_assert(gw_budget_is_needed(made.directory, &made.control, jobs));
+    clear_bench(&made);
+}
+END_TEST
+
+START_TEST(giving_more_than_was_spent_aborts)
+{
+    bench made;
+    char who[8];
+    init_bench(&made, 10, 0);
+    enter(&made, 0, "> r6", 0, 1);
+    ck_assert(order(&made, 0));
+    give(&made, 0, 1, 7, who);
+}
+END_TEST
+
+int main(void)
+{
+    TCase *cases = tcase_create("budget");
+    tcase_add_test(cases, who_does_not_fit_waits_and_others_go_on);
+    tcase_add_test(cases, who_is_alone_on_its_devices_waits_for_one_gang_less);
+    tcase_add_test(cases, limit_ahead_counts_from_the_second_gang_on);
+    tcase_add_test(cases, who_is_passed_over_claims_its_devices);
+    tcase_add_test(cases, who_leaves_lets_others_go);
+    tcase_add_test(cases, what_is_waited_for_is_told);
+    tcase_add_test(cases, needed_where_bytes_can_run_out);
+    tcase_add_test_raise_signal(cases, giving_more_than_was_spent_aborts, SIGABRT);
+    Suite *suite = suite_create("budget");
+    suite_add_tcase(suite, cases);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    const int failed_count = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
