@@ -54,6 +54,7 @@ gw_executor *gw_executor_new(const gw_directory *directory, const gw_control *co
     executor->numbers = g_array_new(FALSE, FALSE, sizeof(uint32_t));
     executor->arrivals = g_array_new(FALSE, FALSE, sizeof(uint32_t));
     executor->scratch = g_byte_array_new();
+    gw_executor_init_moves(executor);
     return executor;
 }
 
@@ -79,6 +80,7 @@ void gw_executor_free(gw_executor *executor)
     g_array_unref(executor->numbers);
     g_array_unref(executor->arrivals);
     g_byte_array_unref(executor->scratch);
+    gw_executor_clear_moves(executor);
     gw_progress_book_free(executor->progress);
     g_free(executor);
 }
@@ -474,7 +476,9 @@ void gw_executor_copy_done(gw_executor *executor, gw_tag tag, double value)
 {
     gw_flight done = end_flight(executor, tag);
     gw_host_instance *instance = gw_executor_instance_of(executor, done.instance);
-    if (done.kind == GW_FLIGHT_INPUT) {
+    if (done.kind == GW_FLIGHT_STATE)
+        gw_executor_end_departure(executor, &done);
+    if (done.kind == GW_FLIGHT_INPUT || done.kind == GW_FLIGHT_STATE) {
         retire_when_idle(executor, instance);
         return;
     }
@@ -495,6 +499,7 @@ void gw_executor_flush(gw_executor *executor)
         while (executor->installing->len > 0 &&
                finish_install(executor, &g_array_index(executor->installing, installing, 0)))
             g_array_remove_index(executor->installing, 0);
+        gw_executor_retry_moves(executor);
         if (executor->is_blocked) {
             executor->is_blocked = false;
             launch_waiting(executor);
@@ -529,4 +534,5 @@ void gw_executor_explain(const gw_executor *executor, GString *out)
         g_string_append_printf(
             out, "host %u: job %s waits for workspace in device memory\n", executor->self.index,
             executor->jobs[g_array_index(executor->installing, installing, i).instance->job].name);
+    gw_executor_explain_moves(executor, out);
 }

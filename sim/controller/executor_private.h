@@ -12,6 +12,7 @@ typedef enum {
     GW_FLIGHT_RESULT,    /* To the host: a value that the program reads. */
     GW_FLIGHT_OUTPUT,    /* To the host: a shard (gw_host_style). */
     GW_FLIGHT_INPUT,     /* From the host, where an output went before. */
+    GW_FLIGHT_STATE,     /* To the job's next instance. */
 } gw_flight_kind;
 
 typedef struct { /* A copy that the world has not answered. */
@@ -19,7 +20,7 @@ typedef struct { /* A copy that the world has not answered. */
     uint32_t instance;
     uint32_t run;              /* Whose operation it is; GW_INDEX_NONE: no run's. */
     uint32_t slot, source_run; /* The source. */
-    uint32_t result;           /* RESULT: which value. */
+    uint32_t result;           /* RESULT: which value.  STATE: of which departure. */
 } gw_flight;
 
 typedef struct { /* A target that was ready before its source was. */
@@ -53,6 +54,8 @@ struct gw_executor {
     GArray *numbers;  /* uint32_t: scratch for a kernel's buffers, */
     GArray *arrivals; /* and for its arrivals. */
     GByteArray *scratch;
+    GPtrArray *arriving; /* MOVE messages whose state waits for memory, first come first served. */
+    gw_pool departures;  /* executor_moves.c */
 };
 
 /* Installed here, or it is our mistake. */
@@ -87,3 +90,13 @@ const uint32_t *gw_executor_count_arrivals(gw_executor *executor, gw_host_instan
 /* A shard that has come to host memory goes to the client. */
 void gw_executor_send_fetched(gw_executor *executor, const gw_host_instance *instance,
                               const gw_flight *done);
+
+/* --- Moves (executor_moves.c) --- */
+
+void gw_executor_init_moves(gw_executor *executor);
+void gw_executor_clear_moves(gw_executor *executor);
+/* A copy of state has arrived. */
+void gw_executor_end_departure(gw_executor *executor, const gw_flight *done);
+/* Memory was released: what waits for it tries again. */
+void gw_executor_retry_moves(gw_executor *executor);
+void gw_executor_explain_moves(const gw_executor *executor, GString *out);

@@ -28,6 +28,11 @@ typedef struct {
     uint32_t used_place;   /* The progress book's: where its entry stood last. */
     bool is_retiring;      /* As soon as it has: `retiring_client` waits. */
     gw_node_id retiring_client;
+    /* While what an earlier instance left comes here: hosts that still copy, what they have copied,
+     * and who waits. */
+    uint32_t moving_hosts;
+    uint64_t moved_bytes;
+    gw_node_id moving_client;
 } gw_host_instance;
 
 /* `executable` is borrowed for the call, `job` for the instance's life.  The block is open and

@@ -47,6 +47,7 @@ typedef struct {
 
 /* A gang's number: the node that ordered it, above, and how many that node had ordered before. */
 #define GW_GANG_SEQUENCE_BITS 40
+#define GW_GANG_NONE          UINT64_MAX /* No gang has this number. */
 
 /* The node's local shards of one execution of one program node: a gang's part on this host.
  * Buffers are named by the executor's own numbers, unique on this host (gw_memory). */
@@ -65,7 +66,11 @@ typedef enum { GW_COPY_TO_DEVICE = 1, GW_COPY_TO_HOST, GW_COPY_FROM_HOST } gw_co
 /* One shard's piece of a buffer, from a device of this node.  It starts when the gang that writes
  * the source is done there, at once if it was done before.  FROM_HOST is the way back of what a
  * TO_HOST has read: from the host's memory into the same buffer, which holds it still.  Source and
- * target are the same then, and it starts at once, whatever source_gang is. */
+ * target are the same then, and it starts at once, whatever source_gang is.
+ *
+ * TO_DEVICE from source_gang GW_GANG_NONE starts at once: who wrote the source is done.  With
+ * target_gang GW_GANG_NONE it is nobody's arrival: its target is held, and somebody will be told.
+ */
 typedef struct {
     gw_copy_kind kind;
     uint32_t instance; /* Whose buffer it is; loaded here. */
@@ -110,6 +115,9 @@ typedef enum {
     GW_NOTE_DEADLINE_MISSED,  /* a: job, b: run; by the scheduler of the program's last node */
     GW_NOTE_POLICY_WRONG, /* a: scheduler's node, b: the offer that its policy picked and was not
                              offered; it orders nothing any more */
+    GW_NOTE_STATE_LEAVES, /* a: job, b: instance; what its runs have handed on begins to move there
+                           */
+    GW_NOTE_STATE_MOVED,  /* a: job, b: bytes, all shards together; it is there */
 } gw_note_kind;
 typedef struct {
     gw_note_kind kind;

@@ -12,8 +12,13 @@ typedef struct {
     uint64_t *peak_bytes; /* By mesh; NULL: it has not asked. */
     uint32_t instance;    /* The latest. */
     bool had_devices;
-    bool is_recalled; /* It was told to leave its devices, or stays on them. */
+    bool is_recalled; /* It was told to leave its devices. */
     uint64_t arrival; /* Its first request's place among all. */
+    /* While it moves with its data: those of the instance before; NULL: it does not.  What that
+     * holds until it is gone, by mesh, is state_bytes. */
+    uint32_t *left_devices;
+    uint32_t left_instance;
+    uint64_t *state_bytes;
 } grant;
 
 struct gw_resources {
@@ -30,6 +35,7 @@ struct gw_resources {
     GArray *moved;        /* uint32_t: jobs, by the number of a later instance. */
     uint64_t arrival_count;
     GArray *waiting; /* uint32_t: jobs, in the order in which they came. */
+    GArray *staying; /* Likewise: those on removed devices for which there were no others. */
 };
 
 static void fill_empty(const gw_directory *directory, uint32_t *load, uint64_t *free_bytes)
@@ -70,6 +76,7 @@ gw_resources *gw_resources_new(const gw_directory *directory, const gw_control *
     resources->grants = g_new0(grant, directory->job_count);
     resources->moved = g_array_new(FALSE, FALSE, sizeof(uint32_t));
     resources->waiting = g_array_new(FALSE, FALSE, sizeof(uint32_t));
+    resources->staying = g_array_new(FALSE, FALSE, sizeof(uint32_t));
     return resources;
 }
 
@@ -80,6 +87,8 @@ void gw_resources_free(gw_resources *resources)
     for (uint32_t j = 0; j < resources->directory->job_count; j++) {
         g_free(resources->grants[j].devices);
         g_free(resources->grants[j].peak_bytes);
+        g_free(resources->grants[j].left_devices);
+        g_free(resources->grants[j].state_bytes);
     }
     g_free(resources->grants);
     g_free(resources->load);
@@ -87,6 +96,7 @@ void gw_resources_free(gw_resources *resources)
     g_free(resources->is_removed);
     g_array_unref(resources->moved);
     g_array_unref(resources->waiting);
+    g_array_unref(resources->staying);
     g_free(resources);
 }
 
@@ -313,22 +323,29 @@ static void refuse(gw_resources *resources, uint32_t job, gw_refusal reason)
                                &refused.header);
 }
 
+static void serve_staying(gw_resources *resources);
+
 static void serve_waiting(gw_resources *resources)
 {
+    serve_staying(resources);
     while (resources->waiting->len > 0 &&
            try_grant(resources, g_array_index(resources->waiting, uint32_t, 0)))
         g_array_remove_index(resources->waiting, 0);
 }
 
 /* In the order in which they first asked: a job that has to move keeps its turn. */
+static void queue_in_turn(const gw_resources *resources, GArray *queue, uint32_t job)
+{
+    uint32_t place = queue->len;
+    while (place > 0 && resources->grants[g_array_index(queue, uint32_t, place - 1)].arrival >
+                            resources->grants[job].arrival)
+        place--;
+    g_array_insert_val(queue, place, job);
+}
+
 static void wait_in_turn(gw_resources *resources, uint32_t job)
 {
-    uint32_t place = resources->waiting->len;
-    while (place > 0 &&
-           resources->grants[g_array_index(resources->waiting, uint32_t, place - 1)].arrival >
-               resources->grants[job].arrival)
-        place--;
-    g_array_insert_val(resources->waiting, place, job);
+    queue_in_turn(resources, resources->waiting, job);
 }
 
 void gw_resources_request(gw_resources *resources, gw_node_id source,
@@ -342,6 +359,8 @@ void gw_resources_request(gw_resources *resources, gw_node_id source,
     granted->peak_bytes = g_new0(uint64_t, plan->program->meshes->len);
     granted->arrival = resources->arrival_count++;
     gw_plan_peak_bytes(plan, granted->peak_bytes);
+    granted->state_bytes = g_new0(uint64_t, plan->program->meshes->len);
+    gw_plan_state_bytes(plan, granted->state_bytes);
     gw_refusal reason;
     if (resources->waiting->len == 0 && try_grant(resources, job))
         return;
@@ -360,38 +379,62 @@ static uint32_t job_of_instance(const gw_resources *resources, uint32_t instance
     return g_array_index(resources->moved, uint32_t, instance - job_count);
 }
 
-static void take_back(gw_resources *resources, uint32_t job)
+/* `free_bytes`: what its devices have besides, when it takes `to_bytes` (NULL: nothing) in place of
+ * `from_bytes`, by mesh. */
+static void rebook(const gw_resources *resources, uint32_t job, const uint32_t *devices,
+                   const uint64_t *from_bytes, const uint64_t *to_bytes, uint64_t *free_bytes)
 {
-    grant *granted = &resources->grants[job];
-    uint32_t first = 0;
-    for (uint32_t m = 0; m < resources->jobs[job].program->meshes->len; m++) {
-        uint32_t count = gw_mesh_device_count(gw_program_mesh(resources->jobs[job].program, m));
-        for (uint32_t d = first; d < first + count; d++) {
-            resources->load[granted->devices[d]]--;
-            resources->free_bytes[granted->devices[d]] += granted->peak_bytes[m];
+    const gw_program *program = resources->jobs[job].program;
+    for (uint32_t m = 0; m < program->meshes->len; m++)
+        for (uint32_t d = 0; d < gw_mesh_device_count(gw_program_mesh(program, m)); d++) {
+            gw_check(free_bytes[*devices] + from_bytes[m] >= (to_bytes == NULL ? 0 : to_bytes[m]));
+            free_bytes[*devices++] += from_bytes[m] - (to_bytes == NULL ? 0 : to_bytes[m]);
         }
-        first += count;
-    }
-    g_clear_pointer(&granted->devices, g_free);
 }
 
-static void forget_waiting(gw_resources *resources, uint32_t job)
+static uint32_t count_devices(const gw_program *program)
 {
-    for (uint32_t i = 0; i < resources->waiting->len; i++)
-        if (g_array_index(resources->waiting, uint32_t, i) == job) {
-            g_array_remove_index(resources->waiting, i);
+    uint32_t count = 0;
+    for (uint32_t m = 0; m < program->meshes->len; m++)
+        count += gw_mesh_device_count(gw_program_mesh(program, m));
+    return count;
+}
+
+/* Takes back what was given to it with `bytes` on each mesh. */
+static void take_back(gw_resources *resources, uint32_t job, uint32_t **devices,
+                      const uint64_t *bytes)
+{
+    uint32_t count = count_devices(resources->jobs[job].program);
+    for (uint32_t d = 0; d < count; d++)
+        resources->load[(*devices)[d]]--;
+    rebook(resources, job, *devices, bytes, NULL, resources->free_bytes);
+    g_clear_pointer(devices, g_free);
+}
+
+static void forget_job(GArray *queue, uint32_t job)
+{
+    for (uint32_t i = 0; i < queue->len; i++)
+        if (g_array_index(queue, uint32_t, i) == job) {
+            g_array_remove_index(queue, i);
             return;
         }
 }
 
+static void leave_removed(gw_resources *resources, uint32_t job);
+
 void gw_resources_release(gw_resources *resources, const gw_instance_message *message)
 {
     uint32_t job = job_of_instance(resources, message->instance);
-    gw_check(resources->grants[job].peak_bytes != NULL); /* It has asked. */
-    if (resources->grants[job].devices != NULL)
-        take_back(resources, job);
-    else
-        forget_waiting(resources, job);
+    grant *granted = &resources->grants[job];
+    gw_check(granted->peak_bytes != NULL); /* It has asked. */
+    if (granted->left_devices != NULL && granted->left_instance == message->instance) {
+        take_back(resources, job, &granted->left_devices, granted->state_bytes);
+        leave_removed(resources, job); /* Those to which it moved may be gone by now. */
+    } else if (granted->devices != NULL) {
+        take_back(resources, job, &granted->devices, granted->peak_bytes);
+        forget_job(resources->staying, job);
+    } else
+        forget_job(resources->waiting, job);
     serve_waiting(resources);
 }
 
@@ -400,7 +443,7 @@ void gw_resources_exchange(gw_resources *resources, const gw_instance_message *m
     uint32_t job = job_of_instance(resources, message->instance);
     gw_check(resources->grants[job].devices != NULL);
     gw_check(resources->grants[job].is_recalled);
-    take_back(resources, job);
+    take_back(resources, job, &resources->grants[job].devices, resources->grants[job].peak_bytes);
     gw_refusal reason;
     if (can_ever_grant(resources, job, &reason))
         wait_in_turn(resources, job);
@@ -422,18 +465,97 @@ static bool lies_on_removed(const gw_resources *resources, uint32_t job)
     return false;
 }
 
+/* Whether the cluster has other devices for it at this moment, beside what it will leave behind. */
+static bool could_move(const gw_resources *resources, uint32_t job)
+{
+    const grant *granted = &resources->grants[job];
+    uint32_t count = resources->directory->device_count;
+    g_autofree uint32_t *load = g_memdup2(resources->load, count * sizeof *load);
+    g_autofree uint64_t *free_bytes = g_memdup2(resources->free_bytes, count * sizeof *free_bytes);
+    rebook(resources, job, granted->devices, granted->peak_bytes, granted->state_bytes, free_bytes);
+    g_autofree uint32_t *devices =
+        place_job(resources, job, granted->peak_bytes, load, free_bytes, resources->is_removed);
+    return devices != NULL;
+}
+
 static void recall(gw_resources *resources, uint32_t job)
 {
     grant *granted = &resources->grants[job];
     granted->is_recalled = true;
-    if (gw_plan_has_state(resources->jobs[job].plan)) {
-        gw_note stays = {GW_NOTE_JOB_STAYED, job, granted->instance, 0};
-        resources->port->ops->note(resources->port, &stays);
-        return;
-    }
     gw_instance_message message = {{GW_MESSAGE_SLICE_RECALL, sizeof message}, granted->instance};
     resources->port->ops->send(resources->port, gw_directory_client(resources->directory, job),
                                &message.header);
+}
+
+/* It has data on removed devices, and no others would take it: until something changes. */
+static void stay(gw_resources *resources, uint32_t job)
+{
+    gw_note stays = {GW_NOTE_JOB_STAYED, job, resources->grants[job].instance, 0};
+    queue_in_turn(resources, resources->staying, job);
+    resources->port->ops->note(resources->port, &stays);
+}
+
+static bool is_staying(const gw_resources *resources, uint32_t job)
+{
+    for (uint32_t i = 0; i < resources->staying->len; i++)
+        if (g_array_index(resources->staying, uint32_t, i) == job)
+            return true;
+    return false;
+}
+
+/* Has a job leave that lies on removed devices, unless it is about to, or on its way. */
+static void leave_removed(gw_resources *resources, uint32_t job)
+{
+    const grant *granted = &resources->grants[job];
+    if (granted->devices == NULL || granted->is_recalled || granted->left_devices != NULL ||
+        is_staying(resources, job) || !lies_on_removed(resources, job))
+        return;
+    if (!gw_plan_has_state(resources->jobs[job].plan) || could_move(resources, job))
+        recall(resources, job);
+    else
+        stay(resources, job);
+}
+
+/* Those that need not move any more, or can, stay no longer. */
+static void serve_staying(gw_resources *resources)
+{
+    for (uint32_t i = 0; i < resources->staying->len;) {
+        uint32_t job = g_array_index(resources->staying, uint32_t, i);
+        bool is_needed = lies_on_removed(resources, job);
+        if (is_needed && !could_move(resources, job)) {
+            i++;
+            continue;
+        }
+        g_array_remove_index(resources->staying, i);
+        if (is_needed)
+            recall(resources, job);
+    }
+}
+
+/* Beside others, the old devices hold what the job's runs have left there, and the new ones all
+ * that it will need; on a device of both, the sum of the two. */
+void gw_resources_move(gw_resources *resources, const gw_instance_message *message)
+{
+    uint32_t job = job_of_instance(resources, message->instance);
+    grant *granted = &resources->grants[job];
+    gw_check(granted->devices != NULL && granted->instance == message->instance);
+    gw_check(granted->is_recalled && granted->left_devices == NULL);
+    bool is_needed = lies_on_removed(resources, job);
+    rebook(resources, job, granted->devices, granted->peak_bytes, granted->state_bytes,
+           resources->free_bytes);
+    granted->left_devices = g_steal_pointer(&granted->devices);
+    granted->left_instance = granted->instance;
+    if (is_needed && try_grant(resources, job))
+        return;
+    granted->devices = g_steal_pointer(&granted->left_devices);
+    granted->is_recalled = false;
+    rebook(resources, job, granted->devices, granted->state_bytes, granted->peak_bytes,
+           resources->free_bytes);
+    gw_instance_message stays = {{GW_MESSAGE_SLICE_STAY, sizeof stays}, granted->instance};
+    resources->port->ops->send(resources->port, gw_directory_client(resources->directory, job),
+                               &stays.header);
+    if (is_needed)
+        stay(resources, job);
 }
 
 static void refuse_those_left_out(gw_resources *resources)
@@ -455,9 +577,7 @@ static void apply_change(gw_resources *resources, const gw_change *change)
     mark_hosts(resources->directory, change, change->is_removal, resources->is_removed);
     if (change->is_removal) {
         for (uint32_t j = 0; j < resources->directory->job_count; j++)
-            if (resources->grants[j].devices != NULL && !resources->grants[j].is_recalled &&
-                lies_on_removed(resources, j))
-                recall(resources, j);
+            leave_removed(resources, j);
         refuse_those_left_out(resources);
     }
     serve_waiting(resources);

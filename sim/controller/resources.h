@@ -15,9 +15,18 @@
  * devices are given to nobody any more.  Jobs that lie on them are told (SLICE_RECALL), leave when
  * the runs that they have begun are done (SLICE_EXCHANGE), and get other devices as another
  * instance: the first has its job's number, later ones the numbers after all jobs'.  All others
- * keep what they have.  A job whose runs hand data on (gw_plan_has_state) stays where it is until
- * its end, and GW_NOTE_JOB_STAYED says so.  Who waits, or has to move, and could not be served by
- * the empty cluster, those devices included that will be put back, is refused.
+ * keep what they have.  Who waits, or has to move, and could not be served by the empty cluster,
+ * those devices included that will be put back, is refused.
+ *
+ * A job whose runs hand data on (gw_plan_has_state) is told to leave only when there are other
+ * devices for it at that moment, and never waits for them with its runs held up.  It asks with its
+ * data where they are (SLICE_MOVE), and is given others beside them: on a device of both, what the
+ * data and the workspace take (gw_plan_state_bytes) counts besides the peak, and nothing else
+ * twice. It gives the old ones back when the data have moved.  Where there are none, it stays and
+ * goes on, GW_NOTE_JOB_STAYED says so, and whenever memory becomes free or hosts are put back it is
+ * looked for again, before those that wait.  A move that has begun is carried through: hosts that
+ * are put back meanwhile do not call it back, and when those are removed to which it goes, it moves
+ * again.
  *
  * Requests that must wait are served strictly in the order in which they came: one that does not
  * fit holds up those behind it, also where they would fit.  So nobody is passed over again and
@@ -41,6 +50,9 @@ void gw_resources_release(gw_resources *resources, const gw_instance_message *me
 
 /* Its devices come back, and it waits for others in the turn of its first request. */
 void gw_resources_exchange(gw_resources *resources, const gw_instance_message *message);
+
+/* It asks for others while it keeps these; answered at once, by a grant or by SLICE_STAY. */
+void gw_resources_move(gw_resources *resources, const gw_instance_message *message);
 
 /* Before any request: makes the changes that are due, and sets a timer for the next. */
 void gw_resources_start(gw_resources *resources);

@@ -33,6 +33,9 @@ typedef struct {
     uint64_t deadlines_missed;
     gw_summary_result *results;
     uint32_t moves, stays; /* When hosts are removed. */
+    uint64_t moved_bytes;  /* Of what its runs hand on, in all moves, */
+    gw_span moving_ns;     /* which took so long, */
+    gw_time leaves_ns;     /* the latest from then on. */
 } gw_summary_job;
 
 struct gw_summary {

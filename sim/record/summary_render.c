@@ -153,6 +153,8 @@ static void render_job(gw_json *json, const gw_summary *summary, uint32_t index,
     gw_json_count(json, "steps_asked", about->step_count);
     gw_json_count(json, "moves", job->moves);
     gw_json_count(json, "stays", job->stays);
+    gw_json_count(json, "moved_bytes", job->moved_bytes);
+    gw_json_count(json, "moving_ns", job->moving_ns);
     gw_json_real(json, "step_time_ns", step_time_ns);
     if (about->tokens_per_step > 0) {
         gw_json_real(json, "tokens_per_s", divide(about->tokens_per_step * NS_PER_S, step_time_ns));

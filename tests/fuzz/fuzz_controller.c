@@ -458,6 +458,21 @@ static void draw_changes(fuzz_case *drawn)
     drawn->control.change_count = 2 * pair_count;
 }
 
+/* Often room for data that move, and a place for most that have to; from a stream of its own. */
+static void draw_room(fuzz_case *drawn, uint64_t seed)
+{
+    gw_random random;
+    gw_random_init(&random, seed, "fuzz.controller.room");
+    if (drawn->control.change_count == 0 || gw_random_below(&random, 3) == 0)
+        return;
+    for (uint32_t i = 0; i < drawn->island_count; i++)
+        drawn->islands[i].hbm_bytes *= 4;
+    for (uint32_t j = 0; j < drawn->job_count; j++)
+        drawn->jobs[j].islands = NULL;
+    for (uint32_t j = 0; j < drawn->job_count && gw_random_below(&random, 2) == 0; j++)
+        drawn->jobs[j].devices = NULL;
+}
+
 static void draw_placement(fuzz_case *drawn)
 {
     uint32_t count = 0;
@@ -516,6 +531,7 @@ static void draw_case(fuzz_case *drawn, uint64_t seed)
     draw_placement(drawn);
     if (drawn->control.system == NULL) { /* Others stay where they are. */
         draw_changes(drawn);
+        draw_room(drawn, seed);
     }
     /* A stream of its own: cases with and without a tree are otherwise the same. */
     gw_random fanout;
@@ -626,8 +642,12 @@ static void check_peak(const fuzz_case *drawn, const toy_world *world)
     }
 }
 
+typedef struct { /* Cases in which it happened. */
+    uint64_t stalls, moves, stays;
+} fuzz_counts;
+
 /* False: it stalled where it must not. */
-static bool run_seed(uint64_t seed, bool is_told, uint64_t *stall_count)
+static bool run_seed(uint64_t seed, bool is_told, fuzz_counts *counts)
 {
     fuzz_case drawn;
     draw_case(&drawn, seed);
@@ -650,11 +670,13 @@ static bool run_seed(uint64_t seed, bool is_told, uint64_t *stall_count)
         toy_world_explain(world, explained);
         gw_check(explained->len > 0);
         is_right = may_contradict(&drawn, world);
-        *stall_count += is_right;
+        counts->stalls += is_right;
         if (!is_right) {
             fprintf(stderr, "stalled:\n%s", explained->str);
         }
     }
+    counts->moves += toy_world_message_count(world, GW_MESSAGE_MOVE) > 0;
+    counts->stays += toy_world_message_count(world, GW_MESSAGE_SLICE_STAY) > 0;
     toy_world_free(world);
     clear_case(&drawn);
     return is_right;
@@ -691,7 +713,8 @@ static double read_wall_s(void)
 int main(int argument_count, char **arguments)
 {
     command repeated = {.program = arguments[0], .seed = 1};
-    uint64_t count = argument_count > 1 ? 1 : UINT64_MAX, done_count = 0, stall_count = 0;
+    uint64_t count = argument_count > 1 ? 1 : UINT64_MAX, done_count = 0;
+    fuzz_counts counts = {0};
     const bool is_told = argument_count == 4 && strcmp(arguments[3], "told") == 0;
     if (argument_count > 4 || (argument_count == 4 && !is_told) ||
         (argument_count > 1 && !parse_count(arguments[1], &repeated.seed)) ||
@@ -702,7 +725,7 @@ int main(int argument_count, char **arguments)
     gw_check_set_last_words(print_repeat, &repeated);
     const double end_s = read_wall_s() + BUDGET_S;
     while (done_count < count && (argument_count > 1 || read_wall_s() < end_s)) {
-        if (!run_seed(repeated.seed, is_told, &stall_count)) {
+        if (!run_seed(repeated.seed, is_told, &counts)) {
             print_repeat(&repeated);
             return EXIT_FAILURE;
         }
@@ -710,7 +733,8 @@ int main(int argument_count, char **arguments)
         done_count++;
     }
     printf("%" G_GUINT64_FORMAT " runs, %" G_GUINT64_FORMAT
-           " of them ended in a wait in a circle, as they may\n",
-           done_count, stall_count);
+           " of them ended in a wait in a circle, as they may; in %" G_GUINT64_FORMAT
+           " a job moved with its data, in %" G_GUINT64_FORMAT " it was told to stay\n",
+           done_count, counts.stalls, counts.moves, counts.stays);
     return EXIT_SUCCESS;
 }

@@ -86,7 +86,8 @@ struct toy_world {
     uint32_t first_step;
     gw_random random;
     bool is_random, is_told;
-    step_kind slow; /* 0: none. */
+    step_kind slow;              /* 0: none. */
+    uint32_t change_patience[2]; /* Of hosts that come, and of hosts that leave. */
     GHashTable *gangs;
     GPtrArray *gang_list;
     GHashTable *buffers;  /* host << 32 | number to toy_buffer */

@@ -148,6 +148,12 @@ static void hear_note(void *context, gw_node_id node, const gw_note *note, gw_ti
         remember_instance(self, (uint32_t)note->b, (uint32_t)note->a);
         add_line(self, now_ns, RANK_NOTE, "job %s has its devices", job);
         return;
+    case GW_NOTE_STATE_LEAVES:
+        add_line(self, now_ns, RANK_NOTE, "what job %s has made begins to move", job);
+        return;
+    case GW_NOTE_STATE_MOVED:
+        add_line(self, now_ns, RANK_NOTE, "%" PRIu64 " B of job %s are there", note->b, job);
+        return;
     case GW_NOTE_JOB_MOVED:
         remember_instance(self, (uint32_t)note->b, (uint32_t)note->a);
         add_line(self, now_ns, RANK_NOTE, "job %s has other devices", job);
