@@ -395,7 +395,12 @@ void gw_client_granted(gw_client *client, const gw_assignment_message *message)
     g_autofree gw_assignment_message *install =
         (gw_assignment_message *)g_memdup2(message, message->header.size_bytes);
     install->header.kind = GW_MESSAGE_INSTALL;
-    client->port->ops->spend(client->port, GW_COST_LOWER, message->device_count);
+    const gw_assignment_message *old = client->left == NULL ? NULL : client->left->assignment;
+    uint32_t moved = gw_assignment_count_moved(message->data + message->mesh_count + 1,
+                                               old == NULL ? NULL : old->data + old->mesh_count + 1,
+                                               message->device_count);
+    if (moved > 0)
+        client->port->ops->spend(client->port, GW_COST_LOWER, moved);
     for (uint32_t h = 0; h < client->hosts->len; h++)
         send(client, g_array_index(client->hosts, uint32_t, h), &install->header);
     for (uint32_t s = 0; s < client->schedulers->len; s++)

@@ -67,6 +67,16 @@ typedef struct {
     uint32_t data[]; /* mesh_count + 1 offsets, then device_count devices. */
 } gw_assignment_message;
 
+/* How many of `count` shards lie elsewhere than on `old_devices`; NULL: all are new. */
+static inline uint32_t gw_assignment_count_moved(const uint32_t *devices,
+                                                 const uint32_t *old_devices, uint32_t count)
+{
+    uint32_t moved = 0;
+    for (uint32_t d = 0; d < count; d++)
+        moved += old_devices == NULL || devices[d] != old_devices[d];
+    return moved;
+}
+
 /* SUBMIT: nodes [first_node, first_node + node_count) of one run, those that are due in it. */
 typedef struct {
     gw_message header;

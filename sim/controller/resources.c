@@ -7,6 +7,9 @@
 #include "base/check.h"
 #include "controller/placement.h"
 
+/* Of a second try, besides one for each mesh. */
+#define PLACEMENT_STEPS_MAX 200
+
 typedef struct {
     uint32_t *devices;    /* All meshes', one after the other; NULL: not granted. */
     uint64_t *peak_bytes; /* By mesh; NULL: it has not asked. */
@@ -179,50 +182,154 @@ static void sort_by_need(const job_placement *placing, uint32_t *meshes, uint32_
     }
 }
 
-/* Devices of every mesh, those of mesh m from first[m] on.  False: one finds none. */
-static bool place_meshes(const job_placement *placing, const uint32_t *meshes,
-                         const uint32_t *first, uint32_t *out_devices)
+/* A search for places of all meshes, from the first in `order` on. */
+typedef struct {
+    job_placement placing;
+    gw_job trial;                       /* The job, bound to `islands`. */
+    uint32_t *islands, *wanted_islands; /* By mesh: of this trial, of the job. */
+    uint32_t *order, *first, *devices;  /* Those of mesh m from devices[first[m]] on. */
+    uint32_t mesh_count;
+    uint32_t steps_left; /* Questions to the placement policy. */
+    uint32_t stuck;      /* Place in `order` of the last mesh that found none, farthest on. */
+} place_search;
+
+static void count_mesh(const place_search *search, uint32_t mesh, bool is_taken)
 {
-    for (uint32_t i = 0; i < placing->job->program->meshes->len; i++) {
-        uint32_t mesh = meshes[i];
-        if (!place_mesh(placing, mesh, out_devices + first[mesh]))
-            return false;
-        for (uint32_t d = first[mesh]; d < first[mesh + 1]; d++) {
-            placing->load[out_devices[d]]++;
-            placing->free_bytes[out_devices[d]] -= placing->peak_bytes[mesh];
-        }
+    const uint64_t size_bytes = search->placing.peak_bytes[mesh];
+    for (uint32_t d = search->first[mesh]; d < search->first[mesh + 1]; d++) {
+        search->placing.load[search->devices[d]] += is_taken ? 1 : UINT32_MAX;
+        search->placing.free_bytes[search->devices[d]] -= is_taken ? size_bytes : -size_bytes;
     }
+}
+
+/* Whether the mesh finds devices on `island`; GW_INDEX_NONE: on any. */
+static bool try_island(place_search *search, uint32_t mesh, uint32_t island)
+{
+    if (search->steps_left == 0)
+        return false;
+    search->steps_left--;
+    search->islands[mesh] = island;
+    if (!place_mesh(&search->placing, mesh, search->devices + search->first[mesh]))
+        return false;
+    count_mesh(search, mesh, true);
     return true;
 }
 
+/* Meshes from `depth` on: each where the policy would have it, then on the other islands. */
+static bool place_from(place_search *search, uint32_t depth)
+{
+    if (depth == search->mesh_count)
+        return true;
+    const uint32_t mesh = search->order[depth], wanted = search->wanted_islands[mesh];
+    const gw_directory *directory = search->placing.resources->directory;
+    if (!try_island(search, mesh, wanted)) {
+        search->stuck = MAX(search->stuck, depth);
+        return false;
+    }
+    if (place_from(search, depth + 1))
+        return true;
+    count_mesh(search, mesh, false);
+    const bool is_pinned = search->trial.devices != NULL && search->trial.devices[mesh] != NULL;
+    if (is_pinned || wanted != GW_INDEX_NONE)
+        return false;
+    const gw_device_id one = {search->devices[search->first[mesh]]};
+    const uint32_t tried = gw_directory_island(directory, one);
+    for (uint32_t i = 0; i < directory->island_count; i++) {
+        if (i == tried || !try_island(search, mesh, i))
+            continue;
+        if (place_from(search, depth + 1))
+            return true;
+        count_mesh(search, mesh, false);
+    }
+    return false;
+}
+
+static void move_to_front(uint32_t *order, uint32_t place)
+{
+    const uint32_t mesh = order[place];
+    memmove(order + 1, order, place * sizeof *order);
+    order[0] = mesh;
+}
+
+/* In the program's order, as the policy would have it; then in the order of need; then with the
+ * mesh in front that found no place. */
+static bool place_meshes(place_search *search)
+{
+    const uint32_t mesh_count = search->mesh_count;
+    for (uint32_t m = 0; m < mesh_count; m++)
+        search->order[m] = m;
+    search->steps_left = mesh_count;
+    if (place_from(search, 0))
+        return true;
+    if (mesh_count == 1)
+        return false;
+    sort_by_need(&search->placing, search->order, mesh_count);
+    search->steps_left = mesh_count + PLACEMENT_STEPS_MAX;
+    for (uint32_t round = 0; round < mesh_count && search->steps_left > 0; round++) {
+        search->stuck = 0;
+        if (place_from(search, 0))
+            return true;
+        if (search->stuck == 0) /* It finds none with all the others gone. */
+            return false;
+        move_to_front(search->order, search->stuck);
+    }
+    return false;
+}
+
+/* Meshes that lie on no removed device stay where they are, on `devices`. */
+static bool place_others(place_search *search, const uint32_t *devices)
+{
+    const gw_job *job = search->placing.job;
+    const uint32_t *const *pinned = job->devices;
+    g_autofree const uint32_t **pins = g_new0(const uint32_t *, search->mesh_count);
+    for (uint32_t m = 0; m < search->mesh_count; m++) {
+        bool is_removed = false;
+        for (uint32_t d = search->first[m]; d < search->first[m + 1]; d++)
+            is_removed = is_removed || search->placing.is_removed[devices[d]];
+        if (!is_removed)
+            pins[m] = devices + search->first[m];
+        else if (pinned != NULL)
+            pins[m] = pinned[m];
+    }
+    search->trial.devices = pins;
+    const bool is_placed = place_meshes(search);
+    search->trial.devices = pinned;
+    return is_placed;
+}
+
 /* Devices for every mesh, on a cluster whose devices carry `load` and have `free_bytes`, both of
- * which are changed; NULL: one mesh finds none. */
+ * which are changed; NULL: none were found.  `old_devices`: where the job moves from; NULL: from
+ * nowhere. */
 static uint32_t *place_job(const gw_resources *resources, uint32_t job_index,
                            const uint64_t *peak_bytes, uint32_t *load, uint64_t *free_bytes,
-                           const bool *is_removed)
+                           const bool *is_removed, const uint32_t *old_devices)
 {
     const gw_job *job = &resources->jobs[job_index];
-    uint32_t mesh_count = job->program->meshes->len;
-    uint32_t device_count = resources->directory->device_count;
-    g_autofree uint32_t *meshes = g_new(uint32_t, mesh_count);
+    const uint32_t mesh_count = job->program->meshes->len;
+    g_autofree uint32_t *order = g_new(uint32_t, mesh_count);
     g_autofree uint32_t *first = g_new0(uint32_t, mesh_count + 1);
+    g_autofree uint32_t *islands = g_new(uint32_t, mesh_count);
+    g_autofree uint32_t *wanted_islands = g_new(uint32_t, mesh_count);
     for (uint32_t m = 0; m < mesh_count; m++) {
-        meshes[m] = m;
         first[m + 1] = first[m] + gw_mesh_device_count(gw_program_mesh(job->program, m));
+        islands[m] = wanted_islands[m] = value_of_mesh(job->islands, m);
     }
     g_autofree uint32_t *devices = g_new(uint32_t, first[mesh_count]);
-    g_autofree uint32_t *old_load = g_memdup2(load, device_count * sizeof *load);
-    g_autofree uint64_t *old_free = g_memdup2(free_bytes, device_count * sizeof *free_bytes);
-    const job_placement placing = {resources, job_index,  job,       peak_bytes,
-                                   load,      free_bytes, is_removed};
-    if (place_meshes(&placing, meshes, first, devices))
+    place_search search = {
+        .placing = {resources, job_index, job, peak_bytes, load, free_bytes, is_removed},
+        .trial = *job,
+        .islands = islands,
+        .wanted_islands = wanted_islands,
+        .order = order,
+        .first = first,
+        .devices = devices,
+        .mesh_count = mesh_count,
+    };
+    search.trial.islands = islands;
+    search.placing.job = &search.trial;
+    if (old_devices != NULL && mesh_count > 1 && place_others(&search, old_devices))
         return g_steal_pointer(&devices);
-    if (mesh_count == 1)
-        return NULL;
-    memcpy(load, old_load, device_count * sizeof *load);
-    memcpy(free_bytes, old_free, device_count * sizeof *free_bytes);
-    sort_by_need(&placing, meshes, mesh_count);
-    return place_meshes(&placing, meshes, first, devices) ? g_steal_pointer(&devices) : NULL;
+    return place_meshes(&search) ? g_steal_pointer(&devices) : NULL;
 }
 
 static void send_grant(gw_resources *resources, uint32_t job_index)
@@ -244,7 +351,10 @@ static void send_grant(gw_resources *resources, uint32_t job_index)
             message->data[m] + gw_mesh_device_count(gw_program_mesh(job->program, m));
     memcpy(message->data + mesh_count + 1, resources->grants[job_index].devices,
            total * sizeof(uint32_t));
-    resources->port->ops->spend(resources->port, GW_COST_LOWER, total);
+    const grant *granted = &resources->grants[job_index];
+    uint32_t moved = gw_assignment_count_moved(granted->devices, granted->left_devices, total);
+    if (moved > 0)
+        resources->port->ops->spend(resources->port, GW_COST_LOWER, moved);
     resources->port->ops->send(
         resources->port, gw_directory_client(resources->directory, job_index), &message->header);
 }
@@ -257,8 +367,8 @@ static bool try_grant(gw_resources *resources, uint32_t job)
     memcpy(load, resources->load, count * sizeof *load);
     memcpy(free_bytes, resources->free_bytes, count * sizeof *free_bytes);
     grant *granted = &resources->grants[job];
-    granted->devices =
-        place_job(resources, job, granted->peak_bytes, load, free_bytes, resources->is_removed);
+    granted->devices = place_job(resources, job, granted->peak_bytes, load, free_bytes,
+                                 resources->is_removed, granted->left_devices);
     if (granted->devices == NULL)
         return false;
     memcpy(resources->load, load, count * sizeof *load);
@@ -295,7 +405,7 @@ static bool could_place(const gw_resources *resources, uint32_t job, const uint6
     g_autofree uint64_t *free_bytes = g_new(uint64_t, count);
     fill_empty(resources->directory, load, free_bytes);
     g_autofree uint32_t *devices =
-        place_job(resources, job, peak_bytes, load, free_bytes, is_removed);
+        place_job(resources, job, peak_bytes, load, free_bytes, is_removed, NULL);
     return devices != NULL;
 }
 
@@ -473,8 +583,8 @@ static bool could_move(const gw_resources *resources, uint32_t job)
     g_autofree uint32_t *load = g_memdup2(resources->load, count * sizeof *load);
     g_autofree uint64_t *free_bytes = g_memdup2(resources->free_bytes, count * sizeof *free_bytes);
     rebook(resources, job, granted->devices, granted->peak_bytes, granted->state_bytes, free_bytes);
-    g_autofree uint32_t *devices =
-        place_job(resources, job, granted->peak_bytes, load, free_bytes, resources->is_removed);
+    g_autofree uint32_t *devices = place_job(resources, job, granted->peak_bytes, load, free_bytes,
+                                             resources->is_removed, granted->devices);
     return devices != NULL;
 }
 
