@@ -102,9 +102,10 @@ typedef enum {
     GW_NOTE_RUN_DONE,         /* a: job, b: run */
     GW_NOTE_RESULT,           /* a: job, b: run << 32 | result; value */
     GW_NOTE_JOB_STARTED,      /* a: job, b: instance; its slices are granted and loaded */
-    GW_NOTE_JOB_MOVED,        /* a: job, b: instance; other slices are granted and loaded */
+    GW_NOTE_JOB_MOVED,        /* a: job, b: instance; other slices are granted and loaded, and
+                                 what its runs hand on is there */
     GW_NOTE_JOB_STAYED,       /* a: job, b: instance; it stays on devices that are removed, since
-                                 its runs hand data on */
+                                 its runs hand data on and no others have room */
     GW_NOTE_JOB_DONE,         /* a: job, b: runs that its client left without asking for */
     GW_NOTE_JOB_REFUSED,      /* a: job, b: a gw_refusal; its slices can never be granted */
     GW_NOTE_MEMORY_WAIT,      /* a: gang, b: bytes per device; an executor meets back-pressure */

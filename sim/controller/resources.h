@@ -6,10 +6,12 @@
  * order, can always go on: nobody waits for memory for ever.
  *
  * Which devices, the placement policy says (placement.h), mesh by mesh in the program's order;
- * where that finds no place for one of them, once more in the order of need: meshes bound to
- * devices first, then to an island, then those that take most memory per device, then most
- * devices.  Nothing else is tried, so a job may wait, or be refused, for which an exhaustive search
- * would find devices.
+ * where that finds no place for one of them, in the order of need: meshes bound to devices first,
+ * then to an island, then those that take most memory per device, then most devices; each where the
+ * policy would have it, and when a later one finds no place, on its other islands.  If that does
+ * not help, the mesh that found none goes to the front, and all begin again.  The search ends after
+ * two questions to the policy per mesh and 200 more, so a job may wait, or be refused, for which an
+ * exhaustive one would find devices.
  *
  * Hosts can be taken out of the cluster and put back (gw_change): a drain, and no crash.  Their
  * devices are given to nobody any more.  Jobs that lie on them are told (SLICE_RECALL), leave when

@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the CPU computes is right: losses do not depend on how many devices share the batch, fall,
 and are those of an implementation of its own (perceptron.py)."""
+import json
+
 import perceptron
 import program
 
@@ -45,6 +47,24 @@ class Training(program.Case):
                          ["control.lookahead=1"], ["jobs.0.in_flight=4"]):
             with self.subTest(settings):
                 self.check_close(self.losses(*settings), usual, 1e-6)
+
+    def test_moving_does_not_matter(self):
+        """Drained again and again in the middle: the same losses, value by value."""
+        place = ["cluster.islands.0.hosts=4", "jobs.0.steps=120", "jobs.0.parameters.devices=4"]
+        adam = ["jobs.0.parameters.optimizer=adam", "jobs.0.parameters.learning_rate=0.001"]
+        changes = [{"at": f"{3 + 6 * i}ms", kind: {"island": 0, "hosts": [i // 2 % 4]}}
+                   for i in range(16) for kind in (("remove", "add")[i % 2],)]
+        for settings in (place, place + adam, place + ["jobs.0.submit=op_by_op"],
+                         place + ["jobs.0.in_flight=4", "control.policy=none"]):
+            with self.subTest(settings):
+                usual = self.losses(*settings)
+                drained = [*settings, f"faults={json.dumps(changes)}"]
+                arguments = [word for setting in drained for word in ("--set", setting)]
+                job, = self.summary(MLP, "--backend", "cpu", *arguments)["jobs"]
+                self.assertEqual(job["results"]["loss"], usual)
+                self.assertGreater(job["moves"], 0)
+                self.assertEqual(job["stays"], 0)
+                self.assertEqual(job["moved_bytes"] % job["moves"], 0)
 
     def test_a_loss_ends_the_job(self):
         """The first step below the threshold is the last; what a simulation would read is not

@@ -36,6 +36,10 @@ static const replay_case cases[] = {
     {"tests/scenario/fanout.json", {"jobs.steps=4", NULL}},
     {"tests/scenario/fanout.json", {"control.dispatch=sequential", NULL}},
     {"tests/scenario/fanout.json", {"control.policy=none", NULL}},
+    {"tests/scenario/drain.json", {NULL}},
+    {"configs/mlp_cpu.json",
+     {"cluster.islands.0.hosts=3",
+      "faults=[{\"at\":\"5ms\",\"remove\":{\"island\":0,\"hosts\":[0]}}]", NULL}},
 };
 
 typedef struct { /* A run on tape. */
