@@ -16,6 +16,7 @@ typedef struct {
     uint32_t instance;    /* The latest. */
     bool had_devices;
     bool is_recalled; /* It was told to leave its devices. */
+    bool is_leaving;  /* With its data, and has not asked for others yet. */
     uint64_t arrival; /* Its first request's place among all. */
     /* While it moves with its data: those of the instance before; NULL: it does not.  What that
      * holds until it is gone, by mesh, is state_bytes. */
@@ -37,8 +38,9 @@ struct gw_resources {
     grant *grants;        /* By job. */
     GArray *moved;        /* uint32_t: jobs, by the number of a later instance. */
     uint64_t arrival_count;
-    GArray *waiting; /* uint32_t: jobs, in the order in which they came. */
-    GArray *staying; /* Likewise: those on removed devices for which there were no others. */
+    GArray *waiting;        /* uint32_t: jobs, in the order in which they came. */
+    uint32_t leaving_count; /* While there are any, nobody is given devices that they may need. */
+    GArray *staying;        /* Likewise: those on removed devices for which there were no others. */
 };
 
 static void fill_empty(const gw_directory *directory, uint32_t *load, uint64_t *free_bytes)
@@ -438,7 +440,7 @@ static void serve_staying(gw_resources *resources);
 static void serve_waiting(gw_resources *resources)
 {
     serve_staying(resources);
-    while (resources->waiting->len > 0 &&
+    while (resources->waiting->len > 0 && resources->leaving_count == 0 &&
            try_grant(resources, g_array_index(resources->waiting, uint32_t, 0)))
         g_array_remove_index(resources->waiting, 0);
 }
@@ -472,7 +474,7 @@ void gw_resources_request(gw_resources *resources, gw_node_id source,
     granted->state_bytes = g_new0(uint64_t, plan->program->meshes->len);
     gw_plan_state_bytes(plan, granted->state_bytes);
     gw_refusal reason;
-    if (resources->waiting->len == 0 && try_grant(resources, job))
+    if (resources->waiting->len == 0 && resources->leaving_count == 0 && try_grant(resources, job))
         return;
     if (can_ever_grant(resources, job, &reason))
         wait_in_turn(resources, job);
@@ -532,6 +534,13 @@ static void forget_job(GArray *queue, uint32_t job)
 
 static void leave_removed(gw_resources *resources, uint32_t job);
 
+/* It has asked, or is over. */
+static void end_leaving(gw_resources *resources, grant *granted)
+{
+    resources->leaving_count -= granted->is_leaving;
+    granted->is_leaving = false;
+}
+
 void gw_resources_release(gw_resources *resources, const gw_instance_message *message)
 {
     uint32_t job = job_of_instance(resources, message->instance);
@@ -541,6 +550,7 @@ void gw_resources_release(gw_resources *resources, const gw_instance_message *me
         take_back(resources, job, &granted->left_devices, granted->state_bytes);
         leave_removed(resources, job); /* Those to which it moved may be gone by now. */
     } else if (granted->devices != NULL) {
+        end_leaving(resources, granted);
         take_back(resources, job, &granted->devices, granted->peak_bytes);
         forget_job(resources->staying, job);
     } else
@@ -553,6 +563,7 @@ void gw_resources_exchange(gw_resources *resources, const gw_instance_message *m
     uint32_t job = job_of_instance(resources, message->instance);
     gw_check(resources->grants[job].devices != NULL);
     gw_check(resources->grants[job].is_recalled);
+    end_leaving(resources, &resources->grants[job]);
     take_back(resources, job, &resources->grants[job].devices, resources->grants[job].peak_bytes);
     gw_refusal reason;
     if (can_ever_grant(resources, job, &reason))
@@ -592,6 +603,8 @@ static void recall(gw_resources *resources, uint32_t job)
 {
     grant *granted = &resources->grants[job];
     granted->is_recalled = true;
+    granted->is_leaving = gw_plan_has_state(resources->jobs[job].plan);
+    resources->leaving_count += granted->is_leaving;
     gw_instance_message message = {{GW_MESSAGE_SLICE_RECALL, sizeof message}, granted->instance};
     resources->port->ops->send(resources->port, gw_directory_client(resources->directory, job),
                                &message.header);
@@ -626,13 +639,14 @@ static void leave_removed(gw_resources *resources, uint32_t job)
         stay(resources, job);
 }
 
-/* Those that need not move any more, or can, stay no longer. */
+/* Those that need not move any more, or can, stay no longer.  One after the other leaves, so that
+ * none does for a place that another takes. */
 static void serve_staying(gw_resources *resources)
 {
     for (uint32_t i = 0; i < resources->staying->len;) {
         uint32_t job = g_array_index(resources->staying, uint32_t, i);
         bool is_needed = lies_on_removed(resources, job);
-        if (is_needed && !could_move(resources, job)) {
+        if (is_needed && (resources->leaving_count > 0 || !could_move(resources, job))) {
             i++;
             continue;
         }
@@ -651,21 +665,23 @@ void gw_resources_move(gw_resources *resources, const gw_instance_message *messa
     gw_check(granted->devices != NULL && granted->instance == message->instance);
     gw_check(granted->is_recalled && granted->left_devices == NULL);
     bool is_needed = lies_on_removed(resources, job);
+    end_leaving(resources, granted);
     rebook(resources, job, granted->devices, granted->peak_bytes, granted->state_bytes,
            resources->free_bytes);
     granted->left_devices = g_steal_pointer(&granted->devices);
     granted->left_instance = granted->instance;
-    if (is_needed && try_grant(resources, job))
-        return;
-    granted->devices = g_steal_pointer(&granted->left_devices);
-    granted->is_recalled = false;
-    rebook(resources, job, granted->devices, granted->state_bytes, granted->peak_bytes,
-           resources->free_bytes);
-    gw_instance_message stays = {{GW_MESSAGE_SLICE_STAY, sizeof stays}, granted->instance};
-    resources->port->ops->send(resources->port, gw_directory_client(resources->directory, job),
-                               &stays.header);
-    if (is_needed)
-        stay(resources, job);
+    if (!is_needed || !try_grant(resources, job)) {
+        granted->devices = g_steal_pointer(&granted->left_devices);
+        granted->is_recalled = false;
+        rebook(resources, job, granted->devices, granted->state_bytes, granted->peak_bytes,
+               resources->free_bytes);
+        gw_instance_message stays = {{GW_MESSAGE_SLICE_STAY, sizeof stays}, granted->instance};
+        resources->port->ops->send(resources->port, gw_directory_client(resources->directory, job),
+                                   &stays.header);
+        if (is_needed)
+            stay(resources, job);
+    }
+    serve_waiting(resources);
 }
 
 static void refuse_those_left_out(gw_resources *resources)

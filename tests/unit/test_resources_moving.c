@@ -146,7 +146,7 @@ START_TEST(job_moves_beside_what_it_leaves)
 }
 END_TEST
 
-/* The other host is full: as soon as it is not, the job is told to leave. */
+/* The other host is full: as soon as it is not, the job is told to leave, and the place is kept. */
 START_TEST(job_that_stays_is_served_before_those_that_wait)
 {
     static const gw_change changes[] = {
@@ -154,8 +154,9 @@ START_TEST(job_that_stays_is_served_before_those_that_wait)
     bench made;
     init_changing(&made, changes, 1);
     set_lasting_job(&made, 0);
-    set_job(&made, 1, 1, (const uint32_t[]){1}, 20);
-    set_job(&made, 2, 1, (const uint32_t[]){1}, 20);
+    for (uint32_t j = 1; j < 4; j++) {
+        set_job(&made, j, 1, (const uint32_t[]){1}, j < 3 ? 20 : 1);
+    }
     request(&made, 0);
     request(&made, 1);
     request(&made, 2);
@@ -163,18 +164,75 @@ START_TEST(job_that_stays_is_served_before_those_that_wait)
     change(&made, 0);
     CHECK_CALLS(made.port, "note JOB_STAYED, job 0, 0\n");
     release(&made, 1);
-    /* Nothing is kept for it while its runs finish: job 2 takes the place, and it stays again. */
-    CHECK_CALLS(made.port, "send to client 0: SLICE_RECALL, instance 0\n"
-                           "send to client 2: SLICE_GRANT, instance 2 of job 2, mesh 0 on 1\n");
-    move(&made, 0);
-    CHECK_CALLS(made.port, "send to client 0: SLICE_STAY, instance 0\n"
-                           "note JOB_STAYED, job 0, 0\n");
-    release(&made, 2);
     CHECK_CALLS(made.port, "send to client 0: SLICE_RECALL, instance 0\n");
+    request(&made, 3);
+    CHECK_CALLS(made.port, "");
     move(&made, 0);
     CHECK_CALLS(made.port, "send to client 0: SLICE_GRANT, instance 4 of job 0, mesh 0 on 1\n");
     release(&made, 0);
+    CHECK_CALLS(made.port, "");
     release(&made, 4);
+    CHECK_CALLS(made.port, "send to client 2: SLICE_GRANT, instance 2 of job 2, mesh 0 on 1\n"
+                           "send to client 3: SLICE_GRANT, instance 3 of job 3, mesh 0 on 1\n");
+    clear_bench(&made);
+}
+END_TEST
+
+/* It ends while it is to leave: the place is not kept any longer. */
+START_TEST(job_that_ends_before_it_asks_keeps_no_place)
+{
+    static const gw_change changes[] = {
+        {.at_ns = 50, .is_removal = true, .hosts = host_0, .host_count = 1}};
+    bench made;
+    init_changing(&made, changes, 1);
+    set_lasting_job(&made, 0);
+    set_job(&made, 1, 1, (const uint32_t[]){1}, 10);
+    request(&made, 0);
+    change(&made, 0);
+    record_port_clear(made.port);
+    request(&made, 1);
+    CHECK_CALLS(made.port, "");
+    release(&made, 0);
+    CHECK_CALLS(made.port, "send to client 1: SLICE_GRANT, instance 1 of job 1, mesh 0 on 1\n");
+    clear_bench(&made);
+}
+END_TEST
+
+/* Two on one host, and room for one: the other is told to stay, and follows when it can. */
+START_TEST(two_that_leave_may_meet_at_one_place)
+{
+    static const gw_change changes[] = {
+        {.at_ns = 50, .is_removal = true, .hosts = host_0, .host_count = 1}};
+    bench made;
+    init_bench(&made, 1, (const uint32_t[]){2}, (const uint64_t[]){170});
+    made.control.changes = changes;
+    made.control.change_count = 1;
+    made.control.placement = gw_placement_find("pack");
+    gw_resources_free(made.resources);
+    made.resources = gw_resources_new(made.directory, &made.control, made.jobs, &made.port->base);
+    gw_resources_start(made.resources);
+    set_lasting_job(&made, 0);
+    set_lasting_job(&made, 1);
+    set_job(&made, 2, 1, (const uint32_t[]){1}, 10);
+    static const uint32_t pin_1[] = {1};
+    static const uint32_t *const on_1[] = {pin_1};
+    made.jobs[2].devices = on_1;
+    for (uint32_t j = 0; j < 3; j++) {
+        request(&made, j);
+    }
+    record_port_clear(made.port);
+    change(&made, 0);
+    CHECK_CALLS(made.port, "send to client 0: SLICE_RECALL, instance 0\n"
+                           "send to client 1: SLICE_RECALL, instance 1\n");
+    move(&made, 1);
+    CHECK_CALLS(made.port, "send to client 1: SLICE_GRANT, instance 4 of job 1, mesh 0 on 1\n");
+    move(&made, 0);
+    CHECK_CALLS(made.port, "send to client 0: SLICE_STAY, instance 0\n"
+                           "note JOB_STAYED, job 0, 0\n");
+    release(&made, 1);
+    CHECK_CALLS(made.port, "");
+    release(&made, 2);
+    CHECK_CALLS(made.port, "send to client 0: SLICE_RECALL, instance 0\n");
     clear_bench(&made);
 }
 END_TEST
@@ -292,6 +350,8 @@ int main(void)
     tcase_add_test(cases, job_with_data_stays_where_there_is_no_place);
     tcase_add_test(cases, job_moves_beside_what_it_leaves);
     tcase_add_test(cases, job_that_stays_is_served_before_those_that_wait);
+    tcase_add_test(cases, job_that_ends_before_it_asks_keeps_no_place);
+    tcase_add_test(cases, two_that_leave_may_meet_at_one_place);
     tcase_add_test(cases, job_that_need_not_move_any_more_stays_without_a_word);
     tcase_add_test(cases, what_a_job_moves_to_may_be_removed_meanwhile);
     tcase_add_test(cases, grant_that_comes_too_late_is_given_back);
