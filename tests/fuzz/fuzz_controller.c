@@ -473,6 +473,15 @@ static void draw_room(fuzz_case *drawn, uint64_t seed)
         drawn->jobs[j].devices = NULL;
 }
 
+/* Clients that leave; when, the toy world says.  From a stream of its own. */
+static void draw_stops(fuzz_case *drawn, uint64_t seed)
+{
+    gw_random random;
+    gw_random_init(&random, seed, "fuzz.controller.stop");
+    for (uint32_t j = 0; j < drawn->job_count && gw_random_below(&random, 3) == 0; j++)
+        drawn->jobs[j].stop_ns = drawn->jobs[j].start_ns == 0 ? 1 : 0; /* Not before it starts. */
+}
+
 static void draw_placement(fuzz_case *drawn)
 {
     uint32_t count = 0;
@@ -532,6 +541,7 @@ static void draw_case(fuzz_case *drawn, uint64_t seed)
     if (drawn->control.system == NULL) { /* Others stay where they are. */
         draw_changes(drawn);
         draw_room(drawn, seed);
+        draw_stops(drawn, seed);
     }
     /* A stream of its own: cases with and without a tree are otherwise the same. */
     gw_random fanout;
@@ -619,7 +629,8 @@ static void check_refusals(const fuzz_case *drawn, const toy_world *world)
 {
     for (uint32_t j = 0; j < drawn->job_count; j++) {
         const bool is_refused = toy_world_job(world, j) == TOY_JOB_REFUSED;
-        gw_check(is_refused == !can_be_placed(drawn, j));
+        const bool may_leave = drawn->jobs[j].stop_ns > 0; /* Before it hears of that. */
+        gw_check(is_refused == !can_be_placed(drawn, j) || (may_leave && !is_refused));
         gw_check(!is_refused || toy_world_refusal(world, j) == GW_REFUSAL_SHAPE);
     }
 }
@@ -637,7 +648,7 @@ static void check_peak(const fuzz_case *drawn, const toy_world *world)
     }
     for (uint32_t d = 0; d < gw_mesh_device_count(gw_program_mesh(job->program, 0)); d++) {
         gw_check(toy_world_peak_bytes(world, devices[d]) == drawn->drawn[0].peak_bytes[0] ||
-                 job->runs < 3);
+                 job->runs < 3 || job->stop_ns > 0);
         gw_check(toy_world_peak_bytes(world, devices[d]) <= drawn->drawn[0].peak_bytes[0]);
     }
 }

@@ -31,10 +31,17 @@ static uint32_t patience_of(const toy_world *world, const toy_step *step)
     if (step->kind == world->slow) {
         return 16;
     }
-    const bool is_change = step->kind == ANSWER_COMES && step->asked == RECORD_TIMER_SET &&
-                           step->node == gw_directory_resources(world->directory).index;
-    return is_change ? world->change_patience[world->control->changes[step->tag.value].is_removal]
-                     : 0;
+    if (step->kind != ANSWER_COMES || step->asked != RECORD_TIMER_SET) {
+        return 0;
+    }
+    uint32_t index;
+    const gw_role role = gw_directory_role(world->directory, (gw_node_id){step->node}, &index);
+    if (role == GW_ROLE_CLIENT) {
+        return world->stop_patience;
+    }
+    return role == GW_ROLE_RESOURCES
+               ? world->change_patience[world->control->changes[step->tag.value].is_removal]
+               : 0;
 }
 
 static bool draw_step(toy_world *world, toy_step *out)
@@ -143,6 +150,20 @@ static void take_send(toy_world *world, uint32_t source, const record_call *call
     post_message(world, source, call->target.index, call->message);
 }
 
+/* No answer will come. */
+static void drop_timer(toy_world *world, uint32_t node, gw_tag tag)
+{
+    for (uint32_t i = world->first_step; i < world->steps->len;) {
+        const toy_step *step = &g_array_index(world->steps, toy_step, i);
+        if (step->kind == ANSWER_COMES && step->asked == RECORD_TIMER_SET && step->node == node &&
+            step->tag.value == tag.value) {
+            g_array_remove_index(world->steps, i);
+        } else {
+            i++;
+        }
+    }
+}
+
 static void take_calls(toy_world *world, uint32_t node)
 {
     record_port *port = world->nodes[node].port;
@@ -155,6 +176,9 @@ static void take_calls(toy_world *world, uint32_t node)
         switch (call->kind) {
         case RECORD_TIMER_SET:
             toy_post_answer(world, node, RECORD_TIMER_SET, call->tag, 0);
+            break;
+        case RECORD_TIMER_CANCEL:
+            drop_timer(world, node, call->tag);
             break;
         case RECORD_SEND:
             take_send(world, node, call);
@@ -223,7 +247,9 @@ static void check_retired(const toy_world *world, uint32_t host, uint32_t instan
     const uint32_t index = toy_job_of(world, instance);
     const gw_job *job = &world->jobs[index];
     const gw_program *program = job->program;
-    const bool is_early = count_runs(job, index) < job->runs || !is_latest(world, instance);
+    const bool is_left = job->stop_ns > 0; /* Perhaps before its data have come here. */
+    const bool is_early =
+        is_left || count_runs(job, index) < job->runs || !is_latest(world, instance);
     g_autofree bool *has_workspace = g_new0(bool, program->meshes->len);
     g_autofree bool *is_kept = g_new0(bool, OUTPUTS_MAX * program->nodes->len);
     uint32_t expected = 0, expected_max = 0; /* A host need not hold a piece that is copied on. */
@@ -243,8 +269,8 @@ static void check_retired(const toy_world *world, uint32_t host, uint32_t instan
             source->is_once && !gw_program_node(program, edge->target_node)->is_once;
         if ((is_for_all || (edge->is_carried && is_early)) && !*kept) {
             const bool is_here = record_port_local_devices(port, instance, source->mesh)->len > 0;
-            expected += is_here && is_for_all;
-            expected_max += is_here && !is_for_all;
+            expected += is_here && is_for_all && !is_left;
+            expected_max += is_here && (!is_for_all || is_left);
             *kept = true;
         }
     }
@@ -312,7 +338,8 @@ static void check_job_end(const toy_world *world, uint32_t index)
         gw_check(job->runs_begun == 0 && job->devices == NULL);
         return;
     }
-    const uint64_t run_count = count_runs(wanted, index);
+    const uint64_t run_count = wanted->stop_ns > 0 ? job->runs_begun : count_runs(wanted, index);
+    gw_check(run_count <= count_runs(wanted, index));
     gw_check(wanted->until == NULL || job->runs_begun == run_count);
     gw_check(job->runs_done == run_count);
     gw_check(job->results_seen == run_count * program->results->len);
@@ -419,6 +446,7 @@ toy_world *toy_world_new(const toy_spec *spec)
     gw_random_init(&world->random, spec->seed, "toy.order");
     if (world->is_random) { /* One kind of step in some worlds, none in others. */
         world->slow = (step_kind)gw_random_below(&world->random, STEP_KIND_COUNT + 2);
+        world->stop_patience = 1u << gw_random_below(&world->random, 5);
         world->change_patience[true] = (uint32_t)gw_random_below(&world->random, 3);
         world->change_patience[false] = 1u << gw_random_below(&world->random, 7);
     }
