@@ -52,8 +52,10 @@ class Training(program.Case):
         """Drained again and again in the middle: the same losses, value by value."""
         place = ["cluster.islands.0.hosts=4", "jobs.0.steps=120", "jobs.0.parameters.devices=4"]
         adam = ["jobs.0.parameters.optimizer=adam", "jobs.0.parameters.learning_rate=0.001"]
-        changes = [{"at": f"{3 + 6 * i}ms", kind: {"island": 0, "hosts": [i // 2 % 4]}}
-                   for i in range(16) for kind in (("remove", "add")[i % 2],)]
+        # On a machine of any speed some of them fall into the run.
+        changes = [{"at": f"{round(3000 * 1.2 ** i)}us",
+                    ("remove", "add")[i % 2]: {"island": 0, "hosts": [i // 2 % 4]}}
+                   for i in range(44)]
         for settings in (place, place + adam, place + ["jobs.0.submit=op_by_op"],
                          place + ["jobs.0.in_flight=4", "control.policy=none"]):
             with self.subTest(settings):
@@ -62,9 +64,8 @@ class Training(program.Case):
                 arguments = [word for setting in drained for word in ("--set", setting)]
                 job, = self.summary(MLP, "--backend", "cpu", *arguments)["jobs"]
                 self.assertEqual(job["results"]["loss"], usual)
-                self.assertGreater(job["moves"], 0)
+                self.assertGreater(job["moved_bytes"], 0)
                 self.assertEqual(job["stays"], 0)
-                self.assertEqual(job["moved_bytes"] % job["moves"], 0)
 
     def test_a_loss_ends_the_job(self):
         """The first step below the threshold is the last; what a simulation would read is not
