@@ -21,14 +21,14 @@
  * those devices included that will be put back, is refused.
  *
  * A job whose runs hand data on (gw_plan_has_state) is told to leave only when there are other
- * devices for it at that moment, and never waits for them with its runs held up.  It asks with its
- * data where they are (SLICE_MOVE), and is given others beside them: on a device of both, what the
- * data and the workspace take (gw_plan_state_bytes) counts besides the peak, and nothing else
- * twice. It gives the old ones back when the data have moved.  Where there are none, it stays and
- * goes on, GW_NOTE_JOB_STAYED says so, and whenever memory becomes free or hosts are put back it is
- * looked for again, before those that wait.  A move that has begun is carried through: hosts that
- * are put back meanwhile do not call it back, and when those are removed to which it goes, it moves
- * again.
+ * devices for it at that moment, and never waits for them with its runs held up.  Until it has
+ * asked nobody else is given any.  It asks with its data where they are (SLICE_MOVE), and is given
+ * others beside them: on a device of both, what the data and the workspace take
+ * (gw_plan_state_bytes) counts besides the peak, and nothing else twice. It gives the old ones back
+ * when the data have moved.  Where there are none, it stays and goes on, GW_NOTE_JOB_STAYED says
+ * so, and whenever memory becomes free or hosts are put back it is looked for again, before those
+ * that wait.  A move that has begun is carried through: hosts that are put back meanwhile do not
+ * call it back, and when those are removed to which it goes, it moves again.
  *
  * Requests that must wait are served strictly in the order in which they came: one that does not
  * fit holds up those behind it, also where they would fit.  So nobody is passed over again and
