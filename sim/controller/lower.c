@@ -10,9 +10,21 @@
 
 /* --- The plan --- */
 
+/* By function: what its temporaries take.  The caller frees. */
+static uint64_t *list_scratch(const gw_program *program)
+{
+    uint64_t *scratch_bytes = g_new(uint64_t, program->functions->len);
+    for (uint32_t f = 0; f < program->functions->len; f++) {
+        const gw_function *function = (const gw_function *)g_ptr_array_index(program->functions, f);
+        scratch_bytes[f] = gw_function_place_temporaries(function, 1, NULL);
+    }
+    return scratch_bytes;
+}
+
 static void number_slots(gw_plan *plan)
 {
     const gw_program *program = plan->program;
+    g_autofree uint64_t *scratch_bytes = list_scratch(program);
     GArray *slots = g_array_new(FALSE, TRUE, sizeof(gw_plan_slot));
     for (uint32_t n = 0; n < plan->node_count; n++) {
         const gw_node *node = gw_program_node(program, n);
@@ -33,13 +45,10 @@ static void number_slots(gw_plan *plan)
             gw_plan_slot slot = {.size_bytes = gw_value_bytes(value), .mesh = node->mesh};
             g_array_append_val(slots, slot);
         }
-        uint64_t workspace_bytes = gw_function_temporary_bytes(function);
-        if (gw_node_is_decided(node)) {
-            const gw_function *otherwise =
-                (const gw_function *)g_ptr_array_index(program->functions, node->otherwise);
-            workspace_bytes = MAX(workspace_bytes, gw_function_temporary_bytes(otherwise));
-        }
-        plan->workspace_bytes[node->mesh] = MAX(plan->workspace_bytes[node->mesh], workspace_bytes);
+        uint64_t *workspace_bytes = &plan->workspace_bytes[node->mesh];
+        *workspace_bytes = MAX(*workspace_bytes, scratch_bytes[node->function]);
+        if (gw_node_is_decided(node))
+            *workspace_bytes = MAX(*workspace_bytes, scratch_bytes[node->otherwise]);
     }
     for (uint32_t e = 0; e < program->edges->len; e++) {
         const gw_edge *edge = gw_program_edge(program, e);

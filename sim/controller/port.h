@@ -116,8 +116,13 @@ typedef enum {
     GW_NOTE_DEADLINE_MISSED,  /* a: job, b: run; by the scheduler of the program's last node */
     GW_NOTE_POLICY_WRONG, /* a: scheduler's node, b: the offer that its policy picked and was not
                              offered; it orders nothing any more */
-    GW_NOTE_STATE_LEAVES, /* a: job, b: instance; what its runs have handed on begins to move there
-                           */
+    /* What gw_controller_blame has words for; the node decides nothing any more. */
+    GW_NOTE_PLACEMENT_WRONG, /* a: the resource manager's node, b: job; the placement policy gave
+                                devices that the job's mesh must not have */
+    GW_NOTE_DISPATCH_WRONG,  /* a: a scheduler's node, or a client's that has none; its dispatch
+                                policy answered what is no answer */
+    /* A job takes along what its runs have handed on. */
+    GW_NOTE_STATE_LEAVES, /* a: job, b: instance; it begins to move there */
     GW_NOTE_STATE_MOVED,  /* a: job, b: bytes, all shards together; it is there */
 } gw_note_kind;
 typedef struct {
@@ -125,6 +130,13 @@ typedef struct {
     uint64_t a, b;
     double value;
 } gw_note;
+
+/* Whether a policy has answered what it must not, which ends the run. */
+static inline bool gw_note_is_wrong(const gw_note *note)
+{
+    return note->kind == GW_NOTE_POLICY_WRONG || note->kind == GW_NOTE_PLACEMENT_WRONG ||
+           note->kind == GW_NOTE_DISPATCH_WRONG;
+}
 
 typedef struct {
     const char *name; /* "sim", "cpu", "null", "record" */

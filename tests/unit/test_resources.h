@@ -36,7 +36,7 @@ static inline void init_bench(bench *made, uint32_t island_count, const uint32_t
     made->directory = gw_directory_new(islands, island_count, JOBS_MAX);
     made->port = record_port_new(made->directory, gw_directory_resources(made->directory));
     made->resources =
-        gw_resources_new(made->directory, &made->control, made->jobs, &made->port->base);
+        gw_resources_new(made->directory, &made->control, made->jobs, &made->port->base, NULL);
 }
 
 static inline void clear_bench(bench *made)

@@ -37,14 +37,34 @@ END_TEST
 
 static uint32_t question_count;
 
-static bool count_question(const gw_placement_view *view, const gw_placement_request *request,
-                           uint32_t *out_devices)
+static bool count_question(const gw_placement *placement, const gw_placement_view *view,
+                           const gw_placement_request *request, uint32_t *out_devices)
 {
     question_count++;
-    return gw_placement_spread.place(view, request, out_devices);
+    return gw_placement_spread.place(placement, view, request, out_devices);
 }
 
-static const gw_placement_ops counting = {.name = "counting", .place = count_question};
+static gw_placement *create_counting(gw_params *params, GError **error);
+
+static void destroy_counting(gw_placement *placement)
+{
+    gw_placement_spread.destroy(placement);
+}
+
+static const gw_placement_ops counting = {.abi = GW_PLACEMENT_ABI,
+                                          .size_bytes = sizeof(gw_placement_ops),
+                                          .name = "counting",
+                                          .summary = "spread, and counts",
+                                          .create = create_counting,
+                                          .destroy = destroy_counting,
+                                          .place = count_question};
+
+static gw_placement *create_counting(gw_params *params, GError **error)
+{
+    gw_placement *made = gw_placement_spread.create(params, error);
+    made->ops = &counting;
+    return made;
+}
 
 /* Ten meshes, and nine devices with room for one each: 10! orders and 3^9 choices of islands. */
 START_TEST(search_for_places_is_bounded)
@@ -54,7 +74,8 @@ START_TEST(search_for_places_is_bounded)
     init_bench(&made, 3, (const uint32_t[]){3, 3, 3}, (const uint64_t[]){100, 100, 100});
     made.control.placement = &counting;
     gw_resources_free(made.resources);
-    made.resources = gw_resources_new(made.directory, &made.control, made.jobs, &made.port->base);
+    made.resources =
+        gw_resources_new(made.directory, &made.control, made.jobs, &made.port->base, NULL);
     for (uint32_t m = 0; m < 10; m++) {
         sizes[m] = 1;
         rows[m] = 15 + m % 3;
@@ -209,7 +230,8 @@ START_TEST(two_that_leave_may_meet_at_one_place)
     made.control.change_count = 1;
     made.control.placement = gw_placement_find("pack");
     gw_resources_free(made.resources);
-    made.resources = gw_resources_new(made.directory, &made.control, made.jobs, &made.port->base);
+    made.resources =
+        gw_resources_new(made.directory, &made.control, made.jobs, &made.port->base, NULL);
     gw_resources_start(made.resources);
     set_lasting_job(&made, 0);
     set_lasting_job(&made, 1);
