@@ -348,7 +348,8 @@ static void cpu_copy(gw_port *port, const gw_copy *what, gw_tag tag)
         copy->target = &cluster->devices[what->target_device.index];
         copy->target_block = gw_cpu_device_pin(copy->target, what->target_buffer);
         gw_check(what->target_offset_bytes + what->size_bytes <= copy->target_block->size_bytes);
-        gw_check(gw_cpu_device_awaits(copy->target, what->target_gang));
+        gw_check(what->target_gang == GW_GANG_NONE ||
+                 gw_cpu_device_awaits(copy->target, what->target_gang));
         if (what->kind == GW_COPY_RETURN) {
             gw_cpu_device_end_keeping(copy->target, copy->target_block);
         }
@@ -475,7 +476,9 @@ static void take_arrived_copy(void *context, gw_cpu_copy *copy, double value)
     gw_cpu_device_unpin(copy->source, copy->source_block);
     if (is_to_device) {
         gw_cpu_device_unpin(copy->target, copy->target_block);
-        gw_cpu_device_arrive(copy->target, what->target_gang);
+        if (what->target_gang != GW_GANG_NONE) {
+            gw_cpu_device_arrive(copy->target, what->target_gang);
+        }
     }
     const gw_node_id host = copy->host;
     const gw_input done = {.kind = GW_INPUT_COPY_DONE,

@@ -188,6 +188,12 @@ static void record_note(const gw_ledger *ledger, const gw_note *note, gw_time no
     case GW_NOTE_JOB_STAYED:
         gw_recorder_job_stayed(recorder, job);
         return;
+    case GW_NOTE_STATE_LEAVES:
+        gw_recorder_state_leaves(recorder, job, now_ns);
+        return;
+    case GW_NOTE_STATE_MOVED:
+        gw_recorder_state_moved(recorder, job, note->b, now_ns);
+        return;
     case GW_NOTE_JOB_DONE:
         gw_recorder_job_done(recorder, job, now_ns);
         return;

@@ -288,21 +288,26 @@ static void retire_kernel(null_node *node, uint32_t index)
 }
 
 /* One arrival for the target's shard; its device is to be looked at. */
+static void count_arrival(gw_null_cluster *cluster, const gw_copy *copy)
+{
+    null_node *target =
+        &cluster->nodes[gw_directory_host(cluster->directory, copy->target_device).index];
+    const uint64_t index = gw_lookup_find(&target->kernel_of_gang, copy->target_gang);
+    gw_check(index != GW_LOOKUP_NONE);
+    null_shard *shard = shard_on(kernel_at(target, (uint32_t)index),
+                                 copy->target_device.index - target->first_device);
+    gw_check(shard->arrivals_left > 0);
+    shard->arrivals_left--;
+    if (shard->arrivals_left == 0) {
+        g_array_append_val(cluster->stack, copy->target_device.index);
+    }
+}
+
 static void land_copy(gw_null_cluster *cluster, const null_copy *landed)
 {
     const gw_copy *copy = &landed->copy;
-    if (!gw_copy_is_to_host(copy)) {
-        null_node *target =
-            &cluster->nodes[gw_directory_host(cluster->directory, copy->target_device).index];
-        const uint64_t index = gw_lookup_find(&target->kernel_of_gang, copy->target_gang);
-        gw_check(index != GW_LOOKUP_NONE);
-        null_shard *shard = shard_on(kernel_at(target, (uint32_t)index),
-                                     copy->target_device.index - target->first_device);
-        gw_check(shard->arrivals_left > 0);
-        shard->arrivals_left--;
-        if (shard->arrivals_left == 0) {
-            g_array_append_val(cluster->stack, copy->target_device.index);
-        }
+    if (!gw_copy_is_to_host(copy) && copy->target_gang != GW_GANG_NONE) {
+        count_arrival(cluster, copy);
     }
     if (cluster->ledger != NULL) {
         const gw_transfer_record record = {

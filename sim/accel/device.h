@@ -31,8 +31,12 @@ typedef struct {
     const uint32_t *arrivals; /* Per local shard: copies that it awaits; NULL: none. */
 } gw_launch;
 
+#define GW_DEVICE_GANG_NONE UINT64_MAX /* No gang has this number. */
+
 /* A copy from a device of `host`.  It starts when the source's shard of source_gang has ended; from
- * the host's memory at once, to the device that is source and target both. */
+ * the host's memory at once, to the device that is source and target both.  From source_gang
+ * GW_DEVICE_GANG_NONE it starts at once; for target_gang GW_DEVICE_GANG_NONE it is nobody's
+ * arrival. */
 typedef struct {
     bool is_to_host, is_from_host; /* Over PCIe; not both. */
     bool is_source_done;           /* It waits for no gang, whatever source_gang is. */

@@ -54,9 +54,9 @@ static void place_copy(gw_devices *devices, uint32_t slot)
 {
     gw_copy_state *state = gw_devices_copy_at(devices, slot);
     const gw_device_copy *copy = &state->copy;
-    const uint32_t gang_slot = copy->is_source_done
-                                   ? GW_GANG_DONE
-                                   : gw_gang_table_find(&devices->table, copy->source_gang);
+    const bool is_written = copy->is_source_done || copy->source_gang == GW_DEVICE_GANG_NONE;
+    const uint32_t gang_slot =
+        is_written ? GW_GANG_DONE : gw_gang_table_find(&devices->table, copy->source_gang);
     if (gang_slot == GW_GANG_DONE) {
         schedule_copy(devices, slot, 0);
         return;
@@ -200,7 +200,7 @@ void gw_devices_copy_arrived(void *owner, uint64_t token, gw_time start_ns)
     const gw_device_copy copy = state->copy;
     state->is_live = false;
     gw_pool_give(&devices->copies, slot);
-    if (!copy.is_to_host) {
+    if (!copy.is_to_host && copy.target_gang != GW_DEVICE_GANG_NONE) {
         gw_devices_arrive(devices, copy.target_gang, copy.target_device);
     }
     devices->ops->copy_done(devices->owner, &copy, start_ns);

@@ -21,7 +21,15 @@ typedef enum {
     IS_RUNNING,
     IS_RETIRING,
     IS_DONE,
+    IS_FETCHING, /* What the instance before has left. */
 } client_state;
+
+typedef struct { /* The instance that the job moves from, with what its runs have handed on. */
+    uint32_t instance;
+    GArray *hosts, *schedulers;
+    gw_assignment_message *assignment;
+    uint32_t answers_left; /* Of those that are to forget it. */
+} left_instance;
 
 struct gw_client {
     const gw_directory *directory;
@@ -41,6 +49,9 @@ struct gw_client {
     uint64_t runs;  /* To be done: the job's, fewer where it leaves before, or `until` is met. */
     bool is_moving; /* Its slices are recalled: it begins no run. */
     bool has_moved;
+    gw_assignment_message *assignment; /* Where it lies; NULL: it was granted nothing. */
+    left_instance *left;               /* NULL: it moves from nowhere. */
+    uint64_t moved_bytes;              /* FETCHING */
     uint64_t calls;
     uint32_t returns_left; /* Schedulers that have not returned the present call. */
     uint32_t *done_left;   /* By run % depth: schedulers where the run is not done. */
@@ -73,10 +84,22 @@ gw_client *gw_client_new(const gw_directory *directory, const gw_control *contro
     return client;
 }
 
+static void free_left(left_instance *left)
+{
+    if (left == NULL)
+        return;
+    g_array_unref(left->hosts);
+    g_array_unref(left->schedulers);
+    g_free(left->assignment);
+    g_free(left);
+}
+
 void gw_client_free(gw_client *client)
 {
     if (client == NULL)
         return;
+    free_left(client->left);
+    g_free(client->assignment);
     g_array_unref(client->hosts);
     g_array_unref(client->schedulers);
     g_free(client->scheduler_of);
@@ -105,11 +128,16 @@ static void ask_for_slices(gw_client *client)
     send(client, gw_directory_resources(client->directory).index, &request.header);
 }
 
-/* `kind`: SLICE_RELEASE or SLICE_EXCHANGE. */
+/* `kind`: SLICE_RELEASE, SLICE_EXCHANGE or SLICE_MOVE. */
+static void send_slices(gw_client *client, gw_message_kind kind, uint32_t instance)
+{
+    gw_instance_message message = {{kind, sizeof message}, instance};
+    send(client, gw_directory_resources(client->directory).index, &message.header);
+}
+
 static void give_slices_back(gw_client *client, gw_message_kind kind)
 {
-    gw_instance_message message = {{kind, sizeof message}, client->instance};
-    send(client, gw_directory_resources(client->directory).index, &message.header);
+    send_slices(client, kind, client->instance);
 }
 
 static void end_job(gw_client *client)
@@ -122,6 +150,7 @@ static void end_job(gw_client *client)
 }
 
 static void finish_if_done(gw_client *client);
+static void call_next(gw_client *client);
 
 static uint64_t count_begun(const gw_client *client)
 {
@@ -138,7 +167,7 @@ static void leave(gw_client *client)
     uint64_t begun = count_begun(client);
     client->results_left -= (client->runs - begun) * client->job->program->results->len;
     client->runs = begun;
-    if (client->state == IS_ASKING) {
+    if (client->state == IS_ASKING && client->left == NULL) {
         give_slices_back(client, GW_MESSAGE_SLICE_RELEASE);
         end_job(client);
         note(client, GW_NOTE_JOB_DONE, client->job->runs - begun, 0);
@@ -262,20 +291,148 @@ static void count_schedulers(gw_client *client)
     }
 }
 
+/* --- Moving with data --- */
+
+/* Asks for other slices; the instance and its slices stay until what is there has moved. */
+static void ask_to_move(gw_client *client)
+{
+    left_instance *left = g_new0(left_instance, 1);
+    left->instance = client->instance;
+    left->hosts = g_steal_pointer(&client->hosts);
+    left->schedulers = g_steal_pointer(&client->schedulers);
+    left->assignment = g_steal_pointer(&client->assignment);
+    client->hosts = g_array_new(FALSE, FALSE, sizeof(uint32_t));
+    client->schedulers = g_array_new(FALSE, FALSE, sizeof(uint32_t));
+    client->left = left;
+    client->state = IS_ASKING;
+    send_slices(client, GW_MESSAGE_SLICE_MOVE, left->instance);
+}
+
+/* It does not move: the instance is its own as before. */
+static void keep_left(gw_client *client)
+{
+    left_instance *left = g_steal_pointer(&client->left);
+    client->instance = left->instance;
+    GArray *hosts = client->hosts, *schedulers = client->schedulers;
+    client->hosts = left->hosts;
+    client->schedulers = left->schedulers;
+    left->hosts = hosts;
+    left->schedulers = schedulers;
+    client->assignment = g_steal_pointer(&left->assignment);
+    free_left(left);
+    client->is_moving = false;
+    client->state = IS_RUNNING;
+    call_next(client);
+    finish_if_done(client);
+}
+
+void gw_client_stayed(gw_client *client, const gw_instance_message *message)
+{
+    gw_check(client->state == IS_ASKING);
+    gw_check(client->left != NULL);
+    gw_check(client->left->instance == message->instance);
+    keep_left(client);
+}
+
+/* The new hosts fetch what is to move. */
+static void begin_fetching(gw_client *client)
+{
+    const gw_assignment_message *source = client->left->assignment, *target = client->assignment;
+    const uint32_t mesh_count = source->mesh_count, device_count = source->device_count;
+    gw_check(mesh_count == target->mesh_count && device_count == target->device_count);
+    const uint32_t size_bytes = (uint32_t)(sizeof(gw_move_message) +
+                                           (mesh_count + 1 + 2 * device_count) * sizeof(uint32_t));
+    g_autofree gw_move_message *move = (gw_move_message *)g_malloc0(size_bytes);
+    move->header = (gw_message){GW_MESSAGE_MOVE, size_bytes};
+    move->instance = client->instance;
+    move->source_instance = client->left->instance;
+    move->run = client->next_run;
+    move->mesh_count = mesh_count;
+    move->device_count = device_count;
+    memcpy(move->data, source->data, (mesh_count + 1 + device_count) * sizeof(uint32_t));
+    memcpy(move->data + mesh_count + 1 + device_count, target->data + mesh_count + 1,
+           device_count * sizeof(uint32_t));
+    client->state = IS_FETCHING;
+    client->moved_bytes = 0;
+    client->answers_left = client->hosts->len;
+    note(client, GW_NOTE_STATE_LEAVES, client->instance, 0);
+    for (uint32_t h = 0; h < client->hosts->len; h++)
+        send(client, g_array_index(client->hosts, uint32_t, h), &move->header);
+}
+
+/* Tells them to forget it; returns how many will answer. */
+static uint32_t send_retire(gw_client *client, uint32_t instance, const GArray *hosts,
+                            const GArray *schedulers)
+{
+    gw_instance_message retire = {{GW_MESSAGE_RETIRE, sizeof retire}, instance};
+    for (uint32_t h = 0; h < hosts->len; h++)
+        send(client, g_array_index(hosts, uint32_t, h), &retire.header);
+    for (uint32_t s = 0; s < schedulers->len; s++)
+        send(client, g_array_index(schedulers, uint32_t, s), &retire.header);
+    return hosts->len + schedulers->len;
+}
+
+/* All is there: it goes on, and the old instance goes. */
+static void end_move(gw_client *client)
+{
+    left_instance *left = client->left;
+    client->state = IS_RUNNING;
+    client->is_moving = false;
+    client->has_moved = true;
+    note(client, GW_NOTE_JOB_MOVED, client->instance, 0);
+    call_next(client);
+    left->answers_left = send_retire(client, left->instance, left->hosts, left->schedulers);
+}
+
+void gw_client_moved(gw_client *client, const gw_moved_message *message)
+{
+    gw_check(client->state == IS_FETCHING);
+    gw_check(message->instance == client->instance);
+    gw_check(client->answers_left > 0);
+    client->moved_bytes += message->size_bytes;
+    if (--client->answers_left > 0)
+        return;
+    note(client, GW_NOTE_STATE_MOVED, client->moved_bytes, 0);
+    end_move(client);
+}
+
+static void forget_left(gw_client *client)
+{
+    gw_check(client->left->answers_left > 0);
+    if (--client->left->answers_left > 0)
+        return;
+    send_slices(client, GW_MESSAGE_SLICE_RELEASE, client->left->instance);
+    free_left(g_steal_pointer(&client->left));
+    if (client->state == IS_RUNNING)
+        finish_if_done(client);
+}
+
 void gw_client_granted(gw_client *client, const gw_assignment_message *message)
 {
     if (client->state == IS_DONE) /* It has left. */
         return;
     gw_check(client->state == IS_ASKING);
+    if (client->left != NULL && client->runs_done == client->runs) { /* It has left meanwhile. */
+        send_slices(client, GW_MESSAGE_SLICE_RELEASE, message->instance);
+        keep_left(client);
+        return;
+    }
     client->state = IS_INSTALLING;
     client->instance = message->instance;
+    g_free(client->assignment);
+    client->assignment = (gw_assignment_message *)g_memdup2(message, message->header.size_bytes);
     list_hosts(client, message);
     if (client->system->clients == GW_CLIENTS_SUBMIT)
         count_schedulers(client);
     g_autofree gw_assignment_message *install =
         (gw_assignment_message *)g_memdup2(message, message->header.size_bytes);
     install->header.kind = GW_MESSAGE_INSTALL;
-    client->port->ops->spend(client->port, GW_COST_LOWER, message->device_count);
+    const gw_assignment_message *old = client->left == NULL ? NULL : client->left->assignment;
+    uint32_t moved = gw_assignment_count_moved(message->data + message->mesh_count + 1,
+                                               old == NULL ? NULL : old->data + old->mesh_count + 1,
+                                               message->device_count);
+    if (moved > 0)
+        client->port->ops->spend(client->port, GW_COST_LOWER, moved);
     for (uint32_t h = 0; h < client->hosts->len; h++)
         send(client, g_array_index(client->hosts, uint32_t, h), &install->header);
     for (uint32_t s = 0; s < client->schedulers->len; s++)
@@ -376,6 +533,13 @@ void gw_client_installed(gw_client *client)
     gw_check(client->answers_left > 0);
     if (--client->answers_left > 0)
         return;
+    if (client->left != NULL) {
+        if (client->runs_done < client->runs)
+            begin_fetching(client);
+        else /* It has left meanwhile. */
+            end_move(client);
+        return;
+    }
     client->state = IS_RUNNING;
     note(client, client->has_moved ? GW_NOTE_JOB_MOVED : GW_NOTE_JOB_STARTED, client->instance, 0);
     if (client->system->clients == GW_CLIENTS_START) {
@@ -405,13 +569,14 @@ static void finish_if_done(gw_client *client)
     if (client->results_left > (client->runs - due) * client->job->program->results->len)
         return;
     gw_check(client->returns_left == 0);
+    if (client->left != NULL) /* Not before that is gone. */
+        return;
+    if (due < client->runs && due > 0 && gw_plan_has_state(client->job->plan)) {
+        ask_to_move(client);
+        return;
+    }
     client->state = IS_RETIRING;
-    gw_instance_message retire = {{GW_MESSAGE_RETIRE, sizeof retire}, client->instance};
-    for (uint32_t h = 0; h < client->hosts->len; h++)
-        send(client, g_array_index(client->hosts, uint32_t, h), &retire.header);
-    for (uint32_t s = 0; s < client->schedulers->len; s++)
-        send(client, g_array_index(client->schedulers, uint32_t, s), &retire.header);
-    client->answers_left = client->hosts->len + client->schedulers->len;
+    client->answers_left = send_retire(client, client->instance, client->hosts, client->schedulers);
 }
 
 void gw_client_run_done(gw_client *client, const gw_call_message *message)
@@ -463,8 +628,13 @@ void gw_client_result(gw_client *client, const gw_result_message *message)
     finish_if_done(client);
 }
 
-void gw_client_retired(gw_client *client)
+void gw_client_retired(gw_client *client, const gw_instance_message *message)
 {
+    if (client->left != NULL && message->instance == client->left->instance) {
+        forget_left(client);
+        return;
+    }
+    gw_check(message->instance == client->instance);
     gw_check(client->state == IS_RETIRING);
     gw_check(client->answers_left > 0);
     if (--client->answers_left > 0)
@@ -489,6 +659,7 @@ void gw_client_explain(const gw_client *client, GString *out)
         [IS_INSTALLING] = "waits for hosts to load its program",
         [IS_RUNNING] = "waits for its runs",
         [IS_RETIRING] = "waits for hosts to unload its program",
+        [IS_FETCHING] = "waits for its data to come to other devices",
     };
     if (client->state == IS_DONE)
         return;

@@ -16,7 +16,13 @@
  *
  * When the resource manager recalls the slices, the client begins no run, lets those that it has
  * begun finish, retires the program, asks for other slices with the old ones in hand, installs the
- * program there as another instance, and goes on with the next run. */
+ * program there as another instance, and goes on with the next run.
+ *
+ * Where runs hand data on and one has been done, the program stays loaded until that has moved: the
+ * client asks for other slices and keeps these (SLICE_MOVE), installs, has the new hosts fetch what
+ * is there (MOVE), goes on, and then retires the old instance and gives its slices back.  Where it
+ * is told to stay it goes on as it was.  One that leaves meanwhile lets copies that are under way
+ * finish, begins no more, and retires both. */
 #pragma once
 
 #include "controller/controller.h"
@@ -41,7 +47,9 @@ void gw_client_returned(gw_client *client, const gw_call_message *message);
 void gw_client_run_done(gw_client *client, const gw_call_message *message);
 void gw_client_loop_done(gw_client *client);
 void gw_client_result(gw_client *client, const gw_result_message *message);
-void gw_client_retired(gw_client *client);
+void gw_client_retired(gw_client *client, const gw_instance_message *message);
+void gw_client_stayed(gw_client *client, const gw_instance_message *message);
+void gw_client_moved(gw_client *client, const gw_moved_message *message);
 
 /* The client's node stops: the client is handed nothing after this.  True: it has asked for slices
  * and not given them back, so the resource manager will miss it. */

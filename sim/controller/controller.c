@@ -90,6 +90,15 @@ static void handle_executor(gw_executor *executor, gw_node_id source, const gw_m
     case GW_MESSAGE_DRAIN:
         gw_executor_drain(executor, source, (const gw_extent_message *)message);
         break;
+    case GW_MESSAGE_MOVE:
+        gw_executor_move(executor, source, (const gw_move_message *)message);
+        break;
+    case GW_MESSAGE_MOVE_SHARDS:
+        gw_executor_move_shards(executor, source, (const gw_move_shards *)message);
+        break;
+    case GW_MESSAGE_MOVED:
+        gw_executor_moved(executor, (const gw_moved_message *)message);
+        break;
     default:
         gw_check(!"a message that hosts know");
     }
@@ -123,7 +132,13 @@ static void handle_client(gw_client *client, const gw_message *message)
         gw_client_loop_done(client);
         break;
     case GW_MESSAGE_RETIRED:
-        gw_client_retired(client);
+        gw_client_retired(client, (const gw_instance_message *)message);
+        break;
+    case GW_MESSAGE_SLICE_STAY:
+        gw_client_stayed(client, (const gw_instance_message *)message);
+        break;
+    case GW_MESSAGE_MOVED:
+        gw_client_moved(client, (const gw_moved_message *)message);
         break;
     case GW_MESSAGE_LEASE:
         gw_client_asked(client);
@@ -156,6 +171,9 @@ static void handle_resources(gw_resources *resources, gw_node_id source, const g
         break;
     case GW_MESSAGE_RETIRED:
         gw_resources_retired(resources, (const gw_instance_message *)message);
+        break;
+    case GW_MESSAGE_SLICE_MOVE:
+        gw_resources_move(resources, (const gw_instance_message *)message);
         break;
     default:
         gw_check(!"a message that the resource manager knows");

@@ -78,6 +78,7 @@ gw_executor *gw_executor_new(const gw_directory *directory, const gw_control *co
     executor->scratch = g_byte_array_new();
     executor->collected = g_array_new(FALSE, FALSE, sizeof(uint32_t));
     executor->draining = g_array_new(FALSE, FALSE, sizeof(gw_draining));
+    gw_executor_init_moves(executor);
     return executor;
 }
 
@@ -103,6 +104,7 @@ void gw_executor_free(gw_executor *executor)
     g_array_unref(executor->numbers);
     g_array_unref(executor->arrivals);
     g_byte_array_unref(executor->scratch);
+    gw_executor_clear_moves(executor);
     g_array_unref(executor->collected);
     g_array_unref(executor->draining);
     gw_progress_book_clear(&executor->progress);
@@ -587,8 +589,10 @@ void gw_executor_copy_done(gw_executor *executor, gw_tag tag, double value)
         gw_executor_spilled(executor, instance, &done);
     if (done.kind == GW_FLIGHT_RETURN)
         gw_executor_returned(executor, instance, &done);
-    if (done.kind == GW_FLIGHT_INPUT || done.kind == GW_FLIGHT_SPILL ||
-        done.kind == GW_FLIGHT_RETURN) {
+    if (done.kind == GW_FLIGHT_STATE)
+        gw_executor_end_departure(executor, &done);
+    if (done.kind == GW_FLIGHT_INPUT || done.kind == GW_FLIGHT_STATE ||
+        done.kind == GW_FLIGHT_SPILL || done.kind == GW_FLIGHT_RETURN) {
         retire_when_idle(executor, instance);
         return;
     }
@@ -608,6 +612,7 @@ void gw_executor_flush(gw_executor *executor)
         executor->store.was_released = false;
         if (executor->installing != NULL)
             go_on_installing(executor);
+        gw_executor_retry_moves(executor);
         if (executor->is_blocked) {
             executor->is_blocked = false;
             launch_waiting(executor);
@@ -644,4 +649,5 @@ void gw_executor_explain(const gw_executor *executor, GString *out)
         g_string_append_printf(
             out, "host %u: job %s waits for workspace in device memory\n", executor->self.index,
             executor->jobs[g_array_index(executor->installing, installing, i).instance->job].name);
+    gw_executor_explain_moves(executor, out);
 }

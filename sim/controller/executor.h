@@ -25,6 +25,11 @@ void gw_executor_retire(gw_executor *executor, gw_node_id source,
 void gw_executor_dispatch(gw_executor *executor, gw_node_id source,
                           const gw_dispatch_message *message);
 void gw_executor_ready(gw_executor *executor, gw_node_id source, const gw_ready *message);
+/* A program that goes on here with what it left elsewhere (executor_moves.c). */
+void gw_executor_move(gw_executor *executor, gw_node_id source, const gw_move_message *message);
+void gw_executor_move_shards(gw_executor *executor, gw_node_id source,
+                             const gw_move_shards *message);
+void gw_executor_moved(gw_executor *executor, const gw_moved_message *message);
 void gw_executor_kernel_done(gw_executor *executor, gw_tag tag, gw_span device_time_ns);
 void gw_executor_copy_done(gw_executor *executor, gw_tag tag, double value);
 /* --- The instance's client has failed (collect.h); it may not be here, or not any more.  `source`,

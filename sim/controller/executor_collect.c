@@ -94,6 +94,7 @@ void gw_executor_drain(gw_executor *executor, gw_node_id source, const gw_extent
     gw_host_instance *instance = find_instance(executor, message->instance);
     gw_draining draining = {message->instance, source, 0};
     gw_collected_add(executor->collected, message->instance);
+    gw_executor_drop_arrivals(executor, message->instance);
     if (instance != NULL) {
         gw_fence *fence = fence_of(instance);
         fence->is_bounded = true;
@@ -106,14 +107,15 @@ void gw_executor_drain(gw_executor *executor, gw_node_id source, const gw_extent
     g_array_append_val(executor->draining, draining);
 }
 
-/* Who has retired it for its client, before, has nothing to say of it: all is done then. */
+/* Nothing runs any more, and what was on its way here from an earlier instance has come.  Who has
+ * retired it for its client, before, has nothing to say of it: all is done then. */
 static bool is_drained(const gw_executor *executor, const gw_draining *draining)
 {
     const gw_host_instance *instance = find_instance(executor, draining->instance);
     if (instance == NULL)
         return true;
     gw_check(instance->gang_count <= draining->gang_count || draining->gang_count == 0);
-    return instance->gang_count >= draining->gang_count &&
+    return instance->gang_count >= draining->gang_count && instance->moving_hosts == 0 &&
            gw_executor_is_quiet(executor, draining->instance);
 }
 

@@ -16,6 +16,7 @@ typedef enum {
     GW_FLIGHT_INPUT,     /* From the host, where an output went before. */
     GW_FLIGHT_SPILL,     /* To the host, for room; source_run is the entry. */
     GW_FLIGHT_RETURN,    /* And back. */
+    GW_FLIGHT_STATE,     /* To the job's next instance. */
 } gw_flight_kind;
 
 typedef struct { /* A copy that the world has not answered. */
@@ -23,7 +24,7 @@ typedef struct { /* A copy that the world has not answered. */
     uint32_t instance;
     uint32_t run;              /* Whose operation it is; GW_INDEX_NONE: no run's. */
     uint32_t slot, source_run; /* The source. */
-    uint32_t result;           /* RESULT: which value. */
+    uint32_t result;           /* RESULT: which value.  STATE: of which departure. */
 } gw_flight;
 
 typedef struct { /* A buffer that comes back for the gang that is being launched. */
@@ -71,8 +72,10 @@ struct gw_executor {
     GArray *numbers;  /* uint32_t: scratch for a kernel's buffers, */
     GArray *arrivals; /* and for its arrivals. */
     GByteArray *scratch;
-    GArray *collected; /* uint32_t: instances whose client has failed. */
-    GArray *draining;  /* gw_draining */
+    GArray *collected;   /* uint32_t: instances whose client has failed. */
+    GArray *draining;    /* gw_draining */
+    GPtrArray *arriving; /* MOVE messages whose state waits for memory, first come first served. */
+    gw_pool departures;  /* executor_moves.c */
 };
 
 /* Installed here, or it is our mistake. */
@@ -137,3 +140,15 @@ void gw_executor_end_use(gw_executor *executor, gw_host_instance *instance,
 void gw_executor_spilled(gw_executor *executor, gw_host_instance *instance, const gw_flight *done);
 void gw_executor_returned(gw_executor *executor, const gw_host_instance *instance,
                           const gw_flight *done);
+
+/* --- Moves (executor_moves.c) --- */
+
+void gw_executor_init_moves(gw_executor *executor);
+void gw_executor_clear_moves(gw_executor *executor);
+/* What has no memory yet of the instance's state does not come any more. */
+void gw_executor_drop_arrivals(gw_executor *executor, uint32_t instance);
+/* A copy of state has arrived. */
+void gw_executor_end_departure(gw_executor *executor, const gw_flight *done);
+/* Memory was released: what waits for it tries again. */
+void gw_executor_retry_moves(gw_executor *executor);
+void gw_executor_explain_moves(const gw_executor *executor, GString *out);

@@ -22,13 +22,18 @@ typedef struct {
 
 /* What every completion looks at comes last, from the beginning of a line on. */
 typedef struct {
-    GArray **deciders;      /* By result: who orders what it decides (decide.h); NULL: nobody. */
-    uint32_t *refs;         /* By slot: what a reservation starts with, */
-    uint32_t *refs_next;    /* and what readers of the next run add. */
-    uint32_t *host_copies;  /* By slot: how many of the local shards, the last ones, are copied to
-                               the host's memory when their gang is done; not those that are read
-                               as a result, which come there by themselves.  NULL: none of any. */
-    gw_fence *fence;        /* NULL: its client has not failed. */
+    GArray **deciders;     /* By result: who orders what it decides (decide.h); NULL: nobody. */
+    uint32_t *refs;        /* By slot: what a reservation starts with, */
+    uint32_t *refs_next;   /* and what readers of the next run add. */
+    uint32_t *host_copies; /* By slot: how many of the local shards, the last ones, are copied to
+                              the host's memory when their gang is done; not those that are read
+                              as a result, which come there by themselves.  NULL: none of any. */
+    gw_fence *fence;       /* NULL: its client has not failed. */
+    /* While what an earlier instance left comes here: hosts that still copy, what they have copied,
+     * and who waits. */
+    uint32_t moving_hosts;
+    gw_node_id moving_client;
+    uint64_t moved_bytes;
     uint32_t workspace_end; /* Workspaces of meshes before it are reserved. */
     uint32_t job, run_count;
     gw_node_id retiring_client;

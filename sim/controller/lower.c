@@ -75,6 +75,8 @@ static void plan_read(gw_plan *plan, uint32_t edge, bool is_initial, bool is_tra
                       uint32_t source_slot)
 {
     const gw_plan_input *input = &plan->inputs[edge];
+    if (input->is_carried && !is_initial)
+        plan->slots[source_slot].is_carried = true;
     if (is_transfer) {
         plan->transfer_slot[2 * edge + (is_initial ? 1 : 0)] = source_slot;
         return;
@@ -272,6 +274,15 @@ bool gw_plan_has_state(const gw_plan *plan)
                 return true;
     }
     return false;
+}
+
+void gw_plan_state_bytes(const gw_plan *plan, uint64_t *out_bytes)
+{
+    for (uint32_t m = 0; m < plan->program->meshes->len; m++)
+        out_bytes[m] = plan->workspace_bytes[m];
+    for (uint32_t s = 0; s < plan->slot_count; s++)
+        if (plan->slots[s].is_permanent || plan->slots[s].is_carried)
+            out_bytes[plan->slots[s].mesh] += plan->slots[s].size_bytes;
 }
 
 /* --- One host --- */

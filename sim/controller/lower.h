@@ -22,6 +22,7 @@ typedef struct {
     uint32_t readers_next; /* and in the run after. */
     bool is_permanent;     /* A set-up's output that every run reads. */
     bool is_copied;        /* Transfers or results read it. */
+    bool is_carried;       /* The run after reads it. */
 } gw_plan_slot;
 
 typedef struct {
@@ -62,8 +63,18 @@ gw_plan *gw_plan_new(const gw_program *program);
 void gw_plan_free(gw_plan *plan);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(gw_plan, gw_plan_free)
 
-/* Whether a run reads what another run made: then its place cannot change between them. */
+/* Whether a run reads what another run made: then that has to move along with the program. */
 bool gw_plan_has_state(const gw_plan *plan);
+/* Bytes per device that are held on each mesh while no run is under way: what the next one reads,
+ * and workspace.  `out_bytes` has one entry per mesh. */
+void gw_plan_state_bytes(const gw_plan *plan, uint64_t *out_bytes);
+/* The slot is held between runs; the run of its entry, before `next_run`, then is *out_run. */
+static inline bool gw_plan_is_state(const gw_plan *plan, uint32_t slot, uint32_t next_run,
+                                    uint32_t *out_run)
+{
+    *out_run = plan->slots[slot].is_permanent ? 0 : next_run - 1;
+    return plan->slots[slot].is_permanent || plan->slots[slot].is_carried;
+}
 
 /* Whether `input` comes by a transfer in `run`, and by which. */
 static inline bool gw_plan_input_arrives(const gw_plan_input *input, uint32_t run)

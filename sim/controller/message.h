@@ -39,8 +39,13 @@ typedef enum {
     GW_MESSAGE_ABANDONED,         /* back: so much of it was ordered */
     GW_MESSAGE_DRAIN,             /* resources -> hosts: finish so much, and no more */
     GW_MESSAGE_DRAINED,           /* back */
+    GW_MESSAGE_SLICE_MOVE,        /* client -> resources: asks for others while it keeps these */
+    GW_MESSAGE_SLICE_STAY,        /* resources -> client: there are none, or no need any more */
+    GW_MESSAGE_MOVE,              /* client -> hosts: fetch what an earlier instance's runs left */
+    GW_MESSAGE_MOVE_SHARDS,       /* host -> host: copy these to me */
+    GW_MESSAGE_MOVED,             /* back; host -> client: all that was to come is here */
 } gw_message_kind;
-#define GW_MESSAGE_KIND_COUNT (GW_MESSAGE_DRAINED + 1)
+#define GW_MESSAGE_KIND_COUNT (GW_MESSAGE_MOVED + 1)
 
 /* SLICE_REQUEST: where the meshes of a job may go.  The manager knows the job's program. */
 typedef struct {
@@ -54,8 +59,8 @@ typedef struct {
     uint32_t reason; /* gw_refusal */
 } gw_slice_refused;
 
-/* SLICE_RELEASE, SLICE_RECALL, SLICE_EXCHANGE, INSTALLED, RETIRE, RETIRED, ENQUEUED, LOOP,
- * LOOP_DONE, ABANDON, DRAINED: about one instance. */
+/* SLICE_RELEASE, SLICE_RECALL, SLICE_EXCHANGE, SLICE_MOVE, SLICE_STAY, INSTALLED, RETIRE, RETIRED,
+ * ENQUEUED, LOOP, LOOP_DONE, ABANDON, DRAINED: about one instance. */
 typedef struct {
     gw_message header;
     uint32_t instance;
@@ -68,6 +73,16 @@ typedef struct {
     uint32_t mesh_count, device_count;
     uint32_t data[]; /* mesh_count + 1 offsets, then device_count devices. */
 } gw_assignment_message;
+
+/* How many of `count` shards lie elsewhere than on `old_devices`; NULL: all are new. */
+static inline uint32_t gw_assignment_count_moved(const uint32_t *devices,
+                                                 const uint32_t *old_devices, uint32_t count)
+{
+    uint32_t moved = 0;
+    for (uint32_t d = 0; d < count; d++)
+        moved += old_devices == NULL || devices[d] != old_devices[d];
+    return moved;
+}
 
 /* SUBMIT: nodes [first_node, first_node + node_count) of one run, those that are due in it. */
 typedef struct {
@@ -241,3 +256,35 @@ static inline gw_extent gw_extent_join(const gw_extent *a, const gw_extent *b)
     joined.first_run = MIN(a->first_run, b->first_run);
     return joined;
 }
+
+/* MOVE: `instance` goes on with `run` from what `source_instance`, of the same job, holds. */
+typedef struct {
+    gw_message header;
+    uint32_t instance, source_instance;
+    uint32_t run;
+    uint32_t mesh_count, device_count;
+    uint32_t reserved; /* 0 */
+    uint32_t data[];   /* mesh_count + 1 offsets, device_count devices of `source_instance`, then
+                          as many of `instance`. */
+} gw_move_message;
+
+/* MOVE_SHARDS: the target has reserved `buffer` for its shard of `slot` (lower.h). */
+typedef struct {
+    uint32_t slot, buffer;
+    uint32_t source_device, target_device;
+} gw_moving_shard;
+typedef struct {
+    gw_message header;
+    uint32_t instance, source_instance;
+    uint32_t run;
+    uint32_t shard_count;
+    gw_moving_shard shards[];
+} gw_move_shards;
+
+/* MOVED: `instance` has got so much. */
+typedef struct {
+    gw_message header;
+    uint32_t instance;
+    uint32_t reserved; /* 0 */
+    uint64_t size_bytes;
+} gw_moved_message;

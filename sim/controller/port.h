@@ -47,6 +47,7 @@ typedef struct {
 
 /* A gang's number: the node that ordered it, above, and how many that node had ordered before. */
 #define GW_GANG_SEQUENCE_BITS 40
+#define GW_GANG_NONE          UINT64_MAX /* No gang has this number. */
 
 /* The node's local shards of one execution of one program node: a gang's part on this host.
  * Buffers are named by the executor's own numbers, unique on this host (gw_memory). */
@@ -74,7 +75,11 @@ typedef enum {
  * target are the same then, and it starts at once, whatever source_gang is.
  *
  * SPILL and RETURN are such a pair, too, of whole shards; the gang that writes the buffer is done,
- * so both start at once.  What a SPILL has read is kept until its RETURN or `unload`. */
+ * so both start at once.  What a SPILL has read is kept until its RETURN or `unload`.
+ *
+ * TO_DEVICE from source_gang GW_GANG_NONE starts at once: who wrote the source is done.  With
+ * target_gang GW_GANG_NONE it is nobody's arrival: its target is held, and somebody will be told.
+ */
 typedef struct {
     gw_copy_kind kind;
     uint32_t instance; /* Whose buffer it is; loaded here. */
@@ -115,9 +120,10 @@ typedef enum {
     GW_NOTE_RUN_DONE,         /* a: job, b: run */
     GW_NOTE_RESULT,           /* a: job, b: run << 32 | result; value */
     GW_NOTE_JOB_STARTED,      /* a: job, b: instance; its slices are granted and loaded */
-    GW_NOTE_JOB_MOVED,        /* a: job, b: instance; other slices are granted and loaded */
+    GW_NOTE_JOB_MOVED,        /* a: job, b: instance; other slices are granted and loaded, and
+                                 what its runs hand on is there */
     GW_NOTE_JOB_STAYED,       /* a: job, b: instance; it stays on devices that are removed, since
-                                 its runs hand data on */
+                                 its runs hand data on and no others have room */
     GW_NOTE_JOB_DONE,         /* a: job, b: runs that its client left without asking for */
     GW_NOTE_JOB_REFUSED,      /* a: job, b: a gw_refusal; its slices can never be granted */
     GW_NOTE_MEMORY_WAIT,      /* a: gang, b: bytes per device; an executor meets back-pressure */
@@ -139,6 +145,9 @@ typedef enum {
     GW_NOTE_JOB_COLLECTED,   /* a: job, b: instance; what the client owned is given back */
     GW_NOTE_SPILLED,         /* a: job, b: bytes that its host took over from its devices */
     GW_NOTE_RETURNED,        /* a: job, b: bytes that came back from there */
+    /* A job takes along what its runs have handed on. */
+    GW_NOTE_STATE_LEAVES, /* a: job, b: instance; it begins to move there */
+    GW_NOTE_STATE_MOVED,  /* a: job, b: bytes, all shards together; it is there */
 } gw_note_kind;
 typedef struct {
     gw_note_kind kind;

@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "controller/collect.h"
+#include "controller/job_placement.h"
 #include "controller/lease.h"
 #include "controller/placer.h"
 
@@ -14,9 +15,15 @@ typedef struct {
     uint64_t *peak_bytes; /* By mesh; NULL: it has not asked. */
     uint32_t instance;    /* The latest. */
     bool had_devices;
-    bool is_recalled; /* It was told to leave its devices, or stays on them. */
+    bool is_recalled; /* It was told to leave its devices. */
+    bool is_leaving;  /* With its data, and has not asked for others yet. */
     bool is_lost;     /* Its client has lost its lease: nothing that it says counts any more. */
     uint64_t arrival; /* Its first request's place among all. */
+    /* While it moves with its data: those of the instance before; NULL: it does not.  What that
+     * holds until it is gone, by mesh, is state_bytes. */
+    uint32_t *left_devices;
+    uint32_t left_instance;
+    uint64_t *state_bytes;
 } grant;
 
 struct gw_resources {
@@ -32,7 +39,9 @@ struct gw_resources {
     grant *grants;        /* By job. */
     GArray *moved;        /* uint32_t: jobs, by the number of a later instance. */
     uint64_t arrival_count;
-    GArray *waiting; /* uint32_t: jobs, in the order in which they came. */
+    GArray *waiting;        /* uint32_t: jobs, in the order in which they came. */
+    uint32_t leaving_count; /* While there are any, nobody is given devices that they may need. */
+    GArray *staying;        /* Likewise: those on removed devices for which there were no others. */
     gw_lease_book *leases;
     gw_collector *collector;
     GArray *lost; /* uint32_t: jobs; scratch. */
@@ -83,6 +92,7 @@ gw_resources *gw_resources_new(const gw_directory *directory, const gw_control *
     resources->leases = gw_lease_book_new(directory, control->lease_ns, port);
     resources->collector = gw_collector_new(directory, control, port);
     resources->lost = g_array_new(FALSE, FALSE, sizeof(uint32_t));
+    resources->staying = g_array_new(FALSE, FALSE, sizeof(uint32_t));
     return resources;
 }
 
@@ -93,6 +103,8 @@ void gw_resources_free(gw_resources *resources)
     for (uint32_t j = 0; j < resources->directory->job_count; j++) {
         g_free(resources->grants[j].devices);
         g_free(resources->grants[j].peak_bytes);
+        g_free(resources->grants[j].left_devices);
+        g_free(resources->grants[j].state_bytes);
     }
     gw_placer_free(resources->placer);
     g_free(resources->grants);
@@ -104,149 +116,42 @@ void gw_resources_free(gw_resources *resources)
     gw_lease_book_free(resources->leases);
     gw_collector_free(resources->collector);
     g_array_unref(resources->lost);
+    g_array_unref(resources->staying);
     g_free(resources);
 }
 
-/* A job's meshes on a cluster whose loads and free memory are changed as they find their place. */
-typedef struct {
-    const gw_resources *resources;
-    uint32_t job_index;
-    const gw_job *job;
-    const uint64_t *peak_bytes; /* By mesh. */
-    uint32_t *load;
-    uint64_t *free_bytes;
-    const bool *is_removed; /* NULL: no device is. */
-} job_placement;
-
-static uint32_t value_of_mesh(const uint32_t *by_mesh, uint32_t mesh)
+/* Devices for every mesh (job_placement.h). */
+static uint32_t *place_job(const gw_resources *resources, uint32_t job, const uint64_t *peak_bytes,
+                           uint32_t *load, uint64_t *free_bytes, const bool *is_removed,
+                           const uint32_t *old_devices)
 {
-    return by_mesh != NULL ? by_mesh[mesh] : GW_INDEX_NONE;
-}
-
-static bool place_mesh(const job_placement *placing, uint32_t mesh, uint32_t *out_devices)
-{
-    const gw_job *job = placing->job;
-    const gw_mesh *wanted = gw_program_mesh(job->program, mesh);
-    const uint32_t *pinned = job->devices != NULL ? job->devices[mesh] : NULL;
-    uint64_t size_bytes = placing->peak_bytes[mesh];
-    if (pinned == NULL) {
-        const gw_placement_view view = {
-            .directory = placing->resources->directory,
-            .load = placing->load,
-            .free_bytes = placing->free_bytes,
-            .is_removed = placing->is_removed,
-            .seed = placing->resources->control->placement_seed,
-        };
-        gw_placement_request request = {
-            .dims = wanted->dims,
-            .job = placing->job_index,
-            .mesh_index = mesh,
-            .island = value_of_mesh(job->islands, mesh),
-            .accelerator = value_of_mesh(job->accelerators, mesh),
-            .size_bytes = size_bytes,
-        };
-        memcpy(request.shape, wanted->shape, sizeof request.shape);
-        return gw_placer_place(placing->resources->placer, &view, &request, out_devices);
-    }
-    for (uint32_t d = 0; d < gw_mesh_device_count(wanted); d++) {
-        bool is_removed = placing->is_removed != NULL && placing->is_removed[pinned[d]];
-        if (is_removed || placing->free_bytes[pinned[d]] < size_bytes)
-            return false;
-        out_devices[d] = pinned[d];
-    }
-    return true;
-}
-
-/* Whether mesh `a` is harder to place than mesh `b`. */
-static bool needs_more(const job_placement *placing, uint32_t a, uint32_t b)
-{
-    const gw_job *job = placing->job;
-    bool is_pinned_a = job->devices != NULL && job->devices[a] != NULL;
-    bool is_pinned_b = job->devices != NULL && job->devices[b] != NULL;
-    if (is_pinned_a != is_pinned_b)
-        return is_pinned_a;
-    bool is_bound_a = value_of_mesh(job->islands, a) != GW_INDEX_NONE;
-    bool is_bound_b = value_of_mesh(job->islands, b) != GW_INDEX_NONE;
-    if (is_bound_a != is_bound_b)
-        return is_bound_a;
-    if (placing->peak_bytes[a] != placing->peak_bytes[b])
-        return placing->peak_bytes[a] > placing->peak_bytes[b];
-    uint32_t count_a = gw_mesh_device_count(gw_program_mesh(job->program, a));
-    uint32_t count_b = gw_mesh_device_count(gw_program_mesh(job->program, b));
-    return count_a != count_b ? count_a > count_b : a < b;
-}
-
-/* By insertion: a program of the generators has at most some thousand meshes. */
-static void sort_by_need(const job_placement *placing, uint32_t *meshes, uint32_t count)
-{
-    for (uint32_t i = 1; i < count; i++) {
-        uint32_t mesh = meshes[i], k = i;
-        for (; k > 0 && needs_more(placing, mesh, meshes[k - 1]); k--)
-            meshes[k] = meshes[k - 1];
-        meshes[k] = mesh;
-    }
-}
-
-/* Devices of every mesh, those of mesh m from first[m] on.  False: one finds none. */
-static bool place_meshes(const job_placement *placing, const uint32_t *meshes,
-                         const uint32_t *first, uint32_t *out_devices)
-{
-    for (uint32_t i = 0; i < placing->job->program->meshes->len; i++) {
-        uint32_t mesh = meshes[i];
-        if (!place_mesh(placing, mesh, out_devices + first[mesh]))
-            return false;
-        for (uint32_t d = first[mesh]; d < first[mesh + 1]; d++) {
-            placing->load[out_devices[d]]++;
-            placing->free_bytes[out_devices[d]] -= placing->peak_bytes[mesh];
-        }
-    }
-    return true;
-}
-
-/* Devices for every mesh, on a cluster whose devices carry `load` and have `free_bytes`, both of
- * which are changed; NULL: one mesh finds none. */
-static uint32_t *place_job(const gw_resources *resources, uint32_t job_index,
-                           const uint64_t *peak_bytes, uint32_t *load, uint64_t *free_bytes,
-                           const bool *is_removed)
-{
-    const gw_job *job = &resources->jobs[job_index];
-    uint32_t mesh_count = job->program->meshes->len;
-    uint32_t device_count = resources->directory->device_count;
-    g_autofree uint32_t *meshes = g_new(uint32_t, mesh_count);
-    g_autofree uint32_t *first = g_new0(uint32_t, mesh_count + 1);
-    for (uint32_t m = 0; m < mesh_count; m++) {
-        meshes[m] = m;
-        first[m + 1] = first[m] + gw_mesh_device_count(gw_program_mesh(job->program, m));
-    }
-    g_autofree uint32_t *devices = g_new(uint32_t, first[mesh_count]);
-    g_autofree uint32_t *old_load = g_memdup2(load, device_count * sizeof *load);
-    g_autofree uint64_t *old_free = g_memdup2(free_bytes, device_count * sizeof *free_bytes);
-    const job_placement placing = {resources, job_index,  job,       peak_bytes,
-                                   load,      free_bytes, is_removed};
-    if (place_meshes(&placing, meshes, first, devices))
-        return g_steal_pointer(&devices);
-    if (mesh_count == 1)
-        return NULL;
-    memcpy(load, old_load, device_count * sizeof *load);
-    memcpy(free_bytes, old_free, device_count * sizeof *free_bytes);
-    sort_by_need(&placing, meshes, mesh_count);
-    return place_meshes(&placing, meshes, first, devices) ? g_steal_pointer(&devices) : NULL;
+    const gw_job_request request = {
+        .directory = resources->directory,
+        .placer = resources->placer,
+        .job = &resources->jobs[job],
+        .job_index = job,
+        .seed = resources->control->placement_seed,
+        .peak_bytes = peak_bytes,
+        .is_removed = is_removed,
+        .old_devices = old_devices,
+    };
+    return gw_job_place(&request, load, free_bytes);
 }
 
 /* Of all its meshes. */
-static uint32_t count_devices(const gw_resources *resources, uint32_t job_index)
+static uint32_t count_devices(const gw_program *program)
 {
-    const gw_program *program = resources->jobs[job_index].program;
-    uint32_t total = 0;
+    uint32_t count = 0;
     for (uint32_t m = 0; m < program->meshes->len; m++)
-        total += gw_mesh_device_count(gw_program_mesh(program, m));
-    return total;
+        count += gw_mesh_device_count(gw_program_mesh(program, m));
+    return count;
 }
 
 static void send_grant(gw_resources *resources, uint32_t job_index)
 {
     const gw_job *job = &resources->jobs[job_index];
-    uint32_t mesh_count = job->program->meshes->len, total = count_devices(resources, job_index);
+    uint32_t mesh_count = job->program->meshes->len,
+             total = count_devices(resources->jobs[job_index].program);
     uint32_t size_bytes =
         (uint32_t)(sizeof(gw_assignment_message) + (mesh_count + 1 + total) * sizeof(uint32_t));
     g_autofree gw_assignment_message *message = (gw_assignment_message *)g_malloc0(size_bytes);
@@ -260,7 +165,10 @@ static void send_grant(gw_resources *resources, uint32_t job_index)
             message->data[m] + gw_mesh_device_count(gw_program_mesh(job->program, m));
     memcpy(message->data + mesh_count + 1, resources->grants[job_index].devices,
            total * sizeof(uint32_t));
-    resources->port->ops->spend(resources->port, GW_COST_LOWER, total);
+    const grant *granted = &resources->grants[job_index];
+    uint32_t moved = gw_assignment_count_moved(granted->devices, granted->left_devices, total);
+    if (moved > 0)
+        resources->port->ops->spend(resources->port, GW_COST_LOWER, moved);
     resources->port->ops->send(
         resources->port, gw_directory_client(resources->directory, job_index), &message->header);
 }
@@ -273,8 +181,8 @@ static bool try_grant(gw_resources *resources, uint32_t job)
     memcpy(load, resources->load, count * sizeof *load);
     memcpy(free_bytes, resources->free_bytes, count * sizeof *free_bytes);
     grant *granted = &resources->grants[job];
-    granted->devices =
-        place_job(resources, job, granted->peak_bytes, load, free_bytes, resources->is_removed);
+    granted->devices = place_job(resources, job, granted->peak_bytes, load, free_bytes,
+                                 resources->is_removed, granted->left_devices);
     if (granted->devices == NULL)
         return false;
     memcpy(resources->load, load, count * sizeof *load);
@@ -311,7 +219,7 @@ static bool could_place(const gw_resources *resources, uint32_t job, const uint6
     g_autofree uint64_t *free_bytes = g_new(uint64_t, count);
     fill_empty(resources->directory, load, free_bytes);
     g_autofree uint32_t *devices =
-        place_job(resources, job, peak_bytes, load, free_bytes, is_removed);
+        place_job(resources, job, peak_bytes, load, free_bytes, is_removed, NULL);
     return devices != NULL;
 }
 
@@ -341,22 +249,29 @@ static void refuse(gw_resources *resources, uint32_t job, gw_refusal reason)
                                &refused.header);
 }
 
+static void serve_staying(gw_resources *resources);
+
 static void serve_waiting(gw_resources *resources)
 {
-    while (resources->waiting->len > 0 &&
+    serve_staying(resources);
+    while (resources->waiting->len > 0 && resources->leaving_count == 0 &&
            try_grant(resources, g_array_index(resources->waiting, uint32_t, 0)))
         g_array_remove_index(resources->waiting, 0);
 }
 
 /* In the order in which they first asked: a job that has to move keeps its turn. */
+static void queue_in_turn(const gw_resources *resources, GArray *queue, uint32_t job)
+{
+    uint32_t place = queue->len;
+    while (place > 0 && resources->grants[g_array_index(queue, uint32_t, place - 1)].arrival >
+                            resources->grants[job].arrival)
+        place--;
+    g_array_insert_val(queue, place, job);
+}
+
 static void wait_in_turn(gw_resources *resources, uint32_t job)
 {
-    uint32_t place = resources->waiting->len;
-    while (place > 0 &&
-           resources->grants[g_array_index(resources->waiting, uint32_t, place - 1)].arrival >
-               resources->grants[job].arrival)
-        place--;
-    g_array_insert_val(resources->waiting, place, job);
+    queue_in_turn(resources, resources->waiting, job);
 }
 
 void gw_resources_request(gw_resources *resources, gw_node_id source,
@@ -372,8 +287,10 @@ void gw_resources_request(gw_resources *resources, gw_node_id source,
     granted->arrival = resources->arrival_count++;
     gw_lease_book_open(resources->leases, job);
     gw_plan_peak_bytes(plan, granted->peak_bytes);
+    granted->state_bytes = g_new0(uint64_t, plan->program->meshes->len);
+    gw_plan_state_bytes(plan, granted->state_bytes);
     gw_refusal reason;
-    if (resources->waiting->len == 0 && try_grant(resources, job))
+    if (resources->waiting->len == 0 && resources->leaving_count == 0 && try_grant(resources, job))
         return;
     if (can_ever_grant(resources, job, &reason))
         wait_in_turn(resources, job);
@@ -390,41 +307,67 @@ static uint32_t job_of_instance(const gw_resources *resources, uint32_t instance
     return g_array_index(resources->moved, uint32_t, instance - job_count);
 }
 
-static void take_back(gw_resources *resources, uint32_t job)
+/* `free_bytes`: what its devices have besides, when it takes `to_bytes` (NULL: nothing) in place of
+ * `from_bytes`, by mesh. */
+static void rebook(const gw_resources *resources, uint32_t job, const uint32_t *devices,
+                   const uint64_t *from_bytes, const uint64_t *to_bytes, uint64_t *free_bytes)
 {
-    grant *granted = &resources->grants[job];
-    uint32_t first = 0;
-    for (uint32_t m = 0; m < resources->jobs[job].program->meshes->len; m++) {
-        uint32_t count = gw_mesh_device_count(gw_program_mesh(resources->jobs[job].program, m));
-        for (uint32_t d = first; d < first + count; d++) {
-            resources->load[granted->devices[d]]--;
-            resources->free_bytes[granted->devices[d]] += granted->peak_bytes[m];
+    const gw_program *program = resources->jobs[job].program;
+    for (uint32_t m = 0; m < program->meshes->len; m++)
+        for (uint32_t d = 0; d < gw_mesh_device_count(gw_program_mesh(program, m)); d++) {
+            gw_check(free_bytes[*devices] + from_bytes[m] >= (to_bytes == NULL ? 0 : to_bytes[m]));
+            free_bytes[*devices++] += from_bytes[m] - (to_bytes == NULL ? 0 : to_bytes[m]);
         }
-        first += count;
-    }
-    g_clear_pointer(&granted->devices, g_free);
 }
 
-static void forget_waiting(gw_resources *resources, uint32_t job)
+/* Takes back what was given to it with `bytes` on each mesh. */
+static void take_back(gw_resources *resources, uint32_t job, uint32_t **devices,
+                      const uint64_t *bytes)
 {
-    for (uint32_t i = 0; i < resources->waiting->len; i++)
-        if (g_array_index(resources->waiting, uint32_t, i) == job) {
-            g_array_remove_index(resources->waiting, i);
+    uint32_t count = count_devices(resources->jobs[job].program);
+    for (uint32_t d = 0; d < count; d++)
+        resources->load[(*devices)[d]]--;
+    rebook(resources, job, *devices, bytes, NULL, resources->free_bytes);
+    g_clear_pointer(devices, g_free);
+}
+
+static void forget_job(GArray *queue, uint32_t job)
+{
+    for (uint32_t i = 0; i < queue->len; i++)
+        if (g_array_index(queue, uint32_t, i) == job) {
+            g_array_remove_index(queue, i);
             return;
         }
+}
+
+static void leave_removed(gw_resources *resources, uint32_t job);
+
+/* It has asked, or is over. */
+static void end_leaving(gw_resources *resources, grant *granted)
+{
+    resources->leaving_count -= granted->is_leaving;
+    granted->is_leaving = false;
 }
 
 void gw_resources_release(gw_resources *resources, const gw_instance_message *message)
 {
     uint32_t job = job_of_instance(resources, message->instance);
-    gw_check(resources->grants[job].peak_bytes != NULL); /* It has asked. */
-    if (resources->grants[job].is_lost)
+    grant *granted = &resources->grants[job];
+    gw_check(granted->peak_bytes != NULL); /* It has asked. */
+    if (granted->is_lost)
         return;
-    gw_lease_book_close(resources->leases, job);
-    if (resources->grants[job].devices != NULL)
-        take_back(resources, job);
-    else
-        forget_waiting(resources, job);
+    if (granted->left_devices != NULL && granted->left_instance == message->instance) {
+        take_back(resources, job, &granted->left_devices, granted->state_bytes);
+        leave_removed(resources, job); /* Those to which it moved may be gone by now. */
+    } else {
+        gw_lease_book_close(resources->leases, job);
+        if (granted->devices != NULL) {
+            end_leaving(resources, granted);
+            take_back(resources, job, &granted->devices, granted->peak_bytes);
+            forget_job(resources->staying, job);
+        } else
+            forget_job(resources->waiting, job);
+    }
     serve_waiting(resources);
 }
 
@@ -435,7 +378,8 @@ void gw_resources_exchange(gw_resources *resources, const gw_instance_message *m
         return;
     gw_check(resources->grants[job].devices != NULL);
     gw_check(resources->grants[job].is_recalled);
-    take_back(resources, job);
+    end_leaving(resources, &resources->grants[job]);
+    take_back(resources, job, &resources->grants[job].devices, resources->grants[job].peak_bytes);
     gw_refusal reason;
     if (can_ever_grant(resources, job, &reason))
         wait_in_turn(resources, job);
@@ -452,15 +396,20 @@ static void tell_of_job(const gw_resources *resources, gw_note_kind kind, uint32
     resources->port->ops->note(resources->port, &note);
 }
 
-/* It owns nothing any more. */
-static void end_lost_job(gw_resources *resources, uint32_t job)
+/* Its latest instance first: hosts that fetch data from the one before finish that. */
+static void collect_next(gw_resources *resources, uint32_t job)
 {
-    if (resources->grants[job].devices != NULL)
-        take_back(resources, job);
-    else
-        forget_waiting(resources, job);
-    tell_of_job(resources, GW_NOTE_JOB_COLLECTED, job);
-    serve_waiting(resources);
+    const grant *granted = &resources->grants[job];
+    const uint32_t count = count_devices(resources->jobs[job].program);
+    if (granted->devices != NULL) {
+        gw_collector_begin(resources->collector, granted->instance, granted->devices, count);
+    } else if (granted->left_devices != NULL) {
+        gw_collector_begin(resources->collector, granted->left_instance, granted->left_devices,
+                           count);
+    } else {
+        tell_of_job(resources, GW_NOTE_JOB_COLLECTED, job);
+        serve_waiting(resources);
+    }
 }
 
 static void lose_job(gw_resources *resources, uint32_t job)
@@ -468,14 +417,24 @@ static void lose_job(gw_resources *resources, uint32_t job)
     grant *granted = &resources->grants[job];
     const gw_lease_message message = {{GW_MESSAGE_LEASE_LOST, sizeof message}, job};
     granted->is_lost = true;
+    end_leaving(resources, granted);
+    forget_job(resources->waiting, job);
+    forget_job(resources->staying, job);
     tell_of_job(resources, GW_NOTE_LEASE_EXPIRED, job);
     resources->port->ops->send(resources->port, gw_directory_client(resources->directory, job),
                                &message.header);
-    if (granted->devices == NULL)
-        end_lost_job(resources, job);
+    collect_next(resources, job);
+}
+
+/* All of the instance is gone. */
+static void end_collection(gw_resources *resources, uint32_t job, uint32_t instance)
+{
+    grant *granted = &resources->grants[job];
+    if (granted->devices != NULL && granted->instance == instance)
+        take_back(resources, job, &granted->devices, granted->peak_bytes);
     else
-        gw_collector_begin(resources->collector, granted->instance, granted->devices,
-                           count_devices(resources, job));
+        take_back(resources, job, &granted->left_devices, granted->state_bytes);
+    collect_next(resources, job);
 }
 
 void gw_resources_lease_kept(gw_resources *resources, const gw_lease_message *message)
@@ -497,7 +456,7 @@ void gw_resources_drained(gw_resources *resources, const gw_instance_message *me
 void gw_resources_retired(gw_resources *resources, const gw_instance_message *message)
 {
     if (gw_collector_retired(resources->collector, message))
-        end_lost_job(resources, job_of_instance(resources, message->instance));
+        end_collection(resources, job_of_instance(resources, message->instance), message->instance);
 }
 
 static void look_at_leases(gw_resources *resources)
@@ -521,18 +480,105 @@ static bool lies_on_removed(const gw_resources *resources, uint32_t job)
     return false;
 }
 
+/* Whether the cluster has other devices for it at this moment, beside what it will leave behind. */
+static bool could_move(const gw_resources *resources, uint32_t job)
+{
+    const grant *granted = &resources->grants[job];
+    uint32_t count = resources->directory->device_count;
+    g_autofree uint32_t *load = g_memdup2(resources->load, count * sizeof *load);
+    g_autofree uint64_t *free_bytes = g_memdup2(resources->free_bytes, count * sizeof *free_bytes);
+    rebook(resources, job, granted->devices, granted->peak_bytes, granted->state_bytes, free_bytes);
+    g_autofree uint32_t *devices = place_job(resources, job, granted->peak_bytes, load, free_bytes,
+                                             resources->is_removed, granted->devices);
+    return devices != NULL;
+}
+
 static void recall(gw_resources *resources, uint32_t job)
 {
     grant *granted = &resources->grants[job];
     granted->is_recalled = true;
-    if (gw_plan_has_state(resources->jobs[job].plan)) {
-        gw_note stays = {GW_NOTE_JOB_STAYED, job, granted->instance, 0};
-        resources->port->ops->note(resources->port, &stays);
-        return;
-    }
+    granted->is_leaving = gw_plan_has_state(resources->jobs[job].plan);
+    resources->leaving_count += granted->is_leaving;
     gw_instance_message message = {{GW_MESSAGE_SLICE_RECALL, sizeof message}, granted->instance};
     resources->port->ops->send(resources->port, gw_directory_client(resources->directory, job),
                                &message.header);
+}
+
+/* It has data on removed devices, and no others would take it: until something changes. */
+static void stay(gw_resources *resources, uint32_t job)
+{
+    gw_note stays = {GW_NOTE_JOB_STAYED, job, resources->grants[job].instance, 0};
+    queue_in_turn(resources, resources->staying, job);
+    resources->port->ops->note(resources->port, &stays);
+}
+
+static bool is_staying(const gw_resources *resources, uint32_t job)
+{
+    for (uint32_t i = 0; i < resources->staying->len; i++)
+        if (g_array_index(resources->staying, uint32_t, i) == job)
+            return true;
+    return false;
+}
+
+/* Has a job leave that lies on removed devices, unless it is about to, or on its way. */
+static void leave_removed(gw_resources *resources, uint32_t job)
+{
+    const grant *granted = &resources->grants[job];
+    if (granted->devices == NULL || granted->is_lost || granted->is_recalled ||
+        granted->left_devices != NULL || is_staying(resources, job) ||
+        !lies_on_removed(resources, job))
+        return;
+    if (!gw_plan_has_state(resources->jobs[job].plan) || could_move(resources, job))
+        recall(resources, job);
+    else
+        stay(resources, job);
+}
+
+/* Those that need not move any more, or can, stay no longer.  One after the other leaves, so that
+ * none does for a place that another takes. */
+static void serve_staying(gw_resources *resources)
+{
+    for (uint32_t i = 0; i < resources->staying->len;) {
+        uint32_t job = g_array_index(resources->staying, uint32_t, i);
+        bool is_needed = lies_on_removed(resources, job);
+        if (is_needed && (resources->leaving_count > 0 || !could_move(resources, job))) {
+            i++;
+            continue;
+        }
+        g_array_remove_index(resources->staying, i);
+        if (is_needed)
+            recall(resources, job);
+    }
+}
+
+/* Beside others, the old devices hold what the job's runs have left there, and the new ones all
+ * that it will need; on a device of both, the sum of the two. */
+void gw_resources_move(gw_resources *resources, const gw_instance_message *message)
+{
+    uint32_t job = job_of_instance(resources, message->instance);
+    grant *granted = &resources->grants[job];
+    if (granted->is_lost)
+        return;
+    gw_check(granted->devices != NULL && granted->instance == message->instance);
+    gw_check(granted->is_recalled && granted->left_devices == NULL);
+    bool is_needed = lies_on_removed(resources, job);
+    end_leaving(resources, granted);
+    rebook(resources, job, granted->devices, granted->peak_bytes, granted->state_bytes,
+           resources->free_bytes);
+    granted->left_devices = g_steal_pointer(&granted->devices);
+    granted->left_instance = granted->instance;
+    if (!is_needed || !try_grant(resources, job)) {
+        granted->devices = g_steal_pointer(&granted->left_devices);
+        granted->is_recalled = false;
+        rebook(resources, job, granted->devices, granted->state_bytes, granted->peak_bytes,
+               resources->free_bytes);
+        gw_instance_message stays = {{GW_MESSAGE_SLICE_STAY, sizeof stays}, granted->instance};
+        resources->port->ops->send(resources->port, gw_directory_client(resources->directory, job),
+                                   &stays.header);
+        if (is_needed)
+            stay(resources, job);
+    }
+    serve_waiting(resources);
 }
 
 static void refuse_those_left_out(gw_resources *resources)
@@ -554,9 +600,7 @@ static void apply_change(gw_resources *resources, const gw_change *change)
     mark_hosts(resources->directory, change, change->is_removal, resources->is_removed);
     if (change->is_removal) {
         for (uint32_t j = 0; j < resources->directory->job_count; j++)
-            if (resources->grants[j].devices != NULL && !resources->grants[j].is_recalled &&
-                !resources->grants[j].is_lost && lies_on_removed(resources, j))
-                recall(resources, j);
+            leave_removed(resources, j);
         refuse_those_left_out(resources);
     }
     serve_waiting(resources);

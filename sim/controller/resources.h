@@ -6,18 +6,29 @@
  * order, can always go on: nobody waits for memory for ever.
  *
  * Which devices, the placement policy says (placement.h), mesh by mesh in the program's order;
- * where that finds no place for one of them, once more in the order of need: meshes bound to
- * devices first, then to an island, then those that take most memory per device, then most
- * devices.  Nothing else is tried, so a job may wait, or be refused, for which an exhaustive search
- * would find devices.
+ * where that finds no place for one of them, in the order of need: meshes bound to devices first,
+ * then to an island, then those that take most memory per device, then most devices; each where the
+ * policy would have it, and when a later one finds no place, on its other islands.  If that does
+ * not help, the mesh that found none goes to the front, and all begin again.  The search ends after
+ * two questions to the policy per mesh and 200 more, so a job may wait, or be refused, for which an
+ * exhaustive one would find devices.
  *
  * Hosts can be taken out of the cluster and put back (gw_change): a drain, and no crash.  Their
  * devices are given to nobody any more.  Jobs that lie on them are told (SLICE_RECALL), leave when
  * the runs that they have begun are done (SLICE_EXCHANGE), and get other devices as another
  * instance: the first has its job's number, later ones the numbers after all jobs'.  All others
- * keep what they have.  A job whose runs hand data on (gw_plan_has_state) stays where it is until
- * its end, and GW_NOTE_JOB_STAYED says so.  Who waits, or has to move, and could not be served by
- * the empty cluster, those devices included that will be put back, is refused.
+ * keep what they have.  Who waits, or has to move, and could not be served by the empty cluster,
+ * those devices included that will be put back, is refused.
+ *
+ * A job whose runs hand data on (gw_plan_has_state) is told to leave only when there are other
+ * devices for it at that moment, and never waits for them with its runs held up.  Until it has
+ * asked nobody else is given any.  It asks with its data where they are (SLICE_MOVE), and is given
+ * others beside them: on a device of both, what the data and the workspace take
+ * (gw_plan_state_bytes) counts besides the peak, and nothing else twice. It gives the old ones back
+ * when the data have moved.  Where there are none, it stays and goes on, GW_NOTE_JOB_STAYED says
+ * so, and whenever memory becomes free or hosts are put back it is looked for again, before those
+ * that wait.  A move that has begun is carried through: hosts that are put back meanwhile do not
+ * call it back, and when those are removed to which it goes, it moves again.
  *
  * With leases (lease.h) a client that does not answer is given up: from then on nothing that it
  * says counts, what it owns is collected (collect.h), and its devices go to those who wait.
@@ -45,6 +56,8 @@ void gw_resources_release(gw_resources *resources, const gw_instance_message *me
 /* Its devices come back, and it waits for others in the turn of its first request. */
 void gw_resources_exchange(gw_resources *resources, const gw_instance_message *message);
 
+/* It asks for others while it keeps these; answered at once, by a grant or by SLICE_STAY. */
+void gw_resources_move(gw_resources *resources, const gw_instance_message *message);
 /* What clients answer when they are asked whether they are there (lease.h), and what nodes answer
  * while an instance is collected (collect.h). */
 void gw_resources_lease_kept(gw_resources *resources, const gw_lease_message *message);

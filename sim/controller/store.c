@@ -16,12 +16,13 @@ void gw_store_listen(gw_store *store, gw_store_listener listener, void *context)
     store->listener_context = context;
 }
 
-/* To the port, and to whoever counts. */
-static void release_memory(gw_store *store, const gw_block *block, const gw_memory *memory)
+/* To whoever counts, unless nobody has ordered it. */
+static void tell_listener(gw_store *store, gw_block *block, uint32_t entry, const gw_memory *memory)
 {
-    store->port->devices->memory_release(store->port, memory);
-    store->was_released = true;
-    if (store->listener != NULL)
+    const bool is_moved = block->is_moved != NULL && block->is_moved[entry];
+    if (is_moved)
+        block->is_moved[entry] = 0;
+    else if (store->listener != NULL)
         store->listener(store->listener_context, block, memory->mesh, memory->size_bytes);
 }
 
@@ -31,8 +32,11 @@ void gw_store_open(gw_store *store, gw_block *block, uint32_t instance, const gw
     uint32_t count = plan->slot_count * depth;
     gw_check(depth > 0);
     gw_check(store->next_buffer <= UINT32_MAX - count - plan->program->meshes->len);
-    *block = (gw_block){instance, depth, store->next_buffer, plan, g_new0(uint32_t, count + 1),
-                        NULL,     NULL};
+    *block = (gw_block){.instance = instance,
+                        .depth = depth,
+                        .first_buffer = store->next_buffer,
+                        .plan = plan,
+                        .refs = g_new0(uint32_t, count + 1)};
     if (plan->has_copied_slots)
         block->writers = g_new0(gw_writer, count);
     for (uint32_t i = 0; block->writers != NULL && i < count; i++)
@@ -52,6 +56,7 @@ void gw_block_clear(gw_block *block)
     g_clear_pointer(&block->refs, g_free);
     g_clear_pointer(&block->writers, g_free);
     g_clear_pointer(&block->is_away, g_free);
+    g_clear_pointer(&block->is_moved, g_free);
 }
 
 void gw_store_close(gw_store *store, gw_block *block)
@@ -61,10 +66,11 @@ void gw_store_close(gw_store *store, gw_block *block)
         if (block->refs[i] == 0)
             continue;
         const gw_memory memory = memory_of(block, i % slot_count, i);
-        if (block->is_away == NULL || !block->is_away[i])
-            release_memory(store, block, &memory);
-        else if (store->listener != NULL)
-            store->listener(store->listener_context, block, memory.mesh, memory.size_bytes);
+        if (block->is_away == NULL || !block->is_away[i]) {
+            store->port->devices->memory_release(store->port, &memory);
+            store->was_released = true;
+        }
+        tell_listener(store, block, i, &memory);
     }
     gw_block_clear(block);
 }
@@ -84,11 +90,24 @@ bool gw_store_reserve(gw_store *store, gw_block *block, uint32_t slot, uint32_t 
     return true;
 }
 
+bool gw_store_reserve_moved(gw_store *store, gw_block *block, uint32_t slot, uint32_t run,
+                            uint32_t refs)
+{
+    if (!gw_store_reserve(store, block, slot, run, GW_GANG_NONE, refs))
+        return false;
+    if (block->is_moved == NULL)
+        block->is_moved = g_new0(uint8_t, block->plan->slot_count * block->depth);
+    block->is_moved[gw_block_entry(block, slot, run)] = 1;
+    return true;
+}
+
 static void give_back(gw_store *store, gw_block *block, uint32_t slot, uint32_t entry)
 {
     const gw_memory memory = memory_of(block, slot, entry);
     block->refs[entry] = 0;
-    release_memory(store, block, &memory);
+    store->port->devices->memory_release(store->port, &memory);
+    store->was_released = true;
+    tell_listener(store, block, entry, &memory);
 }
 
 void gw_store_release(gw_store *store, gw_block *block, uint32_t slot, uint32_t run)

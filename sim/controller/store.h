@@ -21,6 +21,7 @@ typedef struct {
     uint32_t *refs;     /* By entry, (run % depth) * slot_count + slot; 0: not held. */
     gw_writer *writers; /* By entry; NULL: nothing is copied from any. */
     uint8_t *is_away;   /* By entry: it lies in the host's memory; NULL: none ever does. */
+    uint8_t *is_moved;  /* By entry: nobody has ordered it; NULL: that holds for none. */
 } gw_block;
 
 /* So much was given back on every local device of the mesh. */
@@ -57,6 +58,10 @@ void gw_block_clear(gw_block *block);
  * False: full at this moment, nothing was taken. */
 bool gw_store_reserve(gw_store *store, gw_block *block, uint32_t slot, uint32_t run, uint64_t gang,
                       uint32_t refs);
+/* As gw_store_reserve, of what another instance's run has written: no scheduler has counted it, so
+ * the listener does not hear when it is given back. */
+bool gw_store_reserve_moved(gw_store *store, gw_block *block, uint32_t slot, uint32_t run,
+                            uint32_t refs);
 /* One reference less; the last one gives the memory back.  Permanent slots are kept. */
 void gw_store_release(gw_store *store, gw_block *block, uint32_t slot, uint32_t run);
 /* Takes a reservation back that nobody has used. */

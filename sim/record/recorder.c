@@ -191,6 +191,20 @@ void gw_recorder_job_stayed(gw_recorder *recorder, uint32_t job)
     gw_summary_job_stayed(recorder->summary, job);
 }
 
+void gw_recorder_state_leaves(gw_recorder *recorder, uint32_t job, gw_time now_ns)
+{
+    gw_summary_state_leaves(recorder->summary, job, now_ns);
+}
+
+void gw_recorder_state_moved(gw_recorder *recorder, uint32_t job, uint64_t size_bytes,
+                             gw_time now_ns)
+{
+    gw_time start_ns = gw_summary_state_moved(recorder->summary, job, size_bytes, now_ns);
+    if (recorder->trace != NULL) {
+        gw_trace_add_move(recorder->trace, job, size_bytes, start_ns, now_ns);
+    }
+}
+
 void gw_recorder_job_done(gw_recorder *recorder, uint32_t job, gw_time now_ns)
 {
     gw_summary_job_done(recorder->summary, job, now_ns);

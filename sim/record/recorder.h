@@ -101,6 +101,10 @@ void gw_recorder_job_started(gw_recorder *recorder, uint32_t job, gw_time now_ns
 /* Hosts that it lies on were removed: it goes to others, or it stays. */
 void gw_recorder_job_moved(gw_recorder *recorder, uint32_t job);
 void gw_recorder_job_stayed(gw_recorder *recorder, uint32_t job);
+/* Its data begin to go to other devices; they are there.  One after the other. */
+void gw_recorder_state_leaves(gw_recorder *recorder, uint32_t job, gw_time now_ns);
+void gw_recorder_state_moved(gw_recorder *recorder, uint32_t job, uint64_t size_bytes,
+                             gw_time now_ns);
 void gw_recorder_job_done(gw_recorder *recorder, uint32_t job, gw_time now_ns);
 /* Its client has failed (the first time counts); what it owned is given back, and it is over. */
 void gw_recorder_job_failed(gw_recorder *recorder, uint32_t job, gw_time now_ns);

@@ -192,6 +192,21 @@ void gw_summary_job_moved(gw_summary *summary, uint32_t job)
     find_job(summary, job)->moves++;
 }
 
+void gw_summary_state_leaves(gw_summary *summary, uint32_t job, gw_time now_ns)
+{
+    find_job(summary, job)->leaves_ns = now_ns;
+}
+
+gw_time gw_summary_state_moved(gw_summary *summary, uint32_t job, uint64_t size_bytes,
+                               gw_time now_ns)
+{
+    gw_summary_job *moved = find_job(summary, job);
+    gw_check(moved->leaves_ns <= now_ns);
+    moved->moved_bytes += size_bytes;
+    moved->moving_ns += now_ns - moved->leaves_ns;
+    return moved->leaves_ns;
+}
+
 void gw_summary_job_stayed(gw_summary *summary, uint32_t job)
 {
     find_job(summary, job)->stays++;

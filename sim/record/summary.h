@@ -29,6 +29,10 @@ void gw_summary_job_moved(gw_summary *summary, uint32_t job);
 void gw_summary_job_stayed(gw_summary *summary, uint32_t job);
 void gw_summary_job_failed(gw_summary *summary, uint32_t job, gw_time now_ns);
 void gw_summary_job_collected(gw_summary *summary, uint32_t job, gw_time now_ns);
+void gw_summary_state_leaves(gw_summary *summary, uint32_t job, gw_time now_ns);
+/* Returns when it began to. */
+gw_time gw_summary_state_moved(gw_summary *summary, uint32_t job, uint64_t size_bytes,
+                               gw_time now_ns);
 void gw_summary_job_done(gw_summary *summary, uint32_t job, gw_time now_ns);
 void gw_summary_order_wait(gw_summary *summary, uint32_t job, gw_span wait_ns);
 void gw_summary_starved(gw_summary *summary, uint32_t job, gw_span wait_ns);

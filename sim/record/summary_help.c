@@ -43,7 +43,12 @@ static const key_help keys[] = {
      "Steps of the scenario; a job that stops at a given time ends fewer."},
     {"jobs[].moves", "count", "Times that it went to other devices since hosts were removed."},
     {"jobs[].stays", "count",
-     "Times that it stayed on devices of removed hosts, since its steps hand data on."},
+     "Times that it stayed on devices of removed hosts, since its steps hand data on and no other "
+     "devices had room for them."},
+    {"jobs[].moved_bytes", "bytes",
+     "What its steps hand on and set-up has made, all shards together, each time that it moved."},
+    {"jobs[].moving_ns", "ns",
+     "From when its client had the new hosts fetch that until all was there, over all moves."},
     {"jobs[].failed_ns", "ns",
      "When its client failed, or was found not to answer in time; only of jobs that failed."},
     {"jobs[].collected_ns", "ns",

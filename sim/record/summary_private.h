@@ -37,6 +37,9 @@ typedef struct {
     /* Its client failed, and all that it owned was given back; GW_TIME_NEVER: it did not, not yet.
      */
     gw_time failed_ns, collected_ns;
+    uint64_t moved_bytes; /* Of what its runs hand on, in all moves, */
+    gw_span moving_ns;    /* which took so long, */
+    gw_time leaves_ns;    /* the latest from then on. */
 } gw_summary_job;
 
 struct gw_summary {

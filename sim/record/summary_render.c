@@ -153,6 +153,8 @@ static void render_job(gw_json *json, const gw_summary *summary, uint32_t index,
     gw_json_count(json, "steps_asked", about->step_count);
     gw_json_count(json, "moves", job->moves);
     gw_json_count(json, "stays", job->stays);
+    gw_json_count(json, "moved_bytes", job->moved_bytes);
+    gw_json_count(json, "moving_ns", job->moving_ns);
     if (job->collected_ns != GW_TIME_NEVER) {
         gw_json_count(json, "failed_ns", job->failed_ns);
         gw_json_count(json, "collected_ns", job->collected_ns);

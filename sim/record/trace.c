@@ -282,6 +282,25 @@ void gw_trace_add_gang(gw_trace *trace, const gw_gang_record *gang)
     end_slice(trace);
 }
 
+void gw_trace_add_move(gw_trace *trace, uint32_t job, uint64_t size_bytes, gw_time start_ns,
+                       gw_time end_ns)
+{
+    gw_check(job < trace->settings->job_count);
+    lane_group *lanes = &trace->jobs[job];
+    uint32_t known_count = lanes->lane_count;
+    uint32_t lane = take_lane(lanes, start_ns, end_ns);
+    if (lane == GW_TRACE_LANE_COUNT) {
+        trace->hidden_gang_count++;
+        return;
+    }
+    uint32_t process = get_job_process(trace);
+    uint64_t thread = find_lane_thread(trace, process, job, trace->settings->jobs[job].name, lane,
+                                       lane >= known_count);
+    begin_slice(trace, process, thread, "move", start_ns, end_ns);
+    append_member(trace->text, "\"size_bytes\":", size_bytes);
+    end_slice(trace);
+}
+
 static void append_end(GString *text, const char *key, uint32_t device)
 {
     g_string_append(text, key);

@@ -24,6 +24,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(gw_trace, gw_trace_free)
 
 void gw_trace_add_shards(gw_trace *trace, const gw_shard_record *shards);
 void gw_trace_add_gang(gw_trace *trace, const gw_gang_record *gang);
+/* What a job's runs hand on has gone to other devices: "move", on the job's rows. */
+void gw_trace_add_move(gw_trace *trace, uint32_t job, uint64_t size_bytes, gw_time start_ns,
+                       gw_time end_ns);
 void gw_trace_add_transfer(gw_trace *trace, const gw_transfer_record *transfer);
 
 /* Adds the counters and ends the file. */

@@ -139,6 +139,12 @@ static bool read_fault(fault_reader *reader, gw_params *fault, GError **error)
         return check_failure(fault, change.at_ns, error);
     }
     change.is_removal = removed != NULL;
+    if (reader->scenario->control.spill != NULL) {
+        gw_params_error(fault, change.is_removal ? "remove" : "add", error,
+                        "found hosts that leave or come with control's \"spill\", expected one of "
+                        "the two: what was spilled does not move");
+        return false;
+    }
     if (!read_target(reader, change.is_removal ? removed : added, &change, error)) {
         return false;
     }

@@ -346,7 +346,7 @@ void gw_invariants_copy_arrived(gw_invariants *invariants, uint32_t host, uint32
                                 gw_time now_ns)
 {
     count_readers(invariants, host, &source_buffer, 1, -1);
-    if (is_to_host) {
+    if (is_to_host || target_gang == GW_GANG_NONE) {
         return;
     }
     gang_book *gang = ask_gang(invariants, target_gang);

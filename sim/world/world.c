@@ -61,6 +61,10 @@ static void record_note(gw_recorder *recorder, const gw_note *note, gw_time now_
         gw_recorder_job_moved(recorder, job);
     } else if (note->kind == GW_NOTE_JOB_STAYED) {
         gw_recorder_job_stayed(recorder, job);
+    } else if (note->kind == GW_NOTE_STATE_LEAVES) {
+        gw_recorder_state_leaves(recorder, job, now_ns);
+    } else if (note->kind == GW_NOTE_STATE_MOVED) {
+        gw_recorder_state_moved(recorder, job, note->b, now_ns);
     } else if (note->kind == GW_NOTE_JOB_DONE) {
         gw_recorder_job_done(recorder, job, now_ns);
     } else if (note->kind == GW_NOTE_CLIENT_FAILED || note->kind == GW_NOTE_LEASE_EXPIRED) {

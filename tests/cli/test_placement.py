@@ -3,6 +3,7 @@
 """Where jobs go, what they share, how they leave, and what they do when hosts are taken away, as a
 user sees it."""
 import csv
+import gzip
 import json
 
 import program
@@ -21,6 +22,19 @@ def free(name, **more):
     """A job whose steps hand nothing on."""
     return {"name": name, "workload": "graph", "parameters": FREE, "steps": 10, "in_flight": 1,
             **more}
+
+
+def lasting(name, output="64MiB", shape=1, **more):
+    """A job whose steps hand on so much per device, and all read as much that set-up made."""
+    parameters = {"meshes": {"m": [shape]},
+                  "functions": {"make": {"operations": [{"duration": "1us"}], "output": output},
+                                "f": {"operations": [{"duration": "1ms"}], "output": output}},
+                  "nodes": [{"name": "weights", "function": "make", "mesh": "m", "once": True},
+                            {"name": "start", "function": "make", "mesh": "m", "once": True},
+                            {"name": "step", "function": "f", "mesh": "m", "inputs": ["weights"]}],
+                  "carried": [{"from": "step", "to": "step", "initial": "start"}]}
+    return {"name": name, "workload": "graph", "parameters": parameters, "steps": 10,
+            "in_flight": 2, **more}
 
 
 def chain(name, devices, **more):
@@ -159,8 +173,119 @@ class Faults(program.Case):
         with open(self.out / "gangs.csv", encoding="utf-8") as table:
             self.assertEqual({row["first_device"] for row in csv.DictReader(table)}, {"6"})
 
+    def jobs(self, made, *arguments):
+        return self.summary(self.write("s.json", made), "--out", self.out, *arguments)["jobs"]
+
+    def test_data_move(self):
+        made = scenario([lasting("a")], faults=[self.remove("3ms", 0)])
+        job, = self.jobs(made, "--paranoid")
+        self.assertEqual([job[key] for key in ("steps", "moves", "stays", "moved_bytes")],
+                         [10, 1, 0, 2 * 64 << 20])
+        with open(self.out / "gangs.csv", encoding="utf-8") as table:
+            rows = [row for row in csv.DictReader(table) if row["node"] == "step"]
+        self.assertEqual([int(row["run"]) for row in rows], list(range(10)))
+        self.assertEqual(len({row["first_device"] for row in rows}), 2)
+
+    def test_moving_takes_time(self):
+        """One buffer over one link of 11 GB/s: twice the bytes take that much longer."""
+        pair = {"hosts": 2, "devices_per_host": 1, "accelerator": "cpu"}
+        times = []
+        for output in ("64MiB", "128MiB"):
+            alone = lasting("a", output)
+            alone["parameters"]["nodes"] = [
+                {"name": "start", "function": "make", "mesh": "m", "once": True},
+                {"name": "step", "function": "f", "mesh": "m"}]
+            job, = self.jobs(scenario([alone], [pair], faults=[self.remove("3ms", 0)]))
+            times.append((job["moved_bytes"], job["moving_ns"], job["done_ns"]))
+        (few, short, early), (many, long, late) = times
+        self.assertEqual((few, many), (64 << 20, 128 << 20))
+        self.assertAlmostEqual(long - short, (many - few) / 11, delta=2)
+        self.assertGreaterEqual(short, few / 11)
+        self.assertGreaterEqual(late - early, long - short - 2)
+
+    def test_move_in_the_trace(self):
+        made = scenario([lasting("a")], faults=[self.remove("3ms", 0)], outputs={"trace": True})
+        job, = self.jobs(made)
+        with gzip.open(self.out / "trace.json.gz", "rt", encoding="utf-8") as trace:
+            moves = [event for event in json.load(trace)["traceEvents"]
+                     if event.get("name") == "move"]
+        self.assertEqual([event["args"]["size_bytes"] for event in moves], [job["moved_bytes"]])
+        self.assertAlmostEqual(moves[0]["dur"] * 1000, job["moving_ns"], delta=1)
+
+    def test_data_stay_without_room(self):
+        """Six of its eight devices would be its own again, and there its data count twice."""
+        large = lasting("a", "450MiB", 8)
+        job, = self.jobs(scenario([large], [dict(ISLAND, hosts=5, torus=[5, 2])],
+                                  faults=[self.remove("3ms", 0)]), "--paranoid")
+        self.assertEqual((job["steps"], job["moves"], job["stays"]), (10, 0, 1))
+        small = lasting("a", "300MiB", 8)
+        job, = self.jobs(scenario([small], [dict(ISLAND, hosts=5, torus=[5, 2])],
+                                  faults=[self.remove("3ms", 0)]), "--paranoid")
+        self.assertEqual((job["steps"], job["moves"], job["stays"]), (10, 1, 0))
+
+    def test_stays_until_there_is_room(self):
+        """All hosts go, and one comes back in time."""
+        made = scenario([lasting("a")], faults=[self.remove("3ms"), {
+            "at": "6ms", "add": {"island": 0, "hosts": [3]}}])
+        job, = self.jobs(made, "--paranoid")
+        self.assertEqual((job["steps"], job["moves"], job["stays"]), (10, 1, 1))
+
+    def test_drained_again(self):
+        """The next host, while the data are on their way to it."""
+        made = scenario([lasting("a", "128MiB", steps=30)], faults=[
+            self.remove("3ms", 0), self.remove("9ms", 1, 2, 3), {
+                "at": "10ms", "add": {"island": 0, "hosts": [0]}}])
+        job, = self.jobs(made, "--paranoid")
+        self.assertEqual((job["steps"], job["moves"], job["stays"]), (30, 2, 0))
+        with open(self.out / "gangs.csv", encoding="utf-8") as table:
+            last = list(csv.DictReader(table))[-1]
+        self.assertIn(last["first_device"], ("0", "1"))
+
+    def test_stop_on_the_way(self):
+        """At every stage of a move: asking, installing, fetching, going on."""
+        ended = set()
+        for stop in range(3000, 40000, 1700):
+            made = scenario([lasting("a", stop=f"{stop}us", steps=50)],
+                            faults=[self.remove("2500us", 0)])
+            job, = self.jobs(made, "--paranoid")
+            self.assertIsNotNone(job["done_ns"])
+            ended.add((job["steps"] < 10, job["moves"]))
+        self.assertIn((True, 0), ended)
+        self.assertIn((True, 1), ended)
+
+    def test_data_of_many(self):
+        """What one mesh hands to another, on another island, beside others; with schedulers and
+        without: no invariant breaks, and all is done."""
+        crossing = {"name": "crossing", "workload": "graph", "steps": 25, "in_flight": 2,
+                    "placement": {"left": {"island": 0}, "right": {"island": 1}}, "parameters": {
+                        "meshes": {"left": [2], "right": [2]},
+                        "functions": {"make": {"operations": [{"duration": "1us"}],
+                                               "output": "8MiB"},
+                                      "f": {"operations": [{"duration": "700us"}],
+                                            "output": "8MiB"}},
+                        "nodes": [{"name": "weights", "function": "make", "mesh": "left",
+                                   "once": True},
+                                  {"name": "start", "function": "make", "mesh": "right",
+                                   "once": True},
+                                  {"name": "there", "function": "f", "mesh": "right",
+                                   "inputs": ["weights"]},
+                                  {"name": "back", "function": "f", "mesh": "left",
+                                   "inputs": ["there"]}],
+                        "carried": [{"from": "back", "to": "there", "initial": "start"}]}}
+        for policy in ("fifo", "share", "none"):
+            made = scenario([crossing, lasting("a", steps=30), lasting("b", shape=2, steps=30),
+                             free("c", steps=30)], [ISLAND, ISLAND], faults=[
+                                 self.remove("2ms", 0, 1),
+                                 {"at": "12ms", "remove": {"island": 1, "hosts": [0, 1, 2]}},
+                                 {"at": "20ms", "add": {"island": 0, "hosts": [0, 1]}}])
+            made["control"]["policy"] = policy
+            jobs = self.jobs(made, "--paranoid")
+            self.assertEqual([job["steps"] for job in jobs], [25, 30, 30, 30])
+            self.assertEqual([job["moves"] for job in jobs[:2]], [2, 2])
+
     def test_same_bytes(self):
-        made = scenario([free(f"j{i}", steps=20) for i in range(5)],
+        made = scenario([free(f"j{i}", steps=20) for i in range(3)]
+                        + [lasting(f"k{i}", steps=20) for i in range(2)],
                         faults=[self.remove("3ms", 0, 1), {"at": "9ms", "add":
                                                            {"island": 0, "hosts": [0, 1]}},
                                 self.remove("10ms", 2, 3)])

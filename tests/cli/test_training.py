@@ -75,6 +75,25 @@ class Training(program.Case):
         self.assertEqual(losses["oldest"], losses["none"])
         self.assertEqual(losses["largest"], losses["none"])
 
+    def test_moving_does_not_matter(self):
+        """Drained again and again in the middle: the same losses, value by value."""
+        place = ["cluster.islands.0.hosts=4", "jobs.0.steps=120", "jobs.0.parameters.devices=4"]
+        adam = ["jobs.0.parameters.optimizer=adam", "jobs.0.parameters.learning_rate=0.001"]
+        # On a machine of any speed some of them fall into the run.
+        changes = [{"at": f"{round(3000 * 1.2 ** i)}us",
+                    ("remove", "add")[i % 2]: {"island": 0, "hosts": [i // 2 % 4]}}
+                   for i in range(44)]
+        for settings in (place, place + adam, place + ["jobs.0.submit=op_by_op"],
+                         place + ["jobs.0.in_flight=4", "control.policy=none"]):
+            with self.subTest(settings):
+                usual = self.losses(*settings)
+                drained = [*settings, f"faults={json.dumps(changes)}"]
+                arguments = [word for setting in drained for word in ("--set", setting)]
+                job, = self.summary(MLP, "--backend", "cpu", *arguments)["jobs"]
+                self.assertEqual(job["results"]["loss"], usual)
+                self.assertGreater(job["moved_bytes"], 0)
+                self.assertEqual(job["stays"], 0)
+
     def test_a_loss_ends_the_job(self):
         """The first step below the threshold is the last; what a simulation would read is not
         asked for, since the CPU knows."""

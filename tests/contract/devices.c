@@ -303,6 +303,50 @@ START_TEST(what_is_spilled_survives_its_memory)
 }
 END_TEST
 
+/* Host 1 holds a buffer that no kernel awaits; host 0 fills it when its own kernel is long done,
+ * another one of its own besides, and then says so. */
+static void fill_held_buffers(story *told, gw_port *port, gw_node_id node, const gw_input *input)
+{
+    if (node.index == HOST_1 && input->kind == GW_INPUT_START) {
+        story_load(told, port, STORY_INSTANCE);
+        ck_assert(story_reserve(port, MESH_NEXT, BUFFER_IN, ROW_BYTES));
+        story_send(port, HOST_0, 0, 0);
+    } else if (node.index == HOST_1 && input->kind == GW_INPUT_MESSAGE) {
+        ck_assert(story_reserve(port, MESH_NEXT, BUFFER_OUT, ROW_BYTES));
+        story_enqueue(port, NODE_MORE, 2, more_buffers, NULL);
+    } else if (node.index == HOST_1 && input->kind == GW_INPUT_KERNEL_DONE) {
+        read_rows(port);
+    } else if (node.index == HOST_0 && input->kind == GW_INPUT_MESSAGE) {
+        story_load(told, port, STORY_INSTANCE);
+        ck_assert(story_reserve(port, MESH_PAIR, BUFFER_FILL, ROW_BYTES));
+        ck_assert(story_reserve(port, MESH_PAIR, BUFFER_IN, ROW_BYTES));
+        story_enqueue(port, NODE_FILL, 1, fill_buffers, NULL);
+    } else if (node.index == HOST_0 && input->kind == GW_INPUT_KERNEL_DONE) {
+        copy_row(port, GW_GANG_NONE, 0, GW_GANG_NONE, 2, 0, 0, 20);
+    } else if (node.index == HOST_0 && input->tag.value == 20) {
+        copy_row(port, GW_GANG_NONE, 1, GW_GANG_NONE, 3, 0, 0, 21);
+    } else if (node.index == HOST_0 && input->tag.value == 21) {
+        copy_row(port, GW_GANG_NONE, 0, GW_GANG_NONE, 0, 0, 0, 22); /* To where it comes from. */
+        story_send(port, HOST_1, 0, 0);
+    } else if (node.index == HOST_0 && input->tag.value == 22) {
+        story_read(port, 1, 0, BUFFER_IN, 23);
+    }
+}
+
+START_TEST(a_copy_for_no_gang_fills_what_is_held)
+{
+    story *told = story_new(contract_worlds[_i], fill_held_buffers);
+    story_tell(told);
+    ck_assert_uint_eq(story_count(told, HOST_0, GW_INPUT_COPY_DONE), 4);
+    ck_assert_uint_eq(story_count(told, HOST_1, GW_INPUT_KERNEL_DONE), 1);
+    ck_assert_double_eq(story_value(told, HOST_0, 23), told->kind->has_data ? 3 : 0);
+    for (uint64_t tag = 30; tag < 32; tag++) {
+        ck_assert_double_eq(story_value(told, HOST_1, tag), told->kind->has_data ? 4 : 0);
+    }
+    story_free(told);
+}
+END_TEST
+
 /* Both rows of host 0 land side by side in one buffer of the other island. */
 static void gather_rows(story *told, gw_port *port, gw_node_id node, const gw_input *input)
 {
@@ -564,6 +608,7 @@ Suite *contract_devices_suite(void)
     tcase_add_loop_test(tcase, a_copy_of_a_done_gang_starts_at_once, 0, count);
     tcase_add_loop_test(tcase, what_comes_back_from_the_host_is_one_arrival_each, 0, count);
     tcase_add_loop_test(tcase, what_is_spilled_survives_its_memory, 0, count);
+    tcase_add_loop_test(tcase, a_copy_for_no_gang_fills_what_is_held, 0, count);
     tcase_add_loop_test(tcase, copies_land_at_their_offsets_and_each_is_one_arrival, 0, count);
     tcase_add_loop_test(tcase, one_arrival_of_two_is_not_enough, 0, count);
     tcase_add_loop_test(tcase, a_timed_copy_takes_its_time_and_no_device, 0, count);

@@ -38,6 +38,10 @@ static const replay_case cases[] = {
     {"tests/scenario/fanout.json", {"control.policy=none", NULL}},
     {"tests/scenario/client_fails.json", {"control.lease=100ms", NULL}},
     {"tests/scenario/client_fails_alone.json", {"control.lease=100ms", NULL}},
+    {"tests/scenario/drain.json", {NULL}},
+    {"configs/mlp_cpu.json",
+     {"cluster.islands.0.hosts=3",
+      "faults=[{\"at\":\"5ms\",\"remove\":{\"island\":0,\"hosts\":[0]}}]", NULL}},
 };
 
 typedef struct { /* A run on tape. */

@@ -12,68 +12,10 @@
 #include <string.h>
 #include <time.h>
 
-#include "base/check.h"
-#include "base/random.h"
-#include "controller/budget.h"
-#include "controller/spill.h"
-#include "controller/system.h"
-#include "drawn_dispatch.h"
-#include "program/builder.h"
+#include "fuzz_control.h"
 #include "toy_world.h"
 
-#define BUDGET_S    10.0
-#define ISLANDS_MAX 3
-#define JOBS_MAX    4
-#define MESHES_MAX  3
-#define NODES_MAX   10
-#define VALUES_MAX  3
-#define HOSTS_MAX   4 /* Of an island. */
-#define CHANGES_MAX 6 /* Hosts removed, and put back. */
-
-typedef struct {
-    uint32_t whole_rows; /* Of all shards, or of each where replicated. */
-    bool is_sharded;
-} drawn_value;
-
-typedef struct {
-    uint32_t mesh;
-    bool is_once;
-    drawn_value inputs[VALUES_MAX], outputs[VALUES_MAX];
-    gw_edge edges[VALUES_MAX];
-    uint32_t input_count, output_count;
-} drawn_node;
-
-typedef struct {
-    gw_program *program;
-    gw_plan *plan;
-    uint32_t islands[MESHES_MAX];
-    uint32_t *pinned[MESHES_MAX];
-    uint64_t peak_bytes[MESHES_MAX];
-    gw_until until;
-} drawn_job;
-
-typedef struct {
-    gw_random random;
-    gw_island islands[ISLANDS_MAX];
-    gw_control control;
-    gw_job jobs[JOBS_MAX];
-    drawn_job drawn[JOBS_MAX];
-    uint32_t island_count, job_count;
-    gw_change changes[CHANGES_MAX];
-    uint32_t hosts[CHANGES_MAX / 2][HOSTS_MAX]; /* What a pair of changes removes and puts back. */
-    uint32_t mesh_sizes[MESHES_MAX];            /* Of the program that is being drawn. */
-} fuzz_case;
-
-static uint32_t draw(fuzz_case *drawn, uint32_t bound)
-{
-    return (uint32_t)gw_random_below(&drawn->random, bound);
-}
-
-/* True in one case of `bound`. */
-static bool is_drawn(fuzz_case *drawn, uint32_t bound)
-{
-    return draw(drawn, bound) == 0;
-}
+#define BUDGET_S 10.0
 
 /* --- Programs --- */
 
@@ -395,166 +337,6 @@ static void draw_job(fuzz_case *drawn, uint32_t index)
     place_job(drawn, made, job);
 }
 
-/* What the largest job needs when all its meshes lie on one device. */
-static uint64_t find_needed_bytes(const fuzz_case *drawn)
-{
-    uint64_t needed_bytes = 1;
-    for (uint32_t j = 0; j < drawn->job_count; j++) {
-        uint64_t job_bytes = 0;
-        for (uint32_t m = 0; m < drawn->jobs[j].program->meshes->len; m++) {
-            job_bytes += drawn->drawn[j].peak_bytes[m];
-        }
-        needed_bytes = MAX(needed_bytes, job_bytes);
-    }
-    return needed_bytes;
-}
-
-/* That, or sometimes more. */
-static void draw_memory(fuzz_case *drawn)
-{
-    const uint64_t needed_bytes = find_needed_bytes(drawn);
-    const uint32_t kind = draw(drawn, 4);
-    for (uint32_t i = 0; i < drawn->island_count; i++) {
-        drawn->islands[i].hbm_bytes = kind == 0   ? UINT64_C(1) << 40
-                                      : kind == 1 ? needed_bytes + draw(drawn, 64)
-                                      : kind == 2 ? needed_bytes * 2
-                                                  : needed_bytes;
-    }
-}
-
-static uint32_t count_systems(void)
-{
-    uint32_t count = 0;
-    while (gw_systems[count] != NULL) {
-        count++;
-    }
-    return count;
-}
-
-/* No value decides anything. */
-static bool is_regular(const fuzz_case *drawn)
-{
-    bool is_all = true;
-    for (uint32_t j = 0; j < drawn->job_count; j++) {
-        is_all = is_all && drawn->jobs[j].until == NULL && !drawn->jobs[j].plan->has_decisions;
-    }
-    return is_all;
-}
-
-/* Hosts are removed and put back, one lot after the other, so that every job can be served again.
- * The toy world's timers are due in any order with all else, so their instants say nothing. */
-static void draw_changes(fuzz_case *drawn)
-{
-    const uint32_t pair_count = is_drawn(drawn, 2) ? 0 : 1 + draw(drawn, CHANGES_MAX / 2);
-    for (uint32_t p = 0; p < pair_count; p++) {
-        const uint32_t island = draw(drawn, drawn->island_count);
-        uint32_t count = 0;
-        gw_check(drawn->islands[island].host_count <= HOSTS_MAX);
-        for (uint32_t h = 0; h < drawn->islands[island].host_count; h++) {
-            if (!is_drawn(drawn, 3)) {
-                drawn->hosts[p][count++] = h;
-            }
-        }
-        drawn->changes[2 * p] = (gw_change){.at_ns = is_drawn(drawn, 8) && p == 0 ? 0 : 2 * p + 1,
-                                            .is_removal = true,
-                                            .island = island,
-                                            .hosts = drawn->hosts[p],
-                                            .host_count = count};
-        drawn->changes[2 * p + 1] = drawn->changes[2 * p];
-        drawn->changes[2 * p + 1].at_ns = 2 * p + 2;
-        drawn->changes[2 * p + 1].is_removal = false;
-    }
-    drawn->control.changes = drawn->changes;
-    drawn->control.change_count = 2 * pair_count;
-}
-
-static void draw_placement(fuzz_case *drawn)
-{
-    uint32_t count = 0;
-    while (gw_placements[count] != NULL) {
-        count++;
-    }
-    drawn->control.placement = gw_placements[draw(drawn, count)];
-    drawn->control.placement_seed = draw(drawn, 1000);
-    for (uint32_t i = 0; i < drawn->island_count; i++) {
-        for (uint32_t axis = 0; axis < 3; axis++) {
-            drawn->islands[i].is_wrapped[axis] = is_drawn(drawn, 2);
-        }
-    }
-}
-
-/* Where there is a scheduler, any of the policies, and what jobs ask of them; from a stream of its
- * own, so that the rest of a case is the same under all. */
-static void draw_policy(fuzz_case *drawn, uint64_t seed)
-{
-    gw_random random;
-    uint32_t count = 0;
-    gw_random_init(&random, seed, "fuzz.controller.policy");
-    while (gw_policies[count] != NULL) {
-        count++;
-    }
-    if (drawn->control.policy != NULL) {
-        drawn->control.policy = gw_policies[gw_random_below(&random, count)];
-    }
-    drawn->control.starvation_limit_ns = 1 + gw_random_below(&random, 1000);
-    for (uint32_t j = 0; j < drawn->job_count; j++) {
-        drawn->jobs[j].weight = 1 + (uint32_t)gw_random_below(&random, 9);
-        drawn->jobs[j].priority = (uint32_t)gw_random_below(&random, 4);
-        drawn->jobs[j].deadline_ns = gw_random_below(&random, 3) * 500;
-    }
-}
-
-/* Leases that hold, and some that end before anybody could answer; clients that fail.  From a
- * stream of its own: the rest of a case is the same. */
-static void draw_failures(fuzz_case *drawn, uint64_t seed)
-{
-    static const gw_span leases_ns[] = {1, 30, 300, 20000, 20000, 20000};
-    gw_random random;
-    gw_random_init(&random, seed, "fuzz.controller.failures");
-    if (drawn->control.system != NULL || gw_random_below(&random, 3) == 0) {
-        return;
-    }
-    drawn->control.lease_ns = leases_ns[gw_random_below(&random, G_N_ELEMENTS(leases_ns))];
-    for (uint32_t j = 0; j < drawn->job_count; j++) {
-        const uint64_t range = UINT64_C(1) << (4 + gw_random_below(&random, 9));
-        if (gw_random_below(&random, 2) == 0) {
-            drawn->jobs[j].fail_ns = 1 + gw_random_below(&random, range);
-        }
-    }
-}
-
-/* Sometimes buffers go to the host, which has room for some or for all; from a stream of its own.
- */
-static void draw_spill(fuzz_case *drawn, uint64_t seed)
-{
-    gw_random random;
-    gw_random_init(&random, seed, "fuzz.controller.spill");
-    if (drawn->control.system != NULL || gw_random_below(&random, 2) == 0) {
-        return;
-    }
-    drawn->control.spill = gw_spills[gw_random_below(&random, 2)];
-    const uint64_t memory_bytes =
-        1 + gw_random_below(&random, gw_random_below(&random, 2) == 0 ? 512 : 1 << 20);
-    for (uint32_t i = 0; i < drawn->island_count; i++) {
-        drawn->islands[i].host_memory_bytes = memory_bytes;
-        drawn->islands[i].hbm_bytes = find_needed_bytes(drawn);
-    }
-}
-
-/* Sometimes bytes ahead are limited, down to less than any gang needs; from a stream of its own. */
-static void draw_lookahead_memory(fuzz_case *drawn, uint64_t seed)
-{
-    gw_random random;
-    gw_random_init(&random, seed, "fuzz.controller.lookahead_memory");
-    if (drawn->control.policy != NULL && gw_random_below(&random, 3) == 0) {
-        drawn->control.lookahead_memory_bytes =
-            1 + gw_random_below(&random, gw_random_below(&random, 2) == 0 ? 64 : 4096);
-    }
-    g_autoptr(gw_directory) directory =
-        gw_directory_new(drawn->islands, drawn->island_count, drawn->job_count);
-    drawn->control.counts_bytes = gw_budget_is_needed(directory, &drawn->control, drawn->jobs);
-}
-
 static void draw_case(fuzz_case *drawn, uint64_t seed)
 {
     *drawn = (fuzz_case){0};
@@ -577,6 +359,8 @@ static void draw_case(fuzz_case *drawn, uint64_t seed)
     draw_placement(drawn);
     if (drawn->control.system == NULL) { /* Others stay where they are. */
         draw_changes(drawn);
+        draw_room(drawn, seed);
+        draw_stops(drawn, seed);
     }
     /* A stream of its own: cases with and without a tree are otherwise the same. */
     gw_random fanout;
@@ -673,7 +457,8 @@ static void check_refusals(const fuzz_case *drawn, const toy_world *world)
         if (toy_world_job(world, j) == TOY_JOB_FAILED) {
             continue;
         }
-        gw_check(is_refused == !can_be_placed(drawn, j));
+        const bool may_leave = drawn->jobs[j].stop_ns > 0; /* Before it hears of that. */
+        gw_check(is_refused == !can_be_placed(drawn, j) || (may_leave && !is_refused));
         gw_check(!is_refused || toy_world_refusal(world, j) == GW_REFUSAL_SHAPE);
     }
 }
@@ -692,13 +477,17 @@ static void check_peak(const fuzz_case *drawn, const toy_world *world)
     }
     for (uint32_t d = 0; d < gw_mesh_device_count(gw_program_mesh(job->program, 0)); d++) {
         gw_check(toy_world_peak_bytes(world, devices[d]) == drawn->drawn[0].peak_bytes[0] ||
-                 job->runs < 3);
+                 job->runs < 3 || job->stop_ns > 0);
         gw_check(toy_world_peak_bytes(world, devices[d]) <= drawn->drawn[0].peak_bytes[0]);
     }
 }
 
+typedef struct { /* Cases in which it happened. */
+    uint64_t stalls, moves, stays;
+} fuzz_counts;
+
 /* False: it stalled where it must not. */
-static bool run_seed(uint64_t seed, bool is_told, uint64_t *stall_count)
+static bool run_seed(uint64_t seed, bool is_told, fuzz_counts *counts)
 {
     fuzz_case drawn;
     draw_case(&drawn, seed);
@@ -721,11 +510,13 @@ static bool run_seed(uint64_t seed, bool is_told, uint64_t *stall_count)
         toy_world_explain(world, explained);
         gw_check(explained->len > 0);
         is_right = may_contradict(&drawn, world);
-        *stall_count += is_right;
+        counts->stalls += is_right;
         if (!is_right) {
             fprintf(stderr, "stalled:\n%s", explained->str);
         }
     }
+    counts->moves += toy_world_message_count(world, GW_MESSAGE_MOVE) > 0;
+    counts->stays += toy_world_message_count(world, GW_MESSAGE_SLICE_STAY) > 0;
     toy_world_free(world);
     clear_case(&drawn);
     return is_right;
@@ -762,7 +553,8 @@ static double read_wall_s(void)
 int main(int argument_count, char **arguments)
 {
     command repeated = {.program = arguments[0], .seed = 1};
-    uint64_t count = argument_count > 1 ? 1 : UINT64_MAX, done_count = 0, stall_count = 0;
+    uint64_t count = argument_count > 1 ? 1 : UINT64_MAX, done_count = 0;
+    fuzz_counts counts = {0};
     const bool is_told = argument_count == 4 && strcmp(arguments[3], "told") == 0;
     if (argument_count > 4 || (argument_count == 4 && !is_told) ||
         (argument_count > 1 && !parse_count(arguments[1], &repeated.seed)) ||
@@ -773,7 +565,7 @@ int main(int argument_count, char **arguments)
     gw_check_set_last_words(print_repeat, &repeated);
     const double end_s = read_wall_s() + BUDGET_S;
     while (done_count < count && (argument_count > 1 || read_wall_s() < end_s)) {
-        if (!run_seed(repeated.seed, is_told, &stall_count)) {
+        if (!run_seed(repeated.seed, is_told, &counts)) {
             print_repeat(&repeated);
             return EXIT_FAILURE;
         }
@@ -781,7 +573,8 @@ int main(int argument_count, char **arguments)
         done_count++;
     }
     printf("%" G_GUINT64_FORMAT " runs, %" G_GUINT64_FORMAT
-           " of them ended in a wait in a circle, as they may\n",
-           done_count, stall_count);
+           " of them ended in a wait in a circle, as they may; in %" G_GUINT64_FORMAT
+           " a job moved with its data, in %" G_GUINT64_FORMAT " it was told to stay\n",
+           done_count, counts.stalls, counts.moves, counts.stays);
     return EXIT_SUCCESS;
 }

@@ -6,6 +6,10 @@
 
 static void append_gang(GString *out, uint64_t gang)
 {
+    if (gang == GW_GANG_NONE) {
+        g_string_append(out, "none");
+        return;
+    }
     g_string_append_printf(out, "%u.%u", (unsigned)(gang >> GW_GANG_SEQUENCE_BITS),
                            (unsigned)(gang & ((UINT64_C(1) << GW_GANG_SEQUENCE_BITS) - 1)));
 }
@@ -46,6 +50,11 @@ static const char *const message_names[] = {
     [GW_MESSAGE_SLICE_RELEASE] = "SLICE_RELEASE",
     [GW_MESSAGE_SLICE_RECALL] = "SLICE_RECALL",
     [GW_MESSAGE_SLICE_EXCHANGE] = "SLICE_EXCHANGE",
+    [GW_MESSAGE_SLICE_MOVE] = "SLICE_MOVE",
+    [GW_MESSAGE_SLICE_STAY] = "SLICE_STAY",
+    [GW_MESSAGE_MOVE] = "MOVE",
+    [GW_MESSAGE_MOVE_SHARDS] = "MOVE_SHARDS",
+    [GW_MESSAGE_MOVED] = "MOVED",
     [GW_MESSAGE_INSTALL] = "INSTALL",
     [GW_MESSAGE_INSTALLED] = "INSTALLED",
     [GW_MESSAGE_SUBMIT] = "SUBMIT",
@@ -173,6 +182,50 @@ static void append_extent(GString *out, const gw_extent_message *message)
     }
 }
 
+static void append_fetched(GString *out, const gw_fetched *fetched)
+{
+    g_string_append_printf(out, ", instance %u run %u, %u B%s", fetched->instance, fetched->run,
+                           fetched->data_bytes, fetched->is_last ? ", the last" : "");
+}
+
+static void append_move_shards(GString *out, const gw_move_shards *message)
+{
+    g_string_append_printf(out, ", instance %u to instance %u before run %u",
+                           message->source_instance, message->instance, message->run);
+    for (uint32_t s = 0; s < message->shard_count; s++) {
+        const gw_moving_shard *shard = &message->shards[s];
+        g_string_append_printf(out, "%s slot %u from device %u to buffer %u on device %u",
+                               s == 0 ? "," : ";", shard->slot, shard->source_device, shard->buffer,
+                               shard->target_device);
+    }
+}
+
+/* MOVE, MOVE_SHARDS or MOVED. */
+static void append_move(GString *out, const gw_message *message)
+{
+    if (message->kind == GW_MESSAGE_MOVE_SHARDS) {
+        append_move_shards(out, (const gw_move_shards *)message);
+        return;
+    }
+    if (message->kind == GW_MESSAGE_MOVED) {
+        const gw_moved_message *moved = (const gw_moved_message *)message;
+        g_string_append_printf(out, ", instance %u, %u B", moved->instance,
+                               (unsigned)moved->size_bytes);
+        return;
+    }
+    const gw_move_message *move = (const gw_move_message *)message;
+    const uint32_t *sources = move->data + move->mesh_count + 1;
+    const uint32_t *targets = sources + move->device_count;
+    g_string_append_printf(out, ", instance %u to instance %u before run %u", move->source_instance,
+                           move->instance, move->run);
+    for (uint32_t m = 0; m < move->mesh_count; m++) {
+        const uint32_t first = move->data[m], count = move->data[m + 1] - first;
+        g_string_append_printf(out, ", mesh %u", m);
+        append_list(out, " from", sources + first, count);
+        append_list(out, " to", targets + first, count);
+    }
+}
+
 static void append_message(GString *out, const gw_message *message)
 {
     g_string_append(out, message_names[message->kind]);
@@ -209,14 +262,16 @@ static void append_message(GString *out, const gw_message *message)
         }
         break;
     }
-    case GW_MESSAGE_FETCHED: {
-        const gw_fetched *fetched = (const gw_fetched *)message;
-        g_string_append_printf(out, ", instance %u run %u, %u B%s", fetched->instance, fetched->run,
-                               fetched->data_bytes, fetched->is_last ? ", the last" : "");
+    case GW_MESSAGE_FETCHED:
+        append_fetched(out, (const gw_fetched *)message);
         break;
-    }
     case GW_MESSAGE_DISPATCH:
         append_dispatch(out, (const gw_dispatch_message *)message);
+        break;
+    case GW_MESSAGE_MOVE:
+    case GW_MESSAGE_MOVE_SHARDS:
+    case GW_MESSAGE_MOVED:
+        append_move(out, message);
         break;
     case GW_MESSAGE_RELAY:
         append_relay(out, (const gw_relay_message *)message);
@@ -268,6 +323,8 @@ static void append_note(GString *out, const gw_note *note)
         [GW_NOTE_JOB_COLLECTED] = "JOB_COLLECTED",
         [GW_NOTE_SPILLED] = "SPILLED",
         [GW_NOTE_RETURNED] = "RETURNED",
+        [GW_NOTE_STATE_LEAVES] = "STATE_LEAVES",
+        [GW_NOTE_STATE_MOVED] = "STATE_MOVED",
     };
     g_string_append_printf(out, "note %s, ", names[note->kind]);
     switch (note->kind) {

@@ -337,7 +337,8 @@ void toy_take_copy(toy_world *world, uint32_t host, const record_call *call)
     toy_copy *copy = g_new0(toy_copy, 1);
     *copy = (toy_copy){call->copy, call->tag, host};
     g_ptr_array_add(world->copies, copy);
-    if (copy->copy.kind != GW_COPY_TO_DEVICE && copy->copy.kind != GW_COPY_TO_HOST) {
+    if ((copy->copy.kind != GW_COPY_TO_DEVICE && copy->copy.kind != GW_COPY_TO_HOST) ||
+        copy->copy.source_gang == GW_GANG_NONE) {
         toy_post(world, &(toy_step){.kind = COPY_LANDS, .subject = copy});
         return;
     }
@@ -391,6 +392,12 @@ void toy_land_copy(toy_world *world, toy_copy *copy)
     const uint32_t device = what->target_device.index;
     const uint32_t place = place_of(world, device);
     toy_buffer *target = find_buffer(world, toy_host_of(world, device), what->target_buffer);
+    if (what->target_gang == GW_GANG_NONE) { /* From one instance to the next: whole, and once. */
+        gw_check(what->kind == GW_COPY_TO_DEVICE && what->size_bytes == target->size_bytes);
+        gw_check(target->contents[place] == 0);
+        target->contents[place] = content;
+        return;
+    }
     toy_shard *shard = find_shard(find_gang(world, what->target_gang), device);
     gw_check(what->target_offset_bytes + what->size_bytes <= target->size_bytes);
     gw_check(target->contents[place] == 0 || target->contents[place] == content);

@@ -88,8 +88,10 @@ struct toy_world {
     uint32_t first_step;
     gw_random random;
     bool is_random, is_told;
-    step_kind slow;       /* 0: none. */
-    uint32_t watch_count; /* Steps that keep no run going. */
+    step_kind slow;              /* 0: none. */
+    uint32_t watch_count;        /* Steps that keep no run going. */
+    uint32_t change_patience[2]; /* Of hosts that come, and of hosts that leave, */
+    uint32_t stop_patience;      /* and of clients. */
     GHashTable *gangs;
     GPtrArray *gang_list;
     GHashTable *buffers;  /* host << 32 | number to toy_buffer */

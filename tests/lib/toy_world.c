@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "controller/client.h"
+#include "controller/system.h"
 #include "toy_private.h"
 
 #define OUTPUTS_MAX 64 /* Of a function in a toy world. */
@@ -25,6 +26,31 @@ void toy_post_answer(toy_world *world, uint32_t node, record_kind asked, gw_tag 
                  .kind = ANSWER_COMES, .node = node, .asked = asked, .tag = tag, .value = value});
 }
 
+/* How often it has to be unlucky, to be drawn. */
+static uint32_t patience_of(const toy_world *world, const toy_step *step)
+{
+    if (step->kind == world->slow) {
+        return 16;
+    }
+    /* What comes again and again is as late as any, or nothing else would come. */
+    const uint32_t most =
+        MAX(MAX(world->change_patience[0], world->change_patience[1]), world->stop_patience);
+    if (step->kind == ANSWER_COMES && step->asked == RECORD_WATCH_SET) {
+        return most;
+    }
+    if (step->kind != ANSWER_COMES || step->asked != RECORD_TIMER_SET) {
+        return 0;
+    }
+    uint32_t index;
+    const gw_role role = gw_directory_role(world->directory, (gw_node_id){step->node}, &index);
+    if (role == GW_ROLE_CLIENT) {
+        return world->states[index].is_given_up ? most : world->stop_patience;
+    }
+    return role == GW_ROLE_RESOURCES
+               ? world->change_patience[world->control->changes[step->tag.value].is_removal]
+               : 0;
+}
+
 static void draw_any_step(toy_world *world, toy_step *out)
 {
     GArray *steps = world->steps;
@@ -37,10 +63,7 @@ static void draw_any_step(toy_world *world, toy_step *out)
         return;
     }
     uint32_t index = (uint32_t)gw_random_below(&world->random, steps->len);
-    for (uint32_t i = 0; i < 16; i++) { /* Slow: sixteen times unlucky. */
-        if (g_array_index(steps, toy_step, index).kind != world->slow) {
-            break;
-        }
+    for (uint32_t i = 0; i < patience_of(world, &g_array_index(steps, toy_step, index)); i++) {
         index = (uint32_t)gw_random_below(&world->random, steps->len);
     }
     *out = g_array_index(steps, toy_step, index);
@@ -257,6 +280,17 @@ static uint64_t count_runs(const gw_job *job, uint32_t index)
     return job->runs;
 }
 
+/* No later instance of its job was granted. */
+static bool is_latest(const toy_world *world, uint32_t instance)
+{
+    for (uint32_t i = instance + 1; i < world->job_of_instance->len; i++) {
+        if (toy_job_of(world, i) == toy_job_of(world, instance)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool has_temporaries(const gw_program *program, uint32_t n)
 {
     const gw_node *node = gw_program_node(program, n);
@@ -267,15 +301,17 @@ static bool has_temporaries(const gw_program *program, uint32_t n)
 }
 
 /* A host that is told to forget an instance holds what set-up made for all runs, workspace, and
- * what the last run made for one that never came; the answers to its last copies may still be on
- * their way, and then it holds their sources. */
+ * what the last run made for one that never came here; the answers to its last copies may still be
+ * on their way, and then it holds their sources. */
 static void check_retired(const toy_world *world, uint32_t host, uint32_t instance)
 {
     const record_port *port = world->nodes[host].port;
     const uint32_t index = toy_job_of(world, instance);
     const gw_job *job = &world->jobs[index];
     const gw_program *program = job->program;
-    const bool is_early = count_runs(job, index) < job->runs;
+    const bool is_left = job->stop_ns > 0; /* Perhaps before its data have come here. */
+    const bool is_early =
+        is_left || count_runs(job, index) < job->runs || !is_latest(world, instance);
     g_autofree bool *has_workspace = g_new0(bool, program->meshes->len);
     g_autofree bool *is_kept = g_new0(bool, OUTPUTS_MAX * program->nodes->len);
     uint32_t expected = 0, expected_max = 0; /* A host need not hold a piece that is copied on. */
@@ -283,7 +319,10 @@ static void check_retired(const toy_world *world, uint32_t host, uint32_t instan
         const uint32_t mesh = gw_program_node(program, n)->mesh;
         has_workspace[mesh] = has_workspace[mesh] || has_temporaries(program, n);
     }
-    for (uint32_t e = 0; e < program->edges->len; e++) {
+    /* Else it leaves before its first. */
+    const bool has_run = world->states[index].runs_begun > 0 ||
+                         gw_system_of(world->control)->clients == GW_CLIENTS_START;
+    for (uint32_t e = 0; has_run && e < program->edges->len; e++) {
         const gw_edge *edge = gw_program_edge(program, e);
         const gw_node *source = gw_program_node(program, edge->source_node);
         gw_check(edge->source_output < OUTPUTS_MAX);
@@ -292,8 +331,8 @@ static void check_retired(const toy_world *world, uint32_t host, uint32_t instan
             source->is_once && !gw_program_node(program, edge->target_node)->is_once;
         if ((is_for_all || (edge->is_carried && is_early)) && !*kept) {
             const bool is_here = record_port_local_devices(port, instance, source->mesh)->len > 0;
-            expected += is_here && is_for_all;
-            expected_max += is_here && !is_for_all;
+            expected += is_here && is_for_all && !is_left;
+            expected_max += is_here && (!is_for_all || is_left);
             *kept = true;
         }
     }
@@ -386,7 +425,8 @@ static void check_job_end(const toy_world *world, uint32_t index)
         check_whole_gangs(world, index);
         return;
     }
-    const uint64_t run_count = count_runs(wanted, index);
+    const uint64_t run_count = wanted->stop_ns > 0 ? job->runs_begun : count_runs(wanted, index);
+    gw_check(run_count <= count_runs(wanted, index));
     gw_check(wanted->until == NULL || job->runs_begun == run_count);
     gw_check(job->runs_done == run_count);
     gw_check(job->results_seen == run_count * program->results->len);
@@ -493,6 +533,9 @@ toy_world *toy_world_new(const toy_spec *spec)
     gw_random_init(&world->random, spec->seed, "toy.order");
     if (world->is_random) { /* One kind of step in some worlds, none in others. */
         world->slow = (step_kind)gw_random_below(&world->random, STEP_KIND_COUNT + 2);
+        world->stop_patience = 1u << gw_random_below(&world->random, 5);
+        world->change_patience[true] = (uint32_t)gw_random_below(&world->random, 3);
+        world->change_patience[false] = 1u << gw_random_below(&world->random, 7);
     }
     world->channels = g_new0(toy_channel *, world->node_count * world->node_count);
     world->steps = g_array_new(FALSE, FALSE, sizeof(toy_step));

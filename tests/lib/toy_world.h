@@ -5,7 +5,8 @@
  * function has a collective, when all the gang's shards may run); copies wait for their source.
  *
  * What happens next is, of all that may, the oldest (seed 0) or one drawn at random (other seeds;
- * a seed may also make one kind of happening slow).  There is no time: every step is 1 ns.
+ * a seed may also make one kind of happening slow, and hosts leave and come late).  There is no
+ * time: every step is 1 ns.
  *
  * With gw_check() it holds the controller to: every shard runs exactly once; gangs of one
  * dispatcher run in its order on every device; no more than `lookahead` of them stand in a queue;

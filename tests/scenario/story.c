@@ -132,6 +132,7 @@ static const char *const job_texts[] = {
     [GW_NOTE_JOB_STAYED] = " stays on devices that are removed",
     [GW_NOTE_JOB_DONE] = ": done",
     [GW_NOTE_JOB_REFUSED] = " is refused",
+    [GW_NOTE_STATE_LEAVES] = ": what it has made begins to move",
     [GW_NOTE_CLIENT_FAILED] = ": its client fails",
     [GW_NOTE_LEASE_EXPIRED] = ": its client has not answered, and is given up",
     [GW_NOTE_JOB_COLLECTED] = ": all that its client owned is given back",
@@ -145,6 +146,7 @@ static const struct {
     [GW_NOTE_RUN_DONE] = {": run ", " done"},
     [GW_NOTE_STARVED] = {" has starved: a gang waited ", " ns"},
     [GW_NOTE_DEADLINE_MISSED] = {": run ", " is late"},
+    [GW_NOTE_STATE_MOVED] = {": ", " bytes are there"},
     [GW_NOTE_SPILLED] = {": ", " bytes have left for the host"},
     [GW_NOTE_RETURNED] = {": ", " bytes are back from the host"},
 };

@@ -49,6 +49,7 @@ C_ONLY = {
     "fault_island_beyond": "a sum over islands",
     "fault_order": "one span against another",
     "fault_removed_twice": "what the earlier ones did",
+    "fault_with_spill": "one key against another's",
     "graph_cycle": "a path in a graph",
     "graph_decided_without_values": "names defined elsewhere",
     "graph_decides_itself": "a path in a graph",

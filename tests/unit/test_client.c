@@ -24,9 +24,9 @@ START_TEST(job_goes_from_slices_to_its_end)
     CHECK_CALLS(made.port, "note RUN_DONE, job 0, 0\n"
                            "send to host 0: RETIRE, instance 0\n"
                            "send to scheduler 0: RETIRE, instance 0\n");
-    gw_client_retired(made.client);
+    answer_retire(&made, 0);
     CHECK_CALLS(made.port, "");
-    gw_client_retired(made.client);
+    answer_retire(&made, 0);
     CHECK_CALLS(made.port, "send to resources: SLICE_RELEASE, instance 0\n"
                            "note JOB_DONE, job 0\n");
     ck_assert_uint_eq(made.port->spent[GW_COST_CALL], 1);

@@ -96,11 +96,17 @@ static inline void give_result(bench *made, uint32_t run, uint32_t result, doubl
     gw_client_result(made->client, &message);
 }
 
+static inline void answer_retire(bench *made, uint32_t instance)
+{
+    const gw_instance_message message = small_instance_message(GW_MESSAGE_RETIRED, instance);
+    gw_client_retired(made->client, &message);
+}
+
 /* One host and one scheduler. */
 static inline void retire(bench *made)
 {
-    gw_client_retired(made->client);
-    gw_client_retired(made->client);
+    answer_retire(made, 0);
+    answer_retire(made, 0);
 }
 
 /* `count` nodes on one mesh of two devices; bit n of `once` makes node n set-up. */

@@ -172,9 +172,9 @@ START_TEST(recalled_job_goes_on_elsewhere_with_the_next_run)
                            "send to scheduler 1: SUBMIT, instance 7 run 3 node 0, call 3\n");
     return_call(&made, 3, 3);
     finish_run(&made, 3);
-    gw_client_retired(made.client);
+    answer_retire(&made, 7);
     record_port_clear(made.port);
-    gw_client_retired(made.client);
+    answer_retire(&made, 7);
     CHECK_CALLS(made.port, "send to resources: SLICE_RELEASE, instance 7\n"
                            "note JOB_DONE, job 0\n");
     clear_bench(&made);
@@ -252,9 +252,9 @@ START_TEST(stop_on_the_move_ends_the_job)
         if (when == 0) { /* While it retires: it asks for nothing more. */
             stop(&made);
         }
-        gw_client_retired(made.client);
+        answer_retire(&made, 0);
         record_port_clear(made.port);
-        gw_client_retired(made.client);
+        answer_retire(&made, 0);
         if (when == 1) { /* While it asks again. */
             CHECK_CALLS(made.port, "send to resources: SLICE_EXCHANGE, instance 0\n");
             stop(&made);

@@ -74,6 +74,24 @@ START_TEST(copy_from_a_gang_that_is_over_starts_at_once)
 }
 END_TEST
 
+/* For what no gang waits: it starts after the PCIe latency, whatever runs there, and counts for
+ * nobody. */
+START_TEST(copy_of_no_gang_starts_at_once_and_is_nobodys)
+{
+    crossing made;
+    crossing_init(&made);
+    launch_gang(&made.bench, made.plans[0], 0);
+    copy_between(&made.bench, GW_DEVICE_GANG_NONE, 0, GW_DEVICE_GANG_NONE, 2, 50, 7);
+    run_out(&made.bench);
+    ck_assert_uint_eq(find_answer(&made.bench, COPY_DONE, 7)->start_ns, PCIE_NS);
+    ck_assert_uint_eq(find_answer(&made.bench, COPY_DONE, 7)->at_ns, PCIE_NS + 50);
+    ck_assert_uint_eq(gw_devices_early_count(made.bench.devices), 0);
+    ck_assert_uint_eq(gw_devices_copy_count(made.bench.devices), 0);
+    assert_shard(&made.bench, 0, 0, 10, 110);
+    crossing_clear(&made);
+}
+END_TEST
+
 START_TEST(copy_asked_for_before_its_source_is_launched_waits_for_it)
 {
     crossing made;
@@ -337,6 +355,7 @@ int main(void)
     TCase *cases = tcase_create("device_copy");
     tcase_add_test(cases, copy_asked_for_while_the_source_runs_starts_at_its_end);
     tcase_add_test(cases, copy_from_a_gang_that_is_over_starts_at_once);
+    tcase_add_test(cases, copy_of_no_gang_starts_at_once_and_is_nobodys);
     tcase_add_test(cases, copy_asked_for_before_its_source_is_launched_waits_for_it);
     tcase_add_test(cases, copy_that_comes_before_its_target_is_launched_counts);
     tcase_add_test(cases, shard_waits_for_all_its_copies);

@@ -572,10 +572,12 @@ END_TEST
 static void check_peak(gw_program *program, const uint64_t *expected)
 {
     gw_plan *plan = gw_plan_new(program);
-    uint64_t peak_bytes[4] = {0};
+    uint64_t peak_bytes[4] = {0}, state_bytes[4] = {0};
     gw_plan_peak_bytes(plan, peak_bytes);
+    gw_plan_state_bytes(plan, state_bytes); /* It is a part of the peak. */
     for (uint32_t m = 0; m < program->meshes->len; m++) {
         ck_assert_uint_eq(peak_bytes[m], expected[m]);
+        ck_assert_uint_le(state_bytes[m], peak_bytes[m]);
     }
     gw_plan_free(plan);
     gw_program_free(program);
@@ -691,6 +693,32 @@ START_TEST(peak_of_a_carried_transfer)
 }
 END_TEST
 
+static void check_state(gw_program *program, const uint64_t *expected)
+{
+    g_autoptr(gw_plan) plan = gw_plan_new(program);
+    uint64_t state_bytes[4] = {0};
+    gw_plan_state_bytes(plan, state_bytes);
+    for (uint32_t m = 0; m < program->meshes->len; m++) {
+        ck_assert_uint_eq(state_bytes[m], expected[m]);
+    }
+    gw_program_free(program);
+}
+
+START_TEST(state_is_what_lies_between_runs)
+{
+    gw_builder *builder = gw_builder_new("state");
+    const uint32_t mesh = small_mesh(builder, 1);
+    small_once(builder, "weights", mesh, "> r8 r2"); /* The second is for nobody, */
+    small_once(builder, "init", mesh, "> r4");       /* and this for the first run. */
+    small_node(builder, "step", mesh, "r8 r4 > r4 r3 / 16");
+    gw_builder_add_edge(builder, 0, 0, 2, 0);
+    gw_builder_add_carried(builder, 2, 0, 1, 0, 2, 1);
+    check_state(small_finish(builder), (const uint64_t[]){(8 + 4 + 16) * SMALL_ROW_BYTES});
+    /* It is held where it was made, until the next run has it. */
+    check_state(make_carried_transfer(), (const uint64_t[]){0, 8 * SMALL_ROW_BYTES});
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("lower");
@@ -726,6 +754,7 @@ int main(void)
     tcase_add_test(peak, peak_of_a_transfer_is_at_both_ends);
     tcase_add_test(peak, peak_of_a_permanent_transfer);
     tcase_add_test(peak, peak_of_a_carried_transfer);
+    tcase_add_test(peak, state_is_what_lies_between_runs);
     suite_add_tcase(suite, peak);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

@@ -134,6 +134,10 @@ static gw_summary *make_run(void)
     gw_summary_job_moved(summary, 1);
     gw_summary_job_moved(summary, 1);
     gw_summary_job_stayed(summary, 0);
+    gw_summary_state_leaves(summary, 1, 100);
+    ck_assert_uint_eq(gw_summary_state_moved(summary, 1, 4000, 130), 100);
+    gw_summary_state_leaves(summary, 1, 500);
+    ck_assert_uint_eq(gw_summary_state_moved(summary, 1, 4000, 550), 500);
     gw_summary_job_done(summary, 0, 430);
     gw_summary_job_done(summary, 1, 600);
     gw_summary_add_message(summary, 64);
@@ -192,6 +196,8 @@ START_TEST(the_jobs_are_as_by_hand)
     check_number(json, "jobs.0.stays", 1);
     check_number(json, "jobs.1.moves", 2);
     check_number(json, "jobs.1.stays", 0);
+    check_number(json, "jobs.1.moved_bytes", 8000);
+    check_number(json, "jobs.1.moving_ns", 80);
     check_number(json, "jobs.0.step_time_ns", 200);
     check_near(json, "jobs.0.tokens_per_s", 2000 / 200e-9);
     check_near(json, "jobs.0.device_time_share", 800.0 / 1500.0);

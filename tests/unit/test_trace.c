@@ -324,6 +324,31 @@ START_TEST(what_finds_no_row_is_counted)
 }
 END_TEST
 
+START_TEST(a_move_is_on_its_jobs_row)
+{
+    fixture at;
+    open_trace(&at);
+    add_gang(&at, 0, 1, 0, 1000);
+    gw_trace_add_move(at.trace, 0, 4096, 1500, 1800);
+    gw_trace_add_move(at.trace, 0, 512, 1700, 1900); /* Beside it there is another row. */
+    json_t *trace = close_trace(&at);
+    size_t i;
+    json_t *event, *found = NULL;
+    json_array_foreach(get_events(trace), i, event)
+    {
+        found = is_kind(event, "X") ? event : found;
+    }
+    ck_assert_ptr_nonnull(found);
+    ck_assert_str_eq(get_text(found, "name"), "move");
+    ck_assert_uint_eq(read_ns(found, "ts"), 1700);
+    ck_assert_uint_eq(read_ns(found, "dur"), 200);
+    ck_assert(get_number(json_object_get(found, "args"), "size_bytes") == 512);
+    ck_assert_uint_eq(count_slices(trace, 3), 3);
+    check_nesting(trace);
+    json_decref(trace);
+}
+END_TEST
+
 START_TEST(counters_tell_changes)
 {
     fixture at;
@@ -388,6 +413,7 @@ int main(void)
     tcase_add_test(cases, shards_that_overlap_are_left_out_and_counted);
     tcase_add_loop_test(cases, gangs_of_one_job_take_rows_that_are_free, 0, 5);
     tcase_add_test(cases, what_finds_no_row_is_counted);
+    tcase_add_test(cases, a_move_is_on_its_jobs_row);
     tcase_add_test(cases, counters_tell_changes);
     tcase_add_test(cases, long_traces_are_whole);
     tcase_add_test(cases, a_trace_that_is_not_ended_leaves_nothing);
