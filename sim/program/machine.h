@@ -40,6 +40,9 @@ typedef struct {
     gw_span dcn_latency_ns;   /* One way, host to host. */
     double dcn_bytes_per_s;   /* Of one host's NIC, each way. */
     gw_span local_latency_ns; /* A message from a node to itself. */
+    uint32_t dcn_cards_per_host;  /* Of dcn_bytes_per_s each; 0: one. */
+    double dcn_host_bytes_per_s;  /* A host's cards together, each way; 0: as much as they can. */
+    double dcn_oversubscription;  /* An island's cards over its way into the DCN; 1 or less: none. */
 } gw_cluster_spec;
 
 /* The CPU time of each control-plane action: one file of configs/profiles/. */

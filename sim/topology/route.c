@@ -34,11 +34,9 @@ static void find_all_steps(const gw_cluster *cluster, gw_device_id source, gw_de
 }
 
 static gw_route route_over_torus(const gw_cluster *cluster, gw_device_id source,
-                                 gw_device_id target)
+                                 const steps along[GW_ISLAND_DIMS_MAX])
 {
     const gw_accelerator *accelerator = gw_cluster_island_of(cluster, source)->accelerator;
-    steps along[GW_ISLAND_DIMS_MAX];
-    find_all_steps(cluster, source, target, along);
     uint32_t hop_count = 0;
     for (uint32_t d = 0; d < GW_ISLAND_DIMS_MAX; d++) {
         hop_count += along[d].count;
@@ -63,21 +61,6 @@ static gw_route route_over_dcn(const gw_cluster *cluster, const gw_accelerator *
     };
 }
 
-gw_route gw_route_between(const gw_cluster *cluster, gw_device_id source, gw_device_id target)
-{
-    gw_check(source.index < cluster->device_count);
-    gw_check(target.index < cluster->device_count);
-    const gw_accelerator *here = gw_cluster_island_of(cluster, source)->accelerator;
-    if (source.index == target.index) { /* Every byte is read once and written once. */
-        return (gw_route){.kind = GW_ROUTE_SELF,
-                          .rate_bytes_per_s = here->hbm_bytes_per_s * here->hbm_efficiency / 2};
-    }
-    if (cluster->island_of_device[source.index] == cluster->island_of_device[target.index]) {
-        return route_over_torus(cluster, source, target);
-    }
-    return route_over_dcn(cluster, here, gw_cluster_island_of(cluster, target)->accelerator);
-}
-
 /* One place on from `coordinates` along dimension `d`. */
 static void take_step(const gw_cluster_island *island, uint32_t d, bool is_negative,
                       uint32_t coordinates[GW_ISLAND_DIMS_MAX])
@@ -86,30 +69,51 @@ static void take_step(const gw_cluster_island *island, uint32_t d, bool is_negat
     coordinates[d] = (coordinates[d] + (is_negative ? length - 1 : 1)) % length;
 }
 
-uint32_t gw_route_links(const gw_cluster *cluster, gw_device_id source, gw_device_id target,
-                        uint32_t *out_links, uint32_t capacity)
+static void walk_torus(const gw_cluster *cluster, gw_device_id source,
+                       const steps along[GW_ISLAND_DIMS_MAX], uint32_t *out_links,
+                       uint32_t capacity)
 {
-    gw_check(source.index < cluster->device_count);
-    gw_check(target.index < cluster->device_count);
     const uint32_t island = cluster->island_of_device[source.index];
-    if (island != cluster->island_of_device[target.index]) {
-        return 0;
-    }
-    steps along[GW_ISLAND_DIMS_MAX];
-    find_all_steps(cluster, source, target, along);
     uint32_t at[GW_ISLAND_DIMS_MAX];
     gw_cluster_coordinates(cluster, source, at);
     uint32_t link_count = 0;
     for (uint32_t d = 0; d < GW_ISLAND_DIMS_MAX; d++) {
-        for (uint32_t i = 0; i < along[d].count; i++) {
-            if (link_count < capacity) {
-                out_links[link_count] =
-                    GW_ROUTE_LINKS_PER_DEVICE * gw_cluster_device_at(cluster, island, at).index +
-                    2 * d + (along[d].is_negative ? 1 : 0);
-            }
+        for (uint32_t i = 0; i < along[d].count && link_count < capacity; i++) {
+            out_links[link_count] =
+                GW_ROUTE_LINKS_PER_DEVICE * gw_cluster_device_at(cluster, island, at).index +
+                2 * d + (along[d].is_negative ? 1 : 0);
             link_count++;
             take_step(&cluster->islands[island], d, along[d].is_negative, at);
         }
     }
-    return link_count;
+}
+
+gw_route gw_route_trace(const gw_cluster *cluster, gw_device_id source, gw_device_id target,
+                        uint32_t *out_links, uint32_t capacity)
+{
+    gw_check(source.index < cluster->device_count);
+    gw_check(target.index < cluster->device_count);
+    const gw_accelerator *here = gw_cluster_island_of(cluster, source)->accelerator;
+    if (source.index == target.index) { /* Every byte is read once and written once. */
+        return (gw_route){.kind = GW_ROUTE_SELF,
+                          .rate_bytes_per_s = here->hbm_bytes_per_s * here->hbm_efficiency / 2};
+    }
+    if (cluster->island_of_device[source.index] != cluster->island_of_device[target.index]) {
+        return route_over_dcn(cluster, here, gw_cluster_island_of(cluster, target)->accelerator);
+    }
+    steps along[GW_ISLAND_DIMS_MAX];
+    find_all_steps(cluster, source, target, along);
+    walk_torus(cluster, source, along, out_links, capacity);
+    return route_over_torus(cluster, source, along);
+}
+
+gw_route gw_route_between(const gw_cluster *cluster, gw_device_id source, gw_device_id target)
+{
+    return gw_route_trace(cluster, source, target, NULL, 0);
+}
+
+uint32_t gw_route_links(const gw_cluster *cluster, gw_device_id source, gw_device_id target,
+                        uint32_t *out_links, uint32_t capacity)
+{
+    return gw_route_trace(cluster, source, target, out_links, capacity).hop_count;
 }

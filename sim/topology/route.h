@@ -26,3 +26,7 @@ gw_route gw_route_between(const gw_cluster *cluster, gw_device_id source, gw_dev
  * is the route's hop_count; at most `capacity` are written.  For SELF and DCN there are none. */
 uint32_t gw_route_links(const gw_cluster *cluster, gw_device_id source, gw_device_id target,
                         uint32_t *out_links, uint32_t capacity);
+
+/* Both in one: the route, and in `out_links` its first `capacity` links. */
+gw_route gw_route_trace(const gw_cluster *cluster, gw_device_id source, gw_device_id target,
+                        uint32_t *out_links, uint32_t capacity);
