@@ -25,6 +25,7 @@
  * (tests/fuzz/fuzz_max_min.c finds 10^-13 at worst). */
 #define TIE            1e-13
 #define CHANGED        1e-12
+#define SLACK          1e-6 /* Of a capacity: more than a thousand million roundings add up to. */
 #define CAPACITY_MIN   64
 #define LOOKS_AT_LEAST 1024
 
@@ -158,6 +159,7 @@ static void rate_alone(gw_max_min *solver, gw_flow_state *flow)
     for (uint32_t i = 0; i < flow->hop_count; i++) {
         const double capacity = solver->links[hops[i].link].capacity;
         solver->levels[hops[i].link] = capacity <= rate ? capacity : INFINITY;
+        solver->links[hops[i].link].slack = capacity - rate;
     }
     read_levels(solver, flow);
     flow->rate = flow->least;
@@ -262,17 +264,17 @@ static void make_room_for_demands(gw_max_min *solver, uint32_t count)
     }
 }
 
-/* Takes out of `demands` those that the level does not reach, until it reaches none of the rest. */
-static double fill_link(double *demands, uint32_t count, double capacity)
+/* Takes out of `demands` those that do not reach the level, until all of the rest do.  `*rest` is
+ * the capacity, and then what is left of it without those. */
+static double fill_link(double *demands, uint32_t count, double *rest)
 {
-    double rest = capacity;
     while (count > 0) {
-        const double level = rest / count;
+        const double level = *rest / count;
         const double tied = level * (1 - TIE);
         uint32_t kept_count = 0;
         for (uint32_t i = 0; i < count; i++) {
             if (demands[i] < tied) {
-                rest -= demands[i];
+                *rest -= demands[i];
             } else {
                 demands[kept_count++] = demands[i];
             }
@@ -287,14 +289,15 @@ static double fill_link(double *demands, uint32_t count, double capacity)
 
 static double find_level(gw_max_min *solver, uint32_t index)
 {
-    const gw_link_state *link = &solver->links[index];
+    gw_link_state *link = &solver->links[index];
     make_room_for_demands(solver, link->flow_count);
     uint32_t count = 0;
     for (uint32_t hop = link->flow_count > 0 ? link->first_hop : GW_INDEX_NONE;
          hop != GW_INDEX_NONE; hop = solver->hops[hop].next) {
         solver->demands[count++] = find_demand(&solver->flows[solver->hops[hop].flow], index);
     }
-    return fill_link(solver->demands, count, link->capacity);
+    link->slack = link->capacity;
+    return fill_link(solver->demands, count, &link->slack);
 }
 
 /* INFINITY is one with itself alone. */
@@ -303,12 +306,25 @@ static bool is_tied(double a, double b)
     return a == b || fabs(a - b) <= TIE * MIN(a, b);
 }
 
+/* A flow asks something else of a link that its flows cannot fill.  False: they still cannot. */
+static bool fills_link(gw_link_state *link, double before, double after)
+{
+    if (after < before) {
+        link->slack += before < INFINITY ? before - after : 0;
+        return false;
+    }
+    link->slack -= after - before;
+    return !(link->slack > SLACK * link->capacity);
+}
+
 /* `link` has to be looked at again, unless what the flow asks of it moved above its level. */
 static void tell_link(gw_max_min *solver, uint32_t link, double before, double after)
 {
     const double least = MIN(before, after), level = solver->levels[link];
-    const bool takes_less = level == INFINITY && after < before;
-    if (before != after && level > least && !takes_less) {
+    if (before == after || level <= least) {
+        return;
+    }
+    if (level < INFINITY || fills_link(&solver->links[link], before, after)) {
         gw_level_heap_lower(&solver->waiting, link, least);
     }
 }

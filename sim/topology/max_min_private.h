@@ -24,6 +24,7 @@ typedef struct {
 /* All 0: never crossed. */
 typedef struct {
     double capacity;
+    double slack; /* Where the level is INFINITY: what the flows leave over, or less. */
     uint32_t first_hop, flow_count;
 } gw_link_state;
 
