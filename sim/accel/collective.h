@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How long a collective takes on a torus, in closed form.  docs/MODEL.md, "Collectives", has each
- * formula, where it comes from, and what it leaves out.
+/* How long a collective takes on a torus or on a switch, in closed form.  docs/MODEL.md,
+ * "Collectives", has each formula, where it comes from, and what it leaves out.
  *
- * Groups do not cross islands: these formulas are of a torus, and islands meet over the DCN.  A
+ * Groups do not cross islands: these formulas are of one island, and islands meet over the DCN.  A
  * collective over several islands is a hierarchy of collectives and transfers, which lowering
  * would have to make explicit. */
 #pragma once
@@ -22,6 +22,8 @@ typedef struct {
      * are taken as one line, in group order, whose every step is as long as the longest. */
     bool is_box;
     gw_collective_axis axes[GW_ISLAND_DIMS_MAX]; /* By dimension; axes[0] alone when no box. */
+    /* On one switch: all are neighbours, and axes[0] a ring of them, which fills their ports. */
+    bool is_switched;
 } gw_collective_shape;
 
 /* Pure.  `devices` are different devices of one island. */

@@ -239,7 +239,8 @@ void gw_fabric_start(gw_fabric *fabric, const gw_transfer *transfer, uint64_t to
         .dcn_bytes = crosses_dcn(fabric->cluster, transfer) ? transfer->size_bytes : 0,
         .flow = GW_INDEX_NONE,
     };
-    if (transfer->duration_ns > 0 || transfer->size_bytes == 0) {
+    if (transfer->duration_ns > 0 || transfer->size_bytes == 0 ||
+        fabric->cluster->spec->is_uncontended) {
         gw_engine_post(fabric->engine, now_ns + gw_fabric_alone_ns(fabric, transfer), &arrive_event,
                        fabric, slot);
         return;

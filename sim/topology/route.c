@@ -49,6 +49,24 @@ static gw_route route_over_torus(const gw_cluster *cluster, gw_device_id source,
     };
 }
 
+/* A switch blocks nobody, so only ports are links.  A port carries what both ways of a ring would,
+ * and through the switch it is one hop. */
+static gw_route route_through_switch(const gw_accelerator *accelerator, gw_device_id source,
+                                     gw_device_id target, uint32_t *out_links, uint32_t capacity)
+{
+    const uint32_t links[] = {GW_ROUTE_LINKS_PER_DEVICE * source.index,
+                              GW_ROUTE_LINKS_PER_DEVICE * target.index + 1};
+    for (uint32_t i = 0; i < MIN(capacity, 2); i++) {
+        out_links[i] = links[i];
+    }
+    return (gw_route){
+        .kind = GW_ROUTE_ICI,
+        .hop_count = 2,
+        .latency_ns = accelerator->hop_latency_ns,
+        .rate_bytes_per_s = 2 * accelerator->link_bytes_per_s * accelerator->link_efficiency,
+    };
+}
+
 static gw_route route_over_dcn(const gw_cluster *cluster, const gw_accelerator *source,
                                const gw_accelerator *target)
 {
@@ -100,6 +118,9 @@ gw_route gw_route_trace(const gw_cluster *cluster, gw_device_id source, gw_devic
     }
     if (cluster->island_of_device[source.index] != cluster->island_of_device[target.index]) {
         return route_over_dcn(cluster, here, gw_cluster_island_of(cluster, target)->accelerator);
+    }
+    if (gw_cluster_island_of(cluster, source)->is_switched) {
+        return route_through_switch(here, source, target, out_links, capacity);
     }
     steps along[GW_ISLAND_DIMS_MAX];
     find_all_steps(cluster, source, target, along);

@@ -204,6 +204,21 @@ START_TEST(two_on_a_link_have_half_each)
 }
 END_TEST
 
+START_TEST(uncontended_links_are_everybodys_own)
+{
+    bench built;
+    bench_init(&built);
+    built.made.spec.is_uncontended = true;
+    const gw_transfer longer = between(0, 1, 3000), shorter = between(0, 1, 1000);
+    gw_fabric_start(built.kept.fabric, &longer, 1);
+    gw_fabric_start(built.kept.fabric, &shorter, 2);
+    run_to_end(&built.kept);
+    ck_assert_uint_eq(built.kept.ends_ns[0], 20 + 1000);
+    ck_assert_uint_eq(built.kept.ends_ns[1], 60 + 1000);
+    bench_clear(&built);
+}
+END_TEST
+
 /* One that began alone: 5000 bytes, of which 2500 have gone when the other comes after 50 ns. */
 START_TEST(late_comer_slows_who_is_under_way)
 {
@@ -396,6 +411,7 @@ int main(void)
     tcase_add_test(cases, each_token_arrives_once_when_it_is_due);
     tcase_add_test(cases, equal_arrivals_come_in_order_of_starting);
     tcase_add_test(cases, two_on_a_link_have_half_each);
+    tcase_add_test(cases, uncontended_links_are_everybodys_own);
     tcase_add_test(cases, late_comer_slows_who_is_under_way);
     tcase_add_test(cases, latency_holds_no_link);
     tcase_add_test(cases, what_does_not_meet_does_not_share);
