@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "accel/exchange.h"
 #include "accel/model.h"
 #include "app/command.h"
 #include "base/error.h"
@@ -43,6 +44,12 @@ static void list_placements(void)
         printf("  %-14s %s\n", gw_placements[i]->name, gw_placements[i]->summary);
 }
 
+static void list_collectives(void)
+{
+    for (guint i = 0; gw_exchange_algorithms[i] != NULL; i++)
+        printf("  %-16s %s\n", gw_exchange_algorithms[i]->name, gw_exchange_algorithms[i]->summary);
+}
+
 static void list_names(char **names)
 {
     for (guint i = 0; names[i] != NULL; i++)
@@ -80,6 +87,7 @@ static const struct {
     {"policies", list_policies},         {"placements", list_placements},
     {"accelerators", list_accelerators}, {"profiles", list_profiles},
     {"backends", list_backends},         {"figures", list_figures},
+    {"collectives", list_collectives},
 };
 
 static int refuse_list(const char *word)
@@ -100,7 +108,7 @@ static int run_list(int argc, char **argv)
     int exit_code;
     if (!gw_command_parse("list", "[KIND]",
                           "KIND is one of workloads, systems, policies, placements, accelerators, "
-                          "profiles, backends, figures; all of them without it.",
+                          "profiles, backends, figures, collectives; all of them without it.",
                           entries, &argc, &argv, &exit_code))
         return exit_code;
     if (argc > 2) {

@@ -8,6 +8,7 @@
  * which do the same at the same time: it gets one part in `stride` of the rate. */
 #include "accel/collective.h"
 
+#include "accel/exchange.h"
 #include "base/check.h"
 #include "topology/route.h"
 
@@ -263,7 +264,8 @@ static permute_load find_permute_load(const priced_group *group, uint32_t shift)
     for (uint32_t i = 0; i < collective->member_count; i++) {
         const gw_device_id source = {collective->devices[i]};
         const gw_device_id target = {collective->devices[(i + shift) % collective->member_count]};
-        const gw_route route = gw_route_trace(group->cluster, source, target, links, capacity);
+        const gw_route route =
+            gw_route_trace(group->cluster, source, target, false, links, capacity);
         gw_check(route.hop_count <= capacity);
         worst.latency_ns = MAX(worst.latency_ns, route.latency_ns);
         worst.rate_bytes_per_s = route.rate_bytes_per_s;
@@ -313,6 +315,31 @@ static gw_span price_group(const priced_group *group)
     }
 }
 
+/* By the algorithm that the island's scenario names.  False: it names none, or one that cannot do
+ * this kind with this group.  Groups whose members lie apart meet the groups in between at the same
+ * time, of which an exchange knows nothing. */
+static bool price_by_algorithm(const gw_cluster *cluster, const gw_collective *collective,
+                               const gw_collective_shape *shape, gw_span *out_ns)
+{
+    for (uint32_t d = 0; d < GW_ISLAND_DIMS_MAX; d++) {
+        if (shape->is_box && shape->axes[d].length > 1 && shape->axes[d].stride > 1) {
+            return false;
+        }
+    }
+    const gw_cluster_island *island =
+        gw_cluster_island_of(cluster, (gw_device_id){collective->devices[0]});
+    if (island->collectives == GW_ALGORITHM_AUTO) {
+        return false;
+    }
+    g_autoptr(gw_exchange) exchange = gw_exchange_plan(
+        gw_exchange_algorithms[island->collectives - GW_ALGORITHM_DIRECT], cluster, collective);
+    if (exchange == NULL) {
+        return false;
+    }
+    *out_ns = gw_exchange_ns(exchange, cluster, collective->devices);
+    return true;
+}
+
 gw_span gw_collective_ns(const gw_cluster *cluster, const gw_collective *collective)
 {
     const gw_collective_shape shape =
@@ -322,6 +349,10 @@ gw_span gw_collective_ns(const gw_cluster *cluster, const gw_collective *collect
     }
     const gw_accelerator *accelerator =
         gw_cluster_island_of(cluster, (gw_device_id){collective->devices[0]})->accelerator;
+    gw_span exchange_ns;
+    if (price_by_algorithm(cluster, collective, &shape, &exchange_ns)) {
+        return accelerator->collective_overhead_ns + exchange_ns;
+    }
     const priced_group group = {
         .cluster = cluster,
         .accelerator = accelerator,

@@ -26,12 +26,23 @@ typedef struct {
                                            switch of an island adds up; 0: it cannot. */
 } gw_accelerator;
 
+/* How an island's collectives go round; in order of name, as the table in accel/exchanges.c. */
+typedef enum {
+    GW_ALGORITHM_AUTO = 0, /* In closed form: what suits shape and size. */
+    GW_ALGORITHM_DIRECT,
+    GW_ALGORITHM_HALVING_DOUBLING,
+    GW_ALGORITHM_RING,
+    GW_ALGORITHM_TORUS,
+    GW_ALGORITHM_TREE
+} gw_algorithm_kind;
+
 typedef struct {
     uint32_t accelerator; /* Index. */
     uint32_t host_count, devices_per_host;
     uint32_t shape[3]; /* Of the devices' torus; unused dimensions are 1. */
     uint32_t dims;
     bool is_wrapped[3]; /* A ring in that dimension; else a line. */
+    gw_algorithm_kind collectives;
     bool is_switched; /* All devices on one switch, and the shape a line or ring without meaning. */
 } gw_island_spec;
 

@@ -119,12 +119,24 @@ static bool read_torus(gw_params *island, gw_island_spec *spec, GError **error)
 static bool read_interconnect(gw_params *island, gw_island_spec *spec, GError **error)
 {
     static const char *const kinds[] = {"torus", "switch", NULL};
+    static const char *const algorithms[] = {[GW_ALGORITHM_AUTO] = "auto",
+                                             [GW_ALGORITHM_DIRECT] = "direct",
+                                             [GW_ALGORITHM_HALVING_DOUBLING] = "halving_doubling",
+                                             [GW_ALGORITHM_RING] = "ring",
+                                             [GW_ALGORITHM_TORUS] = "torus",
+                                             [GW_ALGORITHM_TREE] = "tree",
+                                             [GW_ALGORITHM_TREE + 1] = NULL};
     static const char *const keys_of_tori[] = {"torus", "wrap"};
     uint32_t kind = 0;
     if (!gw_params_choice(island, "interconnect", false, kinds, &kind, error)) {
         return false;
     }
     spec->is_switched = kind == 1;
+    uint32_t algorithm = GW_ALGORITHM_AUTO;
+    if (!gw_params_choice(island, "collectives", false, algorithms, &algorithm, error)) {
+        return false;
+    }
+    spec->collectives = (gw_algorithm_kind)algorithm;
     for (uint32_t i = 0; spec->is_switched && i < G_N_ELEMENTS(keys_of_tori); i++) {
         if (gw_params_has(island, keys_of_tori[i])) {
             gw_params_error(island, keys_of_tori[i], error,

@@ -20,6 +20,7 @@ static void lay_out_island(gw_cluster *cluster, uint32_t island)
         .devices_per_host = spec->devices_per_host,
         .dims = spec->dims,
         .is_switched = spec->is_switched,
+        .collectives = spec->collectives,
         .accelerator = &cluster->spec->accelerators[spec->accelerator],
     };
     gw_check(made->device_count > 0);

@@ -18,6 +18,7 @@ typedef struct {
     bool is_wrapped[GW_ISLAND_DIMS_MAX];
     bool is_switched; /* No torus, and coordinates say nothing of who is near. */
     const gw_accelerator *accelerator;
+    gw_algorithm_kind collectives;
 } gw_cluster_island;
 
 typedef struct {

@@ -97,7 +97,8 @@ static gw_wires_path find_path(const gw_fabric *fabric, const gw_transfer *trans
                                 fabric->hops);
     }
     gw_check(transfer->kind == GW_TRANSFER_DEVICE);
-    return gw_wires_between(&fabric->wires, transfer->source, transfer->target, fabric->hops);
+    return gw_wires_between(&fabric->wires, transfer->source, transfer->target,
+                            transfer->takes_negative, fabric->hops);
 }
 
 gw_span gw_fabric_alone_ns(const gw_fabric *fabric, const gw_transfer *transfer)

@@ -26,6 +26,7 @@ typedef struct {
     uint64_t size_bytes;
     gw_span duration_ns; /* It takes so long, and no part of a link; 0: the wires say. */
     bool is_from_host;   /* HOST: to the device. */
+    bool takes_negative; /* DEVICE, half way round a ring: the negative way. */
 } gw_transfer;
 
 /* Starts now; `arrived(owner, token, start_ns)` is called once, later or in this very nanosecond,

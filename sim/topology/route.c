@@ -11,25 +11,28 @@ typedef struct {
 } steps;
 
 /* From `source` to `target` along a dimension of `length` places. */
-static steps find_steps(uint32_t source, uint32_t target, uint32_t length, bool is_wrapped)
+static steps find_steps(uint32_t source, uint32_t target, uint32_t length, bool is_wrapped,
+                        bool takes_negative)
 {
     if (!is_wrapped) {
         return target >= source ? (steps){target - source, false} : (steps){source - target, true};
     }
     const uint32_t positive = target >= source ? target - source : target + length - source;
     const uint32_t negative = positive == 0 ? 0 : length - positive;
-    return positive <= negative ? (steps){positive, false} : (steps){negative, true};
+    const bool is_negative = negative < positive || (takes_negative && negative == positive);
+    return is_negative ? (steps){negative, true} : (steps){positive, false};
 }
 
 static void find_all_steps(const gw_cluster *cluster, gw_device_id source, gw_device_id target,
-                           steps out_steps[GW_ISLAND_DIMS_MAX])
+                           bool takes_negative, steps out_steps[GW_ISLAND_DIMS_MAX])
 {
     const gw_cluster_island *island = gw_cluster_island_of(cluster, source);
     uint32_t from[GW_ISLAND_DIMS_MAX], to[GW_ISLAND_DIMS_MAX];
     gw_cluster_coordinates(cluster, source, from);
     gw_cluster_coordinates(cluster, target, to);
     for (uint32_t d = 0; d < GW_ISLAND_DIMS_MAX; d++) {
-        out_steps[d] = find_steps(from[d], to[d], island->shape[d], island->is_wrapped[d]);
+        out_steps[d] =
+            find_steps(from[d], to[d], island->shape[d], island->is_wrapped[d], takes_negative);
     }
 }
 
@@ -107,7 +110,7 @@ static void walk_torus(const gw_cluster *cluster, gw_device_id source,
 }
 
 gw_route gw_route_trace(const gw_cluster *cluster, gw_device_id source, gw_device_id target,
-                        uint32_t *out_links, uint32_t capacity)
+                        bool takes_negative, uint32_t *out_links, uint32_t capacity)
 {
     gw_check(source.index < cluster->device_count);
     gw_check(target.index < cluster->device_count);
@@ -123,18 +126,18 @@ gw_route gw_route_trace(const gw_cluster *cluster, gw_device_id source, gw_devic
         return route_through_switch(here, source, target, out_links, capacity);
     }
     steps along[GW_ISLAND_DIMS_MAX];
-    find_all_steps(cluster, source, target, along);
+    find_all_steps(cluster, source, target, takes_negative, along);
     walk_torus(cluster, source, along, out_links, capacity);
     return route_over_torus(cluster, source, along);
 }
 
 gw_route gw_route_between(const gw_cluster *cluster, gw_device_id source, gw_device_id target)
 {
-    return gw_route_trace(cluster, source, target, NULL, 0);
+    return gw_route_trace(cluster, source, target, false, NULL, 0);
 }
 
 uint32_t gw_route_links(const gw_cluster *cluster, gw_device_id source, gw_device_id target,
                         uint32_t *out_links, uint32_t capacity)
 {
-    return gw_route_trace(cluster, source, target, out_links, capacity).hop_count;
+    return gw_route_trace(cluster, source, target, false, out_links, capacity).hop_count;
 }

@@ -28,6 +28,7 @@ gw_route gw_route_between(const gw_cluster *cluster, gw_device_id source, gw_dev
 uint32_t gw_route_links(const gw_cluster *cluster, gw_device_id source, gw_device_id target,
                         uint32_t *out_links, uint32_t capacity);
 
-/* Both in one: the route, and in `out_links` its first `capacity` links. */
+/* Both in one: the route, and in `out_links` its first `capacity` links.  `takes_negative`: on a
+ * tie of both ways round a ring, the negative one. */
 gw_route gw_route_trace(const gw_cluster *cluster, gw_device_id source, gw_device_id target,
-                        uint32_t *out_links, uint32_t capacity);
+                        bool takes_negative, uint32_t *out_links, uint32_t capacity);

@@ -99,10 +99,10 @@ static gw_wires_path cross_dcn(const gw_wires *wires, gw_device_id source, gw_de
 }
 
 gw_wires_path gw_wires_between(const gw_wires *wires, gw_device_id source, gw_device_id target,
-                               gw_max_min_hop *out_hops)
+                               bool takes_negative, gw_max_min_hop *out_hops)
 {
-    const gw_route route =
-        gw_route_trace(wires->cluster, source, target, wires->links, wires->hop_count_max);
+    const gw_route route = gw_route_trace(wires->cluster, source, target, takes_negative,
+                                          wires->links, wires->hop_count_max);
     gw_wires_path path = {.latency_ns = route.latency_ns};
     if (route.kind == GW_ROUTE_SELF) {
         add_hop(&path, out_hops, wires->first_memory + source.index, route.rate_bytes_per_s);

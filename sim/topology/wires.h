@@ -28,8 +28,9 @@ typedef struct {
 } gw_wires_path;
 
 /* `out_hops` has room for `hop_count_max`, capacities are in bytes/s.  Two devices' transfer (one
- * device's: over its own memory), and one over a device's PCIe to its host or from it. */
+ * device's: over its own memory; `takes_negative` as in gw_route_trace()), and one over a device's
+ * PCIe to its host or from it. */
 gw_wires_path gw_wires_between(const gw_wires *wires, gw_device_id source, gw_device_id target,
-                               gw_max_min_hop *out_hops);
+                               bool takes_negative, gw_max_min_hop *out_hops);
 gw_wires_path gw_wires_to_host(const gw_wires *wires, gw_device_id device, bool is_from_host,
                                gw_max_min_hop *out_hops);

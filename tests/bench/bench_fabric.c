@@ -7,9 +7,9 @@
 #include <sys/resource.h>
 #include <time.h>
 
+#include "accel/exchange_play.h"
 #include "base/check.h"
 #include "base/random.h"
-#include "topology/fabric.h"
 #include "topology/wires.h"
 
 #define SEED         1
@@ -20,9 +20,8 @@
 #define REFILL_COUNT 20
 #define HOT_COUNT    8 /* Devices that all traffic of the hot pattern goes to. */
 
-#define RING_LENGTH     2048
-#define RING_STEP_COUNT (2 * (RING_LENGTH - 1))
-#define RING_BYTES      (UINT64_C(64) << 20)
+#define RING_LENGTH 2048
+#define RING_BYTES  (UINT64_C(64) << 20)
 
 static double read_cpu_s(void)
 {
@@ -128,7 +127,8 @@ static bench_route *draw_routes(const gw_cluster *cluster, draw_target draw)
             target = draw(cluster, &random, source);
             source = target.index == source.index ? draw_any(cluster, &random, source) : source;
         }
-        routes[i].hop_count = gw_wires_between(&wires, source, target, routes[i].hops).hop_count;
+        routes[i].hop_count =
+            gw_wires_between(&wires, source, target, false, routes[i].hops).hop_count;
     }
     gw_wires_clear(&wires);
     return routes;
@@ -179,49 +179,28 @@ static void measure_rates(GArray *rows, const char *pattern, draw_target draw,
 
 /* --- The ring --- */
 
-typedef struct {
-    gw_fabric *fabric;
-    uint64_t arrival_count;
-} bench_ring;
-
-static void pass_on(const bench_ring *ring, uint32_t member, uint32_t step)
-{
-    if (step == RING_STEP_COUNT) {
-        return;
-    }
-    const uint32_t next = (member + 1) % RING_LENGTH;
-    const gw_transfer transfer = {.kind = GW_TRANSFER_DEVICE,
-                                  .source = {member},
-                                  .target = {next},
-                                  .size_bytes = RING_BYTES / RING_LENGTH};
-    gw_fabric_start(ring->fabric, &transfer, (uint64_t)next << 32 | step);
-}
-
-static void take_chunk(void *owner, uint64_t token, gw_time start_ns)
-{
-    (void)start_ns;
-    bench_ring *ring = owner;
-    ring->arrival_count++;
-    pass_on(ring, (uint32_t)(token >> 32), (uint32_t)token + 1);
-}
-
 static void measure_ring(GArray *rows)
 {
     bench_torus torus;
     bench_torus_init(&torus, RING_LENGTH, 1, 1);
-    g_autoptr(gw_engine) engine = gw_engine_new(GW_QUEUE_LADDER);
-    bench_ring ring = {0};
-    ring.fabric = gw_fabric_new(engine, torus.cluster, take_chunk, &ring);
+    uint32_t devices[RING_LENGTH];
+    for (uint32_t i = 0; i < RING_LENGTH; i++) {
+        devices[i] = i;
+    }
+    const gw_collective all_reduce = {.kind = GW_OPERATION_ALL_REDUCE,
+                                      .size_bytes = RING_BYTES,
+                                      .member_count = RING_LENGTH,
+                                      .devices = devices};
+    g_autoptr(gw_exchange) ring =
+        gw_exchange_plan(gw_exchange_algorithm_find("ring"), torus.cluster, &all_reduce);
+    const gw_exchange_cast cast = {.exchange = ring, .devices = devices};
+    gw_span played_ns;
     const double start_s = read_cpu_s();
-    for (uint32_t member = 0; member < RING_LENGTH; member++) {
-        pass_on(&ring, member, 0);
-    }
-    while (gw_engine_step(engine)) {
-    }
+    gw_exchange_play(torus.cluster, &cast, 1, &played_ns);
     const double ring_s = read_cpu_s() - start_s;
-    gw_check(ring.arrival_count == (uint64_t)RING_STEP_COUNT * RING_LENGTH);
-    add_row(rows, "fabric.ring", "64 MiB, 2048 devices", ring.arrival_count, ring_s, rows->len);
-    gw_fabric_free(ring.fabric);
+    gw_check(played_ns == gw_exchange_ns(ring, torus.cluster, devices));
+    add_row(rows, "fabric.ring", "64 MiB, 2048 devices", gw_exchange_transfer_count(ring), ring_s,
+            rows->len);
     gw_cluster_free(torus.cluster);
 }
 

@@ -167,6 +167,7 @@ static const struct {
     {"cluster.dcn.latency=-1us", "/cluster/dcn/latency", "not negative"},
     {"cluster.dcn.bandwidth=12GB", "/cluster/dcn/bandwidth", "expected bytes per second"},
     {"cluster.dcn.bandwidth=0B/s", "/cluster/dcn/bandwidth", "expected at least 1 B/s"},
+    {"cluster.islands.0.collectives=rings", "/cluster/islands/0/collectives", "\"ring\"?"},
     {"cluster.links=share", "/cluster/links", "did you mean \"shared\"?"},
     {"cluster.dcn.cards=0", "/cluster/dcn/cards", "from 1 to 64"},
     {"cluster.dcn.cards=65", "/cluster/dcn/cards", "found 65"},

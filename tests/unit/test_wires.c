@@ -42,7 +42,7 @@ static void wired_clear(wired *built)
 static gw_wires_path path_between(wired *built, uint32_t source, uint32_t target)
 {
     const gw_wires_path path = gw_wires_between(&built->wires, (gw_device_id){source},
-                                                (gw_device_id){target}, built->hops);
+                                                (gw_device_id){target}, false, built->hops);
     ck_assert_uint_le(path.hop_count, built->wires.hop_count_max);
     for (uint32_t i = 0; i < path.hop_count; i++) {
         ck_assert_uint_lt(built->hops[i].link, built->wires.link_count);
