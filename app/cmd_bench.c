@@ -10,6 +10,7 @@
 #include "record/json.h"
 #include "tests/bench/bench_control.h"
 #include "tests/bench/bench_engine.h"
+#include "tests/bench/bench_fabric.h"
 #include "tests/bench/bench_profile.h"
 #include "tests/bench/bench_sim.h"
 
@@ -78,6 +79,17 @@ static void print_engine_ratios(const GArray *rows)
     }
 }
 
+/* How many times as fast as filling all links anew it is to keep rates up to date. */
+static void print_fabric_ratios(const GArray *rows)
+{
+    puts("\nrates against a refill, times as fast:");
+    for (guint i = 0; i < rows->len; i++) {
+        const gw_bench_row *row = &g_array_index(rows, gw_bench_row, i);
+        if (has_base(row, i))
+            printf("  %-32s %8.1f\n", row->bench_case, 1 / row->base_ratio);
+    }
+}
+
 /* Cost against the first row of the same name; rows called NAME.x10 do ten times the work. */
 static void print_chain_ratios(const GArray *rows)
 {
@@ -108,6 +120,8 @@ static const struct {
      print_chain_ratios, 5},
     {"control", "shard launches per second through the controller alone", gw_bench_control,
      print_chain_ratios, 5},
+    {"fabric", "rate changes and transfers per second on links shared in time", gw_bench_fabric,
+     print_fabric_ratios, 3},
 };
 
 /* --- Rounds --- */

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "accel/exchange.h"
 #include "accel/model.h"
 #include "app/command.h"
 #include "base/error.h"
@@ -71,6 +72,12 @@ static void list_dispatches(void)
     list_plugin("a dispatch policy");
 }
 
+static void list_collectives(void)
+{
+    for (guint i = 0; gw_exchange_algorithms[i] != NULL; i++)
+        printf("  %-16s %s\n", gw_exchange_algorithms[i]->name, gw_exchange_algorithms[i]->summary);
+}
+
 static void list_names(char **names)
 {
     for (guint i = 0; names[i] != NULL; i++)
@@ -104,12 +111,12 @@ static const struct {
     const char *name;
     void (*list)(void);
 } lists[] = {
-    {"workloads", list_workloads},   {"schedules", list_schedules},
-    {"systems", list_systems},       {"policies", list_policies},
-    {"placements", list_placements}, {"dispatches", list_dispatches},
-    {"spills", list_spills},         {"accelerators", list_accelerators},
-    {"profiles", list_profiles},     {"backends", list_backends},
-    {"figures", list_figures},
+    {"workloads", list_workloads},       {"schedules", list_schedules},
+    {"collectives", list_collectives},   {"systems", list_systems},
+    {"policies", list_policies},         {"placements", list_placements},
+    {"dispatches", list_dispatches},     {"spills", list_spills},
+    {"accelerators", list_accelerators}, {"profiles", list_profiles},
+    {"backends", list_backends},         {"figures", list_figures},
 };
 
 static int refuse_list(const char *word)
@@ -129,9 +136,9 @@ static int run_list(int argc, char **argv)
     const GOptionEntry entries[] = {G_OPTION_ENTRY_NULL};
     int exit_code;
     if (!gw_command_parse("list", "[KIND]",
-                          "KIND is one of workloads, schedules, systems, policies, placements, "
-                          "dispatches, spills, accelerators, profiles, backends, figures; all of "
-                          "them without it.",
+                          "KIND is one of workloads, schedules, collectives, systems, policies, "
+                          "placements, dispatches, spills, accelerators, profiles, backends, "
+                          "figures; all of them without it.",
                           entries, &argc, &argv, &exit_code))
         return exit_code;
     if (argc > 2) {

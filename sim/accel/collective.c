@@ -8,6 +8,7 @@
  * which do the same at the same time: it gets one part in `stride` of the rate. */
 #include "accel/collective.h"
 
+#include "accel/exchange.h"
 #include "base/check.h"
 #include "topology/route.h"
 
@@ -62,6 +63,20 @@ static gw_collective_shape make_line(const gw_cluster *cluster, const uint32_t *
     return line;
 }
 
+/* Members on a switch: whichever they are. */
+static gw_collective_shape make_switched(uint32_t member_count)
+{
+    gw_collective_shape shape = {
+        .member_count = member_count,
+        .is_box = true,
+        .is_switched = true,
+        .axes = {{.length = member_count, .stride = 1, .is_ring = member_count > 1}}};
+    for (uint32_t d = 1; d < GW_ISLAND_DIMS_MAX; d++) {
+        shape.axes[d] = (gw_collective_axis){.length = 1, .stride = 1};
+    }
+    return shape;
+}
+
 /* Marks which places along each dimension the members take, and checks the members. */
 static void mark_places(const gw_cluster *cluster, const uint32_t *devices, uint32_t member_count,
                         uint8_t *const is_taken[GW_ISLAND_DIMS_MAX])
@@ -93,6 +108,9 @@ gw_collective_shape gw_collective_shape_of(const gw_cluster *cluster, const uint
     uint8_t *const is_taken[GW_ISLAND_DIMS_MAX] = {places, places + shape[0],
                                                    places + shape[0] + shape[1]};
     mark_places(cluster, devices, member_count, is_taken);
+    if (island->is_switched) {
+        return make_switched(member_count);
+    }
     gw_collective_shape box = {.member_count = member_count, .is_box = true};
     uint64_t place_count = 1;
     for (uint32_t d = 0; d < GW_ISLAND_DIMS_MAX; d++) {
@@ -127,9 +145,12 @@ static double all_bytes_per_s(const gw_accelerator *accelerator, const gw_collec
     return sum_bytes_per_s;
 }
 
-/* From any member to any other: half way round each ring, all along each line. */
+/* From any member to any other: half way round each ring, all along each line; one switch. */
 static gw_span reach_ns(const gw_accelerator *accelerator, const gw_collective_shape *shape)
 {
+    if (shape->is_switched) {
+        return accelerator->hop_latency_ns;
+    }
     uint64_t hop_count = 0;
     for (uint32_t d = 0; d < GW_ISLAND_DIMS_MAX; d++) {
         const gw_collective_axis *axis = &shape->axes[d];
@@ -176,13 +197,27 @@ static gw_span price_exchange(const priced_group *group)
     return group->reach_ns + gw_span_from_seconds(seconds);
 }
 
+/* Each member's port carries its whole input to where parts are added up and the sum of its own
+ * part on to all, and as much back. */
+static gw_span price_in_switch(const priced_group *group)
+{
+    const gw_accelerator *accelerator = group->accelerator;
+    const double port_bytes_per_s =
+        2 * accelerator->link_bytes_per_s * accelerator->switch_reduction_efficiency;
+    const double port_bytes = (group->count + 1) * group->size_bytes / group->count;
+    return 2 * group->reach_ns + gw_span_from_seconds(port_bytes / port_bytes_per_s);
+}
+
 /* Long messages: a reduce-scatter, then an all-gather of its results. */
 static gw_span price_all_reduce(const priced_group *group)
 {
     const double share_bytes = 2 * (group->count - 1) * group->size_bytes / group->count;
     const gw_span scatter_gather_ns =
         2 * group->reach_ns + gw_span_from_seconds(share_bytes / group->rate_bytes_per_s);
-    return MIN(scatter_gather_ns, price_exchange(group));
+    const gw_span fastest_ns = MIN(scatter_gather_ns, price_exchange(group));
+    const bool adds_up = group->shape.is_switched && /* The switch does. */
+                         group->accelerator->switch_reduction_efficiency > 0;
+    return adds_up ? MIN(fastest_ns, price_in_switch(group)) : fastest_ns;
 }
 
 static gw_span price_broadcast(const priced_group *group)
@@ -193,6 +228,10 @@ static gw_span price_broadcast(const priced_group *group)
 /* Half of what one half of an axis holds has to cross to its other half. */
 static gw_span price_all_to_all(const priced_group *group)
 {
+    if (group->shape.is_switched) { /* All but its own part leaves by each member's port. */
+        const double share_bytes = (group->count - 1) * group->size_bytes / group->count;
+        return group->reach_ns + gw_span_from_seconds(share_bytes / group->rate_bytes_per_s);
+    }
     double seconds = 0;
     for (uint32_t d = 0; d < GW_ISLAND_DIMS_MAX; d++) {
         const gw_collective_axis *axis = &group->shape.axes[d];
@@ -207,8 +246,9 @@ static gw_span price_all_to_all(const priced_group *group)
 }
 
 typedef struct {
-    uint32_t hop_count;      /* Of the longest route. */
+    gw_span latency_ns;      /* Of the longest route. */
     uint32_t transfer_count; /* Over the link that most routes cross, other groups' included. */
+    double rate_bytes_per_s; /* Of a link. */
 } permute_load;
 
 static permute_load find_permute_load(const priced_group *group, uint32_t shift)
@@ -217,17 +257,19 @@ static permute_load find_permute_load(const priced_group *group, uint32_t shift)
     const gw_cluster_island *island =
         gw_cluster_island_of(group->cluster, (gw_device_id){collective->devices[0]});
     const uint32_t first_link = island->first_device * GW_ROUTE_LINKS_PER_DEVICE;
-    const uint32_t capacity = island->shape[0] + island->shape[1] + island->shape[2];
+    const uint32_t capacity = MAX(2, island->shape[0] + island->shape[1] + island->shape[2]);
     g_autofree uint32_t *loads = g_new0(uint32_t, island->device_count * GW_ROUTE_LINKS_PER_DEVICE);
     g_autofree uint32_t *links = g_new(uint32_t, capacity);
     permute_load worst = {0};
     for (uint32_t i = 0; i < collective->member_count; i++) {
         const gw_device_id source = {collective->devices[i]};
         const gw_device_id target = {collective->devices[(i + shift) % collective->member_count]};
-        const uint32_t hop_count = gw_route_links(group->cluster, source, target, links, capacity);
-        gw_check(hop_count <= capacity);
-        worst.hop_count = MAX(worst.hop_count, hop_count);
-        for (uint32_t k = 0; k < hop_count; k++) {
+        const gw_route route =
+            gw_route_trace(group->cluster, source, target, false, links, capacity);
+        gw_check(route.hop_count <= capacity);
+        worst.latency_ns = MAX(worst.latency_ns, route.latency_ns);
+        worst.rate_bytes_per_s = route.rate_bytes_per_s;
+        for (uint32_t k = 0; k < route.hop_count; k++) {
             const uint32_t d = links[k] % GW_ROUTE_LINKS_PER_DEVICE / 2;
             uint32_t *load = &loads[links[k] - first_link];
             *load += group->shape.is_box ? group->shape.axes[d].stride : 1;
@@ -241,7 +283,6 @@ static permute_load find_permute_load(const priced_group *group, uint32_t shift)
 static gw_span price_permute(const priced_group *group)
 {
     const gw_collective *collective = group->collective;
-    const gw_accelerator *accelerator = group->accelerator;
     const uint32_t shift = collective->shift % collective->member_count;
     if (shift == 0) {
         const gw_device_id self = {collective->devices[0]};
@@ -249,9 +290,8 @@ static gw_span price_permute(const priced_group *group)
         return gw_span_from_seconds(group->size_bytes / copy.rate_bytes_per_s);
     }
     const permute_load worst = find_permute_load(group, shift);
-    const double link_bytes_per_s = accelerator->link_bytes_per_s * accelerator->link_efficiency;
-    return worst.hop_count * accelerator->hop_latency_ns +
-           gw_span_from_seconds(worst.transfer_count * group->size_bytes / link_bytes_per_s);
+    return worst.latency_ns +
+           gw_span_from_seconds(worst.transfer_count * group->size_bytes / worst.rate_bytes_per_s);
 }
 
 static gw_span price_group(const priced_group *group)
@@ -275,6 +315,31 @@ static gw_span price_group(const priced_group *group)
     }
 }
 
+/* By the algorithm that the island's scenario names.  False: it names none, or one that cannot do
+ * this kind with this group.  Groups whose members lie apart meet the groups in between at the same
+ * time, of which an exchange knows nothing. */
+static bool price_by_algorithm(const gw_cluster *cluster, const gw_collective *collective,
+                               const gw_collective_shape *shape, gw_span *out_ns)
+{
+    for (uint32_t d = 0; d < GW_ISLAND_DIMS_MAX; d++) {
+        if (shape->is_box && shape->axes[d].length > 1 && shape->axes[d].stride > 1) {
+            return false;
+        }
+    }
+    const gw_cluster_island *island =
+        gw_cluster_island_of(cluster, (gw_device_id){collective->devices[0]});
+    if (island->collectives == GW_ALGORITHM_AUTO) {
+        return false;
+    }
+    g_autoptr(gw_exchange) exchange = gw_exchange_plan(
+        gw_exchange_algorithms[island->collectives - GW_ALGORITHM_DIRECT], cluster, collective);
+    if (exchange == NULL) {
+        return false;
+    }
+    *out_ns = gw_exchange_ns(exchange, cluster, collective->devices);
+    return true;
+}
+
 gw_span gw_collective_ns(const gw_cluster *cluster, const gw_collective *collective)
 {
     const gw_collective_shape shape =
@@ -284,6 +349,10 @@ gw_span gw_collective_ns(const gw_cluster *cluster, const gw_collective *collect
     }
     const gw_accelerator *accelerator =
         gw_cluster_island_of(cluster, (gw_device_id){collective->devices[0]})->accelerator;
+    gw_span exchange_ns;
+    if (price_by_algorithm(cluster, collective, &shape, &exchange_ns)) {
+        return accelerator->collective_overhead_ns + exchange_ns;
+    }
     const priced_group group = {
         .cluster = cluster,
         .accelerator = accelerator,

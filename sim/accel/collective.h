@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How long a collective takes on a torus, in closed form.  docs/MODEL.md, "Collectives", has each
- * formula, where it comes from, and what it leaves out.
+/* How long a collective takes on a torus or on a switch, in closed form.  docs/MODEL.md,
+ * "Collectives", has each formula, where it comes from, and what it leaves out.
  *
- * Groups do not cross islands: these formulas are of a torus, and islands meet over the DCN.  A
+ * Groups do not cross islands: these formulas are of one island, and islands meet over the DCN.  A
  * collective over several islands is a hierarchy of collectives and transfers, which lowering
  * would have to make explicit. */
 #pragma once
@@ -22,12 +22,15 @@ typedef struct {
      * are taken as one line, in group order, whose every step is as long as the longest. */
     bool is_box;
     gw_collective_axis axes[GW_ISLAND_DIMS_MAX]; /* By dimension; axes[0] alone when no box. */
+    /* On one switch: all are neighbours, and axes[0] a ring of them, which fills their ports. */
+    bool is_switched;
 } gw_collective_shape;
 
 /* Pure.  `devices` are different devices of one island. */
 gw_collective_shape gw_collective_shape_of(const gw_cluster *cluster, const uint32_t *devices,
                                            uint32_t member_count);
 
-/* From the last member's coming to the leaving of all.  Pure.  One member alone takes no time.
+/* From the last member's coming to the leaving of all, by the algorithm that the island names
+ * (exchange.h), else in closed form.  Pure.  One member alone takes no time.
  * No less for more bytes, and the same whichever way round the members are listed. */
 gw_span gw_collective_ns(const gw_cluster *cluster, const gw_collective *collective);

@@ -24,6 +24,7 @@ static void start_copy(gw_devices *devices, uint32_t slot)
         .target = {.index = copy->is_to_host ? copy->source_device : copy->target_device},
         .size_bytes = copy->size_bytes,
         .duration_ns = copy->duration_ns,
+        .is_from_host = copy->is_from_host,
     };
     gw_check(!state->is_started);
     state->is_started = true;

@@ -22,14 +22,28 @@ typedef struct {
     gw_span pcie_latency_ns;        /* Host to device and back, one way */
     double pcie_bytes_per_s;        /* Of one device */
     double busy_watts, idle_watts;
+    double switch_reduction_efficiency; /* Of two links' rate, reached by an all-reduce that the
+                                           switch of an island adds up; 0: it cannot. */
 } gw_accelerator;
+
+/* How an island's collectives go round; in order of name, as the table in accel/exchanges.c. */
+typedef enum {
+    GW_ALGORITHM_AUTO = 0, /* In closed form: what suits shape and size. */
+    GW_ALGORITHM_DIRECT,
+    GW_ALGORITHM_HALVING_DOUBLING,
+    GW_ALGORITHM_RING,
+    GW_ALGORITHM_TORUS,
+    GW_ALGORITHM_TREE
+} gw_algorithm_kind;
 
 typedef struct {
     uint32_t accelerator; /* Index. */
     uint32_t host_count, devices_per_host;
     uint32_t shape[3]; /* Of the devices' torus; unused dimensions are 1. */
     uint32_t dims;
-    bool is_wrapped[3];         /* A ring in that dimension; else a line. */
+    bool is_wrapped[3]; /* A ring in that dimension; else a line. */
+    gw_algorithm_kind collectives;
+    bool is_switched; /* All devices on one switch, and the shape a line or ring without meaning. */
     uint64_t host_memory_bytes; /* Of one host, for buffers that are spilled; 0: none. */
 } gw_island_spec;
 
@@ -38,9 +52,13 @@ typedef struct {
     uint32_t accelerator_count;
     gw_island_spec *islands;
     uint32_t island_count;
-    gw_span dcn_latency_ns;   /* One way, host to host. */
-    double dcn_bytes_per_s;   /* Of one host's NIC, each way. */
-    gw_span local_latency_ns; /* A message from a node to itself. */
+    gw_span dcn_latency_ns;      /* One way, host to host. */
+    double dcn_bytes_per_s;      /* Of one host's NIC, each way. */
+    gw_span local_latency_ns;    /* A message from a node to itself. */
+    uint32_t dcn_cards_per_host; /* Of dcn_bytes_per_s each; 0: one. */
+    double dcn_host_bytes_per_s; /* A host's cards together, each way; 0: as much as they can. */
+    bool is_uncontended; /* Every transfer as if it were alone: to see what sharing costs. */
+    double dcn_oversubscription; /* An island's cards over its way into the DCN; up to 1: none. */
 } gw_cluster_spec;
 
 /* The CPU time of each control-plane action: one file of configs/profiles/. */

@@ -15,6 +15,9 @@
 
 #define DIMS_MAX 3
 
+#define DCN_CARDS_MAX            64
+#define DCN_OVERSUBSCRIPTION_MAX 1e6
+
 typedef struct {
     gw_scenario *scenario;
     GArray *islands;        /* gw_island_spec */
@@ -112,6 +115,39 @@ static bool read_torus(gw_params *island, gw_island_spec *spec, GError **error)
     return torus == NULL || read_sizes(torus, spec, error);
 }
 
+/* A switch has no shape: sizes and rings would say what is not there. */
+static bool read_interconnect(gw_params *island, gw_island_spec *spec, GError **error)
+{
+    static const char *const kinds[] = {"torus", "switch", NULL};
+    static const char *const algorithms[] = {[GW_ALGORITHM_AUTO] = "auto",
+                                             [GW_ALGORITHM_DIRECT] = "direct",
+                                             [GW_ALGORITHM_HALVING_DOUBLING] = "halving_doubling",
+                                             [GW_ALGORITHM_RING] = "ring",
+                                             [GW_ALGORITHM_TORUS] = "torus",
+                                             [GW_ALGORITHM_TREE] = "tree",
+                                             [GW_ALGORITHM_TREE + 1] = NULL};
+    static const char *const keys_of_tori[] = {"torus", "wrap"};
+    uint32_t kind = 0;
+    if (!gw_params_choice(island, "interconnect", false, kinds, &kind, error)) {
+        return false;
+    }
+    spec->is_switched = kind == 1;
+    uint32_t algorithm = GW_ALGORITHM_AUTO;
+    if (!gw_params_choice(island, "collectives", false, algorithms, &algorithm, error)) {
+        return false;
+    }
+    spec->collectives = (gw_algorithm_kind)algorithm;
+    for (uint32_t i = 0; spec->is_switched && i < G_N_ELEMENTS(keys_of_tori); i++) {
+        if (gw_params_has(island, keys_of_tori[i])) {
+            gw_params_error(island, keys_of_tori[i], error,
+                            "found it beside \"interconnect\": \"switch\", expected it with a "
+                            "torus only");
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool read_wrap_list(gw_params *wrap, gw_island_spec *spec, GError **error)
 {
     const uint32_t length = gw_params_length(wrap);
@@ -180,8 +216,9 @@ static bool read_island(cluster_reader *reader, gw_params *island, GError **erro
     }
     spec.host_count = (uint32_t)host_count;
     spec.devices_per_host = (uint32_t)devices_per_host;
-    if (!read_torus(island, &spec, error) || !read_wrap(island, &spec, error) ||
-        !gw_params_finish(island, error) || !check_total(reader, island, &spec, count, error)) {
+    if (!read_interconnect(island, &spec, error) || !read_torus(island, &spec, error) ||
+        !read_wrap(island, &spec, error) || !gw_params_finish(island, error) ||
+        !check_total(reader, island, &spec, count, error)) {
         return false;
     }
     for (uint64_t i = 0; i < count; i++) {
@@ -211,11 +248,28 @@ static bool read_islands(cluster_reader *reader, gw_params *cluster, GError **er
     return true;
 }
 
+/* A rate of the DCN, if it is given: at least a byte a second. */
+static bool read_dcn_rate(gw_params *dcn, const char *key, double *rate_bytes_per_s, GError **error)
+{
+    double found = -1; /* Absent. */
+    if (!gw_params_quantity(dcn, key, false, GW_UNIT_RATE, &found, error)) {
+        return false;
+    }
+    if (found >= 0 && !(found >= 1)) {
+        gw_params_error(dcn, key, error, "found %g B/s, expected at least 1 B/s", found);
+        return false;
+    }
+    *rate_bytes_per_s = found >= 0 ? found : *rate_bytes_per_s;
+    return true;
+}
+
 static bool read_dcn(gw_cluster_spec *spec, gw_params *cluster, GError **error)
 {
     spec->dcn_latency_ns = DCN_LATENCY_NS;
     spec->dcn_bytes_per_s = DCN_BYTES_PER_S;
     spec->local_latency_ns = LOCAL_LATENCY_NS;
+    spec->dcn_cards_per_host = 1;
+    spec->dcn_oversubscription = 1;
     gw_params *dcn = NULL;
     if (!gw_params_object(cluster, "dcn", false, &dcn, error)) {
         return false;
@@ -223,16 +277,28 @@ static bool read_dcn(gw_cluster_spec *spec, gw_params *cluster, GError **error)
     if (dcn == NULL) {
         return true;
     }
+    uint64_t cards = 1;
     if (!gw_params_span(dcn, "latency", false, &spec->dcn_latency_ns, error) ||
-        !gw_params_quantity(dcn, "bandwidth", false, GW_UNIT_RATE, &spec->dcn_bytes_per_s, error)) {
+        !read_dcn_rate(dcn, "bandwidth", &spec->dcn_bytes_per_s, error) ||
+        !gw_params_count(dcn, "cards", false, 1, DCN_CARDS_MAX, &cards, error) ||
+        !read_dcn_rate(dcn, "host_bandwidth", &spec->dcn_host_bytes_per_s, error) ||
+        !gw_params_number(dcn, "oversubscription", false, 1, DCN_OVERSUBSCRIPTION_MAX,
+                          &spec->dcn_oversubscription, error)) {
         return false;
     }
-    if (!(spec->dcn_bytes_per_s >= 1)) {
-        gw_params_error(dcn, "bandwidth", error, "found %g B/s, expected at least 1 B/s",
-                        spec->dcn_bytes_per_s);
-        return false;
-    }
+    spec->dcn_cards_per_host = (uint32_t)cards;
     return gw_params_finish(dcn, error);
+}
+
+static bool read_links(gw_cluster_spec *spec, gw_params *cluster, GError **error)
+{
+    static const char *const kinds[] = {"shared", "alone", NULL};
+    uint32_t kind = 0;
+    if (!gw_params_choice(cluster, "links", false, kinds, &kind, error)) {
+        return false;
+    }
+    spec->is_uncontended = kind == 1;
+    return true;
 }
 
 static void free_accelerator_name(void *data)
@@ -256,7 +322,7 @@ bool gw_scenario_read_cluster(gw_scenario *scenario, gw_params *root, GError **e
                              .known_paths = known_paths};
     gw_cluster_spec *spec = &scenario->cluster;
     if (!read_islands(&reader, cluster, error) || !read_dcn(spec, cluster, error) ||
-        !gw_params_finish(cluster, error)) {
+        !read_links(spec, cluster, error) || !gw_params_finish(cluster, error)) {
         return false;
     }
     spec->island_count = islands->len;

@@ -126,6 +126,16 @@ static bool read_figures(gw_params *root, gw_accelerator *out, GError **error)
     return gw_params_bytes(root, "hbm", true, &out->hbm_bytes, error);
 }
 
+/* What not every machine has. */
+static const figure switch_reduction = {"switch_reduction_efficiency",
+                                        FIELD(switch_reduction_efficiency), 0, false};
+
+static bool read_optional_figures(gw_params *root, gw_accelerator *out, GError **error)
+{
+    return !gw_params_has(root, switch_reduction.key) ||
+           read_efficiency(root, &switch_reduction, &out->switch_reduction_efficiency, error);
+}
+
 static bool check_figures(gw_params *root, const gw_accelerator *accelerator, GError **error)
 {
     if (accelerator->hbm_bytes == 0) {
@@ -155,11 +165,14 @@ static bool read_sources_of(gw_params *sources, const figure *figures, uint32_t 
 static bool read_accelerator_sources(gw_params *root, GError **error)
 {
     gw_params *sources = NULL;
+    const bool has_reduction = gw_params_has(root, switch_reduction.key);
     return gw_params_object(root, "sources", true, &sources, error) &&
            read_sources_of(sources, rates, G_N_ELEMENTS(rates), error) &&
            read_sources_of(sources, efficiencies, G_N_ELEMENTS(efficiencies), error) &&
            read_sources_of(sources, spans, G_N_ELEMENTS(spans), error) &&
-           read_source(sources, "hbm", error) && gw_params_finish(sources, error);
+           read_source(sources, "hbm", error) &&
+           (!has_reduction || read_source(sources, switch_reduction.key, error)) &&
+           gw_params_finish(sources, error);
 }
 
 bool gw_accelerator_load(const char *path, gw_accelerator *out, GError **error)
@@ -173,8 +186,9 @@ bool gw_accelerator_load(const char *path, gw_accelerator *out, GError **error)
     gw_accelerator made = {0};
     if (!gw_params_string(root, "name", true, &name, error) ||
         !gw_params_string(root, "description", false, &description, error) ||
-        !read_figures(root, &made, error) || !check_figures(root, &made, error) ||
-        !read_accelerator_sources(root, error) || !gw_params_finish(root, error)) {
+        !read_figures(root, &made, error) || !read_optional_figures(root, &made, error) ||
+        !check_figures(root, &made, error) || !read_accelerator_sources(root, error) ||
+        !gw_params_finish(root, error)) {
         return false;
     }
     made.name = g_strdup(name);

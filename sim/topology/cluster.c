@@ -19,6 +19,8 @@ static void lay_out_island(gw_cluster *cluster, uint32_t island)
         .device_count = spec->host_count * spec->devices_per_host,
         .devices_per_host = spec->devices_per_host,
         .dims = spec->dims,
+        .is_switched = spec->is_switched,
+        .collectives = spec->collectives,
         .accelerator = &cluster->spec->accelerators[spec->accelerator],
     };
     gw_check(made->device_count > 0);

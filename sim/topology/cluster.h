@@ -16,7 +16,9 @@ typedef struct {
     uint32_t first_device, device_count, devices_per_host;
     uint32_t dims, shape[GW_ISLAND_DIMS_MAX]; /* Unused dimensions are 1. */
     bool is_wrapped[GW_ISLAND_DIMS_MAX];
+    bool is_switched; /* No torus, and coordinates say nothing of who is near. */
     const gw_accelerator *accelerator;
+    gw_algorithm_kind collectives;
 } gw_cluster_island;
 
 typedef struct {

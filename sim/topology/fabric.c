@@ -1,18 +1,39 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One slot of a pool and one event per transfer.  A transfer's price is fixed in
- * gw_fabric_start(); nothing else knows that, so sharing links in time (re-pricing the flights
- * that a start or an arrival concerns, withdrawing and posting their events) stays in this file.
- * The event carries the slot's index, which is as repeatable as the run: slots are reused last in
- * first out. */
+/* A slot of a pool and one pending event per transfer.
+ *
+ * A transfer has its links from its start until its last byte is on its way, and arrives one
+ * latency later.  While it is alone on all of them its arrival is known: one event, and its links
+ * are given back with it.  Somebody who comes to one of them makes it shared, or, when its last
+ * byte has gone, takes it off.  A shared transfer's event is its last byte's going, since that
+ * concerns others; it moves whenever the rate does.  Rates are worked out once an instant, by an
+ * event that comes after all that the instant had in store: 2048 transfers that start together
+ * are one settling.
+ *
+ * Events carry the slot's index, which is as repeatable as the run: slots are reused last in first
+ * out. */
 #include "topology/fabric.h"
+
+#include <math.h>
 
 #include "base/check.h"
 #include "base/pool.h"
+#include "topology/wires.h"
+
+/* What sums of doubles may add to a whole number of nanoseconds. */
+#define ROUNDING_NS 1e-3
 
 typedef struct {
     uint64_t token;
     gw_time start_ns;
     uint64_t dcn_bytes;
+    gw_span latency_ns;
+    gw_time drain_ns;   /* Its last byte is on its way. */
+    gw_time updated_ns; /* Shared: when `left_bytes` was true. */
+    double left_bytes;  /* Shared. */
+    double rate_bytes_per_s;
+    gw_event_id event; /* Its arrival, or, while it is shared, its last byte's going. */
+    uint32_t flow;     /* GW_INDEX_NONE: it has no links, or none any more. */
+    bool is_shared;
 } flight;
 
 struct gw_fabric {
@@ -21,12 +42,22 @@ struct gw_fabric {
     gw_fabric_arrived arrived;
     void *owner;
     gw_pool flights; /* Of flight. */
+    gw_wires wires;
+    gw_max_min *solver;
+    gw_max_min_hop *hops; /* Of the transfer that starts. */
+    uint32_t *flight_of_flow;
+    uint32_t flow_capacity;
+    bool is_settling; /* An event is posted that will. */
     uint64_t dcn_bytes, transfer_count;
 };
 
 static void land_flight(gw_engine *engine, void *subject, uint64_t argument);
+static void drain_flight(gw_engine *engine, void *subject, uint64_t argument);
+static void settle_rates(gw_engine *engine, void *subject, uint64_t argument);
 
 static const gw_event_kind arrive_event = {.name = "fabric.arrive", .fire = land_flight};
+static const gw_event_kind drain_event = {.name = "fabric.drain", .fire = drain_flight};
+static const gw_event_kind settle_event = {.name = "fabric.settle", .fire = settle_rates};
 
 gw_fabric *gw_fabric_new(gw_engine *engine, const gw_cluster *cluster, gw_fabric_arrived arrived,
                          void *owner)
@@ -38,6 +69,9 @@ gw_fabric *gw_fabric_new(gw_engine *engine, const gw_cluster *cluster, gw_fabric
     made->arrived = arrived;
     made->owner = owner;
     gw_pool_init(&made->flights, sizeof(flight));
+    gw_wires_init(&made->wires, cluster);
+    made->solver = gw_max_min_new(made->wires.link_count);
+    made->hops = g_new(gw_max_min_hop, made->wires.hop_count_max);
     return made;
 }
 
@@ -47,27 +81,24 @@ void gw_fabric_free(gw_fabric *fabric)
         return;
     }
     gw_pool_clear(&fabric->flights);
+    gw_max_min_free(fabric->solver);
+    gw_wires_clear(&fabric->wires);
+    g_free(fabric->hops);
+    g_free(fabric->flight_of_flow);
     g_free(fabric);
 }
 
-static gw_span price(gw_span latency_ns, double rate_bytes_per_s, uint64_t size_bytes)
-{
-    gw_check(rate_bytes_per_s > 0);
-    return latency_ns + gw_span_from_seconds((double)size_bytes / rate_bytes_per_s);
-}
+/* --- Prices --- */
 
-static gw_span price_to_host(const gw_fabric *fabric, const gw_transfer *transfer)
+static gw_wires_path find_path(const gw_fabric *fabric, const gw_transfer *transfer)
 {
-    gw_check(transfer->source.index < fabric->cluster->device_count);
-    const gw_accelerator *accelerator =
-        gw_cluster_island_of(fabric->cluster, transfer->source)->accelerator;
-    return price(accelerator->pcie_latency_ns, accelerator->pcie_bytes_per_s, transfer->size_bytes);
-}
-
-static gw_span price_to_device(const gw_fabric *fabric, const gw_transfer *transfer)
-{
-    const gw_route route = gw_route_between(fabric->cluster, transfer->source, transfer->target);
-    return price(route.latency_ns, route.rate_bytes_per_s, transfer->size_bytes);
+    if (transfer->kind == GW_TRANSFER_HOST) {
+        return gw_wires_to_host(&fabric->wires, transfer->source, transfer->is_from_host,
+                                fabric->hops);
+    }
+    gw_check(transfer->kind == GW_TRANSFER_DEVICE);
+    return gw_wires_between(&fabric->wires, transfer->source, transfer->target,
+                            transfer->takes_negative, fabric->hops);
 }
 
 gw_span gw_fabric_alone_ns(const gw_fabric *fabric, const gw_transfer *transfer)
@@ -75,11 +106,10 @@ gw_span gw_fabric_alone_ns(const gw_fabric *fabric, const gw_transfer *transfer)
     if (transfer->duration_ns > 0) {
         return transfer->duration_ns;
     }
-    if (transfer->kind == GW_TRANSFER_HOST) {
-        return price_to_host(fabric, transfer);
-    }
-    gw_check(transfer->kind == GW_TRANSFER_DEVICE);
-    return price_to_device(fabric, transfer);
+    const gw_wires_path path = find_path(fabric, transfer);
+    gw_check(path.rate_bytes_per_s > 0);
+    return path.latency_ns +
+           gw_span_from_seconds((double)transfer->size_bytes / path.rate_bytes_per_s);
 }
 
 static bool crosses_dcn(const gw_cluster *cluster, const gw_transfer *transfer)
@@ -92,29 +122,172 @@ static bool crosses_dcn(const gw_cluster *cluster, const gw_transfer *transfer)
                cluster->island_of_device[transfer->target.index];
 }
 
+/* --- Sharing --- */
+
+static flight *flight_at(const gw_fabric *fabric, uint32_t slot)
+{
+    return gw_pool_at(&fabric->flights, slot);
+}
+
+static void settle_later(gw_fabric *fabric)
+{
+    if (!fabric->is_settling && !gw_max_min_is_settled(fabric->solver)) {
+        fabric->is_settling = true;
+        gw_engine_post(fabric->engine, gw_engine_now(fabric->engine), &settle_event, fabric, 0);
+    }
+}
+
+/* Somebody comes to a link of this flight, which was alone. */
+static void share_flight(gw_fabric *fabric, uint32_t slot)
+{
+    flight *shared = flight_at(fabric, slot);
+    if (shared->drain_ns <= gw_engine_now(fabric->engine)) {
+        gw_max_min_remove(fabric->solver, shared->flow);
+        shared->flow = GW_INDEX_NONE;
+        return;
+    }
+    shared->is_shared = true;
+    gw_check(gw_engine_withdraw(fabric->engine, shared->event));
+    shared->event = gw_engine_post(fabric->engine, shared->drain_ns, &drain_event, fabric, slot);
+}
+
+/* A flight that is alone is the only one on each of its links. */
+static void share_links(gw_fabric *fabric, uint32_t hop_count)
+{
+    for (uint32_t i = 0; i < hop_count; i++) {
+        const uint32_t link = fabric->hops[i].link;
+        if (gw_max_min_flow_count(fabric->solver, link) == 1) {
+            const uint32_t slot =
+                fabric->flight_of_flow[gw_max_min_some_flow(fabric->solver, link)];
+            if (!flight_at(fabric, slot)->is_shared) {
+                share_flight(fabric, slot);
+            }
+        }
+    }
+}
+
+static void remember_flow(gw_fabric *fabric, uint32_t flow, uint32_t slot)
+{
+    if (flow >= fabric->flow_capacity) {
+        fabric->flow_capacity = MAX(2 * fabric->flow_capacity, 64);
+        fabric->flight_of_flow = g_renew(uint32_t, fabric->flight_of_flow, fabric->flow_capacity);
+    }
+    fabric->flight_of_flow[flow] = slot;
+}
+
+/* Puts the flight on `hop_count` of fabric->hops. */
+static void take_links(gw_fabric *fabric, uint32_t slot, uint32_t hop_count, uint64_t size_bytes)
+{
+    share_links(fabric, hop_count);
+    flight *started = flight_at(fabric, slot);
+    started->flow = gw_max_min_add(fabric->solver, fabric->hops, hop_count, INFINITY);
+    remember_flow(fabric, started->flow, slot);
+    started->updated_ns = started->start_ns;
+    started->left_bytes = (double)size_bytes;
+    started->rate_bytes_per_s = gw_max_min_rate(fabric->solver, started->flow);
+    started->is_shared = !(started->rate_bytes_per_s > 0);
+    if (started->is_shared) {
+        settle_later(fabric);
+        return;
+    }
+    started->drain_ns =
+        started->start_ns + gw_span_from_seconds(started->left_bytes / started->rate_bytes_per_s);
+    started->event = gw_engine_post(fabric->engine, started->drain_ns + started->latency_ns,
+                                    &arrive_event, fabric, slot);
+}
+
+/* What it has carried until now, at the rate that it had. */
+static void change_rate(gw_fabric *fabric, uint32_t slot, double rate_bytes_per_s)
+{
+    flight *changed = flight_at(fabric, slot);
+    const gw_time now_ns = gw_engine_now(fabric->engine);
+    gw_check(changed->is_shared);
+    const double carried_bytes =
+        changed->rate_bytes_per_s * 1e-9 * (double)(now_ns - changed->updated_ns);
+    changed->left_bytes = MAX(changed->left_bytes - carried_bytes, 0);
+    changed->updated_ns = now_ns;
+    changed->rate_bytes_per_s = rate_bytes_per_s;
+    const double left_s = changed->left_bytes / rate_bytes_per_s - ROUNDING_NS * 1e-9;
+    changed->drain_ns = now_ns + gw_span_from_seconds(MAX(left_s, 0));
+    gw_engine_withdraw(fabric->engine, changed->event);
+    changed->event = gw_engine_post(fabric->engine, changed->drain_ns, &drain_event, fabric, slot);
+}
+
+static void settle_rates(gw_engine *engine, void *subject, uint64_t argument)
+{
+    (void)engine;
+    (void)argument;
+    gw_fabric *fabric = subject;
+    fabric->is_settling = false;
+    const uint32_t *flows;
+    const uint32_t changed_count = gw_max_min_settle(fabric->solver, &flows);
+    for (uint32_t i = 0; i < changed_count; i++) {
+        change_rate(fabric, fabric->flight_of_flow[flows[i]],
+                    gw_max_min_rate(fabric->solver, flows[i]));
+    }
+}
+
+/* --- A transfer's life --- */
+
 void gw_fabric_start(gw_fabric *fabric, const gw_transfer *transfer, uint64_t token)
 {
     const gw_time now_ns = gw_engine_now(fabric->engine);
-    const gw_span span_ns = gw_fabric_alone_ns(fabric, transfer);
     const uint32_t slot = gw_pool_take(&fabric->flights);
-    *(flight *)gw_pool_at(&fabric->flights, slot) = (flight){
+    flight *started = flight_at(fabric, slot);
+    *started = (flight){
         .token = token,
         .start_ns = now_ns,
         .dcn_bytes = crosses_dcn(fabric->cluster, transfer) ? transfer->size_bytes : 0,
+        .flow = GW_INDEX_NONE,
     };
-    gw_engine_post(fabric->engine, now_ns + span_ns, &arrive_event, fabric, slot);
+    if (transfer->duration_ns > 0 || transfer->size_bytes == 0 ||
+        fabric->cluster->spec->is_uncontended) {
+        gw_engine_post(fabric->engine, now_ns + gw_fabric_alone_ns(fabric, transfer), &arrive_event,
+                       fabric, slot);
+        return;
+    }
+    const gw_wires_path path = find_path(fabric, transfer);
+    started->latency_ns = path.latency_ns;
+    take_links(fabric, slot, path.hop_count, transfer->size_bytes);
+}
+
+static void end_flight(gw_fabric *fabric, uint32_t slot)
+{
+    /* A copy: the slot is free for the transfers that arrived() may start. */
+    const flight landed = *flight_at(fabric, slot);
+    gw_pool_give(&fabric->flights, slot);
+    fabric->dcn_bytes += landed.dcn_bytes;
+    fabric->transfer_count++;
+    fabric->arrived(fabric->owner, landed.token, landed.start_ns);
+}
+
+static void drain_flight(gw_engine *engine, void *subject, uint64_t argument)
+{
+    gw_fabric *fabric = subject;
+    const uint32_t slot = (uint32_t)argument;
+    flight *drained = flight_at(fabric, slot);
+    gw_check(drained->flow != GW_INDEX_NONE);
+    gw_max_min_remove(fabric->solver, drained->flow);
+    drained->flow = GW_INDEX_NONE;
+    settle_later(fabric);
+    if (drained->latency_ns == 0) {
+        end_flight(fabric, slot);
+    } else {
+        gw_engine_post(engine, gw_engine_now(engine) + drained->latency_ns, &arrive_event, fabric,
+                       slot);
+    }
 }
 
 static void land_flight(gw_engine *engine, void *subject, uint64_t argument)
 {
     (void)engine;
     gw_fabric *fabric = subject;
-    /* A copy: the slot is free for the transfers that arrived() may start. */
-    const flight landed = *(const flight *)gw_pool_at(&fabric->flights, (uint32_t)argument);
-    gw_pool_give(&fabric->flights, (uint32_t)argument);
-    fabric->dcn_bytes += landed.dcn_bytes;
-    fabric->transfer_count++;
-    fabric->arrived(fabric->owner, landed.token, landed.start_ns);
+    const uint32_t slot = (uint32_t)argument;
+    const uint32_t flow = flight_at(fabric, slot)->flow;
+    if (flow != GW_INDEX_NONE) {
+        gw_max_min_remove(fabric->solver, flow);
+    }
+    end_flight(fabric, slot);
 }
 
 uint64_t gw_fabric_dcn_bytes(const gw_fabric *fabric)

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Transfers in flight.  Today each transfer has its links to itself and is priced once, when it
- * starts; when links come to be shared in time it happens behind these functions, and nobody who
- * calls them changes. */
+/* Transfers in flight.  Those that cross the same link share it max-min fairly (max_min.h), so a
+ * transfer takes what gw_fabric_alone_ns() says, or longer for the others on its way. */
 #pragma once
 
 #include "engine/engine.h"
@@ -25,7 +24,9 @@ typedef struct {
     gw_device_id source, target; /* HOST: `source` and its own host, over PCIe, one way or the
                                     other; `target` unused. */
     uint64_t size_bytes;
-    gw_span duration_ns; /* It takes so long; 0: the wires say. */
+    gw_span duration_ns; /* It takes so long, and no part of a link; 0: the wires say. */
+    bool is_from_host;   /* HOST: to the device. */
+    bool takes_negative; /* DEVICE, half way round a ring: the negative way. */
 } gw_transfer;
 
 /* Starts now; `arrived(owner, token, start_ns)` is called once, later or in this very nanosecond,

@@ -11,34 +11,35 @@ typedef struct {
 } steps;
 
 /* From `source` to `target` along a dimension of `length` places. */
-static steps find_steps(uint32_t source, uint32_t target, uint32_t length, bool is_wrapped)
+static steps find_steps(uint32_t source, uint32_t target, uint32_t length, bool is_wrapped,
+                        bool takes_negative)
 {
     if (!is_wrapped) {
         return target >= source ? (steps){target - source, false} : (steps){source - target, true};
     }
     const uint32_t positive = target >= source ? target - source : target + length - source;
     const uint32_t negative = positive == 0 ? 0 : length - positive;
-    return positive <= negative ? (steps){positive, false} : (steps){negative, true};
+    const bool is_negative = negative < positive || (takes_negative && negative == positive);
+    return is_negative ? (steps){negative, true} : (steps){positive, false};
 }
 
 static void find_all_steps(const gw_cluster *cluster, gw_device_id source, gw_device_id target,
-                           steps out_steps[GW_ISLAND_DIMS_MAX])
+                           bool takes_negative, steps out_steps[GW_ISLAND_DIMS_MAX])
 {
     const gw_cluster_island *island = gw_cluster_island_of(cluster, source);
     uint32_t from[GW_ISLAND_DIMS_MAX], to[GW_ISLAND_DIMS_MAX];
     gw_cluster_coordinates(cluster, source, from);
     gw_cluster_coordinates(cluster, target, to);
     for (uint32_t d = 0; d < GW_ISLAND_DIMS_MAX; d++) {
-        out_steps[d] = find_steps(from[d], to[d], island->shape[d], island->is_wrapped[d]);
+        out_steps[d] =
+            find_steps(from[d], to[d], island->shape[d], island->is_wrapped[d], takes_negative);
     }
 }
 
 static gw_route route_over_torus(const gw_cluster *cluster, gw_device_id source,
-                                 gw_device_id target)
+                                 const steps along[GW_ISLAND_DIMS_MAX])
 {
     const gw_accelerator *accelerator = gw_cluster_island_of(cluster, source)->accelerator;
-    steps along[GW_ISLAND_DIMS_MAX];
-    find_all_steps(cluster, source, target, along);
     uint32_t hop_count = 0;
     for (uint32_t d = 0; d < GW_ISLAND_DIMS_MAX; d++) {
         hop_count += along[d].count;
@@ -48,6 +49,24 @@ static gw_route route_over_torus(const gw_cluster *cluster, gw_device_id source,
         .hop_count = hop_count,
         .latency_ns = hop_count * accelerator->hop_latency_ns,
         .rate_bytes_per_s = accelerator->link_bytes_per_s * accelerator->link_efficiency,
+    };
+}
+
+/* A switch blocks nobody, so only ports are links.  A port carries what both ways of a ring would,
+ * and through the switch it is one hop. */
+static gw_route route_through_switch(const gw_accelerator *accelerator, gw_device_id source,
+                                     gw_device_id target, uint32_t *out_links, uint32_t capacity)
+{
+    const uint32_t links[] = {GW_ROUTE_LINKS_PER_DEVICE * source.index,
+                              GW_ROUTE_LINKS_PER_DEVICE * target.index + 1};
+    for (uint32_t i = 0; i < MIN(capacity, 2); i++) {
+        out_links[i] = links[i];
+    }
+    return (gw_route){
+        .kind = GW_ROUTE_ICI,
+        .hop_count = 2,
+        .latency_ns = accelerator->hop_latency_ns,
+        .rate_bytes_per_s = 2 * accelerator->link_bytes_per_s * accelerator->link_efficiency,
     };
 }
 
@@ -63,21 +82,6 @@ static gw_route route_over_dcn(const gw_cluster *cluster, const gw_accelerator *
     };
 }
 
-gw_route gw_route_between(const gw_cluster *cluster, gw_device_id source, gw_device_id target)
-{
-    gw_check(source.index < cluster->device_count);
-    gw_check(target.index < cluster->device_count);
-    const gw_accelerator *here = gw_cluster_island_of(cluster, source)->accelerator;
-    if (source.index == target.index) { /* Every byte is read once and written once. */
-        return (gw_route){.kind = GW_ROUTE_SELF,
-                          .rate_bytes_per_s = here->hbm_bytes_per_s * here->hbm_efficiency / 2};
-    }
-    if (cluster->island_of_device[source.index] == cluster->island_of_device[target.index]) {
-        return route_over_torus(cluster, source, target);
-    }
-    return route_over_dcn(cluster, here, gw_cluster_island_of(cluster, target)->accelerator);
-}
-
 /* One place on from `coordinates` along dimension `d`. */
 static void take_step(const gw_cluster_island *island, uint32_t d, bool is_negative,
                       uint32_t coordinates[GW_ISLAND_DIMS_MAX])
@@ -86,30 +90,54 @@ static void take_step(const gw_cluster_island *island, uint32_t d, bool is_negat
     coordinates[d] = (coordinates[d] + (is_negative ? length - 1 : 1)) % length;
 }
 
-uint32_t gw_route_links(const gw_cluster *cluster, gw_device_id source, gw_device_id target,
-                        uint32_t *out_links, uint32_t capacity)
+static void walk_torus(const gw_cluster *cluster, gw_device_id source,
+                       const steps along[GW_ISLAND_DIMS_MAX], uint32_t *out_links,
+                       uint32_t capacity)
 {
-    gw_check(source.index < cluster->device_count);
-    gw_check(target.index < cluster->device_count);
     const uint32_t island = cluster->island_of_device[source.index];
-    if (island != cluster->island_of_device[target.index]) {
-        return 0;
-    }
-    steps along[GW_ISLAND_DIMS_MAX];
-    find_all_steps(cluster, source, target, along);
     uint32_t at[GW_ISLAND_DIMS_MAX];
     gw_cluster_coordinates(cluster, source, at);
     uint32_t link_count = 0;
     for (uint32_t d = 0; d < GW_ISLAND_DIMS_MAX; d++) {
-        for (uint32_t i = 0; i < along[d].count; i++) {
-            if (link_count < capacity) {
-                out_links[link_count] =
-                    GW_ROUTE_LINKS_PER_DEVICE * gw_cluster_device_at(cluster, island, at).index +
-                    2 * d + (along[d].is_negative ? 1 : 0);
-            }
+        for (uint32_t i = 0; i < along[d].count && link_count < capacity; i++) {
+            out_links[link_count] =
+                GW_ROUTE_LINKS_PER_DEVICE * gw_cluster_device_at(cluster, island, at).index +
+                2 * d + (along[d].is_negative ? 1 : 0);
             link_count++;
             take_step(&cluster->islands[island], d, along[d].is_negative, at);
         }
     }
-    return link_count;
+}
+
+gw_route gw_route_trace(const gw_cluster *cluster, gw_device_id source, gw_device_id target,
+                        bool takes_negative, uint32_t *out_links, uint32_t capacity)
+{
+    gw_check(source.index < cluster->device_count);
+    gw_check(target.index < cluster->device_count);
+    const gw_accelerator *here = gw_cluster_island_of(cluster, source)->accelerator;
+    if (source.index == target.index) { /* Every byte is read once and written once. */
+        return (gw_route){.kind = GW_ROUTE_SELF,
+                          .rate_bytes_per_s = here->hbm_bytes_per_s * here->hbm_efficiency / 2};
+    }
+    if (cluster->island_of_device[source.index] != cluster->island_of_device[target.index]) {
+        return route_over_dcn(cluster, here, gw_cluster_island_of(cluster, target)->accelerator);
+    }
+    if (gw_cluster_island_of(cluster, source)->is_switched) {
+        return route_through_switch(here, source, target, out_links, capacity);
+    }
+    steps along[GW_ISLAND_DIMS_MAX];
+    find_all_steps(cluster, source, target, takes_negative, along);
+    walk_torus(cluster, source, along, out_links, capacity);
+    return route_over_torus(cluster, source, along);
+}
+
+gw_route gw_route_between(const gw_cluster *cluster, gw_device_id source, gw_device_id target)
+{
+    return gw_route_trace(cluster, source, target, false, NULL, 0);
+}
+
+uint32_t gw_route_links(const gw_cluster *cluster, gw_device_id source, gw_device_id target,
+                        uint32_t *out_links, uint32_t capacity)
+{
+    return gw_route_trace(cluster, source, target, false, out_links, capacity).hop_count;
 }

@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Which links lie between two devices: dimension-ordered on a torus (dimension 0 first), the
- * shorter way round where a dimension is a ring (the positive way on a tie); over PCIe, NIC and
- * DCN between islands.  docs/MODEL.md, "Interconnect" and "Host and DCN". */
+ * shorter way round where a dimension is a ring (the positive way on a tie); through a switch, the
+ * port of the one and that of the other; over PCIe, NIC and DCN between islands.  docs/MODEL.md,
+ * "Interconnect" and "Host and DCN". */
 #pragma once
 
 #include "topology/cluster.h"
 
 /* ICI links are numbered 6 per device, 2 * dimension + (0: positive, 1: negative direction), by
- * the device that sends. */
+ * the device that sends; on a switch, 0 is the device's port into it and 1 that out of it. */
 #define GW_ROUTE_LINKS_PER_DEVICE (2 * GW_ISLAND_DIMS_MAX)
 
 typedef enum { GW_ROUTE_SELF = 1, GW_ROUTE_ICI, GW_ROUTE_DCN } gw_route_kind;
 
 typedef struct {
     gw_route_kind kind;
-    uint32_t hop_count;      /* ICI links, one after the other. */
+    uint32_t hop_count;      /* ICI links, one after the other; through a switch 2. */
     gw_span latency_ns;      /* Of all hops; DCN: both PCIe crossings and the network. */
     double rate_bytes_per_s; /* Of the narrowest part; SELF: device memory, read and written. */
 } gw_route;
@@ -26,3 +27,8 @@ gw_route gw_route_between(const gw_cluster *cluster, gw_device_id source, gw_dev
  * is the route's hop_count; at most `capacity` are written.  For SELF and DCN there are none. */
 uint32_t gw_route_links(const gw_cluster *cluster, gw_device_id source, gw_device_id target,
                         uint32_t *out_links, uint32_t capacity);
+
+/* Both in one: the route, and in `out_links` its first `capacity` links.  `takes_negative`: on a
+ * tie of both ways round a ring, the negative one. */
+gw_route gw_route_trace(const gw_cluster *cluster, gw_device_id source, gw_device_id target,
+                        bool takes_negative, uint32_t *out_links, uint32_t capacity);

@@ -26,6 +26,20 @@ class Bench(program.Case):
         self.assertAlmostEqual(ten_times["count"] / once["count"], 10, delta=0.1)
         self.assertLess(ten_times["peak_bytes"], 1.1 * once["peak_bytes"])
 
+    def test_fabric(self):
+        if program.is_sanitized():
+            self.skipTest("it takes minutes there, and says nothing")
+        result = self.accept("bench", "fabric", "--rounds", "1", "--json")
+        rows = {(row["name"], row["case"]): row for row in json.loads(result.stdout)}
+        ring = rows["fabric.ring", "64 MiB, 2048 devices"]
+        self.assertEqual(ring["count"], 2 * 2047 * 2048)
+        self.assertLess(ring["peak_bytes"], 100e6)
+        # Rates of the same run, so that a busy machine does not count: 300 and 3000 were seen.
+        for pattern, times in (("uniform", 20), ("local", 200)):
+            case = pattern + ", 4096 flows, 16^3"
+            kept, anew = rows["fabric.rates", case], rows["fabric.refill", case]
+            self.assertGreater(kept["operations_per_s"], times * anew["operations_per_s"])
+
 
 if __name__ == "__main__":
     program.main()

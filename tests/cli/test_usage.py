@@ -174,6 +174,8 @@ class List(program.Case):
                                               "v100_10g"]),
                             ("profiles", ["gangway", "ideal", "jax-2021", "pathways-2022",
                                           "ray-1.3", "tf1-2021"]),
+                            ("collectives", ["direct", "halving_doubling", "ring", "torus",
+                                             "tree"]),
                             ("figures", ["compare", "timeline", "utilization"])):
             text = self.accept("list", kind).stdout
             self.assertTrue(text.startswith(kind + "\n"), text)

@@ -52,6 +52,7 @@ static inline gw_accelerator accelerator_file_read(const char *name)
                             error, path);
     ck_assert_str_eq(own_name, name);
 #define READ(key, unit) accelerator_file_rate(root, from, key, unit, path)
+    const char *const optional = "switch_reduction_efficiency";
     const gw_accelerator made = {
         .name = g_strdup(own_name),
         .peak_flops = READ("peak", GW_UNIT_FLOPS),
@@ -69,6 +70,7 @@ static inline gw_accelerator accelerator_file_read(const char *name)
         .pcie_bytes_per_s = READ("pcie_bandwidth", GW_UNIT_RATE),
         .busy_watts = READ("busy_power", GW_UNIT_POWER),
         .idle_watts = READ("idle_power", GW_UNIT_POWER),
+        .switch_reduction_efficiency = gw_params_has(root, optional) ? READ(optional, 0) : 0,
     };
 #undef READ
     accelerator_file_expect(gw_params_finish(from, &error), error, path);

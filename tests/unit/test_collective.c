@@ -4,6 +4,7 @@
 #include <check.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "accel/collective.h"
 #include "small_cluster.h"
@@ -297,6 +298,62 @@ START_TEST(permute_goes_as_far_as_it_shifts)
 END_TEST
 
 /* The loop index is bits of wrap-around of a 4 x 2 x 5 torus; groups of every kind of shape. */
+/* 4 of 8 on a switch, wherever they sit: ports of 100 bytes/ns, one hop. */
+START_TEST(times_on_a_switch_by_hand)
+{
+    group built;
+    small_cluster_init(&built.made);
+    gw_accelerator *accelerator = small_cluster_add(&built.made, 8, 1, 1, 0);
+    built.made.islands[0].is_switched = true;
+    small_cluster_build(&built.made);
+    const uint32_t members[] = {6, 0, 5, 3};
+    group_init(&built, 0, 1, 4);
+    memcpy(built.devices, members, sizeof members);
+    ck_assert(shape_of(&built).is_switched);
+    const uint64_t size_bytes = 1000000;
+    ck_assert_uint_eq(time_of(&built, GW_OPERATION_ALL_GATHER, size_bytes), 3000 + 30000);
+    ck_assert_uint_eq(time_of(&built, GW_OPERATION_REDUCE_SCATTER, size_bytes), 3000 + 7500);
+    ck_assert_uint_eq(time_of(&built, GW_OPERATION_ALL_TO_ALL, size_bytes), 3000 + 7500);
+    ck_assert_uint_eq(time_of(&built, GW_OPERATION_BROADCAST, size_bytes), 3000 + 10000);
+    ck_assert_uint_eq(time_of(&built, GW_OPERATION_PERMUTE, size_bytes), 3000 + 10000);
+    ck_assert_uint_eq(time_of(&built, GW_OPERATION_ALL_REDUCE, size_bytes), 4000 + 15000);
+    /* The switch adds up: 5/4 of the input over a port at half its rate. */
+    accelerator->switch_reduction_efficiency = 0.5;
+    ck_assert_uint_eq(time_of(&built, GW_OPERATION_ALL_REDUCE, size_bytes), 4000 + 12500);
+    ck_assert_uint_eq(time_of(&built, GW_OPERATION_ALL_GATHER, size_bytes), 3000 + 30000);
+    /* No faster with it than without. */
+    accelerator->switch_reduction_efficiency = 0.3;
+    ck_assert_uint_eq(time_of(&built, GW_OPERATION_ALL_REDUCE, size_bytes), 4000 + 15000);
+    small_cluster_clear(&built.made);
+}
+END_TEST
+
+/* 2 x (4 - 1) rounds of a hop and a quarter over one link; other kinds, and groups with others in
+ * between, as without a name. */
+START_TEST(island_names_its_algorithm)
+{
+    group built;
+    const uint64_t size_bytes = 1000000;
+    small_cluster_init(&built.made);
+    small_cluster_add(&built.made, 8, 1, 1, 1);
+    small_cluster_build(&built.made);
+    group_init(&built, 0, 1, 4);
+    const gw_span line_ns = time_of(&built, GW_OPERATION_BROADCAST, size_bytes);
+    group_init(&built, 0, 2, 4);
+    const gw_span apart_ns = time_of(&built, GW_OPERATION_ALL_REDUCE, size_bytes);
+    small_cluster_clear(&built.made);
+    built.made.islands[0].collectives = GW_ALGORITHM_RING;
+    small_cluster_build(&built.made);
+    ck_assert_uint_eq(time_of(&built, GW_OPERATION_ALL_REDUCE, size_bytes), apart_ns);
+    group_init(&built, 0, 1, 4);
+    ck_assert_uint_eq(time_of(&built, GW_OPERATION_BROADCAST, size_bytes), line_ns);
+    group_init(&built, 0, 1, 8);
+    ck_assert_uint_eq(time_of(&built, GW_OPERATION_ALL_REDUCE, size_bytes),
+                      2000 + 14 * (1000 + 2500));
+    small_cluster_clear(&built.made);
+}
+END_TEST
+
 START_TEST(more_bytes_never_take_less_time)
 {
     group built;
@@ -428,6 +485,8 @@ static Suite *collective_suite(void)
     tcase_add_test(times, shared_links_give_a_part_each);
     tcase_add_test(times, line_in_group_order_by_hand);
     tcase_add_test(times, permute_goes_as_far_as_it_shifts);
+    tcase_add_test(times, times_on_a_switch_by_hand);
+    tcase_add_test(times, island_names_its_algorithm);
     tcase_add_loop_test(times, more_bytes_never_take_less_time, 0, 8);
     tcase_add_loop_test(times, other_way_round_takes_the_same, 0, 8);
     tcase_add_test(times, all_reduce_is_the_better_of_two);

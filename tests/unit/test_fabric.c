@@ -149,7 +149,7 @@ START_TEST(each_token_arrives_once_when_it_is_due)
 {
     bench built;
     bench_init(&built);
-    const gw_transfer slow = between(0, 4, 500000), quick = between(0, 1, 50);
+    const gw_transfer slow = between(0, 4, 500000), quick = between(4, 5, 50);
     gw_fabric_start(built.kept.fabric, &slow, 0xfeedfacecafebeefu);
     gw_fabric_start(built.kept.fabric, &quick, 2);
     ck_assert_uint_eq(gw_fabric_flight_count(built.kept.fabric), 2);
@@ -170,15 +170,137 @@ START_TEST(equal_arrivals_come_in_order_of_starting)
 {
     bench built;
     bench_init(&built);
-    const gw_transfer one = between(0, 1, 50), other = between(5, 4, 50);
+    const gw_transfer one = between(0, 1, 50), other = between(5, 4, 50), third = between(3, 2, 50);
     gw_fabric_start(built.kept.fabric, &other, 20);
     gw_fabric_start(built.kept.fabric, &one, 10);
-    gw_fabric_start(built.kept.fabric, &other, 15);
+    gw_fabric_start(built.kept.fabric, &third, 15);
     run_to_end(&built.kept);
     ck_assert_uint_eq(built.kept.tokens[0], 20);
     ck_assert_uint_eq(built.kept.tokens[1], 10);
     ck_assert_uint_eq(built.kept.tokens[2], 15);
     ck_assert_uint_eq(built.kept.ends_ns[2], built.kept.ends_ns[0]);
+    bench_clear(&built);
+}
+END_TEST
+
+/* --- Sharing --- */
+
+/* Two over one link: each has half of it, then the longer one all of it.  3000 and 1000 bytes at
+ * 50 bytes/ns: 1000 of each in 40 ns, 2000 more in 40; and a hop. */
+START_TEST(two_on_a_link_have_half_each)
+{
+    bench built;
+    bench_init(&built);
+    const gw_transfer longer = between(0, 1, 3000), shorter = between(0, 1, 1000);
+    gw_fabric_start(built.kept.fabric, &longer, 1);
+    gw_fabric_start(built.kept.fabric, &shorter, 2);
+    run_to_end(&built.kept);
+    ck_assert_uint_eq(built.kept.count, 2);
+    ck_assert_uint_eq(built.kept.tokens[0], 2);
+    ck_assert_uint_eq(built.kept.ends_ns[0], 40 + 1000);
+    ck_assert_uint_eq(built.kept.tokens[1], 1);
+    ck_assert_uint_eq(built.kept.ends_ns[1], 80 + 1000);
+    bench_clear(&built);
+}
+END_TEST
+
+START_TEST(uncontended_links_are_everybodys_own)
+{
+    bench built;
+    bench_init(&built);
+    built.made.spec.is_uncontended = true;
+    const gw_transfer longer = between(0, 1, 3000), shorter = between(0, 1, 1000);
+    gw_fabric_start(built.kept.fabric, &longer, 1);
+    gw_fabric_start(built.kept.fabric, &shorter, 2);
+    run_to_end(&built.kept);
+    ck_assert_uint_eq(built.kept.ends_ns[0], 20 + 1000);
+    ck_assert_uint_eq(built.kept.ends_ns[1], 60 + 1000);
+    bench_clear(&built);
+}
+END_TEST
+
+/* One that began alone: 5000 bytes, of which 2500 have gone when the other comes after 50 ns. */
+START_TEST(late_comer_slows_who_is_under_way)
+{
+    bench built;
+    bench_init(&built);
+    const gw_transfer clock = {.kind = GW_TRANSFER_DEVICE, .duration_ns = 50};
+    const gw_transfer first = between(0, 2, 5000), second = between(1, 2, 1000);
+    built.kept.next = &second;
+    built.kept.restarts = 1;
+    gw_fabric_start(built.kept.fabric, &first, 1);
+    gw_fabric_start(built.kept.fabric, &clock, 10);
+    run_to_end(&built.kept);
+    ck_assert_uint_eq(built.kept.count, 3);
+    ck_assert_uint_eq(built.kept.tokens[0], 10);
+    ck_assert_uint_eq(built.kept.tokens[1], 11); /* 1000 bytes at 25 bytes/ns. */
+    ck_assert_uint_eq(built.kept.ends_ns[1], 50 + 40 + 1000);
+    ck_assert_uint_eq(built.kept.tokens[2], 1); /* 1000 at 25, and 1500 at 50. */
+    ck_assert_uint_eq(built.kept.ends_ns[2], 50 + 40 + 30 + 2000);
+    bench_clear(&built);
+}
+END_TEST
+
+/* The first one's last byte has gone and not yet arrived: its link is free. */
+START_TEST(latency_holds_no_link)
+{
+    bench built;
+    bench_init(&built);
+    const gw_transfer clock = {.kind = GW_TRANSFER_DEVICE, .duration_ns = 500};
+    const gw_transfer hop = between(0, 1, 5000);
+    built.kept.next = &hop;
+    built.kept.restarts = 1;
+    gw_fabric_start(built.kept.fabric, &hop, 1);
+    gw_fabric_start(built.kept.fabric, &clock, 10);
+    run_to_end(&built.kept);
+    ck_assert_uint_eq(built.kept.ends_ns[1], 100 + 1000);
+    ck_assert_uint_eq(built.kept.ends_ns[2], 500 + 100 + 1000);
+    bench_clear(&built);
+}
+END_TEST
+
+/* Opposite directions, both ways over PCIe, other devices' memories, and what has a duration of its
+ * own: nobody waits for anybody. */
+START_TEST(what_does_not_meet_does_not_share)
+{
+    bench built;
+    bench_init(&built);
+    const gw_transfer to_host = {.kind = GW_TRANSFER_HOST, .source = {1}, .size_bytes = 5000};
+    gw_transfer from_host = to_host, given = between(0, 1, 5000);
+    from_host.is_from_host = true;
+    given.duration_ns = 1100;
+    const gw_transfer all[] = {between(0, 1, 5000),
+                               between(1, 0, 5000),
+                               between(0, 0, 5000),
+                               between(1, 1, 5000),
+                               to_host,
+                               from_host,
+                               given};
+    gw_span alone_ns[G_N_ELEMENTS(all)];
+    for (uint32_t i = 0; i < G_N_ELEMENTS(all); i++) {
+        alone_ns[i] = gw_fabric_alone_ns(built.kept.fabric, &all[i]);
+        gw_fabric_start(built.kept.fabric, &all[i], i);
+    }
+    run_to_end(&built.kept);
+    ck_assert_uint_eq(built.kept.count, G_N_ELEMENTS(all));
+    for (uint32_t i = 0; i < G_N_ELEMENTS(all); i++) {
+        ck_assert_uint_eq(built.kept.ends_ns[i], alone_ns[built.kept.tokens[i]]);
+    }
+    bench_clear(&built);
+}
+END_TEST
+
+/* A network card is its host's, so two transfers to one device over the DCN share it there. */
+START_TEST(network_card_is_shared)
+{
+    bench built;
+    bench_init(&built);
+    const gw_transfer one = between(0, 8, 5000), other = between(1, 8, 5000);
+    gw_fabric_start(built.kept.fabric, &one, 1);
+    gw_fabric_start(built.kept.fabric, &other, 2);
+    run_to_end(&built.kept);
+    ck_assert_uint_eq(built.kept.ends_ns[0], 26000 + 2000);
+    ck_assert_uint_eq(built.kept.ends_ns[1], 26000 + 2000);
     bench_clear(&built);
 }
 END_TEST
@@ -288,6 +410,12 @@ int main(void)
     tcase_add_test(cases, given_duration_wins_over_wires);
     tcase_add_test(cases, each_token_arrives_once_when_it_is_due);
     tcase_add_test(cases, equal_arrivals_come_in_order_of_starting);
+    tcase_add_test(cases, two_on_a_link_have_half_each);
+    tcase_add_test(cases, uncontended_links_are_everybodys_own);
+    tcase_add_test(cases, late_comer_slows_who_is_under_way);
+    tcase_add_test(cases, latency_holds_no_link);
+    tcase_add_test(cases, what_does_not_meet_does_not_share);
+    tcase_add_test(cases, network_card_is_shared);
     tcase_add_test(cases, copy_that_takes_no_time_arrives_later_all_the_same);
     tcase_add_test(cases, arrival_may_start_the_next);
     tcase_add_test(cases, only_bytes_between_islands_are_dcn_bytes);

@@ -87,6 +87,25 @@ START_TEST(tie_goes_the_positive_way)
 }
 END_TEST
 
+START_TEST(tie_goes_the_negative_way_when_asked)
+{
+    small_cluster made;
+    const gw_cluster *cluster = small_cluster_of(&made, 4, 2, 1, 3);
+    uint32_t links[LINKS_MAX];
+    gw_route route = gw_route_trace(cluster, at(0), at(4), true, links, LINKS_MAX);
+    ck_assert_uint_eq(route.hop_count, 2);
+    ck_assert_uint_eq(links[0], link_of(0, 0, true));
+    ck_assert_uint_eq(links[1], link_of(6, 0, true));
+    route = gw_route_trace(cluster, at(1), at(0), true, links, LINKS_MAX);
+    ck_assert_uint_eq(links[0], link_of(1, 1, true));
+    /* No tie: the shorter way. */
+    route = gw_route_trace(cluster, at(0), at(2), true, links, LINKS_MAX);
+    ck_assert_uint_eq(route.hop_count, 1);
+    ck_assert_uint_eq(links[0], link_of(0, 0, false));
+    small_cluster_clear(&made);
+}
+END_TEST
+
 START_TEST(line_never_wraps)
 {
     small_cluster made;
@@ -237,6 +256,7 @@ int main(void)
     tcase_add_test(cases, self_goes_over_no_link);
     tcase_add_test(cases, ring_takes_the_shorter_way_round);
     tcase_add_test(cases, tie_goes_the_positive_way);
+    tcase_add_test(cases, tie_goes_the_negative_way_when_asked);
     tcase_add_test(cases, line_never_wraps);
     tcase_add_test(cases, dimension_0_comes_first);
     tcase_add_test(cases, links_beyond_the_capacity_are_counted_only);

@@ -140,6 +140,33 @@ START_TEST(plain_numbers_name_their_unit)
 }
 END_TEST
 
+START_TEST(network_between_islands_has_a_shape)
+{
+    g_autoptr(gw_scenario) plain = load_good(base_text, NULL);
+    ck_assert_uint_eq(plain->cluster.dcn_cards_per_host, 1);
+    ck_assert_double_eq(plain->cluster.dcn_host_bytes_per_s, 0);
+    ck_assert_double_eq(plain->cluster.dcn_oversubscription, 1);
+    static const char *const settings[] = {
+        "cluster.dcn={\"cards\":8,\"host_bandwidth\":\"50GB/s\",\"oversubscription\":2.5}", NULL};
+    g_autoptr(gw_scenario) scenario = load_good(base_text, settings);
+    ck_assert_double_eq(scenario->cluster.dcn_bytes_per_s, 12.5e9);
+    ck_assert_uint_eq(scenario->cluster.dcn_cards_per_host, 8);
+    ck_assert_double_eq(scenario->cluster.dcn_host_bytes_per_s, 50e9);
+    ck_assert_double_eq(scenario->cluster.dcn_oversubscription, 2.5);
+}
+END_TEST
+
+START_TEST(switch_joins_an_island)
+{
+    g_autoptr(gw_scenario) torus = load_good(base_text, NULL);
+    ck_assert(!torus->cluster.islands[0].is_switched);
+    static const char *const settings[] = {"cluster.islands.0.interconnect=switch", NULL};
+    g_autoptr(gw_scenario) scenario = load_good(base_text, settings);
+    ck_assert(scenario->cluster.islands[0].is_switched);
+    ck_assert_uint_eq(scenario->cluster.islands[0].dims, 1);
+}
+END_TEST
+
 START_TEST(one_wrap_counts_for_all_sizes)
 {
     static const char *const settings[] = {"cluster.islands.0.torus=[2,2,2]",
@@ -494,6 +521,8 @@ static TCase *make_good_case(void)
     tcase_add_test(good, every_key_is_read);
     tcase_add_test(good, plain_numbers_name_their_unit);
     tcase_add_test(good, one_wrap_counts_for_all_sizes);
+    tcase_add_test(good, network_between_islands_has_a_shape);
+    tcase_add_test(good, switch_joins_an_island);
     tcase_add_test(good, a_system_may_be_named);
     tcase_add_test(good, a_policy_may_be_an_object);
     tcase_add_test(good, what_varies_is_kept);

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Exchanges played on a cluster's fabric, transfer by transfer: what they take when they meet
+ * others on the links, which no closed form says. */
+#pragma once
+
+#include "accel/exchange.h"
+
+typedef struct {
+    const gw_exchange *exchange;
+    const uint32_t *devices; /* By member. */
+} gw_exchange_cast;
+
+#define GW_EXCHANGE_CASTS_MAX 4096
+
+/* All of `casts` begin at once, with nothing else on the wires; out_ns[i] is when the last member
+ * of casts[i] is done.  All are borrowed for the call. */
+void gw_exchange_play(const gw_cluster *cluster, const gw_exchange_cast *casts, uint32_t cast_count,
+                      gw_span *out_ns);

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Links lie kind by kind, and within a kind by device, host or island; where there is one each
+ * way, the outgoing one comes first.  Capacities are not stored: a path says them. */
+#include "topology/wires.h"
+
+#include "base/check.h"
+
+#define OUT 0
+#define IN  1
+
+void gw_wires_init(gw_wires *wires, const gw_cluster *cluster)
+{
+    const uint64_t device_count = cluster->device_count, host_count = cluster->host_count;
+    const uint32_t cards_per_host = MAX(cluster->spec->dcn_cards_per_host, 1);
+    uint32_t hop_count_max = 8; /* Memory, or through the DCN: four ways of two. */
+    for (uint32_t i = 0; i < cluster->island_count; i++) {
+        const uint32_t *shape = cluster->islands[i].shape;
+        hop_count_max = MAX(hop_count_max, shape[0] + shape[1] + shape[2]);
+    }
+    const uint64_t first_memory = GW_ROUTE_LINKS_PER_DEVICE * device_count;
+    const uint64_t first_pcie = first_memory + device_count;
+    const uint64_t first_card = first_pcie + 2 * device_count;
+    const uint64_t first_host = first_card + 2 * cards_per_host * host_count;
+    const uint64_t first_uplink = first_host + 2 * host_count;
+    const uint64_t link_count = first_uplink + 2 * (uint64_t)cluster->island_count;
+    gw_check(link_count < GW_INDEX_NONE);
+    *wires = (gw_wires){
+        .cluster = cluster,
+        .first_memory = (uint32_t)first_memory,
+        .first_pcie = (uint32_t)first_pcie,
+        .first_card = (uint32_t)first_card,
+        .first_host = (uint32_t)first_host,
+        .first_uplink = (uint32_t)first_uplink,
+        .link_count = (uint32_t)link_count,
+        .cards_per_host = cards_per_host,
+        .hop_count_max = hop_count_max,
+        .links = g_new(uint32_t, hop_count_max),
+    };
+}
+
+void gw_wires_clear(gw_wires *wires)
+{
+    g_free(wires->links);
+    *wires = (gw_wires){0};
+}
+
+static void add_hop(gw_wires_path *path, gw_max_min_hop *hops, uint32_t link, double capacity)
+{
+    hops[path->hop_count++] = (gw_max_min_hop){link, capacity};
+    path->rate_bytes_per_s =
+        path->hop_count == 1 ? capacity : MIN(path->rate_bytes_per_s, capacity);
+}
+
+static void add_pcie(const gw_wires *wires, gw_device_id device, uint32_t way, gw_wires_path *path,
+                     gw_max_min_hop *hops)
+{
+    const gw_accelerator *accelerator = gw_cluster_island_of(wires->cluster, device)->accelerator;
+    path->latency_ns += accelerator->pcie_latency_ns;
+    add_hop(path, hops, wires->first_pcie + 2 * device.index + way, accelerator->pcie_bytes_per_s);
+}
+
+/* The card of the device's part of the host: with as many cards as devices each has its own. */
+static uint32_t find_card(const gw_wires *wires, gw_device_id device)
+{
+    const gw_cluster_island *island = gw_cluster_island_of(wires->cluster, device);
+    const uint64_t place = (device.index - island->first_device) % island->devices_per_host;
+    return (uint32_t)(place * wires->cards_per_host / island->devices_per_host);
+}
+
+/* From a device's PCIe to the DCN's middle, or back. */
+static void add_dcn(const gw_wires *wires, gw_device_id device, uint32_t way, gw_wires_path *path,
+                    gw_max_min_hop *hops)
+{
+    const gw_cluster_spec *spec = wires->cluster->spec;
+    const uint32_t host = gw_cluster_host_of(wires->cluster, device);
+    const uint32_t card = host * wires->cards_per_host + find_card(wires, device);
+    add_hop(path, hops, wires->first_card + 2 * card + way, spec->dcn_bytes_per_s);
+    if (spec->dcn_host_bytes_per_s > 0) {
+        add_hop(path, hops, wires->first_host + 2 * host + way, spec->dcn_host_bytes_per_s);
+    }
+    if (spec->dcn_oversubscription > 1) {
+        const uint32_t island = wires->cluster->island_of_device[device.index];
+        const double cards =
+            (double)wires->cluster->islands[island].host_count * wires->cards_per_host;
+        add_hop(path, hops, wires->first_uplink + 2 * island + way,
+                cards * spec->dcn_bytes_per_s / spec->dcn_oversubscription);
+    }
+}
+
+static gw_wires_path cross_dcn(const gw_wires *wires, gw_device_id source, gw_device_id target,
+                               gw_max_min_hop *hops)
+{
+    gw_wires_path path = {.latency_ns = wires->cluster->spec->dcn_latency_ns};
+    add_pcie(wires, source, OUT, &path, hops);
+    add_dcn(wires, source, OUT, &path, hops);
+    add_dcn(wires, target, IN, &path, hops);
+    add_pcie(wires, target, IN, &path, hops);
+    return path;
+}
+
+gw_wires_path gw_wires_between(const gw_wires *wires, gw_device_id source, gw_device_id target,
+                               bool takes_negative, gw_max_min_hop *out_hops)
+{
+    const gw_route route = gw_route_trace(wires->cluster, source, target, takes_negative,
+                                          wires->links, wires->hop_count_max);
+    gw_wires_path path = {.latency_ns = route.latency_ns};
+    if (route.kind == GW_ROUTE_SELF) {
+        add_hop(&path, out_hops, wires->first_memory + source.index, route.rate_bytes_per_s);
+        return path;
+    }
+    if (route.kind == GW_ROUTE_DCN) {
+        return cross_dcn(wires, source, target, out_hops);
+    }
+    gw_check(route.hop_count <= wires->hop_count_max);
+    for (uint32_t i = 0; i < route.hop_count; i++) {
+        out_hops[i] = (gw_max_min_hop){wires->links[i], route.rate_bytes_per_s};
+    }
+    path.rate_bytes_per_s = route.rate_bytes_per_s;
+    path.hop_count = route.hop_count;
+    return path;
+}
+
+gw_wires_path gw_wires_to_host(const gw_wires *wires, gw_device_id device, bool is_from_host,
+                               gw_max_min_hop *out_hops)
+{
+    gw_check(device.index < wires->cluster->device_count);
+    gw_wires_path path = {0};
+    add_pcie(wires, device, is_from_host ? IN : OUT, &path, out_hops);
+    return path;
+}

@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Transfers on a fabric against the same fluid computed plainly: at every start and every end of a
+ * transfer, all links are filled anew, and everybody carries on at the new rate.  The cluster, its
+ * wires and the transfers are drawn from the seed.  Arrivals agree to a nanosecond for each
+ * transfer that there is, since the fabric rounds each end up to one, which may delay all others.
+ *
+ *     fuzz_fabric                       as many seeds as fit into the time budget, from seed 1
+ *     fuzz_fabric FIRST_SEED [COUNT]    these seeds, however long they take */
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "base/check.h"
+#include "base/random.h"
+#include "small_cluster.h"
+#include "topology/fabric.h"
+#include "topology/wires.h"
+
+#define BUDGET_S      5.0
+#define TRANSFERS_MAX 80
+#define HOPS_MAX      32
+
+typedef struct {
+    gw_transfer transfer;
+    gw_time start_ns;
+    gw_time arrival_ns; /* The fabric's; GW_TIME_NEVER: not yet. */
+    uint32_t hop_count; /* 0: it has no links, or none any more. */
+    gw_max_min_hop hops[HOPS_MAX];
+    double latency_ns, left_bytes, rate_bytes_per_ns;
+    double plain_ns; /* Its arrival by plain computation. */
+    uint32_t flow;   /* While it is filled. */
+} fuzz_transfer;
+
+typedef struct {
+    small_cluster made;
+    gw_engine *engine;
+    gw_fabric *fabric;
+    gw_wires wires;
+    fuzz_transfer transfers[TRANSFERS_MAX];
+    uint32_t count;
+} fuzz_run;
+
+/* --- Drawing --- */
+
+static uint32_t draw(gw_random *random, uint32_t bound)
+{
+    return (uint32_t)gw_random_below(random, bound);
+}
+
+static void draw_cluster(gw_random *random, fuzz_run *run)
+{
+    small_cluster_init(&run->made);
+    const uint32_t island_count = 1 + draw(random, 3);
+    for (uint32_t i = 0; i < island_count; i++) {
+        const uint32_t a = 1 + draw(random, 6), b = draw(random, 2) == 0 ? 1 : 1 + draw(random, 3);
+        small_cluster_add(&run->made, a, b, 1, draw(random, 4));
+        const uint32_t devices_per_host = a % 2 == 0 ? 2 : 1;
+        run->made.islands[i].devices_per_host = devices_per_host;
+        run->made.islands[i].host_count = a * b / devices_per_host;
+        run->made.islands[i].is_switched = b == 1 && draw(random, 3) == 0;
+    }
+    gw_cluster_spec *spec = &run->made.spec;
+    spec->dcn_cards_per_host = draw(random, 3);
+    spec->dcn_host_bytes_per_s = draw(random, 2) == 0 ? 0 : 6e9;
+    spec->dcn_oversubscription = draw(random, 2) == 0 ? 1 : 2.5;
+    small_cluster_build(&run->made);
+}
+
+static void draw_transfer(gw_random *random, fuzz_run *run, fuzz_transfer *drawn, gw_span window_ns)
+{
+    const uint32_t device_count = run->made.cluster->device_count;
+    *drawn = (fuzz_transfer){.arrival_ns = GW_TIME_NEVER};
+    drawn->start_ns = draw(random, 3) == 0 ? 0 : gw_random_below(random, window_ns);
+    drawn->start_ns -= draw(random, 2) == 0 ? drawn->start_ns % 1000 : 0; /* Some at one time. */
+    drawn->transfer = (gw_transfer){
+        .kind = draw(random, 5) == 0 ? GW_TRANSFER_HOST : GW_TRANSFER_DEVICE,
+        .source = {draw(random, device_count)},
+        .target = {draw(random, device_count)},
+        .size_bytes = draw(random, 10) == 0 ? 0 : 1 + draw(random, 1 << draw(random, 24)),
+        .duration_ns = draw(random, 12) == 0 ? 1 + draw(random, 50000) : 0,
+        .is_from_host = draw(random, 2) == 0,
+        .takes_negative = draw(random, 2) == 0,
+    };
+    const gw_transfer *transfer = &drawn->transfer;
+    const gw_wires_path path =
+        transfer->kind == GW_TRANSFER_HOST
+            ? gw_wires_to_host(&run->wires, transfer->source, transfer->is_from_host, drawn->hops)
+            : gw_wires_between(&run->wires, transfer->source, transfer->target,
+                               transfer->takes_negative, drawn->hops);
+    drawn->hop_count = transfer->duration_ns > 0 ? 0 : path.hop_count;
+    drawn->latency_ns =
+        (double)(transfer->duration_ns > 0 ? transfer->duration_ns : path.latency_ns);
+    drawn->left_bytes = transfer->duration_ns > 0 ? 0 : (double)transfer->size_bytes;
+}
+
+/* --- The fabric's way --- */
+
+static void note_arrival(void *owner, uint64_t token, gw_time start_ns)
+{
+    fuzz_run *run = owner;
+    gw_check(run->transfers[token].arrival_ns == GW_TIME_NEVER);
+    gw_check(run->transfers[token].start_ns == start_ns);
+    run->transfers[token].arrival_ns = gw_engine_now(run->engine);
+}
+
+static void start_transfer(gw_engine *engine, void *subject, uint64_t argument)
+{
+    (void)engine;
+    fuzz_run *run = subject;
+    gw_fabric_start(run->fabric, &run->transfers[argument].transfer, argument);
+}
+
+static const gw_event_kind start_event = {.name = "fuzz.start", .fire = start_transfer};
+
+static void run_fabric(fuzz_run *run)
+{
+    for (uint32_t i = 0; i < run->count; i++) {
+        gw_engine_post(run->engine, run->transfers[i].start_ns, &start_event, run, i);
+    }
+    while (gw_engine_step(run->engine)) {
+    }
+    gw_check(gw_fabric_flight_count(run->fabric) == 0);
+    gw_check(gw_fabric_transfer_count(run->fabric) == run->count);
+}
+
+/* --- The plain way --- */
+
+static bool is_carrying(const fuzz_transfer *one, double now_ns)
+{
+    return one->hop_count > 0 && one->left_bytes > 0 && (double)one->start_ns <= now_ns;
+}
+
+static void fill_all(fuzz_run *run, double now_ns)
+{
+    g_autoptr(gw_max_min) solver = gw_max_min_new(run->wires.link_count);
+    double rates[TRANSFERS_MAX];
+    for (uint32_t i = 0; i < run->count; i++) {
+        fuzz_transfer *one = &run->transfers[i];
+        if (is_carrying(one, now_ns)) {
+            one->flow = gw_max_min_add(solver, one->hops, one->hop_count, INFINITY);
+        }
+    }
+    gw_max_min_refill(solver, rates);
+    for (uint32_t i = 0; i < run->count; i++) {
+        if (is_carrying(&run->transfers[i], now_ns)) {
+            run->transfers[i].rate_bytes_per_ns = rates[run->transfers[i].flow] * 1e-9;
+        }
+    }
+}
+
+/* The next start or end after `now_ns`. */
+static double find_next_ns(const fuzz_run *run, double now_ns)
+{
+    double next_ns = INFINITY;
+    for (uint32_t i = 0; i < run->count; i++) {
+        const fuzz_transfer *one = &run->transfers[i];
+        if ((double)one->start_ns > now_ns) {
+            next_ns = fmin(next_ns, (double)one->start_ns);
+        } else if (is_carrying(one, now_ns)) {
+            next_ns = fmin(next_ns, now_ns + one->left_bytes / one->rate_bytes_per_ns);
+        }
+    }
+    return next_ns;
+}
+
+static void compute_plainly(fuzz_run *run)
+{
+    for (uint32_t i = 0; i < run->count; i++) {
+        run->transfers[i].plain_ns =
+            (double)run->transfers[i].start_ns + run->transfers[i].latency_ns;
+    }
+    double now_ns = 0;
+    while (now_ns < INFINITY) {
+        fill_all(run, now_ns);
+        const double next_ns = find_next_ns(run, now_ns);
+        for (uint32_t i = 0; i < run->count && next_ns < INFINITY; i++) {
+            fuzz_transfer *one = &run->transfers[i];
+            if (!is_carrying(one, now_ns)) {
+                continue;
+            }
+            one->left_bytes -= one->rate_bytes_per_ns * (next_ns - now_ns);
+            if (one->left_bytes < 1e-6) { /* Bytes: what sums of doubles leave over. */
+                one->left_bytes = 0;
+                one->plain_ns = next_ns + one->latency_ns;
+            }
+        }
+        now_ns = next_ns;
+    }
+}
+
+static bool compare(const fuzz_run *run)
+{
+    for (uint32_t i = 0; i < run->count; i++) {
+        const fuzz_transfer *one = &run->transfers[i];
+        const double off_ns = (double)one->arrival_ns - one->plain_ns;
+        const gw_span alone_ns = gw_fabric_alone_ns(run->fabric, &one->transfer);
+        if (!(fabs(off_ns) <= 1 + run->count) || one->arrival_ns + 1 < one->start_ns + alone_ns) {
+            fprintf(stderr,
+                    "transfer %u, from %u to %u: started at %" G_GUINT64_FORMAT
+                    ", arrived at %" G_GUINT64_FORMAT
+                    ", plainly at %.1f, alone after %" G_GUINT64_FORMAT "\n",
+                    i, one->transfer.source.index, one->transfer.target.index, one->start_ns,
+                    one->arrival_ns, one->plain_ns, alone_ns);
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool run_seed(uint64_t seed)
+{
+    g_autofree fuzz_run *run = g_new0(fuzz_run, 1);
+    gw_random random;
+    gw_random_init(&random, seed, "fuzz_fabric");
+    draw_cluster(&random, run);
+    gw_wires_init(&run->wires, run->made.cluster);
+    gw_check(run->wires.hop_count_max <= HOPS_MAX);
+    run->engine = gw_engine_new(GW_QUEUE_LADDER);
+    run->fabric = gw_fabric_new(run->engine, run->made.cluster, note_arrival, run);
+    run->count = 1 + draw(&random, TRANSFERS_MAX);
+    const gw_span window_ns = 1 + draw(&random, 1 << draw(&random, 22));
+    for (uint32_t i = 0; i < run->count; i++) {
+        draw_transfer(&random, run, &run->transfers[i], window_ns);
+    }
+    run_fabric(run);
+    compute_plainly(run);
+    const bool is_right = compare(run);
+    gw_fabric_free(run->fabric);
+    gw_engine_free(run->engine);
+    gw_wires_clear(&run->wires);
+    small_cluster_clear(&run->made);
+    return is_right;
+}
+
+/* --- The command line --- */
+
+typedef struct {
+    const char *program;
+    uint64_t seed;
+} command;
+
+static void print_repeat(void *context)
+{
+    const command *repeated = context;
+    fprintf(stderr, "repeat with: %s %" G_GUINT64_FORMAT "\n", repeated->program, repeated->seed);
+}
+
+static bool parse_count(const char *text, uint64_t *out_count)
+{
+    char *end = NULL;
+    errno = 0;
+    *out_count = strtoull(text, &end, 10);
+    return errno == 0 && end != text && *end == '\0';
+}
+
+static double read_wall_s(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
+}
+
+int main(int argument_count, char **arguments)
+{
+    command repeated = {.program = arguments[0], .seed = 1};
+    uint64_t count = argument_count > 1 ? 1 : UINT64_MAX;
+    if (argument_count > 3 || (argument_count > 1 && !parse_count(arguments[1], &repeated.seed)) ||
+        (argument_count > 2 && !parse_count(arguments[2], &count))) {
+        fprintf(stderr, "usage: %s [FIRST_SEED [COUNT]]\n", arguments[0]);
+        return 2;
+    }
+    gw_check_set_last_words(print_repeat, &repeated);
+    const double end_s = read_wall_s() + BUDGET_S;
+    uint64_t done_count = 0;
+    while (done_count < count && (argument_count > 1 || read_wall_s() < end_s)) {
+        if (!run_seed(repeated.seed)) {
+            print_repeat(&repeated);
+            return EXIT_FAILURE;
+        }
+        repeated.seed++;
+        done_count++;
+    }
+    printf("%" G_GUINT64_FORMAT " fabrics, the same as plainly computed\n", done_count);
+    return EXIT_SUCCESS;
+}

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Plays of exchanges made by hand; those of algorithms: tests/model/test_exchange.c. */
+#include <check.h>
+#include <signal.h>
+#include <stdlib.h>
+
+#include "accel/exchange_play.h"
+#include "small_cluster.h"
+
+static const uint32_t devices[] = {0, 1, 2, 3};
+
+static gw_span play(const gw_cluster *cluster, const gw_exchange *exchange)
+{
+    const gw_exchange_cast cast = {.exchange = exchange, .devices = devices};
+    gw_span span_ns;
+    gw_exchange_play(cluster, &cast, 1, &span_ns);
+    return span_ns;
+}
+
+/* A relay of three hops, each in a phase of its own: a hop of 1000 ns and 100 ns of bytes. */
+START_TEST(what_comes_goes_on)
+{
+    small_cluster made;
+    const gw_cluster *cluster = small_cluster_of(&made, 4, 1, 1, 0);
+    g_autoptr(gw_exchange) relay = gw_exchange_new(4, 1);
+    for (uint32_t m = 0; m < 3; m++) {
+        gw_exchange_set_send(relay, gw_exchange_add_phase(relay, 0, 1), m, 0, m + 1, 5000);
+    }
+    ck_assert_uint_eq(play(cluster, relay), 3300);
+    small_cluster_clear(&made);
+}
+END_TEST
+
+/* Member 0 sends ten times; member 1 only listens, and both go on when all has come. */
+START_TEST(rounds_repeat)
+{
+    small_cluster made;
+    const gw_cluster *cluster = small_cluster_of(&made, 4, 1, 1, 0);
+    g_autoptr(gw_exchange) exchange = gw_exchange_new(4, 1);
+    gw_exchange_set_send(exchange, gw_exchange_add_phase(exchange, 0, 10), 0, 0, 1, 5000);
+    gw_exchange_set_send(exchange, gw_exchange_add_phase(exchange, 0, 1), 1, 0, 0, 5000);
+    ck_assert_uint_eq(play(cluster, exchange), 11 * 1100);
+    small_cluster_clear(&made);
+}
+END_TEST
+
+/* Two parts over one link take turns at half its rate; a silent phase takes no time. */
+START_TEST(parts_share_links)
+{
+    small_cluster made;
+    const gw_cluster *cluster = small_cluster_of(&made, 4, 1, 1, 0);
+    g_autoptr(gw_exchange) exchange = gw_exchange_new(4, 2);
+    for (uint32_t part = 0; part < 2; part++) {
+        gw_exchange_add_phase(exchange, part, 3);
+        gw_exchange_set_send(exchange, gw_exchange_add_phase(exchange, part, 1), 0, 0, 1, 5000);
+    }
+    ck_assert_uint_eq(play(cluster, exchange), 1200);
+    small_cluster_clear(&made);
+}
+END_TEST
+
+/* Those that do not meet take what they take alone. */
+START_TEST(casts_end_for_themselves)
+{
+    small_cluster made;
+    const gw_cluster *cluster = small_cluster_of(&made, 4, 1, 1, 0);
+    const uint32_t backwards[] = {3, 2, 1, 0};
+    g_autoptr(gw_exchange) once = gw_exchange_new(4, 1), twice = gw_exchange_new(4, 1);
+    gw_exchange_set_send(once, gw_exchange_add_phase(once, 0, 1), 0, 0, 1, 5000);
+    gw_exchange_set_send(twice, gw_exchange_add_phase(twice, 0, 2), 0, 0, 1, 5000);
+    const gw_exchange_cast casts[] = {{once, devices}, {twice, backwards}};
+    gw_span spans_ns[2];
+    gw_exchange_play(cluster, casts, 2, spans_ns);
+    ck_assert_uint_eq(spans_ns[0], 1100);
+    ck_assert_uint_eq(spans_ns[1], 2200);
+    small_cluster_clear(&made);
+}
+END_TEST
+
+START_TEST(two_senders_by_one_way_abort)
+{
+    small_cluster made;
+    const gw_cluster *cluster = small_cluster_of(&made, 4, 1, 1, 0);
+    gw_exchange *exchange = gw_exchange_new(4, 1);
+    gw_exchange_phase *phase = gw_exchange_add_phase(exchange, 0, 1);
+    gw_exchange_set_send(exchange, phase, 0, 0, 1, 5000);
+    gw_exchange_set_send(exchange, phase, 2, 0, 1, 5000);
+    play(cluster, exchange);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("exchange_play");
+    TCase *cases = tcase_create("exchange_play");
+    tcase_add_test(cases, what_comes_goes_on);
+    tcase_add_test(cases, rounds_repeat);
+    tcase_add_test(cases, parts_share_links);
+    tcase_add_test(cases, casts_end_for_themselves);
+    tcase_add_test_raise_signal(cases, two_senders_by_one_way_abort, SIGABRT);
+    suite_add_tcase(suite, cases);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    const int failed_count = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
