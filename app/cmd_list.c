@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "accel/exchange.h"
+#include "accel/rounds.h"
 #include "accel/model.h"
 #include "app/command.h"
 #include "base/error.h"
@@ -74,8 +74,8 @@ static void list_dispatches(void)
 
 static void list_collectives(void)
 {
-    for (guint i = 0; gw_exchange_algorithms[i] != NULL; i++)
-        printf("  %-16s %s\n", gw_exchange_algorithms[i]->name, gw_exchange_algorithms[i]->summary);
+    for (guint i = 0; gw_rounds_algorithms[i] != NULL; i++)
+        printf("  %-16s %s\n", gw_rounds_algorithms[i]->name, gw_rounds_algorithms[i]->summary);
 }
 
 static void list_names(char **names)

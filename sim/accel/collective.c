@@ -8,7 +8,7 @@
  * which do the same at the same time: it gets one part in `stride` of the rate. */
 #include "accel/collective.h"
 
-#include "accel/exchange.h"
+#include "accel/rounds.h"
 #include "base/check.h"
 #include "topology/route.h"
 
@@ -317,7 +317,7 @@ static gw_span price_group(const priced_group *group)
 
 /* By the algorithm that the island's scenario names.  False: it names none, or one that cannot do
  * this kind with this group.  Groups whose members lie apart meet the groups in between at the same
- * time, of which an exchange knows nothing. */
+ * time, of which its rounds know nothing. */
 static bool price_by_algorithm(const gw_cluster *cluster, const gw_collective *collective,
                                const gw_collective_shape *shape, gw_span *out_ns)
 {
@@ -331,12 +331,12 @@ static bool price_by_algorithm(const gw_cluster *cluster, const gw_collective *c
     if (island->collectives == GW_ALGORITHM_AUTO) {
         return false;
     }
-    g_autoptr(gw_exchange) exchange = gw_exchange_plan(
-        gw_exchange_algorithms[island->collectives - GW_ALGORITHM_DIRECT], cluster, collective);
-    if (exchange == NULL) {
+    g_autoptr(gw_rounds) rounds = gw_rounds_plan(
+        gw_rounds_algorithms[island->collectives - GW_ALGORITHM_DIRECT], cluster, collective);
+    if (rounds == NULL) {
         return false;
     }
-    *out_ns = gw_exchange_ns(exchange, cluster, collective->devices);
+    *out_ns = gw_rounds_ns(rounds, cluster, collective->devices);
     return true;
 }
 
@@ -349,9 +349,9 @@ gw_span gw_collective_ns(const gw_cluster *cluster, const gw_collective *collect
     }
     const gw_accelerator *accelerator =
         gw_cluster_island_of(cluster, (gw_device_id){collective->devices[0]})->accelerator;
-    gw_span exchange_ns;
-    if (price_by_algorithm(cluster, collective, &shape, &exchange_ns)) {
-        return accelerator->collective_overhead_ns + exchange_ns;
+    gw_span rounds_ns;
+    if (price_by_algorithm(cluster, collective, &shape, &rounds_ns)) {
+        return accelerator->collective_overhead_ns + rounds_ns;
     }
     const priced_group group = {
         .cluster = cluster,

@@ -31,6 +31,6 @@ gw_collective_shape gw_collective_shape_of(const gw_cluster *cluster, const uint
                                            uint32_t member_count);
 
 /* From the last member's coming to the leaving of all, by the algorithm that the island names
- * (exchange.h), else in closed form.  Pure.  One member alone takes no time.
+ * (rounds.h), else in closed form.  Pure.  One member alone takes no time.
  * No less for more bytes, and the same whichever way round the members are listed. */
 gw_span gw_collective_ns(const gw_cluster *cluster, const gw_collective *collective);

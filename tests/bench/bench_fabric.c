@@ -7,7 +7,7 @@
 #include <sys/resource.h>
 #include <time.h>
 
-#include "accel/exchange_play.h"
+#include "accel/rounds_play.h"
 #include "base/check.h"
 #include "base/random.h"
 #include "topology/wires.h"
@@ -191,15 +191,15 @@ static void measure_ring(GArray *rows)
                                       .size_bytes = RING_BYTES,
                                       .member_count = RING_LENGTH,
                                       .devices = devices};
-    g_autoptr(gw_exchange) ring =
-        gw_exchange_plan(gw_exchange_algorithm_find("ring"), torus.cluster, &all_reduce);
-    const gw_exchange_cast cast = {.exchange = ring, .devices = devices};
+    g_autoptr(gw_rounds) ring =
+        gw_rounds_plan(gw_rounds_algorithm_find("ring"), torus.cluster, &all_reduce);
+    const gw_rounds_cast cast = {.exchange = ring, .devices = devices};
     gw_span played_ns;
     const double start_s = read_cpu_s();
-    gw_exchange_play(torus.cluster, &cast, 1, &played_ns);
+    gw_rounds_play(torus.cluster, &cast, 1, &played_ns);
     const double ring_s = read_cpu_s() - start_s;
-    gw_check(played_ns == gw_exchange_ns(ring, torus.cluster, devices));
-    add_row(rows, "fabric.ring", "64 MiB, 2048 devices", gw_exchange_transfer_count(ring), ring_s,
+    gw_check(played_ns == gw_rounds_ns(ring, torus.cluster, devices));
+    add_row(rows, "fabric.ring", "64 MiB, 2048 devices", gw_rounds_transfer_count(ring), ring_s,
             rows->len);
     gw_cluster_free(torus.cluster);
 }

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "accel/collective.h"
-#include "accel/exchange.h"
+#include "accel/rounds.h"
 #include "base/check.h"
 #include "topology/route.h"
 
@@ -16,12 +16,12 @@ static uint64_t divide_up(uint64_t size_bytes, uint64_t count)
     return size_bytes / count + (size_bytes % count > 0 ? 1 : 0);
 }
 
-typedef gw_exchange *(*gathering)(const gw_cluster *cluster, const gw_collective *collective,
-                                  uint64_t block_bytes);
+typedef gw_rounds *(*gathering)(const gw_cluster *cluster, const gw_collective *collective,
+                                uint64_t block_bytes);
 
 /* All collectives that are gatherings of blocks, one way or the other in time. */
-static gw_exchange *plan_by_gathering(const gw_cluster *cluster, const gw_collective *collective,
-                                      gathering gather)
+static gw_rounds *plan_by_gathering(const gw_cluster *cluster, const gw_collective *collective,
+                                    gathering gather)
 {
     const uint64_t part_bytes = divide_up(collective->size_bytes, collective->member_count);
     const bool is_all_gather = collective->kind == GW_OPERATION_ALL_GATHER;
@@ -29,34 +29,34 @@ static gw_exchange *plan_by_gathering(const gw_cluster *cluster, const gw_collec
         collective->kind != GW_OPERATION_ALL_REDUCE) {
         return NULL;
     }
-    gw_exchange *made =
+    gw_rounds *made =
         gather(cluster, collective, is_all_gather ? collective->size_bytes : part_bytes);
     if (made == NULL || is_all_gather) {
         return made;
     }
-    gw_exchange_reverse(made);
+    gw_rounds_reverse(made);
     if (collective->kind == GW_OPERATION_ALL_REDUCE) {
-        gw_exchange_take_next(made, gather(cluster, collective, part_bytes));
+        gw_rounds_take_next(made, gather(cluster, collective, part_bytes));
     }
     return made;
 }
 
 /* --- One ring, in group order, one way round --- */
 
-static gw_exchange *gather_round_ring(const gw_cluster *cluster, const gw_collective *collective,
-                                      uint64_t block_bytes)
+static gw_rounds *gather_round_ring(const gw_cluster *cluster, const gw_collective *collective,
+                                    uint64_t block_bytes)
 {
     (void)cluster;
     const uint32_t count = collective->member_count;
-    gw_exchange *made = gw_exchange_new(count, 1);
-    gw_exchange_phase *phase = gw_exchange_add_phase(made, 0, count - 1);
+    gw_rounds *made = gw_rounds_new(count, 1);
+    gw_rounds_phase *phase = gw_rounds_add_phase(made, 0, count - 1);
     for (uint32_t m = 0; m < count; m++) {
-        gw_exchange_set_send(made, phase, m, 0, (m + 1) % count, block_bytes);
+        gw_rounds_set_send(made, phase, m, 0, (m + 1) % count, block_bytes);
     }
     return made;
 }
 
-static gw_exchange *plan_ring(const gw_cluster *cluster, const gw_collective *collective)
+static gw_rounds *plan_ring(const gw_cluster *cluster, const gw_collective *collective)
 {
     return plan_by_gathering(cluster, collective, gather_round_ring);
 }
@@ -130,28 +130,28 @@ static void box_clear(box *made)
 
 /* A round along axis `d`, of which it is the `round`-th: every member that has something new sends
  * it on, both ways. */
-static void add_axis_round(gw_exchange *made, uint32_t part, const box *on, uint32_t d,
+static void add_axis_round(gw_rounds *made, uint32_t part, const box *on, uint32_t d,
                            uint32_t round, uint32_t repeat_count, uint64_t block_bytes)
 {
     const gw_collective_axis *axis = &on->shape.axes[d];
-    gw_exchange_phase *phase = gw_exchange_add_phase(made, part, repeat_count);
+    gw_rounds_phase *phase = gw_rounds_add_phase(made, part, repeat_count);
     for (uint32_t m = 0; m < made->member_count; m++) {
         uint32_t ranks[GW_ISLAND_DIMS_MAX];
         memcpy(ranks, &on->ranks[GW_ISLAND_DIMS_MAX * m], sizeof(ranks));
         const uint32_t rank = ranks[d], last = axis->length - 1;
-        for (uint32_t way = 0; way < GW_EXCHANGE_WAYS; way++) {
+        for (uint32_t way = 0; way < GW_ROUNDS_WAYS; way++) {
             const uint32_t behind = way == 0 ? rank : last - rank; /* Whose blocks it passes on. */
             const uint32_t ahead = last - behind;
             if (axis->is_ring || (behind >= round && ahead > 0)) {
                 ranks[d] = (rank + (way == 0 ? 1 : last)) % axis->length;
-                gw_exchange_set_send(made, phase, m, way,
-                                     on->members[find_place(&on->shape, ranks)], block_bytes);
+                gw_rounds_set_send(made, phase, m, way, on->members[find_place(&on->shape, ranks)],
+                                   block_bytes);
             }
         }
     }
 }
 
-static void gather_along_axis(gw_exchange *made, uint32_t part, const box *on, uint32_t d,
+static void gather_along_axis(gw_rounds *made, uint32_t part, const box *on, uint32_t d,
                               uint64_t block_bytes)
 {
     const gw_collective_axis *axis = &on->shape.axes[d];
@@ -171,8 +171,8 @@ static void gather_along_axis(gw_exchange *made, uint32_t part, const box *on, u
 
 /* One part for each axis: it begins with that one and goes through the others in turn, so that all
  * axes are busy all the time. */
-static gw_exchange *gather_over_torus(const gw_cluster *cluster, const gw_collective *collective,
-                                      uint64_t block_bytes)
+static gw_rounds *gather_over_torus(const gw_cluster *cluster, const gw_collective *collective,
+                                    uint64_t block_bytes)
 {
     box on = {.shape =
                   gw_collective_shape_of(cluster, collective->devices, collective->member_count)};
@@ -188,7 +188,7 @@ static gw_exchange *gather_over_torus(const gw_cluster *cluster, const gw_collec
         return NULL;
     }
     box_init(&on, cluster, collective);
-    gw_exchange *made = gw_exchange_new(collective->member_count, dim_count);
+    gw_rounds *made = gw_rounds_new(collective->member_count, dim_count);
     for (uint32_t part = 0; part < dim_count; part++) {
         uint64_t gathered_bytes = divide_up(block_bytes, dim_count);
         for (uint32_t i = 0; i < dim_count; i++) {
@@ -201,69 +201,68 @@ static gw_exchange *gather_over_torus(const gw_cluster *cluster, const gw_collec
     return made;
 }
 
-static gw_exchange *plan_torus(const gw_cluster *cluster, const gw_collective *collective)
+static gw_rounds *plan_torus(const gw_cluster *cluster, const gw_collective *collective)
 {
     return plan_by_gathering(cluster, collective, gather_over_torus);
 }
 
 /* --- Recursive doubling --- */
 
-static gw_exchange *gather_by_doubling(const gw_cluster *cluster, const gw_collective *collective,
-                                       uint64_t block_bytes)
+static gw_rounds *gather_by_doubling(const gw_cluster *cluster, const gw_collective *collective,
+                                     uint64_t block_bytes)
 {
     (void)cluster;
     const uint32_t count = collective->member_count;
     if ((count & (count - 1)) != 0) {
         return NULL;
     }
-    gw_exchange *made = gw_exchange_new(count, 1);
+    gw_rounds *made = gw_rounds_new(count, 1);
     for (uint32_t apart = 1; apart < count; apart *= 2) {
-        gw_exchange_phase *phase = gw_exchange_add_phase(made, 0, 1);
+        gw_rounds_phase *phase = gw_rounds_add_phase(made, 0, 1);
         for (uint32_t m = 0; m < count; m++) {
-            gw_exchange_set_send(made, phase, m, 0, m ^ apart, apart * block_bytes);
+            gw_rounds_set_send(made, phase, m, 0, m ^ apart, apart * block_bytes);
         }
     }
     return made;
 }
 
-static gw_exchange *plan_halving_doubling(const gw_cluster *cluster,
-                                          const gw_collective *collective)
+static gw_rounds *plan_halving_doubling(const gw_cluster *cluster, const gw_collective *collective)
 {
     return plan_by_gathering(cluster, collective, gather_by_doubling);
 }
 
 /* --- A binomial tree --- */
 
-static gw_exchange *broadcast_down_tree(uint32_t count, uint64_t size_bytes)
+static gw_rounds *broadcast_down_tree(uint32_t count, uint64_t size_bytes)
 {
-    gw_exchange *made = gw_exchange_new(count, 1);
+    gw_rounds *made = gw_rounds_new(count, 1);
     uint32_t span = 1;
     while (span < count) {
         span *= 2;
     }
     for (span /= 2; span > 0; span /= 2) {
-        gw_exchange_phase *phase = gw_exchange_add_phase(made, 0, 1);
+        gw_rounds_phase *phase = gw_rounds_add_phase(made, 0, 1);
         for (uint32_t m = 0; m + span < count; m += 2 * span) {
-            gw_exchange_set_send(made, phase, m, 0, m + span, size_bytes);
+            gw_rounds_set_send(made, phase, m, 0, m + span, size_bytes);
         }
     }
     return made;
 }
 
-static gw_exchange *plan_tree(const gw_cluster *cluster, const gw_collective *collective)
+static gw_rounds *plan_tree(const gw_cluster *cluster, const gw_collective *collective)
 {
     (void)cluster;
-    gw_exchange *broadcast = broadcast_down_tree(collective->member_count, collective->size_bytes);
+    gw_rounds *broadcast = broadcast_down_tree(collective->member_count, collective->size_bytes);
     if (collective->kind == GW_OPERATION_BROADCAST) {
         return broadcast;
     }
     if (collective->kind == GW_OPERATION_ALL_REDUCE) {
-        gw_exchange_reverse(broadcast); /* Now it adds up, at member 0. */
-        gw_exchange_take_next(
-            broadcast, broadcast_down_tree(collective->member_count, collective->size_bytes));
+        gw_rounds_reverse(broadcast); /* Now it adds up, at member 0. */
+        gw_rounds_take_next(broadcast,
+                            broadcast_down_tree(collective->member_count, collective->size_bytes));
         return broadcast;
     }
-    gw_exchange_free(broadcast);
+    gw_rounds_free(broadcast);
     return NULL;
 }
 
@@ -279,25 +278,25 @@ static bool is_half_way_round(const gw_cluster *cluster, gw_device_id source, gw
     return memcmp(links, &links[capacity], route.hop_count * sizeof(uint32_t)) != 0;
 }
 
-static gw_exchange *send_to_all(const gw_cluster *cluster, const gw_collective *collective,
-                                uint64_t block_bytes)
+static gw_rounds *send_to_all(const gw_cluster *cluster, const gw_collective *collective,
+                              uint64_t block_bytes)
 {
     const uint32_t count = collective->member_count;
     const uint32_t *shape =
         gw_cluster_island_of(cluster, (gw_device_id){collective->devices[0]})->shape;
     const uint32_t capacity = MAX(2, shape[0] + shape[1] + shape[2]);
     g_autofree uint32_t *links = g_new(uint32_t, 2 * (size_t)capacity);
-    gw_exchange *made = gw_exchange_new(count, count - 1);
+    gw_rounds *made = gw_rounds_new(count, count - 1);
     for (uint32_t shift = 1; shift < count; shift++) {
-        gw_exchange_phase *phase = gw_exchange_add_phase(made, shift - 1, 1);
+        gw_rounds_phase *phase = gw_rounds_add_phase(made, shift - 1, 1);
         for (uint32_t m = 0; m < count; m++) {
             const uint32_t target = (m + shift) % count;
             const gw_device_id from = {collective->devices[m]}, to = {collective->devices[target]};
             const uint64_t half_bytes =
                 is_half_way_round(cluster, from, to, links, capacity) ? block_bytes / 2 : 0;
-            gw_exchange_set_send(made, phase, m, 0, target, block_bytes - half_bytes);
+            gw_rounds_set_send(made, phase, m, 0, target, block_bytes - half_bytes);
             if (half_bytes > 0) {
-                gw_exchange_set_send(made, phase, m, 1, target, half_bytes);
+                gw_rounds_set_send(made, phase, m, 1, target, half_bytes);
             }
         }
     }
@@ -305,7 +304,7 @@ static gw_exchange *send_to_all(const gw_cluster *cluster, const gw_collective *
 }
 
 /* An all-reduce in which everybody has all inputs and adds them up: for short ones. */
-static gw_exchange *plan_direct(const gw_cluster *cluster, const gw_collective *collective)
+static gw_rounds *plan_direct(const gw_cluster *cluster, const gw_collective *collective)
 {
     const uint64_t part_bytes = divide_up(collective->size_bytes, collective->member_count);
     if (collective->member_count > DIRECT_MEMBERS_MAX) {
@@ -325,48 +324,48 @@ static gw_exchange *plan_direct(const gw_cluster *cluster, const gw_collective *
 
 /* --- The table --- */
 
-static const gw_exchange_algorithm direct = {
+static const gw_rounds_algorithm direct = {
     .name = "direct",
     .summary = "everybody to everybody, all at once",
     .plan = plan_direct,
 };
-static const gw_exchange_algorithm halving_doubling = {
+static const gw_rounds_algorithm halving_doubling = {
     .name = "halving_doubling",
     .summary = "partners twice as far apart in each round; powers of two",
     .plan = plan_halving_doubling,
 };
-static const gw_exchange_algorithm ring = {
+static const gw_rounds_algorithm ring = {
     .name = "ring",
     .summary = "one ring in group order, one way round",
     .plan = plan_ring,
 };
-static const gw_exchange_algorithm torus = {
+static const gw_rounds_algorithm torus = {
     .name = "torus",
     .summary = "rings both ways along all axes of a torus at once",
     .plan = plan_torus,
 };
-static const gw_exchange_algorithm tree = {
+static const gw_rounds_algorithm tree = {
     .name = "tree",
     .summary = "a binomial tree, down and, for sums, up first",
     .plan = plan_tree,
 };
 
-const gw_exchange_algorithm *const gw_exchange_algorithms[] = {
+const gw_rounds_algorithm *const gw_rounds_algorithms[] = {
     &direct, &halving_doubling, &ring, &torus, &tree, NULL,
 };
 
-const gw_exchange_algorithm *gw_exchange_algorithm_find(const char *name)
+const gw_rounds_algorithm *gw_rounds_algorithm_find(const char *name)
 {
-    for (uint32_t i = 0; gw_exchange_algorithms[i] != NULL; i++) {
-        if (strcmp(gw_exchange_algorithms[i]->name, name) == 0) {
-            return gw_exchange_algorithms[i];
+    for (uint32_t i = 0; gw_rounds_algorithms[i] != NULL; i++) {
+        if (strcmp(gw_rounds_algorithms[i]->name, name) == 0) {
+            return gw_rounds_algorithms[i];
         }
     }
     return NULL;
 }
 
-gw_exchange *gw_exchange_plan(const gw_exchange_algorithm *algorithm, const gw_cluster *cluster,
-                              const gw_collective *collective)
+gw_rounds *gw_rounds_plan(const gw_rounds_algorithm *algorithm, const gw_cluster *cluster,
+                          const gw_collective *collective)
 {
     return collective->member_count > 1 ? algorithm->plan(cluster, collective) : NULL;
 }

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Plays of exchanges made by hand; those of algorithms: tests/model/test_exchange.c. */
+/* Plays of rounds made by hand; those of algorithms: tests/model/test_rounds.c. */
 #include <check.h>
 #include <signal.h>
 #include <stdlib.h>
 
-#include "accel/exchange_play.h"
+#include "accel/rounds_play.h"
 #include "small_cluster.h"
 
 static const uint32_t devices[] = {0, 1, 2, 3};
 
-static gw_span play(const gw_cluster *cluster, const gw_exchange *exchange)
+static gw_span play(const gw_cluster *cluster, const gw_rounds *rounds)
 {
-    const gw_exchange_cast cast = {.exchange = exchange, .devices = devices};
+    const gw_rounds_cast cast = {.rounds = rounds, .devices = devices};
     gw_span span_ns;
-    gw_exchange_play(cluster, &cast, 1, &span_ns);
+    gw_rounds_play(cluster, &cast, 1, &span_ns);
     return span_ns;
 }
 
@@ -22,9 +22,9 @@ START_TEST(what_comes_goes_on)
 {
     small_cluster made;
     const gw_cluster *cluster = small_cluster_of(&made, 4, 1, 1, 0);
-    g_autoptr(gw_exchange) relay = gw_exchange_new(4, 1);
+    g_autoptr(gw_rounds) relay = gw_rounds_new(4, 1);
     for (uint32_t m = 0; m < 3; m++) {
-        gw_exchange_set_send(relay, gw_exchange_add_phase(relay, 0, 1), m, 0, m + 1, 5000);
+        gw_rounds_set_send(relay, gw_rounds_add_phase(relay, 0, 1), m, 0, m + 1, 5000);
     }
     ck_assert_uint_eq(play(cluster, relay), 3300);
     small_cluster_clear(&made);
@@ -36,10 +36,10 @@ START_TEST(rounds_repeat)
 {
     small_cluster made;
     const gw_cluster *cluster = small_cluster_of(&made, 4, 1, 1, 0);
-    g_autoptr(gw_exchange) exchange = gw_exchange_new(4, 1);
-    gw_exchange_set_send(exchange, gw_exchange_add_phase(exchange, 0, 10), 0, 0, 1, 5000);
-    gw_exchange_set_send(exchange, gw_exchange_add_phase(exchange, 0, 1), 1, 0, 0, 5000);
-    ck_assert_uint_eq(play(cluster, exchange), 11 * 1100);
+    g_autoptr(gw_rounds) rounds = gw_rounds_new(4, 1);
+    gw_rounds_set_send(rounds, gw_rounds_add_phase(rounds, 0, 10), 0, 0, 1, 5000);
+    gw_rounds_set_send(rounds, gw_rounds_add_phase(rounds, 0, 1), 1, 0, 0, 5000);
+    ck_assert_uint_eq(play(cluster, rounds), 11 * 1100);
     small_cluster_clear(&made);
 }
 END_TEST
@@ -49,12 +49,12 @@ START_TEST(parts_share_links)
 {
     small_cluster made;
     const gw_cluster *cluster = small_cluster_of(&made, 4, 1, 1, 0);
-    g_autoptr(gw_exchange) exchange = gw_exchange_new(4, 2);
+    g_autoptr(gw_rounds) rounds = gw_rounds_new(4, 2);
     for (uint32_t part = 0; part < 2; part++) {
-        gw_exchange_add_phase(exchange, part, 3);
-        gw_exchange_set_send(exchange, gw_exchange_add_phase(exchange, part, 1), 0, 0, 1, 5000);
+        gw_rounds_add_phase(rounds, part, 3);
+        gw_rounds_set_send(rounds, gw_rounds_add_phase(rounds, part, 1), 0, 0, 1, 5000);
     }
-    ck_assert_uint_eq(play(cluster, exchange), 1200);
+    ck_assert_uint_eq(play(cluster, rounds), 1200);
     small_cluster_clear(&made);
 }
 END_TEST
@@ -65,12 +65,12 @@ START_TEST(casts_end_for_themselves)
     small_cluster made;
     const gw_cluster *cluster = small_cluster_of(&made, 4, 1, 1, 0);
     const uint32_t backwards[] = {3, 2, 1, 0};
-    g_autoptr(gw_exchange) once = gw_exchange_new(4, 1), twice = gw_exchange_new(4, 1);
-    gw_exchange_set_send(once, gw_exchange_add_phase(once, 0, 1), 0, 0, 1, 5000);
-    gw_exchange_set_send(twice, gw_exchange_add_phase(twice, 0, 2), 0, 0, 1, 5000);
-    const gw_exchange_cast casts[] = {{once, devices}, {twice, backwards}};
+    g_autoptr(gw_rounds) once = gw_rounds_new(4, 1), twice = gw_rounds_new(4, 1);
+    gw_rounds_set_send(once, gw_rounds_add_phase(once, 0, 1), 0, 0, 1, 5000);
+    gw_rounds_set_send(twice, gw_rounds_add_phase(twice, 0, 2), 0, 0, 1, 5000);
+    const gw_rounds_cast casts[] = {{once, devices}, {twice, backwards}};
     gw_span spans_ns[2];
-    gw_exchange_play(cluster, casts, 2, spans_ns);
+    gw_rounds_play(cluster, casts, 2, spans_ns);
     ck_assert_uint_eq(spans_ns[0], 1100);
     ck_assert_uint_eq(spans_ns[1], 2200);
     small_cluster_clear(&made);
@@ -81,11 +81,11 @@ START_TEST(two_senders_by_one_way_abort)
 {
     small_cluster made;
     const gw_cluster *cluster = small_cluster_of(&made, 4, 1, 1, 0);
-    gw_exchange *exchange = gw_exchange_new(4, 1);
-    gw_exchange_phase *phase = gw_exchange_add_phase(exchange, 0, 1);
-    gw_exchange_set_send(exchange, phase, 0, 0, 1, 5000);
-    gw_exchange_set_send(exchange, phase, 2, 0, 1, 5000);
-    play(cluster, exchange);
+    gw_rounds *rounds = gw_rounds_new(4, 1);
+    gw_rounds_phase *phase = gw_rounds_add_phase(rounds, 0, 1);
+    gw_rounds_set_send(rounds, phase, 0, 0, 1, 5000);
+    gw_rounds_set_send(rounds, phase, 2, 0, 1, 5000);
+    play(cluster, rounds);
 }
 END_TEST
 

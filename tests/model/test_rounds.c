@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "accel/collective.h"
-#include "accel/exchange.h"
-#include "accel/exchange_play.h"
+#include "accel/rounds.h"
+#include "accel/rounds_play.h"
 #include "scenario/scenario.h"
 #include "small_cluster.h"
 
@@ -48,25 +48,25 @@ static void list_devices(uint32_t *devices, uint32_t count)
     }
 }
 
-static gw_span play_alone(const gw_cluster *cluster, const gw_exchange *exchange,
+static gw_span play_alone(const gw_cluster *cluster, const gw_rounds *rounds,
                           const uint32_t *devices)
 {
-    const gw_exchange_cast cast = {.exchange = exchange, .devices = devices};
+    const gw_rounds_cast cast = {.rounds = rounds, .devices = devices};
     gw_span played_ns;
-    gw_exchange_play(cluster, &cast, 1, &played_ns);
+    gw_rounds_play(cluster, &cast, 1, &played_ns);
     return played_ns;
 }
 
 /* Plans the collective over all of the cluster; NULL: the algorithm does not do it. */
-static gw_exchange *plan_over_all(const char *name, const gw_cluster *cluster,
-                                  const uint32_t *devices, gw_operation_kind kind,
-                                  uint64_t size_bytes)
+static gw_rounds *plan_over_all(const char *name, const gw_cluster *cluster,
+                                const uint32_t *devices, gw_operation_kind kind,
+                                uint64_t size_bytes)
 {
     const gw_collective collective = {.kind = kind,
                                       .size_bytes = size_bytes,
                                       .member_count = cluster->device_count,
                                       .devices = devices};
-    return gw_exchange_plan(gw_exchange_algorithm_find(name), cluster, &collective);
+    return gw_rounds_plan(gw_rounds_algorithm_find(name), cluster, &collective);
 }
 
 /* Rings in group order on what is no ring, and trees on a torus, send over several links at a time
@@ -86,22 +86,22 @@ START_TEST(analytic_time_is_that_of_the_play)
     uint32_t devices[MEMBERS_MAX], compared_count = 0;
     const gw_cluster *cluster = make_cluster(&made, (uint32_t)_i);
     list_devices(devices, cluster->device_count);
-    for (uint32_t i = 0; gw_exchange_algorithms[i] != NULL; i++) {
+    for (uint32_t i = 0; gw_rounds_algorithms[i] != NULL; i++) {
         for (uint32_t k = 0; k < G_N_ELEMENTS(kinds) * G_N_ELEMENTS(sizes_bytes); k++) {
             const gw_operation_kind kind = kinds[k % G_N_ELEMENTS(kinds)];
             const uint64_t size_bytes = sizes_bytes[k / G_N_ELEMENTS(kinds)];
-            g_autoptr(gw_exchange) exchange =
-                plan_over_all(gw_exchange_algorithms[i]->name, cluster, devices, kind, size_bytes);
-            if (exchange == NULL) {
+            g_autoptr(gw_rounds) rounds =
+                plan_over_all(gw_rounds_algorithms[i]->name, cluster, devices, kind, size_bytes);
+            if (rounds == NULL) {
                 continue;
             }
-            const double analytic_ns = (double)gw_exchange_ns(exchange, cluster, devices);
-            const double played_ns = (double)play_alone(cluster, exchange, devices);
+            const double analytic_ns = (double)gw_rounds_ns(rounds, cluster, devices);
+            const double played_ns = (double)play_alone(cluster, rounds, devices);
             const double tolerance =
-                meets_itself((uint32_t)_i, gw_exchange_algorithms[i]->name) ? 0.15 : 0.02;
+                meets_itself((uint32_t)_i, gw_rounds_algorithms[i]->name) ? 0.15 : 0.02;
             ck_assert_msg(fabs(played_ns - analytic_ns) <= tolerance * analytic_ns,
                           "shape %d, %s, kind %d, %u bytes: analytic %.0f, played %.0f", _i,
-                          gw_exchange_algorithms[i]->name, (int)kind, (unsigned)size_bytes,
+                          gw_rounds_algorithms[i]->name, (int)kind, (unsigned)size_bytes,
                           analytic_ns, played_ns);
             compared_count++;
         }
@@ -120,9 +120,9 @@ START_TEST(ring_all_reduce_is_the_textbooks)
         uint32_t devices[MEMBERS_MAX];
         const gw_cluster *cluster = small_cluster_of(&made, count, 1, 1, 1);
         list_devices(devices, count);
-        g_autoptr(gw_exchange) ring =
+        g_autoptr(gw_rounds) ring =
             plan_over_all("ring", cluster, devices, GW_OPERATION_ALL_REDUCE, 1 << 20);
-        ck_assert_uint_eq(gw_exchange_transfer_count(ring), 2 * (count - 1) * count);
+        ck_assert_uint_eq(gw_rounds_transfer_count(ring), 2 * (count - 1) * count);
         const double round_ns = 1000 + (double)(1 << 20) / count / 50;
         const double played_ns = (double)play_alone(cluster, ring, devices);
         ck_assert_double_ge(played_ns, 2 * (count - 1) * round_ns);
@@ -142,16 +142,16 @@ START_TEST(torus_all_gather_is_the_closed_form)
     list_devices(devices, cluster->device_count);
     const gw_operation_kind gatherings[] = {GW_OPERATION_ALL_GATHER, GW_OPERATION_REDUCE_SCATTER};
     for (uint32_t i = 0; i < G_N_ELEMENTS(gatherings); i++) {
-        g_autoptr(gw_exchange) exchange =
+        g_autoptr(gw_rounds) rounds =
             plan_over_all("torus", cluster, devices, gatherings[i], 1 << 24);
-        ck_assert_ptr_nonnull(exchange);
+        ck_assert_ptr_nonnull(rounds);
         const gw_collective collective = {.kind = gatherings[i],
                                           .size_bytes = 1 << 24,
                                           .member_count = cluster->device_count,
                                           .devices = devices};
         const double closed_ns = (double)(gw_collective_ns(cluster, &collective) -
                                           made.accelerators[0].collective_overhead_ns);
-        const double played_ns = (double)play_alone(cluster, exchange, devices);
+        const double played_ns = (double)play_alone(cluster, rounds, devices);
         ck_assert_double_eq_tol(played_ns, closed_ns, 0.02 * closed_ns);
     }
     small_cluster_clear(&made);
@@ -168,7 +168,7 @@ START_TEST(all_to_all_is_the_bisection_bound)
     const gw_cluster *cluster = make_cluster(&made, (uint32_t)_i);
     list_devices(devices, cluster->device_count);
     if (shapes[_i].wrapped != 0 || shapes[_i].is_switched) {
-        g_autoptr(gw_exchange) exchange =
+        g_autoptr(gw_rounds) rounds =
             plan_over_all("direct", cluster, devices, GW_OPERATION_ALL_TO_ALL, 1 << 26);
         const gw_collective collective = {.kind = GW_OPERATION_ALL_TO_ALL,
                                           .size_bytes = 1 << 26,
@@ -176,7 +176,7 @@ START_TEST(all_to_all_is_the_bisection_bound)
                                           .devices = devices};
         const double closed_ns = (double)(gw_collective_ns(cluster, &collective) -
                                           made.accelerators[0].collective_overhead_ns);
-        const double played_ns = (double)play_alone(cluster, exchange, devices);
+        const double played_ns = (double)play_alone(cluster, rounds, devices);
         ck_assert_double_eq_tol(played_ns, closed_ns, 0.02 * closed_ns);
     }
     small_cluster_clear(&made);
@@ -198,12 +198,12 @@ START_TEST(groups_that_meet_share)
                                       .size_bytes = 1 << 20,
                                       .member_count = 8,
                                       .devices = devices[0]};
-    g_autoptr(gw_exchange) ring =
-        gw_exchange_plan(gw_exchange_algorithm_find("ring"), cluster, &collective);
-    const gw_exchange_cast casts[] = {{ring, devices[0]}, {ring, devices[1]}};
+    g_autoptr(gw_rounds) ring =
+        gw_rounds_plan(gw_rounds_algorithm_find("ring"), cluster, &collective);
+    const gw_rounds_cast casts[] = {{ring, devices[0]}, {ring, devices[1]}};
     gw_span alone_ns, together_ns[2];
-    gw_exchange_play(cluster, casts, 1, &alone_ns);
-    gw_exchange_play(cluster, casts, 2, together_ns);
+    gw_rounds_play(cluster, casts, 1, &alone_ns);
+    gw_rounds_play(cluster, casts, 2, together_ns);
     const double chunk_ns = (double)(1 << 20) / 50;
     ck_assert_double_eq_tol((double)alone_ns, 7 * (2000 + chunk_ns), 7);
     ck_assert_double_eq_tol((double)together_ns[0], 7 * (2000 + 2 * chunk_ns), 7);
@@ -223,12 +223,12 @@ START_TEST(best_algorithm_depends_on_size)
     const uint64_t sizes[] = {256, 1 << 26};
     gw_span spans_ns[2][2];
     for (uint32_t i = 0; i < 2; i++) {
-        g_autoptr(gw_exchange) direct =
+        g_autoptr(gw_rounds) direct =
             plan_over_all("direct", cluster, devices, GW_OPERATION_ALL_REDUCE, sizes[i]);
-        g_autoptr(gw_exchange) ring =
+        g_autoptr(gw_rounds) ring =
             plan_over_all("ring", cluster, devices, GW_OPERATION_ALL_REDUCE, sizes[i]);
-        spans_ns[i][0] = gw_exchange_ns(direct, cluster, devices);
-        spans_ns[i][1] = gw_exchange_ns(ring, cluster, devices);
+        spans_ns[i][0] = gw_rounds_ns(direct, cluster, devices);
+        spans_ns[i][1] = gw_rounds_ns(ring, cluster, devices);
     }
     ck_assert_uint_lt(10 * spans_ns[0][0], spans_ns[0][1]);
     ck_assert_uint_gt(spans_ns[1][0], 5 * spans_ns[1][1]);
@@ -239,14 +239,14 @@ END_TEST
 /* A scenario's word for an algorithm leads to the one of that name. */
 START_TEST(scenario_names_the_table)
 {
-    for (uint32_t i = 0; gw_exchange_algorithms[i] != NULL; i++) {
+    for (uint32_t i = 0; gw_rounds_algorithms[i] != NULL; i++) {
         g_autoptr(GError) error = NULL;
         g_autofree char *text = g_strdup_printf(
             "{\"name\": \"a\", \"cluster\": {\"islands\": [{\"hosts\": 1, \"devices_per_host\": 8,"
             " \"accelerator\": \"%s/configs/accelerators/h100.json\", \"collectives\": \"%s\"}]},"
             " \"jobs\": [{\"name\": \"a\", \"workload\": \"chain\","
             " \"parameters\": {\"devices\": 8}}]}",
-            GW_SOURCE_DIR, gw_exchange_algorithms[i]->name);
+            GW_SOURCE_DIR, gw_rounds_algorithms[i]->name);
         g_autoptr(gw_scenario) scenario = gw_scenario_parse(text, "test", &error);
         ck_assert_msg(scenario != NULL, "%s", error != NULL ? error->message : "no error");
         ck_assert_uint_eq(scenario->cluster.islands[0].collectives, GW_ALGORITHM_DIRECT + i);
@@ -256,8 +256,8 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("exchange");
-    TCase *cases = tcase_create("exchange");
+    Suite *suite = suite_create("rounds");
+    TCase *cases = tcase_create("rounds");
     tcase_set_timeout(cases, 60);
     tcase_add_loop_test(cases, analytic_time_is_that_of_the_play, 0, G_N_ELEMENTS(shapes));
     tcase_add_test(cases, ring_all_reduce_is_the_textbooks);

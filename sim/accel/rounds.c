@@ -2,7 +2,7 @@
 /* A transfer's price: first every transfer of its round adds its bytes to its links, then each
  * takes its latency and the time of its fullest link.  From there it is a longest path: a member
  * begins a round when its own transfers of the last one, and those to it, have arrived. */
-#include "accel/exchange.h"
+#include "accel/rounds.h"
 
 #include <string.h>
 
@@ -11,120 +11,118 @@
 
 static void clear_phase(void *data)
 {
-    g_free(((gw_exchange_phase *)data)->sends);
+    g_free(((gw_rounds_phase *)data)->sends);
 }
 
-gw_exchange *gw_exchange_new(uint32_t member_count, uint32_t part_count)
+gw_rounds *gw_rounds_new(uint32_t member_count, uint32_t part_count)
 {
     gw_check(member_count > 0);
     gw_check(part_count > 0);
-    gw_exchange *made = g_new0(gw_exchange, 1);
+    gw_rounds *made = g_new0(gw_rounds, 1);
     made->member_count = member_count;
     made->part_count = part_count;
     made->parts = g_new(GArray *, part_count);
     for (uint32_t i = 0; i < part_count; i++) {
-        made->parts[i] = g_array_new(FALSE, FALSE, sizeof(gw_exchange_phase));
+        made->parts[i] = g_array_new(FALSE, FALSE, sizeof(gw_rounds_phase));
         g_array_set_clear_func(made->parts[i], clear_phase);
     }
     return made;
 }
 
-void gw_exchange_free(gw_exchange *exchange)
+void gw_rounds_free(gw_rounds *rounds)
 {
-    if (exchange == NULL) {
+    if (rounds == NULL) {
         return;
     }
-    for (uint32_t i = 0; i < exchange->part_count; i++) {
-        g_array_unref(exchange->parts[i]);
+    for (uint32_t i = 0; i < rounds->part_count; i++) {
+        g_array_unref(rounds->parts[i]);
     }
-    g_free(exchange->parts);
-    g_free(exchange);
+    g_free(rounds->parts);
+    g_free(rounds);
 }
 
-static gw_exchange_send *make_silence(uint32_t member_count)
+static gw_rounds_send *make_silence(uint32_t member_count)
 {
-    gw_exchange_send *sends = g_new(gw_exchange_send, (size_t)GW_EXCHANGE_WAYS * member_count);
-    for (uint32_t i = 0; i < GW_EXCHANGE_WAYS * member_count; i++) {
-        sends[i] = (gw_exchange_send){.target = GW_INDEX_NONE};
+    gw_rounds_send *sends = g_new(gw_rounds_send, (size_t)GW_ROUNDS_WAYS * member_count);
+    for (uint32_t i = 0; i < GW_ROUNDS_WAYS * member_count; i++) {
+        sends[i] = (gw_rounds_send){.target = GW_INDEX_NONE};
     }
     return sends;
 }
 
-gw_exchange_phase *gw_exchange_add_phase(gw_exchange *exchange, uint32_t part,
-                                         uint32_t repeat_count)
+gw_rounds_phase *gw_rounds_add_phase(gw_rounds *rounds, uint32_t part, uint32_t repeat_count)
 {
-    gw_check(part < exchange->part_count);
+    gw_check(part < rounds->part_count);
     gw_check(repeat_count > 0);
-    const gw_exchange_phase phase = {.repeat_count = repeat_count,
-                                     .sends = make_silence(exchange->member_count)};
-    GArray *phases = exchange->parts[part];
+    const gw_rounds_phase phase = {.repeat_count = repeat_count,
+                                   .sends = make_silence(rounds->member_count)};
+    GArray *phases = rounds->parts[part];
     g_array_append_val(phases, phase);
-    return &g_array_index(phases, gw_exchange_phase, phases->len - 1);
+    return &g_array_index(phases, gw_rounds_phase, phases->len - 1);
 }
 
-void gw_exchange_set_send(const gw_exchange *exchange, gw_exchange_phase *phase, uint32_t member,
-                          uint32_t way, uint32_t target, uint64_t size_bytes)
+void gw_rounds_set_send(const gw_rounds *rounds, gw_rounds_phase *phase, uint32_t member,
+                        uint32_t way, uint32_t target, uint64_t size_bytes)
 {
-    gw_check(member < exchange->member_count);
-    gw_check(target < exchange->member_count);
-    gw_check(way < GW_EXCHANGE_WAYS);
+    gw_check(member < rounds->member_count);
+    gw_check(target < rounds->member_count);
+    gw_check(way < GW_ROUNDS_WAYS);
     gw_check(member != target);
-    phase->sends[way * exchange->member_count + member] = (gw_exchange_send){target, size_bytes};
+    phase->sends[way * rounds->member_count + member] = (gw_rounds_send){target, size_bytes};
 }
 
-static void reverse_phase(const gw_exchange *exchange, gw_exchange_phase *phase)
+static void reverse_phase(const gw_rounds *rounds, gw_rounds_phase *phase)
 {
-    const uint32_t count = exchange->member_count;
-    gw_exchange_send *sends = make_silence(count);
-    for (uint32_t i = 0; i < GW_EXCHANGE_WAYS * count; i++) {
-        const gw_exchange_send *send = &phase->sends[i];
+    const uint32_t count = rounds->member_count;
+    gw_rounds_send *sends = make_silence(count);
+    for (uint32_t i = 0; i < GW_ROUNDS_WAYS * count; i++) {
+        const gw_rounds_send *send = &phase->sends[i];
         if (send->target != GW_INDEX_NONE) { /* The other direction is the other way. */
             const uint32_t way = 1 - i / count;
             gw_check(sends[way * count + send->target].target == GW_INDEX_NONE);
-            sends[way * count + send->target] = (gw_exchange_send){i % count, send->size_bytes};
+            sends[way * count + send->target] = (gw_rounds_send){i % count, send->size_bytes};
         }
     }
     g_free(phase->sends);
     phase->sends = sends;
 }
 
-void gw_exchange_reverse(gw_exchange *exchange)
+void gw_rounds_reverse(gw_rounds *rounds)
 {
-    for (uint32_t part = 0; part < exchange->part_count; part++) {
-        gw_exchange_phase *phases = (gw_exchange_phase *)(void *)exchange->parts[part]->data;
-        const uint32_t count = exchange->parts[part]->len;
+    for (uint32_t part = 0; part < rounds->part_count; part++) {
+        gw_rounds_phase *phases = (gw_rounds_phase *)(void *)rounds->parts[part]->data;
+        const uint32_t count = rounds->parts[part]->len;
         for (uint32_t i = 0; i < count; i++) {
-            reverse_phase(exchange, &phases[i]);
+            reverse_phase(rounds, &phases[i]);
         }
         for (uint32_t i = 0; i < count / 2; i++) {
-            const gw_exchange_phase phase = phases[i];
+            const gw_rounds_phase phase = phases[i];
             phases[i] = phases[count - 1 - i];
             phases[count - 1 - i] = phase;
         }
     }
 }
 
-void gw_exchange_take_next(gw_exchange *exchange, gw_exchange *next)
+void gw_rounds_take_next(gw_rounds *rounds, gw_rounds *next)
 {
-    gw_check(exchange->member_count == next->member_count);
-    gw_check(exchange->part_count == next->part_count);
-    for (uint32_t part = 0; part < exchange->part_count; part++) {
+    gw_check(rounds->member_count == next->member_count);
+    gw_check(rounds->part_count == next->part_count);
+    for (uint32_t part = 0; part < rounds->part_count; part++) {
         GArray *phases = next->parts[part];
-        g_array_append_vals(exchange->parts[part], phases->data, phases->len);
+        g_array_append_vals(rounds->parts[part], phases->data, phases->len);
         g_array_set_clear_func(phases, NULL); /* Their sends have another owner now. */
     }
-    gw_exchange_free(next);
+    gw_rounds_free(next);
 }
 
-uint64_t gw_exchange_transfer_count(const gw_exchange *exchange)
+uint64_t gw_rounds_transfer_count(const gw_rounds *rounds)
 {
     uint64_t transfer_count = 0;
-    for (uint32_t part = 0; part < exchange->part_count; part++) {
-        for (uint32_t i = 0; i < exchange->parts[part]->len; i++) {
-            const gw_exchange_phase *phase =
-                &g_array_index(exchange->parts[part], gw_exchange_phase, i);
+    for (uint32_t part = 0; part < rounds->part_count; part++) {
+        for (uint32_t i = 0; i < rounds->parts[part]->len; i++) {
+            const gw_rounds_phase *phase = &g_array_index(rounds->parts[part], gw_rounds_phase, i);
             uint32_t send_count = 0;
-            for (uint32_t k = 0; k < GW_EXCHANGE_WAYS * exchange->member_count; k++) {
+            for (uint32_t k = 0; k < GW_ROUNDS_WAYS * rounds->member_count; k++) {
                 send_count += phase->sends[k].target != GW_INDEX_NONE;
             }
             transfer_count += (uint64_t)send_count * phase->repeat_count;
@@ -136,7 +134,7 @@ uint64_t gw_exchange_transfer_count(const gw_exchange *exchange)
 /* --- Its price --- */
 
 typedef struct {
-    const gw_exchange *exchange;
+    const gw_rounds *rounds;
     const uint32_t *devices;
     gw_wires wires;
     gw_max_min_hop *hops;
@@ -148,17 +146,17 @@ typedef struct {
     gw_time *next_ready_ns; /* and its next one. */
 } pricing;
 
-static void pricing_init(pricing *priced, const gw_exchange *exchange, const gw_cluster *cluster,
+static void pricing_init(pricing *priced, const gw_rounds *rounds, const gw_cluster *cluster,
                          const uint32_t *devices)
 {
-    *priced = (pricing){.exchange = exchange, .devices = devices};
+    *priced = (pricing){.rounds = rounds, .devices = devices};
     gw_wires_init(&priced->wires, cluster);
     priced->hops = g_new(gw_max_min_hop, priced->wires.hop_count_max);
     priced->loads_bytes = g_new0(double, priced->wires.link_count);
     priced->totals_bytes = g_new0(double, priced->wires.link_count);
-    priced->sends_ns = g_new(gw_span, (size_t)GW_EXCHANGE_WAYS * exchange->member_count);
-    priced->ready_ns = g_new(gw_time, exchange->member_count);
-    priced->next_ready_ns = g_new(gw_time, exchange->member_count);
+    priced->sends_ns = g_new(gw_span, (size_t)GW_ROUNDS_WAYS * rounds->member_count);
+    priced->ready_ns = g_new(gw_time, rounds->member_count);
+    priced->next_ready_ns = g_new(gw_time, rounds->member_count);
 }
 
 static void pricing_clear(pricing *priced)
@@ -174,17 +172,17 @@ static void pricing_clear(pricing *priced)
 
 static gw_wires_path find_path(const pricing *priced, uint32_t index, uint32_t target)
 {
-    const uint32_t count = priced->exchange->member_count;
+    const uint32_t count = priced->rounds->member_count;
     return gw_wires_between(&priced->wires, (gw_device_id){priced->devices[index % count]},
                             (gw_device_id){priced->devices[target]}, index / count == 1,
                             priced->hops);
 }
 
 /* `sign` 1: adds each transfer's bytes to its links; -1: takes them off again. */
-static void load_links(pricing *priced, const gw_exchange_phase *phase, double sign)
+static void load_links(pricing *priced, const gw_rounds_phase *phase, double sign)
 {
-    for (uint32_t i = 0; i < GW_EXCHANGE_WAYS * priced->exchange->member_count; i++) {
-        const gw_exchange_send *send = &phase->sends[i];
+    for (uint32_t i = 0; i < GW_ROUNDS_WAYS * priced->rounds->member_count; i++) {
+        const gw_rounds_send *send = &phase->sends[i];
         if (send->target == GW_INDEX_NONE) {
             continue;
         }
@@ -202,10 +200,10 @@ static void load_links(pricing *priced, const gw_exchange_phase *phase, double s
 }
 
 /* What each transfer of a round takes if all of them are on the wires together. */
-static void price_sends(pricing *priced, const gw_exchange_phase *phase)
+static void price_sends(pricing *priced, const gw_rounds_phase *phase)
 {
     load_links(priced, phase, 1);
-    for (uint32_t i = 0; i < GW_EXCHANGE_WAYS * priced->exchange->member_count; i++) {
+    for (uint32_t i = 0; i < GW_ROUNDS_WAYS * priced->rounds->member_count; i++) {
         if (phase->sends[i].target == GW_INDEX_NONE) {
             continue;
         }
@@ -222,11 +220,11 @@ static void price_sends(pricing *priced, const gw_exchange_phase *phase)
 
 /* One round on.  True: everybody moved on by the same span, `*out_step_ns`, so that all further
  * rounds of the phase will as well. */
-static bool take_round(pricing *priced, const gw_exchange_phase *phase, gw_span *out_step_ns)
+static bool take_round(pricing *priced, const gw_rounds_phase *phase, gw_span *out_step_ns)
 {
-    const uint32_t count = priced->exchange->member_count;
+    const uint32_t count = priced->rounds->member_count;
     memcpy(priced->next_ready_ns, priced->ready_ns, count * sizeof(gw_time));
-    for (uint32_t i = 0; i < GW_EXCHANGE_WAYS * count; i++) {
+    for (uint32_t i = 0; i < GW_ROUNDS_WAYS * count; i++) {
         const uint32_t target = phase->sends[i].target;
         if (target != GW_INDEX_NONE) {
             const gw_time arrival_ns = priced->ready_ns[i % count] + priced->sends_ns[i];
@@ -244,13 +242,13 @@ static bool take_round(pricing *priced, const gw_exchange_phase *phase, gw_span 
     return is_even;
 }
 
-static void take_phase(pricing *priced, const gw_exchange_phase *phase)
+static void take_phase(pricing *priced, const gw_rounds_phase *phase)
 {
     price_sends(priced, phase);
     for (uint32_t round = 1; round <= phase->repeat_count; round++) {
         gw_span step_ns;
         if (take_round(priced, phase, &step_ns)) {
-            for (uint32_t m = 0; m < priced->exchange->member_count; m++) {
+            for (uint32_t m = 0; m < priced->rounds->member_count; m++) {
                 priced->ready_ns[m] += (phase->repeat_count - round) * step_ns;
             }
             return;
@@ -260,13 +258,13 @@ static void take_phase(pricing *priced, const gw_exchange_phase *phase)
 
 static gw_span price_part(pricing *priced, uint32_t part)
 {
-    const gw_exchange *exchange = priced->exchange;
-    memset(priced->ready_ns, 0, exchange->member_count * sizeof(gw_time));
-    for (uint32_t i = 0; i < exchange->parts[part]->len; i++) {
-        take_phase(priced, &g_array_index(exchange->parts[part], gw_exchange_phase, i));
+    const gw_rounds *rounds = priced->rounds;
+    memset(priced->ready_ns, 0, rounds->member_count * sizeof(gw_time));
+    for (uint32_t i = 0; i < rounds->parts[part]->len; i++) {
+        take_phase(priced, &g_array_index(rounds->parts[part], gw_rounds_phase, i));
     }
     gw_span slowest_ns = 0;
-    for (uint32_t m = 0; m < exchange->member_count; m++) {
+    for (uint32_t m = 0; m < rounds->member_count; m++) {
         slowest_ns = MAX(slowest_ns, priced->ready_ns[m]);
     }
     return slowest_ns;
@@ -277,13 +275,12 @@ static gw_span price_part(pricing *priced, uint32_t part)
  */
 static gw_span crowd_links(pricing *priced, uint64_t size_bytes, double sign)
 {
-    const gw_exchange *exchange = priced->exchange;
+    const gw_rounds *rounds = priced->rounds;
     gw_span slowest_ns = 0;
-    for (uint32_t part = 0; part < exchange->part_count; part++) {
-        const gw_exchange_phase *phase =
-            &g_array_index(exchange->parts[part], gw_exchange_phase, 0);
-        for (uint32_t i = 0; i < GW_EXCHANGE_WAYS * exchange->member_count; i++) {
-            const gw_exchange_send *send = &phase->sends[i];
+    for (uint32_t part = 0; part < rounds->part_count; part++) {
+        const gw_rounds_phase *phase = &g_array_index(rounds->parts[part], gw_rounds_phase, 0);
+        for (uint32_t i = 0; i < GW_ROUNDS_WAYS * rounds->member_count; i++) {
+            const gw_rounds_send *send = &phase->sends[i];
             if (send->target == GW_INDEX_NONE) {
                 continue;
             }
@@ -303,13 +300,12 @@ static gw_span crowd_links(pricing *priced, uint64_t size_bytes, double sign)
     return slowest_ns;
 }
 /* The shortest transfer that is longer than `size_bytes`; 0: there is none. */
-static uint64_t find_next_size(const gw_exchange *exchange, uint64_t size_bytes)
+static uint64_t find_next_size(const gw_rounds *rounds, uint64_t size_bytes)
 {
     uint64_t next_bytes = 0;
-    for (uint32_t part = 0; part < exchange->part_count; part++) {
-        const gw_exchange_phase *phase =
-            &g_array_index(exchange->parts[part], gw_exchange_phase, 0);
-        for (uint32_t i = 0; i < GW_EXCHANGE_WAYS * exchange->member_count; i++) {
+    for (uint32_t part = 0; part < rounds->part_count; part++) {
+        const gw_rounds_phase *phase = &g_array_index(rounds->parts[part], gw_rounds_phase, 0);
+        for (uint32_t i = 0; i < GW_ROUNDS_WAYS * rounds->member_count; i++) {
             const uint64_t found_bytes = phase->sends[i].size_bytes;
             if (found_bytes > size_bytes && (next_bytes == 0 || found_bytes < next_bytes)) {
                 next_bytes = found_bytes;
@@ -324,8 +320,8 @@ static uint64_t find_next_size(const gw_exchange *exchange, uint64_t size_bytes)
 static gw_span price_crowd(pricing *priced)
 {
     gw_span slowest_ns = 0;
-    for (uint64_t size_bytes = find_next_size(priced->exchange, 0); size_bytes > 0;
-         size_bytes = find_next_size(priced->exchange, size_bytes)) {
+    for (uint64_t size_bytes = find_next_size(priced->rounds, 0); size_bytes > 0;
+         size_bytes = find_next_size(priced->rounds, size_bytes)) {
         crowd_links(priced, size_bytes, 1);
         const gw_span span_ns = crowd_links(priced, size_bytes, 0);
         slowest_ns = MAX(slowest_ns, span_ns);
@@ -334,17 +330,16 @@ static gw_span price_crowd(pricing *priced)
     return slowest_ns;
 }
 
-gw_span gw_exchange_ns(const gw_exchange *exchange, const gw_cluster *cluster,
-                       const uint32_t *devices)
+gw_span gw_rounds_ns(const gw_rounds *rounds, const gw_cluster *cluster, const uint32_t *devices)
 {
     pricing priced;
-    pricing_init(&priced, exchange, cluster, devices);
+    pricing_init(&priced, rounds, cluster, devices);
     gw_span slowest_ns = 0;
-    bool is_crowd = exchange->part_count > 1;
-    for (uint32_t part = 0; part < exchange->part_count; part++) {
+    bool is_crowd = rounds->part_count > 1;
+    for (uint32_t part = 0; part < rounds->part_count; part++) {
         const gw_span part_ns = price_part(&priced, part); /* Once: MAX() asks twice. */
         slowest_ns = MAX(slowest_ns, part_ns);
-        is_crowd = is_crowd && exchange->parts[part]->len == 1;
+        is_crowd = is_crowd && rounds->parts[part]->len == 1;
     }
     const gw_span fullest_ns =
         is_crowd ? price_crowd(&priced) : gw_span_from_seconds(priced.fullest_s);

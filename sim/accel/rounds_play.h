@@ -3,16 +3,16 @@
  * others on the links, which no closed form says. */
 #pragma once
 
-#include "accel/exchange.h"
+#include "accel/rounds.h"
 
 typedef struct {
-    const gw_exchange *exchange;
+    const gw_rounds *rounds;
     const uint32_t *devices; /* By member. */
-} gw_exchange_cast;
+} gw_rounds_cast;
 
 #define GW_EXCHANGE_CASTS_MAX 4096
 
 /* All of `casts` begin at once, with nothing else on the wires; out_ns[i] is when the last member
  * of casts[i] is done.  All are borrowed for the call. */
-void gw_exchange_play(const gw_cluster *cluster, const gw_exchange_cast *casts, uint32_t cast_count,
-                      gw_span *out_ns);
+void gw_rounds_play(const gw_cluster *cluster, const gw_rounds_cast *casts, uint32_t cast_count,
+                    gw_span *out_ns);

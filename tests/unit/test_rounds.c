@@ -4,64 +4,64 @@
 #include <signal.h>
 #include <stdlib.h>
 
-#include "accel/exchange.h"
+#include "accel/rounds.h"
 #include "base/check.h"
 #include "small_cluster.h"
 
-static const gw_exchange_phase *phase_of(const gw_exchange *exchange, uint32_t part, uint32_t index)
+static const gw_rounds_phase *phase_of(const gw_rounds *rounds, uint32_t part, uint32_t index)
 {
-    ck_assert_uint_lt(index, exchange->parts[part]->len);
-    return &g_array_index(exchange->parts[part], gw_exchange_phase, index);
+    ck_assert_uint_lt(index, rounds->parts[part]->len);
+    return &g_array_index(rounds->parts[part], gw_rounds_phase, index);
 }
 
 /* Members 0 and 1 send on, to 1 and 2, in the second of two phases. */
-static gw_exchange *make_chain(void)
+static gw_rounds *make_chain(void)
 {
-    gw_exchange *made = gw_exchange_new(3, 1);
-    gw_exchange_set_send(made, gw_exchange_add_phase(made, 0, 5), 2, 0, 0, 50);
-    gw_exchange_phase *phase = gw_exchange_add_phase(made, 0, 1);
-    gw_exchange_set_send(made, phase, 0, 0, 1, 100);
-    gw_exchange_set_send(made, phase, 1, 0, 2, 200);
+    gw_rounds *made = gw_rounds_new(3, 1);
+    gw_rounds_set_send(made, gw_rounds_add_phase(made, 0, 5), 2, 0, 0, 50);
+    gw_rounds_phase *phase = gw_rounds_add_phase(made, 0, 1);
+    gw_rounds_set_send(made, phase, 0, 0, 1, 100);
+    gw_rounds_set_send(made, phase, 1, 0, 2, 200);
     return made;
 }
 
 START_TEST(phases_begin_silent)
 {
-    g_autoptr(gw_exchange) made = gw_exchange_new(2, 2);
-    gw_exchange_add_phase(made, 1, 3);
+    g_autoptr(gw_rounds) made = gw_rounds_new(2, 2);
+    gw_rounds_add_phase(made, 1, 3);
     ck_assert_uint_eq(made->parts[0]->len, 0);
     for (uint32_t i = 0; i < 4; i++) {
         ck_assert_uint_eq(phase_of(made, 1, 0)->sends[i].target, GW_INDEX_NONE);
     }
-    ck_assert_uint_eq(gw_exchange_transfer_count(made), 0);
+    ck_assert_uint_eq(gw_rounds_transfer_count(made), 0);
 }
 END_TEST
 
 START_TEST(backwards_is_from_target_to_source)
 {
-    g_autoptr(gw_exchange) made = make_chain();
-    ck_assert_uint_eq(gw_exchange_transfer_count(made), 5 + 2);
-    gw_exchange_reverse(made);
-    ck_assert_uint_eq(gw_exchange_transfer_count(made), 5 + 2);
-    const gw_exchange_phase *first = phase_of(made, 0, 0);
+    g_autoptr(gw_rounds) made = make_chain();
+    ck_assert_uint_eq(gw_rounds_transfer_count(made), 5 + 2);
+    gw_rounds_reverse(made);
+    ck_assert_uint_eq(gw_rounds_transfer_count(made), 5 + 2);
+    const gw_rounds_phase *first = phase_of(made, 0, 0);
     ck_assert_uint_eq(first->repeat_count, 1);
     ck_assert_uint_eq(first->sends[3 + 1].target, 0); /* By the other way. */
     ck_assert_uint_eq(first->sends[3 + 1].size_bytes, 100);
     ck_assert_uint_eq(first->sends[3 + 2].target, 1);
     ck_assert_uint_eq(first->sends[0].target, GW_INDEX_NONE);
     ck_assert_uint_eq(phase_of(made, 0, 1)->repeat_count, 5);
-    gw_exchange_reverse(made);
+    gw_rounds_reverse(made);
     ck_assert_uint_eq(phase_of(made, 0, 0)->sends[2].target, 0);
 }
 END_TEST
 
 START_TEST(next_comes_after)
 {
-    g_autoptr(gw_exchange) made = make_chain();
-    gw_exchange_take_next(made, make_chain());
+    g_autoptr(gw_rounds) made = make_chain();
+    gw_rounds_take_next(made, make_chain());
     ck_assert_uint_eq(made->parts[0]->len, 4);
     ck_assert_uint_eq(phase_of(made, 0, 2)->repeat_count, 5);
-    ck_assert_uint_eq(gw_exchange_transfer_count(made), 14);
+    ck_assert_uint_eq(gw_rounds_transfer_count(made), 14);
 }
 END_TEST
 
@@ -72,8 +72,8 @@ START_TEST(members_wait_for_partners_alone)
     small_cluster made;
     const uint32_t devices[] = {0, 1, 2};
     const gw_cluster *cluster = small_cluster_of(&made, 3, 1, 1, 1);
-    g_autoptr(gw_exchange) chain = make_chain();
-    ck_assert_uint_eq(gw_exchange_ns(chain, cluster, devices), 5005 + 1002);
+    g_autoptr(gw_rounds) chain = make_chain();
+    ck_assert_uint_eq(gw_rounds_ns(chain, cluster, devices), 5005 + 1002);
     small_cluster_clear(&made);
 }
 END_TEST
@@ -84,36 +84,36 @@ START_TEST(transfers_of_a_round_share)
     small_cluster made;
     const uint32_t devices[] = {0, 1, 2};
     const gw_cluster *cluster = small_cluster_of(&made, 4, 1, 1, 0);
-    g_autoptr(gw_exchange) exchange = gw_exchange_new(3, 1);
-    gw_exchange_phase *phase = gw_exchange_add_phase(exchange, 0, 1);
-    gw_exchange_set_send(exchange, phase, 0, 0, 2, 5000);
-    gw_exchange_set_send(exchange, phase, 1, 1, 2, 5000);
-    ck_assert_uint_eq(gw_exchange_ns(exchange, cluster, devices), 2000 + 200);
+    g_autoptr(gw_rounds) rounds = gw_rounds_new(3, 1);
+    gw_rounds_phase *phase = gw_rounds_add_phase(rounds, 0, 1);
+    gw_rounds_set_send(rounds, phase, 0, 0, 2, 5000);
+    gw_rounds_set_send(rounds, phase, 1, 1, 2, 5000);
+    ck_assert_uint_eq(gw_rounds_ns(rounds, cluster, devices), 2000 + 200);
     small_cluster_clear(&made);
 }
 END_TEST
 
 START_TEST(nobody_sends_to_himself)
 {
-    gw_exchange *made = gw_exchange_new(3, 1);
-    gw_exchange_set_send(made, gw_exchange_add_phase(made, 0, 1), 1, 0, 1, 5);
+    gw_rounds *made = gw_rounds_new(3, 1);
+    gw_rounds_set_send(made, gw_rounds_add_phase(made, 0, 1), 1, 0, 1, 5);
 }
 END_TEST
 
 START_TEST(two_senders_by_one_way_cannot_be_turned_round)
 {
-    gw_exchange *made = gw_exchange_new(3, 1);
-    gw_exchange_phase *phase = gw_exchange_add_phase(made, 0, 1);
-    gw_exchange_set_send(made, phase, 0, 0, 2, 5);
-    gw_exchange_set_send(made, phase, 1, 0, 2, 5);
-    gw_exchange_reverse(made);
+    gw_rounds *made = gw_rounds_new(3, 1);
+    gw_rounds_phase *phase = gw_rounds_add_phase(made, 0, 1);
+    gw_rounds_set_send(made, phase, 0, 0, 2, 5);
+    gw_rounds_set_send(made, phase, 1, 0, 2, 5);
+    gw_rounds_reverse(made);
 }
 END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("exchange");
-    TCase *cases = tcase_create("exchange");
+    Suite *suite = suite_create("rounds");
+    TCase *cases = tcase_create("rounds");
     tcase_add_test(cases, phases_begin_silent);
     tcase_add_test(cases, backwards_is_from_target_to_source);
     tcase_add_test(cases, next_comes_after);

@@ -2,7 +2,7 @@
 /* A member of a part stands in one round.  A sender does not leave its round before its transfers
  * have arrived, so a transfer need not carry its round: it is the sender's.  A receiver may be
  * behind; arrivals are counted by phase and way, where each way has one sender. */
-#include "accel/exchange_play.h"
+#include "accel/rounds_play.h"
 
 #include "base/check.h"
 #include "topology/fabric.h"
@@ -18,7 +18,7 @@ typedef struct {
 } member_state;
 
 typedef struct {
-    const gw_exchange_cast *cast;
+    const gw_rounds_cast *cast;
     member_state **members;     /* By part, and member. */
     uint32_t ***arrival_counts; /* By part, phase, and way * member_count + target. */
     uint8_t ***has_sender;      /* Likewise. */
@@ -32,19 +32,19 @@ typedef struct {
     cast_state *casts;
 } stage;
 
-static const gw_exchange_phase *phase_at(const cast_state *state, uint32_t part, uint32_t phase)
+static const gw_rounds_phase *phase_at(const cast_state *state, uint32_t part, uint32_t phase)
 {
-    return &g_array_index(state->cast->exchange->parts[part], gw_exchange_phase, phase);
+    return &g_array_index(state->cast->rounds->parts[part], gw_rounds_phase, phase);
 }
 
 static void send_round(const stage *on, uint32_t cast, uint32_t part, uint32_t member)
 {
     const cast_state *state = &on->casts[cast];
-    const uint32_t count = state->cast->exchange->member_count;
+    const uint32_t count = state->cast->rounds->member_count;
     member_state *own = &state->members[part][member];
-    const gw_exchange_phase *phase = phase_at(state, part, own->phase);
-    for (uint32_t way = 0; way < GW_EXCHANGE_WAYS; way++) {
-        const gw_exchange_send *send = &phase->sends[way * count + member];
+    const gw_rounds_phase *phase = phase_at(state, part, own->phase);
+    for (uint32_t way = 0; way < GW_ROUNDS_WAYS; way++) {
+        const gw_rounds_send *send = &phase->sends[way * count + member];
         if (send->target == GW_INDEX_NONE) {
             continue;
         }
@@ -69,8 +69,8 @@ static bool is_through(const cast_state *state, uint32_t part, uint32_t member)
     if (own->pending_count > 0) {
         return false;
     }
-    for (uint32_t way = 0; way < GW_EXCHANGE_WAYS; way++) {
-        const uint32_t index = way * state->cast->exchange->member_count + member;
+    for (uint32_t way = 0; way < GW_ROUNDS_WAYS; way++) {
+        const uint32_t index = way * state->cast->rounds->member_count + member;
         if (state->has_sender[part][own->phase][index] != 0 &&
             state->arrival_counts[part][own->phase][index] <= own->round) {
             return false;
@@ -83,7 +83,7 @@ static void advance(const stage *on, uint32_t cast, uint32_t part, uint32_t memb
 {
     cast_state *state = &on->casts[cast];
     member_state *own = &state->members[part][member];
-    const uint32_t phase_count = state->cast->exchange->parts[part]->len;
+    const uint32_t phase_count = state->cast->rounds->parts[part]->len;
     while (own->phase < phase_count && is_through(state, part, member)) {
         own->round++;
         if (own->round == phase_at(state, part, own->phase)->repeat_count) {
@@ -108,7 +108,7 @@ static void take_arrival(void *owner, uint64_t token, gw_time start_ns)
     const uint32_t part = (uint32_t)(token >> (MEMBER_BITS + WAY_BITS)) & ((1 << PART_BITS) - 1);
     const uint32_t cast = (uint32_t)(token >> (MEMBER_BITS + WAY_BITS + PART_BITS));
     const cast_state *state = &on->casts[cast];
-    const uint32_t count = state->cast->exchange->member_count;
+    const uint32_t count = state->cast->rounds->member_count;
     member_state *own = &state->members[part][member];
     const uint32_t target = phase_at(state, part, own->phase)->sends[way * count + member].target;
     own->pending_count--;
@@ -117,22 +117,22 @@ static void take_arrival(void *owner, uint64_t token, gw_time start_ns)
     advance(on, cast, part, target);
 }
 
-static void count_senders(const gw_exchange *exchange, const gw_exchange_phase *phase,
+static void count_senders(const gw_rounds *rounds, const gw_rounds_phase *phase,
                           uint8_t *has_sender)
 {
-    for (uint32_t i = 0; i < GW_EXCHANGE_WAYS * exchange->member_count; i++) {
-        const uint32_t way = i / exchange->member_count, target = phase->sends[i].target;
+    for (uint32_t i = 0; i < GW_ROUNDS_WAYS * rounds->member_count; i++) {
+        const uint32_t way = i / rounds->member_count, target = phase->sends[i].target;
         if (target != GW_INDEX_NONE) {
-            gw_check(has_sender[way * exchange->member_count + target] == 0); /* exchange.h */
-            has_sender[way * exchange->member_count + target] = 1;
+            gw_check(has_sender[way * rounds->member_count + target] == 0); /* rounds.h */
+            has_sender[way * rounds->member_count + target] = 1;
         }
     }
 }
 
-static void cast_state_init(cast_state *state, const gw_exchange_cast *cast)
+static void cast_state_init(cast_state *state, const gw_rounds_cast *cast)
 {
-    const gw_exchange *exchange = cast->exchange;
-    const uint32_t count = exchange->member_count, part_count = exchange->part_count;
+    const gw_rounds *rounds = cast->rounds;
+    const uint32_t count = rounds->member_count, part_count = rounds->part_count;
     gw_check(count <= 1 << MEMBER_BITS);
     gw_check(part_count <= 1 << PART_BITS);
     *state = (cast_state){.cast = cast, .busy_count = (uint64_t)count * part_count};
@@ -140,25 +140,25 @@ static void cast_state_init(cast_state *state, const gw_exchange_cast *cast)
     state->arrival_counts = g_new(uint32_t **, part_count);
     state->has_sender = g_new(uint8_t **, part_count);
     for (uint32_t part = 0; part < part_count; part++) {
-        const uint32_t phase_count = exchange->parts[part]->len;
+        const uint32_t phase_count = rounds->parts[part]->len;
         gw_check(phase_count > 0);
         state->members[part] = g_new0(member_state, count);
         state->arrival_counts[part] = g_new(uint32_t *, phase_count);
         state->has_sender[part] = g_new(uint8_t *, phase_count);
         for (uint32_t i = 0; i < phase_count; i++) {
-            const size_t way_count = (size_t)GW_EXCHANGE_WAYS * count;
+            const size_t way_count = (size_t)GW_ROUNDS_WAYS * count;
             state->arrival_counts[part][i] = g_new0(uint32_t, way_count);
             state->has_sender[part][i] = g_new0(uint8_t, way_count);
-            count_senders(exchange, phase_at(state, part, i), state->has_sender[part][i]);
+            count_senders(rounds, phase_at(state, part, i), state->has_sender[part][i]);
         }
     }
 }
 
 static void cast_state_clear(cast_state *state)
 {
-    const gw_exchange *exchange = state->cast->exchange;
-    for (uint32_t part = 0; part < exchange->part_count; part++) {
-        for (uint32_t i = 0; i < exchange->parts[part]->len; i++) {
+    const gw_rounds *rounds = state->cast->rounds;
+    for (uint32_t part = 0; part < rounds->part_count; part++) {
+        for (uint32_t i = 0; i < rounds->parts[part]->len; i++) {
             g_free(state->arrival_counts[part][i]);
             g_free(state->has_sender[part][i]);
         }
@@ -174,19 +174,19 @@ static void cast_state_clear(cast_state *state)
 /* Members begin part by part, so that all of a part's first round are on the wires together. */
 static void begin(const stage *on, uint32_t cast)
 {
-    const gw_exchange *exchange = on->casts[cast].cast->exchange;
-    for (uint32_t part = 0; part < exchange->part_count; part++) {
-        for (uint32_t member = 0; member < exchange->member_count; member++) {
+    const gw_rounds *rounds = on->casts[cast].cast->rounds;
+    for (uint32_t part = 0; part < rounds->part_count; part++) {
+        for (uint32_t member = 0; member < rounds->member_count; member++) {
             send_round(on, cast, part, member);
         }
-        for (uint32_t member = 0; member < exchange->member_count; member++) {
+        for (uint32_t member = 0; member < rounds->member_count; member++) {
             advance(on, cast, part, member);
         }
     }
 }
 
-void gw_exchange_play(const gw_cluster *cluster, const gw_exchange_cast *casts, uint32_t cast_count,
-                      gw_span *out_ns)
+void gw_rounds_play(const gw_cluster *cluster, const gw_rounds_cast *casts, uint32_t cast_count,
+                    gw_span *out_ns)
 {
     gw_check(cast_count <= GW_EXCHANGE_CASTS_MAX);
     stage on = {.engine = gw_engine_new(GW_QUEUE_LADDER), .casts = g_new(cast_state, cast_count)};
