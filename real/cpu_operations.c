@@ -114,10 +114,12 @@ void gw_cpu_busy_wait(gw_span span_ns, const atomic_bool *is_cancelled)
 static operand resolve_value(const gw_cpu_context *context, uint32_t index)
 {
     const gw_value *value = gw_function_value(context->function, index);
+    const bool is_counted = context->counted != NULL && context->counted->values[index];
+    const uint64_t rows = is_counted ? context->counted_rows : value->rows;
     return (operand){.data = context->values[index],
-                     .rows = value->rows,
+                     .rows = rows,
                      .columns = value->columns,
-                     .count = (uint64_t)value->rows * value->columns};
+                     .count = rows * value->columns};
 }
 
 static operand input_of(const gw_cpu_context *context, const gw_operation *operation, uint32_t k)
@@ -218,11 +220,27 @@ static void add_row(const operand *x, const operand *z, const operand *y)
     }
 }
 
+static void multiply_column(const operand *x, const operand *z, const operand *y)
+{
+    gw_check(z->count == y->rows);
+    for (uint64_t row = 0; row < y->rows; row++) {
+        const float *from = x->data + row * y->columns;
+        float *to = y->data + row * y->columns;
+        for (uint64_t i = 0; i < y->columns; i++) {
+            to[i] = from[i] * z->data[row];
+        }
+    }
+}
+
 static void map_two(const gw_operation *operation, const operand *x, const operand *z,
                     const operand *y)
 {
     if (operation->map == GW_MAP_ADD_ROW) {
         add_row(x, z, y);
+        return;
+    }
+    if (operation->map == GW_MAP_MULTIPLY_COLUMN) {
+        multiply_column(x, z, y);
         return;
     }
     gw_check(z->count == y->count);
@@ -398,6 +416,68 @@ static void run_cross_entropy(const gw_cpu_context *context, const gw_operation 
     loss.data[0] = (float)(operation->scalar * total);
 }
 
+/* --- Rows that go where values say --- */
+
+static uint64_t find_largest(const float *data, uint64_t count)
+{
+    uint64_t largest = 0;
+    for (uint64_t i = 1; i < count; i++) {
+        largest = data[i] > data[largest] ? i : largest;
+    }
+    return largest;
+}
+
+/* Counts first; from them, where the rows of each column begin in the order. */
+static void run_route(const gw_cpu_context *context, const gw_operation *operation)
+{
+    const operand scores = input_of(context, operation, 0);
+    const operand order = output_of(context, operation, 0);
+    const operand counts = output_of(context, operation, 1);
+    const operand chosen = output_of(context, operation, 2);
+    g_autofree uint32_t *choice = g_new(uint32_t, scores.rows);
+    g_autofree uint32_t *next = g_new0(uint32_t, scores.columns + 1);
+    for (uint64_t row = 0; row < scores.rows; row++) {
+        const float *from = scores.data + row * scores.columns;
+        choice[row] = (uint32_t)find_largest(from, scores.columns);
+        chosen.data[row] = from[choice[row]];
+        next[choice[row] + 1]++;
+    }
+    for (uint64_t column = 0; column < scores.columns; column++) {
+        counts.data[column] = (float)next[column + 1];
+        next[column + 1] += next[column];
+    }
+    for (uint64_t row = 0; row < scores.rows; row++) {
+        order.data[next[choice[row]]++] = (float)row;
+    }
+}
+
+static uint64_t read_place(const operand *order, uint64_t row)
+{
+    const float place = order->data[row];
+    gw_check(place >= 0 && place < (float)order->rows);
+    return (uint64_t)place;
+}
+
+static void run_gather(const gw_cpu_context *context, const gw_operation *operation)
+{
+    const operand x = input_of(context, operation, 0), order = input_of(context, operation, 1);
+    const operand y = output_of(context, operation, 0);
+    for (uint64_t row = 0; row < y.rows; row++) {
+        memcpy(y.data + row * y.columns, x.data + read_place(&order, row) * y.columns,
+               y.columns * sizeof(float));
+    }
+}
+
+static void run_scatter(const gw_cpu_context *context, const gw_operation *operation)
+{
+    const operand x = input_of(context, operation, 0), order = input_of(context, operation, 1);
+    const operand y = output_of(context, operation, 0);
+    for (uint64_t row = 0; row < y.rows; row++) {
+        memcpy(y.data + read_place(&order, row) * y.columns, x.data + row * y.columns,
+               y.columns * sizeof(float));
+    }
+}
+
 static void run_sgd(const gw_cpu_context *context, const gw_operation *operation)
 {
     const operand p = input_of(context, operation, 0), g = input_of(context, operation, 1);
@@ -441,6 +521,9 @@ void gw_cpu_operation_run(const gw_cpu_context *context, const gw_operation *ope
         [GW_OPERATION_CROSS_ENTROPY] = run_cross_entropy,
         [GW_OPERATION_SGD] = run_sgd,
         [GW_OPERATION_ADAM] = run_adam,
+        [GW_OPERATION_ROUTE] = run_route,
+        [GW_OPERATION_GATHER] = run_gather,
+        [GW_OPERATION_SCATTER] = run_scatter,
     };
     gw_check(operation->kind < GW_OPERATION_KIND_COUNT);
     if (operation->kind == GW_OPERATION_DURATION) {

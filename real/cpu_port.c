@@ -40,6 +40,8 @@ struct gw_cpu_cluster {
     void *context;
     gw_real_value value;
     void *value_context;
+    gw_real_counts counts;
+    void *counts_context;
     uint64_t origin_ns;
     gw_activity activity;
     atomic_bool is_stopping;
@@ -267,6 +269,8 @@ static void cpu_enqueue(gw_port *port, const gw_kernel *what, gw_tag tag)
     gw_cpu_kernel *kernel = make_kernel(local_count, buffer_count);
     kernel->loaded = loaded;
     kernel->plan = plan;
+    kernel->counted =
+        loaded->program->counted == NULL ? NULL : loaded->program->counted[what->node];
     kernel->gang = what->gang;
     kernel->node = what->node;
     kernel->run = what->run;
@@ -367,12 +371,65 @@ static void cpu_memory_release(gw_port *port, const gw_memory *memory)
     }
 }
 
+/* The counts that a router has written: never more than there are rows, whatever they are. */
+static void read_written_counts(gw_cpu_device *device, uint32_t buffer, uint32_t rows,
+                                uint32_t target_count, uint32_t *out_counts)
+{
+    gw_cpu_block *block = gw_cpu_device_pin(device, buffer);
+    gw_check(block->size_bytes >= target_count * sizeof(float));
+    uint32_t rows_left = rows;
+    for (uint32_t i = 0; i < target_count; i++) {
+        const float count = block->data[i];
+        out_counts[i] = count >= (float)rows_left ? rows_left : count > 0 ? (uint32_t)count : 0;
+        rows_left -= out_counts[i];
+    }
+    gw_cpu_device_unpin(device, block);
+}
+
+static void cpu_read_counts(gw_port *port, const gw_counts *asked, uint32_t *out_counts)
+{
+    const cpu_node *node = node_of(port);
+    const gw_cpu_cluster *cluster = node->cluster;
+    const gw_loaded *loaded = gw_loaded_set_find(&node->loaded, asked->instance);
+    const gw_program *program = loaded->program;
+    const uint32_t source = gw_program_edge(program, asked->edge)->source_node;
+    if (gw_function_models_time(gw_program_function(program, source))) {
+        gw_loaded_ask_counts(loaded, asked, cluster->counts, cluster->counts_context, out_counts);
+        return;
+    }
+    read_written_counts(&cluster->devices[asked->device.index], asked->buffer,
+                        gw_exchange_rows(program, asked->edge),
+                        gw_exchange_target_count(program, asked->edge), out_counts);
+}
+
+/* What no row comes to is cleared now: the copies that fill the rest are asked for later. */
+static void cpu_expect(gw_port *port, const gw_expectation *expectation)
+{
+    const cpu_node *node = node_of(port);
+    const gw_program *program = gw_loaded_set_find(&node->loaded, expectation->instance)->program;
+    const bool is_dealt =
+        gw_program_edge(program, expectation->edge)->exchange.kind == GW_EXCHANGE_DEAL;
+    const uint64_t row_bytes = gw_exchange_row_bytes(program, expectation->edge);
+    const bool is_whole =
+        !is_dealt && expectation->row_count == gw_exchange_rows(program, expectation->edge);
+    gw_cpu_device *device = &node->cluster->devices[expectation->device.index];
+    gw_cpu_block *block = gw_cpu_device_pin(device, expectation->buffer);
+    const uint64_t kept_bytes = is_dealt || is_whole ? expectation->row_count * row_bytes : 0;
+    gw_check(kept_bytes <= block->size_bytes);
+    memset((unsigned char *)block->data + kept_bytes, 0, block->size_bytes - kept_bytes);
+    gw_cpu_device_unpin(device, block);
+    gw_cpu_device_expect(device, expectation->gang, expectation->copy_count,
+                         is_dealt ? expectation->row_count : GW_INDEX_NONE);
+}
+
 static const gw_device_ops device_ops = {.load = cpu_load,
                                          .unload = cpu_unload,
                                          .enqueue = cpu_enqueue,
                                          .copy = cpu_copy,
                                          .memory_reserve = cpu_memory_reserve,
-                                         .memory_release = cpu_memory_release};
+                                         .memory_release = cpu_memory_release,
+                                         .read_counts = cpu_read_counts,
+                                         .expect = cpu_expect};
 
 /* --- What devices and the copier tell --- */
 
@@ -513,6 +570,12 @@ void gw_cpu_cluster_set_values(gw_cpu_cluster *cluster, gw_real_value value, voi
 {
     cluster->value = value;
     cluster->value_context = context;
+}
+
+void gw_cpu_cluster_set_counts(gw_cpu_cluster *cluster, gw_real_counts counts, void *context)
+{
+    cluster->counts = counts;
+    cluster->counts_context = context;
 }
 
 gw_port *gw_cpu_cluster_port(gw_cpu_cluster *cluster, gw_node_id node)

@@ -30,6 +30,7 @@ struct gw_ledger {
     uint32_t refused_job, refused_reason; /* GW_INDEX_NONE: none was. */
     gw_node_id wrong_scheduler; /* GW_INDEX_NONE: no policy picked what it does not have. */
     uint64_t wrong_offer;
+    gw_note overflow; /* The first GW_NOTE_OVERFLOW; kind 0: there was none. */
 };
 
 gw_ledger *gw_ledger_new(const gw_directory *directory, gw_recorder *recorder, bool has_data)
@@ -217,6 +218,8 @@ void gw_ledger_add_note(gw_ledger *ledger, const gw_note *note, gw_time now_ns)
                ledger->wrong_scheduler.index == GW_INDEX_NONE) {
         ledger->wrong_scheduler.index = (uint32_t)note->a;
         ledger->wrong_offer = note->b;
+    } else if (note->kind == GW_NOTE_OVERFLOW && ledger->overflow.kind == 0) {
+        ledger->overflow = *note;
     }
     if (ledger->recorder != NULL) {
         record_note(ledger, note, now_ns);
@@ -254,6 +257,17 @@ bool gw_ledger_policy_wrong(gw_ledger *ledger, gw_node_id *out_scheduler, uint64
     }
     pthread_mutex_unlock(&ledger->mutex);
     return is_wrong;
+}
+
+bool gw_ledger_overflow(gw_ledger *ledger, gw_note *out_note)
+{
+    pthread_mutex_lock(&ledger->mutex);
+    const bool is_overflow = ledger->overflow.kind != 0;
+    if (is_overflow) {
+        *out_note = ledger->overflow;
+    }
+    pthread_mutex_unlock(&ledger->mutex);
+    return is_overflow;
 }
 
 gw_ledger_counts gw_ledger_count(gw_ledger *ledger)

@@ -70,6 +70,7 @@ gw_devices *gw_devices_new(gw_engine *engine, const gw_cluster *cluster, bool is
     gw_blocks_init(&devices->launch_blocks);
     gw_blocks_init(&devices->shard_blocks);
     gw_blocks_init(&devices->group_blocks);
+    gw_blocks_init(&devices->span_blocks);
     return devices;
 }
 
@@ -86,6 +87,7 @@ void gw_devices_free(gw_devices *devices)
     gw_blocks_clear(&devices->launch_blocks);
     gw_blocks_clear(&devices->shard_blocks);
     gw_blocks_clear(&devices->group_blocks);
+    gw_blocks_clear(&devices->span_blocks);
     g_free(devices->launch_ns);
     g_free(devices->queues);
     g_free(devices->first_early);
@@ -97,6 +99,7 @@ void gw_devices_free(gw_devices *devices)
     g_free(devices->ends_ns);
     g_free(devices->awaited_count);
     g_free(devices->groups);
+    g_free(devices->spans_ns);
     g_free(devices->works);
     g_free(devices);
 }
@@ -132,6 +135,28 @@ static void grow_arrays(gw_devices *devices)
         const uint32_t capacity = grown(devices->group_capacity, group_count);
         devices->groups = g_renew(gw_group_state, devices->groups, capacity);
         devices->group_capacity = capacity;
+    }
+    if (devices->span_blocks.used_count > devices->span_capacity) {
+        devices->span_capacity = grown(devices->span_capacity, devices->span_blocks.used_count);
+        devices->spans_ns = g_renew(gw_span, devices->spans_ns, devices->span_capacity);
+    }
+}
+
+static uint32_t count_spans(const gw_gang_plan *plan)
+{
+    return plan->is_apart ? plan->layout->member_count * (plan->stage_count + 1) : 0;
+}
+
+/* The longest that a member computes, until it is told otherwise. */
+static void open_spans(gw_devices *devices, const gw_gang_state *gang)
+{
+    const gw_gang_plan *plan = gang->plan;
+    for (uint32_t i = 0; i < plan->layout->member_count; i++) {
+        gw_span *spans_ns = gw_devices_spans_of(devices, gang, i);
+        spans_ns[0] = plan->first_ns;
+        for (uint32_t k = 0; k < plan->stage_count; k++) {
+            spans_ns[k + 1] = plan->stages[k].after_ns;
+        }
     }
 }
 
@@ -169,11 +194,17 @@ static uint32_t open_gang(gw_devices *devices, const gw_launch *launch)
     if (launch->plan->group_count > 0 && !launch->plan->is_lockstep) {
         gang->first_group = gw_blocks_take(&devices->group_blocks, launch->plan->group_count);
     }
+    if (launch->plan->is_apart) {
+        gang->first_span = gw_blocks_take(&devices->span_blocks, count_spans(launch->plan));
+    }
     grow_arrays(devices);
     memset(&devices->launches[gang->first_launch], 0,
            layout->host_count * sizeof(gw_launch_state)); /* GW_LAUNCH_ABSENT */
     if (!launch->plan->is_lockstep) {
         open_groups(devices, gang);
+    }
+    if (launch->plan->is_apart) {
+        open_spans(devices, gang);
     }
     gw_gang_table_put(&devices->table, launch->origin.gang, slot);
     return slot;
@@ -190,6 +221,9 @@ static void close_gang(gw_devices *devices, uint32_t slot)
     gw_blocks_give(&devices->shard_blocks, gang.first_shard, gang.plan->layout->member_count);
     if (gang.plan->group_count > 0 && !gang.plan->is_lockstep) {
         gw_blocks_give(&devices->group_blocks, gang.first_group, gang.plan->group_count);
+    }
+    if (gang.plan->is_apart) {
+        gw_blocks_give(&devices->span_blocks, gang.first_span, count_spans(gang.plan));
     }
     gw_pool_give(&devices->gangs, slot);
     const gw_gang_span span = {
@@ -292,7 +326,10 @@ static bool begin_head(gw_devices *devices, uint32_t device, gw_time now_ns)
     gw_gang_state *gang = gw_devices_gang(devices, slot);
     const gw_gang_plan *plan = gang->plan;
     shard->start_ns = MAX(MAX(shard->start_ns, queue->free_at_ns), now_ns);
-    const gw_time come_ns = shard->start_ns + plan->first_ns;
+    const uint32_t number = queue->head - gang->first_shard;
+    const gw_span first_ns =
+        plan->is_apart ? gw_devices_spans_of(devices, gang, number)[0] : plan->first_ns;
+    const gw_time come_ns = shard->start_ns + first_ns;
     if (plan->is_lockstep) {
         gang->latest_ns = MAX(gang->latest_ns, come_ns);
         gang->joined_count++;
@@ -301,7 +338,6 @@ static bool begin_head(gw_devices *devices, uint32_t device, gw_time now_ns)
         }
         return false;
     }
-    const uint32_t number = queue->head - gang->first_shard;
     if (plan->stage_count == 0) {
         end_shard(devices, slot, number, come_ns);
         return true;
@@ -399,10 +435,14 @@ static void leave_group(gw_devices *devices, gw_device_work work, gw_time now_ns
     const gw_gang_stage *stage = &plan->stages[work.stage];
     const gw_group_state *state =
         &devices->groups[gang->first_group + stage->first_group + work.group];
-    const gw_time come_ns = state->latest_ns + stage->span_ns[work.group] + stage->after_ns;
+    const gw_time left_ns = state->latest_ns + stage->span_ns[work.group];
     const uint32_t size = stage->groups->group_size;
     for (uint32_t i = 0; i < size; i++) {
         const uint32_t number = stage->groups->members[work.group * size + i];
+        const gw_span after_ns = plan->is_apart
+                                     ? gw_devices_spans_of(devices, gang, number)[work.stage + 1]
+                                     : stage->after_ns;
+        const gw_time come_ns = left_ns + after_ns;
         if (work.stage + 1 < plan->stage_count) {
             join_group(devices, work.gang, number, work.stage + 1, come_ns);
         } else {
@@ -539,8 +579,7 @@ void gw_devices_launch(gw_devices *devices, const gw_launch *launch)
     }
 }
 
-/* The shard that `gang` has in the queue of `device`, as a record's index. */
-static uint32_t find_queued(const gw_devices *devices, uint64_t gang, uint32_t device)
+uint32_t gw_devices_find_queued(const gw_devices *devices, uint64_t gang, uint32_t device)
 {
     const uint32_t slot = gw_gang_table_find(&devices->table, gang);
     gw_check(slot != GW_GANG_DONE); /* Nobody awaits a copy any more. */
@@ -558,7 +597,7 @@ static uint32_t find_queued(const gw_devices *devices, uint64_t gang, uint32_t d
 
 void gw_devices_arrive(gw_devices *devices, uint64_t gang, uint32_t device)
 {
-    const uint32_t shard = find_queued(devices, gang, device);
+    const uint32_t shard = gw_devices_find_queued(devices, gang, device);
     if (shard == GW_INDEX_NONE) {
         gw_devices_put_early(devices, gang, device);
         return;
@@ -574,6 +613,26 @@ void gw_devices_arrive(gw_devices *devices, uint64_t gang, uint32_t device)
         run_queue(devices, device, now_ns);
         do_works(devices, now_ns);
     }
+}
+
+void gw_devices_expect(gw_devices *devices, const gw_device_expectation *expectation)
+{
+    const uint32_t device = expectation->device;
+    const uint32_t shard = gw_devices_find_queued(devices, expectation->gang, device);
+    gw_check(shard != GW_INDEX_NONE);
+    gw_shard_state *state = &devices->shards[shard];
+    gw_check((state->gang & GW_SHARD_AWAITS) != 0);
+    gw_check(expectation->issued_ns >= gw_engine_now(devices->engine));
+    const gw_gang_state *gang = gw_devices_gang(devices, state->gang & ~GW_SHARD_AWAITS);
+    const gw_span launch_ns = devices->launch_ns[gang->plan->layout->island];
+    state->start_ns = MAX(state->start_ns, expectation->issued_ns + launch_ns);
+    devices->awaited_count[shard] += expectation->copy_count;
+    if (expectation->spans_ns != NULL) {
+        gw_check(gang->plan->is_apart);
+        memcpy(gw_devices_spans_of(devices, gang, shard - gang->first_shard), expectation->spans_ns,
+               (gang->plan->stage_count + 1) * sizeof(gw_span));
+    }
+    gw_devices_arrive(devices, expectation->gang, device);
 }
 
 /* --- Out --- */
@@ -621,6 +680,16 @@ static void report_lockstep(gw_devices *devices, gw_gang_state *gang)
     }
 }
 
+static gw_span add_spans(const gw_devices *devices, const gw_gang_state *gang, uint32_t number)
+{
+    const gw_span *spans_ns = gw_devices_spans_of(devices, gang, number);
+    gw_span total_ns = 0;
+    for (uint32_t i = 0; i <= gang->plan->stage_count; i++) {
+        total_ns += spans_ns[i];
+    }
+    return total_ns;
+}
+
 /* Of one launch of a gang out of step. */
 static void add_shards(span_builder *builder, uint32_t place)
 {
@@ -636,15 +705,17 @@ static void add_shards(span_builder *builder, uint32_t place)
                                           ? plan->collective_ns
                                           : plan->member_collective_ns[number];
         const bool is_next = span->first_device + span->device_count == layout->local_devices[i];
+        const gw_span local_ns =
+            plan->is_apart ? add_spans(devices, builder->gang, number) : plan->local_ns;
         const bool is_alike = span->start_ns == start_ns && span->end_ns == end_ns &&
-                              span->collective_ns == collective_ns;
+                              span->local_ns == local_ns && span->collective_ns == collective_ns;
         if (span->device_count == 0 || !is_next || !is_alike) {
             flush_span(builder);
             *span = (gw_shard_span){
                 .first_device = layout->local_devices[i],
                 .start_ns = start_ns,
                 .end_ns = end_ns,
-                .local_ns = plan->local_ns,
+                .local_ns = local_ns,
                 .collective_ns = collective_ns,
             };
         }

@@ -25,6 +25,8 @@ void gw_executor_retire(gw_executor *executor, gw_node_id source,
 void gw_executor_dispatch(gw_executor *executor, gw_node_id source,
                           const gw_dispatch_message *message);
 void gw_executor_ready(gw_executor *executor, gw_node_id source, const gw_ready *message);
+void gw_executor_promise(gw_executor *executor, gw_node_id source, const gw_promise *message);
+void gw_executor_place(gw_executor *executor, gw_node_id source, const gw_place *message);
 void gw_executor_kernel_done(gw_executor *executor, gw_tag tag, gw_span device_time_ns);
 void gw_executor_copy_done(gw_executor *executor, gw_tag tag, double value);
 /* What is owed after any of the above: waiting gangs, messages gathered on the way. */

@@ -12,6 +12,8 @@ typedef enum {
     GW_FLIGHT_RESULT,    /* To the host: a value that the program reads. */
     GW_FLIGHT_OUTPUT,    /* To the host: a shard (gw_host_style). */
     GW_FLIGHT_INPUT,     /* From the host, where an output went before. */
+    GW_FLIGHT_COUNTS,    /* To the host: what a source shard of an exchange deals. */
+    GW_FLIGHT_ROWS,      /* Over an exchange, one way or the other. */
 } gw_flight_kind;
 
 typedef struct { /* A copy that the world has not answered. */
@@ -19,7 +21,7 @@ typedef struct { /* A copy that the world has not answered. */
     uint32_t instance;
     uint32_t run;              /* Whose operation it is; GW_INDEX_NONE: no run's. */
     uint32_t slot, source_run; /* The source. */
-    uint32_t result;           /* RESULT: which value. */
+    uint32_t result;           /* RESULT: which value; COUNTS, ROWS: over which edge. */
 } gw_flight;
 
 typedef struct { /* A target that was ready before its source was. */
@@ -60,6 +62,10 @@ gw_host_instance *gw_executor_instance_of(gw_executor *executor, uint32_t instan
 /* The copy that is begun; its tag is the index of its flight. */
 gw_tag gw_executor_begin_flight(gw_executor *executor, const gw_flight *begun);
 
+/* One more of the run's operations is done here. */
+void gw_executor_count_operation(gw_executor *executor, gw_host_instance *instance, uint32_t run,
+                                 uint32_t dispatcher);
+
 /* --- Transfers (executor_transfers.c) --- */
 
 /* Tells every host that holds a piece of this gang's inputs where to put it. */
@@ -68,6 +74,8 @@ void gw_executor_announce_inputs(gw_executor *executor, gw_host_instance *instan
 /* The targets that waited for this gang's outputs, in the order in which they came. */
 void gw_executor_serve_targets(gw_executor *executor, gw_host_instance *instance,
                                const gw_plan_node *node, uint32_t run);
+/* One more item for `host`, which is another one. */
+void gw_executor_gather_ready(gw_executor *executor, uint32_t host, const gw_ready_item *item);
 /* What the announcements of this handling have gathered, one message per host. */
 void gw_executor_send_ready(gw_executor *executor);
 
@@ -87,3 +95,14 @@ const uint32_t *gw_executor_count_arrivals(gw_executor *executor, gw_host_instan
 /* A shard that has come to host memory goes to the client. */
 void gw_executor_send_fetched(gw_executor *executor, const gw_host_instance *instance,
                               const gw_flight *done);
+
+/* --- Exchanges (executor_exchange.c) --- */
+
+/* The gang stands in the queues: it deals rows, is dealt some, or gets them back. */
+void gw_executor_launch_exchanges(gw_executor *executor, gw_host_instance *instance, uint32_t n,
+                                  uint32_t run, uint64_t gang);
+/* A COUNTS or ROWS copy is done. */
+void gw_executor_exchange_copied(gw_executor *executor, gw_host_instance *instance,
+                                 const gw_flight *done);
+/* READY for a RETURN, from `host`. */
+void gw_executor_return_rows(gw_executor *executor, uint32_t host, const gw_ready_item *item);

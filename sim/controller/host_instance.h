@@ -4,6 +4,7 @@
 #pragma once
 
 #include "controller/controller.h"
+#include "controller/exchange_book.h"
 #include "controller/store.h"
 
 typedef struct {
@@ -22,11 +23,12 @@ typedef struct {
     /* Gangs, results and copies of what runs made here; 0 where the host has no gang of such a run:
      * what it copies then is part of nobody's count. */
     uint32_t operations_in_run_0, operations_per_run;
-    uint32_t *left;        /* By run % depth: operations of the run not done here. */
-    GArray **deciders;     /* By result: who orders what it decides (decide.h); NULL: nobody. */
-    uint32_t flight_count; /* Kernels and copies that the world has not answered. */
-    uint32_t used_place;   /* The progress book's: where its entry stood last. */
-    bool is_retiring;      /* As soon as it has: `retiring_client` waits. */
+    uint32_t *left;    /* By run % depth: operations of the run not done here. */
+    GArray **deciders; /* By result: who orders what it decides (decide.h); NULL: nobody. */
+    gw_exchange_book *exchanges; /* NULL: the program has none. */
+    uint32_t flight_count;       /* Kernels and copies that the world has not answered. */
+    uint32_t used_place;         /* The progress book's: where its entry stood last. */
+    bool is_retiring;            /* As soon as it has: `retiring_client` waits. */
     gw_node_id retiring_client;
 } gw_host_instance;
 

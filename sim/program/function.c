@@ -144,6 +144,7 @@ static double count_flops_per_element(const gw_operation *operation)
     switch (operation->kind) {
     case GW_OPERATION_RANDOM:
     case GW_OPERATION_REDUCE:
+    case GW_OPERATION_ROUTE: /* A comparison each. */
         return 1;
     case GW_OPERATION_MAP:
         return operation->map == GW_MAP_COPY ? 0 : 1;

@@ -64,8 +64,8 @@ uint64_t gw_value_bytes(const gw_value *value); /* Of one shard. */
 uint64_t gw_function_temporary_bytes(const gw_function *function);
 
 /* FLOPs of one shard's operation (docs/MODEL.md): MATMUL 2mnk; per element of its first operand
- * MAP, REDUCE and RANDOM 1, SGD 2, SOFTMAX 5, LAYER_NORM and CROSS_ENTROPY 8, ADAM 12; COPY, FILL,
- * DURATION and collectives none; WORK its own. */
+ * MAP, REDUCE, ROUTE and RANDOM 1, SGD 2, SOFTMAX 5, LAYER_NORM and CROSS_ENTROPY 8, ADAM 12; COPY,
+ * FILL, GATHER, SCATTER, DURATION and collectives none; WORK its own. */
 double gw_operation_flops(const gw_function *function, const gw_operation *operation);
 /* The bytes that it reads and writes in device memory: all operands once; DURATION 0, WORK its
  * own, and of collectives one member's input. */

@@ -173,6 +173,10 @@ static bool check_map(const checker *at, GError **error)
         if (!expect_shape(at, operation->inputs[1], 1, x->columns, error)) {
             return false;
         }
+    } else if (operation->map == GW_MAP_MULTIPLY_COLUMN) {
+        if (!expect_shape(at, operation->inputs[1], x->rows, 1, error)) {
+            return false;
+        }
     } else if (gw_operation_input_count(operation) == 2) {
         if (!expect_shape_of(at, operation->inputs[1], operation->inputs[0], error)) {
             return false;
@@ -221,6 +225,23 @@ static bool check_alike(const checker *at, GError **error)
         }
     }
     return true;
+}
+
+static bool check_route(const checker *at, GError **error)
+{
+    const gw_operation *operation = at->operation;
+    const gw_value *scores = gw_function_value(at->function, operation->inputs[0]);
+    return expect_shape(at, operation->outputs[0], scores->rows, 1, error) &&
+           expect_shape(at, operation->outputs[1], 1, scores->columns, error) &&
+           expect_shape(at, operation->outputs[2], scores->rows, 1, error);
+}
+
+static bool check_reordering(const checker *at, GError **error)
+{
+    const gw_operation *operation = at->operation;
+    const gw_value *x = gw_function_value(at->function, operation->inputs[0]);
+    return expect_shape(at, operation->inputs[1], x->rows, 1, error) &&
+           expect_shape_of(at, operation->outputs[0], operation->inputs[0], error);
 }
 
 static bool expect_divisible(const checker *at, uint32_t rows, uint32_t group, GError **error)
@@ -282,6 +303,11 @@ static bool check_shapes(const checker *at, GError **error)
         return check_layer_norm(at, error);
     case GW_OPERATION_CROSS_ENTROPY:
         return check_cross_entropy(at, error);
+    case GW_OPERATION_ROUTE:
+        return check_route(at, error);
+    case GW_OPERATION_GATHER:
+    case GW_OPERATION_SCATTER:
+        return check_reordering(at, error);
     case GW_OPERATION_SOFTMAX:
     case GW_OPERATION_SGD:
     case GW_OPERATION_ADAM:
@@ -306,9 +332,9 @@ static bool check_kind(const checker *at, GError **error)
         return false;
     }
     if (operation->kind == GW_OPERATION_MAP &&
-        (operation->map < GW_MAP_COPY || operation->map > GW_MAP_TANH)) {
+        (operation->map < GW_MAP_COPY || operation->map > GW_MAP_LAST)) {
         return refuse_operation(at, error, "found map %u, expected 1 to %u",
-                                (unsigned)operation->map, (unsigned)GW_MAP_TANH);
+                                (unsigned)operation->map, (unsigned)GW_MAP_LAST);
     }
     if (operation->kind == GW_OPERATION_REDUCE &&
         (operation->reduction < GW_REDUCTION_SUM_ROWS || operation->reduction > GW_REDUCTION_MAX)) {

@@ -8,6 +8,7 @@
 #include "program/machine.h"
 
 typedef struct gw_value_source gw_value_source; /* scenario/values.h */
+typedef struct gw_count_source gw_count_source; /* scenario/counts.h */
 
 #define GW_SCENARIO_VARY_VALUES_MAX 4096 /* Of one path. */
 
@@ -21,6 +22,7 @@ typedef struct {
     gw_job *jobs;      /* "count" copies are jobs of their own: "chain.0", "chain.1". */
     uint32_t job_count;
     const gw_value_source **values; /* By job: by result of its program; NULL: none is given. */
+    const gw_count_source **counts; /* By job: by edge of its program; NULL: it has no exchange. */
     bool wants_trace, wants_plot, wants_gangs; /* "outputs" */
     gw_params *document;                       /* The file; owns strings that others borrow. */
     gw_params *vary; /* "vary": paths to lists of values, for `gangway compare`; NULL: none. */
@@ -43,6 +45,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(gw_scenario, gw_scenario_free)
  * not have (GW_NOTE_POLICY_WRONG): GW_ERROR_SCENARIO. */
 void gw_scenario_blame_policy(const gw_scenario *scenario, gw_node_id scheduler, uint64_t offer,
                               GError **error);
+/* Says that a shard was dealt more than it has room for: `note` is a GW_NOTE_OVERFLOW.
+ * GW_ERROR_SCENARIO. */
+void gw_scenario_blame_router(const gw_scenario *scenario, const gw_note *note, GError **error);
 /* The policy refused in a run the parameters that it took when the scenario was read.  Sets
  * GW_ERROR_SCENARIO where it has left no error; does nothing where it has. */
 void gw_scenario_blame_creation(const gw_scenario *scenario, GError **error);

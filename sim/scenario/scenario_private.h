@@ -29,6 +29,10 @@ bool gw_scenario_read_until(gw_scenario *scenario, gw_params *params, gw_job *jo
 bool gw_scenario_read_values(gw_scenario *scenario, gw_params *job_params, gw_params *params,
                              const gw_job *job, const gw_value_source **out, GError **error);
 
+/* Likewise "counts"; *out is NULL where the program has no exchanges (scenario_counts.c). */
+bool gw_scenario_read_counts(gw_scenario *scenario, gw_params *job_params, gw_params *params,
+                             const gw_job *job, const gw_count_source **out, GError **error);
+
 /* "placement" of `control`: the policy, and the seed that it is given (scenario_placer.c). */
 bool gw_scenario_read_placer(gw_scenario *scenario, gw_params *control, GError **error);
 

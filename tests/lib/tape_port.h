@@ -27,6 +27,8 @@ typedef enum {
     TAPE_COPY,
     TAPE_RESERVE,
     TAPE_RELEASE,
+    TAPE_COUNTS,
+    TAPE_EXPECT,
 } tape_kind;
 
 typedef struct {
@@ -34,6 +36,7 @@ typedef struct {
     GByteArray *bytes; /* Every field, one after the other, arrays and messages whole. */
     uint64_t answer;   /* NOW: ns; RESERVE: 1, or 0 for full. */
     char *words;
+    GByteArray *counts; /* COUNTS: what was read; else NULL. */
 } tape_line;
 
 typedef struct tape_port tape_port;

@@ -129,7 +129,8 @@ static void hear_note(void *context, gw_node_id node, const gw_note *note, gw_ti
 {
     teller *self = context;
     const bool is_of_job = note->kind != GW_NOTE_GANG_ORDERED &&
-                           note->kind != GW_NOTE_MEMORY_WAIT && note->kind != GW_NOTE_POLICY_WRONG;
+                           note->kind != GW_NOTE_MEMORY_WAIT &&
+                           note->kind != GW_NOTE_POLICY_WRONG && note->kind != GW_NOTE_OVERFLOW;
     const char *job = is_of_job ? self->scenario->jobs[note->a].name : NULL;
     switch (note->kind) {
     case GW_NOTE_GANG_ORDERED:
@@ -175,6 +176,14 @@ static void hear_note(void *context, gw_node_id node, const gw_note *note, gw_ti
         return;
     case GW_NOTE_POLICY_WRONG:
         add_line(self, now_ns, RANK_NOTE, "the policy picks what it was not offered");
+        return;
+    case GW_NOTE_OVERFLOW:
+        add_line(self, now_ns, RANK_NOTE, "job %s: run %" PRIu64 ": %g rows are too many",
+                 self->scenario->jobs[note->a >> 32].name, note->b >> 32, note->value);
+        return;
+    case GW_NOTE_ROWS:
+        add_line(self, now_ns, RANK_NOTE, "job %s: host %u takes %" PRIu64 " rows and drops %g",
+                 job, node.index, note->b, note->value);
         return;
     }
     gw_check(!"a note of a kind that stories know");

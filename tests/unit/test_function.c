@@ -254,7 +254,7 @@ START_TEST(map_shapes)
     expect_good(make_map(GW_MAP_ADD_ROW), SHAPES({4, 6}, {1, 6}), one);
     expect_bad(make_map(GW_MAP_ADD_ROW), SHAPES({4, 6}, {4, 6}), one, "expected 1 x 6");
     expect_bad(make_map((gw_map)0), one, one, "found map 0");
-    expect_bad(make_map((gw_map)11), one, one, "found map 11");
+    expect_bad(make_map((gw_map)12), one, one, "found map 12");
 }
 END_TEST
 
