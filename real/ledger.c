@@ -200,6 +200,9 @@ static void record_note(const gw_ledger *ledger, const gw_note *note, gw_time no
     case GW_NOTE_DEADLINE_MISSED:
         gw_recorder_deadline_missed(recorder, job);
         return;
+    case GW_NOTE_ROWS:
+        gw_recorder_add_rows(recorder, job, note->b, (uint64_t)note->value);
+        return;
     default: /* The others are for traces of the simulated world. */
         return;
     }

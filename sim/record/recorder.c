@@ -211,6 +211,11 @@ void gw_recorder_deadline_missed(gw_recorder *recorder, uint32_t job)
     gw_summary_deadline_missed(recorder->summary, job);
 }
 
+void gw_recorder_add_rows(gw_recorder *recorder, uint32_t job, uint64_t dealt, uint64_t dropped)
+{
+    gw_summary_add_rows(recorder->summary, job, dealt, dropped);
+}
+
 gw_span gw_recorder_starved_ns(const gw_recorder *recorder, uint32_t job)
 {
     return gw_summary_starved_ns(recorder->summary, job);

@@ -27,6 +27,7 @@ typedef struct {
     uint32_t result_count;
     uint32_t device_count; /* Distinct devices that the job's meshes need. */
     bool has_deadline;
+    bool has_exchanges;
 } gw_recorder_job;
 
 /* Islands follow each other: the first begins with device 0, the last ends with the last. */
@@ -107,6 +108,8 @@ void gw_recorder_order_wait(gw_recorder *recorder, uint32_t job, gw_span wait_ns
 void gw_recorder_starved(gw_recorder *recorder, uint32_t job, gw_span wait_ns);
 /* One more run of the job has ended late. */
 void gw_recorder_deadline_missed(gw_recorder *recorder, uint32_t job);
+/* An exchange has brought rows to a host, and left some out. */
+void gw_recorder_add_rows(gw_recorder *recorder, uint32_t job, uint64_t dealt, uint64_t dropped);
 /* The longest that the job starved; 0: it did not. */
 gw_span gw_recorder_starved_ns(const gw_recorder *recorder, uint32_t job);
 

@@ -220,6 +220,13 @@ void gw_summary_deadline_missed(gw_summary *summary, uint32_t index)
     find_job(summary, index)->deadlines_missed++;
 }
 
+void gw_summary_add_rows(gw_summary *summary, uint32_t index, uint64_t dealt, uint64_t dropped)
+{
+    gw_summary_job *job = find_job(summary, index);
+    job->rows_dealt += dealt;
+    job->rows_dropped += dropped;
+}
+
 gw_span gw_summary_starved_ns(const gw_summary *summary, uint32_t index)
 {
     gw_check(index < summary->settings->job_count);

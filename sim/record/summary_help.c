@@ -58,6 +58,12 @@ static const key_help keys[] = {
      "Steps that ended late; only of jobs that have a deadline.  A step is late when the scheduler "
      "of the program's last node learns that it is done there more than the deadline after the "
      "step's last call reached that scheduler."},
+    {"jobs[].rows_dealt", "count",
+     "Rows that exchanges brought to shards, by counts known in the run; only of jobs that have "
+     "exchanges."},
+    {"jobs[].rows_dropped", "count",
+     "Rows that were left out, since the shard that they were meant for had no room; only of jobs "
+     "that have exchanges."},
     {"jobs[].bubble_fraction", "0 to 1",
      "1 - useful / (devices x step_time_ns), where useful is its computing device time, "
      "collectives left out, per step.  Never below 0, which it would be where steps that run at "

@@ -31,6 +31,7 @@ typedef struct {
     gw_span order_wait_ns;             /* GW_TIME_NEVER: no scheduler has said. */
     gw_span starved_ns;
     uint64_t deadlines_missed;
+    uint64_t rows_dealt, rows_dropped;
     gw_summary_result *results;
     uint32_t moves, stays; /* When hosts are removed. */
 } gw_summary_job;

@@ -163,6 +163,10 @@ static void render_job(gw_json *json, const gw_summary *summary, uint32_t index,
     if (about->has_deadline) {
         gw_json_count(json, "deadlines_missed", job->deadlines_missed);
     }
+    if (about->has_exchanges) {
+        gw_json_count(json, "rows_dealt", job->rows_dealt);
+        gw_json_count(json, "rows_dropped", job->rows_dropped);
+    }
     gw_json_real(json, "bubble_fraction", compute_bubble(job, about->device_count));
     gw_json_count(json, "computations", job->computations);
     gw_json_real(json, "computations_per_s", compute_rate_per_s(job));

@@ -72,6 +72,8 @@ static void record_note(gw_recorder *recorder, const gw_note *note, gw_time now_
         gw_recorder_starved(recorder, job, note->b);
     } else if (note->kind == GW_NOTE_DEADLINE_MISSED) {
         gw_recorder_deadline_missed(recorder, job);
+    } else if (note->kind == GW_NOTE_ROWS) {
+        gw_recorder_add_rows(recorder, job, note->b, (uint64_t)note->value);
     }
 }
 

@@ -24,7 +24,8 @@ static const gw_recorder_job jobs[] = {
      .result_names = result_names,
      .result_count = 1,
      .device_count = 4,
-     .has_deadline = true},
+     .has_deadline = true,
+     .has_exchanges = true},
     {.name = "say \"hi\",\n世界",
      .step_count = 1,
      .node_names = node_names,
@@ -452,6 +453,20 @@ START_TEST(missed_deadlines_are_counted_where_there_are_any)
 }
 END_TEST
 
+START_TEST(dealt_rows_are_counted_where_there_are_exchanges)
+{
+    g_autoptr(gw_summary) summary = gw_summary_new(&settings);
+    gw_summary_add_rows(summary, 0, 30, 0);
+    gw_summary_add_rows(summary, 0, 12, 5);
+    json_t *json = render(summary);
+    check_number(json, "jobs.0.rows_dealt", 42);
+    check_number(json, "jobs.0.rows_dropped", 5);
+    const json_t *second = json_array_get(json_object_get(json, "jobs"), 1);
+    ck_assert_ptr_null(json_object_get(second, "rows_dealt"));
+    json_decref(json);
+}
+END_TEST
+
 /* --- Every key is explained --- */
 
 /* Appends the path of every key below `json`: "jobs[].steps"; results are the run's own. */
@@ -588,6 +603,7 @@ int main(void)
     tcase_add_test(cases, longest_wait_of_all_schedulers_counts);
     tcase_add_test(cases, starving_is_kept_by_job);
     tcase_add_test(cases, missed_deadlines_are_counted_where_there_are_any);
+    tcase_add_test(cases, dealt_rows_are_counted_where_there_are_exchanges);
     tcase_add_test(cases, every_key_is_in_the_help_and_the_help_has_no_other);
     tcase_add_test(cases, the_help_and_the_document_say_every_key);
     tcase_add_test(cases, the_document_has_no_key_of_its_own);
