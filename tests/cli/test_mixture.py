@@ -28,7 +28,8 @@ class Mixture(program.Case):
     def check_close(self, ours, theirs):
         self.assertEqual(len(ours), len(theirs))
         for step, (a, b) in enumerate(zip(ours, theirs)):
-            self.assertLessEqual(abs(a - b), TOLERANCE * max(1, abs(b)), f"step {step}: {a} and {b}")
+            self.assertLessEqual(abs(a - b), TOLERANCE * max(1, abs(b)),
+                                 f"step {step}: {a} and {b}")
 
     def test_against_another_implementation(self):
         for seed, devices, experts in ((1, 1, 1), (1, 1, 2), (2, 2, 4), (3, 2, 3), (4, 4, 2)):
