@@ -75,19 +75,16 @@ static void fill_ends(const gw_plan *plan, gw_exchange_here *here, uint32_t edge
     const gw_edge *deal = gw_program_edge(program, edge);
     const gw_plan_node *source = &plan->nodes[deal->source_node];
     here->edge = edge;
-    here->source_node = deal->source_node;
-    here->target_node = deal->target_node;
     here->source_slot = source->first_slot + deal->source_output;
     here->counts_slot = source->first_slot + deal->exchange.counts_output;
     here->capacity = gw_exchange_capacity(program, edge);
     here->overflow = deal->exchange.overflow;
     here->row_bytes = gw_exchange_row_bytes(program, edge);
     here->return_edge = deal->exchange.return_edge;
-    here->return_node = here->return_slot = GW_INDEX_NONE;
+    here->return_slot = GW_INDEX_NONE;
     if (here->return_edge == GW_INDEX_NONE)
         return;
     const gw_edge *back = gw_program_edge(program, here->return_edge);
-    here->return_node = back->target_node;
     here->return_slot = plan->nodes[back->source_node].first_slot + back->source_output;
     here->return_row_bytes = gw_exchange_row_bytes(program, here->return_edge);
 }
@@ -115,12 +112,18 @@ gw_exchange_book *gw_exchange_book_new(const gw_plan *plan, const gw_assignment 
                               assignment->first[assignment->mesh_count] * sizeof(uint32_t));
     book->exchanges = g_new0(gw_exchange_here, program->exchange_count);
     book->counts = g_array_new(FALSE, FALSE, sizeof(uint32_t));
+    book->by_edge = g_new(uint32_t, program->edges->len);
+    memset(book->by_edge, 0xff, program->edges->len * sizeof(uint32_t)); /* GW_INDEX_NONE */
     for (uint32_t e = 0; e < program->edges->len; e++) {
         const gw_edge *edge = gw_program_edge(program, e);
         if (edge->exchange.kind != GW_EXCHANGE_DEAL)
             continue;
-        gw_exchange_here *here = &book->exchanges[book->count++];
+        gw_exchange_here *here = &book->exchanges[book->count];
         fill_ends(plan, here, e);
+        book->by_edge[e] = book->count;
+        if (here->return_edge != GW_INDEX_NONE)
+            book->by_edge[here->return_edge] = book->count;
+        book->count++;
         here->source =
             mesh_of(book, assignment, directory, host, plan->nodes[edge->source_node].mesh);
         here->target =
@@ -146,6 +149,7 @@ void gw_exchange_book_free(gw_exchange_book *book)
         clear_mesh(&here->target);
     }
     g_free(book->exchanges);
+    g_free(book->by_edge);
     g_free(book->devices);
     g_array_unref(book->counts);
     g_free(book);
@@ -153,12 +157,8 @@ void gw_exchange_book_free(gw_exchange_book *book)
 
 gw_exchange_here *gw_exchange_book_find(gw_exchange_book *book, uint32_t edge)
 {
-    uint32_t i = 0;
-    while (i < book->count && book->exchanges[i].edge != edge &&
-           book->exchanges[i].return_edge != edge)
-        i++;
-    gw_check(i < book->count);
-    return &book->exchanges[i];
+    gw_check(book->by_edge[edge] != GW_INDEX_NONE);
+    return &book->exchanges[book->by_edge[edge]];
 }
 
 gw_exchange_run *gw_exchange_book_run(const gw_exchange_book *book, gw_exchange_here *here,

@@ -47,7 +47,6 @@ typedef struct {
 
 typedef struct {
     uint32_t edge, return_edge; /* GW_INDEX_NONE: rows stay. */
-    uint32_t source_node, target_node, return_node;
     uint32_t source_slot, counts_slot, return_slot;
     gw_exchange_mesh source, target;
     uint32_t capacity;
@@ -59,6 +58,7 @@ typedef struct {
 typedef struct gw_exchange_book {
     uint32_t depth, count;
     gw_exchange_here *exchanges; /* DEALs, in order of edges. */
+    uint32_t *by_edge;           /* The place of an edge's exchange; GW_INDEX_NONE: it is none. */
     uint32_t *devices;           /* Of the whole assignment. */
     GArray *counts;              /* uint32_t: scratch. */
 } gw_exchange_book;

@@ -334,7 +334,7 @@ static bool launch_gang(gw_executor *executor, gw_host_instance *instance, uint3
         gw_executor_announce_inputs(executor, instance, node, run, gang);
         gw_executor_serve_targets(executor, instance, node, run);
         if (instance->exchanges != NULL)
-            gw_executor_launch_exchanges(executor, instance, n, run, gang);
+            gw_executor_launch_exchanges(executor, instance, node, run, gang);
     }
     if (node->result != GW_INDEX_NONE)
         read_results(executor, instance, n, run, gang);

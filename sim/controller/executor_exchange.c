@@ -379,27 +379,36 @@ static void begin_counts(const exchange_step *step, uint64_t gang)
 
 /* --- In --- */
 
-void gw_executor_launch_exchanges(gw_executor *executor, gw_host_instance *instance, uint32_t n,
-                                  uint32_t run, uint64_t gang)
+/* The exchange of a transfer, if it is one, at the end that the gang has. */
+static void launch_end(gw_executor *executor, gw_host_instance *instance, uint32_t edge,
+                       bool is_source, uint32_t run, uint64_t gang)
 {
-    for (uint32_t i = 0; i < instance->exchanges->count; i++) {
-        gw_exchange_here *here = &instance->exchanges->exchanges[i];
-        if (here->source_node != n && here->target_node != n && here->return_node != n)
-            continue;
-        exchange_step step = step_of(executor, instance->instance, here->edge, run);
-        if (here->source_node == n)
-            begin_counts(&step, gang);
-        if (here->target_node == n) {
-            step.state->is_target_launched = true;
-            step.state->target_gang = gang;
-            place_all(&step);
-        }
-        if (here->return_node == n) {
-            step.state->is_return_launched = true;
-            step.state->return_gang = gang;
-            await_return(&step);
-        }
+    gw_exchange_kind kind = gw_program_edge(instance->plan->program, edge)->exchange.kind;
+    if (kind == GW_EXCHANGE_NONE || (is_source && kind == GW_EXCHANGE_RETURN))
+        return;
+    exchange_step step = step_of(executor, instance->instance, edge, run);
+    if (is_source) {
+        begin_counts(&step, gang);
+    } else if (kind == GW_EXCHANGE_DEAL) {
+        step.state->is_target_launched = true;
+        step.state->target_gang = gang;
+        place_all(&step);
+    } else {
+        step.state->is_return_launched = true;
+        step.state->return_gang = gang;
+        await_return(&step);
     }
+}
+
+void gw_executor_launch_exchanges(gw_executor *executor, gw_host_instance *instance,
+                                  const gw_plan_node *node, uint32_t run, uint64_t gang)
+{
+    const gw_plan *plan = instance->plan;
+    for (uint32_t t = 0; t < node->outgoing_count; t++)
+        launch_end(executor, instance, plan->outgoing[node->first_outgoing + t] / 2, true, run,
+                   gang);
+    for (uint32_t i = 0; i < node->input_count; i++)
+        launch_end(executor, instance, plan->inputs[node->first_input + i].edge, false, run, gang);
 }
 
 void gw_executor_exchange_copied(gw_executor *executor, gw_host_instance *instance,

@@ -99,8 +99,8 @@ void gw_executor_send_fetched(gw_executor *executor, const gw_host_instance *ins
 /* --- Exchanges (executor_exchange.c) --- */
 
 /* The gang stands in the queues: it deals rows, is dealt some, or gets them back. */
-void gw_executor_launch_exchanges(gw_executor *executor, gw_host_instance *instance, uint32_t n,
-                                  uint32_t run, uint64_t gang);
+void gw_executor_launch_exchanges(gw_executor *executor, gw_host_instance *instance,
+                                  const gw_plan_node *node, uint32_t run, uint64_t gang);
 /* A COUNTS or ROWS copy is done. */
 void gw_executor_exchange_copied(gw_executor *executor, gw_host_instance *instance,
                                  const gw_flight *done);

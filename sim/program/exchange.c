@@ -185,8 +185,9 @@ static bool check_return(const gw_program *program, const gw_edge *edge, GError 
     return true;
 }
 
-/* One DEAL into a node at most, and one RETURN of it. */
-static bool check_alone(const gw_program *program, uint32_t index, GError **error)
+/* One DEAL into a node at most, and one RETURN of it; `returns` says from which nodes there is one
+ * already. */
+static bool check_alone(const gw_program *program, uint32_t index, bool *returns, GError **error)
 {
     const gw_edge *edge = gw_program_edge(program, index);
     if (edge->exchange.kind == GW_EXCHANGE_DEAL) {
@@ -194,18 +195,17 @@ static bool check_alone(const gw_program *program, uint32_t index, GError **erro
                refuse_edge(program, edge, error,
                            "found a second one to that node, expected one at most");
     }
-    for (uint32_t e = 0; e < index; e++) {
-        const gw_edge *other = gw_program_edge(program, e);
-        if (other->exchange.kind == GW_EXCHANGE_RETURN && other->source_node == edge->source_node) {
-            return refuse_edge(program, edge, error,
-                               "found a second way back from there, expected one at most");
-        }
+    if (returns[edge->source_node]) {
+        return refuse_edge(program, edge, error,
+                           "found a second way back from there, expected one at most");
     }
+    returns[edge->source_node] = true;
     return true;
 }
 
 bool gw_exchange_check(const gw_program *program, GError **error)
 {
+    g_autofree bool *returns = g_new0(bool, program->nodes->len);
     for (uint32_t e = 0; e < program->edges->len; e++) {
         const gw_edge *edge = gw_program_edge(program, e);
         const gw_exchange_kind kind = edge->exchange.kind;
@@ -215,7 +215,7 @@ bool gw_exchange_check(const gw_program *program, GError **error)
         if (!check_ends(program, edge, error) ||
             (kind == GW_EXCHANGE_DEAL ? !check_deal(program, edge, error)
                                       : !check_return(program, edge, error)) ||
-            !check_alone(program, e, error)) {
+            !check_alone(program, e, returns, error)) {
             return false;
         }
     }
