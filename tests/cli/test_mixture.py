@@ -3,6 +3,9 @@
 """Rows that go where a router says: what the CPU computes is what an implementation of its own
 does (mixture.py), however tokens and experts are spread, and a router that asks for too much ends
 as the scenario says."""
+import csv
+import shutil
+
 import mixture
 import program
 
@@ -68,6 +71,37 @@ class Mixture(program.Case):
                 self.assertRegex(done.stderr, rf'job mixture, run 0: node "experts" is dealt '
                                               rf'{most[0]} rows on shard \d, and has room for '
                                               rf'{capacity} ')
+
+    def test_rows_are_dealt_or_dropped_and_none_is_lost(self):
+        """In every world; where devices hold no data by the job's counts."""
+        for backend in ("sim", "null", "cpu"):
+            for counts, capacity in ((0, TOKENS), (2, 20)):
+                with self.subTest(backend, counts=counts, capacity=capacity):
+                    settings = [*self.settings(capacity_rows=capacity, overflow="drop"),
+                                f"jobs.0.counts.experts.zipf={counts}", f"jobs.0.steps={STEPS}"]
+                    arguments = [word for setting in settings for word in ("--set", setting)]
+                    job = self.summary(MIXTURE, "--backend", backend, *arguments)["jobs"][0]
+                    self.assertEqual(job["rows_dealt"] + job["rows_dropped"], TOKENS * STEPS)
+                    if backend != "cpu":  # A share of 1 / (1 + 1/4 + 1/9 + 1/16) is 34 of 48.
+                        self.assertEqual(job["rows_dropped"] > 0, capacity < TOKENS)
+
+    def test_time_goes_by_rows(self):
+        """A router that sends all tokens to one expert keeps it busy four times as long."""
+        base = ["jobs.0.steps=3", f"{PARAMETERS}tokens=65536", f"{PARAMETERS}width=512",
+                f"{PARAMETERS}hidden=1024", f"{PARAMETERS}capacity_rows=65536",
+                "control.profile=ideal"]
+        spans = []
+        for counts in ([8192] * 4, [32768, 0, 0, 0]):
+            recorded = f"jobs.0.counts.experts=[[{counts},{counts}]]"
+            settings = [*base, recorded]
+            arguments = [word for setting in settings for word in ("--set", setting)]
+            self.accept("run", MIXTURE, "--out", self.out, *arguments)
+            with open(self.out / "gangs.csv", encoding="utf-8", newline="") as file:
+                rows = [row for row in csv.DictReader(file) if row["node"] == "experts"]
+            spans.append([int(row["end_ns"]) - int(row["start_ns"]) for row in rows])
+            shutil.rmtree(self.out)
+        for even, single in zip(*spans):
+            self.assertGreater(single, 3.5 * even)
 
     def test_every_world_says_so(self):
         overflow = PARAMETERS + "nodes.1.inputs.0.exchange.overflow=fail"
