@@ -56,13 +56,15 @@ static bool write_all(int target, const char *text, gsize size_bytes)
 
 /* Interrupts end a child where it stands: it leaves nothing behind but its pipe.  Nor does it
  * outlive this process.  _exit: what this process had buffered is not the child's to write. */
-static void be_child(const gw_children *children, guint index, int target)
+static void be_child(const gw_children *children, guint index, pid_t parent, int target)
 {
     g_autoptr(GString) answer = g_string_new(NULL);
     g_autoptr(GError) error = NULL;
     signal(SIGINT, SIG_DFL);
     signal(SIGTERM, SIG_DFL);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent) /* It ended before this was asked for. */
+        _exit(5);
     if (children->job(children->context, index, answer, &error))
         _exit(write_all(target, answer->str, answer->len) ? 0 : 5);
     gw_check(error != NULL);
@@ -79,7 +81,7 @@ static bool start_child(state *run, child *place, GError **error)
         g_set_error(error, GW_ERROR, GW_ERROR_SYSTEM, "cannot make a pipe: %s", g_strerror(errno));
         return false;
     }
-    const pid_t process = fork();
+    const pid_t parent = getpid(), process = fork();
     if (process < 0) {
         g_set_error(error, GW_ERROR, GW_ERROR_SYSTEM, "cannot start a process: %s",
                     g_strerror(errno));
@@ -89,7 +91,7 @@ static bool start_child(state *run, child *place, GError **error)
     }
     if (process == 0) {
         close(ends[0]);
-        be_child(run->children, run->started_count, ends[1]);
+        be_child(run->children, run->started_count, parent, ends[1]);
     }
     close(ends[1]);
     *place = (child){

@@ -6,12 +6,14 @@
 #include "accel/model.h"
 #include "app/command.h"
 #include "base/error.h"
+#include "controller/dispatch_policy.h"
 #include "controller/placement.h"
 #include "controller/policy.h"
 #include "controller/system.h"
 #include "record/figure.h"
 #include "scenario/scenario.h"
 #include "workload/workload.h"
+#include "workload/workload_schedule.h"
 
 static void list_workloads(void)
 {
@@ -22,13 +24,24 @@ static void list_workloads(void)
     }
 }
 
+static void list_schedules(void)
+{
+    for (guint i = 0; gw_workload_schedules[i] != NULL; i++)
+        printf("  %-14s %s\n", gw_workload_schedules[i]->name, gw_workload_schedules[i]->summary);
+}
+
+static void list_plugin(const char *noun)
+{
+    printf("  %-14s a plugin: %s of your own (docs/PLUGINS.md)\n", "./NAME.so", noun);
+}
+
 static void list_policies(void)
 {
     for (guint i = 0; gw_policies[i] != NULL; i++)
         printf("  %-14s %s\n", gw_policies[i]->name, gw_policies[i]->summary);
     printf("  %-14s %s\n", "none",
            "no scheduler: clients dispatch straight to hosts, and may deadlock");
-    printf("  %-14s %s\n", "./NAME.so", "a plugin: a policy of your own (docs/PLUGINS.md)");
+    list_plugin("a policy");
 }
 
 static void list_systems(void)
@@ -41,6 +54,14 @@ static void list_placements(void)
 {
     for (guint i = 0; gw_placements[i] != NULL; i++)
         printf("  %-14s %s\n", gw_placements[i]->name, gw_placements[i]->summary);
+    list_plugin("a placement policy");
+}
+
+static void list_dispatches(void)
+{
+    for (guint i = 0; gw_dispatch_policies[i] != NULL; i++)
+        printf("  %-14s %s\n", gw_dispatch_policies[i]->name, gw_dispatch_policies[i]->summary);
+    list_plugin("a dispatch policy");
 }
 
 static void list_names(char **names)
@@ -76,8 +97,9 @@ static const struct {
     const char *name;
     void (*list)(void);
 } lists[] = {
-    {"workloads", list_workloads},       {"systems", list_systems},
-    {"policies", list_policies},         {"placements", list_placements},
+    {"workloads", list_workloads},       {"schedules", list_schedules},
+    {"systems", list_systems},           {"policies", list_policies},
+    {"placements", list_placements},     {"dispatches", list_dispatches},
     {"accelerators", list_accelerators}, {"profiles", list_profiles},
     {"backends", list_backends},         {"figures", list_figures},
 };
@@ -99,8 +121,9 @@ static int run_list(int argc, char **argv)
     const GOptionEntry entries[] = {G_OPTION_ENTRY_NULL};
     int exit_code;
     if (!gw_command_parse("list", "[KIND]",
-                          "KIND is one of workloads, systems, policies, placements, accelerators, "
-                          "profiles, backends, figures; all of them without it.",
+                          "KIND is one of workloads, schedules, systems, policies, placements, "
+                          "dispatches, accelerators, profiles, backends, figures; all of them "
+                          "without it.",
                           entries, &argc, &argv, &exit_code))
         return exit_code;
     if (argc > 2) {

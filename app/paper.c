@@ -255,6 +255,7 @@ static bool read_each(const paper_reader *reader, gw_params *owner, const char *
 static bool read_figure(const paper_reader *outer, gw_params *object, GError **error)
 {
     paper_reader reader = *outer;
+    const char *source = NULL;
     gw_paper_figure *figure = new_figure();
     g_ptr_array_add(reader.paper->figures, figure);
     reader.figure = figure;
@@ -263,6 +264,7 @@ static bool read_figure(const paper_reader *outer, gw_params *object, GError **e
         !gw_params_string(object, "x_name", true, &figure->x_name, error) ||
         !gw_params_string(object, "y_name", true, &figure->y_name, error) ||
         !gw_params_string(object, "measure", true, &reader.measure, error) ||
+        !gw_params_string(object, "source", false, &source, error) ||
         !read_settings(object, &reader.settings, error) ||
         !gw_params_array(object, "points", false, &reader.points, error) ||
         !read_each(&reader, object, "curves", true, read_curve, error) ||
@@ -271,8 +273,11 @@ static bool read_figure(const paper_reader *outer, gw_params *object, GError **e
         !read_each(&reader, object, "claims", true, read_claim, error) ||
         !gw_params_finish(object, error))
         return false;
-    figure->subject = g_strdup_printf("%s_fig%s", reader.name, figure->name);
-    figure->source = g_strdup_printf("%s, Fig. %s", reader.paper->citation, figure->name);
+    bool is_numbered = source == NULL;
+    figure->subject =
+        g_strdup_printf(is_numbered ? "%s_fig%s" : "%s_%s", reader.name, figure->name);
+    figure->source = g_strdup_printf(is_numbered ? "%s, Fig. %s" : "%s, %s", reader.paper->citation,
+                                     is_numbered ? figure->name : source);
     return true;
 }
 

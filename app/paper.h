@@ -31,7 +31,7 @@ typedef struct { /* A published statement about the neighbourhood of x, as text 
 
 typedef struct {
     const char *name; /* "5" */
-    char *subject;    /* "pathways_fig5": its script, its files. */
+    char *subject;    /* "pathways_fig5", or without a number "pathways_NAME": script and files. */
     char *source;     /* "Barham et al. 2022, Fig. 5": of its claims. */
     const char *title, *x_name, *y_name;
     GPtrArray *curves; /* gw_paper_curve */

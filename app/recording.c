@@ -57,6 +57,21 @@ static guint count_devices(const gw_job *job, guint cluster_device_count)
     return MIN(devices, cluster_device_count);
 }
 
+/* Of a job all of whose meshes are a pipeline's stages. */
+static void describe_stages(gw_recording *recording, gw_recorder_job *out,
+                            const gw_program *program)
+{
+    guint count = program->meshes->len;
+    double *activations = (double *)table(recording, count, sizeof *activations);
+    for (guint m = 0; m < count; m++) {
+        activations[m] = gw_program_mesh(program, m)->activations_max;
+        if (activations[m] <= 0)
+            return;
+    }
+    out->activations_max = activations;
+    out->stage_count = count;
+}
+
 static void describe_job(gw_recording *recording, gw_recorder_job *out, const gw_job *job,
                          guint device_count)
 {
@@ -74,6 +89,7 @@ static void describe_job(gw_recording *recording, gw_recorder_job *out, const gw
     out->has_deadline = job->deadline_ns > 0;
     out->has_exchanges = job->program->exchange_count > 0;
     describe_nodes(recording, out, program);
+    describe_stages(recording, out, program);
 }
 
 gw_recording *gw_recording_new(const gw_scenario *scenario, const char *backend, const char *folder,

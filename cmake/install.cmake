@@ -3,22 +3,32 @@
 # places are seen from each other, so --prefix, DESTDIR and a moved folder work alike.
 install(TARGETS gangway RUNTIME)
 install(DIRECTORY configs plots DESTINATION "${CMAKE_INSTALL_DATADIR}/gangway")
-install(FILES examples/policy/Makefile examples/policy/README.md examples/policy/my_policy.c
-              examples/policy/scenario.json
-        DESTINATION "${CMAKE_INSTALL_DATADIR}/gangway/examples/policy")
+foreach(kind dispatch placement policy)
+  install(FILES examples/${kind}/Makefile examples/${kind}/README.md examples/${kind}/my_${kind}.c
+                examples/${kind}/scenario.json
+          DESTINATION "${CMAKE_INSTALL_DATADIR}/gangway/examples/${kind}")
+endforeach()
 install(FILES README.md LICENSE CHANGELOG.md docs/PLUGINS.md DESTINATION "${CMAKE_INSTALL_DOCDIR}")
 
 # The headers that a plugin may include, under the names that they have here.
-foreach(header base/check.h base/error.h base/params.h base/units.h controller/policy.h)
+foreach(header base/check.h base/error.h base/params.h base/units.h controller/directory.h
+               controller/dispatch_policy.h controller/placement.h controller/policy.h)
   get_filename_component(folder "${header}" DIRECTORY)
   install(FILES "sim/${header}" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/gangway/${folder}")
 endforeach()
 
-file(STRINGS sim/controller/policy.h abi_line REGEX "^#define GW_POLICY_ABI [0-9]+$")
-string(REGEX MATCH "[0-9]+$" GANGWAY_POLICY_ABI "${abi_line}")
-if(NOT GANGWAY_POLICY_ABI)
-  message(FATAL_ERROR "sim/controller/policy.h: no line \"#define GW_POLICY_ABI number\"")
-endif()
+# gw_read_abi(KIND HEADER): what gangway.pc says of one kind of plugin.
+function(gw_read_abi kind header)
+  file(STRINGS "sim/controller/${header}" abi_line REGEX "^#define GW_${kind}_ABI [0-9]+$")
+  string(REGEX MATCH "[0-9]+$" abi "${abi_line}")
+  if(NOT abi)
+    message(FATAL_ERROR "sim/controller/${header}: no line \"#define GW_${kind}_ABI number\"")
+  endif()
+  set(GANGWAY_${kind}_ABI "${abi}" PARENT_SCOPE)
+endfunction()
+gw_read_abi(DISPATCH dispatch_policy.h)
+gw_read_abi(PLACEMENT placement.h)
+gw_read_abi(POLICY policy.h)
 set(pc_folder "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
 file(RELATIVE_PATH GANGWAY_PREFIX_FROM_PC "/${pc_folder}" "/")
 string(REGEX REPLACE "/$" "" GANGWAY_PREFIX_FROM_PC "${GANGWAY_PREFIX_FROM_PC}")

@@ -9,6 +9,7 @@
 #include <sys/prctl.h>
 
 #include "base/check.h"
+#include "real/bfloat16.h"
 #include "real/cpu_copy.h"
 
 #define MODELLED_BYTES 64 /* What is cleared of an output that no operation writes. */
@@ -305,25 +306,89 @@ static void place_values(gw_cpu_device *device, const gw_cpu_shard *shard)
     }
 }
 
+static uint64_t count_elements(const gw_function *function, uint32_t index)
+{
+    const gw_value *value = gw_function_value(function, index);
+    return (uint64_t)value->rows * value->columns;
+}
+
+static const gw_mesh *mesh_of(const gw_cpu_kernel *kernel)
+{
+    const gw_program *program = kernel->loaded->program;
+    return gw_program_mesh(program, gw_program_node(program, kernel->node)->mesh);
+}
+
+/* --- Operands in 2 bytes --- */
+
+#define OPERANDS_MAX (GW_OPERATION_INPUTS_MAX + GW_OPERATION_OUTPUTS_MAX)
+typedef struct { /* Those of one operation that stand in for narrow ones while it runs. */
+    uint32_t count;
+    uint32_t values[OPERANDS_MAX];
+    uint16_t *narrow[OPERANDS_MAX];
+    uint64_t used_bytes;
+} wide_operands;
+
+static void widen(gw_cpu_device *device, const gw_cpu_plan *plan, uint32_t index, bool is_read,
+                  wide_operands *wide)
+{
+    const uint64_t size_bytes = gw_cpu_wide_bytes(plan->function, index);
+    for (uint32_t i = 0; i < wide->count; i++)
+        if (wide->values[i] == index)
+            return;
+    if (size_bytes == 0)
+        return;
+    const uint64_t offset_bytes = plan->scratch_bytes - plan->wide_bytes + wide->used_bytes;
+    uint16_t *narrow = (uint16_t *)(void *)device->values[index];
+    device->values[index] = device->scratch + offset_bytes / sizeof(float);
+    if (is_read)
+        gw_bfloat16_widen(narrow, device->values[index], count_elements(plan->function, index));
+    wide->values[wide->count] = index;
+    wide->narrow[wide->count++] = narrow;
+    wide->used_bytes += size_bytes;
+}
+
+static wide_operands widen_all(gw_cpu_device *device, const gw_cpu_plan *plan,
+                               const gw_operation *operation)
+{
+    wide_operands wide = {0};
+    if (plan->wide_bytes == 0)
+        return wide;
+    for (uint32_t k = 0; k < gw_operation_input_count(operation); k++)
+        widen(device, plan, operation->inputs[k], true, &wide);
+    for (uint32_t k = 0; k < gw_operation_output_count(operation); k++)
+        widen(device, plan, operation->outputs[k], false, &wide);
+    return wide;
+}
+
+/* Outputs go back into their 2 bytes. */
+static void narrow_all(gw_cpu_device *device, const gw_cpu_plan *plan,
+                       const gw_operation *operation, const wide_operands *wide)
+{
+    for (uint32_t i = 0; i < wide->count; i++) {
+        for (uint32_t k = 0; k < gw_operation_output_count(operation); k++)
+            if (operation->outputs[k] == wide->values[i])
+                gw_bfloat16_narrow(device->values[wide->values[i]], wide->narrow[i],
+                                   count_elements(plan->function, wide->values[i]));
+        device->values[wide->values[i]] = (float *)(void *)wide->narrow[i];
+    }
+}
+
 /* False: aborted. */
 static bool run_collective(gw_cpu_device *device, gw_cpu_shard *shard, uint32_t index)
 {
     const gw_cpu_kernel *kernel = shard->kernel;
     const gw_function *function = kernel->plan->function;
     const gw_operation *operation = gw_function_operation(function, index);
-    const gw_node *node = gw_program_node(kernel->loaded->program, kernel->node);
     gw_cpu_member member = {
         .gang = kernel->gang,
         .operation_index = index,
         .operation = operation,
         .input = device->values[operation->inputs[0]],
         .output = device->values[operation->outputs[0]],
-        .input_count =
-            gw_value_bytes(gw_function_value(function, operation->inputs[0])) / sizeof(float),
+        .input_count = count_elements(function, operation->inputs[0]),
     };
-    member.member_count =
-        gw_mesh_group(gw_program_mesh(kernel->loaded->program, node->mesh), operation->axes,
-                      shard->shard, &member.group, &member.position);
+    member.member_count = gw_mesh_group(mesh_of(kernel), operation->axes, shard->shard,
+                                        &member.group, &member.position);
     const uint64_t before_ns = gw_monotonic_ns();
     uint64_t last_ns = before_ns;
     if (!gw_cpu_meetings_join(device->shared->meetings, &member, &last_ns)) {
@@ -369,11 +434,13 @@ static bool run_shard(gw_cpu_device *device, gw_cpu_shard *shard)
     const gw_cpu_context context = {.function = function,
                                     .values = device->values,
                                     .shard = shard->shard,
+                                    .mesh = mesh_of(shard->kernel),
                                     .flops_per_s = device->shared->flops_per_s,
                                     .is_cancelled = device->shared->is_stopping};
     for (uint32_t i = 0; i < function->operations->len; i++) {
         const gw_operation *operation = gw_function_operation(function, i);
         shard->operation_index = i;
+        const wide_operands wide = widen_all(device, shard->kernel->plan, operation);
         const gw_counted *counted = shard->kernel->counted;
         if (counted != NULL && counted->operations[i]) {
             run_counted(&context, shard, i);
@@ -382,6 +449,7 @@ static bool run_shard(gw_cpu_device *device, gw_cpu_shard *shard)
         } else if (!run_collective(device, shard, i)) {
             return false;
         }
+        narrow_all(device, shard->kernel->plan, operation, &wide);
     }
     shard->end_ns = gw_monotonic_ns();
     shard->local_ns += shard->end_ns - shard->start_ns; /* Less what collectives took, above. */

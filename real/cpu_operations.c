@@ -16,6 +16,7 @@
 
 #include "base/check.h"
 #include "base/random.h"
+#include "real/cpu_operand.h"
 
 #define NS_PER_S             1000000000
 #define LAYER_NORM_EPSILON   1e-5  /* program/operation.h */
@@ -27,11 +28,6 @@
 #define COLUMNS_AT_ONCE      64
 #define PRODUCTS_AT_ONCE_MAX 32
 #define RANDOM_BITS          24 /* A float's significand: every such fraction is exact. */
-
-typedef struct { /* An operand, resolved. */
-    float *data;
-    uint64_t rows, columns, count;
-} operand;
 
 /* Devices may be thousands, but matrix products under way are at most as many as there are cores:
  * OpenBLAS has a fixed number of work areas, twice the threads that it was built for and some 512
@@ -51,28 +47,44 @@ void gw_cpu_operations_init(void)
     pthread_once(&has_slots, make_slots);
 }
 
+uint64_t gw_cpu_wide_bytes(const gw_function *function, uint32_t index)
+{
+    const gw_value *value = gw_function_value(function, index);
+    const uint64_t size_bytes = (uint64_t)value->rows * value->columns * sizeof(float);
+    const uint64_t unit_bytes = GW_CPU_ALIGNMENT_BYTES;
+    return value->element_bytes == sizeof(float)
+               ? 0
+               : (size_bytes + unit_bytes - 1) / unit_bytes * unit_bytes;
+}
+
+static uint64_t count_wide_bytes(const gw_function *function, const gw_operation *operation)
+{
+    uint64_t total_bytes = 0;
+    for (uint32_t k = 0; k < gw_operation_input_count(operation); k++) {
+        total_bytes += gw_cpu_wide_bytes(function, operation->inputs[k]);
+    }
+    for (uint32_t k = 0; k < gw_operation_output_count(operation); k++) {
+        total_bytes += gw_cpu_wide_bytes(function, operation->outputs[k]);
+    }
+    return total_bytes;
+}
+
 gw_cpu_plan *gw_cpu_plan_new(const gw_function *function)
 {
     gw_cpu_plan *plan = g_new0(gw_cpu_plan, 1);
     plan->function = function;
     plan->offsets_bytes = g_new0(uint64_t, function->values->len);
     plan->is_written = g_new0(bool, function->values->len);
-    for (uint32_t i = 0; i < function->values->len; i++) {
-        const gw_value *value = gw_function_value(function, i);
-        if (value->role == GW_VALUE_TEMPORARY) {
-            const uint64_t size_bytes =
-                (uint64_t)value->rows * value->columns * MAX(value->element_bytes, sizeof(float));
-            plan->offsets_bytes[i] = plan->scratch_bytes;
-            plan->scratch_bytes += (size_bytes + GW_CPU_ALIGNMENT_BYTES - 1) /
-                                   GW_CPU_ALIGNMENT_BYTES * GW_CPU_ALIGNMENT_BYTES;
-        }
-    }
+    plan->scratch_bytes =
+        gw_function_place_temporaries(function, GW_CPU_ALIGNMENT_BYTES, plan->offsets_bytes);
     for (uint32_t i = 0; i < function->operations->len; i++) {
         const gw_operation *operation = gw_function_operation(function, i);
         for (uint32_t k = 0; k < gw_operation_output_count(operation); k++) {
             plan->is_written[operation->outputs[k]] = true;
         }
+        plan->wide_bytes = MAX(plan->wide_bytes, count_wide_bytes(function, operation));
     }
+    plan->scratch_bytes += plan->wide_bytes;
     return plan;
 }
 
@@ -111,27 +123,6 @@ void gw_cpu_busy_wait(gw_span span_ns, const atomic_bool *is_cancelled)
     }
 }
 
-static operand resolve_value(const gw_cpu_context *context, uint32_t index)
-{
-    const gw_value *value = gw_function_value(context->function, index);
-    const bool is_counted = context->counted != NULL && context->counted->values[index];
-    const uint64_t rows = is_counted ? context->counted_rows : value->rows;
-    return (operand){.data = context->values[index],
-                     .rows = rows,
-                     .columns = value->columns,
-                     .count = rows * value->columns};
-}
-
-static operand input_of(const gw_cpu_context *context, const gw_operation *operation, uint32_t k)
-{
-    return resolve_value(context, operation->inputs[k]);
-}
-
-static operand output_of(const gw_cpu_context *context, const gw_operation *operation, uint32_t k)
-{
-    return resolve_value(context, operation->outputs[k]);
-}
-
 static void run_work(const gw_cpu_context *context, const gw_operation *operation)
 {
     const double flops_per_s = context->flops_per_s > 0 ? context->flops_per_s : GW_CPU_FLOPS_PER_S;
@@ -140,17 +131,30 @@ static void run_work(const gw_cpu_context *context, const gw_operation *operatio
 
 static void run_fill(const gw_cpu_context *context, const gw_operation *operation)
 {
-    const operand y = output_of(context, operation, 0);
+    const gw_cpu_operand y = gw_cpu_output(context, operation, 0);
     for (uint64_t i = 0; i < y.count; i++) {
         y.data[i] = (float)operation->scalar;
     }
 }
 
+uint32_t gw_cpu_place(const gw_cpu_context *context, const gw_operation *operation)
+{
+    uint32_t group, position = 0;
+    if (operation->axes != 0) {
+        gw_check(context->mesh != NULL);
+        gw_mesh_group(context->mesh, operation->axes, context->shard, &group, &position);
+    }
+    return position;
+}
+
 static void run_random(const gw_cpu_context *context, const gw_operation *operation)
 {
-    const operand y = output_of(context, operation, 0);
+    const gw_cpu_operand y = gw_cpu_output(context, operation, 0);
     const bool is_sharded = gw_function_value(context->function, operation->outputs[0])->is_sharded;
-    const uint64_t first = is_sharded ? context->shard * y.count : 0;
+    const uint32_t block = operation->axes != 0 ? gw_cpu_place(context, operation)
+                           : is_sharded         ? context->shard
+                                                : 0;
+    const uint64_t first = block * y.count;
     for (uint64_t i = 0; i < y.count; i++) {
         const uint64_t bits = gw_random_at(operation->seed, first + i) >> (64 - RANDOM_BITS);
         const float uniform = (float)bits * (1.0f / (1 << (RANDOM_BITS - 1))) - 1.0f;
@@ -158,25 +162,36 @@ static void run_random(const gw_cpu_context *context, const gw_operation *operat
     }
 }
 
+void gw_cpu_products_begin(void)
+{
+    gw_cpu_operations_init();
+    while (sem_wait(&product_slots) != 0) { /* A signal came between. */
+    }
+}
+
+void gw_cpu_products_end(void)
+{
+    sem_post(&product_slots);
+}
+
 static void run_matmul(const gw_cpu_context *context, const gw_operation *operation)
 {
-    const operand a = input_of(context, operation, 0), b = input_of(context, operation, 1);
-    const operand y = output_of(context, operation, 0);
+    const gw_cpu_operand a = gw_cpu_input(context, operation, 0),
+                         b = gw_cpu_input(context, operation, 1);
+    const gw_cpu_operand y = gw_cpu_output(context, operation, 0);
     const uint64_t depth = operation->transpose_a ? a.rows : a.columns;
     gw_check(depth == (operation->transpose_b ? b.columns : b.rows));
     gw_check(y.rows == (operation->transpose_a ? a.columns : a.rows));
     gw_check(y.columns == (operation->transpose_b ? b.rows : b.columns));
-    gw_cpu_operations_init();
-    while (sem_wait(&product_slots) != 0) { /* A signal came between. */
-    }
+    gw_cpu_products_begin();
     cblas_sgemm(CblasRowMajor, operation->transpose_a ? CblasTrans : CblasNoTrans,
                 operation->transpose_b ? CblasTrans : CblasNoTrans, (blasint)y.rows,
                 (blasint)y.columns, (blasint)depth, 1.0f, a.data, (blasint)a.columns, b.data,
                 (blasint)b.columns, 0.0f, y.data, (blasint)y.columns);
-    sem_post(&product_slots);
+    gw_cpu_products_end();
 }
 
-static void map_one(const gw_operation *operation, const operand *x, const operand *y)
+static void map_one(const gw_operation *operation, const gw_cpu_operand *x, const gw_cpu_operand *y)
 {
     const float scalar = (float)operation->scalar;
     switch (operation->map) {
@@ -203,24 +218,29 @@ static void map_one(const gw_operation *operation, const operand *x, const opera
             y->data[i] = tanhf(x->data[i]);
         }
         return;
+    case GW_MAP_GELU:
+        gw_cpu_run_gelu(x, y);
+        return;
     default:
         gw_check(!"a map of one operand");
     }
 }
 
-static void add_row(const operand *x, const operand *z, const operand *y)
+static void add_row(const gw_cpu_operand *x, const gw_cpu_operand *z, const gw_cpu_operand *y)
 {
-    gw_check(z->count == y->columns);
+    gw_check(z->columns == y->columns);
     for (uint64_t row = 0; row < y->rows; row++) {
         const float *from = x->data + row * y->columns;
+        const float *added = z->data + row % z->rows * y->columns;
         float *to = y->data + row * y->columns;
         for (uint64_t i = 0; i < y->columns; i++) {
-            to[i] = from[i] + z->data[i];
+            to[i] = from[i] + added[i];
         }
     }
 }
 
-static void multiply_column(const operand *x, const operand *z, const operand *y)
+static void multiply_column(const gw_cpu_operand *x, const gw_cpu_operand *z,
+                            const gw_cpu_operand *y)
 {
     gw_check(z->count == y->rows);
     for (uint64_t row = 0; row < y->rows; row++) {
@@ -232,8 +252,8 @@ static void multiply_column(const operand *x, const operand *z, const operand *y
     }
 }
 
-static void map_two(const gw_operation *operation, const operand *x, const operand *z,
-                    const operand *y)
+static void map_two(const gw_operation *operation, const gw_cpu_operand *x, const gw_cpu_operand *z,
+                    const gw_cpu_operand *y)
 {
     if (operation->map == GW_MAP_ADD_ROW) {
         add_row(x, z, y);
@@ -265,6 +285,9 @@ static void map_two(const gw_operation *operation, const operand *x, const opera
             y->data[i] = z->data[i] > 0 ? x->data[i] : 0;
         }
         return;
+    case GW_MAP_GELU_GRADIENT:
+        gw_cpu_run_gelu_gradient(x, z, y);
+        return;
     default:
         gw_check(!"a map of two operands");
     }
@@ -272,36 +295,37 @@ static void map_two(const gw_operation *operation, const operand *x, const opera
 
 static void run_map(const gw_cpu_context *context, const gw_operation *operation)
 {
-    const operand x = input_of(context, operation, 0);
-    const operand y = output_of(context, operation, 0);
+    const gw_cpu_operand x = gw_cpu_input(context, operation, 0);
+    const gw_cpu_operand y = gw_cpu_output(context, operation, 0);
     gw_check(x.count == y.count);
     if (gw_operation_input_count(operation) == 1) {
         map_one(operation, &x, &y);
         return;
     }
-    const operand z = input_of(context, operation, 1);
+    const gw_cpu_operand z = gw_cpu_input(context, operation, 1);
     map_two(operation, &x, &z, &y);
 }
 
-/* A band of columns at a time: its sums stay in registers, its rows are read along. */
-static void sum_rows(const operand *x, const operand *y)
+/* Rows `first_row`, and every y.rows further on, into that row of y: a band of columns at a time,
+ * whose sums stay in registers while its rows are read along. */
+static void sum_every(const gw_cpu_operand *x, const gw_cpu_operand *y, uint64_t first_row)
 {
     for (uint64_t first = 0; first < x->columns; first += COLUMNS_AT_ONCE) {
         const uint64_t width = MIN(x->columns - first, COLUMNS_AT_ONCE);
         double sums[COLUMNS_AT_ONCE] = {0};
-        for (uint64_t row = 0; row < x->rows; row++) {
+        for (uint64_t row = first_row; row < x->rows; row += y->rows) {
             const float *from = x->data + row * x->columns + first;
             for (uint64_t i = 0; i < width; i++) {
                 sums[i] += from[i];
             }
         }
         for (uint64_t i = 0; i < width; i++) {
-            y->data[first + i] = (float)sums[i];
+            y->data[first_row * x->columns + first + i] = (float)sums[i];
         }
     }
 }
 
-static double sum_all(const operand *x)
+static double sum_all(const gw_cpu_operand *x)
 {
     double sum = 0;
     for (uint64_t i = 0; i < x->count; i++) {
@@ -310,7 +334,7 @@ static double sum_all(const operand *x)
     return sum;
 }
 
-static float largest_of(const float *data, uint64_t count)
+float gw_cpu_largest(const float *data, uint64_t count)
 {
     float largest = data[0];
     for (uint64_t i = 1; i < count; i++) {
@@ -321,12 +345,14 @@ static float largest_of(const float *data, uint64_t count)
 
 static void run_reduce(const gw_cpu_context *context, const gw_operation *operation)
 {
-    const operand x = input_of(context, operation, 0);
-    const operand y = output_of(context, operation, 0);
+    const gw_cpu_operand x = gw_cpu_input(context, operation, 0);
+    const gw_cpu_operand y = gw_cpu_output(context, operation, 0);
     switch (operation->reduction) {
     case GW_REDUCTION_SUM_ROWS:
-        gw_check(y.count == x.columns);
-        sum_rows(&x, &y);
+        gw_check(y.columns == x.columns);
+        for (uint64_t row = 0; row < y.rows; row++) {
+            sum_every(&x, &y, row);
+        }
         return;
     case GW_REDUCTION_SUM:
         y.data[0] = (float)sum_all(&x);
@@ -335,7 +361,7 @@ static void run_reduce(const gw_cpu_context *context, const gw_operation *operat
         y.data[0] = (float)(sum_all(&x) / (double)x.count);
         return;
     case GW_REDUCTION_MAX:
-        y.data[0] = largest_of(x.data, x.count);
+        y.data[0] = gw_cpu_largest(x.data, x.count);
         return;
     default:
         gw_check(!"a reduction");
@@ -344,12 +370,12 @@ static void run_reduce(const gw_cpu_context *context, const gw_operation *operat
 
 static void run_softmax(const gw_cpu_context *context, const gw_operation *operation)
 {
-    const operand x = input_of(context, operation, 0);
-    const operand y = output_of(context, operation, 0);
+    const gw_cpu_operand x = gw_cpu_input(context, operation, 0);
+    const gw_cpu_operand y = gw_cpu_output(context, operation, 0);
     for (uint64_t row = 0; row < x.rows; row++) {
         const float *from = x.data + row * x.columns;
         float *to = y.data + row * x.columns;
-        const float largest = largest_of(from, x.columns);
+        const float largest = gw_cpu_largest(from, x.columns);
         double sum = 0;
         for (uint64_t i = 0; i < x.columns; i++) {
             to[i] = expf(from[i] - largest);
@@ -364,8 +390,10 @@ static void run_softmax(const gw_cpu_context *context, const gw_operation *opera
 
 static void run_layer_norm(const gw_cpu_context *context, const gw_operation *operation)
 {
-    const operand x = input_of(context, operation, 0), gain = input_of(context, operation, 1);
-    const operand bias = input_of(context, operation, 2), y = output_of(context, operation, 0);
+    const gw_cpu_operand x = gw_cpu_input(context, operation, 0),
+                         gain = gw_cpu_input(context, operation, 1);
+    const gw_cpu_operand bias = gw_cpu_input(context, operation, 2),
+                         y = gw_cpu_output(context, operation, 0);
     gw_check(gain.count == x.columns);
     gw_check(bias.count == x.columns);
     for (uint64_t row = 0; row < x.rows; row++) {
@@ -390,16 +418,16 @@ static void run_layer_norm(const gw_cpu_context *context, const gw_operation *op
  * row's sum of labels) - label, which holds for labels that do not quite sum to one, too. */
 static void run_cross_entropy(const gw_cpu_context *context, const gw_operation *operation)
 {
-    const operand logits = input_of(context, operation, 0);
-    const operand labels = input_of(context, operation, 1);
-    const operand loss = output_of(context, operation, 0);
-    const operand gradient = output_of(context, operation, 1);
+    const gw_cpu_operand logits = gw_cpu_input(context, operation, 0);
+    const gw_cpu_operand labels = gw_cpu_input(context, operation, 1);
+    const gw_cpu_operand loss = gw_cpu_output(context, operation, 0);
+    const gw_cpu_operand gradient = gw_cpu_output(context, operation, 1);
     double total = 0;
     for (uint64_t row = 0; row < logits.rows; row++) {
         const float *logit = logits.data + row * logits.columns;
         const float *label = labels.data + row * logits.columns;
         float *slope = gradient.data + row * logits.columns;
-        const float largest = largest_of(logit, logits.columns);
+        const float largest = gw_cpu_largest(logit, logits.columns);
         double sum = 0, label_sum = 0, weighted = 0;
         for (uint64_t i = 0; i < logits.columns; i++) {
             slope[i] = expf(logit[i] - largest);
@@ -430,10 +458,10 @@ static uint64_t find_largest(const float *data, uint64_t count)
 /* Counts first; from them, where the rows of each column begin in the order. */
 static void run_route(const gw_cpu_context *context, const gw_operation *operation)
 {
-    const operand scores = input_of(context, operation, 0);
-    const operand order = output_of(context, operation, 0);
-    const operand counts = output_of(context, operation, 1);
-    const operand chosen = output_of(context, operation, 2);
+    const gw_cpu_operand scores = gw_cpu_input(context, operation, 0);
+    const gw_cpu_operand order = gw_cpu_output(context, operation, 0);
+    const gw_cpu_operand counts = gw_cpu_output(context, operation, 1);
+    const gw_cpu_operand chosen = gw_cpu_output(context, operation, 2);
     g_autofree uint32_t *choice = g_new(uint32_t, scores.rows);
     g_autofree uint32_t *next = g_new0(uint32_t, scores.columns + 1);
     for (uint64_t row = 0; row < scores.rows; row++) {
@@ -451,7 +479,7 @@ static void run_route(const gw_cpu_context *context, const gw_operation *operati
     }
 }
 
-static uint64_t read_place(const operand *order, uint64_t row)
+static uint64_t read_place(const gw_cpu_operand *order, uint64_t row)
 {
     const float place = order->data[row];
     gw_check(place >= 0 && place < (float)order->rows);
@@ -460,8 +488,9 @@ static uint64_t read_place(const operand *order, uint64_t row)
 
 static void run_gather(const gw_cpu_context *context, const gw_operation *operation)
 {
-    const operand x = input_of(context, operation, 0), order = input_of(context, operation, 1);
-    const operand y = output_of(context, operation, 0);
+    const gw_cpu_operand x = gw_cpu_input(context, operation, 0),
+                         order = gw_cpu_input(context, operation, 1);
+    const gw_cpu_operand y = gw_cpu_output(context, operation, 0);
     for (uint64_t row = 0; row < y.rows; row++) {
         memcpy(y.data + row * y.columns, x.data + read_place(&order, row) * y.columns,
                y.columns * sizeof(float));
@@ -470,8 +499,9 @@ static void run_gather(const gw_cpu_context *context, const gw_operation *operat
 
 static void run_scatter(const gw_cpu_context *context, const gw_operation *operation)
 {
-    const operand x = input_of(context, operation, 0), order = input_of(context, operation, 1);
-    const operand y = output_of(context, operation, 0);
+    const gw_cpu_operand x = gw_cpu_input(context, operation, 0),
+                         order = gw_cpu_input(context, operation, 1);
+    const gw_cpu_operand y = gw_cpu_output(context, operation, 0);
     for (uint64_t row = 0; row < y.rows; row++) {
         memcpy(y.data + read_place(&order, row) * y.columns, x.data + row * y.columns,
                y.columns * sizeof(float));
@@ -480,8 +510,9 @@ static void run_scatter(const gw_cpu_context *context, const gw_operation *opera
 
 static void run_sgd(const gw_cpu_context *context, const gw_operation *operation)
 {
-    const operand p = input_of(context, operation, 0), g = input_of(context, operation, 1);
-    const operand y = output_of(context, operation, 0);
+    const gw_cpu_operand p = gw_cpu_input(context, operation, 0),
+                         g = gw_cpu_input(context, operation, 1);
+    const gw_cpu_operand y = gw_cpu_output(context, operation, 0);
     const float step = (float)operation->scalar;
     for (uint64_t i = 0; i < y.count; i++) {
         y.data[i] = p.data[i] - step * g.data[i];
@@ -490,11 +521,13 @@ static void run_sgd(const gw_cpu_context *context, const gw_operation *operation
 
 static void run_adam(const gw_cpu_context *context, const gw_operation *operation)
 {
-    const operand p = input_of(context, operation, 0), g = input_of(context, operation, 1);
-    const operand m = input_of(context, operation, 2), v = input_of(context, operation, 3);
-    const operand new_p = output_of(context, operation, 0);
-    const operand new_m = output_of(context, operation, 1);
-    const operand new_v = output_of(context, operation, 2);
+    const gw_cpu_operand p = gw_cpu_input(context, operation, 0),
+                         g = gw_cpu_input(context, operation, 1);
+    const gw_cpu_operand m = gw_cpu_input(context, operation, 2),
+                         v = gw_cpu_input(context, operation, 3);
+    const gw_cpu_operand new_p = gw_cpu_output(context, operation, 0);
+    const gw_cpu_operand new_m = gw_cpu_output(context, operation, 1);
+    const gw_cpu_operand new_v = gw_cpu_output(context, operation, 2);
     const float step = (float)operation->scalar;
     for (uint64_t i = 0; i < new_p.count; i++) {
         const float slope = g.data[i];
@@ -524,6 +557,14 @@ void gw_cpu_operation_run(const gw_cpu_context *context, const gw_operation *ope
         [GW_OPERATION_ROUTE] = run_route,
         [GW_OPERATION_GATHER] = run_gather,
         [GW_OPERATION_SCATTER] = run_scatter,
+        [GW_OPERATION_TOKENS] = gw_cpu_run_tokens,
+        [GW_OPERATION_EMBEDDING] = gw_cpu_run_embedding,
+        [GW_OPERATION_EMBEDDING_GRADIENT] = gw_cpu_run_embedding_gradient,
+        [GW_OPERATION_LAYER_NORM_GRADIENT] = gw_cpu_run_layer_norm_gradient,
+        [GW_OPERATION_ATTENTION] = gw_cpu_run_attention,
+        [GW_OPERATION_ATTENTION_GRADIENT] = gw_cpu_run_attention_gradient,
+        [GW_OPERATION_TOKEN_STATISTICS] = gw_cpu_run_token_statistics,
+        [GW_OPERATION_TOKEN_LOSS] = gw_cpu_run_token_loss,
     };
     gw_check(operation->kind < GW_OPERATION_KIND_COUNT);
     if (operation->kind == GW_OPERATION_DURATION) {

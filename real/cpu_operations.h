@@ -21,19 +21,25 @@ void gw_cpu_operations_init(void);
  * its own offset.  Immutable. */
 typedef struct {
     const gw_function *function; /* Borrowed. */
-    uint64_t scratch_bytes;
-    uint64_t *offsets_bytes; /* By value; of temporaries. */
-    bool *is_written;        /* By value: some operation writes it. */
+    uint64_t scratch_bytes;      /* Of all of it: temporaries, then wide copies of an operation's
+                                    operands that are kept in 2 bytes. */
+    uint64_t wide_bytes;         /* The latter's part. */
+    uint64_t *offsets_bytes;     /* By value; of temporaries. */
+    bool *is_written;            /* By value: some operation writes it. */
 } gw_cpu_plan;
 
 gw_cpu_plan *gw_cpu_plan_new(const gw_function *function);
 void gw_cpu_plan_free(gw_cpu_plan *plan);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(gw_cpu_plan, gw_cpu_plan_free)
 
+/* What a wide copy of the value takes: 0 where it has 4 bytes an element. */
+uint64_t gw_cpu_wide_bytes(const gw_function *function, uint32_t index);
+
 typedef struct {
     const gw_function *function;
     float *const *values;            /* By value index. */
-    uint32_t shard;                  /* Which shard of the mesh this is, for RANDOM. */
+    uint32_t shard;                  /* Which shard of the mesh this is, */
+    const gw_mesh *mesh;             /* and of which; NULL: no operation is split over axes. */
     double flops_per_s;              /* For WORK; 0: GW_CPU_FLOPS_PER_S. */
     const atomic_bool *is_cancelled; /* Looked at while busy waiting; NULL: never cancelled. */
     const gw_counted *counted; /* NULL: the operation works on whole values; else on so many rows */

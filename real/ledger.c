@@ -28,8 +28,7 @@ struct gw_ledger {
     gw_ledger_counts counts;
     uint32_t jobs_left;
     uint32_t refused_job, refused_reason; /* GW_INDEX_NONE: none was. */
-    gw_node_id wrong_scheduler; /* GW_INDEX_NONE: no policy picked what it does not have. */
-    uint64_t wrong_offer;
+    gw_note wrong;    /* The first of the kinds *_WRONG; kind 0: no policy was. */
     gw_note overflow; /* The first GW_NOTE_OVERFLOW; kind 0: there was none. */
 };
 
@@ -42,7 +41,6 @@ gw_ledger *gw_ledger_new(const gw_directory *directory, gw_recorder *recorder, b
     ledger->chains = g_new0(uint64_t, directory->device_count);
     ledger->jobs_left = directory->job_count;
     ledger->refused_job = GW_INDEX_NONE;
-    ledger->wrong_scheduler.index = GW_INDEX_NONE;
     atomic_init(&ledger->launches, 0);
     pthread_mutex_init(&ledger->mutex, NULL);
     gw_pool_init(&ledger->open, sizeof(open_gang));
@@ -217,10 +215,8 @@ void gw_ledger_add_note(gw_ledger *ledger, const gw_note *note, gw_time now_ns)
     } else if (note->kind == GW_NOTE_JOB_REFUSED && ledger->refused_job == GW_INDEX_NONE) {
         ledger->refused_job = (uint32_t)note->a;
         ledger->refused_reason = (uint32_t)note->b;
-    } else if (note->kind == GW_NOTE_POLICY_WRONG &&
-               ledger->wrong_scheduler.index == GW_INDEX_NONE) {
-        ledger->wrong_scheduler.index = (uint32_t)note->a;
-        ledger->wrong_offer = note->b;
+    } else if (gw_note_is_wrong(note) && ledger->wrong.kind == 0) {
+        ledger->wrong = *note;
     } else if (note->kind == GW_NOTE_OVERFLOW && ledger->overflow.kind == 0) {
         ledger->overflow = *note;
     }
@@ -250,13 +246,12 @@ bool gw_ledger_refusal(gw_ledger *ledger, uint32_t *out_job, uint32_t *out_reaso
     return was_refused;
 }
 
-bool gw_ledger_policy_wrong(gw_ledger *ledger, gw_node_id *out_scheduler, uint64_t *out_offer)
+bool gw_ledger_policy_wrong(gw_ledger *ledger, gw_note *out_note)
 {
     pthread_mutex_lock(&ledger->mutex);
-    const bool is_wrong = ledger->wrong_scheduler.index != GW_INDEX_NONE;
+    const bool is_wrong = ledger->wrong.kind != 0;
     if (is_wrong) {
-        *out_scheduler = ledger->wrong_scheduler;
-        *out_offer = ledger->wrong_offer;
+        *out_note = ledger->wrong;
     }
     pthread_mutex_unlock(&ledger->mutex);
     return is_wrong;

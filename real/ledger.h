@@ -43,8 +43,8 @@ uint32_t gw_ledger_jobs_left(gw_ledger *ledger);
 /* True when a job was refused: the first one, and why (gw_refusal). */
 bool gw_ledger_refusal(gw_ledger *ledger, uint32_t *out_job, uint32_t *out_reason);
 
-/* True when a scheduler's policy picked what it does not have: the first one, and what. */
-bool gw_ledger_policy_wrong(gw_ledger *ledger, gw_node_id *out_scheduler, uint64_t *out_offer);
+/* True when a policy answered what it must not: the first note that says so (gw_note_is_wrong). */
+bool gw_ledger_policy_wrong(gw_ledger *ledger, gw_note *out_note);
 
 /* True when a shard was dealt more rows than it has room for: what was noted first. */
 bool gw_ledger_overflow(gw_ledger *ledger, gw_note *out_note);

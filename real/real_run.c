@@ -76,17 +76,19 @@ static void handle_input(void *context, gw_node_id node, const gw_input *input)
 
 static void report_refusal(const real_run *run, uint32_t job, uint32_t reason, GError **error)
 {
-    g_set_error(error, GW_ERROR, GW_ERROR_SCENARIO, "%s: job \"%s\" was refused: %s",
+    g_autofree char *who = gw_scenario_placement_words(run->scenario);
+    g_set_error(error, GW_ERROR, GW_ERROR_SCENARIO, "%s: job \"%s\" was refused: %s%s",
                 run->scenario->path, run->scenario->jobs[job].name,
-                gw_refusal_text((gw_refusal)reason));
+                gw_refusal_text((gw_refusal)reason), who);
 }
 
-/* True, with why, when nobody need wait for the rest: the user, a job, or the policy ended it. */
-static bool is_ended(const real_run *run, GError **error)
+/* True, with why, when nobody need wait for the rest: the user, a job, or a policy ended it.
+ * `cluster` is the threads' that have to stop before a controller is asked; NULL: there are none.
+ */
+static bool is_ended(const real_run *run, gw_cpu_cluster *cluster, GError **error)
 {
     uint32_t job, reason;
-    gw_node_id scheduler;
-    uint64_t offer;
+    gw_note wrong;
     if (atomic_exchange(&is_cancelled, false)) {
         g_set_error_literal(error, GW_ERROR, GW_ERROR_INTERRUPTED, "interrupted");
         return true;
@@ -95,8 +97,11 @@ static bool is_ended(const real_run *run, GError **error)
         report_refusal(run, job, reason, error);
         return true;
     }
-    if (gw_ledger_policy_wrong(run->ledger, &scheduler, &offer)) {
-        gw_scenario_blame_policy(run->scenario, scheduler, offer, error);
+    if (gw_ledger_policy_wrong(run->ledger, &wrong)) {
+        if (cluster != NULL) {
+            gw_cpu_cluster_stop(cluster);
+        }
+        gw_scenario_blame(run->scenario, &wrong, run->controllers[wrong.a], error);
         return true;
     }
     gw_note overflow;
@@ -136,53 +141,13 @@ static void fill_report(const real_run *run, gw_real_usage usage, gw_real_report
 
 /* --- The CPU --- */
 
-/* The CPU computes in float32; what only models time may have elements of any size. */
-static bool check_function(const gw_job *job, const gw_function *function, GError **error)
-{
-    for (uint32_t i = 0; i < function->operations->len; i++) {
-        const gw_operation *operation = gw_function_operation(function, i);
-        const uint32_t input_count = gw_operation_input_count(operation);
-        if (gw_operation_is_collective(operation)) {
-            continue; /* It moves bytes, whatever they are. */
-        }
-        for (uint32_t k = 0; k < input_count + gw_operation_output_count(operation); k++) {
-            const uint32_t index =
-                k < input_count ? operation->inputs[k] : operation->outputs[k - input_count];
-            const uint32_t element_bytes = gw_function_value(function, index)->element_bytes;
-            if (element_bytes != sizeof(float)) {
-                g_set_error(error, GW_ERROR, GW_ERROR_SCENARIO,
-                            "job \"%s\", function \"%s\": %s on elements of %u bytes, expected "
-                            "float32: the cpu backend computes in nothing else",
-                            job->name, function->name, gw_operation_name(operation->kind),
-                            element_bytes);
-                return false;
-            }
-        }
-    }
-    return true;
-}
-
-static bool check_programs(const gw_scenario *scenario, GError **error)
-{
-    for (uint32_t i = 0; i < scenario->job_count; i++) {
-        const gw_job *job = &scenario->jobs[i];
-        for (uint32_t k = 0; k < job->program->functions->len; k++) {
-            const gw_function *function = g_ptr_array_index(job->program->functions, k);
-            if (!check_function(job, function, error)) {
-                return false;
-            }
-        }
-    }
-    return true;
-}
-
 /* Until it ends, one way or another; the cluster is stopped then. */
 static bool watch_cpu(real_run *run, gw_cpu_cluster *cluster, GError **error)
 {
     uint64_t done_ns = 0; /* When the last job was seen to be done. */
     for (;;) {
         const bool is_quiet = gw_cpu_cluster_wait(cluster, LOOK_NS);
-        if (is_ended(run, error)) {
+        if (is_ended(run, cluster, error)) {
             return false;
         }
         const bool is_done = gw_ledger_jobs_left(run->ledger) == 0;
@@ -218,9 +183,6 @@ static void read_counts(void *context, uint32_t job, uint32_t edge, uint32_t run
 bool gw_cpu_run(const gw_scenario *scenario, gw_recorder *recorder, gw_real_report *out_report,
                 GError **error)
 {
-    if (!check_programs(scenario, error)) {
-        return false;
-    }
     real_run run;
     begin_run(&run, scenario, recorder, true);
     gw_cpu_cluster *cluster = gw_cpu_cluster_new(run.directory, run.ledger, handle_input, &run);
@@ -246,7 +208,7 @@ static bool watch_null(real_run *run, gw_null_cluster *cluster, GError **error)
     bool is_done = false, has_more = true;
     while (has_more) {
         has_more = gw_null_cluster_run(cluster, NULL_BATCH, !is_done);
-        if (is_ended(run, error)) {
+        if (is_ended(run, NULL, error)) {
             return false;
         }
         is_done = gw_ledger_jobs_left(run->ledger) == 0;

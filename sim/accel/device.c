@@ -13,6 +13,7 @@
 
 #include "accel/device_private.h"
 #include "base/check.h"
+#include "base/lines.h"
 
 #define WORK_CAPACITY_MIN 64
 #define LAUNCHES_AHEAD    2 /* Enough to hide a miss, not so many that the line is gone again. */
@@ -24,6 +25,16 @@ static const gw_event_kind gang_done_kind = {.name = "gang.done", .fire = fire_g
 static const gw_event_kind launch_done_kind = {.name = "launch.done", .fire = fire_launch_done};
 
 /* --- Life --- */
+
+static void *grow_records(void *old, uint32_t old_count, uint32_t count, size_t record_bytes)
+{
+    void *records = g_aligned_alloc(count, record_bytes, GW_LINE_BYTES);
+    if (old_count > 0) {
+        memcpy(records, old, old_count * record_bytes);
+    }
+    gw_lines_free(old);
+    return records;
+}
 
 static void fill_devices(gw_devices *devices, bool is_launch_free)
 {
@@ -57,10 +68,10 @@ gw_devices *gw_devices_new(gw_engine *engine, const gw_cluster *cluster, bool is
     devices->owner = owner;
     devices->device_count = count;
     devices->fabric = gw_fabric_new(engine, cluster, gw_devices_copy_arrived, devices);
-    devices->queues = g_new0(gw_device_queue, count);
+    devices->queues = gw_lines_new0(count, sizeof(gw_device_queue));
     devices->first_early = g_new0(uint32_t, count);
     devices->first_orphan = g_new0(uint32_t, count);
-    devices->memory = g_new0(gw_device_memory, count);
+    devices->memory = gw_lines_new0(count, sizeof(gw_device_memory));
     devices->capacity_bytes = g_new0(uint64_t, count);
     fill_devices(devices, is_launch_free);
     gw_gang_table_init(&devices->table);
@@ -89,13 +100,14 @@ void gw_devices_free(gw_devices *devices)
     gw_blocks_clear(&devices->group_blocks);
     gw_blocks_clear(&devices->span_blocks);
     g_free(devices->launch_ns);
-    g_free(devices->queues);
+    gw_lines_free(devices->queues);
     g_free(devices->first_early);
     g_free(devices->first_orphan);
-    g_free(devices->memory);
+    gw_lines_free(devices->memory);
     g_free(devices->capacity_bytes);
-    g_free(devices->launches);
-    g_free(devices->shards);
+    gw_lines_free(devices->launches);
+    g_free(devices->launch_ends);
+    gw_lines_free(devices->shards);
     g_free(devices->ends_ns);
     g_free(devices->awaited_count);
     g_free(devices->groups);
@@ -121,12 +133,15 @@ static void grow_arrays(gw_devices *devices)
     const uint32_t group_count = devices->group_blocks.used_count;
     if (launch_count > devices->launch_capacity) {
         const uint32_t capacity = grown(devices->launch_capacity, launch_count);
-        devices->launches = g_renew(gw_launch_state, devices->launches, capacity);
+        devices->launches = grow_records(devices->launches, devices->launch_capacity, capacity,
+                                         sizeof(gw_launch_state));
+        devices->launch_ends = g_renew(gw_launch_end, devices->launch_ends, capacity);
         devices->launch_capacity = capacity;
     }
     if (shard_count > devices->shard_capacity) {
         const uint32_t capacity = grown(devices->shard_capacity, shard_count);
-        devices->shards = g_renew(gw_shard_state, devices->shards, capacity);
+        devices->shards = grow_records(devices->shards, devices->shard_capacity, capacity,
+                                       sizeof(gw_shard_state));
         devices->ends_ns = g_renew(gw_time, devices->ends_ns, capacity);
         devices->awaited_count = g_renew(uint32_t, devices->awaited_count, capacity);
         devices->shard_capacity = capacity;
@@ -139,24 +154,6 @@ static void grow_arrays(gw_devices *devices)
     if (devices->span_blocks.used_count > devices->span_capacity) {
         devices->span_capacity = grown(devices->span_capacity, devices->span_blocks.used_count);
         devices->spans_ns = g_renew(gw_span, devices->spans_ns, devices->span_capacity);
-    }
-}
-
-static uint32_t count_spans(const gw_gang_plan *plan)
-{
-    return plan->is_apart ? plan->layout->member_count * (plan->stage_count + 1) : 0;
-}
-
-/* The longest that a member computes, until it is told otherwise. */
-static void open_spans(gw_devices *devices, const gw_gang_state *gang)
-{
-    const gw_gang_plan *plan = gang->plan;
-    for (uint32_t i = 0; i < plan->layout->member_count; i++) {
-        gw_span *spans_ns = gw_devices_spans_of(devices, gang, i);
-        spans_ns[0] = plan->first_ns;
-        for (uint32_t k = 0; k < plan->stage_count; k++) {
-            spans_ns[k + 1] = plan->stages[k].after_ns;
-        }
     }
 }
 
@@ -187,6 +184,7 @@ static uint32_t open_gang(gw_devices *devices, const gw_launch *launch)
         .first_launch = gw_blocks_take(&devices->launch_blocks, layout->host_count),
         .first_shard = gw_blocks_take(&devices->shard_blocks, layout->member_count),
         .unreported_count = layout->host_count,
+        .earliest_ns = GW_TIME_NEVER,
         .end_ns = GW_TIME_NEVER,
         .begun_ns = GW_TIME_NEVER,
         .batch_due_ns = GW_TIME_NEVER,
@@ -195,7 +193,8 @@ static uint32_t open_gang(gw_devices *devices, const gw_launch *launch)
         gang->first_group = gw_blocks_take(&devices->group_blocks, launch->plan->group_count);
     }
     if (launch->plan->is_apart) {
-        gang->first_span = gw_blocks_take(&devices->span_blocks, count_spans(launch->plan));
+        gang->first_span =
+            gw_blocks_take(&devices->span_blocks, gw_devices_span_count(launch->plan));
     }
     grow_arrays(devices);
     memset(&devices->launches[gang->first_launch], 0,
@@ -204,7 +203,7 @@ static uint32_t open_gang(gw_devices *devices, const gw_launch *launch)
         open_groups(devices, gang);
     }
     if (launch->plan->is_apart) {
-        open_spans(devices, gang);
+        gw_devices_open_spans(devices, gang);
     }
     gw_gang_table_put(&devices->table, launch->origin.gang, slot);
     return slot;
@@ -223,7 +222,7 @@ static void close_gang(gw_devices *devices, uint32_t slot)
         gw_blocks_give(&devices->group_blocks, gang.first_group, gang.plan->group_count);
     }
     if (gang.plan->is_apart) {
-        gw_blocks_give(&devices->span_blocks, gang.first_span, count_spans(gang.plan));
+        gw_blocks_give(&devices->span_blocks, gang.first_span, gw_devices_span_count(gang.plan));
     }
     gw_pool_give(&devices->gangs, slot);
     const gw_gang_span span = {
@@ -248,11 +247,11 @@ static gw_time report_time(const gw_devices *devices, const gw_gang_state *gang,
 static void finish_launch(gw_devices *devices, uint32_t slot, uint32_t launch_index)
 {
     gw_gang_state *gang = gw_devices_gang(devices, slot);
-    gw_launch_state *launch = &devices->launches[launch_index];
-    const gw_time due_ns = report_time(devices, gang, launch->end_ns);
-    launch->next = GW_INDEX_NONE;
+    gw_launch_end *end = &devices->launch_ends[launch_index];
+    const gw_time due_ns = report_time(devices, gang, end->end_ns);
+    end->next = GW_INDEX_NONE;
     if (gang->batch_due_ns == due_ns) {
-        devices->launches[gang->batch_last].next = launch_index;
+        devices->launch_ends[gang->batch_last].next = launch_index;
     } else {
         gw_engine_post(devices->engine, due_ns, &launch_done_kind, devices,
                        (uint64_t)slot << 32 | launch_index);
@@ -279,13 +278,14 @@ static void end_shard(gw_devices *devices, uint32_t slot, uint32_t number, gw_ti
     devices->ends_ns[gang->first_shard + number] = end_ns;
     const uint32_t launch_index = gang->first_launch + layout->place_of_shard[number];
     gw_launch_state *launch = &devices->launches[launch_index];
-    launch->end_ns = MAX(launch->end_ns, end_ns);
-    gw_check(launch->open_count > 0);
-    launch->open_count--;
+    gw_launch_end *end = &devices->launch_ends[launch_index];
+    end->end_ns = MAX(end->end_ns, end_ns);
+    gw_check(end->open_count > 0);
+    end->open_count--;
     if (launch->first_copy != GW_INDEX_NONE) {
         gw_devices_release_copies(devices, gang, launch, device, end_ns);
     }
-    if (launch->open_count == 0) {
+    if (end->open_count == 0) {
         finish_launch(devices, slot, launch_index);
     }
 }
@@ -331,6 +331,7 @@ static bool begin_head(gw_devices *devices, uint32_t device, gw_time now_ns)
         plan->is_apart ? gw_devices_spans_of(devices, gang, number)[0] : plan->first_ns;
     const gw_time come_ns = shard->start_ns + first_ns;
     if (plan->is_lockstep) {
+        gang->earliest_ns = MIN(gang->earliest_ns, come_ns);
         gang->latest_ns = MAX(gang->latest_ns, come_ns);
         gang->joined_count++;
         if (gang->joined_count == plan->layout->member_count) {
@@ -361,7 +362,7 @@ static void run_queue(gw_devices *devices, uint32_t device, gw_time now_ns)
 typedef struct {
     uint32_t slot, count; /* GW_INDEX_NONE: none yet. */
     gw_span first_ns;
-    gw_time latest_ns;
+    gw_time earliest_ns, latest_ns;
 } lockstep_joiner;
 
 static void flush_joiner(gw_devices *devices, const lockstep_joiner *joiner)
@@ -370,6 +371,7 @@ static void flush_joiner(gw_devices *devices, const lockstep_joiner *joiner)
         return;
     }
     gw_gang_state *gang = gw_devices_gang(devices, joiner->slot);
+    gang->earliest_ns = MIN(gang->earliest_ns, joiner->earliest_ns);
     gang->latest_ns = MAX(gang->latest_ns, joiner->latest_ns);
     gang->joined_count += joiner->count;
     if (gang->joined_count == gang->plan->layout->member_count) {
@@ -391,10 +393,13 @@ static bool join_lockstep(gw_devices *devices, lockstep_joiner *joiner, gw_shard
         *joiner = (lockstep_joiner){
             .slot = shard->gang,
             .first_ns = gw_devices_gang(devices, shard->gang)->plan->first_ns,
+            .earliest_ns = GW_TIME_NEVER,
         };
     }
     shard->start_ns = MAX(shard->start_ns, free_at_ns);
-    joiner->latest_ns = MAX(joiner->latest_ns, shard->start_ns + joiner->first_ns);
+    const gw_time come_ns = shard->start_ns + joiner->first_ns;
+    joiner->earliest_ns = MIN(joiner->earliest_ns, come_ns);
+    joiner->latest_ns = MAX(joiner->latest_ns, come_ns);
     joiner->count++;
     return true;
 }
@@ -484,7 +489,8 @@ static void queue_lockstep(gw_devices *devices, uint32_t slot, uint32_t place, g
     const gw_gang_state *gang = gw_devices_gang(devices, slot);
     const gw_gang_layout *layout = gang->plan->layout;
     const uint32_t last = layout->first_local[place + 1];
-    lockstep_joiner joiner = {.slot = slot, .first_ns = gang->plan->first_ns};
+    lockstep_joiner joiner = {
+        .slot = slot, .first_ns = gang->plan->first_ns, .earliest_ns = GW_TIME_NEVER};
     for (uint32_t i = layout->first_local[place]; i < last; i++) {
         const uint32_t shard = gang->first_shard + layout->local_shards[i];
         gw_device_queue *queue = &devices->queues[layout->local_devices[i]];
@@ -559,14 +565,18 @@ void gw_devices_launch(gw_devices *devices, const gw_launch *launch)
     const uint32_t place = gw_gang_layout_place(layout, launch->host);
     gw_check(place != GW_INDEX_NONE);
     prefetch_launch(devices, launch, place);
-    gw_launch_state *state = &devices->launches[gang->first_launch + place];
+    const uint32_t launch_index = gang->first_launch + place;
+    gw_launch_state *state = &devices->launches[launch_index];
     gw_check(state->phase == GW_LAUNCH_ABSENT); /* Each host launches its shards once. */
     *state = (gw_launch_state){
         .tag = launch->tag,
-        .open_count = layout->first_local[place + 1] - layout->first_local[place],
         .first_copy = GW_INDEX_NONE,
         .phase = GW_LAUNCH_QUEUED,
     };
+    if (!launch->plan->is_lockstep) {
+        devices->launch_ends[launch_index] = (gw_launch_end){
+            .open_count = layout->first_local[place + 1] - layout->first_local[place]};
+    }
     const gw_time available_ns = launch->issued_ns + devices->launch_ns[layout->island];
     if (launch->plan->is_lockstep && launch->arrivals == NULL) {
         queue_lockstep(devices, slot, place, available_ns);
@@ -615,26 +625,6 @@ void gw_devices_arrive(gw_devices *devices, uint64_t gang, uint32_t device)
     }
 }
 
-void gw_devices_expect(gw_devices *devices, const gw_device_expectation *expectation)
-{
-    const uint32_t device = expectation->device;
-    const uint32_t shard = gw_devices_find_queued(devices, expectation->gang, device);
-    gw_check(shard != GW_INDEX_NONE);
-    gw_shard_state *state = &devices->shards[shard];
-    gw_check((state->gang & GW_SHARD_AWAITS) != 0);
-    gw_check(expectation->issued_ns >= gw_engine_now(devices->engine));
-    const gw_gang_state *gang = gw_devices_gang(devices, state->gang & ~GW_SHARD_AWAITS);
-    const gw_span launch_ns = devices->launch_ns[gang->plan->layout->island];
-    state->start_ns = MAX(state->start_ns, expectation->issued_ns + launch_ns);
-    devices->awaited_count[shard] += expectation->copy_count;
-    if (expectation->spans_ns != NULL) {
-        gw_check(gang->plan->is_apart);
-        memcpy(gw_devices_spans_of(devices, gang, shard - gang->first_shard), expectation->spans_ns,
-               (gang->plan->stage_count + 1) * sizeof(gw_span));
-    }
-    gw_devices_arrive(devices, expectation->gang, device);
-}
-
 /* --- Out --- */
 
 typedef struct { /* Neighbours that ran alike, gathered into one record. */
@@ -655,22 +645,30 @@ static void flush_span(span_builder *builder)
     }
 }
 
+/* Of a gang in lockstep: all its members began at one instant, as they do whenever the gang before
+ * held them all.  Then nobody has to ask each for its start: their records are far by now. */
+static bool began_at_once(const gw_gang_state *gang)
+{
+    return gang->earliest_ns == gang->latest_ns;
+}
+
+/* A span for all neighbours that began together. */
 static void report_lockstep(gw_devices *devices, gw_gang_state *gang)
 {
     const gw_gang_plan *plan = gang->plan;
     const gw_gang_layout *layout = plan->layout;
     const gw_shard_state *shards = &devices->shards[gang->first_shard];
+    const bool is_alike = began_at_once(gang);
     span_builder builder = {.devices = devices, .gang = gang};
     for (uint32_t i = 0; i < layout->member_count;) {
-        uint32_t end = i + 1;
-        while (end < layout->member_count && shards[end].start_ns == shards[i].start_ns &&
-               layout->devices[end] == layout->devices[i] + (end - i)) {
+        uint32_t end = is_alike ? layout->run_ends[i] : i + 1;
+        while (end < layout->run_ends[i] && shards[end].start_ns == shards[i].start_ns) {
             end++;
         }
         builder.span = (gw_shard_span){
             .first_device = layout->devices[i],
             .device_count = end - i,
-            .start_ns = shards[i].start_ns,
+            .start_ns = is_alike ? gang->latest_ns - plan->first_ns : shards[i].start_ns,
             .end_ns = gang->end_ns,
             .local_ns = plan->local_ns,
             .collective_ns = plan->collective_ns,
@@ -678,16 +676,6 @@ static void report_lockstep(gw_devices *devices, gw_gang_state *gang)
         flush_span(&builder);
         i = end;
     }
-}
-
-static gw_span add_spans(const gw_devices *devices, const gw_gang_state *gang, uint32_t number)
-{
-    const gw_span *spans_ns = gw_devices_spans_of(devices, gang, number);
-    gw_span total_ns = 0;
-    for (uint32_t i = 0; i <= gang->plan->stage_count; i++) {
-        total_ns += spans_ns[i];
-    }
-    return total_ns;
 }
 
 /* Of one launch of a gang out of step. */
@@ -706,7 +694,7 @@ static void add_shards(span_builder *builder, uint32_t place)
                                           : plan->member_collective_ns[number];
         const bool is_next = span->first_device + span->device_count == layout->local_devices[i];
         const gw_span local_ns =
-            plan->is_apart ? add_spans(devices, builder->gang, number) : plan->local_ns;
+            plan->is_apart ? gw_devices_add_spans(devices, builder->gang, number) : plan->local_ns;
         const bool is_alike = span->start_ns == start_ns && span->end_ns == end_ns &&
                               span->local_ns == local_ns && span->collective_ns == collective_ns;
         if (span->device_count == 0 || !is_next || !is_alike) {
@@ -726,9 +714,14 @@ static void add_shards(span_builder *builder, uint32_t place)
 /* From start to end of each shard of a launch, added up. */
 static gw_span add_device_time(const gw_devices *devices, const gw_gang_state *gang, uint32_t place)
 {
-    const gw_gang_layout *layout = gang->plan->layout;
+    const gw_gang_plan *plan = gang->plan;
+    const gw_gang_layout *layout = plan->layout;
+    const uint32_t first = layout->first_local[place], end = layout->first_local[place + 1];
+    if (plan->is_lockstep && began_at_once(gang)) {
+        return (gang->end_ns - (gang->latest_ns - plan->first_ns)) * (end - first);
+    }
     gw_span device_time_ns = 0;
-    for (uint32_t i = layout->first_local[place]; i < layout->first_local[place + 1]; i++) {
+    for (uint32_t i = first; i < end; i++) {
         const uint32_t number = layout->local_shards[i];
         device_time_ns += gw_devices_end_of(devices, gang, number) -
                           devices->shards[gang->first_shard + number].start_ns;
@@ -779,14 +772,14 @@ static void fire_launch_done(gw_engine *engine, void *subject, uint64_t argument
     if (gang->batch_due_ns == gw_engine_now(engine)) {
         gang->batch_due_ns = GW_TIME_NEVER; /* The list is closed. */
     }
-    for (uint32_t i = first; i != GW_INDEX_NONE; i = devices->launches[i].next) {
+    for (uint32_t i = first; i != GW_INDEX_NONE; i = devices->launch_ends[i].next) {
         add_shards(&builder, i - gang->first_launch);
     }
     flush_span(&builder);
     uint32_t next = first;
     while (next != GW_INDEX_NONE) {
         const uint32_t launch_index = next;
-        next = devices->launches[launch_index].next;
+        next = devices->launch_ends[launch_index].next;
         report_launch(devices, slot, launch_index);
     }
 }

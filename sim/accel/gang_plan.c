@@ -44,6 +44,16 @@ static void map_devices(gw_gang_layout *layout, const gw_cluster *cluster)
     }
 }
 
+static void find_runs(gw_gang_layout *layout)
+{
+    layout->run_ends = g_new(uint32_t, layout->member_count);
+    for (uint32_t shard = layout->member_count; shard-- > 0;) {
+        const bool goes_on = shard + 1 < layout->member_count &&
+                             layout->devices[shard + 1] == layout->devices[shard] + 1;
+        layout->run_ends[shard] = goes_on ? layout->run_ends[shard + 1] : shard + 1;
+    }
+}
+
 /* Numbers the hosts that hold members; `host_of` is by shard. */
 static void number_hosts(gw_gang_layout *layout, const uint32_t *host_of)
 {
@@ -101,6 +111,7 @@ gw_gang_layout *gw_gang_layout_new(const gw_cluster *cluster, const gw_mesh *mes
     gw_check(layout->member_count > 0);
     layout->devices = g_memdup2(devices, layout->member_count * sizeof(uint32_t));
     map_devices(layout, cluster);
+    find_runs(layout);
     map_hosts(layout, cluster);
     return g_steal_pointer(&layout);
 }
@@ -118,6 +129,7 @@ void gw_gang_layout_free(gw_gang_layout *layout)
         }
     }
     g_free(layout->devices);
+    g_free(layout->run_ends);
     g_free(layout->hosts);
     g_free(layout->first_local);
     g_free(layout->local_shards);

@@ -20,7 +20,8 @@ typedef struct {
     gw_mesh mesh; /* Without its name. */
     uint32_t island;
     uint32_t member_count;
-    uint32_t *devices; /* By shard; all of one island, none twice. */
+    uint32_t *devices;  /* By shard; all of one island, none twice. */
+    uint32_t *run_ends; /* By shard: the next one that does not lie on the next device. */
     /* The hosts that hold members, in ascending order.  Host i's shards are those at
      * [first_local[i], first_local[i + 1]) of local_*, in order of shard. */
     uint32_t host_count;

@@ -28,6 +28,8 @@ static gw_span roofline_operation_ns(const gw_accel_model *model, uint32_t islan
     case GW_OPERATION_WORK: /* Mostly matrix products, or it would not be given as FLOPs. */
         return longer_of(accelerator, operation->flops, matmul_flops, operation->bytes);
     case GW_OPERATION_MATMUL:
+    case GW_OPERATION_ATTENTION: /* Products, but for a softmax. */
+    case GW_OPERATION_ATTENTION_GRADIENT:
         return longer_of(accelerator, gw_operation_flops(function, operation), matmul_flops,
                          gw_operation_bytes(function, operation));
     default:

@@ -33,11 +33,13 @@ gw_controller *gw_controller_new(const gw_directory *directory, const gw_control
     gw_role role = gw_directory_role(directory, self, &index);
     if (role == GW_ROLE_EXECUTOR)
         controller->executor = gw_executor_new(directory, control, jobs, self, port);
-    if (role == GW_ROLE_EXECUTOR && control->fanout > 0)
+    if (role == GW_ROLE_EXECUTOR && gw_relay_is_needed(control))
         controller->relay =
             gw_relay_new(directory, control, self, port, deliver_dispatch, controller->executor);
     if (role == GW_ROLE_RESOURCES)
-        controller->resources = gw_resources_new(directory, control, jobs, port);
+        controller->resources = gw_resources_new(directory, control, jobs, port, error);
+    if (role == GW_ROLE_RESOURCES && controller->resources == NULL)
+        return NULL;
     if (role == GW_ROLE_CLIENT)
         controller->client = gw_client_new(directory, control, jobs, index, self, port);
     gw_site site = {directory, control, jobs, role, index, self, port, controller->executor};
@@ -213,4 +215,15 @@ void gw_controller_explain(const gw_controller *controller, GString *out)
         gw_resources_explain(controller->resources, out);
     if (controller->client != NULL)
         gw_client_explain(controller->client, out);
+}
+
+void gw_controller_blame(const gw_controller *controller, GString *out)
+{
+    if (controller->resources != NULL) {
+        gw_resources_blame(controller->resources, out);
+        return;
+    }
+    gw_check(controller->part != NULL);
+    gw_check(controller->part->ops->blame != NULL);
+    controller->part->ops->blame(controller->part, out);
 }

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "controller/directory.h"
+#include "controller/dispatch_policy.h"
 #include "controller/lower.h"
 #include "controller/placement.h"
 #include "controller/policy.h"
@@ -17,13 +18,6 @@ typedef enum {
     GW_SUBMIT_CHAINED,      /* One call per run. */
     GW_SUBMIT_FUSED,        /* As chained, the program fused before (gw_program_fuse). */
 } gw_submit_mode;
-
-/* When a host does its part of a subgraph. */
-typedef enum {
-    GW_DISPATCH_PARALLEL = 1, /* One message describes a whole subgraph; hosts prepare its nodes
-                                 at once. */
-    GW_DISPATCH_SEQUENTIAL,   /* A node is sent when its predecessors' hosts have enqueued them. */
-} gw_dispatch_mode;
 
 /* Ends a job early: after the first run whose result is below the threshold (or above it). */
 typedef struct {
@@ -70,12 +64,14 @@ typedef struct {                 /* The control plane's settings. */
     const gw_policy_ops *policy; /* NULL: no scheduler; clients dispatch straight to hosts.
                                     Always NULL where the system has none. */
     gw_params *policy_params;    /* Borrowed; may be NULL. */
-    gw_dispatch_mode dispatch;
+    const gw_dispatch_policy_ops *dispatch; /* NULL: gw_dispatch_parallel. */
+    gw_params *dispatch_params;             /* Borrowed; may be NULL. */
     uint32_t lookahead; /* Gangs ordered and not known to be done, per device; at least 1. */
     /* Hosts that one node sends a batch to, and that pass it on to as many each (relay.h); at
      * least 2.  0: the dispatcher sends to every host itself. */
     uint32_t fanout;
     const gw_placement_ops *placement; /* NULL: gw_placement_spread. */
+    gw_params *placement_params;       /* Borrowed; may be NULL. */
     uint64_t placement_seed;           /* Of gw_placement_view. */
     const gw_change *changes;          /* In order of time: a host that is there is removed, one */
     uint32_t change_count;             /* that is not is put back. */
@@ -86,7 +82,7 @@ typedef struct {                 /* The control plane's settings. */
 
 typedef struct gw_controller gw_controller;
 
-/* Everything is borrowed for the controller's life.  NULL when the policy refuses its params. */
+/* Everything is borrowed for the controller's life.  NULL when a policy refuses its params. */
 gw_controller *gw_controller_new(const gw_directory *directory, const gw_control *control,
                                  const gw_job *jobs, gw_node_id self, gw_port *port,
                                  GError **error);
@@ -99,6 +95,11 @@ void gw_controller_handle(gw_controller *controller, const gw_input *input);
 /* What this node waits for, in words ("gang 17 (job mlp, node f3): 64.0 MiB per device for its
  * outputs"), one line each, appended to `out`: the second half of a stall's diagnosis. */
 void gw_controller_explain(const gw_controller *controller, GString *out);
+
+/* What a policy of this node has answered that it must not, and what was expected: after the node's
+ * GW_NOTE_PLACEMENT_WRONG or GW_NOTE_DISPATCH_WRONG, and only then.  Appended to `out`, without a
+ * line's end. */
+void gw_controller_blame(const gw_controller *controller, GString *out);
 
 /* Why a job's slices can never be granted. */
 typedef enum {

@@ -34,7 +34,7 @@ gw_executor *gw_executor_new(const gw_directory *directory, const gw_control *co
     const gw_island *island = &directory->islands[gw_directory_island_of_host(directory, self)];
     uint32_t first_device =
         island->first_device + (self.index - island->first_host) * island->devices_per_host;
-    gw_executor *executor = g_new0(gw_executor, 1);
+    gw_executor *executor = (gw_executor *)gw_lines_new0(1, sizeof(gw_executor));
     executor->directory = directory;
     executor->control = control;
     executor->system = gw_system_of(control);
@@ -42,11 +42,9 @@ gw_executor *gw_executor_new(const gw_directory *directory, const gw_control *co
     executor->port = port;
     executor->self = self;
     gw_store_init(&executor->store, port);
-    executor->progress =
-        gw_progress_book_new(port, first_device, island->devices_per_host, control->lookahead,
-                             gw_directory_node_count(directory));
+    gw_progress_book_init(&executor->progress, port, first_device, island->devices_per_host,
+                          control->lookahead, gw_directory_node_count(directory));
     executor->instances = g_ptr_array_new();
-    executor->installing = g_array_new(FALSE, FALSE, sizeof(installing));
     gw_pool_init(&executor->flights, sizeof(gw_flight));
     gw_pool_init(&executor->targets, sizeof(gw_waiting_target));
     executor->waiting = g_array_new(FALSE, FALSE, sizeof(waiting_segment));
@@ -71,7 +69,7 @@ void gw_executor_free(gw_executor *executor)
     for (uint32_t i = 0; i < executor->ready->len; i++)
         g_array_unref(g_array_index(executor->ready, gw_ready_batch, i).items);
     g_ptr_array_unref(executor->instances);
-    g_array_unref(executor->installing);
+    g_clear_pointer(&executor->installing, g_array_unref);
     gw_pool_clear(&executor->flights);
     gw_pool_clear(&executor->targets);
     g_array_unref(executor->waiting);
@@ -79,8 +77,8 @@ void gw_executor_free(gw_executor *executor)
     g_array_unref(executor->numbers);
     g_array_unref(executor->arrivals);
     g_byte_array_unref(executor->scratch);
-    gw_progress_book_free(executor->progress);
-    g_free(executor);
+    gw_progress_book_clear(&executor->progress);
+    gw_lines_free(executor);
 }
 
 /* NULL: not installed. */
@@ -180,8 +178,21 @@ void gw_executor_install(gw_executor *executor, gw_node_id source,
                                          &executable.assignment, message->job);
     g_ptr_array_index(executor->instances, message->instance) = instance;
     installing entry = {source, instance, 0};
-    if (executor->installing->len > 0 || !finish_install(executor, &entry))
-        g_array_append_val(executor->installing, entry);
+    if (executor->installing == NULL && finish_install(executor, &entry))
+        return;
+    if (executor->installing == NULL)
+        executor->installing = g_array_new(FALSE, FALSE, sizeof(installing));
+    g_array_append_val(executor->installing, entry);
+}
+
+/* Memory was given back: as many of those who wait for workspace as now have all of theirs. */
+static void go_on_installing(gw_executor *executor)
+{
+    while (executor->installing->len > 0 &&
+           finish_install(executor, &g_array_index(executor->installing, installing, 0)))
+        g_array_remove_index(executor->installing, 0);
+    if (executor->installing->len == 0)
+        g_clear_pointer(&executor->installing, g_array_unref);
 }
 
 /* A host that only copies may hear of the end before its last copies are answered. */
@@ -399,7 +410,7 @@ void gw_executor_dispatch(gw_executor *executor, gw_node_id source,
                 continue;
             uint32_t mesh = instance->plan->nodes[n].mesh;
             is_mine = true;
-            gw_progress_book_queued(executor->progress, source.index,
+            gw_progress_book_queued(&executor->progress, source.index,
                                     instance->lowered->local_devices +
                                         instance->lowered->first_local[mesh],
                                     gw_lowered_local_count(instance->lowered, mesh));
@@ -422,7 +433,7 @@ void gw_executor_count_operation(gw_executor *executor, gw_host_instance *instan
                                  uint32_t dispatcher)
 {
     if (gw_host_instance_count_down(instance, run))
-        gw_progress_book_run_done(executor->progress, dispatcher, instance->instance, run);
+        gw_progress_book_run_done(&executor->progress, dispatcher, instance->instance, run);
 }
 
 void gw_executor_kernel_done(gw_executor *executor, gw_tag tag, gw_span device_time_ns)
@@ -449,7 +460,7 @@ void gw_executor_kernel_done(gw_executor *executor, gw_tag tag, gw_span device_t
     const gw_used_time used = {
         instance->instance, gw_lowered_local_count(instance->lowered, node->mesh), device_time_ns};
     gw_progress_book_finished(
-        executor->progress, instance->dispatcher, &used, &instance->used_place,
+        &executor->progress, instance->dispatcher, &used, &instance->used_place,
         instance->lowered->local_devices + instance->lowered->first_local[node->mesh]);
     gw_executor_count_operation(executor, instance, run, instance->dispatcher);
 }
@@ -499,9 +510,8 @@ void gw_executor_flush(gw_executor *executor)
 {
     if (executor->store.was_released) {
         executor->store.was_released = false;
-        while (executor->installing->len > 0 &&
-               finish_install(executor, &g_array_index(executor->installing, installing, 0)))
-            g_array_remove_index(executor->installing, 0);
+        if (executor->installing != NULL)
+            go_on_installing(executor);
         if (executor->is_blocked) {
             executor->is_blocked = false;
             launch_waiting(executor);
@@ -509,7 +519,7 @@ void gw_executor_flush(gw_executor *executor)
     }
     if (executor->ready_count > 0)
         gw_executor_send_ready(executor);
-    gw_progress_book_flush(executor->progress);
+    gw_progress_book_flush(&executor->progress);
 }
 
 bool gw_executor_is_quiet(const gw_executor *executor, uint32_t instance)
@@ -532,7 +542,7 @@ void gw_executor_explain(const gw_executor *executor, GString *out)
             executor->self.index, node->name, executor->jobs[instance->job].name,
             waiting->segment.run);
     }
-    for (uint32_t i = 0; i < executor->installing->len; i++)
+    for (uint32_t i = 0; executor->installing != NULL && i < executor->installing->len; i++)
         g_string_append_printf(
             out, "host %u: job %s waits for workspace in device memory\n", executor->self.index,
             executor->jobs[g_array_index(executor->installing, installing, i).instance->job].name);

@@ -2,6 +2,7 @@
 /* What the files executor*.c share.  Nobody else includes this. */
 #pragma once
 
+#include "base/lines.h"
 #include "base/pool.h"
 #include "controller/executor.h"
 #include "controller/progress.h"
@@ -34,24 +35,26 @@ typedef struct { /* READY items of this handling, by target host. */
     GArray *items;
 } gw_ready_batch;
 
+/* What every completion looks at comes first, on one line: a host's turn comes when
+ * those of all others have pushed it out of the near caches. */
 struct gw_executor {
+    alignas(GW_LINE_BYTES) gw_port *port;
+    gw_host_instance *last; /* The one that was asked for last; NULL: none. */
+    gw_store store;
+    GArray *installing; /* Wait for workspace, first come first served; NULL: none does. */
+    uint32_t ready_count;
+    bool is_blocked; /* The head found no memory. */
+    gw_progress_book progress;
+    GPtrArray *instances; /* By instance number; NULL: not installed. */
+    GArray *waiting;      /* waiting_segment: a queue from `first_waiting` on. */
+    uint32_t first_waiting;
+    gw_node_id self;
     const gw_directory *directory;
     const gw_control *control;
     const gw_system_ops *system;
     const gw_job *jobs;
-    gw_port *port;
-    gw_node_id self;
-    gw_store store;
-    gw_progress_book *progress;
-    GPtrArray *instances;   /* By instance number; NULL: not installed. */
-    gw_host_instance *last; /* The one that was asked for last; NULL: none. */
-    GArray *installing;     /* Wait for workspace, first come first served. */
     gw_pool flights, targets;
-    GArray *waiting; /* waiting_segment: a queue from `first_waiting` on. */
-    uint32_t first_waiting;
-    bool is_blocked; /* The head found no memory. */
-    GArray *ready;   /* gw_ready_batch; the first ready_count are in use. */
-    uint32_t ready_count;
+    GArray *ready;    /* gw_ready_batch; the first ready_count are in use. */
     GArray *numbers;  /* uint32_t: scratch for a kernel's buffers, */
     GArray *arrivals; /* and for its arrivals. */
     GByteArray *scratch;

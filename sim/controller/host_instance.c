@@ -96,6 +96,7 @@ static void count_host_copies(gw_host_instance *instance, gw_host_style style,
                               gw_submit_mode submit)
 {
     const gw_plan *plan = instance->plan;
+    instance->host_copies = g_new0(uint32_t, plan->slot_count + 1);
     g_autofree bool *leaves = gw_fetch_slots(plan, submit);
     for (uint32_t n = 0; n < plan->node_count; n++) {
         const gw_plan_node *node = &plan->nodes[n];
@@ -120,7 +121,9 @@ gw_host_instance *gw_host_instance_new(const gw_directory *directory, gw_node_id
                                        const gw_job *job, const gw_executable *executable,
                                        const gw_system_ops *system, gw_store *store)
 {
-    gw_host_instance *instance = g_new0(gw_host_instance, 1);
+    const uint32_t depth = depth_of(job, system->window_count);
+    gw_host_instance *instance =
+        (gw_host_instance *)gw_lines_new0(1, sizeof(gw_host_instance) + depth * sizeof(uint32_t));
     gw_check(job->runs < UINT32_MAX);
     instance->instance = executable->instance;
     instance->job = executable->job;
@@ -131,9 +134,6 @@ gw_host_instance *gw_host_instance_new(const gw_directory *directory, gw_node_id
     instance->operations_per_run = instance->lowered->gangs_per_run;
     instance->refs = g_new0(uint32_t, job->plan->slot_count + 1);
     instance->refs_next = g_new0(uint32_t, job->plan->slot_count + 1);
-    uint32_t depth = depth_of(job, system->window_count);
-    instance->host_copies = g_new0(uint32_t, job->plan->slot_count + 1);
-    instance->left = g_new0(uint32_t, depth);
     count_slot_references(instance);
     count_results(instance);
     instance->exchanges =
@@ -159,8 +159,7 @@ void gw_host_instance_free(gw_host_instance *instance, gw_store *store)
     g_free(instance->refs);
     g_free(instance->refs_next);
     g_free(instance->host_copies);
-    g_free(instance->left);
-    g_free(instance);
+    gw_lines_free(instance);
 }
 
 static uint32_t operations_of(const gw_host_instance *instance, uint32_t run)

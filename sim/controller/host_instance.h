@@ -3,33 +3,35 @@
  * in flight is still to be done here. */
 #pragma once
 
+#include "base/lines.h"
 #include "controller/controller.h"
 #include "controller/exchange_book.h"
 #include "controller/store.h"
 
+/* What every completion looks at comes last, from the beginning of a line on. */
 typedef struct {
-    uint32_t instance, job;
-    uint32_t run_count;
-    uint32_t newest_run; /* The latest that was begun here. */
-    uint32_t dispatcher; /* The node that orders its gangs here. */
-    gw_lowered *lowered;
-    const gw_plan *plan;
-    gw_block block;
+    GArray **deciders;     /* By result: who orders what it decides (decide.h); NULL: nobody. */
     uint32_t *refs;        /* By slot: what a reservation starts with, */
     uint32_t *refs_next;   /* and what readers of the next run add. */
     uint32_t *host_copies; /* By slot: how many of the local shards, the last ones, are copied to
                               the host's memory when their gang is done; not those that are read
-                              as a result, which come there by themselves. */
+                              as a result, which come there by themselves.  NULL: none of any. */
+    gw_exchange_book *exchanges; /* NULL: the program has none. */
+    uint32_t job, run_count;
+    gw_node_id retiring_client;
+    bool is_retiring; /* As soon as it has no flights: `retiring_client` waits. */
+    alignas(GW_LINE_BYTES) uint32_t instance;
+    uint32_t newest_run;   /* The latest that was begun here. */
+    uint32_t dispatcher;   /* The node that orders its gangs here. */
+    uint32_t flight_count; /* Kernels and copies that the world has not answered. */
+    uint32_t used_place;   /* The progress book's: where its entry stood last. */
+    gw_lowered *lowered;
+    const gw_plan *plan;
+    gw_block block;
     /* Gangs, results and copies of what runs made here; 0 where the host has no gang of such a run:
      * what it copies then is part of nobody's count. */
     uint32_t operations_in_run_0, operations_per_run;
-    uint32_t *left;    /* By run % depth: operations of the run not done here. */
-    GArray **deciders; /* By result: who orders what it decides (decide.h); NULL: nobody. */
-    gw_exchange_book *exchanges; /* NULL: the program has none. */
-    uint32_t flight_count;       /* Kernels and copies that the world has not answered. */
-    uint32_t used_place;         /* The progress book's: where its entry stood last. */
-    bool is_retiring;            /* As soon as it has: `retiring_client` waits. */
-    gw_node_id retiring_client;
+    uint32_t left[]; /* By run % depth: operations of the run not done here. */
 } gw_host_instance;
 
 /* `executable` is borrowed for the call, `job` for the instance's life.  The block is open and

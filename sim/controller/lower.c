@@ -10,9 +10,21 @@
 
 /* --- The plan --- */
 
+/* By function: what its temporaries take.  The caller frees. */
+static uint64_t *list_scratch(const gw_program *program)
+{
+    uint64_t *scratch_bytes = g_new(uint64_t, program->functions->len);
+    for (uint32_t f = 0; f < program->functions->len; f++) {
+        const gw_function *function = (const gw_function *)g_ptr_array_index(program->functions, f);
+        scratch_bytes[f] = gw_function_place_temporaries(function, 1, NULL);
+    }
+    return scratch_bytes;
+}
+
 static void number_slots(gw_plan *plan)
 {
     const gw_program *program = plan->program;
+    g_autofree uint64_t *scratch_bytes = list_scratch(program);
     GArray *slots = g_array_new(FALSE, TRUE, sizeof(gw_plan_slot));
     for (uint32_t n = 0; n < plan->node_count; n++) {
         const gw_node *node = gw_program_node(program, n);
@@ -33,13 +45,10 @@ static void number_slots(gw_plan *plan)
             gw_plan_slot slot = {.size_bytes = gw_value_bytes(value), .mesh = node->mesh};
             g_array_append_val(slots, slot);
         }
-        uint64_t workspace_bytes = gw_function_temporary_bytes(function);
-        if (gw_node_is_decided(node)) {
-            const gw_function *otherwise =
-                (const gw_function *)g_ptr_array_index(program->functions, node->otherwise);
-            workspace_bytes = MAX(workspace_bytes, gw_function_temporary_bytes(otherwise));
-        }
-        plan->workspace_bytes[node->mesh] = MAX(plan->workspace_bytes[node->mesh], workspace_bytes);
+        uint64_t *workspace_bytes = &plan->workspace_bytes[node->mesh];
+        *workspace_bytes = MAX(*workspace_bytes, scratch_bytes[node->function]);
+        if (gw_node_is_decided(node))
+            *workspace_bytes = MAX(*workspace_bytes, scratch_bytes[node->otherwise]);
     }
     for (uint32_t e = 0; e < program->edges->len; e++) {
         const gw_edge *edge = gw_program_edge(program, e);
@@ -273,7 +282,7 @@ typedef struct {
     const gw_plan *plan;
     const gw_assignment *assignment;
     const gw_directory *directory;
-    gw_node_id host;
+    uint32_t first_device, device_count; /* Of the host. */
 } lowering;
 
 typedef struct { /* One end of a transfer. */
@@ -301,11 +310,7 @@ static transfer_end end_of(const lowering *job, uint32_t node, uint32_t value_in
 
 static bool is_here(const lowering *job, uint32_t device)
 {
-    const gw_island *island =
-        &job->directory->islands[gw_directory_island_of_host(job->directory, job->host)];
-    uint32_t first =
-        island->first_device + (job->host.index - island->first_host) * island->devices_per_host;
-    return device >= first && device < first + island->devices_per_host;
+    return device - job->first_device < job->device_count;
 }
 
 /* The source shards that target shard `target` takes rows from: [*out_first, returned). */
@@ -416,32 +421,51 @@ static void lower_transfer(lowering *job, uint32_t number)
     }
 }
 
+static lowering begin_lowering(const gw_plan *plan, const gw_assignment *assignment,
+                               const gw_directory *directory, gw_node_id host)
+{
+    const gw_island *island = &directory->islands[gw_directory_island_of_host(directory, host)];
+    return (lowering){
+        .plan = plan,
+        .assignment = assignment,
+        .directory = directory,
+        .first_device =
+            island->first_device + (host.index - island->first_host) * island->devices_per_host,
+        .device_count = island->devices_per_host,
+    };
+}
+
+/* The lowered form, with no more in it than the local shards. */
 static void list_local_shards(lowering *job)
 {
-    gw_lowered *lowered = job->lowered;
     const gw_assignment *assignment = job->assignment;
-    uint32_t mesh_count = assignment->mesh_count;
-    GArray *devices = g_array_new(FALSE, FALSE, sizeof(uint32_t));
+    const uint32_t mesh_count = assignment->mesh_count;
+    gsize table_count = mesh_count + 1;
+    for (uint32_t d = assignment->first[0]; d < assignment->first[mesh_count]; d++)
+        table_count += is_here(job, assignment->devices[d]);
+    gw_lowered *lowered =
+        (gw_lowered *)g_malloc0(sizeof(gw_lowered) + table_count * sizeof(uint32_t));
     lowered->mesh_count = mesh_count;
-    lowered->first_local = g_new0(uint32_t, mesh_count + 1);
+    lowered->local_devices = lowered->first_local + mesh_count + 1;
     lowered->has_first_shard = g_new0(uint8_t, mesh_count);
+    uint32_t count = 0;
     for (uint32_t m = 0; m < mesh_count; m++) {
         for (uint32_t d = assignment->first[m]; d < assignment->first[m + 1]; d++)
             if (is_here(job, assignment->devices[d]))
-                g_array_append_val(devices, assignment->devices[d]);
-        lowered->first_local[m + 1] = devices->len;
+                lowered->local_devices[count++] = assignment->devices[d];
+        lowered->first_local[m + 1] = count;
         lowered->has_first_shard[m] = is_here(job, assignment->devices[assignment->first[m]]);
     }
-    lowered->local_devices = (uint32_t *)g_array_free(devices, FALSE);
+    job->lowered = lowered;
 }
 
 gw_lowered *gw_lowered_new(const gw_plan *plan, const gw_assignment *assignment,
                            const gw_directory *directory, gw_node_id host)
 {
-    gw_lowered *lowered = g_new0(gw_lowered, 1);
-    lowering job = {lowered, plan, assignment, directory, host};
-    lowered->node_count = plan->node_count;
+    lowering job = begin_lowering(plan, assignment, directory, host);
     list_local_shards(&job);
+    gw_lowered *lowered = job.lowered;
+    lowered->node_count = plan->node_count;
     for (uint32_t n = 0; n < plan->node_count; n++) {
         if (gw_lowered_local_count(lowered, plan->nodes[n].mesh) == 0)
             continue;
@@ -473,8 +497,6 @@ void gw_lowered_free(gw_lowered *lowered)
     for (uint32_t i = 0; lowered->arrivals != NULL && i < 2 * lowered->node_count; i++)
         g_free(lowered->arrivals[i]);
     g_free(lowered->arrivals);
-    g_free(lowered->first_local);
-    g_free(lowered->local_devices);
     g_free(lowered->has_first_shard);
     g_free(lowered->transfers);
     g_array_unref(lowered->pieces);

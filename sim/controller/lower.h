@@ -93,17 +93,17 @@ typedef struct {                         /* This host's part in one transfer. */
 } gw_lowered_transfer;
 
 typedef struct {
-    uint32_t mesh_count;
-    uint32_t *first_local;          /* By mesh: offset into `local_devices`. */
-    uint32_t *local_devices;        /* Real devices of the local shards, in shard order. */
+    uint32_t mesh_count, node_count;
     gw_lowered_transfer *transfers; /* By transfer; NULL: the program has none. */
     GArray *pieces;                 /* gw_piece */
     GArray *source_hosts;           /* uint32_t */
     uint32_t **arrivals;            /* By 2 * node + (run is 0): copies awaited per local shard;
                                        NULL: none. */
-    uint32_t node_count;
-    uint8_t *has_first_shard;               /* By mesh: shard 0 is here, whose results are read. */
+    uint8_t *has_first_shard;       /* By mesh: shard 0 is here, whose results are read. */
     uint32_t gangs_per_run, gangs_in_run_0; /* That have shards here. */
+    /* Every completion looks at these, so they lie together. */
+    uint32_t *local_devices; /* Real devices of the local shards, in shard order. */
+    uint32_t first_local[];  /* By mesh, and one more: offset into `local_devices`, which follow. */
 } gw_lowered;
 
 gw_lowered *gw_lowered_new(const gw_plan *plan, const gw_assignment *assignment,

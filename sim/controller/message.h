@@ -97,11 +97,17 @@ typedef struct {
 } gw_dispatch_message;
 
 /* RELAY: a DISPATCH of `dispatcher`, whole, on its way down a tree of hosts.  The first stop is the
- * receiver's own; the others are below it in the tree.  `sequence` counts what the dispatcher has
- * sent a host, from 0, and begins again at 2^32. */
+ * receiver's own; the others are below it in the tree, each before those below itself, of which it
+ * has `below`.  `sequence` counts what the dispatcher has sent a host, from 0, and begins again at
+ * 2^GW_RELAY_SEQUENCE_BITS.  A stop is 8 bytes: what a tree sends is mostly stops. */
+#define GW_RELAY_HOST_BITS     20 /* No cluster has more hosts (scenario/). */
+#define GW_RELAY_SEQUENCE_BITS 24 /* Far beyond what a host holds back (relay.h). */
 typedef struct {
-    uint32_t host, sequence;
+    uint64_t host : GW_RELAY_HOST_BITS;
+    uint64_t sequence : GW_RELAY_SEQUENCE_BITS;
+    uint64_t below : GW_RELAY_HOST_BITS;
 } gw_relay_stop;
+_Static_assert(sizeof(gw_relay_stop) == 8, "a stop has no gap");
 typedef struct {
     gw_message header;
     uint32_t dispatcher, stop_count;

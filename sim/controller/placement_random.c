@@ -4,6 +4,34 @@
  * the same answer.  The seed is data: a scenario's, or the policy's own "seed". */
 #include "controller/placement_search.h"
 
+#include "base/params.h"
+
+extern const gw_placement_ops gw_placement_random;
+
+typedef struct {
+    gw_placement base;
+    bool has_seed; /* Its own; else the scenario's. */
+    uint64_t seed;
+} random_placement;
+
+static gw_placement *random_create(gw_params *params, GError **error)
+{
+    uint64_t seed = 0;
+    if (params != NULL && !(gw_params_count(params, "seed", false, 0, INT64_MAX, &seed, error) &&
+                            gw_params_finish(params, error)))
+        return NULL;
+    random_placement *placement = g_new0(random_placement, 1);
+    placement->base.ops = &gw_placement_random;
+    placement->has_seed = params != NULL && gw_params_has(params, "seed");
+    placement->seed = seed;
+    return &placement->base;
+}
+
+static void random_destroy(gw_placement *placement)
+{
+    g_free(placement);
+}
+
 /* One step of SplitMix64 (Steele, Lea, Flood: "Fast splittable pseudorandom number generators",
  * OOPSLA 2014): each bit of the result depends on all bits of both. */
 static uint64_t mix(uint64_t state, uint64_t value)
@@ -31,19 +59,26 @@ static bool is_better(const gw_placement_view *view, const gw_placement_request 
     return number_of(view, request, candidate) < number_of(view, request, best);
 }
 
-static bool random_place(const gw_placement_view *view, const gw_placement_request *request,
-                         uint32_t *out_devices)
+static bool random_place(const gw_placement *placement, const gw_placement_view *view,
+                         const gw_placement_request *request, uint32_t *out_devices)
 {
+    const random_placement *self = (const random_placement *)placement;
+    gw_placement_view seeded = *view;
     static const gw_placement_rule rule = {
         .order = GW_PLACEMENT_AS_WRITTEN,
         .is_better = is_better,
     };
-    return gw_placement_search(view, request, &rule, out_devices);
+    if (self->has_seed)
+        seeded.seed = self->seed;
+    return gw_placement_search(&seeded, request, &rule, out_devices);
 }
 
 const gw_placement_ops gw_placement_random = {
+    .abi = GW_PLACEMENT_ABI,
+    .size_bytes = sizeof(gw_placement_ops),
     .name = "random",
     .summary = "any place with the memory, each as likely (seed: the scenario's): to compare with",
-    .uses_seed = true,
+    .create = random_create,
+    .destroy = random_destroy,
     .place = random_place,
 };

@@ -9,6 +9,8 @@
 
 #include "base/check.h"
 
+_Static_assert(GW_PLACEMENT_DIMS_MAX == GW_MESH_DIMS_MAX, "a request's shape is a mesh's");
+
 #define NO_ROOM UINT32_MAX /* The load of a device without the memory. */
 
 typedef struct {
@@ -27,6 +29,7 @@ typedef struct {
     const gw_placement_view *view;
     const gw_placement_request *request;
     const gw_placement_rule *rule;
+    gw_mesh mesh; /* The request's. */
     uint32_t shard_count;
     bool is_found;
     gw_candidate best;
@@ -219,7 +222,7 @@ static bool try_runs(search *self, const uint64_t *hops)
 
 static void search_as_written(search *self, const gw_island *island)
 {
-    const gw_mesh *mesh = self->request->mesh;
+    const gw_mesh *mesh = &self->mesh;
     if (mesh->dims == 1 && try_runs(self, NULL))
         return;
     g_autoptr(GArray) ways = gw_embedding_list(mesh, island);
@@ -267,7 +270,7 @@ static bool is_repeated(const GArray *ways, uint32_t index)
 
 static void search_by_hops(search *self, const gw_island *island)
 {
-    g_autoptr(GArray) ways = gw_embedding_list(self->request->mesh, island);
+    g_autoptr(GArray) ways = gw_embedding_list(&self->mesh, island);
     g_array_sort(ways, compare_hops);
     uint64_t fewest = UINT64_MAX;
     uint32_t tie_count = 0;
@@ -280,9 +283,9 @@ static void search_by_hops(search *self, const gw_island *island)
             tie_count++;
         }
     }
-    if (fewest == count_neighbours(self->request->mesh))
+    if (fewest == count_neighbours(&self->mesh))
         return;
-    g_autofree uint64_t *hops = gw_embedding_run_hops(self->request->mesh, island);
+    g_autofree uint64_t *hops = gw_embedding_run_hops(&self->mesh, island);
     try_runs(self, hops);
 }
 
@@ -316,8 +319,7 @@ static void fill_devices(const search *self, uint32_t *out_devices)
 {
     const gw_island *island = &self->view->directory->islands[self->best.island];
     if (self->best.way != NULL) {
-        gw_embedding_fill(self->best.way, self->request->mesh, island, self->best.origin,
-                          out_devices);
+        gw_embedding_fill(self->best.way, &self->mesh, island, self->best.origin, out_devices);
         return;
     }
     for (uint32_t i = 0; i < self->shard_count; i++)
@@ -330,7 +332,9 @@ bool gw_placement_search(const gw_placement_view *view, const gw_placement_reque
     search self = {.view = view,
                    .request = request,
                    .rule = rule,
-                   .shard_count = gw_mesh_device_count(request->mesh)};
+                   .mesh = {.dims = request->dims},
+                   .shard_count = gw_placement_device_count(request)};
+    memcpy(self.mesh.shape, request->shape, sizeof self.mesh.shape);
     uint32_t largest = 0;
     for (uint32_t i = 0; i < view->directory->island_count; i++)
         if (may_take(&self, i))

@@ -51,6 +51,11 @@ typedef struct {
     gw_placement_compare is_better;
 } gw_placement_rule;
 
+/* `create` and `destroy` of a policy without parameters: a rule is all that it is. */
+gw_placement *gw_placement_plain_new(const gw_placement_ops *ops, gw_params *params,
+                                     GError **error);
+void gw_placement_plain_destroy(gw_placement *placement);
+
 /* As gw_placement_ops.place. */
 bool gw_placement_search(const gw_placement_view *view, const gw_placement_request *request,
                          const gw_placement_rule *rule, uint32_t *out_devices);

@@ -15,9 +15,15 @@ static bool is_better(const gw_placement_view *view, const gw_placement_request 
     return candidate->is_aligned && !best->is_aligned;
 }
 
-static bool spread_place(const gw_placement_view *view, const gw_placement_request *request,
-                         uint32_t *out_devices)
+static gw_placement *spread_create(gw_params *params, GError **error)
 {
+    return gw_placement_plain_new(&gw_placement_spread, params, error);
+}
+
+static bool spread_place(const gw_placement *placement, const gw_placement_view *view,
+                         const gw_placement_request *request, uint32_t *out_devices)
+{
+    (void)placement;
     static const gw_placement_rule rule = {
         .order = GW_PLACEMENT_AS_WRITTEN,
         .is_better = is_better,
@@ -26,7 +32,11 @@ static bool spread_place(const gw_placement_view *view, const gw_placement_reque
 }
 
 const gw_placement_ops gw_placement_spread = {
+    .abi = GW_PLACEMENT_ABI,
+    .size_bytes = sizeof(gw_placement_ops),
     .name = "spread",
     .summary = "the least loaded devices: static load balancing",
+    .create = spread_create,
+    .destroy = gw_placement_plain_destroy,
     .place = spread_place,
 };

@@ -5,6 +5,8 @@
  * free stays in one piece, with room for large slices ("touching perimeter" of bin packing). */
 #include "controller/placement_search.h"
 
+extern const gw_placement_ops gw_placement_topology;
+
 static bool is_better(const gw_placement_view *view, const gw_placement_request *request,
                       const gw_candidate *candidate, const gw_candidate *best)
 {
@@ -20,9 +22,15 @@ static bool is_better(const gw_placement_view *view, const gw_placement_request 
     return candidate->is_aligned && !best->is_aligned;
 }
 
-static bool topology_place(const gw_placement_view *view, const gw_placement_request *request,
-                           uint32_t *out_devices)
+static gw_placement *topology_create(gw_params *params, GError **error)
 {
+    return gw_placement_plain_new(&gw_placement_topology, params, error);
+}
+
+static bool topology_place(const gw_placement *placement, const gw_placement_view *view,
+                           const gw_placement_request *request, uint32_t *out_devices)
+{
+    (void)placement;
     static const gw_placement_rule rule = {
         .order = GW_PLACEMENT_BY_HOPS,
         .needs_neighbours = true,
@@ -32,7 +40,11 @@ static bool topology_place(const gw_placement_view *view, const gw_placement_req
 }
 
 const gw_placement_ops gw_placement_topology = {
+    .abi = GW_PLACEMENT_ABI,
+    .size_bytes = sizeof(gw_placement_ops),
     .name = "topology",
     .summary = "the fewest hops between neighbours of the mesh, then room for large slices",
+    .create = topology_create,
+    .destroy = gw_placement_plain_destroy,
     .place = topology_place,
 };

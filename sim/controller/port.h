@@ -131,6 +131,11 @@ typedef enum {
     GW_NOTE_DEADLINE_MISSED,  /* a: job, b: run; by the scheduler of the program's last node */
     GW_NOTE_POLICY_WRONG, /* a: scheduler's node, b: the offer that its policy picked and was not
                              offered; it orders nothing any more */
+    /* What gw_controller_blame has words for; the node decides nothing any more. */
+    GW_NOTE_PLACEMENT_WRONG, /* a: the resource manager's node, b: job; the placement policy gave
+                                devices that the job's mesh must not have */
+    GW_NOTE_DISPATCH_WRONG,  /* a: a scheduler's node, or a client's that has none; its dispatch
+                                policy answered what is no answer */
     GW_NOTE_OVERFLOW, /* a: job << 32 | edge, b: run << 32 | shard, value: rows; more than it has
                          room for: nothing more comes of this run */
     GW_NOTE_ROWS,     /* a: job, b: rows that an exchange brought to a host, value: dropped rows */
@@ -140,6 +145,13 @@ typedef struct {
     uint64_t a, b;
     double value;
 } gw_note;
+
+/* Whether a policy has answered what it must not, which ends the run. */
+static inline bool gw_note_is_wrong(const gw_note *note)
+{
+    return note->kind == GW_NOTE_POLICY_WRONG || note->kind == GW_NOTE_PLACEMENT_WRONG ||
+           note->kind == GW_NOTE_DISPATCH_WRONG;
+}
 
 typedef struct {
     const char *name; /* "sim", "cpu", "null", "record" */

@@ -6,79 +6,74 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/lines.h"
 
 typedef struct {
     uint32_t queued, unreported; /* Gangs of one device. */
 } device_tally;
 
-typedef struct {
+/* What a completion touches lies together: the first entry of those that are used is here, since
+ * most reports have no other. */
+struct gw_progress_account {
+    GArray *more_used; /* gw_used_time */
+    GArray *runs;      /* gw_finished_run, not yet reported. */
+    alignas(GW_LINE_BYTES) gw_used_time first_used;
+    uint32_t used_count; /* Entries not yet reported: `first_used`, and then `more_used`. */
     uint32_t dispatcher;
+    uint32_t first_device; /* As the book has it. */
     bool is_due;
-    GArray *runs;           /* gw_finished_run, not yet reported, */
-    GArray *used;           /* and gw_used_time. */
-    device_tally devices[]; /* Of this host; beside the rest, for one look at memory. */
-} progress_account;
-
-struct gw_progress_book {
-    gw_port *port;
-    uint32_t first_device, device_count, threshold;
-    progress_account *last;      /* The one that was asked for last. */
-    progress_account **accounts; /* By node; NULL: never heard of. */
-    uint32_t node_count;
-    GPtrArray *opened; /* The same accounts, in order of their first gang. */
-    bool is_due;       /* Some account is. */
-    GByteArray *scratch;
+    device_tally devices[]; /* Of this host. */
 };
 
-gw_progress_book *gw_progress_book_new(gw_port *port, uint32_t first_device, uint32_t device_count,
-                                       uint32_t lookahead, uint32_t node_count)
+void gw_progress_book_init(gw_progress_book *book, gw_port *port, uint32_t first_device,
+                           uint32_t device_count, uint32_t lookahead, uint32_t node_count)
 {
-    gw_progress_book *book = g_new0(gw_progress_book, 1);
-    book->port = port;
-    book->first_device = first_device;
-    book->device_count = device_count;
-    book->threshold = MAX(1, lookahead / 2);
-    book->accounts = g_new0(progress_account *, node_count);
-    book->node_count = node_count;
-    book->opened = g_ptr_array_new();
-    book->scratch = g_byte_array_new();
-    return book;
+    *book = (gw_progress_book){
+        .port = port,
+        .first_device = first_device,
+        .device_count = device_count,
+        .threshold = MAX(1, lookahead / 2),
+        .opened = g_ptr_array_new(),
+        .node_count = node_count,
+        .accounts = g_hash_table_new(NULL, NULL),
+        .scratch = g_byte_array_new(),
+    };
 }
 
-void gw_progress_book_free(gw_progress_book *book)
+void gw_progress_book_clear(gw_progress_book *book)
 {
-    if (book == NULL)
-        return;
     for (uint32_t i = 0; i < book->opened->len; i++) {
-        progress_account *account = (progress_account *)g_ptr_array_index(book->opened, i);
+        gw_progress_account *account = (gw_progress_account *)g_ptr_array_index(book->opened, i);
+        g_array_unref(account->more_used);
         g_array_unref(account->runs);
-        g_array_unref(account->used);
-        g_free(account);
+        gw_lines_free(account);
     }
     g_ptr_array_unref(book->opened);
+    g_hash_table_unref(book->accounts);
     g_byte_array_unref(book->scratch);
-    g_free(book->accounts);
-    g_free(book);
+    *book = (gw_progress_book){0};
 }
 
-static progress_account *open_account(gw_progress_book *book, uint32_t dispatcher)
+static gw_progress_account *open_account(gw_progress_book *book, uint32_t dispatcher)
 {
-    gsize size_bytes = sizeof(progress_account) + book->device_count * sizeof(device_tally);
-    progress_account *account = (progress_account *)g_malloc0(size_bytes);
+    gw_check(dispatcher < book->node_count);
+    gsize size_bytes = sizeof(gw_progress_account) + book->device_count * sizeof(device_tally);
+    gw_progress_account *account = (gw_progress_account *)gw_lines_new0(1, size_bytes);
     account->dispatcher = dispatcher;
+    account->first_device = book->first_device;
+    account->more_used = g_array_new(FALSE, FALSE, sizeof(gw_used_time));
     account->runs = g_array_new(FALSE, FALSE, sizeof(gw_finished_run));
-    account->used = g_array_new(FALSE, FALSE, sizeof(gw_used_time));
-    book->accounts[dispatcher] = account;
+    g_hash_table_insert(book->accounts, GUINT_TO_POINTER(dispatcher), account);
     g_ptr_array_add(book->opened, account);
     return account;
 }
 
-static progress_account *account_of(gw_progress_book *book, uint32_t dispatcher)
+static gw_progress_account *account_of(gw_progress_book *book, uint32_t dispatcher)
 {
     if (G_LIKELY(book->last != NULL && book->last->dispatcher == dispatcher))
         return book->last;
-    gw_check(dispatcher < book->node_count);
-    book->last = book->accounts[dispatcher];
+    book->last =
+        (gw_progress_account *)g_hash_table_lookup(book->accounts, GUINT_TO_POINTER(dispatcher));
     if (book->last == NULL)
         book->last = open_account(book, dispatcher);
     return book->last;
@@ -87,30 +82,39 @@ static progress_account *account_of(gw_progress_book *book, uint32_t dispatcher)
 void gw_progress_book_queued(gw_progress_book *book, uint32_t dispatcher, const uint32_t *devices,
                              uint32_t count)
 {
-    progress_account *account = account_of(book, dispatcher);
+    gw_progress_account *account = account_of(book, dispatcher);
     for (uint32_t i = 0; i < count; i++)
-        account->devices[devices[i] - book->first_device].queued++;
+        account->devices[devices[i] - account->first_device].queued++;
 }
 
-static void add_used(GArray *all, const gw_used_time *used, uint32_t *place)
+static gw_used_time *used_at(gw_progress_account *account, uint32_t place)
 {
-    if (*place < all->len && g_array_index(all, gw_used_time, *place).instance == used->instance) {
-        gw_used_time *entry = &g_array_index(all, gw_used_time, *place);
+    return place == 0 ? &account->first_used
+                      : &g_array_index(account->more_used, gw_used_time, place - 1);
+}
+
+static void add_used(gw_progress_account *account, const gw_used_time *used, uint32_t *place)
+{
+    if (*place < account->used_count && used_at(account, *place)->instance == used->instance) {
+        gw_used_time *entry = used_at(account, *place);
         entry->shard_count += used->shard_count;
         entry->device_time_ns += used->device_time_ns;
-    } else {
-        *place = all->len;
-        g_array_append_vals(all, used, 1);
+        return;
     }
+    *place = account->used_count++;
+    if (*place == 0)
+        account->first_used = *used;
+    else
+        g_array_append_vals(account->more_used, used, 1);
 }
 
 void gw_progress_book_finished(gw_progress_book *book, uint32_t dispatcher,
                                const gw_used_time *used, uint32_t *place, const uint32_t *devices)
 {
-    progress_account *account = account_of(book, dispatcher);
-    add_used(account->used, used, place);
+    gw_progress_account *account = account_of(book, dispatcher);
+    add_used(account, used, place);
     for (uint32_t i = 0; i < used->shard_count; i++) {
-        device_tally *device = &account->devices[devices[i] - book->first_device];
+        device_tally *device = &account->devices[devices[i] - account->first_device];
         gw_check(device->queued > 0);
         device->queued--;
         device->unreported++;
@@ -122,26 +126,25 @@ void gw_progress_book_finished(gw_progress_book *book, uint32_t dispatcher,
 void gw_progress_book_run_done(gw_progress_book *book, uint32_t dispatcher, uint32_t instance,
                                uint32_t run)
 {
-    progress_account *account = account_of(book, dispatcher);
+    gw_progress_account *account = account_of(book, dispatcher);
     gw_finished_run done = {instance, run};
     g_array_append_val(account->runs, done);
     account->is_due = book->is_due = true;
 }
 
-static void send_report(gw_progress_book *book, progress_account *account)
+static void send_report(gw_progress_book *book, gw_progress_account *account)
 {
-    const uint32_t used_bytes = account->used->len * (uint32_t)sizeof(gw_used_time);
     const uint32_t runs_bytes = account->runs->len * (uint32_t)sizeof(gw_finished_run);
     const uint32_t size_bytes =
-        gw_progress_size_bytes(account->used->len, book->device_count, account->runs->len);
+        gw_progress_size_bytes(account->used_count, book->device_count, account->runs->len);
     g_byte_array_set_size(book->scratch, size_bytes);
     gw_progress *report = (gw_progress *)(void *)book->scratch->data;
     *report = (gw_progress){.header = {GW_MESSAGE_PROGRESS, size_bytes},
-                            .used_count = account->used->len,
+                            .used_count = account->used_count,
                             .device_count = book->device_count,
                             .run_count = account->runs->len};
-    if (used_bytes > 0)
-        memcpy(report->used, account->used->data, used_bytes);
+    for (uint32_t u = 0; u < account->used_count; u++)
+        report->used[u] = *used_at(account, u);
     uint32_t *counts = (uint32_t *)(void *)(report->used + report->used_count);
     for (uint32_t d = 0; d < book->device_count; d++) {
         counts[d] = account->devices[d].unreported;
@@ -149,7 +152,9 @@ static void send_report(gw_progress_book *book, progress_account *account)
     }
     if (runs_bytes > 0)
         memcpy(counts + book->device_count, account->runs->data, runs_bytes);
-    g_array_set_size(account->used, 0);
+    account->used_count = 0;
+    if (account->more_used->len > 0)
+        g_array_set_size(account->more_used, 0);
     g_array_set_size(account->runs, 0);
     account->is_due = false;
     book->port->ops->send(book->port, (gw_node_id){account->dispatcher}, &report->header);
@@ -161,7 +166,7 @@ void gw_progress_book_flush(gw_progress_book *book)
         return;
     book->is_due = false;
     for (uint32_t i = 0; i < book->opened->len; i++) {
-        progress_account *account = (progress_account *)g_ptr_array_index(book->opened, i);
+        gw_progress_account *account = (gw_progress_account *)g_ptr_array_index(book->opened, i);
         if (account->is_due)
             send_report(book, account);
     }

@@ -10,11 +10,25 @@
 #include "controller/controller.h"
 #include "controller/message.h"
 
-typedef struct gw_progress_book gw_progress_book;
+typedef struct gw_progress_account gw_progress_account;
 
-gw_progress_book *gw_progress_book_new(gw_port *port, uint32_t first_device, uint32_t device_count,
-                                       uint32_t lookahead, uint32_t node_count);
-void gw_progress_book_free(gw_progress_book *book);
+typedef struct {
+    gw_progress_account *last; /* The one that was asked for last. */
+    uint32_t threshold;
+    bool is_due; /* Some account is. */
+    gw_port *port;
+    uint32_t first_device, device_count;
+    GPtrArray *opened;    /* gw_progress_account, in order of their first gang. */
+    GHashTable *accounts; /* The same, by dispatcher.  Never walked. */
+    uint32_t node_count;
+    GByteArray *scratch;
+} gw_progress_book;
+
+/* Of one host's devices, [first_device, first_device + device_count).  `port` is borrowed for the
+ * book's life. */
+void gw_progress_book_init(gw_progress_book *book, gw_port *port, uint32_t first_device,
+                           uint32_t device_count, uint32_t lookahead, uint32_t node_count);
+void gw_progress_book_clear(gw_progress_book *book);
 
 /* `dispatcher` is the node that ordered the gang. */
 void gw_progress_book_queued(gw_progress_book *book, uint32_t dispatcher, const uint32_t *devices,

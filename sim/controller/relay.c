@@ -7,6 +7,8 @@
 
 #include "base/check.h"
 
+#define SEQUENCE_COUNT (UINT32_C(1) << GW_RELAY_SEQUENCE_BITS)
+
 typedef struct {
     uint32_t next;   /* The sequence that is due. */
     GPtrArray *held; /* gw_dispatch_message: that of `next` + i at i; NULL: not here. */
@@ -17,7 +19,7 @@ struct gw_relay {
     gw_port *port;
     gw_relay_deliver deliver;
     void *context;
-    uint32_t degree, bound;
+    uint32_t bound;
     uint32_t first_dispatcher, dispatcher_count; /* Nodes that are no hosts. */
     relay_line *lines;                           /* By dispatcher. */
     GByteArray *scratch;
@@ -32,8 +34,8 @@ gw_relay *gw_relay_new(const gw_directory *directory, const gw_control *control,
     relay->port = port;
     relay->deliver = deliver;
     relay->context = context;
-    relay->degree = control->fanout;
     relay->bound = control->lookahead * island->devices_per_host;
+    gw_check(relay->bound < SEQUENCE_COUNT);
     relay->first_dispatcher = directory->host_count;
     relay->dispatcher_count = gw_directory_node_count(directory) - directory->host_count;
     relay->lines = g_new0(relay_line, relay->dispatcher_count);
@@ -63,6 +65,33 @@ void gw_relay_free(gw_relay *relay)
 
 /* --- Down the tree --- */
 
+bool gw_relay_is_needed(const gw_control *control)
+{
+    return control->fanout > 0 || (control->dispatch != NULL && control->dispatch->fan_out != NULL);
+}
+
+void gw_relay_arrange(const uint32_t *hosts, const uint32_t *senders, uint32_t count,
+                      uint32_t *sequences, uint32_t *scratch, gw_relay_stop *out_stops)
+{
+    uint32_t *below = scratch, *next = scratch + count; /* next[i]: where i's next child goes. */
+    uint32_t next_root = 0;
+    memset(below, 0, count * sizeof *below);
+    for (uint32_t i = count; i-- > 0;)
+        if (senders[i] != GW_INDEX_NONE) {
+            gw_check(senders[i] < i);
+            below[senders[i]] += 1 + below[i];
+        }
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t *place = senders[i] == GW_INDEX_NONE ? &next_root : &next[senders[i]];
+        const uint32_t host = hosts[i];
+        gw_check(host >> GW_RELAY_HOST_BITS == 0);
+        out_stops[*place] =
+            (gw_relay_stop){host, sequences[host]++ & (SEQUENCE_COUNT - 1), below[i]};
+        next[i] = *place + 1;
+        *place += 1 + below[i];
+    }
+}
+
 static void send_row(gw_port *port, GByteArray *scratch, uint32_t dispatcher,
                      const gw_relay_stop *stops, uint32_t stop_count,
                      const gw_dispatch_message *dispatch)
@@ -78,14 +107,13 @@ static void send_row(gw_port *port, GByteArray *scratch, uint32_t dispatcher,
     port->ops->send(port, (gw_node_id){stops[0].host}, &message->header);
 }
 
-void gw_relay_send(gw_port *port, GByteArray *scratch, uint32_t degree, uint32_t dispatcher,
+void gw_relay_send(gw_port *port, GByteArray *scratch, uint32_t dispatcher,
                    const gw_relay_stop *stops, uint32_t stop_count,
                    const gw_dispatch_message *dispatch)
 {
-    gw_check(degree > 1);
-    uint32_t begin = 0;
-    for (uint32_t rows = MIN(degree, stop_count); rows > 0; rows--) {
-        const uint32_t length = (stop_count - begin + rows - 1) / rows;
+    for (uint32_t begin = 0; begin < stop_count;) {
+        const uint32_t length = 1 + (uint32_t)stops[begin].below;
+        gw_check(length <= stop_count - begin);
         send_row(port, scratch, dispatcher, stops + begin, length, dispatch);
         begin += length;
     }
@@ -124,10 +152,11 @@ void gw_relay_take(gw_relay *relay, const gw_relay_message *message)
     gw_check(message->stop_count > 0 && message->stops[0].host == relay->self.index);
     gw_check(message->dispatcher - relay->first_dispatcher < relay->dispatcher_count);
     if (message->stop_count > 1)
-        gw_relay_send(relay->port, relay->scratch, relay->degree, message->dispatcher,
-                      message->stops + 1, message->stop_count - 1, dispatch);
+        gw_relay_send(relay->port, relay->scratch, message->dispatcher, message->stops + 1,
+                      message->stop_count - 1, dispatch);
     relay_line *line = &relay->lines[message->dispatcher - relay->first_dispatcher];
-    const uint32_t early = message->stops[0].sequence - line->next;
+    const uint32_t early =
+        ((uint32_t)message->stops[0].sequence - line->next) & (SEQUENCE_COUNT - 1);
     gw_check(early < relay->bound);
     if (early > 0) {
         hold(line, early, dispatch);

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Batches of gangs on their way down a tree of hosts, so that a dispatcher sends `degree` messages
- * for a batch and not one per host.
+/* Batches of gangs on their way down a tree of hosts, so that a dispatcher sends a few messages for
+ * a batch and not one per host.
  *
- * The tree is drawn anew for each batch over the batch's own hosts: at every level those that are
- * left are cut into `degree` rows, as equal as can be and the longer ones first, and the first
- * host of each row gets the rest of the row to pass on.  It travels in the message, so hosts know
- * of no tree.
+ * The tree is drawn anew for each batch over the batch's own hosts (dispatch_policy.h).  It travels
+ * in the message, so hosts know of no tree.
  *
  * Two batches can come to a host by different ways and overtake each other.  A dispatcher
  * therefore counts what it sends each host, and a host holds back what comes early; what it passes
@@ -17,9 +15,19 @@
 #include "controller/controller.h"
 #include "controller/message.h"
 
-/* Sends `dispatch` of node `dispatcher` to the `stop_count` hosts of `stops` down a tree of
- * `degree`.  `scratch` is anyone's to use between calls.  Everything is borrowed for the call. */
-void gw_relay_send(gw_port *port, GByteArray *scratch, uint32_t degree, uint32_t dispatcher,
+/* Whether batches may travel down trees: each then does, be it one of roots alone, since what came
+ * straight could overtake. */
+bool gw_relay_is_needed(const gw_control *control);
+
+/* The tree that gw_dispatch_policy_ops.fan_out drew over `count` hosts, each sender before whom it
+ * sends to.  `sequences`, by host, count what each was sent, and go on.  Into `out_stops`: each
+ * before those below it, in the order of `hosts` otherwise.  `scratch` has room for 2 x `count`. */
+void gw_relay_arrange(const uint32_t *hosts, const uint32_t *senders, uint32_t count,
+                      uint32_t *sequences, uint32_t *scratch, gw_relay_stop *out_stops);
+
+/* Sends `dispatch` of node `dispatcher` to the `stop_count` hosts of `stops` as they say.
+ * `scratch` is anyone's to use between calls.  Everything is borrowed for the call. */
+void gw_relay_send(gw_port *port, GByteArray *scratch, uint32_t dispatcher,
                    const gw_relay_stop *stops, uint32_t stop_count,
                    const gw_dispatch_message *dispatch);
 

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "controller/placement.h"
+#include "controller/placer.h"
 
 typedef struct {
     uint32_t *devices;    /* All meshes', one after the other; NULL: not granted. */
@@ -19,7 +19,7 @@ typedef struct {
 struct gw_resources {
     const gw_directory *directory;
     const gw_control *control;
-    const gw_placement_ops *placement;
+    gw_placer *placer;
     const gw_job *jobs;
     gw_port *port;
     uint32_t *load;       /* By device. */
@@ -55,11 +55,15 @@ static void mark_hosts(const gw_directory *directory, const gw_change *change, b
 }
 
 gw_resources *gw_resources_new(const gw_directory *directory, const gw_control *control,
-                               const gw_job *jobs, gw_port *port)
+                               const gw_job *jobs, gw_port *port, GError **error)
 {
+    gw_placer *placer =
+        gw_placer_new(directory, control, jobs, gw_directory_resources(directory), port, error);
+    if (placer == NULL)
+        return NULL;
     gw_resources *resources = g_new0(gw_resources, 1);
     resources->directory = directory;
-    resources->placement = control->placement != NULL ? control->placement : &gw_placement_spread;
+    resources->placer = placer;
     resources->control = control;
     resources->jobs = jobs;
     resources->port = port;
@@ -81,6 +85,7 @@ void gw_resources_free(gw_resources *resources)
         g_free(resources->grants[j].devices);
         g_free(resources->grants[j].peak_bytes);
     }
+    gw_placer_free(resources->placer);
     g_free(resources->grants);
     g_free(resources->load);
     g_free(resources->free_bytes);
@@ -120,15 +125,16 @@ static bool place_mesh(const job_placement *placing, uint32_t mesh, uint32_t *ou
             .is_removed = placing->is_removed,
             .seed = placing->resources->control->placement_seed,
         };
-        const gw_placement_request request = {
-            .mesh = wanted,
+        gw_placement_request request = {
+            .dims = wanted->dims,
             .job = placing->job_index,
             .mesh_index = mesh,
             .island = value_of_mesh(job->islands, mesh),
             .accelerator = value_of_mesh(job->accelerators, mesh),
             .size_bytes = size_bytes,
         };
-        return placing->resources->placement->place(&view, &request, out_devices);
+        memcpy(request.shape, wanted->shape, sizeof request.shape);
+        return gw_placer_place(placing->resources->placer, &view, &request, out_devices);
     }
     for (uint32_t d = 0; d < gw_mesh_device_count(wanted); d++) {
         bool is_removed = placing->is_removed != NULL && placing->is_removed[pinned[d]];
@@ -308,6 +314,8 @@ static bool can_ever_grant(const gw_resources *resources, uint32_t job, gw_refus
 
 static void refuse(gw_resources *resources, uint32_t job, gw_refusal reason)
 {
+    if (gw_placer_is_wrong(resources->placer)) /* It is not the job's fault, and the run ends. */
+        return;
     gw_slice_refused refused = {{GW_MESSAGE_SLICE_REFUSED, sizeof refused}, reason};
     resources->port->ops->send(resources->port, gw_directory_client(resources->directory, job),
                                &refused.header);
@@ -506,4 +514,9 @@ void gw_resources_explain(const gw_resources *resources, GString *out)
                                "resource manager: job %s waits for devices with free memory%s\n",
                                resources->jobs[g_array_index(resources->waiting, uint32_t, i)].name,
                                has_removed(resources) ? "; some were removed" : "");
+}
+
+void gw_resources_blame(const gw_resources *resources, GString *out)
+{
+    gw_placer_blame(resources->placer, out);
 }

@@ -29,9 +29,9 @@
 
 typedef struct gw_resources gw_resources;
 
-/* Everything is borrowed. */
+/* Everything is borrowed.  NULL when the placement policy refuses its parameters. */
 gw_resources *gw_resources_new(const gw_directory *directory, const gw_control *control,
-                               const gw_job *jobs, gw_port *port);
+                               const gw_job *jobs, gw_port *port, GError **error);
 void gw_resources_free(gw_resources *resources);
 
 void gw_resources_request(gw_resources *resources, gw_node_id source,
@@ -47,3 +47,5 @@ void gw_resources_start(gw_resources *resources);
 void gw_resources_timer(gw_resources *resources, gw_tag tag);
 
 void gw_resources_explain(const gw_resources *resources, GString *out);
+/* As gw_controller_blame: the placement policy. */
+void gw_resources_blame(const gw_resources *resources, GString *out);

@@ -25,6 +25,7 @@ struct gw_room {
     gw_slice **full;    /* By device: the first slice on its list. */
     uint32_t *taken;    /* By device: gangs ever ordered, */
     uint32_t *looked;   /* and how many there were when its list was last gone through. */
+    uint32_t taken_all; /* Gangs ever ordered, over all devices; wraps. */
     GPtrArray *claims;  /* gw_slice, in the order in which they were raised. */
     gw_slice **owners;  /* By device: whose claim it is part of; NULL: nobody's. */
     GHashTable *slices; /* By devices; each to itself.  Never walked. */
@@ -251,6 +252,7 @@ bool gw_room_is_free(gw_room *room, gw_slice *slice)
     if (G_LIKELY(look_from(room, slice, 0, room->lookahead)))
         return true;
     slice->taken = gw_room_count_taken(room, slice);
+    slice->taken_all = room->taken_all;
     return false;
 }
 
@@ -261,6 +263,16 @@ void gw_room_take(gw_room *room, const gw_slice *slice)
         room->ordered[device]++;
         room->taken[device]++;
     }
+    room->taken_all += slice->device_count;
+}
+
+/* Whether so many gangs were ordered on its devices since it was found full.  Each of its devices
+ * asks that when it is given room, so the devices are gone through only where others may have
+ * taken as many: else a report would cost what the slice is wide. */
+static bool is_passed_over(const gw_room *room, const gw_slice *slice)
+{
+    return room->taken_all - slice->taken_all >= room->lookahead &&
+           gw_room_count_taken(room, slice) - slice->taken >= room->lookahead;
 }
 
 /* Whether a slice that was full has room by now.  One that has been passed over claims. */
@@ -270,7 +282,7 @@ static bool look_again(gw_room *room, gw_slice *slice)
         return look_from(room, slice, slice->full_place, room->lookahead);
     if (look_from(room, slice, slice->full_place, room->refilled))
         return true;
-    if (gw_room_count_taken(room, slice) - slice->taken < room->lookahead)
+    if (!is_passed_over(room, slice))
         return false;
     raise_claim(room, slice);
     unlist_slice(room, slice);

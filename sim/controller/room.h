@@ -27,7 +27,8 @@ struct gw_slice {
     bool is_full;        /* As found last, and nothing has changed that since. */
     uint32_t full_place; /* Full: place in `devices` of the device whose list it is on. */
     gw_slice *next;      /* Full: the next on that list. */
-    uint32_t taken;      /* Full: gangs ordered on its devices before; wraps. */
+    uint32_t taken;      /* Full: gangs ordered on its devices before, */
+    uint32_t taken_all;  /* and on all of the room's; both wrap. */
     bool is_claiming;    /* Full: nobody else has room on its devices. */
 };
 

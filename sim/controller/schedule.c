@@ -41,6 +41,7 @@ typedef struct {
     waiting_call *calls; /* A ring of `depth`; the first is being ordered. */
     uint32_t first_call, call_count;
     uint32_t acks_left;                     /* ENQUEUEING */
+    bool is_ahead_of_hosts;                 /* Its last gang was not awaited. */
     uint64_t shards_done;                   /* Reported so far, */
     gw_span device_time_ns;                 /* and what they took. */
     uint32_t hosts_in_run_0, hosts_per_run; /* With gangs of such a run. */
@@ -86,6 +87,11 @@ gw_schedule *gw_schedule_new(const gw_directory *directory, const gw_control *co
     gw_policy *policy = ops->create(control->policy != NULL ? control->policy_params : NULL, error);
     if (policy == NULL)
         return NULL;
+    gw_dispatch *dispatch = gw_dispatch_new(port, self, directory->host_count, control, error);
+    if (dispatch == NULL) {
+        ops->destroy(policy);
+        return NULL;
+    }
     gw_schedule *schedule = g_new0(gw_schedule, 1);
     schedule->directory = directory;
     schedule->control = control;
@@ -94,7 +100,7 @@ gw_schedule *gw_schedule_new(const gw_directory *directory, const gw_control *co
     schedule->self = self;
     schedule->port = port;
     schedule->policy = policy;
-    schedule->dispatch = gw_dispatch_new(port, self, directory->host_count, control->fanout);
+    schedule->dispatch = dispatch;
     uint32_t first_device = 0, device_count = directory->device_count;
     if (island != GW_INDEX_NONE) {
         first_device = directory->islands[island].first_device;
@@ -239,6 +245,7 @@ void gw_schedule_retire(gw_schedule *schedule, gw_node_id source,
     scheduled_instance *instance = instance_of(schedule, message->instance);
     gw_check(instance->state == IS_IDLE);
     gw_policy_forget(schedule->policy, message->instance);
+    gw_dispatch_end(schedule->dispatch, message->instance);
     note(schedule, GW_NOTE_ORDER_WAIT, instance->job, instance->longest_wait_ns);
     if (instance->longest_starved_ns > 0)
         note(schedule, GW_NOTE_STARVED, instance->job, instance->longest_starved_ns);
@@ -407,7 +414,27 @@ void gw_schedule_submit(gw_schedule *schedule, gw_node_id source, const gw_submi
 
 /* --- The order --- */
 
-static void order_gang(gw_schedule *schedule, scheduled_instance *instance)
+/* For node `n` of the call, on its slice. */
+static gw_dispatch_step ask_step(const gw_schedule *schedule, const scheduled_instance *instance,
+                                 const waiting_call *call, const gw_slice *slice, uint32_t n,
+                                 gw_time now_ns)
+{
+    gw_dispatch_gang gang = {
+        .job = instance->job,
+        .instance = instance->instance,
+        .run = call->run,
+        .node = n,
+        .hosts = slice->hosts,
+        .host_count = slice->host_count,
+        .shard_count = slice->device_count,
+        .gangs_left = call->gangs_left,
+        .is_static = instance->decisions == NULL,
+        .is_enqueued_before = !instance->is_ahead_of_hosts,
+    };
+    return gw_dispatch_ask(schedule->dispatch, &gang, now_ns);
+}
+
+static void order_gang(gw_schedule *schedule, scheduled_instance *instance, gw_time now_ns)
 {
     waiting_call *call = first_call(instance);
     end_wait(schedule, instance);
@@ -423,6 +450,9 @@ static void order_gang(gw_schedule *schedule, scheduled_instance *instance)
     port->ops->spend(port, GW_COST_DESCRIBE, slice->host_count);
     bool is_otherwise;
     gw_check(is_decided(instance, n, call->run, &is_otherwise));
+    const gw_dispatch_step step = ask_step(schedule, instance, call, slice, n, now_ns);
+    if (step == GW_DISPATCH_AWAIT) /* It goes alone: only its own hosts have to answer. */
+        gw_dispatch_flush(schedule->dispatch, false);
     if (is_otherwise)
         gw_dispatch_add_otherwise(schedule->dispatch, instance->instance, call->run, n, gang,
                                   call->call, slice->hosts, slice->host_count);
@@ -436,9 +466,12 @@ static void order_gang(gw_schedule *schedule, scheduled_instance *instance)
             g_array_append_val(schedule->untold, instance->instance);
         instance->is_told = false;
     }
-    if (schedule->control->dispatch == GW_DISPATCH_SEQUENTIAL) {
+    instance->is_ahead_of_hosts = step != GW_DISPATCH_AWAIT;
+    if (step == GW_DISPATCH_AWAIT) {
         instance->state = IS_ENQUEUEING;
         instance->acks_left = gw_dispatch_flush(schedule->dispatch, true);
+    } else if (step == GW_DISPATCH_NOW) {
+        gw_dispatch_flush(schedule->dispatch, false);
     }
 }
 
@@ -474,7 +507,7 @@ static scheduled_instance *find_offered(gw_schedule *schedule, uint64_t offer)
 
 bool gw_schedule_is_changed(const gw_schedule *schedule)
 {
-    return schedule->is_changed && !schedule->is_wrong;
+    return schedule->is_changed && !schedule->is_wrong && !gw_dispatch_is_wrong(schedule->dispatch);
 }
 
 void gw_schedule_answer(gw_schedule *schedule)
@@ -502,7 +535,9 @@ void gw_schedule_flush(gw_schedule *schedule)
         ops->take(schedule->policy, offer, is_ordered);
         if (!is_ordered)
             continue;
-        order_gang(schedule, instance);
+        order_gang(schedule, instance, now_ns);
+        if (gw_dispatch_is_wrong(schedule->dispatch))
+            return;
         if (instance->state == IS_OFFERED)
             advance(schedule, instance);
     }
@@ -637,4 +672,9 @@ void gw_schedule_explain(const gw_schedule *schedule, GString *out)
             g_string_append_printf(out, "is offered to policy %s and not picked\n",
                                    schedule->policy->ops->name);
     }
+}
+
+void gw_schedule_blame(const gw_schedule *schedule, GString *out)
+{
+    gw_dispatch_blame(schedule->dispatch, schedule->jobs, out);
 }

@@ -16,8 +16,8 @@
 
 typedef struct gw_schedule gw_schedule;
 
-/* In charge of `island`; of every island with GW_INDEX_NONE.  NULL when the policy refuses its
- * parameters.  Everything is borrowed. */
+/* In charge of `island`; of every island with GW_INDEX_NONE.  NULL when a policy, of scheduling or
+ * of dispatch, refuses its parameters.  Everything is borrowed. */
 gw_schedule *gw_schedule_new(const gw_directory *directory, const gw_control *control,
                              const gw_job *jobs, uint32_t island, gw_node_id self, gw_port *port,
                              GError **error);
@@ -41,3 +41,5 @@ bool gw_schedule_is_changed(const gw_schedule *schedule);
 void gw_schedule_flush(gw_schedule *schedule);
 
 void gw_schedule_explain(const gw_schedule *schedule, GString *out);
+/* As gw_controller_blame: the dispatch policy. */
+void gw_schedule_blame(const gw_schedule *schedule, GString *out);

@@ -18,6 +18,8 @@ typedef struct {
     void (*timer)(gw_part *part, gw_tag tag); /* NULL: it sets none. */
     void (*flush)(gw_part *part);             /* What is owed after an input; NULL: nothing. */
     void (*explain)(const gw_part *part, GString *out); /* As gw_controller_explain. */
+    void (*blame)(const gw_part *part, GString *out);   /* As gw_controller_blame; NULL: it has no
+                                                           policy that could be wrong. */
 } gw_part_ops;
 
 struct gw_part {

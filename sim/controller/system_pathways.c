@@ -83,8 +83,17 @@ static void explain(const gw_part *part, GString *out)
     gw_schedule_explain(((const pathways_part *)part)->schedule, out);
 }
 
-static const gw_part_ops part_ops = {
-    .free = free_part, .handle = handle, .timer = take_turn, .flush = flush, .explain = explain};
+static void blame(const gw_part *part, GString *out)
+{
+    gw_schedule_blame(((const pathways_part *)part)->schedule, out);
+}
+
+static const gw_part_ops part_ops = {.free = free_part,
+                                     .handle = handle,
+                                     .timer = take_turn,
+                                     .flush = flush,
+                                     .explain = explain,
+                                     .blame = blame};
 
 static bool part_new(const gw_site *site, gw_part **out_part, GError **error)
 {

@@ -236,7 +236,7 @@ static bool part_new(const gw_site *site, gw_part **out_part, GError **error)
     self->base.ops = &part_ops;
     self->site = *site;
     self->job = &site->jobs[site->index];
-    self->dispatch = gw_dispatch_new(site->port, site->self, site->directory->host_count, 0);
+    self->dispatch = gw_dispatch_direct_new(site->port, site->self, site->directory->host_count);
     *out_part = &self->base;
     return true;
 }

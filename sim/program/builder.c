@@ -167,6 +167,19 @@ void gw_builder_set_tokens(gw_builder *builder, double tokens_per_run)
     builder->program->tokens_per_run = tokens_per_run;
 }
 
+void gw_builder_set_input(gw_builder *builder, const char *path)
+{
+    gw_check(builder->program->input_path == NULL);
+    builder->program->input_path = g_strdup(path);
+}
+
+void gw_builder_set_activations(gw_builder *builder, uint32_t mesh, double activations_max)
+{
+    gw_check(mesh < builder->program->meshes->len);
+    gw_check(isfinite(activations_max) && activations_max >= 0);
+    g_array_index(builder->program->meshes, gw_mesh, mesh).activations_max = activations_max;
+}
+
 /* --- Checking --- */
 
 static bool refuse_program(const gw_program *program, GError **error, const char *format, ...)

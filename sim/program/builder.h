@@ -53,6 +53,10 @@ void gw_builder_add_carried(gw_builder *builder, uint32_t source_node, uint32_t 
                             uint32_t target_input);
 void gw_builder_add_result(gw_builder *builder, const char *name, uint32_t node, uint32_t output);
 void gw_builder_set_tokens(gw_builder *builder, double tokens_per_run);
+/* A file that the program is made from; copied. */
+void gw_builder_set_input(gw_builder *builder, const char *path);
+/* For figures: the most micro-batches whose activations the mesh holds at a time. */
+void gw_builder_set_activations(gw_builder *builder, uint32_t mesh, double activations_max);
 
 /* The program, checked: one node at least is no set-up; meshes have 1 to GW_MESH_DEVICES_MAX
  * devices; indexes exist; functions check on their meshes; every input has exactly one edge; whole

@@ -248,7 +248,8 @@ void gw_exchange_link(gw_program *program)
 
 /* --- What follows the rows --- */
 
-static bool follows(const gw_counted *counted, const gw_operation *operation)
+static bool follows(const gw_counted *counted, const gw_function *function,
+                    const gw_operation *operation)
 {
     const bool *values = counted->values;
     switch (operation->kind) {
@@ -259,7 +260,11 @@ static bool follows(const gw_counted *counted, const gw_operation *operation)
         return values[operation->inputs[0]] && !operation->transpose_a &&
                !values[operation->inputs[1]];
     case GW_OPERATION_MAP:
-        if (operation->map == GW_MAP_ADD_ROW || gw_operation_input_count(operation) == 1) {
+        if (operation->map == GW_MAP_ADD_ROW) {
+            return values[operation->inputs[0]] &&
+                   gw_function_value(function, operation->inputs[1])->rows == 1;
+        }
+        if (gw_operation_input_count(operation) == 1) {
             return values[operation->inputs[0]];
         }
         return values[operation->inputs[0]] && values[operation->inputs[1]];
@@ -288,7 +293,7 @@ static bool mark_following(gw_counted *counted, const gw_function *function, boo
     for (uint32_t i = 0; i < function->operations->len; i++) {
         const gw_operation *operation = gw_function_operation(function, i);
         counted->operations[i] =
-            follows(counted, operation) && !has_whole_output(operation, is_whole);
+            follows(counted, function, operation) && !has_whole_output(operation, is_whole);
         for (uint32_t k = 0; k < gw_operation_output_count(operation); k++) {
             const uint32_t output = operation->outputs[k];
             has_news = has_news || (!counted->operations[i] && !is_whole[output]);

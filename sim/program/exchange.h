@@ -51,9 +51,9 @@ typedef struct gw_counted {
     bool *operations;  /* By operation: it works on as many rows as there are. */
 } gw_counted;
 
-/* MAP, SOFTMAX and LAYER_NORM follow their first operand, MATMUL its first when it is not
- * transposed, where other operands with rows follow too; DURATION and WORK say so themselves.
- * Everything else reads its operands whole, 0 where no row is. */
+/* MAP (ADD_ROW of one row), SOFTMAX and LAYER_NORM follow their first operand, MATMUL its first
+ * when it is not transposed, where other operands with rows follow too; DURATION and WORK say so
+ * themselves. Everything else reads its operands whole, 0 where no row is. */
 gw_counted *gw_counted_new(const gw_function *function, uint32_t input);
 void gw_counted_free(gw_counted *counted);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(gw_counted, gw_counted_free)

@@ -111,16 +111,108 @@ uint64_t gw_value_bytes(const gw_value *value)
     return (uint64_t)value->rows * value->columns * value->element_bytes;
 }
 
-uint64_t gw_function_temporary_bytes(const gw_function *function)
+/* --- Temporaries --- */
+
+typedef struct {
+    uint64_t offset_bytes, size_bytes;
+    uint32_t value, first, last; /* Operations that name it; the whole function where none does. */
+} placed_temporary;
+
+static void widen(placed_temporary *spans, uint32_t value, uint32_t operation)
 {
-    uint64_t total_bytes = 0;
+    spans[value].first = MIN(spans[value].first, operation);
+    spans[value].last = MAX(spans[value].last, operation);
+}
+
+static placed_temporary *list_spans(const gw_function *function, uint64_t unit_bytes)
+{
+    placed_temporary *spans = g_new0(placed_temporary, function->values->len + 1);
     for (uint32_t i = 0; i < function->values->len; i++) {
-        const gw_value *value = gw_function_value(function, i);
-        if (value->role == GW_VALUE_TEMPORARY) {
-            total_bytes += gw_value_bytes(value);
+        const uint64_t size_bytes = gw_value_bytes(gw_function_value(function, i));
+        spans[i] = (placed_temporary){.size_bytes =
+                                          (size_bytes + unit_bytes - 1) / unit_bytes * unit_bytes,
+                                      .value = i,
+                                      .first = UINT32_MAX};
+    }
+    for (uint32_t o = 0; o < function->operations->len; o++) {
+        const gw_operation *operation = gw_function_operation(function, o);
+        for (uint32_t k = 0; k < gw_operation_input_count(operation); k++) {
+            widen(spans, operation->inputs[k], o);
+        }
+        for (uint32_t k = 0; k < gw_operation_output_count(operation); k++) {
+            widen(spans, operation->outputs[k], o);
         }
     }
-    return total_bytes;
+    for (uint32_t i = 0; i < function->values->len; i++) {
+        if (spans[i].first == UINT32_MAX) {
+            spans[i].first = 0;
+            spans[i].last = UINT32_MAX;
+        }
+    }
+    return spans;
+}
+
+static int compare_first(const void *a, const void *b)
+{
+    const placed_temporary *one = a, *other = b;
+    if (one->first != other->first) {
+        return one->first < other->first ? -1 : 1;
+    }
+    return one->value < other->value ? -1 : 1;
+}
+
+/* Into the lowest gap between those in `live`, which are in order of place; returns its end. */
+static uint64_t place_among(GArray *live, placed_temporary *placed)
+{
+    uint64_t offset_bytes = 0;
+    uint32_t at = 0;
+    for (; at < live->len; at++) {
+        const placed_temporary *next = &g_array_index(live, placed_temporary, at);
+        if (next->offset_bytes >= offset_bytes + placed->size_bytes) {
+            break;
+        }
+        offset_bytes = next->offset_bytes + next->size_bytes;
+    }
+    placed->offset_bytes = offset_bytes;
+    g_array_insert_val(live, at, *placed);
+    return offset_bytes + placed->size_bytes;
+}
+
+/* Forgets those whose last operation is before `operation`. */
+static void drop_dead(GArray *live, uint32_t operation)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < live->len; i++) {
+        const placed_temporary one = g_array_index(live, placed_temporary, i);
+        if (one.last >= operation) {
+            g_array_index(live, placed_temporary, kept++) = one;
+        }
+    }
+    g_array_set_size(live, kept);
+}
+
+uint64_t gw_function_place_temporaries(const gw_function *function, uint64_t unit_bytes,
+                                       uint64_t *out_offsets_bytes)
+{
+    g_autofree placed_temporary *spans = list_spans(function, unit_bytes);
+    g_autoptr(GArray) live = g_array_new(FALSE, FALSE, sizeof(placed_temporary));
+    uint32_t count = 0;
+    uint64_t block_bytes = 0;
+    for (uint32_t i = 0; i < function->values->len; i++) {
+        if (gw_function_value(function, i)->role == GW_VALUE_TEMPORARY) {
+            spans[count++] = spans[i];
+        }
+    }
+    qsort(spans, count, sizeof *spans, compare_first);
+    for (uint32_t i = 0; i < count; i++) {
+        drop_dead(live, spans[i].first);
+        const uint64_t end_bytes = place_among(live, &spans[i]);
+        block_bytes = MAX(block_bytes, end_bytes);
+        if (out_offsets_bytes != NULL) {
+            out_offsets_bytes[spans[i].value] = spans[i].offset_bytes;
+        }
+    }
+    return block_bytes;
 }
 
 /* --- Cost --- */
@@ -138,21 +230,43 @@ static double count_matmul_flops(const gw_function *function, const gw_operation
     return 2 * inner * count_elements(function, operation->outputs[0]);
 }
 
+/* Two products of the forward pass, or the four of its gradient, each of 2 rows x sequence x
+ * columns (the masked half included, as the field counts them), and the softmax or its derivative.
+ */
+static double count_attention_flops(const gw_function *function, const gw_operation *operation)
+{
+    const bool is_gradient = operation->kind == GW_OPERATION_ATTENTION_GRADIENT;
+    const double product =
+        2.0 * operation->sequence * count_elements(function, operation->inputs[0]);
+    const uint32_t p = is_gradient ? operation->inputs[3] : operation->outputs[1];
+    return (is_gradient ? 4 : 2) * product + (is_gradient ? 4 : 5) * count_elements(function, p);
+}
+
 /* FLOPs per element of the first input, or of the output where there is none. */
 static double count_flops_per_element(const gw_operation *operation)
 {
     switch (operation->kind) {
     case GW_OPERATION_RANDOM:
+    case GW_OPERATION_TOKENS:
     case GW_OPERATION_REDUCE:
     case GW_OPERATION_ROUTE: /* A comparison each. */
         return 1;
     case GW_OPERATION_MAP:
+        if (operation->map == GW_MAP_GELU || operation->map == GW_MAP_GELU_GRADIENT) {
+            return operation->map == GW_MAP_GELU ? 8 : 13;
+        }
         return operation->map == GW_MAP_COPY ? 0 : 1;
     case GW_OPERATION_SOFTMAX:
         return 5;
     case GW_OPERATION_LAYER_NORM:
     case GW_OPERATION_CROSS_ENTROPY:
         return 8;
+    case GW_OPERATION_TOKEN_STATISTICS:
+        return 4;
+    case GW_OPERATION_TOKEN_LOSS:
+        return 3;
+    case GW_OPERATION_LAYER_NORM_GRADIENT:
+        return 14;
     case GW_OPERATION_SGD:
         return 2;
     case GW_OPERATION_ADAM:
@@ -170,6 +284,13 @@ double gw_operation_flops(const gw_function *function, const gw_operation *opera
     if (operation->kind == GW_OPERATION_MATMUL) {
         return count_matmul_flops(function, operation);
     }
+    if (operation->kind == GW_OPERATION_ATTENTION ||
+        operation->kind == GW_OPERATION_ATTENTION_GRADIENT) {
+        return count_attention_flops(function, operation);
+    }
+    if (operation->kind == GW_OPERATION_EMBEDDING_GRADIENT) {
+        return count_elements(function, operation->inputs[1]);
+    }
     const double per_element = count_flops_per_element(operation);
     if (per_element == 0) {
         return 0;
@@ -185,8 +306,11 @@ double gw_operation_bytes(const gw_function *function, const gw_operation *opera
         return operation->bytes;
     }
     double total_bytes = 0;
+    /* Of an embedding's table only the rows that it gives out. */
+    const bool reads_rows = operation->kind == GW_OPERATION_EMBEDDING;
     for (uint32_t i = 0; i < gw_operation_input_count(operation); i++) {
-        total_bytes += (double)gw_value_bytes(gw_function_value(function, operation->inputs[i]));
+        const uint32_t read = reads_rows && i == 0 ? operation->outputs[0] : operation->inputs[i];
+        total_bytes += (double)gw_value_bytes(gw_function_value(function, read));
     }
     if (gw_operation_is_collective(operation)) {
         return total_bytes;

@@ -16,8 +16,8 @@ typedef struct {
     gw_value_role role;
     uint32_t position;      /* Among the inputs, or the outputs, or the temporaries. */
     uint32_t rows, columns; /* Of one shard. */
-    uint32_t element_bytes; /* What memory and transfers are charged; operands of operations are
-                               float32 and have 4. */
+    uint32_t element_bytes; /* What memory and transfers are charged.  Operands of operations have
+                               4, float32, or 2, bfloat16, which is widened to compute. */
     bool is_sharded;        /* The shards' rows, in mesh order, make the whole; else each shard
                                holds the whole (replicated).  So RANDOM, which goes by an element's
                                place in the whole, gives sharded values parts that differ, and
@@ -60,15 +60,23 @@ static inline const gw_operation *gw_function_operation(const gw_function *funct
     return &g_array_index(function->operations, gw_operation, index);
 }
 uint64_t gw_value_bytes(const gw_value *value); /* Of one shard. */
-/* Of all temporaries of one shard, none reused. */
-uint64_t gw_function_temporary_bytes(const gw_function *function);
+/* The block of memory that one shard's temporaries share, in bytes.  Each has its place for as long
+ * as it is needed, from the first operation that names it to the last, so later ones take the
+ * places of earlier ones.  Places and sizes are multiples of `unit_bytes`.  `out_offsets_bytes`: by
+ * value, where a temporary lies; others are untouched; NULL: not asked for. */
+uint64_t gw_function_place_temporaries(const gw_function *function, uint64_t unit_bytes,
+                                       uint64_t *out_offsets_bytes);
 
-/* FLOPs of one shard's operation (docs/MODEL.md): MATMUL 2mnk; per element of its first operand
- * MAP, REDUCE, ROUTE and RANDOM 1, SGD 2, SOFTMAX 5, LAYER_NORM and CROSS_ENTROPY 8, ADAM 12; COPY,
- * FILL, GATHER, SCATTER, DURATION and collectives none; WORK its own. */
+/* FLOPs of one shard's operation (docs/MODEL.md): MATMUL 2mnk; ATTENTION 4 tsc and 5 per element of
+ * p, its gradient 8 tsc and 4, for t tokens of c columns in sequences of s; EMBEDDING_GRADIENT 1
+ * per element of dy; per element of its first operand MAP, REDUCE, ROUTE, RANDOM and TOKENS 1, SGD
+ * 2, TOKEN_LOSS 3, TOKEN_STATISTICS 4, SOFTMAX 5, GELU, LAYER_NORM and CROSS_ENTROPY 8, ADAM 12,
+ * GELU_GRADIENT 13, LAYER_NORM_GRADIENT 14; COPY, FILL, EMBEDDING, GATHER, SCATTER, DURATION and
+ * collectives none; WORK its own. */
 double gw_operation_flops(const gw_function *function, const gw_operation *operation);
 /* The bytes that it reads and writes in device memory: all operands once; DURATION 0, WORK its
- * own, and of collectives one member's input. */
+ * own, of collectives one member's input, and of an EMBEDDING's table the rows that it gives out.
+ */
 double gw_operation_bytes(const gw_function *function, const gw_operation *operation);
 
 /* It has DURATION or WORK: it models time, not data. */

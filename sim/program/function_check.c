@@ -61,6 +61,20 @@ static bool expect_shape_of(const checker *at, uint32_t index, uint32_t model, G
     return expect_shape(at, index, value->rows, value->columns, error);
 }
 
+/* As many columns as `whole`, and a divisor of its rows. */
+static bool expect_rows_of(const checker *at, uint32_t index, const gw_value *whole, GError **error)
+{
+    const gw_value *value = gw_function_value(at->function, index);
+    if (value->columns == whole->columns && whole->rows % value->rows == 0) {
+        return true;
+    }
+    g_autofree char *name = name_value(at->function, index);
+    return refuse_operation(at, error,
+                            "%s: found %u x %u, expected %u columns and a divisor of %u "
+                            "rows",
+                            name, value->rows, value->columns, whole->columns, whole->rows);
+}
+
 /* --- Operands --- */
 
 static bool check_operand(const checker *at, uint32_t index, GError **error)
@@ -70,9 +84,9 @@ static bool check_operand(const checker *at, uint32_t index, GError **error)
                                 at->function->values->len);
     }
     const gw_value *value = gw_function_value(at->function, index);
-    if (value->element_bytes != 4) {
+    if (value->element_bytes != 4 && value->element_bytes != 2) {
         g_autofree char *name = name_value(at->function, index);
-        return refuse_operation(at, error, "%s: found elements of %u bytes, expected 4", name,
+        return refuse_operation(at, error, "%s: found elements of %u bytes, expected 4 or 2", name,
                                 value->element_bytes);
     }
     return true;
@@ -170,7 +184,7 @@ static bool check_map(const checker *at, GError **error)
     const gw_operation *operation = at->operation;
     const gw_value *x = gw_function_value(at->function, operation->inputs[0]);
     if (operation->map == GW_MAP_ADD_ROW) {
-        if (!expect_shape(at, operation->inputs[1], 1, x->columns, error)) {
+        if (!expect_rows_of(at, operation->inputs[1], x, error)) {
             return false;
         }
     } else if (operation->map == GW_MAP_MULTIPLY_COLUMN) {
@@ -189,8 +203,10 @@ static bool check_reduce(const checker *at, GError **error)
 {
     const gw_operation *operation = at->operation;
     const gw_value *x = gw_function_value(at->function, operation->inputs[0]);
-    const bool keeps_columns = operation->reduction == GW_REDUCTION_SUM_ROWS;
-    return expect_shape(at, operation->outputs[0], 1, keeps_columns ? x->columns : 1, error);
+    if (operation->reduction == GW_REDUCTION_SUM_ROWS) {
+        return expect_rows_of(at, operation->outputs[0], x, error);
+    }
+    return expect_shape(at, operation->outputs[0], 1, 1, error);
 }
 
 static bool check_layer_norm(const checker *at, GError **error)
@@ -208,6 +224,124 @@ static bool check_cross_entropy(const checker *at, GError **error)
     return expect_shape_of(at, operation->inputs[1], operation->inputs[0], error) &&
            expect_shape(at, operation->outputs[0], 1, 1, error) &&
            expect_shape_of(at, operation->outputs[1], operation->inputs[0], error);
+}
+
+static bool check_axes(const checker *at, GError **error)
+{
+    return at->operation->axes >> at->dims == 0 ||
+           refuse_operation(at, error, "found axes 0x%x, expected some of the mesh's %u dimensions",
+                            at->operation->axes, at->dims);
+}
+
+/* Members of each group that the operation's axes span; 1 without any. */
+static uint32_t count_group(const checker *at)
+{
+    uint32_t group = 1;
+    for (uint32_t dim = 0; dim < at->dims; dim++) {
+        group *= (at->operation->axes >> dim & 1) != 0 ? at->shape[dim] : 1;
+    }
+    return group;
+}
+
+static bool check_sequence(const checker *at, uint32_t rows, GError **error)
+{
+    const uint32_t sequence = at->operation->sequence;
+    return (sequence > 0 && rows % sequence == 0) ||
+           refuse_operation(at, error, "found sequences of %u rows, expected a divisor of %u rows",
+                            sequence, rows);
+}
+
+static bool check_layer_norm_gradient(const checker *at, GError **error)
+{
+    const gw_operation *operation = at->operation;
+    const gw_value *x = gw_function_value(at->function, operation->inputs[0]);
+    return expect_shape(at, operation->inputs[1], 1, x->columns, error) &&
+           expect_shape_of(at, operation->inputs[2], operation->inputs[0], error) &&
+           expect_shape_of(at, operation->outputs[0], operation->inputs[0], error) &&
+           expect_shape(at, operation->outputs[1], 1, x->columns, error) &&
+           expect_shape(at, operation->outputs[2], 1, x->columns, error);
+}
+
+static bool check_embedding(const checker *at, GError **error)
+{
+    const gw_operation *operation = at->operation;
+    const gw_value *table = gw_function_value(at->function, operation->inputs[0]);
+    const gw_value *ids = gw_function_value(at->function, operation->inputs[1]);
+    return expect_shape(at, operation->inputs[1], ids->rows, 1, error) &&
+           expect_shape(at, operation->outputs[0], ids->rows, table->columns, error);
+}
+
+static bool check_embedding_gradient(const checker *at, GError **error)
+{
+    const gw_operation *operation = at->operation;
+    const gw_value *dy = gw_function_value(at->function, operation->inputs[1]);
+    const gw_value *table = gw_function_value(at->function, operation->outputs[0]);
+    return expect_shape(at, operation->inputs[0], dy->rows, 1, error) &&
+           expect_shape(at, operation->outputs[0], table->rows, dy->columns, error);
+}
+
+static bool check_tokens(const checker *at, GError **error)
+{
+    const gw_operation *operation = at->operation;
+    const gw_value *ids = gw_function_value(at->function, operation->outputs[0]);
+    if (!(operation->scalar >= 1 && operation->scalar <= GW_TOKENS_MAX)) {
+        return refuse_operation(at, error, "found %g different tokens, expected 1 to %u",
+                                operation->scalar, GW_TOKENS_MAX);
+    }
+    return check_sequence(at, ids->rows, error) &&
+           expect_shape(at, operation->outputs[0], ids->rows, 1, error) &&
+           expect_shape(at, operation->outputs[1], ids->rows, 1, error);
+}
+
+static bool check_token_statistics(const checker *at, GError **error)
+{
+    const gw_operation *operation = at->operation;
+    const gw_value *logits = gw_function_value(at->function, operation->inputs[0]);
+    return expect_shape(at, operation->inputs[1], logits->rows, 1, error) &&
+           expect_shape(at, operation->outputs[0], logits->rows, 3, error);
+}
+
+static bool check_token_loss(const checker *at, GError **error)
+{
+    const gw_operation *operation = at->operation;
+    const gw_value *logits = gw_function_value(at->function, operation->inputs[0]);
+    const uint64_t rows = (uint64_t)logits->rows * count_group(at);
+    return expect_shape(at, operation->inputs[1], logits->rows, 1, error) &&
+           expect_shape(at, operation->inputs[2], rows, 3, error) &&
+           expect_shape(at, operation->outputs[0], 1, 1, error) &&
+           expect_shape_of(at, operation->outputs[1], operation->inputs[0], error);
+}
+
+static bool check_attention(const checker *at, GError **error)
+{
+    const gw_operation *operation = at->operation;
+    const bool is_gradient = operation->kind == GW_OPERATION_ATTENTION_GRADIENT;
+    const gw_value *q = gw_function_value(at->function, operation->inputs[0]);
+    const uint32_t heads = operation->heads, sequence = operation->sequence;
+    if (heads == 0 || q->columns % heads != 0) {
+        return refuse_operation(at, error, "found %u heads, expected a divisor of %u columns",
+                                heads, q->columns);
+    }
+    if (!check_sequence(at, q->rows, error)) {
+        return false;
+    }
+    const uint32_t p = is_gradient ? operation->inputs[3] : operation->outputs[1];
+    if (!expect_shape(at, p, (uint64_t)q->rows * heads, sequence, error)) {
+        return false;
+    }
+    for (uint32_t i = 1; i < gw_operation_input_count(operation); i++) {
+        if (operation->inputs[i] != p &&
+            !expect_shape_of(at, operation->inputs[i], operation->inputs[0], error)) {
+            return false;
+        }
+    }
+    for (uint32_t i = 0; i < gw_operation_output_count(operation); i++) {
+        if (operation->outputs[i] != p &&
+            !expect_shape_of(at, operation->outputs[i], operation->inputs[0], error)) {
+            return false;
+        }
+    }
+    return true;
 }
 
 /* All operands are of the first one's shape. */
@@ -254,15 +388,11 @@ static bool expect_divisible(const checker *at, uint32_t rows, uint32_t group, G
 static bool check_collective(const checker *at, GError **error)
 {
     const gw_operation *operation = at->operation;
-    if (operation->axes == 0 || operation->axes >> at->dims != 0) {
-        return refuse_operation(at, error,
-                                "found axes 0x%x, expected some of the mesh's %u dimensions",
-                                operation->axes, at->dims);
+    if (operation->axes == 0) {
+        return refuse_operation(
+            at, error, "found axes 0x0, expected some of the mesh's %u dimensions", at->dims);
     }
-    uint32_t group = 1;
-    for (uint32_t dim = 0; dim < at->dims; dim++) {
-        group *= (operation->axes >> dim & 1) != 0 ? at->shape[dim] : 1;
-    }
+    const uint32_t group = count_group(at);
     const gw_value *x = gw_function_value(at->function, operation->inputs[0]);
     const uint32_t y = operation->outputs[0];
     switch (operation->kind) {
@@ -286,6 +416,9 @@ static bool check_collective(const checker *at, GError **error)
 
 static bool check_shapes(const checker *at, GError **error)
 {
+    if (!check_axes(at, error)) {
+        return false;
+    }
     switch (at->operation->kind) {
     case GW_OPERATION_DURATION:
     case GW_OPERATION_FILL:
@@ -308,6 +441,21 @@ static bool check_shapes(const checker *at, GError **error)
     case GW_OPERATION_GATHER:
     case GW_OPERATION_SCATTER:
         return check_reordering(at, error);
+    case GW_OPERATION_TOKENS:
+        return check_tokens(at, error);
+    case GW_OPERATION_EMBEDDING:
+        return check_embedding(at, error);
+    case GW_OPERATION_EMBEDDING_GRADIENT:
+        return check_embedding_gradient(at, error);
+    case GW_OPERATION_LAYER_NORM_GRADIENT:
+        return check_layer_norm_gradient(at, error);
+    case GW_OPERATION_ATTENTION:
+    case GW_OPERATION_ATTENTION_GRADIENT:
+        return check_attention(at, error);
+    case GW_OPERATION_TOKEN_STATISTICS:
+        return check_token_statistics(at, error);
+    case GW_OPERATION_TOKEN_LOSS:
+        return check_token_loss(at, error);
     case GW_OPERATION_SOFTMAX:
     case GW_OPERATION_SGD:
     case GW_OPERATION_ADAM:
@@ -332,9 +480,9 @@ static bool check_kind(const checker *at, GError **error)
         return false;
     }
     if (operation->kind == GW_OPERATION_MAP &&
-        (operation->map < GW_MAP_COPY || operation->map > GW_MAP_LAST)) {
+        (operation->map < GW_MAP_COPY || operation->map >= GW_MAP_COUNT)) {
         return refuse_operation(at, error, "found map %u, expected 1 to %u",
-                                (unsigned)operation->map, (unsigned)GW_MAP_LAST);
+                                (unsigned)operation->map, GW_MAP_COUNT - 1);
     }
     if (operation->kind == GW_OPERATION_REDUCE &&
         (operation->reduction < GW_REDUCTION_SUM_ROWS || operation->reduction > GW_REDUCTION_MAX)) {

@@ -22,6 +22,14 @@ static const struct {
     [GW_OPERATION_CROSS_ENTROPY] = {"cross_entropy", 2, 2, false},
     [GW_OPERATION_SGD] = {"sgd", 2, 1, false},
     [GW_OPERATION_ADAM] = {"adam", 4, 3, false},
+    [GW_OPERATION_TOKENS] = {"tokens", 0, 2, false},
+    [GW_OPERATION_EMBEDDING] = {"embedding", 2, 1, false},
+    [GW_OPERATION_EMBEDDING_GRADIENT] = {"embedding_gradient", 2, 1, false},
+    [GW_OPERATION_LAYER_NORM_GRADIENT] = {"layer_norm_gradient", 3, 3, false},
+    [GW_OPERATION_ATTENTION] = {"attention", 3, 2, false},
+    [GW_OPERATION_ATTENTION_GRADIENT] = {"attention_gradient", 5, 3, false},
+    [GW_OPERATION_TOKEN_STATISTICS] = {"token_statistics", 2, 1, false},
+    [GW_OPERATION_TOKEN_LOSS] = {"token_loss", 3, 2, false},
     [GW_OPERATION_ALL_REDUCE] = {"all_reduce", 1, 1, true},
     [GW_OPERATION_ALL_GATHER] = {"all_gather", 1, 1, true},
     [GW_OPERATION_REDUCE_SCATTER] = {"reduce_scatter", 1, 1, true},
@@ -41,7 +49,8 @@ static bool is_kind(gw_operation_kind kind)
 static bool has_second_operand(gw_map map)
 {
     return map == GW_MAP_ADD || map == GW_MAP_SUBTRACT || map == GW_MAP_MULTIPLY ||
-           map == GW_MAP_ADD_ROW || map == GW_MAP_RELU_GRADIENT || map == GW_MAP_MULTIPLY_COLUMN;
+           map == GW_MAP_ADD_ROW || map == GW_MAP_RELU_GRADIENT || map == GW_MAP_GELU_GRADIENT ||
+           map == GW_MAP_MULTIPLY_COLUMN;
 }
 
 uint32_t gw_operation_input_count(const gw_operation *operation)

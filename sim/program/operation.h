@@ -27,8 +27,20 @@ typedef enum {
     GW_OPERATION_SGD,           /* (p, g) -> (p'): p' = p - scalar g */
     GW_OPERATION_ADAM,          /* (p, g, m, v) -> (p', m', v'), step size scalar, betas 0.9 0.999,
                                    epsilon 1e-8, without bias correction */
-    GW_OPERATION_ALL_REDUCE,    /* (x) -> (y): sum over the group */
-    GW_OPERATION_ALL_GATHER,    /* (x) -> (y): the group's rows, in group order */
+    GW_OPERATION_TOKENS,        /* () -> (ids, labels): see below */
+    GW_OPERATION_EMBEDDING,     /* (table, ids) -> (y): row i is the table's row ids[i] */
+    GW_OPERATION_EMBEDDING_GRADIENT,  /* (ids, dy) -> (gradient of the table): rows of dy added up
+                                         where their ids say, 0 elsewhere */
+    GW_OPERATION_LAYER_NORM_GRADIENT, /* (x, gain, dy) -> (gradients of x, gain, bias) */
+    GW_OPERATION_ATTENTION,           /* (q, k, v) -> (y, p), see below */
+    GW_OPERATION_ATTENTION_GRADIENT,  /* (q, k, v, p, dy) -> (gradients of q, k, v) */
+    GW_OPERATION_TOKEN_STATISTICS,    /* (logits, ids) -> (s), rows of 3: the largest logit, the sum
+                                         of exp(logit - largest), the logit of the id */
+    GW_OPERATION_TOKEN_LOSS, /* (logits, ids, s) -> (loss 1x1, gradient of logits): CROSS_ENTROPY
+                                with labels that are 1 at each row's id, from the statistics of all
+                                parts of the vocabulary, one block of rows a part */
+    GW_OPERATION_ALL_REDUCE, /* (x) -> (y): sum over the group */
+    GW_OPERATION_ALL_GATHER, /* (x) -> (y): the group's rows, in group order */
     GW_OPERATION_REDUCE_SCATTER, /* (x) -> (y): sum over the group, each keeps its rows */
     GW_OPERATION_ALL_TO_ALL,     /* (x) -> (y): block i of the rows goes to member i */
     GW_OPERATION_BROADCAST,      /* (x) -> (y): member `root`'s x */
@@ -48,23 +60,40 @@ typedef enum {
     GW_MAP_ADD,             /* y = x + z */
     GW_MAP_SUBTRACT,        /* y = x - z */
     GW_MAP_MULTIPLY,        /* y = x z */
-    GW_MAP_ADD_ROW,         /* y = x + z, z one row added to each */
+    GW_MAP_ADD_ROW,         /* y = x + z, z's rows added to each block of so many */
     GW_MAP_ADD_SCALAR,      /* y = x + scalar */
     GW_MAP_RELU,            /* y = max(x, 0) */
     GW_MAP_RELU_GRADIENT,   /* y = x where z > 0, else 0 */
     GW_MAP_TANH,            /* y = tanh x */
+    GW_MAP_GELU,            /* y = x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) [HG16] */
+    GW_MAP_GELU_GRADIENT,   /* y = x times the derivative of GELU at z */
     GW_MAP_MULTIPLY_COLUMN, /* y = x z, z one column multiplied with each */
 } gw_map;
-#define GW_MAP_LAST GW_MAP_MULTIPLY_COLUMN
+#define GW_MAP_COUNT (GW_MAP_MULTIPLY_COLUMN + 1)
 
 typedef enum {
-    GW_REDUCTION_SUM_ROWS = 1, /* rows x columns -> 1 x columns */
+    GW_REDUCTION_SUM_ROWS = 1, /* rows x columns -> fewer x columns: blocks of so many added up */
     GW_REDUCTION_SUM,          /* -> 1 x 1 */
     GW_REDUCTION_MEAN,         /* -> 1 x 1 */
     GW_REDUCTION_MAX,          /* -> 1 x 1 */
 } gw_reduction;
 
-#define GW_OPERATION_INPUTS_MAX  4
+/* Tokens have ids, whole numbers from 0 in one column.  TOKENS draws them uniformly below `scalar`
+ * by (seed, place), for whole sequences of `sequence` rows: a sequence is `sequence` + 1 draws, of
+ * which ids are all but the last, and labels all but the first.
+ *
+ * Split over the mesh dimensions in `axes`: RANDOM and TOKENS make the member's block of the rows
+ * of one whole; tables of EMBEDDING and its gradient hold the member's block of rows, and logits of
+ * TOKEN_STATISTICS and TOKEN_LOSS its block of columns.  An id of another member's block reads
+ * zeros and adds nothing, so that the sum over the group is the whole.
+ *
+ * ATTENTION: q, k, v and y are tokens x (heads * head size), each head a band of columns; tokens
+ * are whole sequences of `sequence` rows.  Per sequence and head, p = softmax(q k^T / sqrt(head
+ * size)) along each row, over the columns up to the row's own where it `is_causal` (0 beyond), and
+ * y = p v.  p has `sequence` columns and a block of `sequence` rows per sequence and head, heads
+ * fastest. */
+#define GW_TOKENS_MAX            (1U << 24) /* Whole numbers up to there are exact in float32. */
+#define GW_OPERATION_INPUTS_MAX  5
 #define GW_OPERATION_OUTPUTS_MAX 3
 
 typedef struct {
@@ -72,17 +101,21 @@ typedef struct {
     gw_map map;
     gw_reduction reduction;
     bool transpose_a, transpose_b;
-    uint8_t axes; /* Collectives: bit d set, the group spans mesh dimension d. */
+    /* Bit d set, the group spans mesh dimension d.  Collectives, and what may be split, above: 0,
+     * it is not; RANDOM then goes by whether the value is_sharded. */
+    uint8_t axes;
     uint16_t inputs[GW_OPERATION_INPUTS_MAX]; /* Value indexes of the function. */
     uint16_t outputs[GW_OPERATION_OUTPUTS_MAX];
     double scalar;
-    uint64_t seed;       /* RANDOM */
-    gw_span duration_ns; /* DURATION */
-    double flops, bytes; /* WORK */
-    bool is_counted;     /* DURATION, WORK: so much for as many dealt rows as there may be, and in
-                            proportion for fewer (exchange.h). */
-    uint32_t root;       /* BROADCAST: a position in the group. */
-    uint32_t shift;      /* PERMUTE */
+    uint64_t seed;            /* RANDOM */
+    gw_span duration_ns;      /* DURATION */
+    double flops, bytes;      /* WORK */
+    uint32_t root;            /* BROADCAST: a position in the group. */
+    uint32_t shift;           /* PERMUTE */
+    uint32_t heads, sequence; /* ATTENTION and its gradient; likewise: */
+    bool is_causal;
+    bool is_counted; /* DURATION, WORK: so much for as many dealt rows as there may be, and in
+                        proportion for fewer (exchange.h). */
 } gw_operation;
 
 /* How many operands the kind takes; MAP depends on `map`. */

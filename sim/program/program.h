@@ -14,6 +14,8 @@ typedef struct {
     char *name;
     uint32_t dims;
     uint32_t shape[GW_MESH_DIMS_MAX]; /* Unused dimensions are 1. */
+    double activations_max;           /* The most micro-batches whose activations it holds at a
+                                         time, for people and figures; 0: not known. */
 } gw_mesh;
 
 typedef struct {
@@ -76,6 +78,7 @@ typedef struct {
     GArray *results;       /* gw_result */
     uint32_t *first_edge;  /* Node i's in-edges are [first_edge[i], first_edge[i + 1]). */
     double tokens_per_run; /* 0: it has none. */
+    char *input_path;      /* A file that it was made from, besides the scenario; NULL: none. */
     struct gw_counted **counted; /* By node (exchange.h); NULL: no rows are dealt to it. */
     uint32_t exchange_count;     /* Edges that are exchanges. */
 } gw_program;

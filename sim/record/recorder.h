@@ -27,6 +27,8 @@ typedef struct {
     uint32_t result_count;
     uint32_t device_count; /* Distinct devices that the job's meshes need. */
     bool has_deadline;
+    const double *activations_max; /* By stage, in micro-batches; NULL: it has no stages. */
+    uint32_t stage_count;
     bool has_exchanges;
 } gw_recorder_job;
 

@@ -68,6 +68,10 @@ static const key_help keys[] = {
      "1 - useful / (devices x step_time_ns), where useful is its computing device time, "
      "collectives left out, per step.  Never below 0, which it would be where steps that run at "
      "the same time end closer together than they are long.  Of no step: null."},
+    {"jobs[].peak_activations[]", "micro-batches",
+     "By stage: the most whose activations it holds at a time, by the order of its schedule; only "
+     "of pipelines.  Of a micro-batch that waits for its pass for weights only what is kept for "
+     "that counts, and of a chunk its part."},
     {"jobs[].computations", "count", "Computations of its gangs that are done."},
     {"jobs[].computations_per_s", "1/s",
      "The steady rate: computations after the first call that has any, over the time from the end "

@@ -168,6 +168,9 @@ static void render_job(gw_json *json, const gw_summary *summary, uint32_t index,
         gw_json_count(json, "rows_dropped", job->rows_dropped);
     }
     gw_json_real(json, "bubble_fraction", compute_bubble(job, about->device_count));
+    if (about->activations_max != NULL) {
+        gw_json_reals(json, "peak_activations", about->activations_max, about->stage_count);
+    }
     gw_json_count(json, "computations", job->computations);
     gw_json_real(json, "computations_per_s", compute_rate_per_s(job));
     render_results(json, about, job);

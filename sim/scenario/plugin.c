@@ -9,6 +9,8 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "controller/dispatch_policy.h"
+#include "controller/placement.h"
 #include "controller/policy.h"
 
 #define FILE_SUFFIX ".so"
@@ -27,11 +29,44 @@ const gw_plugin_kind gw_plugin_policy = {
     .members = policy_members,
 };
 
-_Static_assert(offsetof(gw_policy_ops, abi) == offsetof(gw_plugin_head, abi) &&
-                   offsetof(gw_policy_ops, size_bytes) == offsetof(gw_plugin_head, size_bytes) &&
-                   offsetof(gw_policy_ops, name) == offsetof(gw_plugin_head, name) &&
-                   offsetof(gw_policy_ops, summary) == offsetof(gw_plugin_head, summary),
-               "a policy's table begins as all tables do");
+static const gw_plugin_member placement_members[] = {
+    {"create", offsetof(gw_placement_ops, create)},
+    {"destroy", offsetof(gw_placement_ops, destroy)},
+    {"place", offsetof(gw_placement_ops, place)},
+    {NULL, 0},
+};
+
+const gw_plugin_kind gw_plugin_placement = {
+    .noun = "placement policy",
+    .symbol = "gw_placement_plugin",
+    .abi = GW_PLACEMENT_ABI,
+    .size_bytes = sizeof(gw_placement_ops),
+    .members = placement_members,
+};
+
+static const gw_plugin_member dispatch_members[] = {
+    {"create", offsetof(gw_dispatch_policy_ops, create)},
+    {"destroy", offsetof(gw_dispatch_policy_ops, destroy)},
+    {"step", offsetof(gw_dispatch_policy_ops, step)},
+    {NULL, 0},
+};
+
+const gw_plugin_kind gw_plugin_dispatch = {
+    .noun = "dispatch policy",
+    .symbol = "gw_dispatch_plugin",
+    .abi = GW_DISPATCH_ABI,
+    .size_bytes = sizeof(gw_dispatch_policy_ops),
+    .members = dispatch_members,
+};
+
+#define BEGINS_AS_ALL_DO(ops)                                                                      \
+    (offsetof(ops, abi) == offsetof(gw_plugin_head, abi) &&                                        \
+     offsetof(ops, size_bytes) == offsetof(gw_plugin_head, size_bytes) &&                          \
+     offsetof(ops, name) == offsetof(gw_plugin_head, name) &&                                      \
+     offsetof(ops, summary) == offsetof(gw_plugin_head, summary))
+_Static_assert(BEGINS_AS_ALL_DO(gw_policy_ops), "a policy's table begins as all tables do");
+_Static_assert(BEGINS_AS_ALL_DO(gw_placement_ops), "so does a placement policy's,");
+_Static_assert(BEGINS_AS_ALL_DO(gw_dispatch_policy_ops), "and a dispatch policy's");
 
 bool gw_plugin_is_path(const char *name)
 {

@@ -30,7 +30,9 @@ typedef struct {
     const gw_plugin_member *members; /* Those that a table must have; NULL as name ends them. */
 } gw_plugin_kind;
 
-extern const gw_plugin_kind gw_plugin_policy; /* gw_policy_ops, as `gw_policy_plugin` */
+extern const gw_plugin_kind gw_plugin_policy;    /* gw_policy_ops, as `gw_policy_plugin` */
+extern const gw_plugin_kind gw_plugin_placement; /* gw_placement_ops, as `gw_placement_plugin` */
+extern const gw_plugin_kind gw_plugin_dispatch;  /* gw_dispatch_policy_ops: `gw_dispatch_plugin` */
 
 /* Whether `name` means a file: it has a slash, or ends in ".so". */
 bool gw_plugin_is_path(const char *name);

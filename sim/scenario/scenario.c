@@ -27,6 +27,8 @@ void gw_scenario_free(gw_scenario *scenario)
     g_free(scenario->cluster.islands);
     g_free(scenario->profile.name);
     g_free(scenario->policy_path);
+    g_free(scenario->placement_path);
+    g_free(scenario->dispatch_path);
     g_free(scenario->jobs);
     g_free(scenario->values);
     g_free(scenario->counts);

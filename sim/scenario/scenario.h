@@ -18,8 +18,9 @@ typedef struct {
     gw_cluster_spec cluster;
     gw_profile profile;
     gw_control control;
-    char *policy_path; /* The plugin that control.policy came from; NULL: it is built in. */
-    gw_job *jobs;      /* "count" copies are jobs of their own: "chain.0", "chain.1". */
+    /* The plugins that control's policy, placement and dispatch came from; NULL: it is built in. */
+    char *policy_path, *placement_path, *dispatch_path;
+    gw_job *jobs; /* "count" copies are jobs of their own: "chain.0", "chain.1". */
     uint32_t job_count;
     const gw_value_source **values; /* By job: by result of its program; NULL: none is given. */
     const gw_count_source **counts; /* By job: by edge of its program; NULL: it has no exchange. */
@@ -41,15 +42,18 @@ gw_scenario *gw_scenario_parse(const char *text, const char *path, GError **erro
 void gw_scenario_free(gw_scenario *scenario);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(gw_scenario, gw_scenario_free)
 
-/* Says that the policy, asked by the scheduler on node `scheduler`, picked `offer`, which it does
- * not have (GW_NOTE_POLICY_WRONG): GW_ERROR_SCENARIO. */
-void gw_scenario_blame_policy(const gw_scenario *scenario, gw_node_id scheduler, uint64_t offer,
-                              GError **error);
 /* Says that a shard was dealt more than it has room for: `note` is a GW_NOTE_OVERFLOW.
  * GW_ERROR_SCENARIO. */
 void gw_scenario_blame_router(const gw_scenario *scenario, const gw_note *note, GError **error);
-/* The policy refused in a run the parameters that it took when the scenario was read.  Sets
- * GW_ERROR_SCENARIO where it has left no error; does nothing where it has. */
+/* Says what a policy answered and must not, by its name and file: `note` is gw_note_is_wrong, and
+ * `controller` that of its node, which does nothing meanwhile.  GW_ERROR_SCENARIO. */
+void gw_scenario_blame(const gw_scenario *scenario, const gw_note *note,
+                       const gw_controller *controller, GError **error);
+/* "; so says placement policy NAME (FILE)", for what a plugin has found no devices; "" where the
+ * placement policy is built in.  The caller frees. */
+char *gw_scenario_placement_words(const gw_scenario *scenario);
+/* The scheduling policy refused in a run the parameters that it took when the scenario was read.
+ * Sets GW_ERROR_SCENARIO where it has left no error; does nothing where it has. */
 void gw_scenario_blame_creation(const gw_scenario *scenario, GError **error);
 
 /* Who is where in this scenario.  The caller frees. */

@@ -149,6 +149,9 @@ static bool make_program(gw_scenario *scenario, gw_params *job, job_entry *entry
     if (built == NULL) {
         return false;
     }
+    if (built->input_path != NULL) {
+        g_ptr_array_add(scenario->inputs, g_strdup(built->input_path));
+    }
     if (entry->job.submit == GW_SUBMIT_FUSED) {
         GError *cause = NULL;
         gw_program *fused = gw_program_fuse(built, &cause);

@@ -33,8 +33,10 @@ bool gw_scenario_read_values(gw_scenario *scenario, gw_params *job_params, gw_pa
 bool gw_scenario_read_counts(gw_scenario *scenario, gw_params *job_params, gw_params *params,
                              const gw_job *job, const gw_count_source **out, GError **error);
 
-/* "placement" of `control`: the policy, and the seed that it is given (scenario_placer.c). */
-bool gw_scenario_read_placer(gw_scenario *scenario, gw_params *control, GError **error);
+/* "policy", "placement" and "dispatch" of `control`: the tables, their parameters, and the plugins
+ * that they came from (scenario_choice.c).  A policy is made and thrown away once, so that a wrong
+ * parameter is found here and not in the run. */
+bool gw_scenario_read_choices(gw_scenario *scenario, gw_params *control, GError **error);
 
 /* Where the meshes of `job`, an element of "jobs" with its program and plan, may go: fills islands,
  * accelerators and devices, and checks that each mesh fits.  `placement` is the job's object, or

@@ -17,8 +17,9 @@ typedef struct {
 extern const gw_workload_ops *const gw_workloads[];        /* In order of name; NULL ends it. */
 const gw_workload_ops *gw_workload_find(const char *name); /* NULL: there is none. */
 
-extern const gw_workload_ops gw_workload_chain;    /* workload_chain.c */
-extern const gw_workload_ops gw_workload_graph;    /* workload_graph.c */
-extern const gw_workload_ops gw_workload_mixture;  /* workload_mixture.c */
-extern const gw_workload_ops gw_workload_mlp;      /* workload_mlp.c */
-extern const gw_workload_ops gw_workload_pipeline; /* workload_pipeline.c */
+extern const gw_workload_ops gw_workload_chain;       /* workload_chain.c */
+extern const gw_workload_ops gw_workload_graph;       /* workload_graph.c */
+extern const gw_workload_ops gw_workload_mixture;     /* workload_mixture.c */
+extern const gw_workload_ops gw_workload_mlp;         /* workload_mlp.c */
+extern const gw_workload_ops gw_workload_pipeline;    /* workload_pipeline.c */
+extern const gw_workload_ops gw_workload_transformer; /* workload_transformer.c */

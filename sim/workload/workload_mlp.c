@@ -14,6 +14,7 @@
 
 #include "base/check.h"
 #include "base/random.h"
+#include "workload/emit.h"
 #include "workload/workload.h"
 #include "workload/workload_params.h"
 
@@ -172,45 +173,6 @@ static gw_function *make_function(const char *name, uint32_t layer, uint64_t com
     return function;
 }
 
-static void add_random(gw_function *function, uint32_t y, double scale, uint64_t seed)
-{
-    gw_function_add(function, &(gw_operation){.kind = GW_OPERATION_RANDOM,
-                                              .outputs = {(uint16_t)y},
-                                              .scalar = scale,
-                                              .seed = seed});
-}
-
-static void add_zeros(gw_function *function, uint32_t y)
-{
-    gw_function_add(function, &(gw_operation){.kind = GW_OPERATION_FILL, .outputs = {(uint16_t)y}});
-}
-
-static void add_matmul(gw_function *function, uint32_t a, bool transpose_a, uint32_t b,
-                       bool transpose_b, uint32_t y)
-{
-    gw_function_add(function, &(gw_operation){.kind = GW_OPERATION_MATMUL,
-                                              .transpose_a = transpose_a,
-                                              .transpose_b = transpose_b,
-                                              .inputs = {(uint16_t)a, (uint16_t)b},
-                                              .outputs = {(uint16_t)y}});
-}
-
-static void add_map(gw_function *function, gw_map map, uint32_t x, uint32_t z, uint32_t y)
-{
-    gw_function_add(function, &(gw_operation){.kind = GW_OPERATION_MAP,
-                                              .map = map,
-                                              .inputs = {(uint16_t)x, (uint16_t)z},
-                                              .outputs = {(uint16_t)y}});
-}
-
-static void add_all_reduce(gw_function *function, uint32_t x, uint32_t y)
-{
-    gw_function_add(function, &(gw_operation){.kind = GW_OPERATION_ALL_REDUCE,
-                                              .axes = 1,
-                                              .inputs = {(uint16_t)x},
-                                              .outputs = {(uint16_t)y}});
-}
-
 /* () -> (inputs, labels).  The teacher's logits have a variance of 4, so its labels say something:
  * a sum of `inputs` products of variance 1/3 and scale^2/3. */
 static gw_function *make_data(const mlp_spec *mlp)
@@ -222,9 +184,9 @@ static gw_function *make_data(const mlp_spec *mlp)
     const uint32_t labels = gw_function_add_output(function, local_rows(mlp), classes, true);
     const uint32_t teacher = gw_function_add_temporary(function, inputs, classes);
     const uint32_t logits = gw_function_add_temporary(function, local_rows(mlp), classes);
-    add_random(function, x, 1, gw_random_at(mlp->seed, STREAM_INPUTS));
-    add_random(function, teacher, 6 / sqrt(inputs), gw_random_at(mlp->seed, STREAM_TEACHER));
-    add_matmul(function, x, false, teacher, false, logits);
+    gw_emit_random(function, 1, gw_random_at(mlp->seed, STREAM_INPUTS), 0, x);
+    gw_emit_random(function, 6 / sqrt(inputs), gw_random_at(mlp->seed, STREAM_TEACHER), 0, teacher);
+    gw_emit_matmul(function, x, false, teacher, false, logits);
     gw_function_add(function, &(gw_operation){.kind = GW_OPERATION_SOFTMAX,
                                               .inputs = {(uint16_t)logits},
                                               .outputs = {(uint16_t)labels}});
@@ -240,14 +202,14 @@ static gw_function *make_init(const mlp_spec *mlp, uint32_t layer)
     for (uint32_t i = 0; i < count_kept(mlp); i++) {
         const uint32_t y = gw_function_add_output(function, fan_in, fan_out, false);
         if (i == 0) {
-            add_random(function, y, sqrt(6.0 / ((double)fan_in + fan_out)),
-                       gw_random_at(mlp->seed, STREAM_WEIGHTS + layer));
+            gw_emit_random(function, sqrt(6.0 / ((double)fan_in + fan_out)),
+                           gw_random_at(mlp->seed, STREAM_WEIGHTS + layer), 0, y);
         } else {
-            add_zeros(function, y);
+            gw_emit_fill(function, 0, y);
         }
     }
     for (uint32_t i = 0; i < count_kept(mlp); i++) {
-        add_zeros(function, gw_function_add_output(function, 1, fan_out, false));
+        gw_emit_fill(function, 0, gw_function_add_output(function, 1, fan_out, false));
     }
     return function;
 }
@@ -264,13 +226,13 @@ static gw_function *make_forward(const mlp_spec *mlp, uint32_t layer)
     const uint32_t bias = gw_function_add_input(function, 1, fan_out, false);
     const uint32_t product = gw_function_add_temporary(function, rows, fan_out);
     const uint32_t y = gw_function_add_output(function, rows, fan_out, true);
-    add_matmul(function, x, false, weights, false, product);
+    gw_emit_matmul(function, x, false, weights, false, product);
     if (is_last) {
-        add_map(function, GW_MAP_ADD_ROW, product, bias, y);
+        gw_emit_map(function, GW_MAP_ADD_ROW, product, bias, y);
     } else {
         const uint32_t sum = gw_function_add_temporary(function, rows, fan_out);
-        add_map(function, GW_MAP_ADD_ROW, product, bias, sum);
-        add_map(function, GW_MAP_RELU, sum, 0, y);
+        gw_emit_map(function, GW_MAP_ADD_ROW, product, bias, sum);
+        gw_emit_map(function, GW_MAP_RELU, sum, 0, y);
     }
     return function;
 }
@@ -289,7 +251,7 @@ static gw_function *make_loss(const mlp_spec *mlp)
                                               .scalar = 1.0 / (double)mlp->batch,
                                               .inputs = {(uint16_t)logits, (uint16_t)labels},
                                               .outputs = {(uint16_t)local, (uint16_t)gradient}});
-    add_all_reduce(function, local, loss);
+    gw_emit_collective(function, GW_OPERATION_ALL_REDUCE, 1, local, loss);
     return function;
 }
 
@@ -310,16 +272,13 @@ static gw_function *make_backward(const mlp_spec *mlp, uint32_t layer)
         const uint32_t weights = gw_function_add_input(function, fan_in, fan_out, false);
         const uint32_t x_gradient = gw_function_add_temporary(function, rows, fan_in);
         const uint32_t before = gw_function_add_output(function, rows, fan_in, true);
-        add_matmul(function, gradient, false, weights, true, x_gradient);
-        add_map(function, GW_MAP_RELU_GRADIENT, x_gradient, x, before);
+        gw_emit_matmul(function, gradient, false, weights, true, x_gradient);
+        gw_emit_map(function, GW_MAP_RELU_GRADIENT, x_gradient, x, before);
     }
-    add_matmul(function, x, true, gradient, false, local_weights);
-    gw_function_add(function, &(gw_operation){.kind = GW_OPERATION_REDUCE,
-                                              .reduction = GW_REDUCTION_SUM_ROWS,
-                                              .inputs = {(uint16_t)gradient},
-                                              .outputs = {(uint16_t)local_bias}});
-    add_all_reduce(function, local_weights, weights_gradient);
-    add_all_reduce(function, local_bias, bias_gradient);
+    gw_emit_matmul(function, x, true, gradient, false, local_weights);
+    gw_emit_sum_rows(function, gradient, local_bias);
+    gw_emit_collective(function, GW_OPERATION_ALL_REDUCE, 1, local_weights, weights_gradient);
+    gw_emit_collective(function, GW_OPERATION_ALL_REDUCE, 1, local_bias, bias_gradient);
     return function;
 }
 

@@ -1,26 +1,45 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A pipelined training step of given times: each stage its own mesh, each micro-batch a forward
- * and a backward (for inputs and for weights, one node) per stage, transfers between neighbours.
+ * and a backward per stage and chunk of it, the backward whole or in its parts for inputs and for
+ * weights, as the schedule says; transfers between neighbours.
  *
  * A stage's devices run nodes in the order of the schedule, because nodes are added in the order
  * in which they would start if nothing cost anything but the given times.  A forward's activation
- * has its own backward as a reader, so it stays until then and memory follows the schedule.  The
- * update of weights is not modelled: runs depend on each other through the devices alone. */
+ * has its own backward as a reader, and what is left of it for the weights the part for weights,
+ * so memory follows the schedule.  The update of weights is not modelled: runs depend on each
+ * other through the devices alone, and how many may be under way (the job's "in_flight") says
+ * whether a step waits for all stages of the one before. */
 #include "workload/workload.h"
 #include "workload/workload_params.h"
 #include "workload/workload_schedule.h"
 
 #define STAGES_MAX       4096U
 #define MICROBATCHES_MAX 65536U
+#define DEFAULT_SCHEDULE "1f1b"
 
 typedef struct {
-    uint64_t stage_count, microbatch_count, devices_per_stage, activation_bytes;
-    uint32_t schedule;
-    gw_stage_times *times; /* By stage; backward_ns is for inputs and weights. */
+    uint64_t stage_count, microbatch_count, chunk_count, devices_per_stage;
+    uint64_t activation_bytes, kept_bytes;
+    double activations_max; /* 0: not given. */
+    const gw_schedule_ops *ops;
+    char *file;            /* NULL: none. */
+    gw_stage_times *times; /* By stage. */
+    gw_workload_schedule *schedule;
+    gw_time *start_ns; /* By slot. */
 } pipeline_spec;
+
+static void clear_pipeline(pipeline_spec *pipeline)
+{
+    gw_workload_schedule_free(pipeline->schedule);
+    g_free(pipeline->start_ns);
+    g_free(pipeline->file);
+    g_free(pipeline->times);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(pipeline_spec, clear_pipeline)
 
 /* --- Parameters --- */
 
+/* Each chunk takes 1 ns at least, but for weights, which only schedules that split ask for. */
 static bool read_times(gw_params *params, pipeline_spec *out, GError **error)
 {
     const uint32_t count = (uint32_t)out->stage_count;
@@ -28,8 +47,9 @@ static bool read_times(gw_params *params, pipeline_spec *out, GError **error)
     g_autofree gw_span *backward_ns = g_new0(gw_span, count);
     g_autofree gw_span *weight_ns = g_new0(gw_span, count);
     g_autofree gw_span *transfer_ns = g_new0(gw_span, count);
-    if (!gw_workload_read_spans(params, "forward", true, 1, count, forward_ns, error) ||
-        !gw_workload_read_spans(params, "backward", true, 1, count, backward_ns, error) ||
+    const uint64_t least_ns = out->chunk_count;
+    if (!gw_workload_read_spans(params, "forward", true, least_ns, count, forward_ns, error) ||
+        !gw_workload_read_spans(params, "backward", true, least_ns, count, backward_ns, error) ||
         !gw_workload_read_spans(params, "weight", false, 0, count, weight_ns, error) ||
         !gw_workload_read_spans(params, "transfer", false, 1, count, transfer_ns, error)) {
         return false;
@@ -38,23 +58,173 @@ static bool read_times(gw_params *params, pipeline_spec *out, GError **error)
     for (uint32_t stage = 0; stage < count; stage++) {
         out->times[stage] = (gw_stage_times){.forward_ns = forward_ns[stage],
                                              .backward_ns = backward_ns[stage] + weight_ns[stage],
-                                             .transfer_ns = transfer_ns[stage]};
+                                             .transfer_ns = transfer_ns[stage],
+                                             .weight_ns = weight_ns[stage]};
     }
     return true;
 }
 
 static bool check_sizes(gw_params *params, const pipeline_spec *pipeline, GError **error)
 {
-    const uint64_t node_count = pipeline->stage_count * pipeline->microbatch_count * 2;
-    if (node_count > GW_WORKLOAD_NODES_MAX) {
+    const uint64_t per_microbatch =
+        pipeline->stage_count * pipeline->chunk_count * (pipeline->ops->splits ? 3 : 2);
+    if (per_microbatch * pipeline->microbatch_count > GW_WORKLOAD_NODES_MAX) {
         gw_params_error(params, "microbatches", error,
                         "found %" G_GUINT64_FORMAT " in %" G_GUINT64_FORMAT
                         " stages, expected at most %" G_GUINT64_FORMAT,
                         pipeline->microbatch_count, pipeline->stage_count,
-                        GW_WORKLOAD_NODES_MAX / 2 / pipeline->stage_count);
+                        GW_WORKLOAD_NODES_MAX / per_microbatch);
         return false;
     }
     return true;
+}
+
+static bool read_ops(gw_params *params, pipeline_spec *out, GError **error)
+{
+    g_autoptr(GPtrArray) names = g_ptr_array_new();
+    for (size_t i = 0; gw_workload_schedules[i] != NULL; i++) {
+        g_ptr_array_add(names, (void *)gw_workload_schedules[i]->name);
+    }
+    g_ptr_array_add(names, NULL);
+    uint32_t index = GW_INDEX_NONE;
+    if (!gw_params_choice(params, "schedule", false, (const char *const *)names->pdata, &index,
+                          error)) {
+        return false;
+    }
+    out->ops = index == GW_INDEX_NONE ? gw_workload_schedule_find(DEFAULT_SCHEDULE)
+                                      : gw_workload_schedules[index];
+    return true;
+}
+
+/* A path from the scenario's folder. */
+static bool read_file(gw_params *params, pipeline_spec *out, GError **error)
+{
+    const char *name = NULL;
+    if (!gw_params_string(params, "schedule_file", out->ops->needs_file, &name, error)) {
+        return false;
+    }
+    if (name == NULL) {
+        return true;
+    }
+    if (!out->ops->needs_file) {
+        gw_params_error(params, "schedule_file", error,
+                        "found one with schedule \"%s\", expected schedule \"%s\"", out->ops->name,
+                        gw_schedule_file.name);
+        return false;
+    }
+    g_autofree char *folder = g_path_get_dirname(gw_params_source(params));
+    const bool is_plain = g_path_is_absolute(name) || strcmp(folder, ".") == 0;
+    out->file = is_plain ? g_strdup(name) : g_build_filename(folder, name, NULL);
+    return true;
+}
+
+static bool read_chunks(gw_params *params, pipeline_spec *out, GError **error)
+{
+    if (!gw_params_count(params, "chunks", false, 1, GW_SCHEDULE_CHUNKS_MAX, &out->chunk_count,
+                         error)) {
+        return false;
+    }
+    if (out->chunk_count > 1 && !out->ops->has_chunks) {
+        gw_params_error(params, "chunks", error,
+                        "found %" G_GUINT64_FORMAT " with schedule \"%s\", expected 1, or a "
+                        "schedule that knows chunks, such as \"%s\"",
+                        out->chunk_count, out->ops->name, gw_schedule_interleaved.name);
+        return false;
+    }
+    return true;
+}
+
+static bool read_memory(gw_params *params, pipeline_spec *out, GError **error)
+{
+    if (!gw_workload_read_buffer(params, "activation", false, &out->activation_bytes, error)) {
+        return false;
+    }
+    out->kept_bytes = out->activation_bytes;
+    if (!gw_workload_read_buffer(params, "weight_activation", false, &out->kept_bytes, error) ||
+        !gw_params_number(params, "activations_max", out->ops->needs_limit, 1, MICROBATCHES_MAX,
+                          &out->activations_max, error)) {
+        return false;
+    }
+    if (out->kept_bytes > out->activation_bytes) {
+        gw_params_error(params, "weight_activation", error,
+                        "found %" G_GUINT64_FORMAT
+                        " bytes, expected at most the activation's %" G_GUINT64_FORMAT,
+                        out->kept_bytes, out->activation_bytes);
+        return false;
+    }
+    return true;
+}
+
+/* --- The schedule --- */
+
+static bool check_durations(gw_params *params, const pipeline_spec *pipeline, GError **error)
+{
+    const gw_workload_schedule *schedule = pipeline->schedule;
+    for (uint32_t stage = 0; stage < schedule->stage_count; stage++) {
+        for (uint32_t i = schedule->first_slot[stage]; i < schedule->first_slot[stage + 1]; i++) {
+            const gw_slot *slot = &schedule->slots[i];
+            if (gw_workload_slot_ns(schedule, &pipeline->times[stage], slot) > 0) {
+                continue;
+            }
+            g_autofree char *words = gw_workload_slot_describe(schedule, stage, slot);
+            gw_params_error(params, "weight", error,
+                            "schedule \"%s\" has %s, which takes no time; expected a \"weight\" "
+                            "of 1 ns per chunk at least",
+                            pipeline->ops->name, words);
+            return false;
+        }
+    }
+    return true;
+}
+
+static double find_kept_share(const pipeline_spec *pipeline)
+{
+    return (double)pipeline->kept_bytes / (double)pipeline->activation_bytes;
+}
+
+static bool check_memory(gw_params *params, const pipeline_spec *pipeline, GError **error)
+{
+    for (uint32_t stage = 0; stage < pipeline->stage_count; stage++) {
+        const double peak =
+            gw_workload_schedule_peak(pipeline->schedule, stage, find_kept_share(pipeline));
+        if (pipeline->activations_max > 0 && peak > pipeline->activations_max) {
+            gw_params_error(params, "activations_max", error,
+                            "found %g, expected %g at least, which is what schedule \"%s\" holds "
+                            "on stage %u",
+                            pipeline->activations_max, peak, pipeline->ops->name, stage);
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool play_schedule(pipeline_spec *pipeline, GError **error)
+{
+    const gw_workload_schedule *schedule = pipeline->schedule;
+    if (!gw_workload_schedule_check(schedule, error)) {
+        return false;
+    }
+    pipeline->start_ns = g_new(gw_time, schedule->first_slot[schedule->stage_count]);
+    return gw_workload_schedule_play(schedule, pipeline->times, pipeline->start_ns, error);
+}
+
+static bool make_schedule(gw_params *params, pipeline_spec *pipeline, GError **error)
+{
+    const gw_schedule_request request = {.stage_count = (uint32_t)pipeline->stage_count,
+                                         .microbatch_count = (uint32_t)pipeline->microbatch_count,
+                                         .chunk_count = (uint32_t)pipeline->chunk_count,
+                                         .times = pipeline->times,
+                                         .kept_share = find_kept_share(pipeline),
+                                         .activations_max = pipeline->activations_max,
+                                         .file = pipeline->file};
+    g_autoptr(GError) cause = NULL;
+    pipeline->schedule = pipeline->ops->make(&request, &cause);
+    if (pipeline->schedule == NULL || !play_schedule(pipeline, &cause)) {
+        gw_params_error(params, pipeline->ops->needs_file ? "schedule_file" : "schedule", error,
+                        "%s", cause->message);
+        return false;
+    }
+    return check_durations(params, pipeline, error) && check_memory(params, pipeline, error);
 }
 
 static bool read_pipeline(gw_params *params, pipeline_spec *out, GError **error)
@@ -62,48 +232,106 @@ static bool read_pipeline(gw_params *params, pipeline_spec *out, GError **error)
     return gw_params_count(params, "stages", true, 1, STAGES_MAX, &out->stage_count, error) &&
            gw_params_count(params, "microbatches", true, 1, MICROBATCHES_MAX,
                            &out->microbatch_count, error) &&
-           gw_params_choice(params, "schedule", false, gw_workload_schedule_names, &out->schedule,
-                            error) &&
+           read_ops(params, out, error) && read_file(params, out, error) &&
+           read_chunks(params, out, error) &&
            gw_params_count(params, "devices_per_stage", false, 1, GW_WORKLOAD_DEVICES_MAX,
                            &out->devices_per_stage, error) &&
-           gw_workload_read_buffer(params, "activation", false, &out->activation_bytes, error) &&
-           check_sizes(params, out, error) && read_times(params, out, error) &&
-           gw_params_finish(params, error);
+           read_memory(params, out, error) && check_sizes(params, out, error) &&
+           read_times(params, out, error) && gw_params_finish(params, error) &&
+           make_schedule(params, out, error);
 }
 
 /* --- Functions --- */
 
-static gw_function *make_step(const char *kind, uint32_t stage, gw_span duration_ns, uint32_t rows,
-                              uint32_t input_count, uint32_t output_count)
+typedef struct {
+    const pipeline_spec *pipeline;
+    gw_builder *builder;
+    uint32_t *functions;          /* By kind of slot in a place of the pipeline; or NONE. */
+    uint32_t *forward, *backward; /* Nodes by pass; the latter whole or for inputs. */
+    uint32_t *weights;            /* Likewise; or NONE. */
+} pipeline_maker;
+
+#define KIND_COUNT 4U
+
+static const char *name_kind(gw_slot_kind kind)
 {
-    g_autofree char *name = g_strdup_printf("%s.s%u", kind, stage);
+    static const char *const names[] = {[GW_SLOT_FORWARD] = "forward",
+                                        [GW_SLOT_BACKWARD] = "backward",
+                                        [GW_SLOT_INPUTS] = "inputs",
+                                        [GW_SLOT_WEIGHTS] = "weights"};
+    return names[kind];
+}
+
+/* "forward3.s1", or without a micro-batch "forward.s1"; of chunks "forward3.s1.c0". */
+static char *name_slot(const gw_workload_schedule *schedule, uint32_t stage, const gw_slot *slot,
+                       bool has_microbatch)
+{
+    GString *name = g_string_new(name_kind(slot->kind));
+    if (has_microbatch) {
+        g_string_append_printf(name, "%u", slot->microbatch);
+    }
+    g_string_append_printf(name, ".s%u", stage);
+    if (schedule->chunk_count > 1) {
+        g_string_append_printf(name, ".c%u", slot->chunk);
+    }
+    return g_string_free(name, FALSE);
+}
+
+/* Inputs: the neighbour's, where there is one, comes first; a backward's last is its own
+ * activation.  Outputs: to the neighbour, where there is one, then what is kept for the weights. */
+static gw_function *make_function(const pipeline_spec *pipeline, uint32_t stage,
+                                  const gw_slot *slot)
+{
+    const gw_workload_schedule *schedule = pipeline->schedule;
+    const uint32_t rows = (uint32_t)(pipeline->activation_bytes / 4);
+    const uint32_t kept_rows = (uint32_t)(pipeline->kept_bytes / 4);
+    const uint32_t place = slot->chunk * schedule->stage_count + stage;
+    const uint32_t last = schedule->stage_count * schedule->chunk_count - 1;
+    const bool is_forward = slot->kind == GW_SLOT_FORWARD;
+    g_autofree char *name = name_slot(schedule, stage, slot, false);
     gw_function *function = gw_function_new(name);
-    for (uint32_t i = 0; i < input_count; i++) {
-        gw_function_add_input(function, rows, 1, true);
+    if (slot->kind == GW_SLOT_WEIGHTS) {
+        gw_function_add_input(function, kept_rows, 1, true);
+    } else {
+        if (place != (is_forward ? 0 : last)) {
+            gw_function_add_input(function, rows, 1, true);
+        }
+        if (!is_forward) {
+            gw_function_add_input(function, rows, 1, true);
+        }
+        if (is_forward || place > 0) {
+            gw_function_add_output(function, rows, 1, true);
+        }
     }
-    for (uint32_t i = 0; i < output_count; i++) {
-        gw_function_add_output(function, rows, 1, true);
+    if (slot->kind == GW_SLOT_INPUTS) {
+        gw_function_add_output(function, kept_rows, 1, true);
     }
+    const gw_span duration_ns = gw_workload_slot_ns(schedule, &pipeline->times[stage], slot);
     gw_function_add(function,
                     &(gw_operation){.kind = GW_OPERATION_DURATION, .duration_ns = duration_ns});
     return function;
 }
 
-/* Meshes, and functions 2 * stage (forward) and 2 * stage + 1 (backward).  Inputs: the
- * neighbour's, where there is one, comes first; a backward's last is its own activation. */
-static void add_stages(const pipeline_spec *pipeline, gw_builder *builder)
+static uint32_t find_function(const pipeline_maker *maker, uint32_t stage, const gw_slot *slot)
 {
-    const uint32_t rows = (uint32_t)(pipeline->activation_bytes / 4);
+    const uint32_t place = slot->chunk * maker->pipeline->schedule->stage_count + stage;
+    uint32_t *function = &maker->functions[place * KIND_COUNT + slot->kind - GW_SLOT_FORWARD];
+    if (*function == GW_INDEX_NONE) {
+        *function =
+            gw_builder_take_function(maker->builder, make_function(maker->pipeline, stage, slot));
+    }
+    return *function;
+}
+
+static void add_meshes(const pipeline_spec *pipeline, gw_builder *builder)
+{
     const uint32_t shape[] = {(uint32_t)pipeline->devices_per_stage};
-    const uint32_t last = (uint32_t)pipeline->stage_count - 1;
-    for (uint32_t stage = 0; stage <= last; stage++) {
+    for (uint32_t stage = 0; stage < pipeline->stage_count; stage++) {
         g_autofree char *name = g_strdup_printf("stage%u", stage);
-        gw_builder_add_mesh(builder, name, 1, shape);
-        const gw_stage_times *times = &pipeline->times[stage];
-        gw_builder_take_function(
-            builder, make_step("forward", stage, times->forward_ns, rows, stage > 0 ? 1 : 0, 1));
-        gw_builder_take_function(builder, make_step("backward", stage, times->backward_ns, rows,
-                                                    stage < last ? 2 : 1, stage > 0 ? 1 : 0));
+        const uint32_t mesh = gw_builder_add_mesh(builder, name, 1, shape);
+        gw_builder_set_activations(
+            builder, mesh,
+            gw_workload_schedule_peak(pipeline->schedule, stage, find_kept_share(pipeline)));
     }
 }
 
@@ -123,88 +351,121 @@ static int compare_placed(const void *a, const void *b)
     return left->slot < right->slot ? -1 : left->slot > right->slot; /* Slots go by stage. */
 }
 
-static void add_slot(const gw_workload_schedule *schedule, const placed_slot *placed,
-                     gw_builder *builder, uint32_t *out_forward, uint32_t *out_backward)
+static void add_slot(const pipeline_maker *maker, const placed_slot *placed)
 {
+    const gw_workload_schedule *schedule = maker->pipeline->schedule;
     const gw_slot *slot = &schedule->slots[placed->slot];
-    const bool is_forward = slot->kind == GW_SLOT_FORWARD;
-    g_autofree char *name = g_strdup_printf("%s%u.s%u", is_forward ? "forward" : "backward",
-                                            slot->microbatch, placed->stage);
-    const uint32_t node =
-        gw_builder_add_node(builder, name, placed->stage * 2 + (is_forward ? 0 : 1), placed->stage);
-    gw_builder_label(builder, node, placed->stage, slot->microbatch);
-    const uint32_t place = placed->stage * schedule->microbatch_count + slot->microbatch;
-    (is_forward ? out_forward : out_backward)[place] = node;
+    g_autofree char *name = name_slot(schedule, placed->stage, slot, true);
+    const uint32_t node = gw_builder_add_node(
+        maker->builder, name, find_function(maker, placed->stage, slot), placed->stage);
+    gw_builder_label(maker->builder, node, placed->stage, slot->microbatch);
+    const uint32_t place = slot->chunk * schedule->stage_count + placed->stage;
+    const uint32_t pass = place * schedule->microbatch_count + slot->microbatch;
+    uint32_t *nodes = slot->kind == GW_SLOT_FORWARD   ? maker->forward
+                      : slot->kind == GW_SLOT_WEIGHTS ? maker->weights
+                                                      : maker->backward;
+    nodes[pass] = node;
 }
 
-static void add_edges(const pipeline_spec *pipeline, gw_builder *builder, const uint32_t *forward,
-                      const uint32_t *backward)
+/* Those of one pass: its activation to its backward, and what it sends to its neighbours. */
+static void add_pass_edges(const pipeline_maker *maker, uint32_t place, uint32_t microbatch)
 {
-    const uint32_t count = (uint32_t)pipeline->microbatch_count;
-    const uint32_t last = (uint32_t)pipeline->stage_count - 1;
-    for (uint32_t stage = 0; stage <= last; stage++) {
-        const gw_span transfer_ns = pipeline->times[stage].transfer_ns;
-        for (uint32_t i = 0; i < count; i++) {
-            const uint32_t here = stage * count + i;
-            gw_builder_add_edge(builder, forward[here], 0, backward[here], stage < last ? 1 : 0);
-            if (stage < last) {
-                gw_builder_add_timed_edge(builder, forward[here], 0, forward[here + count], 0,
-                                          transfer_ns);
-            }
-            if (stage > 0) {
-                gw_builder_add_timed_edge(builder, backward[here], 0, backward[here - count], 0,
-                                          transfer_ns);
-            }
+    const gw_workload_schedule *schedule = maker->pipeline->schedule;
+    const uint32_t stages = schedule->stage_count, count = schedule->microbatch_count;
+    const uint32_t last = stages * schedule->chunk_count - 1;
+    const uint32_t here = place * count + microbatch;
+    const gw_span transfer_ns = stages > 1 ? maker->pipeline->times[place % stages].transfer_ns : 0;
+    gw_builder_add_edge(maker->builder, maker->forward[here], 0, maker->backward[here],
+                        place < last ? 1 : 0);
+    if (maker->weights[here] != GW_INDEX_NONE) {
+        gw_builder_add_edge(maker->builder, maker->backward[here], place > 0 ? 1 : 0,
+                            maker->weights[here], 0);
+    }
+    if (place < last) {
+        gw_builder_add_timed_edge(maker->builder, maker->forward[here], 0,
+                                  maker->forward[here + count], 0, transfer_ns);
+    }
+    if (place > 0) {
+        gw_builder_add_timed_edge(maker->builder, maker->backward[here], 0,
+                                  maker->backward[here - count], 0, transfer_ns);
+    }
+}
+
+static placed_slot *sort_slots(const pipeline_spec *pipeline)
+{
+    const gw_workload_schedule *schedule = pipeline->schedule;
+    const uint32_t slot_count = schedule->first_slot[schedule->stage_count];
+    placed_slot *order = g_new(placed_slot, slot_count);
+    for (uint32_t stage = 0; stage < schedule->stage_count; stage++) {
+        for (uint32_t i = schedule->first_slot[stage]; i < schedule->first_slot[stage + 1]; i++) {
+            order[i] = (placed_slot){.start_ns = pipeline->start_ns[i], .stage = stage, .slot = i};
         }
     }
+    qsort(order, slot_count, sizeof *order, compare_placed);
+    return order;
+}
+
+static uint32_t *new_indexes(uint32_t count)
+{
+    uint32_t *indexes = g_new(uint32_t, count);
+    for (uint32_t i = 0; i < count; i++) {
+        indexes[i] = GW_INDEX_NONE;
+    }
+    return indexes;
 }
 
 static void add_nodes(const pipeline_spec *pipeline, gw_builder *builder)
 {
-    g_autoptr(gw_workload_schedule) schedule = gw_workload_schedule_new(
-        pipeline->schedule, (uint32_t)pipeline->stage_count, (uint32_t)pipeline->microbatch_count);
+    const gw_workload_schedule *schedule = pipeline->schedule;
+    const uint32_t place_count = schedule->stage_count * schedule->chunk_count;
+    const uint32_t pass_count = place_count * schedule->microbatch_count;
     const uint32_t slot_count = schedule->first_slot[schedule->stage_count];
-    g_autofree gw_time *start_ns = g_new(gw_time, slot_count);
-    gw_workload_schedule_play(schedule, pipeline->times, start_ns);
-    g_autofree placed_slot *order = g_new(placed_slot, slot_count);
-    for (uint32_t stage = 0; stage < schedule->stage_count; stage++) {
-        for (uint32_t i = schedule->first_slot[stage]; i < schedule->first_slot[stage + 1]; i++) {
-            order[i] = (placed_slot){.start_ns = start_ns[i], .stage = stage, .slot = i};
+    g_autofree uint32_t *functions = new_indexes(place_count * KIND_COUNT);
+    g_autofree uint32_t *forward = new_indexes(pass_count);
+    g_autofree uint32_t *backward = new_indexes(pass_count);
+    g_autofree uint32_t *weights = new_indexes(pass_count);
+    const pipeline_maker maker = {pipeline, builder, functions, forward, backward, weights};
+    g_autofree placed_slot *order = sort_slots(pipeline);
+    for (uint32_t i = 0; i < slot_count; i++) {
+        add_slot(&maker, &order[i]);
+    }
+    for (uint32_t place = 0; place < place_count; place++) {
+        for (uint32_t i = 0; i < schedule->microbatch_count; i++) {
+            add_pass_edges(&maker, place, i);
         }
     }
-    qsort(order, slot_count, sizeof *order, compare_placed);
-    g_autofree uint32_t *forward = g_new(uint32_t, slot_count / 2);
-    g_autofree uint32_t *backward = g_new(uint32_t, slot_count / 2);
-    for (uint32_t i = 0; i < slot_count; i++) {
-        add_slot(schedule, &order[i], builder, forward, backward);
-    }
-    add_edges(pipeline, builder, forward, backward);
 }
 
 static gw_program *build_pipeline(gw_params *params, uint64_t seed, GError **error)
 {
     (void)seed; /* Nothing is random. */
-    pipeline_spec pipeline = {.devices_per_stage = 1, .activation_bytes = 1 << 20};
-    gw_program *program = NULL;
-    if (read_pipeline(params, &pipeline, error)) {
-        gw_builder *builder = gw_builder_new("pipeline");
-        add_stages(&pipeline, builder);
-        add_nodes(&pipeline, builder);
-        program = gw_workload_finish(builder, params, error);
+    g_auto(pipeline_spec)
+        pipeline = {.chunk_count = 1, .devices_per_stage = 1, .activation_bytes = 1 << 20};
+    if (!read_pipeline(params, &pipeline, error)) {
+        return NULL;
     }
-    g_free(pipeline.times);
-    return program;
+    gw_builder *builder = gw_builder_new("pipeline");
+    if (pipeline.file != NULL) {
+        gw_builder_set_input(builder, pipeline.file);
+    }
+    add_meshes(&pipeline, builder);
+    add_nodes(&pipeline, builder);
+    return gw_workload_finish(builder, params, error);
 }
 
 static const char *const pipeline_help[] = {
     "stages  how many, each on a mesh of its own: \"stage0\" and so on",
     "microbatches  how many per run",
-    "schedule  \"1f1b\" (default) or \"gpipe\"",
+    "schedule  its name, see `gangway list schedules`; default \"1f1b\"",
+    "schedule_file  with schedule \"file\": a CSV of stage,operation,microbatch,chunk",
+    "chunks  of layers per stage, with \"interleaved\" or \"file\"; default 1",
+    "activations_max  micro-batches that a stage may hold: zb-auto searches so, others are checked",
     "forward  a span, or a list of one per stage",
     "backward  the same: the backward pass for inputs",
     "weight  the same: the backward pass for weights, default none",
     "transfer  the same: how long what a stage sends is under way; default: the wires say",
     "activation  bytes of one micro-batch on one device, sent and kept; default \"1MiB\"",
+    "weight_activation  bytes of it kept from the pass for inputs to that for weights; default all",
     "devices_per_stage  default 1",
     NULL,
 };

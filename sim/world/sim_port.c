@@ -9,6 +9,7 @@
 #include "accel/device.h"
 #include "accel/gang_table.h"
 #include "base/check.h"
+#include "base/lines.h"
 #include "base/pool.h"
 #include "engine/server.h"
 #include "record/launch_digest.h"
@@ -612,7 +613,7 @@ static void set_costs(gw_sim_ports *ports)
 static void fill_nodes(gw_sim_ports *ports)
 {
     ports->node_count = gw_directory_node_count(ports->settings.directory);
-    ports->nodes = g_new0(sim_node, ports->node_count);
+    ports->nodes = gw_lines_new0(ports->node_count, sizeof(sim_node));
     for (uint32_t i = 0; i < ports->node_count; i++) {
         sim_node *node = &ports->nodes[i];
         const bool is_host = i < ports->settings.directory->host_count;
@@ -654,7 +655,7 @@ void gw_sim_ports_free(gw_sim_ports *ports)
     for (uint32_t i = 0; i < ports->node_count; i++) {
         gw_server_clear(&ports->nodes[i].server);
     }
-    g_free(ports->nodes);
+    gw_lines_free(ports->nodes);
     gw_pool_clear(&ports->timers);
     gw_message_pool_clear(&ports->messages);
     gw_devices_free(ports->devices);

@@ -31,8 +31,7 @@ typedef struct {
     uint32_t jobs_left;
     bool *is_done;                        /* By job. */
     uint32_t refused_job, refused_reason; /* GW_INDEX_NONE: none was. */
-    gw_node_id wrong_scheduler; /* GW_INDEX_NONE: no policy picked what it does not have. */
-    uint64_t wrong_offer;
+    gw_note wrong;    /* The first of the kinds *_WRONG; kind 0: no policy was. */
     gw_note overflow; /* The first GW_NOTE_OVERFLOW; kind 0: there was none. */
 } world;
 
@@ -79,7 +78,7 @@ static void record_note(gw_recorder *recorder, const gw_note *note, gw_time now_
 
 static bool is_policy_wrong(const world *self)
 {
-    return self->wrong_scheduler.index != GW_INDEX_NONE;
+    return self->wrong.kind != 0;
 }
 
 static void hear_note(void *context, gw_node_id node, const gw_note *note, gw_time now_ns)
@@ -96,9 +95,8 @@ static void hear_note(void *context, gw_node_id node, const gw_note *note, gw_ti
     } else if (note->kind == GW_NOTE_JOB_REFUSED && self->refused_job == GW_INDEX_NONE) {
         self->refused_job = (uint32_t)note->a;
         self->refused_reason = (uint32_t)note->b;
-    } else if (note->kind == GW_NOTE_POLICY_WRONG && !is_policy_wrong(self)) {
-        self->wrong_scheduler.index = (uint32_t)note->a;
-        self->wrong_offer = note->b;
+    } else if (gw_note_is_wrong(note) && !is_policy_wrong(self)) {
+        self->wrong = *note;
     } else if (note->kind == GW_NOTE_OVERFLOW && self->overflow.kind == 0) {
         self->overflow = *note;
     }
@@ -135,10 +133,11 @@ static void hear_transfer(void *context, const gw_transfer_record *transfer)
 
 static bool report_refusal(const world *self, GError **error)
 {
-    g_set_error(error, GW_ERROR, GW_ERROR_SCENARIO, "%s: job %s can never %s: %s",
+    g_autofree char *who = gw_scenario_placement_words(self->scenario);
+    g_set_error(error, GW_ERROR, GW_ERROR_SCENARIO, "%s: job %s can never %s: %s%s",
                 self->scenario->path, self->scenario->jobs[self->refused_job].name,
                 self->refused_reason == GW_REFUSAL_REMOVED ? "be served" : "start",
-                gw_refusal_text((gw_refusal)self->refused_reason));
+                gw_refusal_text((gw_refusal)self->refused_reason), who);
     return false;
 }
 
@@ -233,7 +232,8 @@ static bool fire_events(const world *self, const gw_world_settings *settings, GE
         return report_refusal(self, error);
     }
     if (is_policy_wrong(self)) {
-        gw_scenario_blame_policy(self->scenario, self->wrong_scheduler, self->wrong_offer, error);
+        const gw_controller *controller = self->controllers[self->wrong.a];
+        gw_scenario_blame(self->scenario, &self->wrong, controller, error);
         return false;
     }
     if (self->overflow.kind != 0) {
@@ -338,7 +338,6 @@ bool gw_world_run(const gw_scenario *scenario, const gw_world_settings *settings
         .jobs_left = scenario->job_count,
         .is_done = g_new0(bool, scenario->job_count),
         .refused_job = GW_INDEX_NONE,
-        .wrong_scheduler = {GW_INDEX_NONE},
     };
     make_ports(&self, chosen);
     gw_check_set_last_words(say_last_words, &self);

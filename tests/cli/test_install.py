@@ -17,10 +17,18 @@ import unittest
 import program
 
 BUILD = pathlib.Path(os.environ["GANGWAY_BUILD"])
-HEADERS = ["base/check.h", "base/error.h", "base/params.h", "base/units.h", "controller/policy.h"]
+HEADERS = ["base/check.h", "base/error.h", "base/params.h", "base/units.h",
+           "controller/directory.h", "controller/dispatch_policy.h", "controller/placement.h",
+           "controller/policy.h"]
+# The kinds of plugins: the header of each, and its example's folder.
+KINDS = {"dispatch": "dispatch_policy.h", "placement": "placement.h", "policy": "policy.h"}
 # Declared in those headers, and not for plugins to find, each with its reason.
 NOT_EXPORTED = {
     "gw_check_set_last_words": "the worlds'",
+    "gw_directory_free": "the worlds'",
+    "gw_directory_new": "the worlds'",
+    "gw_dispatch_plugin": "a plugin's own",
+    "gw_placement_plugin": "a plugin's own",
     "gw_policy_plugin": "a plugin's own",
 }
 
@@ -171,10 +179,12 @@ class Plugins(Case):
     def test_package(self):
         version = self.accept("--version").stdout.split()[-1]
         self.assertEqual(self.tool("pkg-config", "--modversion", "gangway").strip(), version)
-        abi = re.search(r"(?m)^#define GW_POLICY_ABI (\d+)$",
-                        (self.prefix / "include/gangway/controller/policy.h").read_text())
-        for name, value in (("policy_abi", abi.group(1)), ("bindir", str(self.prefix / "bin")),
-                            ("datadir", str(self.data))):
+        values = {"bindir": str(self.prefix / "bin"), "datadir": str(self.data)}
+        for kind, header in KINDS.items():
+            text = (self.prefix / "include/gangway/controller" / header).read_text()
+            abi = re.search(rf"(?m)^#define GW_{kind.upper()}_ABI (\d+)$", text)
+            values[f"{kind}_abi"] = abi.group(1)
+        for name, value in values.items():
             found = self.tool("pkg-config", f"--variable={name}", "gangway").strip()
             self.assertEqual(os.path.normpath(found), value)
 
@@ -192,17 +202,53 @@ class Plugins(Case):
         exported = set(re.findall(r"(?m)^(gw_\w+) [A-Z] ", listed))
         self.assertEqual(exported, declared - set(NOT_EXPORTED))
 
-    def copy_example(self):
-        folder = self.folder / "policy"
-        shutil.copytree(self.data / "examples/policy", folder)
+    def copy_example(self, kind="policy"):
+        folder = self.folder / kind
+        shutil.copytree(self.data / "examples" / kind, folder)
         return folder
 
-    def test_the_example_with_one_command(self):
-        folder = self.copy_example()
+    def build_example(self, kind):
+        """With one command; its scenario runs.  The scenario's path."""
+        folder = self.copy_example(kind)
         self.tool("make", "CFLAGS=-O2 -Wall -Wextra -Werror", cwd=folder)
         file = folder / "scenario.json"
         for backend in ("sim", "null"):
             self.accept("run", file, "--backend", backend, cwd="/", env=self.bare())
+        return file
+
+    def test_the_placement_with_one_command(self):
+        file = self.build_example("placement")
+        own = self.job_steps(file)
+        spread = self.job_steps(file, "--set", "control.placement=spread")
+        # It does what it is for: the wide job finds four idle devices round the ring's end.
+        self.assertLess(own["wide"] * 1.5, spread["wide"])
+        self.assertLess(own["long.0"], spread["long.0"])
+        self.assertIn("best-fit on sim: makespan", self.tool("make", "run", cwd=file.parent))
+        for setting, part in (("otherwise=best", "/otherwise: found \"best\", expected a "),
+                              ("otherwise=7", "/otherwise: found 7, expected a string"),
+                              ("size=1", "/size: found an unknown key, expected one of")):
+            self.refuse(1, ["/control/placement" + part], "check", file, "--set",
+                        f"control.placement.{setting}", env=self.bare())
+
+    def test_the_dispatch_with_one_command(self):
+        file = self.build_example("dispatch")
+        own = self.job_steps(file)
+        # It does what it is for: eight racks are told sooner than 128 hosts.
+        direct = self.job_steps(file, "--set", "control.dispatch=parallel")
+        self.assertLess(own["chain"] * 3, direct["chain"])
+        awaited = self.job_steps(file, "--set", "control.dispatch.await=127")
+        self.assertLess(own["chain"] * 1.2, awaited["chain"])
+        self.assertEqual(self.job_steps(file, "--set", "control.dispatch.await=128"), own)
+        self.assertIn("by-rack on sim: makespan", self.tool("make", "run", cwd=file.parent))
+        for setting, part in (("rack=0", "/rack: found 0, expected a whole number from 1"),
+                              ("await=-1", "/await: found -1, expected a whole number from 0"),
+                              ("racks=1", "/racks: found an unknown key, expected one of")):
+            self.refuse(1, ["/control/dispatch" + part], "check", file, "--set",
+                        f"control.dispatch.{setting}", env=self.bare())
+
+    def test_the_example_with_one_command(self):
+        file = self.build_example("policy")
+        folder = file.parent
         own = self.job_steps(file)
         fifo = self.job_steps(file, "--set", "control.policy=fifo")
         # It does what it is for: short computations no longer wait for three long ones.

@@ -64,7 +64,7 @@ class Placement(program.Case):
     def test_list(self):
         listed = self.accept("list", "placements").stdout
         self.assertEqual([line.split()[0] for line in listed.splitlines()],
-                         ["placements", "pack", "random", "spread", "topology"])
+                         ["placements", "pack", "random", "spread", "topology", "./NAME.so"])
 
     def test_clients_share_a_device(self):
         """Virtual devices of five clients on one real one: it is busy all the time, and no more."""

@@ -15,6 +15,7 @@
 #include "base/check.h"
 #include "base/random.h"
 #include "controller/system.h"
+#include "drawn_dispatch.h"
 #include "program/builder.h"
 #include "toy_world.h"
 
@@ -564,7 +565,7 @@ static void draw_case(fuzz_case *drawn, uint64_t seed)
     draw_memory(drawn);
     drawn->control = (gw_control){
         .policy = is_drawn(drawn, 4) ? NULL : gw_policy_find("fifo"),
-        .dispatch = is_drawn(drawn, 3) ? GW_DISPATCH_SEQUENTIAL : GW_DISPATCH_PARALLEL,
+        .dispatch = is_drawn(drawn, 3) ? &gw_dispatch_sequential : &gw_dispatch_parallel,
         .lookahead = 1 + draw(drawn, 5),
     };
     if (is_regular(drawn) && is_drawn(drawn, 3)) { /* One of the others, which have no policy. */
@@ -580,6 +581,9 @@ static void draw_case(fuzz_case *drawn, uint64_t seed)
     gw_random_init(&fanout, seed, "fuzz.controller.fanout");
     drawn->control.fanout =
         gw_random_below(&fanout, 3) == 0 ? 0 : 2 + (uint32_t)gw_random_below(&fanout, 3);
+    if (drawn->control.system == NULL && gw_random_below(&fanout, 3) == 0) {
+        drawn->control.dispatch = &drawn_dispatch;
+    }
     draw_policy(drawn, seed);
 }
 

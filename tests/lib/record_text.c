@@ -108,8 +108,8 @@ static void append_relay(GString *out, const gw_relay_message *message)
     g_string_append_printf(out, " of node %u to", message->dispatcher);
     for (uint32_t i = 0; i < message->stop_count; i++) {
         const gw_relay_stop *stop = &message->stops[i];
-        g_string_append_printf(out, "%s host %u #%u", i == 0 ? "" : ",", stop->host,
-                               stop->sequence);
+        g_string_append_printf(out, "%s host %u #%u", i == 0 ? "" : ",", (unsigned)stop->host,
+                               (unsigned)stop->sequence);
     }
     append_dispatch(out, gw_relay_dispatch(message));
 }
@@ -260,6 +260,8 @@ static void append_note(GString *out, const gw_note *note)
         [GW_NOTE_JOB_MOVED] = "JOB_MOVED",
         [GW_NOTE_JOB_STAYED] = "JOB_STAYED",
         [GW_NOTE_POLICY_WRONG] = "POLICY_WRONG",
+        [GW_NOTE_PLACEMENT_WRONG] = "PLACEMENT_WRONG",
+        [GW_NOTE_DISPATCH_WRONG] = "DISPATCH_WRONG",
         [GW_NOTE_OVERFLOW] = "OVERFLOW",
         [GW_NOTE_ROWS] = "ROWS",
     };
@@ -294,6 +296,10 @@ static void append_note(GString *out, const gw_note *note)
         if (note->b > 0) {
             g_string_append_printf(out, ", %u runs not asked for", (unsigned)note->b);
         }
+        break;
+    case GW_NOTE_PLACEMENT_WRONG:
+    case GW_NOTE_DISPATCH_WRONG:
+        g_string_append_printf(out, "node %u", (unsigned)note->a);
         break;
     default:
         g_string_append_printf(out, "job %u, %u", (unsigned)note->a, (unsigned)note->b);

@@ -10,7 +10,7 @@ void small_system_init(small_system *made, const small_system_spec *spec)
     made->plan = gw_plan_new(made->program);
     made->control = (gw_control){
         .system = gw_system_find(spec->system),
-        .dispatch = GW_DISPATCH_PARALLEL,
+        .dispatch = &gw_dispatch_parallel,
         .lookahead = spec->lookahead,
     };
     gw_check(made->control.system != NULL);

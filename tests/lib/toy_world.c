@@ -191,9 +191,10 @@ static uint64_t count_runs(const gw_job *job, uint32_t index)
 static bool has_temporaries(const gw_program *program, uint32_t n)
 {
     const gw_node *node = gw_program_node(program, n);
-    return gw_function_temporary_bytes(gw_program_function(program, n)) > 0 ||
-           (gw_node_is_decided(node) && gw_function_temporary_bytes(g_ptr_array_index(
-                                            program->functions, node->otherwise)) > 0);
+    return gw_function_place_temporaries(gw_program_function(program, n), 1, NULL) > 0 ||
+           (gw_node_is_decided(node) &&
+            gw_function_place_temporaries(g_ptr_array_index(program->functions, node->otherwise), 1,
+                                          NULL) > 0);
 }
 
 /* A host that is told to forget an instance holds what set-up made for all runs, workspace, and

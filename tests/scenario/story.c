@@ -129,8 +129,8 @@ static void hear_note(void *context, gw_node_id node, const gw_note *note, gw_ti
 {
     teller *self = context;
     const bool is_of_job = note->kind != GW_NOTE_GANG_ORDERED &&
-                           note->kind != GW_NOTE_MEMORY_WAIT &&
-                           note->kind != GW_NOTE_POLICY_WRONG && note->kind != GW_NOTE_OVERFLOW;
+                           note->kind != GW_NOTE_MEMORY_WAIT && !gw_note_is_wrong(note) &&
+                           note->kind != GW_NOTE_OVERFLOW;
     const char *job = is_of_job ? self->scenario->jobs[note->a].name : NULL;
     switch (note->kind) {
     case GW_NOTE_GANG_ORDERED:
@@ -176,6 +176,12 @@ static void hear_note(void *context, gw_node_id node, const gw_note *note, gw_ti
         return;
     case GW_NOTE_POLICY_WRONG:
         add_line(self, now_ns, RANK_NOTE, "the policy picks what it was not offered");
+        return;
+    case GW_NOTE_PLACEMENT_WRONG:
+        add_line(self, now_ns, RANK_NOTE, "the placement policy gives what it must not");
+        return;
+    case GW_NOTE_DISPATCH_WRONG:
+        add_line(self, now_ns, RANK_NOTE, "the dispatch policy answers what it must not");
         return;
     case GW_NOTE_OVERFLOW:
         add_line(self, now_ns, RANK_NOTE, "job %s: run %" PRIu64 ": %g rows are too many",

@@ -24,10 +24,11 @@ import jsonschema
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 GOOD = [ROOT / "tests/schema/good", ROOT / "configs", ROOT / "configs/paper",
-        ROOT / "configs/reproduce/pathways"]
+        ROOT / "configs/reproduce/pathways", ROOT / "configs/reproduce/zero-bubble"]
 BAD = ROOT / "tests/schema/bad"
-# Good ones that only the schema is asked about: their plugin is beside them when it is built.
-WITH_PLUGIN = [ROOT / "examples/policy/scenario.json"]
+# Good ones that only the schema is asked about: their plugins are beside them when it is built.
+WITH_PLUGIN = [ROOT / f"examples/{kind}/scenario.json"
+               for kind in ("dispatch", "placement", "policy")]
 
 # Bad examples that the schema lets pass, each with the reason.
 C_ONLY = {
@@ -48,6 +49,7 @@ C_ONLY = {
     "exchange_replicated": "a property of another node",
     "exchange_return_of_nothing": "names defined elsewhere",
     "exchange_row_does_not_divide": "divisibility",
+    "dispatch_plugin_missing": "which files exist",
     "fused_decided": "a property of the program",
     "fault_adds_what_is_there": "what the earlier ones did",
     "fault_host_beyond": "one number against another",
@@ -72,6 +74,13 @@ C_ONLY = {
     "fused_on_two_meshes": "a property of the program",
     "mixture_capacity_beyond_tokens": "one number against another",
     "mixture_not_divisible": "divisibility",
+    "placer_plugin_missing": "which files exist",
+    "pipeline_file_deadlock": "what a file says",
+    "pipeline_file_forgets": "what a file says",
+    "pipeline_file_missing": "which files exist",
+    "pipeline_interleaved_uneven": "divisibility",
+    "pipeline_kept_more": "one quantity against another",
+    "pipeline_limit_too_low": "a property of the schedule",
     "plugin_missing": "which files exist",
     "profile_unknown": "which files exist",
     "span_zero_forward": "the value of a string",
@@ -84,6 +93,12 @@ C_ONLY = {
     "values_uniform_backwards": "one number against another",
     "values_unknown_result": "a name defined elsewhere",
     "wrap_length": "the length of one list against another",
+    "transformer_batch": "divisibility",
+    "transformer_heads": "divisibility",
+    "transformer_huge": "a product",
+    "transformer_tensor": "divisibility",
+    "transformer_wide": "divisibility",
+    "transformer_words": "divisibility",
 }
 
 
@@ -148,6 +163,7 @@ VALUES = [
     "12GB/s", "1GiBps", "1Mb/s", "8b/s", "3W", "chain", "mlp", "graph", "fused", "x" * 65,
     [], [1], [2, 2], [4], ["1ms"], [True], {}, {"island": 0}, {"devices": [0, 1]},
     {"island": 0, "hosts": [1]}, {"at": "9s", "remove": {"island": 0}},
+    "parallel", {"name": "sequential"}, {"name": "parallel", "seed": 2},
 ]
 KEYS = [
     "start", "start_ns", "stop", "stop_ns", "accelerator", "name", "x", "//",
@@ -155,7 +171,8 @@ KEYS = [
     "duration", "duration_ns", "bytes", "bytes_bytes", "flops", "layers", "hidden", "depth", "mesh",
     "devices", "torus", "wrap", "latency_ns", "policy", "forward_ns", "weight_ns", "transfer",
     "placement", "at_ns", "remove", "once", "axes", "root", "shift", "sharded",
-    "inputs", "independent", "meshes",
+    "inputs", "independent", "meshes", "dispatch", "chunks", "activations_max",
+    "weight_activation_bytes",
 ]
 
 

@@ -312,6 +312,13 @@ START_TEST(indexes_exist)
 }
 END_TEST
 
+START_TEST(activations_of_no_mesh_abort)
+{
+    gw_builder *builder = make_builder();
+    gw_builder_set_activations(builder, 99, 1);
+}
+END_TEST
+
 START_TEST(label_of_no_node_aborts)
 {
     gw_builder *builder = make_builder();
@@ -499,6 +506,7 @@ static TCase *make_bad_cases(void)
     tcase_add_test(cases, long_cycles_are_told_in_short);
     tcase_add_test(cases, every_input_has_one_edge);
     tcase_add_test(cases, indexes_exist);
+    tcase_add_test_raise_signal(cases, activations_of_no_mesh_abort, SIGABRT);
     tcase_add_test_raise_signal(cases, label_of_no_node_aborts, SIGABRT);
     tcase_add_test(cases, programs_have_something_to_do);
     tcase_add_test(cases, meshes_have_devices);

@@ -33,7 +33,7 @@ static inline void init_bench(bench *made, gw_program *program, uint64_t runs, u
     made->directory = gw_directory_new(islands, 2, 1);
     made->port = record_port_new(made->directory, gw_directory_client(made->directory, 0));
     made->control = (gw_control){
-        .policy = gw_policy_find("fifo"), .dispatch = GW_DISPATCH_PARALLEL, .lookahead = 4};
+        .policy = gw_policy_find("fifo"), .dispatch = &gw_dispatch_parallel, .lookahead = 4};
     made->plan = gw_plan_new(program);
     made->job = (gw_job){.name = "job",
                          .program = program,

@@ -36,7 +36,7 @@ static void init_story(story *told, uint32_t island_count)
                                        .hbm_bytes = UINT64_C(1) << 40};
     }
     told->control = (gw_control){
-        .policy = gw_policy_find("fifo"), .dispatch = GW_DISPATCH_PARALLEL, .lookahead = 2};
+        .policy = gw_policy_find("fifo"), .dispatch = &gw_dispatch_parallel, .lookahead = 2};
 }
 
 /* Takes `program`: a chained job. */
@@ -181,7 +181,7 @@ START_TEST(sequential_dispatch_asks_before_each_gang)
 {
     story told;
     init_story(&told, 1);
-    told.control.dispatch = GW_DISPATCH_SEQUENTIAL;
+    told.control.dispatch = &gw_dispatch_sequential;
     add_job(&told, make_chain(4, 3), 4, 2);
     ck_assert(run_story(&told, (uint64_t)_i));
     /* 13 gangs on two hosts: each told, each heard. */
@@ -325,7 +325,7 @@ START_TEST(down_a_tree_the_order_is_kept)
     told.islands[0] = (gw_island){
         .host_count = 6, .devices_per_host = 1, .shape = {6, 1, 1}, .hbm_bytes = UINT64_C(1) << 40};
     told.control.fanout = 2;
-    told.control.dispatch = _i % 2 == 0 ? GW_DISPATCH_PARALLEL : GW_DISPATCH_SEQUENTIAL;
+    told.control.dispatch = _i % 2 == 0 ? &gw_dispatch_parallel : &gw_dispatch_sequential;
     add_job(&told, make_chain(6, 3), 5, 2);
     add_job(&told, make_chain(2, 4), 5, 3);
     add_job(&told, make_pipeline(), 4, 2);
@@ -489,7 +489,7 @@ START_TEST(wrong_policy_parameters_make_no_controller)
     g_autoptr(gw_directory) directory = small_directory(1, 1, 0);
     const gw_control control = {.policy = gw_policy_find("fifo"),
                                 .policy_params = params,
-                                .dispatch = GW_DISPATCH_PARALLEL,
+                                .dispatch = &gw_dispatch_parallel,
                                 .lookahead = 1};
     const gw_node_id self = gw_directory_scheduler(directory, 0);
     g_autoptr(record_port) port = record_port_new(directory, self);

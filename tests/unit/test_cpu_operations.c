@@ -9,76 +9,7 @@
 
 #include "base/random.h"
 #include "real/activity.h"
-#include "real/cpu_operations.h"
-
-#define VALUES_MAX 8
-
-typedef struct { /* A function of one operation, and memory for its values. */
-    gw_function *function;
-    gw_operation operation;
-    float *values[VALUES_MAX];
-    uint32_t value_count, input_count, output_count;
-    uint32_t shard;
-} bench;
-
-static void bench_init(bench *made, gw_operation_kind kind)
-{
-    memset(made, 0, sizeof(*made));
-    made->function = gw_function_new("bench");
-    made->operation.kind = kind;
-    gw_cpu_operations_init();
-}
-
-static void bench_clear(bench *made)
-{
-    for (uint32_t i = 0; i < made->value_count; i++) {
-        free(made->values[i]);
-    }
-    gw_function_free(made->function);
-}
-
-static float *add_memory(bench *made, uint32_t index, uint32_t count)
-{
-    ck_assert_uint_eq(index, made->value_count);
-    float *data = malloc(sizeof(float) * count);
-    for (uint32_t i = 0; i < count; i++) {
-        data[i] = NAN; /* What is read and was not written shows. */
-    }
-    made->values[made->value_count++] = data;
-    return data;
-}
-
-/* Uniform in [-1, 1), another one for every input. */
-static float *add_input(bench *made, uint32_t rows, uint32_t columns)
-{
-    const uint32_t index = gw_function_add_input(made->function, rows, columns, false);
-    float *data = add_memory(made, index, rows * columns);
-    for (uint32_t i = 0; i < rows * columns; i++) {
-        data[i] = (float)(gw_random_at(index + 1, i) >> 40) / (1 << 23) - 1;
-    }
-    made->operation.inputs[made->input_count++] = (uint16_t)index;
-    return data;
-}
-
-static float *add_output(bench *made, uint32_t rows, uint32_t columns, bool is_sharded)
-{
-    const uint32_t index = gw_function_add_output(made->function, rows, columns, is_sharded);
-    made->operation.outputs[made->output_count++] = (uint16_t)index;
-    return add_memory(made, index, rows * columns);
-}
-
-static void run(bench *made)
-{
-    const gw_cpu_context context = {
-        .function = made->function, .values = made->values, .shard = made->shard};
-    gw_cpu_operation_run(&context, &made->operation);
-}
-
-static void check_near(double found, double expected, double tolerance)
-{
-    ck_assert_msg(fabs(found - expected) <= tolerance, "found %.9g, expected %.9g +- %g", found,
-                  expected, tolerance);
-}
+#include "test_cpu_operations.h"
 
 /* --- Values from nothing --- */
 
@@ -235,6 +166,11 @@ END_TEST
 
 /* --- Element-wise --- */
 
+static double gelu(double x)
+{
+    return x / 2 * (1 + tanh(sqrt(2 / acos(-1)) * (x + 0.044715 * x * x * x)));
+}
+
 static double map_reference(gw_map map, double x, double z, double scalar)
 {
     switch (map) {
@@ -258,6 +194,10 @@ static double map_reference(gw_map map, double x, double z, double scalar)
         return z > 0 ? x : 0;
     case GW_MAP_TANH:
         return tanh(x);
+    case GW_MAP_GELU:
+        return gelu(x);
+    case GW_MAP_GELU_GRADIENT:
+        return x * (gelu(z + 1e-6) - gelu(z - 1e-6)) / 2e-6;
     }
     ck_abort_msg("map %d is not known here", (int)map);
     return 0;
@@ -693,7 +633,7 @@ int main(void)
     tcase_add_test(tcase, random_is_uniform_and_follows_its_seed);
     tcase_add_loop_test(tcase, matmul_agrees_with_three_loops, 0, 4);
     tcase_add_test(tcase, a_crowd_of_threads_multiplies);
-    tcase_add_loop_test(tcase, map_agrees_with_a_loop, GW_MAP_COPY, GW_MAP_LAST + 1);
+    tcase_add_loop_test(tcase, map_agrees_with_a_loop, GW_MAP_COPY, GW_MAP_COUNT);
     tcase_add_test(tcase, relu_gradient_is_the_slope_of_relu);
     tcase_add_test(tcase, route_sorts_rows_by_what_they_choose);
     tcase_add_test(tcase, scatter_undoes_gather);

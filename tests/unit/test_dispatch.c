@@ -2,7 +2,10 @@
 /* Gangs become segments, segments a batch, a batch one message per host. */
 #include <check.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "base/error.h"
+#include "base/params.h"
 #include "controller/dispatch.h"
 #include "small_control.h"
 
@@ -19,7 +22,7 @@ static void init_bench(bench *made)
 {
     made->directory = small_directory(5, 1, 1);
     made->port = record_port_new(made->directory, (gw_node_id){5});
-    made->dispatch = gw_dispatch_new(&made->port->base, (gw_node_id){5}, 5, 0);
+    made->dispatch = gw_dispatch_direct_new(&made->port->base, (gw_node_id){5}, 5);
 }
 
 static void clear_bench(bench *made)
@@ -118,7 +121,8 @@ START_TEST(down_a_tree_each_host_has_its_own_count)
 {
     bench made;
     init_bench(&made);
-    gw_dispatch *tree = gw_dispatch_new(&made.port->base, (gw_node_id){5}, 5, 2);
+    const gw_control control = {.fanout = 2};
+    gw_dispatch *tree = gw_dispatch_new(&made.port->base, (gw_node_id){5}, 5, &control, NULL);
     gw_dispatch_add(tree, 0, 0, 0, 0, 0, second, 1);
     ck_assert_uint_eq(gw_dispatch_flush(tree, false), 1);
     gw_dispatch_add(tree, 0, 0, 1, 1, 0, first_two, 2);
@@ -143,6 +147,177 @@ START_TEST(down_a_tree_each_host_has_its_own_count)
 }
 END_TEST
 
+/* --- What the policy says --- */
+
+/* A policy that answers what `answers` says: a step, and the sender of a batch's last host. */
+typedef struct {
+    gw_dispatch_policy base;
+    uint32_t step, sender;
+    uint32_t batch_gangs, gang_count, size_bytes; /* What it was told. */
+    uint32_t forgotten;
+} answering;
+
+static answering oracle; /* One test at a time; set anew by each. */
+
+static gw_dispatch_policy *oracle_create(gw_params *params, GError **error)
+{
+    if (params != NULL) {
+        g_set_error_literal(error, GW_ERROR, GW_ERROR_SCENARIO, "no parameters today");
+    }
+    return params != NULL || oracle.step == UINT32_MAX ? NULL : &oracle.base;
+}
+
+static void oracle_destroy(gw_dispatch_policy *policy)
+{
+    ck_assert_ptr_eq(policy, &oracle.base);
+}
+
+static gw_dispatch_step oracle_step(gw_dispatch_policy *policy, const gw_dispatch_gang *gang,
+                                    gw_time now_ns)
+{
+    ck_assert_ptr_eq(policy, &oracle.base);
+    ck_assert_uint_eq(now_ns, 17);
+    oracle.batch_gangs = gang->batch_gangs;
+    return (gw_dispatch_step)oracle.step;
+}
+
+static void oracle_fan_out(gw_dispatch_policy *policy, const gw_dispatch_batch *batch,
+                           uint32_t *out_senders)
+{
+    ck_assert_ptr_eq(policy, &oracle.base);
+    oracle.gang_count = batch->gang_count;
+    oracle.size_bytes = batch->size_bytes;
+    out_senders[batch->host_count - 1] = oracle.sender;
+}
+
+static void oracle_forget(gw_dispatch_policy *policy, uint32_t instance)
+{
+    ck_assert_ptr_eq(policy, &oracle.base);
+    oracle.forgotten = instance;
+}
+
+static const gw_dispatch_policy_ops oracle_ops = {.name = "oracle",
+                                                  .create = oracle_create,
+                                                  .destroy = oracle_destroy,
+                                                  .step = oracle_step,
+                                                  .fan_out = oracle_fan_out,
+                                                  .forget = oracle_forget};
+static const gw_control oracle_control = {.dispatch = &oracle_ops};
+
+static void init_oracle(bench *made, uint32_t step, uint32_t sender)
+{
+    init_bench(made);
+    gw_dispatch_free(made->dispatch);
+    oracle = (answering){.base = {&oracle_ops}, .step = step, .sender = sender};
+    made->dispatch = gw_dispatch_new(&made->port->base, (gw_node_id){5}, 5, &oracle_control, NULL);
+    ck_assert_ptr_nonnull(made->dispatch);
+}
+
+/* One gang of two nodes' program "job", on the last two hosts. */
+static gw_dispatch_step ask_and_add(bench *made, uint32_t node)
+{
+    gw_dispatch_gang gang = {.run = 2, .node = node, .batch_gangs = 99};
+    const gw_dispatch_step step = gw_dispatch_ask(made->dispatch, &gang, 17);
+    gw_dispatch_add(made->dispatch, 0, 2, node, node, 0, last_two, 2);
+    return step;
+}
+
+START_TEST(steps_and_trees_are_the_policys)
+{
+    bench made;
+    for (uint32_t step = GW_DISPATCH_WITH_TURN; step <= GW_DISPATCH_AWAIT; step++) {
+        init_oracle(&made, step, 0);
+        ck_assert_int_eq(ask_and_add(&made, 0), step);
+        ck_assert_uint_eq(oracle.batch_gangs, 0);
+        ck_assert_int_eq(ask_and_add(&made, 1), step);
+        ck_assert_uint_eq(oracle.batch_gangs, 1);
+        ck_assert_uint_eq(gw_dispatch_flush(made.dispatch, false), 2);
+        ck_assert_uint_eq(oracle.gang_count, 2);
+        ck_assert_uint_eq(oracle.size_bytes, sizeof(gw_dispatch_message) + sizeof(gw_segment));
+        CHECK_CALLS(made.port, "send to host 3: RELAY of node 5 to host 3 #0, host 4 #0, instance "
+                               "0 run 2 nodes 0 to 1 as gang 0.0, call 0\n");
+        oracle.sender = GW_INDEX_NONE; /* Straight: in the same order as down the tree. */
+        ask_and_add(&made, 2);
+        ck_assert_uint_eq(oracle.batch_gangs, 0);
+        ck_assert_uint_eq(gw_dispatch_flush(made.dispatch, false), 2);
+        CHECK_CALLS(made.port, "send to host 3: RELAY of node 5 to host 3 #1, instance 0 run 2 "
+                               "node 2 as gang 0.2, call 0\n"
+                               "send to host 4: RELAY of node 5 to host 4 #1, instance 0 run 2 "
+                               "node 2 as gang 0.2, call 0\n");
+        gw_dispatch_end(made.dispatch, 7);
+        ck_assert_uint_eq(oracle.forgotten, 7);
+        ck_assert(!gw_dispatch_is_wrong(made.dispatch));
+        clear_bench(&made);
+    }
+}
+END_TEST
+
+static void check_blame(bench *made, const char *expected)
+{
+    gw_builder *builder = gw_builder_new("job");
+    const uint32_t mesh = small_mesh(builder, 1);
+    small_node(builder, "node0", mesh, "> s1");
+    small_node(builder, "node1", mesh, "> s2");
+    g_autoptr(gw_program) program = small_finish(builder);
+    const gw_job job = {.name = "job", .program = program};
+    GString *words = g_string_new(NULL);
+    CHECK_CALLS(made->port, "note DISPATCH_WRONG, node 5\n");
+    ck_assert(gw_dispatch_is_wrong(made->dispatch));
+    gw_dispatch_blame(made->dispatch, &job, words);
+    ck_assert_str_eq(words->str, expected);
+    g_string_free(words, TRUE);
+    ask_and_add(made, 1); /* Nothing leaves any more. */
+    ck_assert_uint_eq(gw_dispatch_flush(made->dispatch, false), 0);
+    record_port_clear(made->port);
+}
+
+START_TEST(a_step_that_is_none)
+{
+    static const uint32_t steps[] = {0, 4, 0x7fffffff};
+    bench made;
+    init_oracle(&made, steps[_i], GW_INDEX_NONE);
+    ck_assert_int_eq(ask_and_add(&made, 1), 0);
+    g_autofree char *expected =
+        g_strdup_printf("step answered %u for job \"job\", run 2, node \"node1\", expected "
+                        "GW_DISPATCH_WITH_TURN (1), NOW (2) or AWAIT (3)",
+                        steps[_i]);
+    check_blame(&made, expected);
+    clear_bench(&made);
+}
+END_TEST
+
+START_TEST(a_sender_that_is_none)
+{
+    static const uint32_t senders[] = {1, 2, UINT32_MAX - 1};
+    bench made;
+    init_oracle(&made, GW_DISPATCH_NOW, senders[_i]);
+    ask_and_add(&made, 0);
+    ck_assert_uint_eq(gw_dispatch_flush(made.dispatch, true), 0);
+    g_autofree char *expected = g_strdup_printf(
+        "fan_out sends to host 4, at place 1 of a batch, from place %u, expected a place before it",
+        senders[_i]);
+    check_blame(&made, expected);
+    clear_bench(&made);
+}
+END_TEST
+
+START_TEST(policy_refuses_to_be_made)
+{
+    bench made;
+    init_oracle(&made, GW_DISPATCH_NOW, 0);
+    g_autoptr(GError) error = NULL, silent = NULL;
+    g_autoptr(gw_params) params = gw_params_parse("{}", "s.json", NULL);
+    gw_control control = {.dispatch = &oracle_ops, .dispatch_params = params};
+    ck_assert_ptr_null(gw_dispatch_new(&made.port->base, (gw_node_id){5}, 5, &control, &error));
+    ck_assert_str_eq(error->message, "no parameters today");
+    control.dispatch_params = NULL;
+    oracle.step = UINT32_MAX;
+    ck_assert_ptr_null(gw_dispatch_new(&made.port->base, (gw_node_id){5}, 5, &control, &silent));
+    ck_assert_ptr_nonnull(strstr(silent->message, "dispatch policy oracle refused to be made"));
+    clear_bench(&made);
+}
+END_TEST
+
 int main(void)
 {
     TCase *cases = tcase_create("dispatch");
@@ -152,6 +327,10 @@ int main(void)
     tcase_add_test(cases, hosts_are_told_once_in_order_of_appearance);
     tcase_add_test(cases, batches_know_nothing_of_each_other);
     tcase_add_test(cases, down_a_tree_each_host_has_its_own_count);
+    tcase_add_test(cases, steps_and_trees_are_the_policys);
+    tcase_add_loop_test(cases, a_step_that_is_none, 0, 3);
+    tcase_add_loop_test(cases, a_sender_that_is_none, 0, 3);
+    tcase_add_test(cases, policy_refuses_to_be_made);
     Suite *suite = suite_create("dispatch");
     suite_add_tcase(suite, cases);
     SRunner *runner = srunner_create(suite);

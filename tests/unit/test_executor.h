@@ -30,8 +30,9 @@ static inline void init_bench(bench *made, uint32_t host_count, uint32_t devices
     made->directory = small_directory(host_count, devices_per_host, JOBS_MAX);
     made->port = record_port_new(made->directory, (gw_node_id){0});
     made->scheduler = gw_directory_scheduler(made->directory, 0);
-    made->control = (gw_control){
-        .policy = gw_policy_find("fifo"), .dispatch = GW_DISPATCH_PARALLEL, .lookahead = lookahead};
+    made->control = (gw_control){.policy = gw_policy_find("fifo"),
+                                 .dispatch = &gw_dispatch_parallel,
+                                 .lookahead = lookahead};
     made->executor = gw_executor_new(made->directory, &made->control, made->jobs, (gw_node_id){0},
                                      &made->port->base);
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/random.h"
 #include "program/function.h"
 
 static const uint32_t mesh_2x3[] = {2, 3};
@@ -42,7 +43,7 @@ static gw_operation make_operation(gw_operation_kind kind)
                           .map = GW_MAP_COPY,
                           .reduction = GW_REDUCTION_SUM,
                           .axes = 1,
-                          .inputs = {0, 1, 2, 3}};
+                          .inputs = {0, 1, 2, 3, 4}};
 }
 
 static gw_operation make_map(gw_map map)
@@ -135,7 +136,8 @@ START_TEST(bytes_of_values_and_temporaries)
     g_autoptr(gw_function) function =
         make_function(SHAPES({10, 10}), SHAPES({3, 5}, {2, 2}), SHAPES({100, 1}));
     ck_assert_uint_eq(gw_value_bytes(gw_function_value(function, 0)), 400);
-    ck_assert_uint_eq(gw_function_temporary_bytes(function), 4 * (15 + 4));
+    /* No operation names them: each has a place for all of the function. */
+    ck_assert_uint_eq(gw_function_place_temporaries(function, 1, NULL), 4 * (15 + 4));
     g_autoptr(gw_function) large = make_function(SHAPES({1U << 19, 1U << 19}), NULL, NULL);
     ck_assert_uint_eq(gw_value_bytes(gw_function_value(large, 0)), 1ULL << 40);
 }
@@ -158,6 +160,73 @@ START_TEST(copies_are_equal_and_apart)
     gw_function_free(copy);
     expect_accepted(function);
     gw_function_free(NULL);
+}
+END_TEST
+
+/* --- Places --- */
+
+typedef struct {
+    uint32_t first, last;
+} lifetime;
+
+/* Maps in a chain, of temporaries of many sizes; each also reads one of the last few. */
+static gw_function *make_chain(uint32_t count, lifetime *out_lifetimes)
+{
+    gw_function *function = gw_function_new("chain");
+    for (uint32_t i = 0; i < count; i++) {
+        gw_function_add_temporary(function, 1 + (uint32_t)(gw_random_at(5, i) % 90), 1);
+        out_lifetimes[i] = (lifetime){UINT32_MAX, 0};
+    }
+    for (uint32_t i = 0; i + 1 < count; i++) {
+        const uint32_t back = (uint32_t)(gw_random_at(6, i) % 7);
+        const uint32_t named[] = {i, i >= back ? i - back : i, i + 1};
+        gw_function_add(function,
+                        &(gw_operation){.kind = GW_OPERATION_MAP,
+                                        .map = GW_MAP_ADD,
+                                        .inputs = {(uint16_t)named[0], (uint16_t)named[1]},
+                                        .outputs = {(uint16_t)named[2]}});
+        for (uint32_t k = 0; k < 3; k++) {
+            lifetime *of = &out_lifetimes[named[k]];
+            of->first = MIN(of->first, i);
+            of->last = MAX(of->last, i);
+        }
+    }
+    return function;
+}
+
+static uint64_t rounded_bytes(const gw_function *function, uint32_t value)
+{
+    return (gw_value_bytes(gw_function_value(function, value)) + 63) / 64 * 64;
+}
+
+/* What is needed at the same time never overlaps; the block is less than all of them together, and
+ * no less than what is needed at any one time. */
+START_TEST(places_are_kept_while_needed)
+{
+    enum { COUNT = 200 };
+    lifetime lives[COUNT];
+    uint64_t offsets_bytes[COUNT], all_bytes = 0, most_bytes = 0;
+    g_autoptr(gw_function) function = make_chain(COUNT, lives);
+    const uint64_t block_bytes = gw_function_place_temporaries(function, 64, offsets_bytes);
+    ck_assert_uint_eq(gw_function_place_temporaries(function, 64, NULL), block_bytes);
+    for (uint32_t a = 0; a < COUNT; a++) {
+        const uint64_t end_bytes = offsets_bytes[a] + rounded_bytes(function, a);
+        uint64_t needed_bytes = 0;
+        ck_assert_uint_eq(offsets_bytes[a] % 64, 0);
+        ck_assert_uint_le(end_bytes, block_bytes);
+        all_bytes += rounded_bytes(function, a);
+        for (uint32_t b = 0; b < COUNT; b++) {
+            const bool is_met = lives[a].first <= lives[b].last && lives[b].first <= lives[a].last;
+            ck_assert(a == b || !is_met || offsets_bytes[b] >= end_bytes ||
+                      offsets_bytes[b] + rounded_bytes(function, b) <= offsets_bytes[a]);
+            if (lives[b].first <= lives[a].first && lives[a].first <= lives[b].last)
+                needed_bytes += rounded_bytes(function, b);
+        }
+        most_bytes = MAX(most_bytes, needed_bytes);
+    }
+    ck_assert_uint_ge(block_bytes, most_bytes);
+    ck_assert_uint_le(block_bytes, 2 * most_bytes);
+    ck_assert_uint_lt(block_bytes, all_bytes / 5);
 }
 END_TEST
 
@@ -209,6 +278,35 @@ START_TEST(others_cost_per_element)
 }
 END_TEST
 
+/* 12 tokens of 6 columns in sequences of 4, two heads: p has 24 x 4. */
+START_TEST(transformers_cost_by_their_parts)
+{
+    const double n = 12 * 6, p = 24 * 4;
+    gw_operation operation = make_operation(GW_OPERATION_ATTENTION);
+    operation.heads = 2;
+    operation.sequence = 4;
+    expect_cost(operation, SHAPES({12, 6}, {12, 6}, {12, 6}), SHAPES({12, 6}, {24, 4}),
+                4 * 4 * n + 5 * p, 4 * (4 * n + p));
+    operation.kind = GW_OPERATION_ATTENTION_GRADIENT;
+    expect_cost(operation, SHAPES({12, 6}, {12, 6}, {12, 6}, {24, 4}, {12, 6}),
+                SHAPES({12, 6}, {12, 6}, {12, 6}), 8 * 4 * n + 4 * p, 4 * (7 * n + p));
+    /* Of a table of 1000 rows the 4 that are asked for. */
+    expect_cost(make_operation(GW_OPERATION_EMBEDDING), SHAPES({1000, 6}, {4, 1}), SHAPES({4, 6}),
+                0, 4 * (24 + 4 + 24));
+    expect_cost(make_operation(GW_OPERATION_EMBEDDING_GRADIENT), SHAPES({4, 1}, {4, 6}),
+                SHAPES({1000, 6}), 24, 4 * (4 + 24 + 6000));
+    expect_cost(make_operation(GW_OPERATION_LAYER_NORM_GRADIENT), SHAPES({4, 6}, {1, 6}, {4, 6}),
+                SHAPES({4, 6}, {1, 6}, {1, 6}), 14 * 24, 4 * (24 + 6 + 24 + 24 + 6 + 6));
+    expect_cost(make_operation(GW_OPERATION_TOKEN_LOSS), SHAPES({4, 9}, {4, 1}, {4, 3}),
+                SHAPES({1, 1}, {4, 9}), 3 * 36, 4 * (36 + 4 + 12 + 1 + 36));
+    expect_cost(make_operation(GW_OPERATION_TOKEN_STATISTICS), SHAPES({4, 9}, {4, 1}),
+                SHAPES({4, 3}), 4 * 36, 4 * (36 + 4 + 12));
+    expect_cost(make_map(GW_MAP_GELU), SHAPES({4, 6}), SHAPES({4, 6}), 8 * 24, 8 * 24);
+    expect_cost(make_map(GW_MAP_GELU_GRADIENT), SHAPES({4, 6}, {4, 6}), SHAPES({4, 6}), 13 * 24,
+                12 * 24);
+}
+END_TEST
+
 START_TEST(collectives_cost_their_input)
 {
     expect_cost(make_operation(GW_OPERATION_ALL_REDUCE), SHAPES({8, 2}), SHAPES({8, 2}), 0, 64);
@@ -252,9 +350,12 @@ START_TEST(map_shapes)
     expect_good(make_map(GW_MAP_MULTIPLY), SHAPES({4, 6}, {4, 6}), one);
     expect_bad(make_map(GW_MAP_MULTIPLY), SHAPES({4, 6}, {1, 6}), one, "expected 4 x 6");
     expect_good(make_map(GW_MAP_ADD_ROW), SHAPES({4, 6}, {1, 6}), one);
-    expect_bad(make_map(GW_MAP_ADD_ROW), SHAPES({4, 6}, {4, 6}), one, "expected 1 x 6");
+    expect_good(make_map(GW_MAP_ADD_ROW), SHAPES({4, 6}, {2, 6}), one);
+    expect_bad(make_map(GW_MAP_ADD_ROW), SHAPES({4, 6}, {3, 6}), one,
+               "input 1: found 3 x 6, expected 6 columns and a divisor of 4 rows");
+    expect_bad(make_map(GW_MAP_ADD_ROW), SHAPES({4, 6}, {1, 5}), one, "found 1 x 5");
     expect_bad(make_map((gw_map)0), one, one, "found map 0");
-    expect_bad(make_map((gw_map)12), one, one, "found map 12");
+    expect_bad(make_map((gw_map)GW_MAP_COUNT), one, one, "found map 14, expected 1 to 13");
 }
 END_TEST
 
@@ -265,7 +366,9 @@ START_TEST(reduction_shapes)
     expect_bad(operation, SHAPES({4, 6}), SHAPES({1, 6}), "expected 1 x 1");
     operation.reduction = GW_REDUCTION_SUM_ROWS;
     expect_good(operation, SHAPES({4, 6}), SHAPES({1, 6}));
-    expect_bad(operation, SHAPES({4, 6}), SHAPES({4, 1}), "expected 1 x 6");
+    expect_good(operation, SHAPES({4, 6}), SHAPES({2, 6}));
+    expect_bad(operation, SHAPES({4, 6}), SHAPES({4, 1}), "expected 6 columns and a divisor of 4");
+    expect_bad(operation, SHAPES({4, 6}), SHAPES({3, 6}), "found 3 x 6");
     operation.reduction = (gw_reduction)9;
     expect_bad(operation, SHAPES({4, 6}), SHAPES({1, 1}), "found reduction 9");
 }
@@ -290,6 +393,78 @@ START_TEST(network_shapes)
                 SHAPES({2, 2}, {2, 2}, {2, 2}));
     expect_bad(make_operation(GW_OPERATION_ADAM), SHAPES({2, 2}, {2, 2}, {2, 2}, {2, 2}),
                SHAPES({2, 2}, {2, 2}, {2, 1}), "output 2: found 2 x 1");
+}
+END_TEST
+
+START_TEST(transformer_shapes)
+{
+    expect_good(make_operation(GW_OPERATION_EMBEDDING), SHAPES({9, 6}, {4, 1}), SHAPES({4, 6}));
+    expect_bad(make_operation(GW_OPERATION_EMBEDDING), SHAPES({9, 6}, {4, 2}), SHAPES({4, 6}),
+               "input 1: found 4 x 2, expected 4 x 1");
+    expect_bad(make_operation(GW_OPERATION_EMBEDDING), SHAPES({9, 6}, {4, 1}), SHAPES({9, 6}),
+               "output 0: found 9 x 6, expected 4 x 6");
+    expect_good(make_operation(GW_OPERATION_EMBEDDING_GRADIENT), SHAPES({4, 1}, {4, 6}),
+                SHAPES({9, 6}));
+    expect_bad(make_operation(GW_OPERATION_EMBEDDING_GRADIENT), SHAPES({3, 1}, {4, 6}),
+               SHAPES({9, 6}), "input 0: found 3 x 1, expected 4 x 1");
+    expect_bad(make_operation(GW_OPERATION_EMBEDDING_GRADIENT), SHAPES({4, 1}, {4, 6}),
+               SHAPES({9, 5}), "output 0: found 9 x 5, expected 9 x 6");
+    expect_good(make_operation(GW_OPERATION_LAYER_NORM_GRADIENT), SHAPES({4, 6}, {1, 6}, {4, 6}),
+                SHAPES({4, 6}, {1, 6}, {1, 6}));
+    expect_bad(make_operation(GW_OPERATION_LAYER_NORM_GRADIENT), SHAPES({4, 6}, {1, 6}, {4, 6}),
+               SHAPES({4, 6}, {1, 6}, {4, 6}), "output 2: found 4 x 6, expected 1 x 6");
+    gw_operation loss = make_operation(GW_OPERATION_TOKEN_LOSS);
+    loss.axes = 0;
+    expect_good(loss, SHAPES({4, 9}, {4, 1}, {4, 3}), SHAPES({1, 1}, {4, 9}));
+    expect_bad(loss, SHAPES({4, 9}, {9, 1}, {4, 3}), SHAPES({1, 1}, {4, 9}),
+               "input 1: found 9 x 1, expected 4 x 1");
+    loss.axes = 2; /* Groups of 3. */
+    expect_good(loss, SHAPES({4, 9}, {4, 1}, {12, 3}), SHAPES({1, 1}, {4, 9}));
+    expect_bad(loss, SHAPES({4, 9}, {4, 1}, {4, 3}), SHAPES({1, 1}, {4, 9}),
+               "input 2: found 4 x 3, expected 12 x 3");
+    loss.axes = 4;
+    expect_bad(loss, SHAPES({4, 9}, {4, 1}, {4, 3}), SHAPES({1, 1}, {4, 9}), "found axes 0x4");
+    expect_good(make_operation(GW_OPERATION_TOKEN_STATISTICS), SHAPES({4, 9}, {4, 1}),
+                SHAPES({4, 3}));
+    expect_bad(make_operation(GW_OPERATION_TOKEN_STATISTICS), SHAPES({4, 9}, {4, 1}),
+               SHAPES({4, 9}), "output 0: found 4 x 9, expected 4 x 3");
+    gw_operation tokens = make_operation(GW_OPERATION_TOKENS);
+    tokens.scalar = 100;
+    tokens.sequence = 4;
+    expect_good(tokens, NULL, SHAPES({12, 1}, {12, 1}));
+    expect_bad(tokens, NULL, SHAPES({12, 1}, {12, 2}), "output 1: found 12 x 2");
+    expect_bad(tokens, NULL, SHAPES({10, 1}, {10, 1}), "found sequences of 4 rows");
+    tokens.scalar = 2e9;
+    expect_bad(tokens, NULL, SHAPES({12, 1}, {12, 1}), "found 2e+09 different tokens");
+}
+END_TEST
+
+/* 12 tokens of 6 columns, in sequences of 4 rows. */
+START_TEST(attention_shapes)
+{
+    const shape *in = SHAPES({12, 6}, {12, 6}, {12, 6});
+    gw_operation operation = make_operation(GW_OPERATION_ATTENTION);
+    operation.heads = 2;
+    operation.sequence = 4;
+    expect_good(operation, in, SHAPES({12, 6}, {24, 4}));
+    expect_bad(operation, in, SHAPES({12, 6}, {12, 4}), "output 1: found 12 x 4, expected 24 x 4");
+    expect_bad(operation, in, SHAPES({12, 5}, {24, 4}), "output 0: found 12 x 5");
+    expect_bad(operation, SHAPES({12, 6}, {12, 6}, {4, 6}), SHAPES({12, 6}, {24, 4}),
+               "input 2: found 4 x 6, expected 12 x 6");
+    operation.heads = 4;
+    expect_bad(operation, in, SHAPES({12, 6}, {48, 4}), "found 4 heads, expected a divisor of 6");
+    operation.heads = 0;
+    expect_bad(operation, in, SHAPES({12, 6}, {24, 4}), "found 0 heads");
+    operation.heads = 2;
+    operation.sequence = 5;
+    expect_bad(operation, in, SHAPES({12, 6}, {24, 5}),
+               "found sequences of 5 rows, expected a divisor of 12 rows");
+    operation.kind = GW_OPERATION_ATTENTION_GRADIENT;
+    operation.sequence = 4;
+    expect_good(operation, SHAPES({12, 6}, {12, 6}, {12, 6}, {24, 4}, {12, 6}),
+                SHAPES({12, 6}, {12, 6}, {12, 6}));
+    expect_bad(operation, SHAPES({12, 6}, {12, 6}, {12, 6}, {24, 6}, {12, 6}),
+               SHAPES({12, 6}, {12, 6}, {12, 6}), "input 3: found 24 x 6, expected 24 x 4");
 }
 END_TEST
 
@@ -415,7 +590,9 @@ START_TEST(values_have_a_size)
     gw_function_add(half, &(gw_operation){.kind = GW_OPERATION_DURATION});
     expect_accepted(half); /* Nothing computes with it. */
     add_copy(half, 0, 1);
-    expect_refused(half, "elements of 2 bytes, expected 4");
+    expect_accepted(half); /* Widened, that can be computed with; */
+    g_array_index(half->values, gw_value, 0).element_bytes = 8;
+    expect_refused(half, "elements of 8 bytes, expected 4 or 2");
     g_array_index(half->values, gw_value, 0).element_bytes = 0;
     expect_refused(half, "elements of 0 bytes");
 }
@@ -454,9 +631,11 @@ static TCase *make_cost_cases(void)
     tcase_add_test(cases, values_are_found_by_position);
     tcase_add_test_raise_signal(cases, position_beyond_the_inputs_aborts, SIGABRT);
     tcase_add_test(cases, bytes_of_values_and_temporaries);
+    tcase_add_test(cases, places_are_kept_while_needed);
     tcase_add_test(cases, copies_are_equal_and_apart);
     tcase_add_test(cases, matmul_costs_2mnk);
     tcase_add_test(cases, others_cost_per_element);
+    tcase_add_test(cases, transformers_cost_by_their_parts);
     tcase_add_test(cases, collectives_cost_their_input);
     tcase_add_test(cases, time_models_cost_what_they_say);
     return cases;
@@ -469,6 +648,8 @@ static TCase *make_check_cases(void)
     tcase_add_test(cases, map_shapes);
     tcase_add_test(cases, reduction_shapes);
     tcase_add_test(cases, network_shapes);
+    tcase_add_test(cases, transformer_shapes);
+    tcase_add_test(cases, attention_shapes);
     tcase_add_test(cases, collective_shapes_go_by_the_group);
     tcase_add_test(cases, collectives_need_axes_and_members);
     tcase_add_test(cases, reading_comes_after_writing);

@@ -38,6 +38,21 @@ START_TEST(layout_finds_hosts_shards_and_back)
 }
 END_TEST
 
+START_TEST(runs_of_neighbours_end_where_the_next_device_is_another)
+{
+    device_bench bench;
+    device_bench_init(&bench, 4, 4);
+    const gw_mesh mesh = {.dims = 1, .shape = {7, 1, 1}};
+    const uint32_t devices[] = {2, 3, 4, 9, 8, 10, 11};
+    const uint32_t ends[] = {3, 3, 3, 4, 5, 7, 7};
+    g_autoptr(gw_gang_layout) layout = gw_gang_layout_new(bench.cluster, &mesh, devices);
+    for (uint32_t shard = 0; shard < 7; shard++) {
+        ck_assert_uint_eq(layout->run_ends[shard], ends[shard]);
+    }
+    device_bench_clear(&bench);
+}
+END_TEST
+
 START_TEST(plan_without_collectives_has_no_stage)
 {
     device_bench bench;
@@ -130,6 +145,7 @@ int main(void)
     Suite *suite = suite_create("gang_plan");
     TCase *cases = tcase_create("gang_plan");
     tcase_add_test(cases, layout_finds_hosts_shards_and_back);
+    tcase_add_test(cases, runs_of_neighbours_end_where_the_next_device_is_another);
     tcase_add_test(cases, plan_without_collectives_has_no_stage);
     tcase_add_test(cases, runs_of_equal_groups_are_one_stage);
     tcase_add_test(cases, axes_of_size_one_change_nothing);

@@ -159,15 +159,15 @@ START_TEST(first_wrong_pick_is_the_one_that_is_told)
 {
     g_autoptr(gw_directory) directory = make_directory();
     g_autoptr(gw_ledger) ledger = gw_ledger_new(directory, NULL, true);
-    gw_node_id scheduler = {77};
-    uint64_t offer = 78;
-    ck_assert(!gw_ledger_policy_wrong(ledger, &scheduler, &offer));
-    ck_assert_uint_eq(scheduler.index, 77);
+    gw_note wrong = {.a = 77};
+    ck_assert(!gw_ledger_policy_wrong(ledger, &wrong));
+    ck_assert_uint_eq(wrong.a, 77);
     note(ledger, GW_NOTE_POLICY_WRONG, 4, UINT64_MAX);
-    note(ledger, GW_NOTE_POLICY_WRONG, 5, 1);
-    ck_assert(gw_ledger_policy_wrong(ledger, &scheduler, &offer));
-    ck_assert_uint_eq(scheduler.index, 4);
-    ck_assert_uint_eq(offer, UINT64_MAX);
+    note(ledger, GW_NOTE_PLACEMENT_WRONG, 5, 1);
+    ck_assert(gw_ledger_policy_wrong(ledger, &wrong));
+    ck_assert_int_eq(wrong.kind, GW_NOTE_POLICY_WRONG);
+    ck_assert_uint_eq(wrong.a, 4);
+    ck_assert_uint_eq(wrong.b, UINT64_MAX);
 }
 END_TEST
 

@@ -13,15 +13,34 @@ START_TEST(kinds_have_their_operands)
         gw_operation_kind kind;
         uint32_t inputs, outputs;
     } cases[] = {
-        {GW_OPERATION_DURATION, 0, 0},   {GW_OPERATION_WORK, 0, 0},
-        {GW_OPERATION_FILL, 0, 1},       {GW_OPERATION_RANDOM, 0, 1},
-        {GW_OPERATION_MATMUL, 2, 1},     {GW_OPERATION_REDUCE, 1, 1},
-        {GW_OPERATION_SOFTMAX, 1, 1},    {GW_OPERATION_LAYER_NORM, 3, 1},
-        {GW_OPERATION_SGD, 2, 1},        {GW_OPERATION_CROSS_ENTROPY, 2, 2},
-        {GW_OPERATION_ADAM, 4, 3},       {GW_OPERATION_ALL_REDUCE, 1, 1},
-        {GW_OPERATION_ALL_GATHER, 1, 1}, {GW_OPERATION_REDUCE_SCATTER, 1, 1},
-        {GW_OPERATION_PERMUTE, 1, 1},    {GW_OPERATION_BROADCAST, 1, 1},
+        {GW_OPERATION_DURATION, 0, 0},
+        {GW_OPERATION_WORK, 0, 0},
+        {GW_OPERATION_FILL, 0, 1},
+        {GW_OPERATION_RANDOM, 0, 1},
+        {GW_OPERATION_MATMUL, 2, 1},
+        {GW_OPERATION_REDUCE, 1, 1},
+        {GW_OPERATION_SOFTMAX, 1, 1},
+        {GW_OPERATION_LAYER_NORM, 3, 1},
+        {GW_OPERATION_SGD, 2, 1},
+        {GW_OPERATION_CROSS_ENTROPY, 2, 2},
+        {GW_OPERATION_ADAM, 4, 3},
+        {GW_OPERATION_ALL_REDUCE, 1, 1},
+        {GW_OPERATION_ALL_GATHER, 1, 1},
+        {GW_OPERATION_REDUCE_SCATTER, 1, 1},
+        {GW_OPERATION_PERMUTE, 1, 1},
+        {GW_OPERATION_BROADCAST, 1, 1},
         {GW_OPERATION_ALL_TO_ALL, 1, 1},
+        {GW_OPERATION_EMBEDDING, 2, 1},
+        {GW_OPERATION_EMBEDDING_GRADIENT, 2, 1},
+        {GW_OPERATION_LAYER_NORM_GRADIENT, 3, 3},
+        {GW_OPERATION_ATTENTION, 3, 2},
+        {GW_OPERATION_ATTENTION_GRADIENT, 5, 3},
+        {GW_OPERATION_TOKEN_LOSS, 3, 2},
+        {GW_OPERATION_ROUTE, 1, 3},
+        {GW_OPERATION_GATHER, 2, 1},
+        {GW_OPERATION_SCATTER, 2, 1},
+        {GW_OPERATION_TOKENS, 0, 2},
+        {GW_OPERATION_TOKEN_STATISTICS, 2, 1},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         const gw_operation operation = {.kind = cases[i].kind};
@@ -35,11 +54,12 @@ END_TEST
 
 START_TEST(maps_of_two_operands)
 {
-    for (gw_map map = GW_MAP_COPY; map <= GW_MAP_TANH; map++) {
+    for (gw_map map = GW_MAP_COPY; map < GW_MAP_COUNT; map++) {
         const gw_operation operation = {.kind = GW_OPERATION_MAP, .map = map};
         const bool takes_two = map == GW_MAP_ADD || map == GW_MAP_SUBTRACT ||
                                map == GW_MAP_MULTIPLY || map == GW_MAP_ADD_ROW ||
-                               map == GW_MAP_RELU_GRADIENT;
+                               map == GW_MAP_RELU_GRADIENT || map == GW_MAP_GELU_GRADIENT ||
+                               map == GW_MAP_MULTIPLY_COLUMN;
         ck_assert_uint_eq(gw_operation_input_count(&operation), takes_two ? 2 : 1);
         ck_assert_uint_eq(gw_operation_output_count(&operation), 1);
     }

@@ -57,7 +57,20 @@ START_TEST(a_paper_is_what_its_file_says)
 }
 END_TEST
 
+START_TEST(a_figure_without_a_number_says_what_it_is)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(gw_paper) paper =
+        load(ONE(FIGURE ",'source':'bubble rates'", "{'x':1}", CURVE, "", CLAIM), &error);
+    ck_assert_msg(paper != NULL, "%s", error != NULL ? error->message : "");
+    const gw_paper_figure *figure = paper->figures->pdata[0];
+    ck_assert_str_eq(figure->subject, "p_1");
+    ck_assert_str_eq(figure->source, "c 2022, bubble rates");
+}
+END_TEST
+
 static const char *const wrong[][2] = {
+    {ONE(FIGURE ",'source':1", "{'x':1}", CURVE, "", CLAIM), "/figures/0/source"},
     {"{" HEAD "}", "figures"},
     {"{" HEAD ",'figures':[]}", "expected one at least"},
     {"{" HEAD ",'figures':[7]}", "/figures/0"},
@@ -106,6 +119,7 @@ int main(void)
     Suite *suite = suite_create("paper");
     TCase *cases = tcase_create("paper");
     tcase_add_test(cases, a_paper_is_what_its_file_says);
+    tcase_add_test(cases, a_figure_without_a_number_says_what_it_is);
     tcase_add_loop_test(cases, mistakes_are_named, 0, G_N_ELEMENTS(wrong));
     tcase_add_test(cases, papers_are_found_by_name);
     suite_add_tcase(suite, cases);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/params.h"
 #include "base/random.h"
 #include "controller/embedding.h"
 #include "controller/placement.h"
@@ -40,12 +41,17 @@ static bool place(bench *made, const char *policy, uint32_t job, const gw_mesh *
                                     .load = made->load,
                                     .free_bytes = made->free_bytes,
                                     .seed = made->seed};
-    const gw_placement_request request = {.mesh = mesh,
+    const gw_placement_request request = {.dims = mesh->dims,
+                                          .shape = {mesh->shape[0], mesh->shape[1], mesh->shape[2]},
                                           .job = job,
                                           .island = GW_INDEX_NONE,
                                           .accelerator = GW_INDEX_NONE,
                                           .size_bytes = size_bytes};
-    return gw_placement_find(policy)->place(&view, &request, made->devices);
+    const gw_placement_ops *ops = gw_placement_find(policy);
+    gw_placement *placement = ops->create(NULL, NULL);
+    const bool is_placed = ops->place(placement, &view, &request, made->devices);
+    ops->destroy(placement);
+    return is_placed;
 }
 
 /* Places a box and takes its devices. */
@@ -83,6 +89,40 @@ START_TEST(policies_are_listed_by_name)
     ck_assert_ptr_null(gw_placement_find("Spread"));
     ck_assert_ptr_null(gw_placement_find(""));
     ck_assert_str_eq(gw_placement_spread.name, "spread");
+}
+END_TEST
+
+/* Where a mesh of two lies on a line of 100, with these parameters and this seed of the scenario.
+ */
+static uint32_t draw_place(const char *text, uint64_t seed)
+{
+    bench made;
+    init_bench(&made, 100, 1, 1, false);
+    g_autoptr(gw_params) params = text != NULL ? gw_params_parse(text, "s.json", NULL) : NULL;
+    const gw_placement_ops *ops = gw_placement_find("random");
+    gw_placement *placement = ops->create(params, NULL);
+    const gw_placement_view view = {.directory = made.directory,
+                                    .load = made.load,
+                                    .free_bytes = made.free_bytes,
+                                    .seed = seed};
+    const gw_placement_request request = {.dims = 1,
+                                          .shape = {2, 1, 1},
+                                          .island = GW_INDEX_NONE,
+                                          .accelerator = GW_INDEX_NONE,
+                                          .size_bytes = 1};
+    ck_assert(ops->place(placement, &view, &request, made.devices));
+    ops->destroy(placement);
+    gw_directory_free(made.directory);
+    return made.devices[0];
+}
+
+START_TEST(random_may_have_a_seed_of_its_own)
+{
+    const uint32_t one = draw_place(NULL, 1), two = draw_place(NULL, 2);
+    ck_assert_uint_ne(one, two);
+    ck_assert_uint_eq(draw_place("{}", 2), two);
+    ck_assert_uint_eq(draw_place("{\"seed\": 1}", 2), one);
+    ck_assert_uint_eq(draw_place("{\"seed\": 0}", 2), draw_place(NULL, 0));
 }
 END_TEST
 
@@ -322,6 +362,7 @@ int main(void)
 {
     TCase *cases = tcase_create("placement");
     tcase_add_test(cases, policies_are_listed_by_name);
+    tcase_add_test(cases, random_may_have_a_seed_of_its_own);
     tcase_add_test(cases, pack_fills_devices_before_it_opens_others);
     tcase_add_test(cases, pack_keeps_islands_free);
     tcase_add_test(cases, topology_closes_rings);

@@ -35,15 +35,26 @@ static void init_bench(bench *made, const uint32_t (*shapes)[3], uint32_t island
     }
 }
 
+static bool ask(const gw_placement_view *view, const gw_placement_request *request,
+                uint32_t *out_devices)
+{
+    gw_placement *placement = gw_placement_spread.create(NULL, NULL);
+    const bool is_placed = gw_placement_spread.place(placement, view, request, out_devices);
+    gw_placement_spread.destroy(placement);
+    return is_placed;
+}
+
 static bool place(bench *made, uint32_t dims, uint32_t a, uint32_t b, uint32_t c, uint32_t island,
                   uint64_t size_bytes)
 {
-    const gw_mesh mesh = {.dims = dims, .shape = {a, b, c}};
     const gw_placement_view view = {
         .directory = made->directory, .load = made->load, .free_bytes = made->free_bytes};
-    const gw_placement_request request = {
-        .mesh = &mesh, .island = island, .accelerator = GW_INDEX_NONE, .size_bytes = size_bytes};
-    return gw_placement_spread.place(&view, &request, made->devices);
+    const gw_placement_request request = {.dims = dims,
+                                          .shape = {a, b, c},
+                                          .island = island,
+                                          .accelerator = GW_INDEX_NONE,
+                                          .size_bytes = size_bytes};
+    return ask(&view, &request, made->devices);
 }
 
 static void load_answer(bench *made, uint32_t count)
@@ -192,17 +203,17 @@ START_TEST(only_islands_of_the_accelerator_asked_for)
     bench made;
     init_bench(&made, (const uint32_t[][3]){{4, 1, 1}, {2, 1, 1}}, 2);
     made.directory->islands[1].accelerator = 7;
-    const gw_mesh mesh = {.dims = 1, .shape = {2, 1, 1}};
     const gw_placement_view view = {
         .directory = made.directory, .load = made.load, .free_bytes = made.free_bytes};
-    gw_placement_request request = {.mesh = &mesh, .island = GW_INDEX_NONE, .accelerator = 7};
-    ck_assert(gw_placement_spread.place(&view, &request, made.devices));
+    gw_placement_request request = {
+        .dims = 1, .shape = {2, 1, 1}, .island = GW_INDEX_NONE, .accelerator = 7};
+    ck_assert(ask(&view, &request, made.devices));
     CHECK_ANSWER(&made, 4, 5);
     request.island = 0; /* Both or nothing. */
-    ck_assert(!gw_placement_spread.place(&view, &request, made.devices));
+    ck_assert(!ask(&view, &request, made.devices));
     request.island = GW_INDEX_NONE;
     request.accelerator = 8;
-    ck_assert(!gw_placement_spread.place(&view, &request, made.devices));
+    ck_assert(!ask(&view, &request, made.devices));
     gw_directory_free(made.directory);
 }
 END_TEST

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Every way in which a shared object can be no policy, each with its message; and one that is.
+/* Every way in which a shared object can be no policy, each with its message; and some that are.
  * The objects are those of tests/plugins. */
 #include "scenario/plugin.h"
 
 #include <unistd.h>
 
+#include "controller/dispatch_policy.h"
+#include "controller/placement.h"
 #include "controller/policy.h"
 #include "test_scenario.h"
 
@@ -19,25 +21,35 @@ static gw_params *parse(const char *name)
     return params;
 }
 
-static const gw_policy_ops *load(const char *name, char **out_path, GError **error)
+static const void *load_kind(const gw_plugin_kind *kind, const char *name, char **out_path,
+                             GError **error)
 {
     g_autoptr(gw_params) params = parse(name);
-    return gw_plugin_load(&gw_plugin_policy, GW_PLUGIN_DIR "/s.json", params, "policy", name,
-                          out_path, error);
+    return gw_plugin_load(kind, GW_PLUGIN_DIR "/s.json", params, "policy", name, out_path, error);
+}
+
+static const gw_policy_ops *load(const char *name, char **out_path, GError **error)
+{
+    return load_kind(&gw_plugin_policy, name, out_path, error);
 }
 
 /* Refused, with the place where it stands and every part; NULL ends them. */
-static void refuse(const char *name, const char *const *parts)
+static void refuse_kind(const gw_plugin_kind *kind, const char *name, const char *const *parts)
 {
     g_autoptr(GError) error = NULL;
     char *path = NULL;
-    ck_assert_ptr_null(load(name, &path, &error));
+    ck_assert_ptr_null(load_kind(kind, name, &path, &error));
     ck_assert_ptr_null(path);
     ck_assert(g_error_matches(error, GW_ERROR, GW_ERROR_SCENARIO));
     expect_part(error->message, GW_PLUGIN_DIR "/s.json:2: /policy: found \"");
     for (uint32_t i = 0; parts[i] != NULL; i++)
         expect_part(error->message, parts[i]);
     ck_assert_msg(strchr(error->message, '\n') == NULL, "%s", error->message);
+}
+
+static void refuse(const char *name, const char *const *parts)
+{
+    refuse_kind(&gw_plugin_policy, name, parts);
 }
 
 START_TEST(paths_have_a_slash_or_the_suffix)
@@ -84,6 +96,78 @@ START_TEST(an_abi_stands_for_one_layout)
     ck_assert_uint_eq(offsetof(gw_policy_ops, forget), 80);
     ck_assert_uint_eq(offsetof(gw_offer, node), 28);
     ck_assert_uint_eq(offsetof(gw_offer, gangs_left), 60);
+}
+END_TEST
+
+/* The same for placement.h and directory.h: GW_PLACEMENT_ABI. */
+START_TEST(a_placement_abi_stands_for_one_layout)
+{
+    ck_assert_uint_eq(GW_PLACEMENT_ABI, 1);
+    ck_assert_uint_eq(sizeof(gw_placement_ops), 48);
+    ck_assert_uint_eq(sizeof(gw_placement_view), 40);
+    ck_assert_uint_eq(sizeof(gw_placement_request), 40);
+    ck_assert_uint_eq(sizeof(gw_island), 48);
+    ck_assert_uint_eq(sizeof(gw_directory), 24);
+    ck_assert_uint_eq(offsetof(gw_placement_ops, place), 40);
+    ck_assert_uint_eq(offsetof(gw_placement_view, seed), 32);
+    ck_assert_uint_eq(offsetof(gw_placement_request, size_bytes), 32);
+    ck_assert_uint_eq(offsetof(gw_island, hbm_bytes), 40);
+}
+END_TEST
+
+/* And for dispatch_policy.h: GW_DISPATCH_ABI. */
+START_TEST(a_dispatch_abi_stands_for_one_layout)
+{
+    ck_assert_uint_eq(GW_DISPATCH_ABI, 1);
+    ck_assert_uint_eq(sizeof(gw_dispatch_policy_ops), 64);
+    ck_assert_uint_eq(sizeof(gw_dispatch_gang), 48);
+    ck_assert_uint_eq(sizeof(gw_dispatch_batch), 24);
+    ck_assert_uint_eq(offsetof(gw_dispatch_policy_ops, forget), 56);
+    ck_assert_uint_eq(offsetof(gw_dispatch_gang, is_enqueued_before), 41);
+    ck_assert_uint_eq(offsetof(gw_dispatch_batch, degree), 20);
+    ck_assert_uint_eq(GW_DISPATCH_WITH_TURN, 1);
+    ck_assert_uint_eq(GW_DISPATCH_NOW, 2);
+    ck_assert_uint_eq(GW_DISPATCH_AWAIT, 3);
+}
+END_TEST
+
+START_TEST(other_kinds_are_loaded)
+{
+    g_autofree char *placer_path = NULL;
+    g_autofree char *sender_path = NULL;
+    const gw_placement_ops *placer =
+        load_kind(&gw_plugin_placement, "placer.so", &placer_path, NULL);
+    ck_assert_ptr_nonnull(placer);
+    ck_assert_str_eq(placer->name, "placer");
+    ck_assert_str_eq(placer_path, PLUGIN("placer"));
+    const gw_dispatch_policy_ops *sender =
+        load_kind(&gw_plugin_dispatch, "sender.so", &sender_path, NULL);
+    ck_assert_ptr_nonnull(sender);
+    ck_assert_str_eq(sender->name, "sender");
+    ck_assert_str_eq(sender_path, PLUGIN("sender"));
+}
+END_TEST
+
+static const struct {
+    const gw_plugin_kind *kind;
+    const char *name, *part;
+} other_mistakes[] = {
+    {&gw_plugin_placement, "./old.so", "built for ABI 4711, expected ABI 1 of gw_placement_plugin"},
+    {&gw_plugin_placement, "./small.so", "a table of 40 bytes, expected 48 bytes in"},
+    {&gw_plugin_placement, "./hollow.so", "without \"place\", expected a table"},
+    {&gw_plugin_placement, "./good.so", "without the symbol gw_placement_plugin"},
+    {&gw_plugin_placement, "./plaser.so", "did you mean \"placer.so\"?"},
+    {&gw_plugin_dispatch, "./old.so", "built for ABI 4712, expected ABI 1 of gw_dispatch_plugin"},
+    {&gw_plugin_dispatch, "./small.so", "a table of 41 bytes, expected 64 bytes in"},
+    {&gw_plugin_dispatch, "./hollow.so", "without \"step\", expected a table"},
+    {&gw_plugin_dispatch, "./good.so", "without the symbol gw_dispatch_plugin"},
+    {&gw_plugin_policy, "./sender.so", "without the symbol gw_policy_plugin"},
+};
+
+START_TEST(other_mistake)
+{
+    const char *const parts[] = {other_mistakes[_i].part, NULL};
+    refuse_kind(other_mistakes[_i].kind, other_mistakes[_i].name, parts);
 }
 END_TEST
 
@@ -250,13 +334,14 @@ START_TEST(blame_names_the_policy_and_its_file)
 {
     g_autoptr(gw_scenario) scenario = load_with(PLUGIN("good"), NULL);
     g_autoptr(GError) error = NULL;
-    gw_scenario_blame_policy(scenario, (gw_node_id){7}, 42, &error);
+    const gw_note wrong = {GW_NOTE_POLICY_WRONG, 7, 42, 0};
+    gw_scenario_blame(scenario, &wrong, NULL, &error);
     ck_assert(g_error_matches(error, GW_ERROR, GW_ERROR_SCENARIO));
     expect_part(error->message,
                 "policy good (" PLUGIN("good") "): scheduler on node 7: picked offer 42,");
     g_autoptr(gw_scenario) built_in = load_with("fifo", NULL);
     g_autoptr(GError) other = NULL;
-    gw_scenario_blame_policy(built_in, (gw_node_id){7}, 42, &other);
+    gw_scenario_blame(built_in, &wrong, NULL, &other);
     expect_part(other->message, "policy fifo (built in): scheduler on node 7:");
 }
 END_TEST
@@ -281,6 +366,10 @@ int main(void)
     tcase_add_test(cases, paths_have_a_slash_or_the_suffix);
     tcase_add_test(cases, a_good_one_is_loaded_by_any_path);
     tcase_add_test(cases, an_abi_stands_for_one_layout);
+    tcase_add_test(cases, a_placement_abi_stands_for_one_layout);
+    tcase_add_test(cases, a_dispatch_abi_stands_for_one_layout);
+    tcase_add_test(cases, other_kinds_are_loaded);
+    tcase_add_loop_test(cases, other_mistake, 0, G_N_ELEMENTS(other_mistakes));
     tcase_add_test(cases, plugins_do_not_see_each_other);
     tcase_add_loop_test(cases, mistake, 0, G_N_ELEMENTS(mistakes));
     tcase_add_test(cases, a_plugin_cut_short_is_refused);

@@ -122,7 +122,7 @@ START_TEST(what_is_carried_and_read_back_is_one_output)
     g_autoptr(gw_program) fused = fuse(program);
     const gw_function *function = gw_program_function(fused, 1);
     ck_assert_uint_eq(function->output_count, 2);
-    ck_assert_uint_eq(gw_function_temporary_bytes(function), 0);
+    ck_assert_uint_eq(gw_function_place_temporaries(function, 1, NULL), 0);
     ck_assert_uint_eq(fused->results->len, 3);
     ck_assert_str_eq(get_result(fused, 0)->name, "late");
     ck_assert_str_eq(get_result(fused, 2)->name, "again");
@@ -173,7 +173,7 @@ START_TEST(irregular_and_element_sizes_are_inherited)
     const gw_function *whole = gw_program_function(fused, 0);
     ck_assert(whole->is_irregular);
     ck_assert_uint_eq(whole->computations, 7);
-    ck_assert_uint_eq(gw_function_temporary_bytes(whole), 2 * 3 * 5 * 2 + 4);
+    ck_assert_uint_eq(gw_function_place_temporaries(whole, 1, NULL), 2 * 3 * 5 * 2 + 4);
     ck_assert_uint_eq(gw_function_operation(whole, 2)->duration_ns, 40);
 }
 END_TEST

@@ -12,7 +12,7 @@
 typedef struct {
     gw_directory *directory;
     record_port *port;
-    gw_progress_book *book;
+    gw_progress_book book;
     uint32_t place;
     gw_span shard_ns;
 } bench;
@@ -21,13 +21,13 @@ static void init_bench(bench *made, uint32_t lookahead)
 {
     *made = (bench){.directory = small_directory(2, 2, 2)};
     made->port = record_port_new(made->directory, (gw_node_id){1});
-    made->book = gw_progress_book_new(&made->port->base, 2, 2, lookahead,
-                                      gw_directory_node_count(made->directory));
+    gw_progress_book_init(&made->book, &made->port->base, 2, 2, lookahead,
+                          gw_directory_node_count(made->directory));
 }
 
 static void clear_bench(bench *made)
 {
-    gw_progress_book_free(made->book);
+    gw_progress_book_clear(&made->book);
     record_port_free(made->port);
     gw_directory_free(made->directory);
 }
@@ -38,14 +38,14 @@ static void queue_gangs(bench *made, uint32_t dispatcher, const uint32_t *device
                         uint32_t times)
 {
     for (uint32_t i = 0; i < times; i++) {
-        gw_progress_book_queued(made->book, dispatcher, devices, count);
+        gw_progress_book_queued(&made->book, dispatcher, devices, count);
     }
 }
 
 static void finish_gang(bench *made, uint32_t dispatcher, const uint32_t *devices, uint32_t count)
 {
     const gw_used_time used = {0, count, made->shard_ns * count};
-    gw_progress_book_finished(made->book, dispatcher, &used, &made->place, devices);
+    gw_progress_book_finished(&made->book, dispatcher, &used, &made->place, devices);
 }
 
 static void finish_gangs(bench *made, uint32_t dispatcher, const uint32_t *devices, uint32_t count,
@@ -54,7 +54,7 @@ static void finish_gangs(bench *made, uint32_t dispatcher, const uint32_t *devic
     for (uint32_t i = 0; i < times; i++) {
         finish_gang(made, dispatcher, devices, count);
     }
-    gw_progress_book_flush(made->book);
+    gw_progress_book_flush(&made->book);
 }
 
 START_TEST(nothing_is_said_before_half_is_used)
@@ -110,12 +110,12 @@ START_TEST(done_runs_take_the_counts_along)
     queue_gangs(&made, 2, both, 2, 5);
     finish_gangs(&made, 2, both, 2, 2);
     CHECK_CALLS(made.port, "");
-    gw_progress_book_run_done(made.book, 2, 7, 31);
-    gw_progress_book_run_done(made.book, 2, 6, 2);
-    gw_progress_book_flush(made.book);
+    gw_progress_book_run_done(&made.book, 2, 7, 31);
+    gw_progress_book_run_done(&made.book, 2, 6, 2);
+    gw_progress_book_flush(&made.book);
     CHECK_CALLS(made.port, "send to scheduler 0: PROGRESS, finished 2 2, instance 7 run 31 done, "
                            "instance 6 run 2 done\n");
-    gw_progress_book_flush(made.book);
+    gw_progress_book_flush(&made.book);
     CHECK_CALLS(made.port, "");
     clear_bench(&made);
 }
@@ -146,15 +146,15 @@ START_TEST(device_time_is_told_by_instance)
     uint32_t places[2] = {7, 0}; /* Stale ones do no harm. */
     const gw_used_time first = {3, 2, 50}, second = {9, 1, 8};
     queue_gangs(&made, 2, both, 2, 3);
-    gw_progress_book_finished(made.book, 2, &first, &places[0], both);
-    gw_progress_book_finished(made.book, 2, &second, &places[1], left);
-    gw_progress_book_finished(made.book, 2, &first, &places[0], both);
-    gw_progress_book_flush(made.book);
+    gw_progress_book_finished(&made.book, 2, &first, &places[0], both);
+    gw_progress_book_finished(&made.book, 2, &second, &places[1], left);
+    gw_progress_book_finished(&made.book, 2, &first, &places[0], both);
+    gw_progress_book_flush(&made.book);
     CHECK_CALLS(made.port, "send to scheduler 0: PROGRESS, finished 3 2, "
                            "instance 3 used 100 ns in 4 shards, "
                            "instance 9 used 8 ns in 1 shards\n");
-    gw_progress_book_finished(made.book, 2, &second, &places[1], right);
-    gw_progress_book_flush(made.book);
+    gw_progress_book_finished(&made.book, 2, &second, &places[1], right);
+    gw_progress_book_flush(&made.book);
     CHECK_CALLS(made.port, "send to scheduler 0: PROGRESS, finished 0 1, "
                            "instance 9 used 8 ns in 1 shards\n");
     clear_bench(&made);

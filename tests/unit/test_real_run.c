@@ -326,16 +326,6 @@ START_TEST(a_refused_job_is_an_error_that_names_it)
 }
 END_TEST
 
-START_TEST(the_cpu_computes_in_float32_alone)
-{
-    gw_scenario *scenario = load_scenario(train_text, "jobs.steps=2");
-    const gw_function *function = gw_program_function(scenario->jobs[0].program, 0);
-    g_array_index(function->values, gw_value, 0).element_bytes = 2;
-    run_badly(gw_cpu_run, scenario, GW_ERROR_SCENARIO, "float32");
-    gw_scenario_free(scenario);
-}
-END_TEST
-
 int main(void)
 {
     Suite *suite = suite_create("real_run");
@@ -350,7 +340,6 @@ int main(void)
     tcase_add_loop_test(tcase, a_wrong_pick_is_an_error_that_names_the_policy, 0, 2);
     tcase_add_loop_test(tcase, a_policy_that_is_not_made_is_an_error_even_without_its_words, 0, 2);
     tcase_add_loop_test(tcase, a_refused_job_is_an_error_that_names_it, 0, 2);
-    tcase_add_test(tcase, the_cpu_computes_in_float32_alone);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

@@ -61,9 +61,13 @@ static void take(bench *made, uint32_t dispatcher, uint32_t first, uint32_t belo
     *message = (gw_relay_message){.header = {GW_MESSAGE_RELAY, size_bytes},
                                   .dispatcher = dispatcher,
                                   .stop_count = 1 + below};
+    uint32_t hosts[HOSTS], senders[HOSTS] = {GW_INDEX_NONE}, sequences[HOSTS], scratch[2 * HOSTS];
     for (uint32_t i = 0; i <= below; i++) {
-        message->stops[i] = (gw_relay_stop){first + i, i == 0 ? sequence : 70 + i};
+        hosts[i] = first + i;
+        sequences[first + i] = i == 0 ? sequence : 70 + i;
     }
+    gw_dispatch_tree(2, 0, 1, below + 1, senders);
+    gw_relay_arrange(hosts, senders, below + 1, sequences, scratch, message->stops);
     memcpy(message->stops + 1 + below, dispatch, dispatch->header.size_bytes);
     gw_relay_take(made->relay, message);
 }
@@ -78,11 +82,16 @@ static void check_delivered(bench *made, const char *expected)
 
 static void send_rows(bench *made, uint32_t degree, uint32_t stop_count)
 {
-    static const gw_relay_stop stops[] = {{5, 0}, {2, 9}, {7, 4}, {1, 1}, {0, 0}, {3, 2}, {4, 4}};
+    static const uint32_t hosts[] = {5, 2, 7, 1, 0, 3, 4};
+    uint32_t sequences[HOSTS] = {0, 1, 9, 2, 4, 0, 0, 4}; /* By host. */
+    uint32_t senders[HOSTS], spare[2 * HOSTS];
+    gw_relay_stop stops[HOSTS];
     g_autofree gw_dispatch_message *dispatch = small_dispatch(1, 2, 3, 1, 6, true);
     g_autoptr(GByteArray) scratch = g_byte_array_new();
-    ck_assert_uint_le(stop_count, G_N_ELEMENTS(stops));
-    gw_relay_send(&made->port->base, scratch, degree, 8, stops, stop_count, dispatch);
+    ck_assert_uint_le(stop_count, G_N_ELEMENTS(hosts));
+    gw_dispatch_tree(degree, GW_INDEX_NONE, 0, stop_count, senders);
+    gw_relay_arrange(hosts, senders, stop_count, sequences, spare, stops);
+    gw_relay_send(&made->port->base, scratch, 8, stops, stop_count, dispatch);
 }
 
 #define WHAT ", instance 1 run 2 node 3 as gang 0.6, call 2, wants ENQUEUED\n"
@@ -100,6 +109,28 @@ START_TEST(rows_are_as_equal_as_can_be_and_longer_ones_first)
                            "send to host 1: RELAY of node 8 to host 1 #1, host 0 #0" WHAT
                            "send to host 3: RELAY of node 8 to host 3 #2, host 4 #4" WHAT);
     clear_bench(&made);
+}
+END_TEST
+
+/* Any forest: each stop stands before those below it, and hosts are else in their order. */
+START_TEST(any_tree_is_arranged)
+{
+    static const uint32_t hosts[] = {5, 2, 7, 1, 0, 3};
+    static const uint32_t senders[] = {GW_INDEX_NONE, 0, GW_INDEX_NONE, 0, 2, 1};
+    static const uint32_t expected[][2] = {{5, 3}, {2, 1}, {3, 0}, {1, 0}, {7, 1}, {0, 0}};
+    uint32_t sequences[HOSTS] = {9, 9, 9, 9, 9, (1u << GW_RELAY_SEQUENCE_BITS) - 1, 9, 9};
+    uint32_t scratch[2 * HOSTS];
+    gw_relay_stop stops[HOSTS];
+    gw_relay_arrange(hosts, senders, G_N_ELEMENTS(hosts), sequences, scratch, stops);
+    for (uint32_t i = 0; i < G_N_ELEMENTS(hosts); i++) {
+        ck_assert_uint_eq(stops[i].host, expected[i][0]);
+        ck_assert_uint_eq(stops[i].below, expected[i][1]);
+    }
+    ck_assert_uint_eq(stops[0].sequence, (1u << GW_RELAY_SEQUENCE_BITS) - 1);
+    gw_relay_arrange(hosts, senders, 1, sequences, scratch, stops);
+    ck_assert_uint_eq(stops[0].sequence, 0); /* It begins again. */
+    ck_assert_uint_eq(sequences[2], 10);
+    ck_assert_uint_eq(sequences[4], 9); /* Of hosts that are none of them nothing is counted. */
 }
 END_TEST
 
@@ -263,6 +294,7 @@ int main(void)
 {
     TCase *cases = tcase_create("relay");
     tcase_add_test(cases, rows_are_as_equal_as_can_be_and_longer_ones_first);
+    tcase_add_test(cases, any_tree_is_arranged);
     tcase_add_test(cases, few_hosts_are_told_one_by_one);
     tcase_add_test(cases, a_host_passes_the_rest_of_its_row_on_before_its_own_work);
     tcase_add_test(cases, in_turn_nothing_is_held_back);

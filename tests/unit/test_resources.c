@@ -34,7 +34,7 @@ static void init_bench(bench *made, uint32_t island_count, const uint32_t *devic
     made->directory = gw_directory_new(islands, island_count, JOBS_MAX);
     made->port = record_port_new(made->directory, gw_directory_resources(made->directory));
     made->resources =
-        gw_resources_new(made->directory, &made->control, made->jobs, &made->port->base);
+        gw_resources_new(made->directory, &made->control, made->jobs, &made->port->base, NULL);
 }
 
 static void clear_bench(bench *made)
@@ -305,7 +305,8 @@ START_TEST(policy_of_the_control_plane_places)
     init_bench(&made, 1, (const uint32_t[]){4}, (const uint64_t[]){100});
     gw_resources_free(made.resources);
     made.control.placement = gw_placement_find("pack");
-    made.resources = gw_resources_new(made.directory, &made.control, made.jobs, &made.port->base);
+    made.resources =
+        gw_resources_new(made.directory, &made.control, made.jobs, &made.port->base, NULL);
     for (uint32_t j = 0; j < 3; j++) {
         set_job(&made, j, 1, (const uint32_t[]){2}, 10); /* 40 bytes. */
         request(&made, j);

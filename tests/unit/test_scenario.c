@@ -24,7 +24,7 @@ START_TEST(defaults)
     ck_assert_uint_gt(scenario->profile.cost_ns[GW_COST_CALL], 0);
     ck_assert_ptr_eq(scenario->control.policy, gw_policy_find("fifo"));
     ck_assert_ptr_null(scenario->control.policy_params);
-    ck_assert_int_eq(scenario->control.dispatch, GW_DISPATCH_PARALLEL);
+    ck_assert_ptr_eq(scenario->control.dispatch, &gw_dispatch_parallel);
     ck_assert_uint_eq(scenario->control.lookahead, 256);
     ck_assert_uint_eq(scenario->control.fanout, 0);
 }
@@ -114,7 +114,7 @@ START_TEST(every_key_is_read)
     ck_assert_str_eq(scenario->profile.name, "ideal");
     ck_assert(scenario->profile.is_network_free);
     ck_assert_ptr_null(scenario->control.policy);
-    ck_assert_int_eq(scenario->control.dispatch, GW_DISPATCH_SEQUENTIAL);
+    ck_assert_ptr_eq(scenario->control.dispatch, &gw_dispatch_sequential);
     ck_assert_uint_eq(scenario->control.lookahead, 3);
     ck_assert_uint_eq(scenario->control.fanout, 8);
     ck_assert_int_eq(scenario->jobs[0].submit, GW_SUBMIT_OP_BY_OP);

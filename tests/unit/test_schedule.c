@@ -29,8 +29,9 @@ static void init_bench(bench *made, uint32_t host_count, uint32_t lookahead)
     *made = (bench){0};
     made->directory = small_directory(host_count, 2, JOBS_MAX);
     made->port = record_port_new(made->directory, (gw_node_id){host_count});
-    made->control = (gw_control){
-        .policy = gw_policy_find("fifo"), .dispatch = GW_DISPATCH_PARALLEL, .lookahead = lookahead};
+    made->control = (gw_control){.policy = gw_policy_find("fifo"),
+                                 .dispatch = &gw_dispatch_parallel,
+                                 .lookahead = lookahead};
     made->schedule = gw_schedule_new(made->directory, &made->control, made->jobs, 0,
                                      made->port->self, &made->port->base, NULL);
     ck_assert_ptr_nonnull(made->schedule);
@@ -268,60 +269,6 @@ START_TEST(op_by_op_returns_each_node)
 }
 END_TEST
 
-START_TEST(sequential_waits_for_every_host)
-{
-    const gw_instance_message enqueued = small_instance_message(GW_MESSAGE_ENQUEUED, 0);
-    bench made;
-    init_bench(&made, 2, 8);
-    made.control.dispatch = GW_DISPATCH_SEQUENTIAL;
-    install(&made, 0, make_nodes(4, 2), 1, (const uint32_t[]){0, 1, 2, 3});
-    submit(&made, 0, 0, 0, 2, 0);
-    CHECK_CALLS(made.port, "note GANG_ORDERED, gang 2.0 is instance 0 node 0\n"
-                           "send to host 0: DISPATCH, instance 0 run 0 node 0 as gang 2.0, call 0, "
-                           "wants ENQUEUED\n"
-                           "send to host 1: DISPATCH, instance 0 run 0 node 0 as gang 2.0, call 0, "
-                           "wants ENQUEUED\n");
-    gw_schedule_enqueued(made.schedule, &enqueued);
-    gw_schedule_flush(made.schedule);
-    CHECK_CALLS(made.port, "");
-    gw_schedule_enqueued(made.schedule, &enqueued);
-    gw_schedule_flush(made.schedule);
-    CHECK_CALLS(made.port, "note GANG_ORDERED, gang 2.1 is instance 0 node 1\n"
-                           "send to host 0: DISPATCH, instance 0 run 0 node 1 as gang 2.1, call 0, "
-                           "wants ENQUEUED\n"
-                           "send to host 1: DISPATCH, instance 0 run 0 node 1 as gang 2.1, call 0, "
-                           "wants ENQUEUED\n");
-    gw_schedule_enqueued(made.schedule, &enqueued);
-    gw_schedule_enqueued(made.schedule, &enqueued);
-    gw_schedule_flush(made.schedule);
-    CHECK_CALLS(made.port, "send to client 0: RETURNED, instance 0 run 0, call 0\n");
-    clear_bench(&made);
-}
-END_TEST
-
-START_TEST(sequential_jobs_do_not_wait_for_each_other)
-{
-    const gw_instance_message enqueued = small_instance_message(GW_MESSAGE_ENQUEUED, 1);
-    bench made;
-    init_bench(&made, 1, 8);
-    made.control.dispatch = GW_DISPATCH_SEQUENTIAL;
-    install(&made, 0, make_nodes(1, 2), 1, (const uint32_t[]){0});
-    install(&made, 1, make_nodes(1, 2), 1, (const uint32_t[]){0});
-    submit(&made, 0, 0, 0, 2, 0);
-    record_port_clear(made.port);
-    submit(&made, 1, 0, 0, 2, 0);
-    gw_schedule_enqueued(made.schedule, &enqueued);
-    gw_schedule_flush(made.schedule);
-    CHECK_CALLS(made.port, "note GANG_ORDERED, gang 1.1 is instance 1 node 0\n"
-                           "send to host 0: DISPATCH, instance 1 run 0 node 0 as gang 1.1, call 0, "
-                           "wants ENQUEUED\n"
-                           "note GANG_ORDERED, gang 1.2 is instance 1 node 1\n"
-                           "send to host 0: DISPATCH, instance 1 run 0 node 1 as gang 1.2, call 0, "
-                           "wants ENQUEUED\n");
-    clear_bench(&made);
-}
-END_TEST
-
 START_TEST(run_is_done_when_all_its_hosts_are)
 {
     bench made;
@@ -383,7 +330,7 @@ START_TEST(islands_order_in_turn)
     bench made = {.directory = gw_directory_new(islands, 2, JOBS_MAX)};
     made.port = record_port_new(made.directory, (gw_node_id){3}); /* Of island 1. */
     made.control = (gw_control){
-        .policy = gw_policy_find("fifo"), .dispatch = GW_DISPATCH_PARALLEL, .lookahead = 8};
+        .policy = gw_policy_find("fifo"), .dispatch = &gw_dispatch_parallel, .lookahead = 8};
     made.schedule = gw_schedule_new(made.directory, &made.control, made.jobs, 1, made.port->self,
                                     &made.port->base, NULL);
     gw_builder *builder = gw_builder_new("islands");
@@ -758,8 +705,6 @@ int main(void)
     tcase_add_test(cases, many_blocked_instances_go_by_submission);
     tcase_add_test(cases, one_report_orders_all_whom_it_frees);
     tcase_add_test(cases, op_by_op_returns_each_node);
-    tcase_add_test(cases, sequential_waits_for_every_host);
-    tcase_add_test(cases, sequential_jobs_do_not_wait_for_each_other);
     tcase_add_test(cases, run_is_done_when_all_its_hosts_are);
     tcase_add_test(cases, hosts_of_a_run_are_those_with_its_gangs);
     tcase_add_test(cases, islands_order_in_turn);

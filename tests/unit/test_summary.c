@@ -12,6 +12,7 @@ static const uint64_t computations[] = {3, 0}; /* A copy is no computation. */
 static const uint32_t none[] = {GW_INDEX_NONE, GW_INDEX_NONE};
 static const char *const result_names[] = {"loss"};
 
+static const double activations[] = {2, 1.5};
 static const gw_recorder_job jobs[] = {
     {.name = "large",
      .step_count = 1000000,
@@ -25,6 +26,8 @@ static const gw_recorder_job jobs[] = {
      .result_count = 1,
      .device_count = 4,
      .has_deadline = true,
+     .activations_max = activations,
+     .stage_count = 2,
      .has_exchanges = true},
     {.name = "say \"hi\",\n世界",
      .step_count = 1,
@@ -178,6 +181,9 @@ START_TEST(the_jobs_are_as_by_hand)
     const json_t *second = json_array_get(json_object_get(json, "jobs"), 1);
     ck_assert_str_eq(json_string_value(json_object_get(second, "name")), jobs[1].name);
     ck_assert_ptr_null(json_object_get(second, "tokens_per_s"));
+    ck_assert_ptr_null(json_object_get(second, "peak_activations"));
+    check_number(json, "jobs.0.peak_activations.0", 2);
+    check_number(json, "jobs.0.peak_activations.1", 1.5);
     check_number(json, "jobs.0.devices", 4);
     check_number(json, "jobs.0.started_ns", 50);
     check_number(json, "jobs.0.done_ns", 430);

@@ -51,7 +51,7 @@ static void install(bench *made, uint32_t job)
     hand_in(made, gw_directory_client(made->directory, job), &message->header);
 }
 
-static void init_bench(bench *made, gw_dispatch_mode dispatch)
+static void init_bench(bench *made, const gw_dispatch_policy_ops *dispatch)
 {
     *made = (bench){0};
     made->directory = small_directory(1, 2, JOBS);
@@ -83,7 +83,7 @@ static void submit(bench *made, uint32_t job, uint32_t run)
 START_TEST(calls_before_a_turn_travel_together)
 {
     bench made;
-    init_bench(&made, GW_DISPATCH_PARALLEL);
+    init_bench(&made, &gw_dispatch_parallel);
     install(&made, 0);
     install(&made, 1);
     record_port_clear(made.port);
@@ -109,7 +109,7 @@ END_TEST
 START_TEST(answers_do_not_wait_for_a_turn)
 {
     bench made;
-    init_bench(&made, GW_DISPATCH_SEQUENTIAL);
+    init_bench(&made, &gw_dispatch_sequential);
     install(&made, 0);
     submit(&made, 0, 0);
     take_turn(&made);

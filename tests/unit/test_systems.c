@@ -37,7 +37,8 @@ END_TEST
 static bool has_part(const char *system, const gw_policy_ops *policy, gw_role role)
 {
     g_autoptr(gw_directory) directory = small_directory(1, 1, 1);
-    const gw_control control = {.policy = policy, .dispatch = GW_DISPATCH_PARALLEL, .lookahead = 2};
+    const gw_control control = {
+        .policy = policy, .dispatch = &gw_dispatch_parallel, .lookahead = 2};
     const gw_job job = {.in_flight = 1};
     const gw_node_id nodes[] = {[GW_ROLE_EXECUTOR] = {0},
                                 [GW_ROLE_SCHEDULER] = {1},

@@ -140,7 +140,7 @@ START_TEST(outputs_are_scalars_by_default)
     ck_assert_uint_eq(gw_value_bytes(output), 4);
     ck_assert(!output->is_sharded);
     ck_assert_uint_eq(function->computations, 1);
-    ck_assert_uint_eq(gw_function_temporary_bytes(function), 0);
+    ck_assert_uint_eq(gw_function_place_temporaries(function, 1, NULL), 0);
 }
 END_TEST
 
@@ -192,7 +192,8 @@ START_TEST(collectives_of_one_size_share_memory)
         "\"operations\": [{\"collective\": \"all_reduce\", \"bytes\": \"1MiB\"}, {\"duration\": "
         "\"1us\"}, {\"collective\": \"all_reduce\", \"bytes\": \"1MiB\"}, {\"collective\": "
         "\"permute\", \"bytes\": \"1MiB\"}]");
-    ck_assert_uint_eq(gw_function_temporary_bytes(gw_program_function(program, 0)), 2 << 20);
+    const gw_function *function = gw_program_function(program, 0);
+    ck_assert_uint_eq(gw_function_place_temporaries(function, 1, NULL), 2 << 20);
 }
 END_TEST
 

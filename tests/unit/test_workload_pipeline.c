@@ -106,11 +106,11 @@ START_TEST(closed_form_of_equal_stages)
 {
     for (uint32_t stages = 1; stages <= 6; stages++) {
         for (uint32_t count = 1; count <= 9; count++) {
-            for (uint32_t name = 0; gw_workload_schedule_names[name] != NULL; name++) {
+            for (uint32_t name = 0; name < 2; name++) {
                 g_autofree char *json = g_strdup_printf(
                     "{\"stages\": %u, \"microbatches\": %u, \"schedule\": \"%s\", \"forward_ns\": "
                     "300, \"backward_ns\": 400, \"weight_ns\": 200}",
-                    stages, count, gw_workload_schedule_names[name]);
+                    stages, count, name == 0 ? "1f1b" : "gpipe");
                 g_autoptr(gw_program) program = build_good(json);
                 ck_assert_uint_eq(play_all(program), (uint64_t)(count + stages - 1) * 900);
             }
@@ -238,38 +238,125 @@ START_TEST(activations_stay_until_their_backward)
 }
 END_TEST
 
-/* --- Schedules as data --- */
+/* --- Splitting, chunks and files --- */
 
-static char *spell_stage(const gw_workload_schedule *schedule, uint32_t stage)
-{
-    GString *words = g_string_new(NULL);
-    for (uint32_t i = schedule->first_slot[stage]; i < schedule->first_slot[stage + 1]; i++) {
-        g_string_append_printf(words, "%c%u",
-                               schedule->slots[i].kind == GW_SLOT_FORWARD ? 'F' : 'B',
-                               schedule->slots[i].microbatch);
-    }
-    return g_string_free(words, FALSE);
-}
+#define SMALL "\"stages\": 2, \"microbatches\": 2, \"forward\": \"1us\", \"backward\": \"2us\""
 
-START_TEST(schedules_stage_by_stage)
+static const gw_node *find_node(const gw_program *program, const char *name, uint32_t *out_index)
 {
-    static const char *const expected[2][3] = {
-        {"F0F1F2B0F3B1B2B3", "F0F1B0F2B1F3B2B3", "F0B0F1B1F2B2F3B3"},
-        {"F0F1F2F3B3B2B1B0", "F0F1F2F3B3B2B1B0", "F0F1F2F3B3B2B1B0"},
-    };
-    ck_assert_str_eq(gw_workload_schedule_names[0], "1f1b");
-    ck_assert_str_eq(gw_workload_schedule_names[1], "gpipe");
-    ck_assert_ptr_null(gw_workload_schedule_names[2]);
-    for (uint32_t name = 0; name < 2; name++) {
-        g_autoptr(gw_workload_schedule) schedule = gw_workload_schedule_new(name, 3, 4);
-        for (uint32_t stage = 0; stage < 3; stage++) {
-            g_autofree char *found = spell_stage(schedule, stage);
-            ck_assert_str_eq(found, expected[name][stage]);
+    for (uint32_t i = 0; i < program->nodes->len; i++) {
+        if (strcmp(gw_program_node(program, i)->name, name) == 0) {
+            *out_index = i;
+            return gw_program_node(program, i);
         }
     }
-    g_autoptr(gw_workload_schedule) brief = gw_workload_schedule_new(0, 8, 2);
-    g_autofree char *found = spell_stage(brief, 0); /* Fewer micro-batches than warm-ups. */
-    ck_assert_str_eq(found, "F0F1B0B1");
+    ck_abort_msg("no node \"%s\"", name);
+    return NULL;
+}
+
+static uint64_t input_bytes(const gw_program *program, const char *name, uint32_t input)
+{
+    uint32_t node;
+    find_node(program, name, &node);
+    const gw_function *function = gw_program_function(program, node);
+    ck_assert_uint_lt(input, function->input_count);
+    return gw_value_bytes(gw_function_value(function, gw_function_input(function, input)));
+}
+
+START_TEST(the_pass_for_weights_reads_what_is_kept)
+{
+    g_autoptr(gw_program) program = build_good(
+        "{" SMALL ", \"weight\": \"3us\", \"schedule\": \"zb-h1\", \"transfer\": \"1us\", "
+        "\"activation\": \"8KiB\", \"weight_activation\": \"2KiB\"}");
+    ck_assert_uint_eq(program->nodes->len, 2 * 2 * 3);
+    uint32_t node, maker;
+    ck_assert_uint_eq(find_node(program, "weights1.s1", &node)->mesh, 1);
+    ck_assert_uint_eq(node_ns(program, node), 3000);
+    ck_assert_uint_eq(program->first_edge[node + 1] - program->first_edge[node], 1);
+    find_node(program, "inputs1.s1", &maker);
+    ck_assert_uint_eq(node_ns(program, maker), 2000);
+    ck_assert_uint_eq(gw_program_edge(program, program->first_edge[node])->source_node, maker);
+    ck_assert_uint_eq(input_bytes(program, "weights0.s0", 0), 2048);
+    ck_assert_uint_eq(input_bytes(program, "inputs0.s0", 0), 8192); /* From stage 1. */
+    ck_assert_uint_eq(input_bytes(program, "inputs0.s0", 1), 8192); /* Its own. */
+}
+END_TEST
+
+START_TEST(chunks_go_round_the_stages)
+{
+    g_autoptr(gw_program) program =
+        build_good("{" SMALL ", \"weight\": \"3us\", \"schedule\": \"interleaved\", \"chunks\": 2, "
+                   "\"transfer\": [\"7us\", \"9us\"]}");
+    ck_assert_uint_eq(program->nodes->len, 2 * 2 * 2 * 2);
+    uint32_t node, source;
+    find_node(program, "forward1.s0.c1", &node);
+    find_node(program, "forward1.s1.c0", &source);
+    ck_assert_uint_eq(node_ns(program, node), 500);
+    const gw_edge *edge = gw_program_edge(program, program->first_edge[node]);
+    ck_assert_uint_eq(edge->source_node, source);
+    ck_assert_uint_eq(edge->duration_ns, 9000);
+    find_node(program, "backward1.s1.c0", &node);
+    find_node(program, "backward1.s0.c1", &source);
+    ck_assert_uint_eq(node_ns(program, node), 2500);
+    edge = gw_program_edge(program, program->first_edge[node]);
+    ck_assert_uint_eq(edge->source_node, source);
+    ck_assert_uint_eq(edge->duration_ns, 7000);
+}
+END_TEST
+
+START_TEST(chunks_of_one_stage_send_nothing)
+{
+    g_autoptr(gw_program) program =
+        build_good("{\"stages\": 1, \"microbatches\": 3, \"forward\": \"2us\", \"backward\": "
+                   "\"4us\", \"schedule\": \"interleaved\", \"chunks\": 2, \"transfer\": "
+                   "\"1ms\"}");
+    ck_assert_uint_eq(play_all(program), 3 * 6000);
+}
+END_TEST
+
+START_TEST(peaks_are_told)
+{
+    g_autoptr(gw_program) program =
+        build_good("{\"stages\": 3, \"microbatches\": 5, \"forward\": \"1us\", \"backward\": "
+                   "\"2us\", \"weight\": \"1us\"}");
+    for (uint32_t stage = 0; stage < 3; stage++) {
+        ck_assert_double_eq(gw_program_mesh(program, stage)->activations_max, 3 - stage);
+    }
+}
+END_TEST
+
+START_TEST(mistakes_of_schedules_are_told)
+{
+    build_bad("{" SMALL ", \"schedule\": \"zb-h1\"}",
+              "/weight: schedule \"zb-h1\" has W 0 on stage 0, which takes no time; expected a "
+              "\"weight\"");
+    build_bad("{" SMALL ", \"chunks\": 2}",
+              "/chunks: found 2 with schedule \"1f1b\", expected 1, or a schedule that knows");
+    build_bad("{" SMALL ", \"schedule\": \"interleaved\"}", "/schedule: found 1 chunk per stage");
+    build_bad("{\"stages\": 2, \"microbatches\": 3, \"forward\": \"1us\", \"backward\": \"2us\", "
+              "\"schedule\": \"interleaved\", \"chunks\": 2}",
+              "/schedule: found 3 micro-batches, expected a multiple of the 2 stages");
+    build_bad("{" SMALL ", \"schedule\": \"interleaved\", \"chunks\": 65}", "/chunks: found 65");
+    build_bad("{\"stages\": 2, \"microbatches\": 2, \"forward_ns\": 2, \"backward\": \"2us\", "
+              "\"schedule\": \"interleaved\", \"chunks\": 3}",
+              "/forward_ns: found 2 ns, expected 3 ns");
+    build_bad("{" SMALL ", \"schedule\": \"zb-auto\", \"weight\": \"1us\"}",
+              "found no \"activations_max\"");
+    build_bad("{" SMALL ", \"schedule\": \"zb-auto\", \"activations_max\": 0.5}",
+              "/activations_max: found 0.5");
+    build_bad("{" SMALL ", \"schedule\": \"gpipe\", \"activations_max\": 1}",
+              "/activations_max: found 1, expected 2 at least, which is what schedule \"gpipe\" "
+              "holds on stage 0");
+    build_bad("{" SMALL ", \"weight_activation\": \"2MiB\"}",
+              "/weight_activation: found 2097152 bytes, expected at most the activation's 1048576");
+    build_bad("{" SMALL ", \"schedule\": \"file\"}", "found no \"schedule_file\"");
+    build_bad("{" SMALL ", \"schedule_file\": \"own.csv\"}",
+              "/schedule_file: found one with schedule \"1f1b\", expected schedule \"file\"");
+    build_bad("{" SMALL ", \"schedule\": \"file\", \"schedule_file\": \"/none/own.csv\"}",
+              "/schedule_file: Failed to open file");
+    build_bad("{\"stages\": 512, \"microbatches\": 200, \"forward\": \"1us\", \"backward\": "
+              "\"2us\", \"weight\": \"1us\", \"schedule\": \"zb-h1\"}",
+              "/microbatches: found 200 in 512 stages, expected at most 170");
 }
 END_TEST
 
@@ -331,7 +418,11 @@ int main(void)
     tcase_add_test(cases, times_go_to_their_stages);
     tcase_add_test(cases, memory_follows_the_schedule);
     tcase_add_test(cases, activations_stay_until_their_backward);
-    tcase_add_test(cases, schedules_stage_by_stage);
+    tcase_add_test(cases, the_pass_for_weights_reads_what_is_kept);
+    tcase_add_test(cases, chunks_go_round_the_stages);
+    tcase_add_test(cases, chunks_of_one_stage_send_nothing);
+    tcase_add_test(cases, peaks_are_told);
+    tcase_add_test(cases, mistakes_of_schedules_are_told);
     tcase_add_test(cases, one_stage_needs_nobody);
     tcase_add_test(cases, mistakes_are_told);
     Suite *suite = suite_create("workload_pipeline");

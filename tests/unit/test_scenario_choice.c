@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* "control.placement": names, parameters, seeds, mistakes. */
+/* "control.placement" and "control.dispatch": names, parameters, seeds, mistakes. */
 #include "tests/unit/test_scenario.h"
 
 /* One setting, and what the message says. */
@@ -39,8 +39,33 @@ END_TEST
 
 START_TEST(random_may_have_a_seed_of_its_own)
 {
-    expect_placer("control.placement={\"name\":\"random\",\"seed\":4}", "random", 4);
-    expect_placer("control.placement={\"name\":\"random\",\"seed\":0}", "random", 0);
+    expect_placer("control.placement={\"name\":\"random\",\"seed\":4}", "random", 9);
+    expect_placer("control.placement={\"name\":\"random\",\"seed\":0}", "random", 9);
+}
+END_TEST
+
+static void expect_dispatch(const char *setting, const gw_dispatch_policy_ops *ops)
+{
+    const char *const settings[] = {setting, NULL};
+    g_autoptr(gw_scenario) scenario = load_good(base_text, settings);
+    ck_assert_ptr_eq(scenario->control.dispatch, ops);
+    ck_assert_ptr_null(scenario->dispatch_path);
+}
+
+START_TEST(dispatch_goes_by_its_name)
+{
+    expect_dispatch(NULL, &gw_dispatch_parallel);
+    expect_dispatch("control.dispatch=parallel", &gw_dispatch_parallel);
+    expect_dispatch("control.dispatch=sequential", &gw_dispatch_sequential);
+    expect_dispatch("control.dispatch={\"name\":\"sequential\"}", &gw_dispatch_sequential);
+    expect_setting_mistake("control.dispatch=paralel",
+                           ": /control/dispatch: found \"paralel\", expected a dispatch policy: "
+                           "one of \"parallel\", \"sequential\", or the path of a plugin "
+                           "(\"./NAME.so\"); did you mean \"parallel\"?");
+    expect_setting_mistake("control.dispatch={\"name\":\"parallel\",\"width\":2}",
+                           ": /control/dispatch/width: found an unknown key");
+    expect_setting_mistake("control.dispatch={}", ": /control/dispatch: found no \"name\"");
+    expect_setting_mistake("control.dispatch=3", ": /control/dispatch: found 3");
 }
 END_TEST
 
@@ -49,8 +74,8 @@ START_TEST(mistakes)
     expect_setting_mistake(
         "control.placement=sprad",
         ": /control/placement: found \"sprad\", expected a placement policy: one "
-        "of \"pack\", \"random\", \"spread\", \"topology\"; did you mean "
-        "\"spread\"?");
+        "of \"pack\", \"random\", \"spread\", \"topology\", or the path of a plugin "
+        "(\"./NAME.so\"); did you mean \"spread\"?");
     expect_setting_mistake("control.placement={\"name\":\"x\"}",
                            ": /control/placement/name: found \"x\"");
     expect_setting_mistake("control.placement={}", ": /control/placement: found no \"name\"");
@@ -68,12 +93,13 @@ END_TEST
 
 int main(void)
 {
-    TCase *cases = tcase_create("scenario_placer");
+    TCase *cases = tcase_create("scenario_choice");
     tcase_add_test(cases, spread_is_the_default);
     tcase_add_test(cases, every_policy_goes_by_its_name);
     tcase_add_test(cases, random_may_have_a_seed_of_its_own);
+    tcase_add_test(cases, dispatch_goes_by_its_name);
     tcase_add_test(cases, mistakes);
-    Suite *suite = suite_create("scenario_placer");
+    Suite *suite = suite_create("scenario_choice");
     suite_add_tcase(suite, cases);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

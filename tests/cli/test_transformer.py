@@ -1,0 +1,78 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""A transformer trained for real: losses do not depend on the mesh, on policy or dispatch, fall,
+and are those of an implementation of its own (transformer.py); and its mistakes have words."""
+import perceptron
+import program
+import transformer
+
+SCENARIO = program.CONFIGS / "transformer_cpu.json"
+TOLERANCE = 1e-4        # Relative; sums of float32 in another order.
+EXACT_TOLERANCE = 2e-5  # Against double precision.
+P = "jobs.0.parameters"
+
+
+class Transformer(program.Case):
+    def losses(self, *settings):
+        arguments = [word for setting in settings for word in ("--set", setting)]
+        summary = self.summary(SCENARIO, "--backend", "cpu", *arguments)
+        return summary["jobs"][0]["results"]["loss"]
+
+    def check_close(self, ours, theirs, tolerance):
+        self.assertEqual(len(ours), len(theirs))
+        for step, (a, b) in enumerate(zip(ours, theirs)):
+            self.assertLessEqual(abs(a - b), tolerance * abs(b), f"step {step}: {a} and {b}")
+
+    def test_the_mesh_does_not_matter(self):
+        alone = self.losses(f"{P}.data=1", f"{P}.tensor=1", "jobs.0.steps=50")
+        self.assertEqual(len(alone), 50)
+        self.assertLess(alone[-1], 0.1 * alone[0])
+        for data, tensor in ((2, 1), (1, 2), (2, 2), (4, 1), (1, 4)):
+            with self.subTest((data, tensor)):
+                shared = self.losses(f"{P}.data={data}", f"{P}.tensor={tensor}", "jobs.0.steps=50")
+                self.check_close(shared, alone, TOLERANCE)
+
+    def test_ways_of_running_do_not_matter(self):
+        usual = self.losses()
+        for setting in ("jobs.0.submit=op_by_op", "control.dispatch=sequential",
+                        "control.policy=none", "control.system=multi_controller",
+                        "control.lookahead=1", "jobs.0.in_flight=4",
+                        f"{P}.recompute=selective", f"{P}.recompute=full"):
+            with self.subTest(setting):
+                self.check_close(self.losses(setting), usual, 1e-6)
+
+    def test_two_bytes_are_nearly_as_good(self):
+        """Rounding to 8 bits shows, and does no harm; and every mesh rounds alike, nearly."""
+        usual = self.losses("jobs.0.steps=50")
+        half = self.losses("jobs.0.steps=50", f"{P}.precision=bfloat16")
+        self.check_close(half[:20], usual[:20], 0.02)
+        self.assertNotEqual(half, usual)
+        self.assertLess(half[-1], 0.1 * half[0])
+        again = self.losses("jobs.0.steps=50", f"{P}.precision=bfloat16", f"{P}.recompute=full")
+        self.check_close(again, half, 1e-6)
+
+    def test_against_another_implementation(self):
+        sizes = {"layers": 2, "hidden": 4, "heads": 2, "vocabulary": 6, "sequence": 3, "batch": 2}
+        for optimizer, rate in (("sgd", 0.05), ("adam", 0.001)):
+            with self.subTest(optimizer):
+                ours = self.losses(
+                    "seed=7", f"{P}.data=2", f"{P}.tensor=2", f"{P}.optimizer={optimizer}",
+                    f"{P}.learning_rate={rate}", "jobs.0.steps=4",
+                    *(f"{P}.{key}={value}" for key, value in sizes.items()))
+                made = perceptron.Sgd(rate) if optimizer == "sgd" else perceptron.Adam(rate)
+                theirs = transformer.train(transformer.Model(7, **sizes), made, 4)
+                self.check_close(ours, theirs, EXACT_TOLERANCE)
+                self.assertLess(ours[-1], ours[0])
+
+    def test_the_same_graph_is_simulated(self):
+        for accelerator in ("cpu", "tpu_v4"):
+            summary = self.summary(SCENARIO, "--set",
+                                   f"cluster.islands.0.accelerator={accelerator}")
+            job = summary["jobs"][0]
+            self.assertEqual(job["steps"], 20)
+            self.assertAlmostEqual(job["tokens_per_s"] * job["step_time_ns"] * 1e-9, 8 * 16,
+                                   delta=1)
+
+
+if __name__ == "__main__":
+    program.main()

@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The transformer as a program: parameters and FLOPs by the published formulas, split or not, what
+ * collectives it has, and mistakes.  That it trains is tests/cli/test_transformer.py's. */
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "workload/transformer.h"
+#include "workload/workload.h"
+
+static gw_program *build(const char *json, GError **error)
+{
+    g_autoptr(gw_params) params = gw_params_parse(json, "test.json", error);
+    ck_assert_ptr_nonnull(params);
+    return gw_workload_transformer.build(params, 7, error);
+}
+
+static void build_bad(const char *json, const char *part)
+{
+    g_autoptr(GError) error = NULL;
+    ck_assert_ptr_null(build(json, &error));
+    ck_assert(g_error_matches(error, GW_ERROR, GW_ERROR_SCENARIO));
+    ck_assert_msg(strstr(error->message, part) != NULL, "\"%s\" has no \"%s\"", error->message,
+                  part);
+}
+
+enum { LAYERS = 3, HIDDEN = 24, HEADS = 6, WORDS = 42, SEQUENCE = 10, BATCH = 4 };
+#define SIZES                                                                                      \
+    "\"layers\": 3, \"hidden\": 24, \"heads\": 6, \"vocabulary\": 42, \"sequence\": 10, "          \
+    "\"batch\": 4"
+
+static gw_transformer model_of(uint32_t data, uint32_t tensor)
+{
+    return (gw_transformer){.layers = LAYERS,
+                            .hidden = HIDDEN,
+                            .heads = HEADS,
+                            .feed_forward = 4 * HIDDEN,
+                            .vocabulary = WORDS,
+                            .sequence = SEQUENCE,
+                            .batch = BATCH,
+                            .data = data,
+                            .tensor = tensor};
+}
+
+static uint64_t count_parameters(const gw_transformer *model, bool is_whole)
+{
+    g_autoptr(GArray) tensors = gw_transformer_list_tensors(model);
+    uint64_t count = 0;
+    for (uint32_t i = 0; i < tensors->len; i++) {
+        const gw_transformer_tensor *tensor = &g_array_index(tensors, gw_transformer_tensor, i);
+        count += (uint64_t)tensor->rows * tensor->columns *
+                 (is_whole && tensor->is_split ? model->tensor : 1);
+    }
+    return count;
+}
+
+/* Narayanan et al. (SC'21), section 5.1: 12 l h^2 (1 + 13/(12 h) + (V + s)/(12 l h)), which ties
+ * the head to the embedding and has no last norm; ours has another V h and 2 h. */
+START_TEST(parameters_are_those_of_the_formula)
+{
+    const gw_transformer model = model_of(1, 1);
+    const uint64_t h = HIDDEN;
+    const uint64_t tied = 12 * LAYERS * h * h + 13 * LAYERS * h + (WORDS + SEQUENCE) * h;
+    ck_assert_uint_eq(count_parameters(&model, true), tied + WORDS * h + 2 * h);
+    for (uint32_t tensor = 1; tensor <= 2; tensor++) {
+        const gw_transformer split = model_of(2, tensor);
+        ck_assert_uint_eq(count_parameters(&split, true), count_parameters(&model, true));
+    }
+    const gw_transformer half = model_of(1, 2);
+    ck_assert_uint_lt(count_parameters(&half, false), count_parameters(&model, false) * 6 / 10);
+}
+END_TEST
+
+/* Of its products alone. */
+static double count_product_flops(const gw_function *function)
+{
+    double flops = 0;
+    for (uint32_t i = 0; i < function->operations->len; i++) {
+        const gw_operation *operation = gw_function_operation(function, i);
+        if (operation->kind == GW_OPERATION_MATMUL)
+            flops += gw_operation_flops(function, operation);
+        if (operation->kind == GW_OPERATION_ATTENTION)
+            flops += gw_operation_flops(function, operation) -
+                     5.0 * SEQUENCE * gw_function_value(function, operation->outputs[1])->rows;
+        if (operation->kind == GW_OPERATION_ATTENTION_GRADIENT)
+            flops += gw_operation_flops(function, operation) -
+                     4.0 * SEQUENCE * gw_function_value(function, operation->inputs[3])->rows;
+    }
+    return flops;
+}
+
+/* Narayanan et al., appendix: forward 24 B s l h^2 (1 + s/(6 h) + V/(12 l h)), backward twice
+ * that; split over devices, each has its part of it. */
+START_TEST(flops_are_those_of_the_formula)
+{
+    const double b = BATCH, s = SEQUENCE, l = LAYERS, h = HIDDEN, v = WORDS;
+    const double forward = 24 * b * s * l * h * h * (1 + s / (6 * h) + v / (12 * l * h));
+    for (uint32_t data = 1; data <= 2; data++) {
+        for (uint32_t tensor = 1; tensor <= 2; tensor++) {
+            const gw_transformer model = model_of(data, tensor);
+            g_autoptr(gw_function) forth = gw_transformer_make_forward(&model);
+            g_autoptr(gw_function) back = gw_transformer_make_backward(&model);
+            ck_assert_double_eq_tol(count_product_flops(forth), forward / data / tensor, 0.5);
+            ck_assert_double_eq_tol(count_product_flops(back), 2 * forward / data / tensor, 0.5);
+        }
+    }
+}
+END_TEST
+
+static uint64_t count_held_bytes(const gw_function *forward)
+{
+    uint64_t bytes = 0;
+    for (uint32_t i = 2; i < forward->output_count; i++) /* After loss and slopes of logits. */
+        bytes += gw_value_bytes(gw_function_value(forward, gw_function_output(forward, i)));
+    return bytes;
+}
+
+/* Korthikanti et al.: the less is held, the more is computed again: the products of attention, or
+ * all of a layer's forward pass, the head's left out. */
+START_TEST(recomputing_trades_memory_for_work)
+{
+    const double b = BATCH, s = SEQUENCE, l = LAYERS, h = HIDDEN;
+    const double again[] = {0, 4 * b * s * s * h * l, 24 * b * s * l * h * h * (1 + s / (6 * h))};
+    const double held[] = {4 * h + 4 * h + 8 * h + HEADS * s, 4 * h + 4 * h + 8 * h, h};
+    gw_transformer model = model_of(1, 1);
+    g_autoptr(gw_function) whole = gw_transformer_make_backward(&model);
+    for (uint32_t i = 0; i < 3; i++) {
+        model.recompute = (gw_recompute)i;
+        g_autoptr(gw_function) forth = gw_transformer_make_forward(&model);
+        g_autoptr(gw_function) back = gw_transformer_make_backward(&model);
+        ck_assert_double_eq_tol(count_product_flops(back), count_product_flops(whole) + again[i],
+                                0.5);
+        ck_assert_double_eq((double)count_held_bytes(forth), 4 * b * s * (l * held[i] + 2 * h));
+        ck_assert_uint_eq(gw_transformer_count_saved(&model), forth->output_count - 2);
+    }
+}
+END_TEST
+
+START_TEST(two_bytes_halve_what_is_held)
+{
+    gw_transformer model = model_of(2, 2);
+    g_autoptr(gw_function) whole = gw_transformer_make_forward(&model);
+    model.is_half = true;
+    g_autoptr(gw_function) half = gw_transformer_make_forward(&model);
+    g_autoptr(gw_function) back = gw_transformer_make_backward(&model);
+    ck_assert_uint_eq(2 * count_held_bytes(half), count_held_bytes(whole));
+    for (uint32_t i = 0; i < back->output_count; i++)
+        ck_assert_uint_eq(gw_function_value(back, gw_function_output(back, i))->element_bytes, 4);
+    ck_assert_double_eq(count_product_flops(half), count_product_flops(whole));
+}
+END_TEST
+
+static uint32_t count_kind(const gw_function *function, gw_operation_kind kind, uint8_t axes)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < function->operations->len; i++) {
+        const gw_operation *operation = gw_function_operation(function, i);
+        count += operation->kind == kind && operation->axes == axes ? 1 : 0;
+    }
+    return count;
+}
+
+/* Megatron: two sums a layer and pass, and one for the embedding and for the head; along data one
+ * for each tensor and one for the loss. */
+START_TEST(collectives_are_where_they_belong)
+{
+    const gw_transformer alone = model_of(1, 1), both = model_of(2, 2);
+    g_autoptr(GArray) tensors = gw_transformer_list_tensors(&both);
+    g_autoptr(gw_function) forth = gw_transformer_make_forward(&both);
+    g_autoptr(gw_function) back = gw_transformer_make_backward(&both);
+    g_autoptr(gw_function) lone_forth = gw_transformer_make_forward(&alone);
+    g_autoptr(gw_function) lone_back = gw_transformer_make_backward(&alone);
+    const gw_operation_kind reduce = GW_OPERATION_ALL_REDUCE, gather = GW_OPERATION_ALL_GATHER;
+    ck_assert_uint_eq(count_kind(forth, reduce, GW_TRANSFORMER_TENSOR), 2 * LAYERS + 1);
+    ck_assert_uint_eq(count_kind(forth, gather, GW_TRANSFORMER_TENSOR), 1);
+    ck_assert_uint_eq(count_kind(back, reduce, GW_TRANSFORMER_TENSOR), 2 * LAYERS + 1);
+    ck_assert_uint_eq(count_kind(forth, reduce, GW_TRANSFORMER_DATA), 1);
+    ck_assert_uint_eq(count_kind(back, reduce, GW_TRANSFORMER_DATA), tensors->len);
+    for (uint32_t i = 0; i < lone_forth->operations->len; i++)
+        ck_assert(!gw_operation_is_collective(gw_function_operation(lone_forth, i)));
+    for (uint32_t i = 0; i < lone_back->operations->len; i++)
+        ck_assert(!gw_operation_is_collective(gw_function_operation(lone_back, i)));
+}
+END_TEST
+
+START_TEST(a_step_is_three_nodes)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(gw_program) program =
+        build("{" SIZES ", \"data\": 2, \"tensor\": 3, \"optimizer\": \"sgd\"}", &error);
+    ck_assert_msg(program != NULL, "%s", error != NULL ? error->message : "");
+    static const char *const names[] = {"tokens", "init", "forward", "backward", "update"};
+    ck_assert_uint_eq(program->nodes->len, G_N_ELEMENTS(names));
+    for (uint32_t i = 0; i < G_N_ELEMENTS(names); i++) {
+        ck_assert_str_eq(gw_program_node(program, i)->name, names[i]);
+        ck_assert_int_eq(gw_program_node(program, i)->is_once, i < 2);
+    }
+    ck_assert_uint_eq(gw_mesh_device_count(gw_program_mesh(program, 0)), 6);
+    ck_assert_double_eq(program->tokens_per_run, BATCH * SEQUENCE);
+    ck_assert_uint_eq(program->results->len, 1);
+}
+END_TEST
+
+START_TEST(mistakes_have_words)
+{
+    build_bad("{" SIZES ", \"tensor\": 4}", "/heads: found 6, expected a multiple of tensor (4)");
+    build_bad("{" SIZES ", \"tensor\": 3, \"feed_forward\": 100}",
+              "/feed_forward: found 100, expected a multiple of tensor (3)");
+    build_bad("{\"layers\": 3, \"hidden\": 24, \"heads\": 6, \"vocabulary\": 41, "
+              "\"sequence\": 10, \"batch\": 4, \"tensor\": 2}",
+              "/vocabulary: found 41, expected a multiple of tensor (2)");
+    build_bad("{" SIZES ", \"data\": 3}", "/batch: found 4, expected a multiple of data (3)");
+    build_bad("{" SIZES ", \"data\": 4, \"tensor\": 65536}", "/tensor: found 65536");
+    build_bad("{" SIZES ", \"optimizer\": \"adan\"}", "expected one of \"adam\"");
+    build_bad("{" SIZES ", \"deep\": 1}", "/deep");
+    build_bad("{\"layers\": 3}", "hidden");
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("workload_transformer");
+    TCase *cases = tcase_create("transformer");
+    tcase_add_test(cases, parameters_are_those_of_the_formula);
+    tcase_add_test(cases, flops_are_those_of_the_formula);
+    tcase_add_test(cases, recomputing_trades_memory_for_work);
+    tcase_add_test(cases, two_bytes_halve_what_is_held);
+    tcase_add_test(cases, collectives_are_where_they_belong);
+    tcase_add_test(cases, a_step_is_three_nodes);
+    tcase_add_test(cases, mistakes_have_words);
+    suite_add_tcase(suite, cases);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    const int failed_count = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
