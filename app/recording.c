@@ -87,6 +87,7 @@ static void describe_job(gw_recording *recording, gw_recorder_job *out, const gw
     out->result_count = result_count;
     out->device_count = count_devices(job, device_count);
     out->has_deadline = job->deadline_ns > 0;
+    out->has_exchanges = job->program->exchange_count > 0;
     describe_nodes(recording, out, program);
     describe_stages(recording, out, program);
 }

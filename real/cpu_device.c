@@ -153,6 +153,22 @@ void gw_cpu_device_arrive(gw_cpu_device *device, uint64_t gang)
     unlock_and_wake(device);
 }
 
+void gw_cpu_device_expect(gw_cpu_device *device, uint64_t gang, uint32_t copy_count,
+                          uint32_t row_count)
+{
+    pthread_mutex_lock(&device->mutex);
+    gw_cpu_shard *shard = find_shard(device, gang);
+    gw_check(shard != NULL);
+    gw_check(shard->arrivals_left > 0);
+    shard->arrivals_left += copy_count;
+    shard->arrivals_left--;
+    if (row_count != GW_INDEX_NONE) {
+        gw_check(shard->kernel->counted != NULL);
+        shard->counted_rows = row_count;
+    }
+    unlock_and_wake(device);
+}
+
 bool gw_cpu_device_awaits(gw_cpu_device *device, uint64_t gang)
 {
     pthread_mutex_lock(&device->mutex);
@@ -443,6 +459,30 @@ static bool run_collective(gw_cpu_device *device, gw_cpu_shard *shard, uint32_t 
     return true;
 }
 
+/* Rows that no dealt row stands behind are 0. */
+static void clear_rest(const gw_cpu_context *context, const gw_operation *operation)
+{
+    for (uint32_t k = 0; k < gw_operation_output_count(operation); k++) {
+        const gw_value *value = gw_function_value(context->function, operation->outputs[k]);
+        const uint64_t row_elements = value->columns;
+        memset(context->values[operation->outputs[k]] + context->counted_rows * row_elements, 0,
+               (value->rows - context->counted_rows) * row_elements * sizeof(float));
+    }
+}
+
+static void run_counted(const gw_cpu_context *context, const gw_cpu_shard *shard, uint32_t index)
+{
+    gw_cpu_context counted = *context;
+    counted.counted = shard->kernel->counted;
+    counted.counted_rows = shard->counted_rows;
+    const gw_operation operation =
+        gw_counted_operation(counted.counted, context->function, index, shard->counted_rows);
+    if (shard->counted_rows > 0) {
+        gw_cpu_operation_run(&counted, &operation);
+    }
+    clear_rest(&counted, &operation);
+}
+
 /* False: aborted. */
 static bool run_shard(gw_cpu_device *device, gw_cpu_shard *shard)
 {
@@ -460,7 +500,10 @@ static bool run_shard(gw_cpu_device *device, gw_cpu_shard *shard)
         const gw_operation *operation = gw_function_operation(function, i);
         shard->operation_index = i;
         const wide_operands wide = widen_all(device, shard->kernel->plan, operation);
-        if (!gw_operation_is_collective(operation)) {
+        const gw_counted *counted = shard->kernel->counted;
+        if (counted != NULL && counted->operations[i]) {
+            run_counted(&context, shard, i);
+        } else if (!gw_operation_is_collective(operation)) {
             gw_cpu_operation_run(&context, operation);
         } else if (!run_collective(device, shard, i)) {
             return false;

@@ -29,6 +29,7 @@ typedef struct gw_cpu_shard gw_cpu_shard;
 typedef struct { /* A gang's part on one host. */
     const gw_loaded *loaded;
     const gw_cpu_plan *plan;
+    const gw_counted *counted; /* NULL: no rows are dealt to it. */
     uint64_t gang;
     uint32_t node, run;
     uint64_t call;
@@ -46,6 +47,7 @@ struct gw_cpu_shard {
     gw_cpu_shard *next; /* In the queue. */
     uint32_t shard;     /* Of the mesh. */
     uint32_t arrivals_left;
+    uint32_t counted_rows;               /* Of a kernel that is dealt rows: how many are. */
     gw_cpu_copy *first_copy, *last_copy; /* Wait for it to be done. */
     gw_cpu_block **blocks;
     uint32_t operation_index; /* Where it is. */
@@ -104,6 +106,10 @@ gw_cpu_shard *gw_cpu_device_drain(gw_cpu_device *device);
 void gw_cpu_device_enqueue(gw_cpu_device *device, gw_cpu_shard *shard, const uint32_t *buffers);
 /* One awaited copy of `gang`'s shard here is there. */
 void gw_cpu_device_arrive(gw_cpu_device *device, uint64_t gang);
+/* `gang`'s shard here awaits `copy_count` copies in place of one.  `row_count` rows are dealt to
+ * it; GW_INDEX_NONE: that is not told here. */
+void gw_cpu_device_expect(gw_cpu_device *device, uint64_t gang, uint32_t copy_count,
+                          uint32_t row_count);
 /* `gang` is queued here and awaits copies. */
 bool gw_cpu_device_awaits(gw_cpu_device *device, uint64_t gang);
 /* True: `copy` is handed on when `gang` is done here.  False: it is not queued here any more. */

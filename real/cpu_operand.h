@@ -12,10 +12,12 @@ typedef struct {
 static inline gw_cpu_operand gw_cpu_operand_of(const gw_cpu_context *context, uint32_t index)
 {
     const gw_value *value = gw_function_value(context->function, index);
+    const bool is_counted = context->counted != NULL && context->counted->values[index];
+    const uint64_t rows = is_counted ? context->counted_rows : value->rows;
     return (gw_cpu_operand){.data = context->values[index],
-                            .rows = value->rows,
+                            .rows = rows,
                             .columns = value->columns,
-                            .count = (uint64_t)value->rows * value->columns};
+                            .count = rows * value->columns};
 }
 
 static inline gw_cpu_operand gw_cpu_input(const gw_cpu_context *context,

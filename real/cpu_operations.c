@@ -239,11 +239,28 @@ static void add_row(const gw_cpu_operand *x, const gw_cpu_operand *z, const gw_c
     }
 }
 
+static void multiply_column(const gw_cpu_operand *x, const gw_cpu_operand *z,
+                            const gw_cpu_operand *y)
+{
+    gw_check(z->count == y->rows);
+    for (uint64_t row = 0; row < y->rows; row++) {
+        const float *from = x->data + row * y->columns;
+        float *to = y->data + row * y->columns;
+        for (uint64_t i = 0; i < y->columns; i++) {
+            to[i] = from[i] * z->data[row];
+        }
+    }
+}
+
 static void map_two(const gw_operation *operation, const gw_cpu_operand *x, const gw_cpu_operand *z,
                     const gw_cpu_operand *y)
 {
     if (operation->map == GW_MAP_ADD_ROW) {
         add_row(x, z, y);
+        return;
+    }
+    if (operation->map == GW_MAP_MULTIPLY_COLUMN) {
+        multiply_column(x, z, y);
         return;
     }
     gw_check(z->count == y->count);
@@ -427,6 +444,70 @@ static void run_cross_entropy(const gw_cpu_context *context, const gw_operation 
     loss.data[0] = (float)(operation->scalar * total);
 }
 
+/* --- Rows that go where values say --- */
+
+static uint64_t find_largest(const float *data, uint64_t count)
+{
+    uint64_t largest = 0;
+    for (uint64_t i = 1; i < count; i++) {
+        largest = data[i] > data[largest] ? i : largest;
+    }
+    return largest;
+}
+
+/* Counts first; from them, where the rows of each column begin in the order. */
+static void run_route(const gw_cpu_context *context, const gw_operation *operation)
+{
+    const gw_cpu_operand scores = gw_cpu_input(context, operation, 0);
+    const gw_cpu_operand order = gw_cpu_output(context, operation, 0);
+    const gw_cpu_operand counts = gw_cpu_output(context, operation, 1);
+    const gw_cpu_operand chosen = gw_cpu_output(context, operation, 2);
+    g_autofree uint32_t *choice = g_new(uint32_t, scores.rows);
+    g_autofree uint32_t *next = g_new0(uint32_t, scores.columns + 1);
+    for (uint64_t row = 0; row < scores.rows; row++) {
+        const float *from = scores.data + row * scores.columns;
+        choice[row] = (uint32_t)find_largest(from, scores.columns);
+        chosen.data[row] = from[choice[row]];
+        next[choice[row] + 1]++;
+    }
+    for (uint64_t column = 0; column < scores.columns; column++) {
+        counts.data[column] = (float)next[column + 1];
+        next[column + 1] += next[column];
+    }
+    for (uint64_t row = 0; row < scores.rows; row++) {
+        order.data[next[choice[row]]++] = (float)row;
+    }
+}
+
+static uint64_t read_place(const gw_cpu_operand *order, uint64_t row)
+{
+    const float place = order->data[row];
+    gw_check(place >= 0 && place < (float)order->rows);
+    return (uint64_t)place;
+}
+
+static void run_gather(const gw_cpu_context *context, const gw_operation *operation)
+{
+    const gw_cpu_operand x = gw_cpu_input(context, operation, 0),
+                         order = gw_cpu_input(context, operation, 1);
+    const gw_cpu_operand y = gw_cpu_output(context, operation, 0);
+    for (uint64_t row = 0; row < y.rows; row++) {
+        memcpy(y.data + row * y.columns, x.data + read_place(&order, row) * y.columns,
+               y.columns * sizeof(float));
+    }
+}
+
+static void run_scatter(const gw_cpu_context *context, const gw_operation *operation)
+{
+    const gw_cpu_operand x = gw_cpu_input(context, operation, 0),
+                         order = gw_cpu_input(context, operation, 1);
+    const gw_cpu_operand y = gw_cpu_output(context, operation, 0);
+    for (uint64_t row = 0; row < y.rows; row++) {
+        memcpy(y.data + read_place(&order, row) * y.columns, x.data + row * y.columns,
+               y.columns * sizeof(float));
+    }
+}
+
 static void run_sgd(const gw_cpu_context *context, const gw_operation *operation)
 {
     const gw_cpu_operand p = gw_cpu_input(context, operation, 0),
@@ -473,6 +554,9 @@ void gw_cpu_operation_run(const gw_cpu_context *context, const gw_operation *ope
         [GW_OPERATION_CROSS_ENTROPY] = run_cross_entropy,
         [GW_OPERATION_SGD] = run_sgd,
         [GW_OPERATION_ADAM] = run_adam,
+        [GW_OPERATION_ROUTE] = run_route,
+        [GW_OPERATION_GATHER] = run_gather,
+        [GW_OPERATION_SCATTER] = run_scatter,
         [GW_OPERATION_TOKENS] = gw_cpu_run_tokens,
         [GW_OPERATION_EMBEDDING] = gw_cpu_run_embedding,
         [GW_OPERATION_EMBEDDING_GRADIENT] = gw_cpu_run_embedding_gradient,

@@ -9,7 +9,7 @@
 
 #include <stdatomic.h>
 
-#include "program/program.h"
+#include "program/exchange.h"
 
 #define GW_CPU_ALIGNMENT_BYTES 64  /* Of every buffer: a cache line, and any vector register. */
 #define GW_CPU_FLOPS_PER_S     1e9 /* A nominal rate for WORK: 1 GFLOP/s. */
@@ -42,6 +42,8 @@ typedef struct {
     const gw_mesh *mesh;             /* and of which; NULL: no operation is split over axes. */
     double flops_per_s;              /* For WORK; 0: GW_CPU_FLOPS_PER_S. */
     const atomic_bool *is_cancelled; /* Looked at while busy waiting; NULL: never cancelled. */
+    const gw_counted *counted; /* NULL: the operation works on whole values; else on so many rows */
+    uint32_t counted_rows;     /* of those that follow the rows that this shard was dealt. */
 } gw_cpu_context;
 
 /* `operation` is none of the collectives.  Outputs are written whole. */

@@ -10,6 +10,7 @@
 #include "base/check.h"
 #include "real/cpu_copy.h"
 #include "real/cpu_device.h"
+#include "real/cpu_explain.h"
 #include "real/inbox.h"
 #include "real/timers.h"
 
@@ -40,6 +41,8 @@ struct gw_cpu_cluster {
     void *context;
     gw_real_value value;
     void *value_context;
+    gw_real_counts counts;
+    void *counts_context;
     uint64_t origin_ns;
     gw_activity activity;
     atomic_bool is_stopping;
@@ -296,6 +299,8 @@ static void cpu_enqueue(gw_port *port, const gw_kernel *what, gw_tag tag)
     gw_cpu_kernel *kernel = make_kernel(local_count, buffer_count);
     kernel->loaded = loaded;
     kernel->plan = plan;
+    kernel->counted =
+        loaded->program->counted == NULL ? NULL : loaded->program->counted[what->node];
     kernel->gang = what->gang;
     kernel->node = what->node;
     kernel->run = what->run;
@@ -403,12 +408,65 @@ static void cpu_memory_release(gw_port *port, const gw_memory *memory)
     }
 }
 
+/* The counts that a router has written: never more than there are rows, whatever they are. */
+static void read_written_counts(gw_cpu_device *device, uint32_t buffer, uint32_t rows,
+                                uint32_t target_count, uint32_t *out_counts)
+{
+    gw_cpu_block *block = gw_cpu_device_pin(device, buffer);
+    gw_check(block->size_bytes >= target_count * sizeof(float));
+    uint32_t rows_left = rows;
+    for (uint32_t i = 0; i < target_count; i++) {
+        const float count = block->data[i];
+        out_counts[i] = count >= (float)rows_left ? rows_left : count > 0 ? (uint32_t)count : 0;
+        rows_left -= out_counts[i];
+    }
+    gw_cpu_device_unpin(device, block);
+}
+
+static void cpu_read_counts(gw_port *port, const gw_counts *asked, uint32_t *out_counts)
+{
+    const cpu_node *node = node_of(port);
+    const gw_cpu_cluster *cluster = node->cluster;
+    const gw_loaded *loaded = gw_loaded_set_find(&node->loaded, asked->instance);
+    const gw_program *program = loaded->program;
+    const uint32_t source = gw_program_edge(program, asked->edge)->source_node;
+    if (gw_function_models_time(gw_program_function(program, source))) {
+        gw_loaded_ask_counts(loaded, asked, cluster->counts, cluster->counts_context, out_counts);
+        return;
+    }
+    read_written_counts(&cluster->devices[asked->device.index], asked->buffer,
+                        gw_exchange_rows(program, asked->edge),
+                        gw_exchange_target_count(program, asked->edge), out_counts);
+}
+
+/* What no row comes to is cleared now: the copies that fill the rest are asked for later. */
+static void cpu_expect(gw_port *port, const gw_expectation *expectation)
+{
+    const cpu_node *node = node_of(port);
+    const gw_program *program = gw_loaded_set_find(&node->loaded, expectation->instance)->program;
+    const bool is_dealt =
+        gw_program_edge(program, expectation->edge)->exchange.kind == GW_EXCHANGE_DEAL;
+    const uint64_t row_bytes = gw_exchange_row_bytes(program, expectation->edge);
+    const bool is_whole =
+        !is_dealt && expectation->row_count == gw_exchange_rows(program, expectation->edge);
+    gw_cpu_device *device = &node->cluster->devices[expectation->device.index];
+    gw_cpu_block *block = gw_cpu_device_pin(device, expectation->buffer);
+    const uint64_t kept_bytes = is_dealt || is_whole ? expectation->row_count * row_bytes : 0;
+    gw_check(kept_bytes <= block->size_bytes);
+    memset((unsigned char *)block->data + kept_bytes, 0, block->size_bytes - kept_bytes);
+    gw_cpu_device_unpin(device, block);
+    gw_cpu_device_expect(device, expectation->gang, expectation->copy_count,
+                         is_dealt ? expectation->row_count : GW_INDEX_NONE);
+}
+
 static const gw_device_ops device_ops = {.load = cpu_load,
                                          .unload = cpu_unload,
                                          .enqueue = cpu_enqueue,
                                          .copy = cpu_copy,
                                          .memory_reserve = cpu_memory_reserve,
-                                         .memory_release = cpu_memory_release};
+                                         .memory_release = cpu_memory_release,
+                                         .read_counts = cpu_read_counts,
+                                         .expect = cpu_expect};
 
 /* --- What devices and the copier tell --- */
 
@@ -552,6 +610,12 @@ void gw_cpu_cluster_set_values(gw_cpu_cluster *cluster, gw_real_value value, voi
     cluster->value_context = context;
 }
 
+void gw_cpu_cluster_set_counts(gw_cpu_cluster *cluster, gw_real_counts counts, void *context)
+{
+    cluster->counts = counts;
+    cluster->counts_context = context;
+}
+
 gw_port *gw_cpu_cluster_port(gw_cpu_cluster *cluster, gw_node_id node)
 {
     gw_check(node.index < cluster->node_count);
@@ -687,59 +751,11 @@ gw_real_usage gw_cpu_cluster_usage(const gw_cpu_cluster *cluster)
 
 /* --- A diagnosis --- */
 
-static void explain_collective(gw_cpu_cluster *cluster, const gw_cpu_shard *shard, GString *out)
-{
-    const gw_cpu_kernel *kernel = shard->kernel;
-    const gw_loaded *loaded = kernel->loaded;
-    const uint32_t mesh = gw_program_node(loaded->program, kernel->node)->mesh;
-    const gw_mesh *shape = gw_program_mesh(loaded->program, mesh);
-    const gw_operation *operation =
-        gw_function_operation(kernel->plan->function, shard->operation_index);
-    uint32_t group, position;
-    const uint32_t member_count =
-        gw_mesh_group(shape, operation->axes, shard->shard, &group, &position);
-    g_autofree bool *is_missing = g_new0(bool, member_count);
-    gw_cpu_meetings_missing(cluster->meetings, kernel->gang, shard->operation_index, group,
-                            member_count, is_missing);
-    g_string_append_printf(out, "waits in %s for", gw_operation_name(operation->kind));
-    for (uint32_t other = 0; other < gw_mesh_device_count(shape); other++) {
-        uint32_t other_group, other_position;
-        gw_mesh_group(shape, operation->axes, other, &other_group, &other_position);
-        if (other_group == group && is_missing[other_position]) {
-            g_string_append_printf(out, " device %u,",
-                                   loaded->devices[loaded->first[mesh] + other]);
-        }
-    }
-    g_string_truncate(out, out->len - 1);
-}
-
-static bool explain_device(gw_cpu_cluster *cluster, gw_cpu_device *device, GString *out)
-{
-    pthread_mutex_lock(&device->mutex);
-    const gw_cpu_shard *shard = device->first;
-    pthread_mutex_unlock(&device->mutex);
-    if (shard == NULL) {
-        return false;
-    }
-    const gw_cpu_kernel *kernel = shard->kernel;
-    const gw_program *program = kernel->loaded->program;
-    g_string_append_printf(out, "device %u: gang %" G_GUINT64_FORMAT " (%s, node %s, run %u) ",
-                           device->id.index, kernel->gang, program->name,
-                           gw_program_node(program, kernel->node)->name, kernel->run);
-    if (shard->arrivals_left > 0) {
-        g_string_append_printf(out, "waits for %u more copies of its inputs", shard->arrivals_left);
-    } else {
-        explain_collective(cluster, shard, out);
-    }
-    g_string_append_c(out, '\n');
-    return true;
-}
-
 void gw_cpu_cluster_explain(gw_cpu_cluster *cluster, GString *out)
 {
     uint32_t line_count = 0;
     for (uint32_t i = 0; i < cluster->device_count && line_count < EXPLAIN_LINES_MAX; i++) {
-        line_count += explain_device(cluster, &cluster->devices[i], out) ? 1 : 0;
+        line_count += gw_cpu_explain_device(cluster->meetings, &cluster->devices[i], out) ? 1 : 0;
     }
     for (uint32_t i = 0; i < cluster->node_count; i++) {
         if (cluster->nodes[i].denied_bytes > 0) {

@@ -16,6 +16,8 @@ gw_cpu_cluster *gw_cpu_cluster_new(const gw_directory *directory, gw_ledger *led
 /* Before it starts: what results of functions that model time read as, instead of 0.  Called by
  * any thread. */
 void gw_cpu_cluster_set_values(gw_cpu_cluster *cluster, gw_real_value value, void *context);
+/* Likewise what exchanges deal, which is nothing otherwise. */
+void gw_cpu_cluster_set_counts(gw_cpu_cluster *cluster, gw_real_counts counts, void *context);
 /* Stops it first. */
 void gw_cpu_cluster_free(gw_cpu_cluster *cluster);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(gw_cpu_cluster, gw_cpu_cluster_free)

@@ -29,7 +29,8 @@ struct gw_ledger {
     uint32_t jobs_left;
     bool *is_over;                        /* By job. */
     uint32_t refused_job, refused_reason; /* GW_INDEX_NONE: none was. */
-    gw_note wrong; /* The first of the kinds *_WRONG; kind 0: no policy was. */
+    gw_note wrong;    /* The first of the kinds *_WRONG; kind 0: no policy was. */
+    gw_note overflow; /* The first GW_NOTE_OVERFLOW; kind 0: there was none. */
 };
 
 gw_ledger *gw_ledger_new(const gw_directory *directory, gw_recorder *recorder, bool has_data)
@@ -222,6 +223,9 @@ static void record_note(const gw_ledger *ledger, const gw_note *note, gw_time no
     case GW_NOTE_RETURNED:
         gw_recorder_returned(recorder, job, note->b);
         return;
+    case GW_NOTE_ROWS:
+        gw_recorder_add_rows(recorder, job, note->b, (uint64_t)note->value);
+        return;
     default: /* The others are for traces of the simulated world. */
         return;
     }
@@ -251,6 +255,8 @@ void gw_ledger_add_note(gw_ledger *ledger, const gw_note *note, gw_time now_ns)
         ledger->refused_reason = (uint32_t)note->b;
     } else if (gw_note_is_wrong(note) && ledger->wrong.kind == 0) {
         ledger->wrong = *note;
+    } else if (note->kind == GW_NOTE_OVERFLOW && ledger->overflow.kind == 0) {
+        ledger->overflow = *note;
     }
     if (ledger->recorder != NULL) {
         record_note(ledger, note, now_ns);
@@ -287,6 +293,17 @@ bool gw_ledger_policy_wrong(gw_ledger *ledger, gw_note *out_note)
     }
     pthread_mutex_unlock(&ledger->mutex);
     return is_wrong;
+}
+
+bool gw_ledger_overflow(gw_ledger *ledger, gw_note *out_note)
+{
+    pthread_mutex_lock(&ledger->mutex);
+    const bool is_overflow = ledger->overflow.kind != 0;
+    if (is_overflow) {
+        *out_note = ledger->overflow;
+    }
+    pthread_mutex_unlock(&ledger->mutex);
+    return is_overflow;
 }
 
 gw_ledger_counts gw_ledger_count(gw_ledger *ledger)

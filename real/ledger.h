@@ -46,6 +46,9 @@ bool gw_ledger_refusal(gw_ledger *ledger, uint32_t *out_job, uint32_t *out_reaso
 /* True when a policy answered what it must not: the first note that says so (gw_note_is_wrong). */
 bool gw_ledger_policy_wrong(gw_ledger *ledger, gw_note *out_note);
 
+/* True when a shard was dealt more rows than it has room for: what was noted first. */
+bool gw_ledger_overflow(gw_ledger *ledger, gw_note *out_note);
+
 typedef struct {
     uint64_t launches;  /* Kernels enqueued: one per gang and host. */
     uint64_t shards;    /* Shards done: one per gang and device. */

@@ -3,7 +3,10 @@
  * the few that are its own. */
 #include "real/loaded.h"
 
+#include <string.h>
+
 #include "base/check.h"
+#include "program/exchange.h"
 
 /* At most one shard of a mesh on each device: members of one collective would wait for themselves
  * in one queue. */
@@ -105,4 +108,22 @@ void gw_loaded_set_clear(gw_loaded_set *set)
     g_free(set->all);
     gw_lookup_clear(&set->by_instance);
     *set = (gw_loaded_set){0};
+}
+
+void gw_loaded_ask_counts(const gw_loaded *loaded, const gw_counts *asked, gw_real_counts counts,
+                          void *context, uint32_t *out_counts)
+{
+    const gw_edge *edge = gw_program_edge(loaded->program, asked->edge);
+    const uint32_t mesh = gw_program_node(loaded->program, edge->source_node)->mesh;
+    const uint32_t target_count = gw_exchange_target_count(loaded->program, asked->edge);
+    memset(out_counts, 0, target_count * sizeof *out_counts);
+    uint32_t shard = loaded->first[mesh];
+    while (shard < loaded->first[mesh + 1] && loaded->devices[shard] != asked->device.index) {
+        shard++;
+    }
+    gw_check(shard < loaded->first[mesh + 1]);
+    if (counts != NULL) {
+        counts(context, loaded->job, asked->edge, asked->run, shard - loaded->first[mesh],
+               out_counts);
+    }
 }

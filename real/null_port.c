@@ -8,6 +8,7 @@
 
 #include "base/check.h"
 #include "base/pool.h"
+#include "program/exchange.h"
 #include "real/inbox.h"
 #include "real/timers.h"
 
@@ -59,6 +60,8 @@ struct gw_null_cluster {
     void *context;
     gw_real_value value;
     void *value_context;
+    gw_real_counts counts;
+    void *counts_context;
     gw_time now_ns;
     gw_timers timers;
     null_node *nodes;
@@ -528,12 +531,38 @@ static void null_memory_release(gw_port *port, const gw_memory *memory)
     }
 }
 
+static void null_read_counts(gw_port *port, const gw_counts *asked, uint32_t *out_counts)
+{
+    const null_node *node = node_of(port);
+    const gw_loaded *loaded = gw_loaded_set_find(&node->loaded, asked->instance);
+    gw_loaded_ask_counts(loaded, asked, node->cluster->counts, node->cluster->counts_context,
+                         out_counts);
+}
+
+static void null_expect(gw_port *port, const gw_expectation *expectation)
+{
+    null_node *node = node_of(port);
+    const uint64_t index = gw_lookup_find(&node->kernel_of_gang, expectation->gang);
+    gw_check(index != GW_LOOKUP_NONE);
+    null_shard *shard =
+        shard_on(kernel_at(node, (uint32_t)index), expectation->device.index - node->first_device);
+    gw_check(shard->arrivals_left > 0);
+    shard->arrivals_left += expectation->copy_count;
+    shard->arrivals_left--;
+    if (shard->arrivals_left == 0) {
+        g_array_append_val(node->cluster->stack, expectation->device.index);
+        advance_devices(node->cluster);
+    }
+}
+
 static const gw_device_ops device_ops = {.load = null_load,
                                          .unload = null_unload,
                                          .enqueue = null_enqueue,
                                          .copy = null_copy_bytes,
                                          .memory_reserve = null_memory_reserve,
-                                         .memory_release = null_memory_release};
+                                         .memory_release = null_memory_release,
+                                         .read_counts = null_read_counts,
+                                         .expect = null_expect};
 
 /* --- The cluster --- */
 
@@ -607,6 +636,12 @@ void gw_null_cluster_free(gw_null_cluster *cluster)
     g_free(cluster->ring);
     g_free(cluster->devices);
     g_free(cluster);
+}
+
+void gw_null_cluster_set_counts(gw_null_cluster *cluster, gw_real_counts counts, void *context)
+{
+    cluster->counts = counts;
+    cluster->counts_context = context;
 }
 
 gw_port *gw_null_cluster_port(gw_null_cluster *cluster, gw_node_id node)

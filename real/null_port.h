@@ -19,6 +19,8 @@ gw_null_cluster *gw_null_cluster_new(const gw_directory *directory, gw_ledger *l
                                      gw_real_handler handle, void *context);
 /* Before it runs: what results read as, instead of 0. */
 void gw_null_cluster_set_values(gw_null_cluster *cluster, gw_real_value value, void *context);
+/* Likewise what exchanges deal, which is nothing otherwise. */
+void gw_null_cluster_set_counts(gw_null_cluster *cluster, gw_real_counts counts, void *context);
 void gw_null_cluster_free(gw_null_cluster *cluster);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(gw_null_cluster, gw_null_cluster_free)
 

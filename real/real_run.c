@@ -11,6 +11,7 @@
 #include "real/activity.h"
 #include "real/cpu_port.h"
 #include "real/null_port.h"
+#include "scenario/counts.h"
 #include "scenario/values.h"
 
 #define LOOK_NS    50000000             /* So often the main thread looks up. */
@@ -103,6 +104,11 @@ static bool is_ended(const real_run *run, gw_cpu_cluster *cluster, GError **erro
         gw_scenario_blame(run->scenario, &wrong, run->controllers[wrong.a], error);
         return true;
     }
+    gw_note overflow;
+    if (gw_ledger_overflow(run->ledger, &overflow)) {
+        gw_scenario_blame_router(run->scenario, &overflow, error);
+        return true;
+    }
     return false;
 }
 
@@ -168,6 +174,12 @@ static double read_value(void *context, uint32_t job, uint32_t result, uint32_t 
     return gw_scenario_value(((const real_run *)context)->scenario, job, result, run);
 }
 
+static void read_counts(void *context, uint32_t job, uint32_t edge, uint32_t run, uint32_t shard,
+                        uint32_t *out_counts)
+{
+    gw_scenario_counts(((const real_run *)context)->scenario, job, edge, run, shard, out_counts);
+}
+
 bool gw_cpu_run(const gw_scenario *scenario, gw_recorder *recorder, gw_real_report *out_report,
                 GError **error)
 {
@@ -175,6 +187,7 @@ bool gw_cpu_run(const gw_scenario *scenario, gw_recorder *recorder, gw_real_repo
     begin_run(&run, scenario, recorder, true);
     gw_cpu_cluster *cluster = gw_cpu_cluster_new(run.directory, run.ledger, handle_input, &run);
     gw_cpu_cluster_set_values(cluster, read_value, &run);
+    gw_cpu_cluster_set_counts(cluster, read_counts, &run);
     bool is_done = true;
     for (uint32_t i = 0; is_done && i < gw_directory_node_count(run.directory); i++) {
         is_done = add_controller(&run, gw_cpu_cluster_port(cluster, (gw_node_id){i}), error);
@@ -217,6 +230,7 @@ bool gw_null_run(const gw_scenario *scenario, gw_recorder *recorder, gw_real_rep
     begin_run(&run, scenario, recorder, false);
     gw_null_cluster *cluster = gw_null_cluster_new(run.directory, run.ledger, handle_input, &run);
     gw_null_cluster_set_values(cluster, read_value, &run);
+    gw_null_cluster_set_counts(cluster, read_counts, &run);
     bool is_done = true;
     for (uint32_t i = 0; is_done && i < gw_directory_node_count(run.directory); i++) {
         is_done = add_controller(&run, gw_null_cluster_port(cluster, (gw_node_id){i}), error);

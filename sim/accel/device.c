@@ -81,6 +81,7 @@ gw_devices *gw_devices_new(gw_engine *engine, const gw_cluster *cluster, bool is
     gw_blocks_init(&devices->launch_blocks);
     gw_blocks_init(&devices->shard_blocks);
     gw_blocks_init(&devices->group_blocks);
+    gw_blocks_init(&devices->span_blocks);
     return devices;
 }
 
@@ -97,6 +98,7 @@ void gw_devices_free(gw_devices *devices)
     gw_blocks_clear(&devices->launch_blocks);
     gw_blocks_clear(&devices->shard_blocks);
     gw_blocks_clear(&devices->group_blocks);
+    gw_blocks_clear(&devices->span_blocks);
     g_free(devices->launch_ns);
     gw_lines_free(devices->queues);
     g_free(devices->first_early);
@@ -109,6 +111,7 @@ void gw_devices_free(gw_devices *devices)
     g_free(devices->ends_ns);
     g_free(devices->awaited_count);
     g_free(devices->groups);
+    g_free(devices->spans_ns);
     g_free(devices->works);
     g_free(devices);
 }
@@ -148,6 +151,10 @@ static void grow_arrays(gw_devices *devices)
         devices->groups = g_renew(gw_group_state, devices->groups, capacity);
         devices->group_capacity = capacity;
     }
+    if (devices->span_blocks.used_count > devices->span_capacity) {
+        devices->span_capacity = grown(devices->span_capacity, devices->span_blocks.used_count);
+        devices->spans_ns = g_renew(gw_span, devices->spans_ns, devices->span_capacity);
+    }
 }
 
 /* What a plan out of step needs besides: a state per group, and no end known yet. */
@@ -185,11 +192,18 @@ static uint32_t open_gang(gw_devices *devices, const gw_launch *launch)
     if (launch->plan->group_count > 0 && !launch->plan->is_lockstep) {
         gang->first_group = gw_blocks_take(&devices->group_blocks, launch->plan->group_count);
     }
+    if (launch->plan->is_apart) {
+        gang->first_span =
+            gw_blocks_take(&devices->span_blocks, gw_devices_span_count(launch->plan));
+    }
     grow_arrays(devices);
     memset(&devices->launches[gang->first_launch], 0,
            layout->host_count * sizeof(gw_launch_state)); /* GW_LAUNCH_ABSENT */
     if (!launch->plan->is_lockstep) {
         open_groups(devices, gang);
+    }
+    if (launch->plan->is_apart) {
+        gw_devices_open_spans(devices, gang);
     }
     gw_gang_table_put(&devices->table, launch->origin.gang, slot);
     return slot;
@@ -206,6 +220,9 @@ static void close_gang(gw_devices *devices, uint32_t slot)
     gw_blocks_give(&devices->shard_blocks, gang.first_shard, gang.plan->layout->member_count);
     if (gang.plan->group_count > 0 && !gang.plan->is_lockstep) {
         gw_blocks_give(&devices->group_blocks, gang.first_group, gang.plan->group_count);
+    }
+    if (gang.plan->is_apart) {
+        gw_blocks_give(&devices->span_blocks, gang.first_span, gw_devices_span_count(gang.plan));
     }
     gw_pool_give(&devices->gangs, slot);
     const gw_gang_span span = {
@@ -309,7 +326,10 @@ static bool begin_head(gw_devices *devices, uint32_t device, gw_time now_ns)
     gw_gang_state *gang = gw_devices_gang(devices, slot);
     const gw_gang_plan *plan = gang->plan;
     shard->start_ns = MAX(MAX(shard->start_ns, queue->free_at_ns), now_ns);
-    const gw_time come_ns = shard->start_ns + plan->first_ns;
+    const uint32_t number = queue->head - gang->first_shard;
+    const gw_span first_ns =
+        plan->is_apart ? gw_devices_spans_of(devices, gang, number)[0] : plan->first_ns;
+    const gw_time come_ns = shard->start_ns + first_ns;
     if (plan->is_lockstep) {
         gang->earliest_ns = MIN(gang->earliest_ns, come_ns);
         gang->latest_ns = MAX(gang->latest_ns, come_ns);
@@ -319,7 +339,6 @@ static bool begin_head(gw_devices *devices, uint32_t device, gw_time now_ns)
         }
         return false;
     }
-    const uint32_t number = queue->head - gang->first_shard;
     if (plan->stage_count == 0) {
         end_shard(devices, slot, number, come_ns);
         return true;
@@ -421,10 +440,14 @@ static void leave_group(gw_devices *devices, gw_device_work work, gw_time now_ns
     const gw_gang_stage *stage = &plan->stages[work.stage];
     const gw_group_state *state =
         &devices->groups[gang->first_group + stage->first_group + work.group];
-    const gw_time come_ns = state->latest_ns + stage->span_ns[work.group] + stage->after_ns;
+    const gw_time left_ns = state->latest_ns + stage->span_ns[work.group];
     const uint32_t size = stage->groups->group_size;
     for (uint32_t i = 0; i < size; i++) {
         const uint32_t number = stage->groups->members[work.group * size + i];
+        const gw_span after_ns = plan->is_apart
+                                     ? gw_devices_spans_of(devices, gang, number)[work.stage + 1]
+                                     : stage->after_ns;
+        const gw_time come_ns = left_ns + after_ns;
         if (work.stage + 1 < plan->stage_count) {
             join_group(devices, work.gang, number, work.stage + 1, come_ns);
         } else {
@@ -566,8 +589,7 @@ void gw_devices_launch(gw_devices *devices, const gw_launch *launch)
     }
 }
 
-/* The shard that `gang` has in the queue of `device`, as a record's index. */
-static uint32_t find_queued(const gw_devices *devices, uint64_t gang, uint32_t device)
+uint32_t gw_devices_find_queued(const gw_devices *devices, uint64_t gang, uint32_t device)
 {
     const uint32_t slot = gw_gang_table_find(&devices->table, gang);
     gw_check(slot != GW_GANG_DONE); /* Nobody awaits a copy any more. */
@@ -585,7 +607,7 @@ static uint32_t find_queued(const gw_devices *devices, uint64_t gang, uint32_t d
 
 void gw_devices_arrive(gw_devices *devices, uint64_t gang, uint32_t device)
 {
-    const uint32_t shard = find_queued(devices, gang, device);
+    const uint32_t shard = gw_devices_find_queued(devices, gang, device);
     if (shard == GW_INDEX_NONE) {
         gw_devices_put_early(devices, gang, device);
         return;
@@ -671,15 +693,17 @@ static void add_shards(span_builder *builder, uint32_t place)
                                           ? plan->collective_ns
                                           : plan->member_collective_ns[number];
         const bool is_next = span->first_device + span->device_count == layout->local_devices[i];
+        const gw_span local_ns =
+            plan->is_apart ? gw_devices_add_spans(devices, builder->gang, number) : plan->local_ns;
         const bool is_alike = span->start_ns == start_ns && span->end_ns == end_ns &&
-                              span->collective_ns == collective_ns;
+                              span->local_ns == local_ns && span->collective_ns == collective_ns;
         if (span->device_count == 0 || !is_next || !is_alike) {
             flush_span(builder);
             *span = (gw_shard_span){
                 .first_device = layout->local_devices[i],
                 .start_ns = start_ns,
                 .end_ns = end_ns,
-                .local_ns = plan->local_ns,
+                .local_ns = local_ns,
                 .collective_ns = collective_ns,
             };
         }

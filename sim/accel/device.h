@@ -51,6 +51,16 @@ typedef struct {
     uint32_t result, run; /* To a host: the asker's own. */
 } gw_device_copy;
 
+/* What one shard of a gang whose members are apart (gang_plan.h) waits for and does: `copy_count`
+ * copies in place of one that it awaits, and its spans of computing (NULL: as they are). */
+typedef struct {
+    uint64_t gang; /* Stands in the device's queue. */
+    uint32_t device;
+    uint32_t copy_count;
+    gw_time issued_ns;       /* Not past; the device sees it after the PCIe latency. */
+    const gw_span *spans_ns; /* Before each of its collectives, and after the last. */
+} gw_device_expectation;
+
 /* --- What comes back --- */
 
 /* Shards of one gang that ran alike on devices [first_device, first_device + device_count). */
@@ -85,6 +95,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(gw_devices, gw_devices_free)
 
 void gw_devices_launch(gw_devices *devices, const gw_launch *launch);
 void gw_devices_copy(gw_devices *devices, const gw_device_copy *copy);
+
+/* Before any of the copies is asked for. */
+void gw_devices_expect(gw_devices *devices, const gw_device_expectation *expectation);
 
 /* `size_bytes` on each of `targets`, or on none and false. */
 bool gw_devices_reserve(gw_devices *devices, const uint32_t *targets, uint32_t target_count,

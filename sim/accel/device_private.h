@@ -50,14 +50,15 @@ typedef struct {
     gw_gang_origin origin;
     const gw_gang_plan *plan;
     uint32_t first_launch, first_shard, first_group; /* Its blocks. */
-    uint32_t unreported_count;                       /* Launches. */
-    uint32_t joined_count;                           /* Lockstep: members that have come, */
-    uint32_t copy_count;                             /* Copies in lists of its launches. */
-    gw_time earliest_ns, latest_ns;                  /* the first and the last of them then, */
-    gw_time end_ns;             /* and the end of all; GW_TIME_NEVER: not known. */
-    gw_time begun_ns, ended_ns; /* First start and last end of what was reported. */
-    gw_time batch_due_ns;       /* Not lockstep: when the last posted "launch.done" is due, */
-    uint32_t batch_last;        /* and the last launch in its list; NEVER: it has fired. */
+    uint32_t first_span;       /* Of a plan whose members are apart: stage_count + 1 a shard. */
+    uint32_t unreported_count; /* Launches. */
+    uint32_t joined_count;     /* Lockstep: members that have come, */
+    uint32_t copy_count;       /* Copies in lists of its launches. */
+    gw_time earliest_ns, latest_ns; /* the first and the last of them then, */
+    gw_time end_ns;                 /* and the end of all; GW_TIME_NEVER: not known. */
+    gw_time begun_ns, ended_ns;     /* First start and last end of what was reported. */
+    gw_time batch_due_ns;           /* Not lockstep: when the last posted "launch.done" is due, */
+    uint32_t batch_last;            /* and the last launch in its list; NEVER: it has fired. */
 } gw_gang_state;
 
 typedef struct {
@@ -93,14 +94,15 @@ struct gw_devices {
 
     gw_gang_table table;
     gw_pool gangs, copies, early; /* gw_gang_state, gw_copy_state, gw_early */
-    gw_blocks launch_blocks, shard_blocks, group_blocks;
+    gw_blocks launch_blocks, shard_blocks, group_blocks, span_blocks;
     gw_launch_state *launches;
     gw_launch_end *launch_ends; /* By launch record, not in lockstep. */
     gw_shard_state *shards;
     gw_time *ends_ns;        /* By shard record, not in lockstep; GW_TIME_NEVER: not known. */
     uint32_t *awaited_count; /* By shard record, while it has GW_SHARD_AWAITS. */
     gw_group_state *groups;
-    uint32_t launch_capacity, shard_capacity, group_capacity;
+    gw_span *spans_ns; /* Computing before each collective, and after the last. */
+    uint32_t launch_capacity, shard_capacity, group_capacity, span_capacity;
 
     gw_device_work *works; /* Groups that have met, a stack. */
     uint32_t work_count, work_capacity;
@@ -115,6 +117,23 @@ static inline gw_copy_state *gw_devices_copy_at(const gw_devices *devices, uint3
     return gw_pool_at(&devices->copies, slot);
 }
 
+/* device.c: the record of the shard that a gang has in the queue of `device`; GW_INDEX_NONE: it is
+ * not launched. */
+uint32_t gw_devices_find_queued(const gw_devices *devices, uint64_t gang, uint32_t device);
+/* Of a plan whose members are apart: what this shard computes, stage_count + 1 spans. */
+static inline gw_span *gw_devices_spans_of(const gw_devices *devices, const gw_gang_state *gang,
+                                           uint32_t number)
+{
+    return &devices->spans_ns[gang->first_span + number * (gang->plan->stage_count + 1)];
+}
+static inline uint32_t gw_devices_span_count(const gw_gang_plan *plan)
+{
+    return plan->is_apart ? plan->layout->member_count * (plan->stage_count + 1) : 0;
+}
+/* device_expect.c: the longest that members compute, until they are told otherwise; and what this
+ * one does in all. */
+void gw_devices_open_spans(gw_devices *devices, const gw_gang_state *gang);
+gw_span gw_devices_add_spans(const gw_devices *devices, const gw_gang_state *gang, uint32_t number);
 /* device.c: a copy has arrived for this shard. */
 void gw_devices_arrive(gw_devices *devices, uint64_t gang, uint32_t device);
 /* device.c: when the shard of a live gang ends; GW_TIME_NEVER: not known yet. */

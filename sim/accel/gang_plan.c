@@ -188,7 +188,7 @@ static void make_stages(gw_gang_plan *plan, gw_gang_layout *layout, const gw_tim
     for (uint32_t i = 0; i < timing->collective_count; i++) {
         const gw_gang_groups *groups = ask_groups(layout, timing->axes[i]);
         const gw_span before_ns = timing->local_ns[i];
-        if (stage != NULL && stage->groups == groups) {
+        if (stage != NULL && stage->groups == groups && !plan->is_apart) {
             add_collective_spans(stage, groups, timing, i, before_ns);
         } else {
             stage = &plan->stages[plan->stage_count];
@@ -223,14 +223,18 @@ static void sum_collectives(gw_gang_plan *plan, gw_gang_layout *layout, const gw
     plan->member_collective_ns = is_alike ? NULL : g_steal_pointer(&sums_ns);
 }
 
-gw_gang_plan *gw_gang_plan_new(gw_gang_layout *layout, const gw_timing *timing)
+static gw_gang_plan *new_plan(gw_gang_layout *layout, const gw_timing *timing, bool is_apart)
 {
     gw_gang_plan *plan = g_new0(gw_gang_plan, 1);
     plan->layout = layout;
+    plan->is_apart = is_apart;
     plan->first_ns = timing->local_ns[0];
     plan->local_ns = timing->total_local_ns;
     make_stages(plan, layout, timing);
     sum_collectives(plan, layout, timing);
+    if (is_apart) {
+        return plan;
+    }
     if (plan->stage_count == 1 && plan->group_count == 1) {
         plan->is_lockstep = true;
         plan->rest_ns = plan->stages[0].span_ns[0] + plan->stages[0].after_ns;
@@ -239,6 +243,16 @@ gw_gang_plan *gw_gang_plan_new(gw_gang_layout *layout, const gw_timing *timing)
         plan->is_lockstep = true;
     }
     return plan;
+}
+
+gw_gang_plan *gw_gang_plan_new(gw_gang_layout *layout, const gw_timing *timing)
+{
+    return new_plan(layout, timing, false);
+}
+
+gw_gang_plan *gw_gang_plan_new_apart(gw_gang_layout *layout, const gw_timing *timing)
+{
+    return new_plan(layout, timing, true);
 }
 
 void gw_gang_plan_free(gw_gang_plan *plan)

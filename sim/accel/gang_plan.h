@@ -67,6 +67,8 @@ typedef struct {
     gw_gang_stage *stages;
     uint32_t group_count; /* Of all stages together. */
     bool is_lockstep;
+    bool is_apart; /* Members may compute for different times: no stage stands for two collectives,
+                      and each member has spans of its own, of which these are the longest. */
     gw_span rest_ns; /* Lockstep: from the last arrival to the end. */
     /* What one member spends, for the records: computing, and in collectives that have met. */
     gw_span local_ns;
@@ -76,5 +78,7 @@ typedef struct {
 
 /* `layout` is borrowed for the plan's life, `timing` for the call; both of the same mesh. */
 gw_gang_plan *gw_gang_plan_new(gw_gang_layout *layout, const gw_timing *timing);
+/* As above, of members that compute as long as they are told (gw_devices_expect). */
+gw_gang_plan *gw_gang_plan_new_apart(gw_gang_layout *layout, const gw_timing *timing);
 void gw_gang_plan_free(gw_gang_plan *plan);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(gw_gang_plan, gw_gang_plan_free)

@@ -3,7 +3,7 @@
  * asking changes nothing.  device.c says when. */
 #pragma once
 
-#include "program/program.h"
+#include "program/exchange.h"
 #include "topology/cluster.h"
 
 /* One group's collective.  All members are of one island: a collective goes over the
@@ -55,5 +55,9 @@ typedef struct {
  * Between two collectives that follow each other the local span is 0. */
 gw_timing *gw_timing_new(const gw_accel_model *model, const gw_function *function,
                          const gw_mesh *mesh, const uint32_t *devices);
+/* What a member computes of a function whose operations go over rows that it was dealt, when there
+ * are `rows` of them: as local_ns of its timing, into `out_ns`. */
+void gw_timing_count(const gw_accel_model *model, uint32_t island, const gw_function *function,
+                     const gw_counted *counted, uint32_t rows, gw_span *out_ns);
 void gw_timing_free(gw_timing *timing);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(gw_timing, gw_timing_free)

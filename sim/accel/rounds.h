@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A collective as transfers: who sends whom how much, in rounds.
  *
- * An rounds has parts, which go on side by side; a part has phases, one after the other; a phase
+ * It has parts, which go on side by side; a part has phases, one after the other; a phase
  * is a round, repeated.  In a round a member sends up to two transfers, one each way, and comes to
  * the next when these have arrived and so has what it was to be sent in this one: members wait for
  * their partners, not for all.  docs/MODEL.md, "Collectives, transfer by transfer". */

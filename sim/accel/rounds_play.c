@@ -188,7 +188,7 @@ static void begin(const stage *on, uint32_t cast)
 void gw_rounds_play(const gw_cluster *cluster, const gw_rounds_cast *casts, uint32_t cast_count,
                     gw_span *out_ns)
 {
-    gw_check(cast_count <= GW_EXCHANGE_CASTS_MAX);
+    gw_check(cast_count <= GW_ROUNDS_CASTS_MAX);
     stage on = {.engine = gw_engine_new(GW_QUEUE_LADDER), .casts = g_new(cast_state, cast_count)};
     on.fabric = gw_fabric_new(on.engine, cluster, take_arrival, &on);
     for (uint32_t i = 0; i < cast_count; i++) {

@@ -109,6 +109,25 @@ gw_timing *gw_timing_new(const gw_accel_model *model, const gw_function *functio
     return g_steal_pointer(&made);
 }
 
+void gw_timing_count(const gw_accel_model *model, uint32_t island, const gw_function *function,
+                     const gw_counted *counted, uint32_t rows, gw_span *out_ns)
+{
+    g_autoptr(gw_function) scratch = gw_function_copy(function);
+    gw_counted_resize(counted, scratch, rows);
+    uint32_t next = 0;
+    out_ns[0] = model->cluster->islands[island].accelerator->kernel_overhead_ns;
+    for (uint32_t i = 0; i < function->operations->len; i++) {
+        if (gw_operation_is_collective(gw_function_operation(function, i))) {
+            out_ns[++next] = 0;
+            continue;
+        }
+        const bool is_whole = !counted->operations[i];
+        const gw_operation operation = gw_counted_operation(counted, scratch, i, rows);
+        out_ns[next] +=
+            model->ops->operation_ns(model, island, is_whole ? function : scratch, &operation);
+    }
+}
+
 void gw_timing_free(gw_timing *timing)
 {
     if (timing == NULL) {

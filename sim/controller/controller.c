@@ -99,6 +99,12 @@ static void handle_executor(gw_executor *executor, gw_node_id source, const gw_m
     case GW_MESSAGE_MOVED:
         gw_executor_moved(executor, (const gw_moved_message *)message);
         break;
+    case GW_MESSAGE_PROMISE:
+        gw_executor_promise(executor, source, (const gw_promise *)message);
+        break;
+    case GW_MESSAGE_PLACE:
+        gw_executor_place(executor, source, (const gw_place *)message);
+        break;
     default:
         gw_check(!"a message that hosts know");
     }

@@ -434,6 +434,8 @@ static bool launch_gang(gw_executor *executor, gw_host_instance *instance, uint3
     if (node->has_transfers) {
         gw_executor_announce_inputs(executor, instance, node, run, gang);
         gw_executor_serve_targets(executor, instance, node, run);
+        if (instance->exchanges != NULL)
+            gw_executor_launch_exchanges(executor, instance, node, run, gang);
     }
     if (node->result != GW_INDEX_NONE)
         read_results(executor, instance, n, run, gang);
@@ -525,8 +527,8 @@ void gw_executor_dispatch(gw_executor *executor, gw_node_id source,
 
 /* --- Answers --- */
 
-static void count_operation(gw_executor *executor, gw_host_instance *instance, uint32_t run,
-                            uint32_t dispatcher)
+void gw_executor_count_operation(gw_executor *executor, gw_host_instance *instance, uint32_t run,
+                                 uint32_t dispatcher)
 {
     if (gw_host_instance_count_down(instance, run))
         gw_progress_book_run_done(&executor->progress, dispatcher, instance->instance, run);
@@ -560,7 +562,7 @@ void gw_executor_kernel_done(gw_executor *executor, gw_tag tag, gw_span device_t
     gw_progress_book_finished(
         &executor->progress, instance->dispatcher, &used, &instance->used_place,
         instance->lowered->local_devices + instance->lowered->first_local[node->mesh]);
-    count_operation(executor, instance, run, instance->dispatcher);
+    gw_executor_count_operation(executor, instance, run, instance->dispatcher);
 }
 
 static void send_result(gw_executor *executor, const gw_host_instance *instance,
@@ -585,6 +587,11 @@ void gw_executor_copy_done(gw_executor *executor, gw_tag tag, double value)
 {
     gw_flight done = end_flight(executor, tag);
     gw_host_instance *instance = gw_executor_instance_of(executor, done.instance);
+    if (done.kind == GW_FLIGHT_COUNTS || done.kind == GW_FLIGHT_ROWS) {
+        gw_executor_exchange_copied(executor, instance, &done);
+        retire_when_idle(executor, instance);
+        return;
+    }
     if (done.kind == GW_FLIGHT_SPILL)
         gw_executor_spilled(executor, instance, &done);
     if (done.kind == GW_FLIGHT_RETURN)
@@ -602,7 +609,7 @@ void gw_executor_copy_done(gw_executor *executor, gw_tag tag, double value)
         send_result(executor, instance, &done, value);
     gw_store_release(&executor->store, &instance->block, done.slot, done.source_run);
     if (done.run != GW_INDEX_NONE)
-        count_operation(executor, instance, done.run, instance->dispatcher);
+        gw_executor_count_operation(executor, instance, done.run, instance->dispatcher);
     retire_when_idle(executor, instance);
 }
 

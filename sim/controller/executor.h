@@ -30,6 +30,8 @@ void gw_executor_move(gw_executor *executor, gw_node_id source, const gw_move_me
 void gw_executor_move_shards(gw_executor *executor, gw_node_id source,
                              const gw_move_shards *message);
 void gw_executor_moved(gw_executor *executor, const gw_moved_message *message);
+void gw_executor_promise(gw_executor *executor, gw_node_id source, const gw_promise *message);
+void gw_executor_place(gw_executor *executor, gw_node_id source, const gw_place *message);
 void gw_executor_kernel_done(gw_executor *executor, gw_tag tag, gw_span device_time_ns);
 void gw_executor_copy_done(gw_executor *executor, gw_tag tag, double value);
 /* --- The instance's client has failed (collect.h); it may not be here, or not any more.  `source`,

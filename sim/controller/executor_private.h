@@ -17,6 +17,8 @@ typedef enum {
     GW_FLIGHT_SPILL,     /* To the host, for room; source_run is the entry. */
     GW_FLIGHT_RETURN,    /* And back. */
     GW_FLIGHT_STATE,     /* To the job's next instance. */
+    GW_FLIGHT_COUNTS,    /* To the host: what a source shard of an exchange deals. */
+    GW_FLIGHT_ROWS,      /* Over an exchange, one way or the other. */
 } gw_flight_kind;
 
 typedef struct { /* A copy that the world has not answered. */
@@ -24,7 +26,8 @@ typedef struct { /* A copy that the world has not answered. */
     uint32_t instance;
     uint32_t run;              /* Whose operation it is; GW_INDEX_NONE: no run's. */
     uint32_t slot, source_run; /* The source. */
-    uint32_t result;           /* RESULT: which value.  STATE: of which departure. */
+    uint32_t result;           /* RESULT: which value; STATE: of which departure; COUNTS, ROWS:
+                                  over which edge. */
 } gw_flight;
 
 typedef struct { /* A buffer that comes back for the gang that is being launched. */
@@ -90,6 +93,9 @@ bool gw_executor_admit(gw_host_instance *instance, uint32_t dispatcher, const gw
                        bool wants_enqueued);
 /* Answers for instances that are drained by now. */
 void gw_executor_answer_drained(gw_executor *executor);
+/* One more of the run's operations is done here. */
+void gw_executor_count_operation(gw_executor *executor, gw_host_instance *instance, uint32_t run,
+                                 uint32_t dispatcher);
 
 /* --- Transfers (executor_transfers.c) --- */
 
@@ -99,6 +105,8 @@ void gw_executor_announce_inputs(gw_executor *executor, gw_host_instance *instan
 /* The targets that waited for this gang's outputs, in the order in which they came. */
 void gw_executor_serve_targets(gw_executor *executor, gw_host_instance *instance,
                                const gw_plan_node *node, uint32_t run);
+/* One more item for `host`, which is another one. */
+void gw_executor_gather_ready(gw_executor *executor, uint32_t host, const gw_ready_item *item);
 /* What the announcements of this handling have gathered, one message per host. */
 void gw_executor_send_ready(gw_executor *executor);
 
@@ -152,3 +160,14 @@ void gw_executor_end_departure(gw_executor *executor, const gw_flight *done);
 /* Memory was released: what waits for it tries again. */
 void gw_executor_retry_moves(gw_executor *executor);
 void gw_executor_explain_moves(const gw_executor *executor, GString *out);
+
+/* --- Exchanges (executor_exchange.c) --- */
+
+/* The gang stands in the queues: it deals rows, is dealt some, or gets them back. */
+void gw_executor_launch_exchanges(gw_executor *executor, gw_host_instance *instance,
+                                  const gw_plan_node *node, uint32_t run, uint64_t gang);
+/* A COUNTS or ROWS copy is done. */
+void gw_executor_exchange_copied(gw_executor *executor, gw_host_instance *instance,
+                                 const gw_flight *done);
+/* READY for a RETURN, from `host`. */
+void gw_executor_return_rows(gw_executor *executor, uint32_t host, const gw_ready_item *item);

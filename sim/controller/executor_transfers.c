@@ -53,6 +53,10 @@ static void take_ready(gw_executor *executor, uint32_t host, const gw_ready_item
 {
     gw_host_instance *instance = gw_executor_instance_of(executor, item->instance);
     const gw_plan_input *input = &instance->plan->inputs[item->transfer / 2];
+    if (gw_program_edge(instance->plan->program, input->edge)->exchange.kind != GW_EXCHANGE_NONE) {
+        gw_executor_return_rows(executor, host, item);
+        return;
+    }
     uint32_t slot = instance->plan->transfer_slot[item->transfer];
     uint32_t run = gw_host_instance_source_run(input, item->run);
     uint32_t entry = gw_block_entry(&instance->block, slot, run);
@@ -99,7 +103,7 @@ void gw_executor_serve_targets(gw_executor *executor, gw_host_instance *instance
     }
 }
 
-static void gather_ready(gw_executor *executor, uint32_t host, const gw_ready_item *item)
+void gw_executor_gather_ready(gw_executor *executor, uint32_t host, const gw_ready_item *item)
 {
     uint32_t i = 0;
     while (i < executor->ready_count &&
@@ -122,7 +126,8 @@ void gw_executor_announce_inputs(gw_executor *executor, gw_host_instance *instan
 {
     for (uint32_t i = 0; i < node->input_count; i++) {
         const gw_plan_input *input = &instance->plan->inputs[node->first_input + i];
-        if (!gw_plan_input_arrives(input, run))
+        const gw_edge *edge = gw_program_edge(instance->plan->program, input->edge);
+        if (!gw_plan_input_arrives(input, run) || edge->exchange.kind != GW_EXCHANGE_NONE)
             continue;
         uint32_t number = gw_plan_input_transfer(input, run);
         const gw_lowered_transfer *transfer = &instance->lowered->transfers[number];
@@ -140,7 +145,7 @@ void gw_executor_announce_inputs(gw_executor *executor, gw_host_instance *instan
             if (host == executor->self.index)
                 take_ready(executor, host, &item);
             else
-                gather_ready(executor, host, &item);
+                gw_executor_gather_ready(executor, host, &item);
         }
     }
 }

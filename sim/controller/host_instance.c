@@ -60,6 +60,25 @@ static void count_results(gw_host_instance *instance)
     }
 }
 
+/* A host that deals has its rows and counts read, and one that returns rows has those read, in one
+ * operation each, however many pieces that turns out to be. */
+static void count_exchanges(gw_host_instance *instance)
+{
+    for (uint32_t i = 0; instance->exchanges != NULL && i < instance->exchanges->count; i++) {
+        const gw_exchange_here *here = &instance->exchanges->exchanges[i];
+        uint32_t source_count = gw_exchange_mesh_local_count(&here->source);
+        bool deals = source_count > 0;
+        bool returns =
+            here->return_edge != GW_INDEX_NONE && gw_exchange_mesh_local_count(&here->target) > 0;
+        instance->refs[here->counts_slot] += source_count;
+        instance->refs[here->source_slot] += deals;
+        if (returns)
+            instance->refs[here->return_slot]++;
+        instance->operations_in_run_0 += (deals ? 1 : 0) + (returns ? 1 : 0);
+        instance->operations_per_run += (deals ? 1 : 0) + (returns ? 1 : 0);
+    }
+}
+
 /* Whether a result is read from the first shard of output `o` of node `n`, on this host. */
 static bool is_read_here(const gw_host_instance *instance, uint32_t n, uint32_t o)
 {
@@ -117,6 +136,9 @@ gw_host_instance *gw_host_instance_new(const gw_directory *directory, gw_node_id
     instance->refs_next = g_new0(uint32_t, job->plan->slot_count + 1);
     count_slot_references(instance);
     count_results(instance);
+    instance->exchanges =
+        gw_exchange_book_new(job->plan, &executable->assignment, directory, host, depth);
+    count_exchanges(instance);
     if (system->hosts != GW_HOST_TAKES_NOTHING)
         count_host_copies(instance, system->hosts, job->submit);
     if (instance->lowered->gangs_per_run == 0)
@@ -135,6 +157,7 @@ void gw_host_instance_free(gw_host_instance *instance, gw_store *store)
         g_array_unref(instance->fence->held);
     g_free(instance->fence);
     gw_deciders_free(instance->deciders, instance->plan);
+    gw_exchange_book_free(instance->exchanges);
     gw_lowered_free(instance->lowered);
     g_free(instance->refs);
     g_free(instance->refs_next);

@@ -5,6 +5,7 @@
 
 #include "base/lines.h"
 #include "controller/controller.h"
+#include "controller/exchange_book.h"
 #include "controller/message.h"
 #include "controller/store.h"
 
@@ -28,7 +29,8 @@ typedef struct {
     uint32_t *host_copies; /* By slot: how many of the local shards, the last ones, are copied to
                               the host's memory when their gang is done; not those that are read
                               as a result, which come there by themselves.  NULL: none of any. */
-    gw_fence *fence;       /* NULL: its client has not failed. */
+    gw_exchange_book *exchanges; /* NULL: the program has none. */
+    gw_fence *fence;             /* NULL: its client has not failed. */
     /* While what an earlier instance left comes here: hosts that still copy, what they have copied,
      * and who waits. */
     uint32_t moving_hosts;

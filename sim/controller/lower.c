@@ -154,7 +154,16 @@ static void mark_copied_slots(gw_plan *plan)
         const gw_result *result = &g_array_index(results, gw_result, r);
         plan->slots[plan->nodes[result->node].first_slot + result->output].is_copied = true;
     }
-    plan->has_copied_slots = plan->outgoing_count > 0 || results->len > 0;
+    for (uint32_t e = 0; plan->has_exchanges && e < plan->program->edges->len; e++) {
+        const gw_edge *edge = gw_program_edge(plan->program, e);
+        const uint32_t first_slot = plan->nodes[edge->source_node].first_slot;
+        if (edge->exchange.kind == GW_EXCHANGE_NONE)
+            continue;
+        plan->slots[first_slot + edge->source_output].is_copied = true;
+        if (edge->exchange.kind == GW_EXCHANGE_DEAL)
+            plan->slots[first_slot + edge->exchange.counts_output].is_copied = true;
+    }
+    plan->has_copied_slots = plan->outgoing_count > 0 || results->len > 0 || plan->has_exchanges;
 }
 
 gw_plan *gw_plan_new(const gw_program *program)
@@ -167,6 +176,7 @@ gw_plan *gw_plan_new(const gw_program *program)
     plan->inputs = g_new0(gw_plan_input, program->edges->len + 1);
     plan->workspace_bytes = g_new0(uint64_t, program->meshes->len);
     plan->transfer_slot = g_new(uint32_t, plan->transfer_count + 1);
+    plan->has_exchanges = program->exchange_count > 0;
     for (uint32_t t = 0; t < plan->transfer_count; t++)
         plan->transfer_slot[t] = GW_INDEX_NONE;
     number_slots(plan);
@@ -364,6 +374,20 @@ static void add_source_host(lowering *job, gw_lowered_transfer *transfer, uint32
     transfer->source_count++;
 }
 
+/* Its rows are nobody's piece: one arrival on each local shard of the target. */
+static void lower_exchange(lowering *job, const gw_edge *edge)
+{
+    uint32_t mesh = job->plan->nodes[edge->target_node].mesh;
+    uint32_t local_count = gw_lowered_local_count(job->lowered, mesh);
+    for (uint32_t first_run = 0; first_run < 2 && local_count > 0; first_run++) {
+        uint32_t **arrivals = &job->lowered->arrivals[2 * edge->target_node + first_run];
+        if (*arrivals == NULL)
+            *arrivals = g_new0(uint32_t, local_count);
+        for (uint32_t i = 0; i < local_count; i++)
+            (*arrivals)[i]++;
+    }
+}
+
 static void lower_transfer(lowering *job, uint32_t number)
 {
     const gw_program *program = job->plan->program;
@@ -474,9 +498,15 @@ gw_lowered *gw_lowered_new(const gw_plan *plan, const gw_assignment *assignment,
         return lowered;
     lowered->arrivals = g_new0(uint32_t *, 2 * plan->node_count);
     lowered->transfers = g_new0(gw_lowered_transfer, plan->transfer_count + 1);
-    for (uint32_t t = 0; t < plan->transfer_count; t++)
-        if (plan->transfer_slot[t] != GW_INDEX_NONE)
+    for (uint32_t t = 0; t < plan->transfer_count; t++) {
+        const gw_edge *edge = gw_program_edge(plan->program, t / 2);
+        if (plan->transfer_slot[t] == GW_INDEX_NONE)
+            continue;
+        if (edge->exchange.kind != GW_EXCHANGE_NONE)
+            lower_exchange(&job, edge);
+        else
             lower_transfer(&job, t);
+    }
     return lowered;
 }
 

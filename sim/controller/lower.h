@@ -9,7 +9,8 @@
  * An edge within one mesh is read in place.  Between meshes it is a transfer: the target reserves
  * an inbound slot and tells the source's hosts, which copy the pieces.  A carried edge has two
  * ways in: from the run before, and from its set-up node in run 0; transfers are numbered
- * 2 * edge + (1 for the set-up's). */
+ * 2 * edge + (1 for the set-up's).  An exchange is a transfer without pieces: values decide those
+ * in every run (executor_exchange.c), and it counts as one arrival. */
 #pragma once
 
 #include "controller/directory.h"
@@ -53,6 +54,7 @@ typedef struct {
     uint32_t outgoing_count;
     bool has_copied_slots;
     bool has_decisions;        /* Some node has a decider. */
+    bool has_exchanges;        /* Some transfer is one (program/exchange.h). */
     uint32_t *transfer_slot;   /* By transfer: the source's slot; GW_INDEX_NONE: not one. */
     uint64_t *workspace_bytes; /* By mesh: the largest temporaries of its functions. */
     uint32_t node_count, slot_count, transfer_count;

@@ -44,8 +44,10 @@ typedef enum {
     GW_MESSAGE_MOVE,              /* client -> hosts: fetch what an earlier instance's runs left */
     GW_MESSAGE_MOVE_SHARDS,       /* host -> host: copy these to me */
     GW_MESSAGE_MOVED,             /* back; host -> client: all that was to come is here */
+    GW_MESSAGE_PROMISE,           /* host -> host: how many rows your shards are dealt */
+    GW_MESSAGE_PLACE,             /* host -> host: where they go */
 } gw_message_kind;
-#define GW_MESSAGE_KIND_COUNT (GW_MESSAGE_MOVED + 1)
+#define GW_MESSAGE_KIND_COUNT (GW_MESSAGE_PLACE + 1)
 
 /* SLICE_REQUEST: where the meshes of a job may go.  The manager knows the job's program. */
 typedef struct {
@@ -288,3 +290,33 @@ typedef struct {
     uint32_t reserved; /* 0 */
     uint64_t size_bytes;
 } gw_moved_message;
+
+/* Rows that a source shard deals to a target shard: from row source_row of what the source holds,
+ * which become those from row target_row on of what the target holds. */
+typedef struct {
+    uint32_t source_shard, target_shard;
+    uint32_t row_count; /* PLACE: as many as there is room for; the rest is dropped. */
+    uint32_t source_row;
+    uint32_t target_row; /* PROMISE: 0 */
+} gw_dealt_rows;
+
+/* PROMISE: all that `shard_count` shards on the sender deal to shards on the receiver, in `run`
+ * over exchange `edge`.  What is no row is not listed. */
+typedef struct {
+    gw_message header;
+    uint32_t instance, run, edge;
+    uint32_t shard_count, item_count;
+    uint32_t reserved; /* 0 */
+    gw_dealt_rows items[];
+} gw_promise;
+
+/* PLACE: the target has reserved `buffer`, and every source has told what it deals. */
+typedef struct {
+    gw_message header;
+    uint64_t gang; /* The target gang. */
+    uint32_t instance, run, edge;
+    uint32_t buffer;
+    uint32_t item_count;
+    uint32_t reserved;     /* 0 */
+    gw_dealt_rows items[]; /* All that the receiver promised. */
+} gw_place;

@@ -58,7 +58,8 @@ typedef struct {
     bool is_otherwise;        /* An irregular node: it runs its other function. */
     uint64_t call;            /* The client's call that asked for it: 0, 1, ... per instance. */
     const uint32_t *buffers;  /* The function's inputs, then its outputs, in order of position. */
-    const uint32_t *arrivals; /* Per local shard: how many copies it awaits; NULL: none. */
+    const uint32_t *arrivals; /* Per local shard: how many copies it awaits; NULL: none.  An
+                                 exchange counts as one, until what it brings is expected. */
 } gw_kernel;
 
 typedef enum {
@@ -113,6 +114,26 @@ typedef struct {
     uint64_t size_bytes;
 } gw_memory;
 
+/* Counts by which an exchange deals (program/exchange.h): a shard's row of them, on a device of
+ * this node.  Their writer is done, and `buffer` is held. */
+typedef struct {
+    uint32_t instance, run;
+    uint32_t edge;
+    gw_device_id device;
+    uint32_t buffer;
+} gw_counts;
+
+/* What comes to one shard of a queued gang over exchange `edge`: so many copies, of so many rows
+ * together.  The one arrival that stood for them is taken back. */
+typedef struct {
+    uint64_t gang;
+    uint32_t instance, run;
+    uint32_t edge;
+    gw_device_id device; /* Of this node. */
+    uint32_t buffer;     /* The input's. */
+    uint32_t copy_count, row_count;
+} gw_expectation;
+
 /* For records only: nothing comes back, and a world may do nothing. */
 typedef enum {
     GW_NOTE_GANG_ORDERED = 1, /* a: gang, b: instance << 32 | node; by the scheduler */
@@ -148,6 +169,9 @@ typedef enum {
     /* A job takes along what its runs have handed on. */
     GW_NOTE_STATE_LEAVES, /* a: job, b: instance; it begins to move there */
     GW_NOTE_STATE_MOVED,  /* a: job, b: bytes, all shards together; it is there */
+    GW_NOTE_OVERFLOW, /* a: job << 32 | edge, b: run << 32 | shard, value: rows; more than it has
+                         room for: nothing more comes of this run */
+    GW_NOTE_ROWS,     /* a: job, b: rows that an exchange brought to a host, value: dropped rows */
 } gw_note_kind;
 typedef struct {
     gw_note_kind kind;
@@ -198,6 +222,10 @@ typedef struct {
     /* All devices or none.  False: full at this moment.  That is back-pressure, not an error. */
     bool (*memory_reserve)(gw_port *port, const gw_memory *memory);
     void (*memory_release)(gw_port *port, const gw_memory *memory);
+    /* One count per target shard, none negative and all together no more than there are rows. */
+    void (*read_counts)(gw_port *port, const gw_counts *counts, uint32_t *out_counts);
+    /* Before any of those copies is asked for.  Where no row comes the input holds 0. */
+    void (*expect)(gw_port *port, const gw_expectation *expectation);
 } gw_device_ops;
 
 struct gw_port {

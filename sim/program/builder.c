@@ -9,6 +9,7 @@
 
 #include "base/check.h"
 #include "base/error.h"
+#include "program/exchange.h"
 
 #define CYCLE_NAMES_MAX 16 /* A longer cycle is told by its first nodes and its last. */
 
@@ -115,6 +116,29 @@ void gw_builder_add_timed_edge(gw_builder *builder, uint32_t source_node, uint32
                           .initial_output = GW_INDEX_NONE,
                           .duration_ns = duration_ns};
     g_array_append_val(builder->program->edges, edge);
+}
+
+void gw_builder_add_deal(gw_builder *builder, uint32_t source_node, uint32_t source_output,
+                         uint32_t counts_output, gw_overflow overflow, uint32_t target_node,
+                         uint32_t target_input)
+{
+    gw_builder_add_edge(builder, source_node, source_output, target_node, target_input);
+    GArray *edges = builder->program->edges;
+    g_array_index(edges, gw_edge, edges->len - 1).exchange =
+        (gw_exchange){.kind = GW_EXCHANGE_DEAL,
+                      .overflow = overflow,
+                      .counts_output = counts_output,
+                      .dealt_edge = GW_INDEX_NONE,
+                      .return_edge = GW_INDEX_NONE};
+}
+
+void gw_builder_add_return(gw_builder *builder, uint32_t source_node, uint32_t source_output,
+                           uint32_t target_node, uint32_t target_input)
+{
+    gw_builder_add_edge(builder, source_node, source_output, target_node, target_input);
+    GArray *edges = builder->program->edges;
+    g_array_index(edges, gw_edge, edges->len - 1).exchange = (gw_exchange){
+        .kind = GW_EXCHANGE_RETURN, .dealt_edge = GW_INDEX_NONE, .return_edge = GW_INDEX_NONE};
 }
 
 void gw_builder_add_carried(gw_builder *builder, uint32_t source_node, uint32_t source_output,
@@ -427,6 +451,9 @@ static bool check_shapes(const gw_program *program, GError **error)
 {
     for (uint32_t i = 0; i < program->edges->len; i++) {
         const gw_edge *edge = gw_program_edge(program, i);
+        if (edge->exchange.kind != GW_EXCHANGE_NONE) {
+            continue; /* Its shapes are a matter of its own. */
+        }
         if (!check_fit(program, edge->source_node, edge->source_output, edge, error) ||
             (edge->is_carried &&
              !check_fit(program, edge->initial_node, edge->initial_output, edge, error))) {
@@ -706,8 +733,10 @@ gw_program *gw_builder_finish(gw_builder *builder, GError **error)
     }
     index_edges(program);
     if (!check_inputs(program, error) || !check_shapes(program, error) ||
-        !check_results(program, error) || !order_nodes(program, error)) {
+        !check_results(program, error) || !gw_exchange_check(program, error) ||
+        !order_nodes(program, error)) {
         return NULL;
     }
+    gw_exchange_link(program);
     return g_steal_pointer(&program);
 }

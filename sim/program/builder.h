@@ -36,6 +36,17 @@ void gw_builder_add_edge(gw_builder *builder, uint32_t source_node, uint32_t sou
 /* As add_edge between two meshes, with a transfer that takes `duration_ns` (0: as add_edge). */
 void gw_builder_add_timed_edge(gw_builder *builder, uint32_t source_node, uint32_t source_output,
                                uint32_t target_node, uint32_t target_input, gw_span duration_ns);
+/* As add_edge between two meshes, dealt out by counts (exchange.h): the source's `counts_output`
+ * has a number for each target shard on each device.  The first of them says how many of the
+ * device's rows go to target shard 0, from the first row on, and so forth.  The target's input is
+ * as long as a shard's rows may be. */
+void gw_builder_add_deal(gw_builder *builder, uint32_t source_node, uint32_t source_output,
+                         uint32_t counts_output, gw_overflow overflow, uint32_t target_node,
+                         uint32_t target_input);
+/* The way back: row i of `source_node`'s output goes to where row i of what it was dealt came from.
+ * Rows that were dropped are 0 there. */
+void gw_builder_add_return(gw_builder *builder, uint32_t source_node, uint32_t source_output,
+                           uint32_t target_node, uint32_t target_input);
 /* From the run before; in run 0 from `initial_node`, which is once. */
 void gw_builder_add_carried(gw_builder *builder, uint32_t source_node, uint32_t source_output,
                             uint32_t initial_node, uint32_t initial_output, uint32_t target_node,
@@ -52,7 +63,8 @@ void gw_builder_set_activations(gw_builder *builder, uint32_t mesh, double activ
  * shapes of source and target agree (rows of all shards where sharded), and on one mesh both are
  * sharded or neither; set-up nodes depend on set-up nodes only; carried edges lead from and to
  * nodes that are none, and begin with one; results are 1x1, of nodes that run every time, and have
- * names of their own; who is decided is no set-up, comes after its decider's node, and has two
- * functions of the same inputs and outputs; no cycle (the message spells it out: "a -> b -> a").
- * Else NULL and GW_ERROR_SCENARIO.  The builder is used up either way. */
+ * names of their own; exchanges are as exchange.h asks; who is decided is no set-up, comes after
+ * its decider's node, and has two functions of the same inputs and outputs; no cycle (the message
+ * spells it out: "a -> b -> a"). Else NULL and GW_ERROR_SCENARIO.  The builder is used up either
+ * way. */
 gw_program *gw_builder_finish(gw_builder *builder, GError **error);

@@ -249,6 +249,7 @@ static double count_flops_per_element(const gw_operation *operation)
     case GW_OPERATION_RANDOM:
     case GW_OPERATION_TOKENS:
     case GW_OPERATION_REDUCE:
+    case GW_OPERATION_ROUTE: /* A comparison each. */
         return 1;
     case GW_OPERATION_MAP:
         if (operation->map == GW_MAP_GELU || operation->map == GW_MAP_GELU_GRADIENT) {

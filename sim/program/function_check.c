@@ -187,6 +187,10 @@ static bool check_map(const checker *at, GError **error)
         if (!expect_rows_of(at, operation->inputs[1], x, error)) {
             return false;
         }
+    } else if (operation->map == GW_MAP_MULTIPLY_COLUMN) {
+        if (!expect_shape(at, operation->inputs[1], x->rows, 1, error)) {
+            return false;
+        }
     } else if (gw_operation_input_count(operation) == 2) {
         if (!expect_shape_of(at, operation->inputs[1], operation->inputs[0], error)) {
             return false;
@@ -357,6 +361,23 @@ static bool check_alike(const checker *at, GError **error)
     return true;
 }
 
+static bool check_route(const checker *at, GError **error)
+{
+    const gw_operation *operation = at->operation;
+    const gw_value *scores = gw_function_value(at->function, operation->inputs[0]);
+    return expect_shape(at, operation->outputs[0], scores->rows, 1, error) &&
+           expect_shape(at, operation->outputs[1], 1, scores->columns, error) &&
+           expect_shape(at, operation->outputs[2], scores->rows, 1, error);
+}
+
+static bool check_reordering(const checker *at, GError **error)
+{
+    const gw_operation *operation = at->operation;
+    const gw_value *x = gw_function_value(at->function, operation->inputs[0]);
+    return expect_shape(at, operation->inputs[1], x->rows, 1, error) &&
+           expect_shape_of(at, operation->outputs[0], operation->inputs[0], error);
+}
+
 static bool expect_divisible(const checker *at, uint32_t rows, uint32_t group, GError **error)
 {
     return rows % group == 0 ||
@@ -415,6 +436,11 @@ static bool check_shapes(const checker *at, GError **error)
         return check_layer_norm(at, error);
     case GW_OPERATION_CROSS_ENTROPY:
         return check_cross_entropy(at, error);
+    case GW_OPERATION_ROUTE:
+        return check_route(at, error);
+    case GW_OPERATION_GATHER:
+    case GW_OPERATION_SCATTER:
+        return check_reordering(at, error);
     case GW_OPERATION_TOKENS:
         return check_tokens(at, error);
     case GW_OPERATION_EMBEDDING:

@@ -26,7 +26,7 @@ typedef struct {
                                            switch of an island adds up; 0: it cannot. */
 } gw_accelerator;
 
-/* How an island's collectives go round; in order of name, as the table in accel/rounds_algorithms.c. */
+/* How an island's collectives go round; in order of name, as in accel/rounds_algorithms.c. */
 typedef enum {
     GW_ALGORITHM_AUTO = 0, /* In closed form: what suits shape and size. */
     GW_ALGORITHM_DIRECT,

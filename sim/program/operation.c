@@ -36,6 +36,9 @@ static const struct {
     [GW_OPERATION_ALL_TO_ALL] = {"all_to_all", 1, 1, true},
     [GW_OPERATION_BROADCAST] = {"broadcast", 1, 1, true},
     [GW_OPERATION_PERMUTE] = {"permute", 1, 1, true},
+    [GW_OPERATION_ROUTE] = {"route", 1, 3, false},
+    [GW_OPERATION_GATHER] = {"gather", 2, 1, false},
+    [GW_OPERATION_SCATTER] = {"scatter", 2, 1, false},
 };
 
 static bool is_kind(gw_operation_kind kind)
@@ -46,7 +49,8 @@ static bool is_kind(gw_operation_kind kind)
 static bool has_second_operand(gw_map map)
 {
     return map == GW_MAP_ADD || map == GW_MAP_SUBTRACT || map == GW_MAP_MULTIPLY ||
-           map == GW_MAP_ADD_ROW || map == GW_MAP_RELU_GRADIENT || map == GW_MAP_GELU_GRADIENT;
+           map == GW_MAP_ADD_ROW || map == GW_MAP_RELU_GRADIENT || map == GW_MAP_GELU_GRADIENT ||
+           map == GW_MAP_MULTIPLY_COLUMN;
 }
 
 uint32_t gw_operation_input_count(const gw_operation *operation)

@@ -45,24 +45,31 @@ typedef enum {
     GW_OPERATION_ALL_TO_ALL,     /* (x) -> (y): block i of the rows goes to member i */
     GW_OPERATION_BROADCAST,      /* (x) -> (y): member `root`'s x */
     GW_OPERATION_PERMUTE,        /* (x) -> (y): member i's x goes to member i + shift, around */
+    GW_OPERATION_ROUTE,   /* (scores) -> (order, counts, chosen): each row chooses the column of its
+                             greatest score, the first of equal ones.  order (rows x 1): the rows,
+                             by what they chose, otherwise as they stand; counts (1 x columns): how
+                             many chose each; chosen (rows x 1): the scores, in order of rows */
+    GW_OPERATION_GATHER,  /* (x, order) -> (y): row i of y is row order[i] of x */
+    GW_OPERATION_SCATTER, /* (x, order) -> (y): row order[i] of y is row i of x */
 } gw_operation_kind;
-#define GW_OPERATION_KIND_COUNT (GW_OPERATION_PERMUTE + 1)
+#define GW_OPERATION_KIND_COUNT (GW_OPERATION_SCATTER + 1)
 
 typedef enum {
-    GW_MAP_COPY = 1,      /* y = x */
-    GW_MAP_SCALE,         /* y = scalar x */
-    GW_MAP_ADD,           /* y = x + z */
-    GW_MAP_SUBTRACT,      /* y = x - z */
-    GW_MAP_MULTIPLY,      /* y = x z */
-    GW_MAP_ADD_ROW,       /* y = x + z, z's rows added to each block of so many */
-    GW_MAP_ADD_SCALAR,    /* y = x + scalar */
-    GW_MAP_RELU,          /* y = max(x, 0) */
-    GW_MAP_RELU_GRADIENT, /* y = x where z > 0, else 0 */
-    GW_MAP_TANH,          /* y = tanh x */
-    GW_MAP_GELU,          /* y = x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) [HG16] */
-    GW_MAP_GELU_GRADIENT, /* y = x times the derivative of GELU at z */
+    GW_MAP_COPY = 1,        /* y = x */
+    GW_MAP_SCALE,           /* y = scalar x */
+    GW_MAP_ADD,             /* y = x + z */
+    GW_MAP_SUBTRACT,        /* y = x - z */
+    GW_MAP_MULTIPLY,        /* y = x z */
+    GW_MAP_ADD_ROW,         /* y = x + z, z's rows added to each block of so many */
+    GW_MAP_ADD_SCALAR,      /* y = x + scalar */
+    GW_MAP_RELU,            /* y = max(x, 0) */
+    GW_MAP_RELU_GRADIENT,   /* y = x where z > 0, else 0 */
+    GW_MAP_TANH,            /* y = tanh x */
+    GW_MAP_GELU,            /* y = x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) [HG16] */
+    GW_MAP_GELU_GRADIENT,   /* y = x times the derivative of GELU at z */
+    GW_MAP_MULTIPLY_COLUMN, /* y = x z, z one column multiplied with each */
 } gw_map;
-#define GW_MAP_COUNT (GW_MAP_GELU_GRADIENT + 1)
+#define GW_MAP_COUNT (GW_MAP_MULTIPLY_COLUMN + 1)
 
 typedef enum {
     GW_REDUCTION_SUM_ROWS = 1, /* rows x columns -> fewer x columns: blocks of so many added up */
@@ -107,6 +114,8 @@ typedef struct {
     uint32_t shift;           /* PERMUTE */
     uint32_t heads, sequence; /* ATTENTION and its gradient; likewise: */
     bool is_causal;
+    bool is_counted; /* DURATION, WORK: so much for as many dealt rows as there may be, and in
+                        proportion for fewer (exchange.h). */
 } gw_operation;
 
 /* How many operands the kind takes; MAP depends on `map`. */

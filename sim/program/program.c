@@ -3,6 +3,7 @@
 #include "program/program.h"
 
 #include "base/check.h"
+#include "program/exchange.h"
 
 void gw_program_free(gw_program *program)
 {
@@ -18,6 +19,10 @@ void gw_program_free(gw_program *program)
     for (uint32_t i = 0; i < program->results->len; i++) {
         g_free(g_array_index(program->results, gw_result, i).name);
     }
+    for (uint32_t i = 0; program->counted != NULL && i < program->nodes->len; i++) {
+        gw_counted_free(program->counted[i]);
+    }
+    g_free((void *)program->counted);
     g_array_unref(program->meshes);
     g_ptr_array_unref(program->functions);
     g_array_unref(program->nodes);

@@ -28,6 +28,27 @@ typedef struct {
     uint32_t stage, microbatch; /* For people and figures; GW_INDEX_NONE where it has none. */
 } gw_node;
 
+/* How an edge between two meshes hands its rows over, where values decide that (exchange.h). */
+typedef enum {
+    GW_EXCHANGE_NONE = 0, /* Every row has its place beforehand. */
+    GW_EXCHANGE_DEAL,     /* Counts say how many rows each source shard sends each target shard. */
+    GW_EXCHANGE_RETURN,   /* Back to where a DEAL took them from, by the same counts. */
+} gw_exchange_kind;
+
+typedef enum {                       /* A target shard is dealt more rows than it has room for: */
+               GW_OVERFLOW_FAIL = 1, /* the run ends, */
+               GW_OVERFLOW_DROP, /* or those beyond are left out, the highest source shards' first.
+                                  */
+} gw_overflow;
+
+typedef struct {
+    gw_exchange_kind kind;
+    gw_overflow overflow;   /* DEAL */
+    uint32_t counts_output; /* DEAL: an output of the source node. */
+    uint32_t dealt_edge;    /* RETURN: the DEAL edge into its source node. */
+    uint32_t return_edge;   /* DEAL: the edge by which the rows return; GW_INDEX_NONE: they stay. */
+} gw_exchange;
+
 /* Source and target run in the same run, with two exceptions: a carried edge, and a plain edge
  * from a node that is_once to one that is not, which in every run hands over the buffer of run 0.
  * On one mesh both ends are sharded alike; between meshes a transfer moves and reshards. */
@@ -39,6 +60,7 @@ typedef struct {
     uint32_t initial_node, initial_output;
     gw_span duration_ns; /* The transfer takes so long; 0: the interconnect prices it.  Always 0
                             on one mesh. */
+    gw_exchange exchange;
 } gw_edge;
 
 typedef struct { /* A value that the control plane reads back in every run. */
@@ -57,6 +79,8 @@ typedef struct {
     uint32_t *first_edge;  /* Node i's in-edges are [first_edge[i], first_edge[i + 1]). */
     double tokens_per_run; /* 0: it has none. */
     char *input_path;      /* A file that it was made from, besides the scenario; NULL: none. */
+    struct gw_counted **counted; /* By node (exchange.h); NULL: no rows are dealt to it. */
+    uint32_t exchange_count;     /* Edges that are exchanges. */
 } gw_program;
 
 void gw_program_free(gw_program *program);

@@ -245,6 +245,11 @@ void gw_recorder_returned(gw_recorder *recorder, uint32_t job, uint64_t size_byt
     gw_summary_returned(recorder->summary, job, size_bytes);
 }
 
+void gw_recorder_add_rows(gw_recorder *recorder, uint32_t job, uint64_t dealt, uint64_t dropped)
+{
+    gw_summary_add_rows(recorder->summary, job, dealt, dropped);
+}
+
 gw_span gw_recorder_starved_ns(const gw_recorder *recorder, uint32_t job)
 {
     return gw_summary_starved_ns(recorder->summary, job);

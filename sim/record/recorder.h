@@ -29,6 +29,7 @@ typedef struct {
     bool has_deadline;
     const double *activations_max; /* By stage, in micro-batches; NULL: it has no stages. */
     uint32_t stage_count;
+    bool has_exchanges;
 } gw_recorder_job;
 
 /* Islands follow each other: the first begins with device 0, the last ends with the last. */
@@ -119,6 +120,8 @@ void gw_recorder_deadline_missed(gw_recorder *recorder, uint32_t job);
 /* Its buffers went to a host's memory, or came back. */
 void gw_recorder_spilled(gw_recorder *recorder, uint32_t job, uint64_t size_bytes);
 void gw_recorder_returned(gw_recorder *recorder, uint32_t job, uint64_t size_bytes);
+/* An exchange has brought rows to a host, and left some out. */
+void gw_recorder_add_rows(gw_recorder *recorder, uint32_t job, uint64_t dealt, uint64_t dropped);
 /* The longest that the job starved; 0: it did not. */
 gw_span gw_recorder_starved_ns(const gw_recorder *recorder, uint32_t job);
 

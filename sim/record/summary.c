@@ -258,6 +258,13 @@ void gw_summary_returned(gw_summary *summary, uint32_t index, uint64_t size_byte
     find_job(summary, index)->returned_bytes += size_bytes;
 }
 
+void gw_summary_add_rows(gw_summary *summary, uint32_t index, uint64_t dealt, uint64_t dropped)
+{
+    gw_summary_job *job = find_job(summary, index);
+    job->rows_dealt += dealt;
+    job->rows_dropped += dropped;
+}
+
 gw_span gw_summary_starved_ns(const gw_summary *summary, uint32_t index)
 {
     gw_check(index < summary->settings->job_count);

@@ -39,6 +39,7 @@ void gw_summary_starved(gw_summary *summary, uint32_t job, gw_span wait_ns);
 void gw_summary_deadline_missed(gw_summary *summary, uint32_t job);
 void gw_summary_spilled(gw_summary *summary, uint32_t job, uint64_t size_bytes);
 void gw_summary_returned(gw_summary *summary, uint32_t job, uint64_t size_bytes);
+void gw_summary_add_rows(gw_summary *summary, uint32_t job, uint64_t dealt, uint64_t dropped);
 
 gw_span gw_summary_starved_ns(const gw_summary *summary, uint32_t job);
 uint64_t gw_summary_runs_done(const gw_summary *summary);

@@ -70,6 +70,12 @@ static const key_help keys[] = {
     {"jobs[].bytes_spilled", "bytes",
      "Of its buffers, from devices to their hosts' memory to make room (control.spill)."},
     {"jobs[].bytes_returned", "bytes", "And back."},
+    {"jobs[].rows_dealt", "count",
+     "Rows that exchanges brought to shards, by counts known in the run; only of jobs that have "
+     "exchanges."},
+    {"jobs[].rows_dropped", "count",
+     "Rows that were left out, since the shard that they were meant for had no room; only of jobs "
+     "that have exchanges."},
     {"jobs[].bubble_fraction", "0 to 1",
      "1 - useful / (devices x step_time_ns), where useful is its computing device time, "
      "collectives left out, per step.  Never below 0, which it would be where steps that run at "

@@ -32,6 +32,7 @@ typedef struct {
     gw_span starved_ns;
     uint64_t deadlines_missed;
     uint64_t spilled_bytes, returned_bytes;
+    uint64_t rows_dealt, rows_dropped;
     gw_summary_result *results;
     uint32_t moves, stays; /* When hosts are removed. */
     /* Its client failed, and all that it owned was given back; GW_TIME_NEVER: it did not, not yet.

@@ -171,6 +171,10 @@ static void render_job(gw_json *json, const gw_summary *summary, uint32_t index,
     }
     gw_json_count(json, "bytes_spilled", job->spilled_bytes);
     gw_json_count(json, "bytes_returned", job->returned_bytes);
+    if (about->has_exchanges) {
+        gw_json_count(json, "rows_dealt", job->rows_dealt);
+        gw_json_count(json, "rows_dropped", job->rows_dropped);
+    }
     gw_json_real(json, "bubble_fraction", compute_bubble(job, about->device_count));
     if (about->activations_max != NULL) {
         gw_json_reals(json, "peak_activations", about->activations_max, about->stage_count);

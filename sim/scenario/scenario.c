@@ -32,6 +32,7 @@ void gw_scenario_free(gw_scenario *scenario)
     g_free(scenario->dispatch_path);
     g_free(scenario->jobs);
     g_free(scenario->values);
+    g_free(scenario->counts);
     g_ptr_array_unref(scenario->plans); /* They borrow the programs. */
     g_ptr_array_unref(scenario->programs);
     g_ptr_array_unref(scenario->owned);

@@ -8,6 +8,7 @@
 #include "program/machine.h"
 
 typedef struct gw_value_source gw_value_source; /* scenario/values.h */
+typedef struct gw_count_source gw_count_source; /* scenario/counts.h */
 
 #define GW_SCENARIO_VARY_VALUES_MAX 4096 /* Of one path. */
 
@@ -22,6 +23,7 @@ typedef struct {
     gw_job *jobs; /* "count" copies are jobs of their own: "chain.0", "chain.1". */
     uint32_t job_count;
     const gw_value_source **values; /* By job: by result of its program; NULL: none is given. */
+    const gw_count_source **counts; /* By job: by edge of its program; NULL: it has no exchange. */
     bool wants_trace, wants_plot, wants_gangs; /* "outputs" */
     gw_params *document;                       /* The file; owns strings that others borrow. */
     gw_params *vary; /* "vary": paths to lists of values, for `gangway compare`; NULL: none. */
@@ -40,6 +42,9 @@ gw_scenario *gw_scenario_parse(const char *text, const char *path, GError **erro
 void gw_scenario_free(gw_scenario *scenario);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(gw_scenario, gw_scenario_free)
 
+/* Says that a shard was dealt more than it has room for: `note` is a GW_NOTE_OVERFLOW.
+ * GW_ERROR_SCENARIO. */
+void gw_scenario_blame_router(const gw_scenario *scenario, const gw_note *note, GError **error);
 /* Says what a policy answered and must not, by its name and file: `note` is gw_note_is_wrong, and
  * `controller` that of its node, which does nothing meanwhile.  GW_ERROR_SCENARIO. */
 void gw_scenario_blame(const gw_scenario *scenario, const gw_note *note,

@@ -17,6 +17,7 @@ typedef struct {
     gw_scenario *scenario;
     GArray *jobs;      /* gw_job */
     GPtrArray *values; /* By job: const gw_value_source *, NULL */
+    GPtrArray *counts; /* By job: const gw_count_source *, NULL */
     GHashTable *names; /* A set of those taken; borrows. */
 } job_reader;
 
@@ -25,8 +26,9 @@ typedef struct {
     gw_job job;
     uint64_t count;
     const gw_workload_ops *workload;
-    gw_params *parameters, *placement, *until, *values; /* NULL: absent. */
+    gw_params *parameters, *placement, *until, *values, *counts; /* NULL: absent. */
     const gw_value_source *sources;
+    const gw_count_source *count_sources;
     uint32_t kind; /* Of accelerator; GW_INDEX_NONE: any. */
 } job_entry;
 
@@ -244,6 +246,7 @@ static bool read_entry(const gw_scenario *scenario, gw_params *job, job_entry *o
         !gw_params_object(job, "placement", false, &out->placement, error) ||
         !gw_params_object(job, "until", false, &out->until, error) ||
         !gw_params_object(job, "values", false, &out->values, error) ||
+        !gw_params_object(job, "counts", false, &out->counts, error) ||
         !gw_params_finish(job, error)) {
         return false;
     }
@@ -269,6 +272,7 @@ static bool add_copy(job_reader *reader, gw_params *params, const job_entry *ent
     copy.name = take_name;
     g_array_append_val(reader->jobs, copy);
     g_ptr_array_add(reader->values, (gpointer)entry->sources);
+    g_ptr_array_add(reader->counts, (gpointer)entry->count_sources);
     return true;
 }
 
@@ -300,6 +304,8 @@ static bool read_job(job_reader *reader, gw_params *params, GError **error)
            gw_scenario_read_until(reader->scenario, entry.until, &entry.job, error) &&
            gw_scenario_read_values(reader->scenario, params, entry.values, &entry.job,
                                    &entry.sources, error) &&
+           gw_scenario_read_counts(reader->scenario, params, entry.counts, &entry.job,
+                                   &entry.count_sources, error) &&
            gw_scenario_place_job(reader->scenario, params, entry.placement, entry.kind, &entry.job,
                                  error) &&
            add_copies(reader, params, &entry, error);
@@ -327,12 +333,15 @@ bool gw_scenario_read_jobs(gw_scenario *scenario, gw_params *list, GError **erro
     g_autoptr(GArray) jobs = g_array_new(FALSE, FALSE, sizeof(gw_job));
     g_autoptr(GHashTable) names = g_hash_table_new(g_str_hash, g_str_equal);
     g_autoptr(GPtrArray) values = g_ptr_array_new();
-    job_reader reader = {.scenario = scenario, .jobs = jobs, .values = values, .names = names};
+    g_autoptr(GPtrArray) counts = g_ptr_array_new();
+    job_reader reader = {
+        .scenario = scenario, .jobs = jobs, .values = values, .counts = counts, .names = names};
     if (!read_all_jobs(&reader, list, error)) {
         return false;
     }
     scenario->job_count = jobs->len;
     scenario->jobs = g_array_steal(jobs, NULL);
     scenario->values = (const gw_value_source **)g_ptr_array_steal(values, NULL);
+    scenario->counts = (const gw_count_source **)g_ptr_array_steal(counts, NULL);
     return true;
 }

@@ -31,6 +31,10 @@ bool gw_scenario_read_until(gw_scenario *scenario, gw_params *params, gw_job *jo
 bool gw_scenario_read_values(gw_scenario *scenario, gw_params *job_params, gw_params *params,
                              const gw_job *job, const gw_value_source **out, GError **error);
 
+/* Likewise "counts"; *out is NULL where the program has no exchanges (scenario_counts.c). */
+bool gw_scenario_read_counts(gw_scenario *scenario, gw_params *job_params, gw_params *params,
+                             const gw_job *job, const gw_count_source **out, GError **error);
+
 /* "policy", "placement" and "dispatch" of `control`: the tables, their parameters, and the plugins
  * that they came from (scenario_choice.c).  A policy is made and thrown away once, so that a wrong
  * parameter is found here and not in the run. */

@@ -19,6 +19,7 @@ const gw_workload_ops *gw_workload_find(const char *name); /* NULL: there is non
 
 extern const gw_workload_ops gw_workload_chain;       /* workload_chain.c */
 extern const gw_workload_ops gw_workload_graph;       /* workload_graph.c */
+extern const gw_workload_ops gw_workload_mixture;     /* workload_mixture.c */
 extern const gw_workload_ops gw_workload_mlp;         /* workload_mlp.c */
 extern const gw_workload_ops gw_workload_pipeline;    /* workload_pipeline.c */
 extern const gw_workload_ops gw_workload_transformer; /* workload_transformer.c */

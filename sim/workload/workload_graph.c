@@ -10,57 +10,12 @@
 #include "base/check.h"
 #include "base/error.h"
 #include "workload/workload.h"
-#include "workload/workload_params.h"
+#include "workload/workload_graph.h"
 
 #define OPERATIONS_MAX  4096U /* Of one function. */
 #define INPUTS_MAX      1024U /* Of one node. */
 #define NAME_LENGTH_MAX 64U
 #define FLOPS_MAX       1e24 /* A year of 30 EFLOP/s. */
-
-typedef struct {
-    const char *name; /* Borrowed from the parameters, as all names here. */
-    uint32_t dims, shape[GW_MESH_DIMS_MAX];
-} graph_mesh;
-
-typedef struct {
-    gw_params *params; /* For errors that only a mesh shows. */
-    gw_operation operation;
-    uint32_t size_rows; /* Of a collective: its input, as rows of one float32. */
-    bool has_axes;
-} graph_operation;
-
-typedef struct {
-    const char *name;
-    GArray *operations; /* graph_operation */
-    uint64_t output_bytes, computations;
-    bool is_sharded, has_computations;
-} graph_function;
-
-typedef struct {
-    const char *name;
-    gw_params *params;
-    uint32_t function, mesh;
-    uint32_t otherwise, decider; /* Function, and result; GW_INDEX_NONE: nothing decides. */
-    bool is_once;
-    GArray *sources; /* uint32_t: nodes, by input; carried ones after the listed. */
-} graph_node;
-
-typedef struct {
-    uint32_t source, target, initial, input; /* Nodes, and the target's input. */
-} graph_carried;
-
-typedef struct {
-    const char *name;
-    uint32_t node;
-} graph_result;
-
-typedef struct {
-    gw_params *params;
-    GArray *meshes, *functions, *nodes, *carried, *results;
-    GHashTable *mesh_indexes, *function_indexes, *node_indexes; /* By name; index + 1. */
-    GHashTable *result_indexes;
-    GHashTable *instances; /* By what an instance depends on; function of the program + 1. */
-} graph_spec;
 
 /* --- Names --- */
 
@@ -229,6 +184,9 @@ static bool read_operation(gw_params *params, graph_operation *out, GError **err
     } else {
         is_read = read_work(out, error);
     }
+    if (is_read && !gw_operation_is_collective(&out->operation)) {
+        is_read = gw_params_bool(params, "counted", false, &out->operation.is_counted, error);
+    }
     return is_read && gw_params_finish(params, error);
 }
 
@@ -312,6 +270,7 @@ static bool read_node(graph_spec *graph, graph_node *out, GError **error)
 static void clear_node(gpointer node)
 {
     g_array_unref(((graph_node *)node)->sources);
+    g_array_unref(((graph_node *)node)->exchanges);
 }
 
 /* All names, before anybody refers to one. */
@@ -327,7 +286,7 @@ static bool read_nodes(graph_spec *graph, GError **error)
         return false;
     }
     for (uint32_t i = 0; i < gw_params_length(list); i++) {
-        graph_node node = {.params = gw_params_at(list, i)};
+        graph_node node = {.params = gw_params_at(list, i), .index = i};
         if (!gw_params_is_object(node.params)) {
             gw_params_error(node.params, NULL, error, "expected an object: a node");
             return false;
@@ -341,6 +300,7 @@ static bool read_nodes(graph_spec *graph, GError **error)
             return false;
         }
         node.sources = g_array_new(FALSE, FALSE, sizeof(uint32_t));
+        node.exchanges = g_array_new(FALSE, FALSE, sizeof(graph_exchange));
         g_array_append_val(graph->nodes, node);
         g_hash_table_insert(graph->node_indexes, (gpointer)node.name, GUINT_TO_POINTER(i + 1));
     }
@@ -360,13 +320,23 @@ static bool read_inputs(graph_spec *graph, graph_node *node, GError **error)
     }
     for (uint32_t i = 0; list != NULL && i < gw_params_length(list); i++) {
         gw_params *value = gw_params_at(list, i);
+        const bool is_object = gw_params_is_object(value);
         const char *name = NULL;
         uint32_t source;
-        if (!gw_params_as_string(value, &name, error) ||
-            !find_node(graph, name, value, NULL, &source, error)) {
+        graph_exchange exchange = {.input = i};
+        if (!(is_object ? gw_graph_read_input(value, &name, &exchange, error)
+                        : gw_params_as_string(value, &name, error)) ||
+            !find_node(graph, name, value, is_object ? "from" : NULL, &source, error)) {
             return false;
         }
         g_array_append_val(node->sources, source);
+        if (exchange.kind != GW_EXCHANGE_NONE) {
+            g_array_append_val(node->exchanges, exchange);
+        }
+        if (exchange.kind == GW_EXCHANGE_DEAL) {
+            const graph_deal deal = {.source = source, .target = node->index};
+            g_array_append_val(graph->deals, deal);
+        }
     }
     return gw_params_finish(node->params, error);
 }
@@ -472,7 +442,7 @@ static bool read_graph(graph_spec *graph, GError **error)
 
 /* --- Functions for the meshes and inputs that they meet --- */
 
-static uint32_t count_devices(const graph_mesh *mesh, uint8_t axes)
+uint32_t gw_graph_count_devices(const graph_mesh *mesh, uint8_t axes)
 {
     uint32_t count = 1;
     for (uint32_t dim = 0; dim < mesh->dims; dim++) {
@@ -540,7 +510,7 @@ static bool add_collective(gw_function *function, const graph_operation *operati
         return false;
     }
     uint64_t rows;
-    if (!compute_rows(operation, count_devices(mesh, made.axes), &rows, error)) {
+    if (!compute_rows(operation, gw_graph_count_devices(mesh, made.axes), &rows, error)) {
         return false;
     }
     const uint32_t x = find_temporary(function, operation->size_rows, GW_INDEX_NONE);
@@ -566,9 +536,14 @@ static bool add_operations(gw_function *function, const graph_function *spec,
     return true;
 }
 
+typedef struct {
+    uint32_t rows, columns;
+    bool is_sharded;
+} input_shape;
+
 /* The rows that each device of the node's mesh takes of what `source` makes. */
-static bool compute_input(const graph_spec *graph, const graph_node *node, const graph_node *source,
-                          uint32_t *out_rows, GError **error)
+static bool compute_rows_taken(const graph_spec *graph, const graph_node *node,
+                               const graph_node *source, uint32_t *out_rows, GError **error)
 {
     const graph_function *maker =
         &g_array_index(graph->functions, graph_function, source->function);
@@ -579,8 +554,8 @@ static bool compute_input(const graph_spec *graph, const graph_node *node, const
     }
     const graph_mesh *source_mesh = &g_array_index(graph->meshes, graph_mesh, source->mesh);
     const graph_mesh *mesh = &g_array_index(graph->meshes, graph_mesh, node->mesh);
-    const uint64_t whole = rows * count_devices(source_mesh, UINT8_MAX);
-    const uint32_t device_count = count_devices(mesh, UINT8_MAX);
+    const uint64_t whole = rows * gw_graph_count_devices(source_mesh, UINT8_MAX);
+    const uint32_t device_count = gw_graph_count_devices(mesh, UINT8_MAX);
     if (whole % device_count != 0 || whole / device_count > GW_WORKLOAD_BUFFER_MAX_BYTES / 4) {
         g_autofree char *most = gw_bytes_format(GW_WORKLOAD_BUFFER_MAX_BYTES);
         gw_params_error(node->params, "mesh", error,
@@ -593,20 +568,31 @@ static bool compute_input(const graph_spec *graph, const graph_node *node, const
     return true;
 }
 
+static bool compute_input(const graph_spec *graph, const graph_node *node, uint32_t input,
+                          input_shape *out, GError **error)
+{
+    const uint32_t index = g_array_index(node->sources, uint32_t, input);
+    const graph_node *source = &g_array_index(graph->nodes, graph_node, index);
+    const graph_exchange *exchange = gw_graph_find_exchange(node, input);
+    out->is_sharded = g_array_index(graph->functions, graph_function, source->function).is_sharded;
+    out->columns = 1;
+    return exchange == NULL
+               ? compute_rows_taken(graph, node, source, &out->rows, error)
+               : gw_graph_shape_exchange(graph, node, exchange, &out->rows, &out->columns, error);
+}
+
 static bool make_instance(const graph_spec *graph, const graph_node *node, uint32_t number,
-                          const uint32_t *rows, gw_function **out, GError **error)
+                          const input_shape *inputs, gw_function **out, GError **error)
 {
     const graph_function *spec = &g_array_index(graph->functions, graph_function, number);
     const graph_mesh *mesh = &g_array_index(graph->meshes, graph_mesh, node->mesh);
     g_autoptr(gw_function) function = gw_function_new(spec->name);
     function->computations = node->is_once && !spec->has_computations ? 0 : spec->computations;
     for (uint32_t i = 0; i < node->sources->len; i++) {
-        const uint32_t source = g_array_index(node->sources, uint32_t, i);
-        const uint32_t maker = g_array_index(graph->nodes, graph_node, source).function;
-        gw_function_add_input(function, rows[i], 1,
-                              g_array_index(graph->functions, graph_function, maker).is_sharded);
+        gw_function_add_input(function, inputs[i].rows, inputs[i].columns, inputs[i].is_sharded);
     }
     gw_function_add_output(function, (uint32_t)(spec->output_bytes / 4), 1, spec->is_sharded);
+    gw_graph_add_counts(graph, node->index, function, NULL);
     if (!add_operations(function, spec, mesh, error)) {
         return false;
     }
@@ -621,17 +607,14 @@ static bool find_instance(graph_spec *graph, const graph_node *node, uint32_t nu
 {
     g_autoptr(GString) key = g_string_new(NULL);
     g_string_printf(key, "%u %u %u", number, node->mesh, node->is_once ? 1U : 0U);
-    g_autofree uint32_t *rows = g_new0(uint32_t, node->sources->len + 1);
+    gw_graph_add_counts(graph, node->index, NULL, key);
+    g_autofree input_shape *inputs = g_new0(input_shape, node->sources->len + 1);
     for (uint32_t i = 0; i < node->sources->len; i++) {
-        const uint32_t index = g_array_index(node->sources, uint32_t, i);
-        const graph_node *source = &g_array_index(graph->nodes, graph_node, index);
-        if (!compute_input(graph, node, source, &rows[i], error)) {
+        if (!compute_input(graph, node, i, &inputs[i], error)) {
             return false;
         }
-        g_string_append_printf(
-            key, " %u%c", rows[i],
-            g_array_index(graph->functions, graph_function, source->function).is_sharded ? 's'
-                                                                                         : 'r');
+        g_string_append_printf(key, " %ux%u%c", inputs[i].rows, inputs[i].columns,
+                               inputs[i].is_sharded ? 's' : 'r');
     }
     const uint32_t known = GPOINTER_TO_UINT(g_hash_table_lookup(graph->instances, key->str));
     if (known > 0) {
@@ -639,7 +622,7 @@ static bool find_instance(graph_spec *graph, const graph_node *node, uint32_t nu
         return true;
     }
     gw_function *made = NULL;
-    if (!make_instance(graph, node, number, rows, &made, error)) {
+    if (!make_instance(graph, node, number, inputs, &made, error)) {
         return false;
     }
     *out_function = gw_builder_take_function(builder, made);
@@ -659,7 +642,8 @@ static bool add_nodes(graph_spec *graph, gw_builder *builder, GError **error)
         const graph_node *node = &g_array_index(graph->nodes, graph_node, i);
         uint32_t function;
         uint32_t otherwise = GW_INDEX_NONE;
-        if (!find_instance(graph, node, node->function, builder, &function, error) ||
+        if (!gw_graph_check_counted(graph, node, error) ||
+            !find_instance(graph, node, node->function, builder, &function, error) ||
             (node->decider != GW_INDEX_NONE &&
              !find_instance(graph, node, node->otherwise, builder, &otherwise, error))) {
             return false;
@@ -694,7 +678,11 @@ static void add_edges(const graph_spec *graph, gw_builder *builder)
         const GArray *sources = g_array_index(graph->nodes, graph_node, i).sources;
         for (uint32_t j = 0; j < sources->len; j++) {
             const uint32_t source = g_array_index(sources, uint32_t, j);
-            if (source != GW_INDEX_NONE) {
+            const graph_exchange *exchange =
+                gw_graph_find_exchange(&g_array_index(graph->nodes, graph_node, i), j);
+            if (exchange != NULL) {
+                gw_graph_add_exchange(graph, builder, i, exchange);
+            } else if (source != GW_INDEX_NONE) {
                 gw_builder_add_edge(builder, source, 0, i, j);
             }
         }
@@ -718,6 +706,7 @@ static gw_program *build_graph(gw_params *params, uint64_t seed, GError **error)
                         .meshes = g_array_new(FALSE, FALSE, sizeof(graph_mesh)),
                         .functions = g_array_new(FALSE, FALSE, sizeof(graph_function)),
                         .nodes = g_array_new(FALSE, FALSE, sizeof(graph_node)),
+                        .deals = g_array_new(FALSE, FALSE, sizeof(graph_deal)),
                         .carried = g_array_new(FALSE, FALSE, sizeof(graph_carried)),
                         .results = g_array_new(FALSE, FALSE, sizeof(graph_result)),
                         .mesh_indexes = g_hash_table_new(g_str_hash, g_str_equal),
@@ -732,6 +721,7 @@ static gw_program *build_graph(gw_params *params, uint64_t seed, GError **error)
     g_array_unref(graph.functions);
     g_array_unref(graph.nodes);
     g_array_unref(graph.carried);
+    g_array_unref(graph.deals);
     g_array_unref(graph.results);
     g_hash_table_unref(graph.mesh_indexes);
     g_hash_table_unref(graph.function_indexes);
@@ -746,9 +736,14 @@ static const char *const graph_help[] = {
     "functions  {\"name\": {\"operations\": [...], \"output\": bytes on each device, default 4, "
     "\"sharded\": default false, \"computations\": default 1, of set-up 0}}; an operation is "
     "{\"duration\": span}, {\"flops\": number, \"bytes\": bytes of memory traffic} or "
-    "{\"collective\": kind, \"bytes\": of one device's input, \"axes\": [dimensions], default all}",
+    "{\"collective\": kind, \"bytes\": of one device's input, \"axes\": [dimensions], default "
+    "all}; "
+    "the first two may be \"counted\": for as many rows as may be dealt, and less for fewer",
     "nodes  [{\"name\", \"function\", \"mesh\", \"inputs\": [names of nodes], \"once\": set-up, "
-    "\"when\": a result, \"otherwise\": the function where it is not above 0}]",
+    "\"when\": a result, \"otherwise\": the function where it is not above 0}]; an input may be "
+    "{\"from\": node, \"exchange\": {\"row\": bytes of one, \"capacity_rows\": most on a device, "
+    "\"overflow\": \"fail\" (default) or \"drop\"}}, rows dealt out by the job's \"counts\", or "
+    "{\"from\": a node that was dealt some, \"exchange\": \"return\"}",
     "results  {\"name\": node}: numbers that are read back in every run",
     "carried  [{\"from\": node of the run before, \"to\": node, whose inputs this one joins, "
     "\"initial\": set-up node for the first run}]",

@@ -25,6 +25,10 @@ static void free_executable(gw_loaded_executable *loaded)
     for (uint32_t i = 0; i < loaded->mesh_count; i++) {
         gw_gang_layout_free(loaded->layouts[i]);
     }
+    for (uint32_t i = 0; i < loaded->program->nodes->len; i++) {
+        gw_gang_plan_free(loaded->plans_apart[i]);
+    }
+    g_free(loaded->plans_apart);
     g_free(loaded->plans);
     g_free(loaded->layouts);
     g_free(loaded->plan_of_node);
@@ -43,17 +47,21 @@ void gw_executables_clear(gw_executables *executables)
     g_clear_pointer(&executables->loaded, g_ptr_array_unref);
 }
 
+static gw_timing *price(const gw_executables *executables, const gw_loaded_executable *loaded,
+                        const gw_node *node, uint32_t number)
+{
+    return gw_timing_new(executables->model, g_ptr_array_index(loaded->program->functions, number),
+                         gw_program_mesh(loaded->program, node->mesh),
+                         loaded->layouts[node->mesh]->devices);
+}
+
 static const gw_gang_plan *ask_plan(const gw_executables *executables, gw_loaded_executable *loaded,
                                     const gw_node *node, uint32_t number)
 {
     gw_gang_plan **plan = &loaded->plans[number * loaded->mesh_count + node->mesh];
     if (*plan == NULL) {
-        gw_gang_layout *layout = loaded->layouts[node->mesh];
-        const gw_function *function = g_ptr_array_index(loaded->program->functions, number);
-        g_autoptr(gw_timing) timing =
-            gw_timing_new(executables->model, function,
-                          gw_program_mesh(loaded->program, node->mesh), layout->devices);
-        *plan = gw_gang_plan_new(layout, timing);
+        g_autoptr(gw_timing) timing = price(executables, loaded, node, number);
+        *plan = gw_gang_plan_new(loaded->layouts[node->mesh], timing);
     }
     return *plan;
 }
@@ -80,8 +88,15 @@ static gw_loaded_executable *new_executable(const gw_executables *executables,
     loaded->plans = g_new0(gw_gang_plan *, program->functions->len * loaded->mesh_count);
     loaded->plan_of_node = g_new0(const gw_gang_plan *, program->nodes->len);
     loaded->plan_otherwise = g_new0(const gw_gang_plan *, program->nodes->len);
+    loaded->plans_apart = g_new0(gw_gang_plan *, program->nodes->len);
     for (uint32_t i = 0; i < program->nodes->len; i++) {
         const gw_node *node = gw_program_node(program, i);
+        if (program->counted != NULL && program->counted[i] != NULL) {
+            g_autoptr(gw_timing) timing = price(executables, loaded, node, node->function);
+            loaded->plans_apart[i] = gw_gang_plan_new_apart(loaded->layouts[node->mesh], timing);
+            loaded->plan_of_node[i] = loaded->plans_apart[i];
+            continue;
+        }
         loaded->plan_of_node[i] = ask_plan(executables, loaded, node, node->function);
         if (gw_node_is_decided(node)) {
             loaded->plan_otherwise[i] = ask_plan(executables, loaded, node, node->otherwise);

@@ -15,6 +15,7 @@ typedef struct {
     const gw_gang_plan **plan_of_node;   /* By node of the program. */
     const gw_gang_plan **plan_otherwise; /* Likewise, of irregular nodes; NULL: it has none. */
     gw_gang_plan **plans;                /* By function and mesh; NULL where no node has them. */
+    gw_gang_plan **plans_apart;          /* By node: of those that are dealt rows; else NULL. */
     uint32_t load_count;                 /* Hosts that have it loaded. */
 } gw_loaded_executable;
 

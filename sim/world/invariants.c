@@ -58,6 +58,7 @@ struct gw_invariants {
     uint64_t *used_bytes;                   /* By device. */
     GArray *held_counts;                    /* uint32_t: buffers by instance. */
     uint64_t open_gang_count;
+    uint64_t dealt_rows, expected_rows, dropped_rows;
 };
 
 /* --- Books --- */
@@ -365,6 +366,37 @@ void gw_invariants_copy_arrived(gw_invariants *invariants, uint32_t host, uint32
     gang->shards[index].arrived_ns = now_ns;
 }
 
+/* --- Exchanges --- */
+
+void gw_invariants_expected(gw_invariants *invariants, uint64_t gang, uint32_t device,
+                            uint32_t copy_count, uint64_t row_count)
+{
+    gang_book *book = ask_gang(invariants, gang);
+    const uint32_t index =
+        book->layout == NULL ? GW_INDEX_NONE : gw_gang_layout_shard(book->layout, device);
+    if (index == GW_INDEX_NONE || !book->shards[index].is_launched ||
+        book->shards[index].awaited_count == 0) {
+        violate(invariants,
+                "gang %#" PRIx64 " is told to expect copies on device %u, and awaits "
+                "none there",
+                gang, device);
+        return;
+    }
+    book->shards[index].awaited_count += copy_count;
+    book->shards[index].awaited_count--;
+    invariants->expected_rows += row_count;
+}
+
+void gw_invariants_dealt(gw_invariants *invariants, uint64_t row_count)
+{
+    invariants->dealt_rows += row_count;
+}
+
+void gw_invariants_dropped(gw_invariants *invariants, uint64_t row_count)
+{
+    invariants->dropped_rows += row_count;
+}
+
 /* --- Memory --- */
 
 static uint32_t *held_count_of(gw_invariants *invariants, uint32_t instance)
@@ -457,6 +489,11 @@ void gw_invariants_finish(gw_invariants *invariants, const gw_devices *devices)
     if (gw_devices_early_count(devices) > 0) {
         violate(invariants, "%u copies came for shards that never ran",
                 gw_devices_early_count(devices));
+    }
+    if (invariants->dealt_rows != invariants->expected_rows + invariants->dropped_rows) {
+        violate(invariants,
+                "%" PRIu64 " rows were dealt, and %" PRIu64 " came and %" PRIu64 " were dropped",
+                invariants->dealt_rows, invariants->expected_rows, invariants->dropped_rows);
     }
     if (g_hash_table_size(invariants->buffers) > 0) {
         violate(invariants, "%u buffers were not released", g_hash_table_size(invariants->buffers));

@@ -36,6 +36,13 @@ void gw_invariants_copy_asked(gw_invariants *invariants, uint32_t host, uint32_t
 void gw_invariants_copy_arrived(gw_invariants *invariants, uint32_t host, uint32_t source_buffer,
                                 bool is_to_host, uint64_t target_gang, uint32_t target_device,
                                 gw_time now_ns);
+/* In place of one of the copies that the gang's shard there awaits, `copy_count` with `row_count`
+ * rows that are dealt to it, or 0 of those. */
+void gw_invariants_expected(gw_invariants *invariants, uint64_t gang, uint32_t device,
+                            uint32_t copy_count, uint64_t row_count);
+/* Rows that sources deal; rows that targets have no room for. */
+void gw_invariants_dealt(gw_invariants *invariants, uint64_t row_count);
+void gw_invariants_dropped(gw_invariants *invariants, uint64_t row_count);
 void gw_invariants_shards_ended(gw_invariants *invariants, uint64_t gang,
                                 const gw_shard_span *span);
 /* The host is told that its part of a gang is done. */

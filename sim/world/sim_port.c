@@ -276,6 +276,9 @@ static void sim_note(gw_port *port, const gw_note *note)
     if (note->kind == GW_NOTE_GANG_ORDERED && settings->invariants != NULL) {
         gw_invariants_ordered(settings->invariants, note->a);
     }
+    if (note->kind == GW_NOTE_ROWS && settings->invariants != NULL) {
+        gw_invariants_dropped(settings->invariants, (uint64_t)note->value);
+    }
     if (settings->note != NULL) {
         settings->note(settings->context, node->self, note, node->clock_ns);
     }
@@ -420,6 +423,60 @@ static void sim_memory_release(gw_port *port, const gw_memory *memory)
     }
 }
 
+static void sim_read_counts(gw_port *port, const gw_counts *counts, uint32_t *out_counts)
+{
+    sim_node *node = node_of(port);
+    gw_sim_ports *ports = node->ports;
+    const gw_loaded_executable *loaded = gw_executables_at(&ports->executables, counts->instance);
+    const gw_edge *edge = gw_program_edge(loaded->program, counts->edge);
+    const uint32_t mesh = gw_program_node(loaded->program, edge->source_node)->mesh;
+    const uint32_t shard = gw_gang_layout_shard(loaded->layouts[mesh], counts->device.index);
+    const uint32_t target_count = gw_exchange_target_count(loaded->program, counts->edge);
+    gw_check(shard != GW_INDEX_NONE);
+    memset(out_counts, 0, target_count * sizeof *out_counts);
+    if (ports->settings.counts != NULL) {
+        ports->settings.counts(ports->settings.context, loaded->job, counts->edge, counts->run,
+                               shard, out_counts);
+    }
+    uint64_t row_count = 0;
+    for (uint32_t i = 0; i < target_count; i++) {
+        row_count += out_counts[i];
+    }
+    gw_check(row_count <= gw_exchange_rows(loaded->program, counts->edge));
+    if (ports->settings.invariants != NULL) {
+        gw_invariants_dealt(ports->settings.invariants, row_count);
+    }
+}
+
+static void sim_expect(gw_port *port, const gw_expectation *expectation)
+{
+    sim_node *node = node_of(port);
+    gw_sim_ports *ports = node->ports;
+    const gw_loaded_executable *loaded =
+        gw_executables_at(&ports->executables, expectation->instance);
+    const gw_edge *edge = gw_program_edge(loaded->program, expectation->edge);
+    const bool is_dealt = edge->exchange.kind == GW_EXCHANGE_DEAL;
+    const gw_gang_plan *plan = loaded->plan_of_node[edge->target_node];
+    g_autofree gw_span *spans_ns = g_new0(gw_span, plan->stage_count + 1);
+    if (is_dealt) {
+        gw_timing_count(&ports->model, plan->layout->island,
+                        gw_program_function(loaded->program, edge->target_node),
+                        loaded->program->counted[edge->target_node], expectation->row_count,
+                        spans_ns);
+    }
+    if (ports->settings.invariants != NULL) {
+        gw_invariants_expected(ports->settings.invariants, expectation->gang,
+                               expectation->device.index, expectation->copy_count,
+                               is_dealt ? expectation->row_count : 0);
+    }
+    const gw_device_expectation told = {.gang = expectation->gang,
+                                        .device = expectation->device.index,
+                                        .copy_count = expectation->copy_count,
+                                        .issued_ns = node->clock_ns,
+                                        .spans_ns = is_dealt ? spans_ns : NULL};
+    gw_devices_expect(ports->devices, &told);
+}
+
 static const gw_port_ops sim_port_ops = {
     .name = "sim",
     .now = sim_now,
@@ -437,6 +494,8 @@ static const gw_device_ops sim_device_ops = {
     .copy = sim_copy,
     .memory_reserve = sim_memory_reserve,
     .memory_release = sim_memory_release,
+    .read_counts = sim_read_counts,
+    .expect = sim_expect,
 };
 
 /* --- What the devices answer --- */

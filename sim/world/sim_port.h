@@ -30,6 +30,9 @@ typedef struct { /* All borrowed for the ports' life. */
     void (*transfer)(void *context, const gw_transfer_record *transfer);
     /* Optional: what a result reads as (simulated devices hold no data); else 0. */
     double (*value)(void *context, uint32_t job, uint32_t result, uint32_t run);
+    /* Optional: what a shard deals over an exchange, a count per target; else nothing. */
+    void (*counts)(void *context, uint32_t job, uint32_t edge, uint32_t run, uint32_t shard,
+                   uint32_t *out_counts);
     void *context;
     gw_recorder *recorder;     /* NULL: nothing is recorded. */
     gw_invariants *invariants; /* NULL: they are not looked after. */

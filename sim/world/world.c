@@ -9,6 +9,7 @@
 
 #include "base/check.h"
 #include "base/error.h"
+#include "scenario/counts.h"
 #include "scenario/values.h"
 #include "world/sim_port.h"
 #include "world/stall.h"
@@ -30,7 +31,8 @@ typedef struct {
     uint32_t jobs_left;
     bool *is_done;                        /* By job. */
     uint32_t refused_job, refused_reason; /* GW_INDEX_NONE: none was. */
-    gw_note wrong; /* The first of the kinds *_WRONG; kind 0: no policy was. */
+    gw_note wrong;    /* The first of the kinds *_WRONG; kind 0: no policy was. */
+    gw_note overflow; /* The first GW_NOTE_OVERFLOW; kind 0: there was none. */
 } world;
 
 /* --- What nodes say --- */
@@ -84,6 +86,8 @@ static void record_note(gw_recorder *recorder, const gw_note *note, gw_time now_
         gw_recorder_spilled(recorder, job, note->b);
     } else if (note->kind == GW_NOTE_RETURNED) {
         gw_recorder_returned(recorder, job, note->b);
+    } else if (note->kind == GW_NOTE_ROWS) {
+        gw_recorder_add_rows(recorder, job, note->b, (uint64_t)note->value);
     }
 }
 
@@ -123,12 +127,20 @@ static void hear_note(void *context, gw_node_id node, const gw_note *note, gw_ti
         self->refused_reason = (uint32_t)note->b;
     } else if (gw_note_is_wrong(note) && !is_policy_wrong(self)) {
         self->wrong = *note;
+    } else if (note->kind == GW_NOTE_OVERFLOW && self->overflow.kind == 0) {
+        self->overflow = *note;
     }
 }
 
 static double read_value(void *context, uint32_t job, uint32_t result, uint32_t run)
 {
     return gw_scenario_value(((const world *)context)->scenario, job, result, run);
+}
+
+static void read_counts(void *context, uint32_t job, uint32_t edge, uint32_t run, uint32_t shard,
+                        uint32_t *out_counts)
+{
+    gw_scenario_counts(((const world *)context)->scenario, job, edge, run, shard, out_counts);
 }
 
 static void hear_gang(void *context, const gw_gang_record *gang)
@@ -230,7 +242,8 @@ static bool fire_events(const world *self, const gw_world_settings *settings, GE
     gw_engine *engine = gw_sim_ports_engine(self->ports);
     uint64_t until_progress = PROGRESS_EVENTS;
     while (self->refused_job == GW_INDEX_NONE && !is_policy_wrong(self) &&
-           !gw_sim_ports_are_at_rest(self->ports) && gw_engine_step(engine)) {
+           self->overflow.kind == 0 && !gw_sim_ports_are_at_rest(self->ports) &&
+           gw_engine_step(engine)) {
         if (self->invariants != NULL) {
             gw_invariants_look(self->invariants, gw_sim_ports_devices(self->ports));
             check_invariants(self);
@@ -252,6 +265,10 @@ static bool fire_events(const world *self, const gw_world_settings *settings, GE
     if (is_policy_wrong(self)) {
         const gw_controller *controller = self->controllers[self->wrong.a];
         gw_scenario_blame(self->scenario, &self->wrong, controller, error);
+        return false;
+    }
+    if (self->overflow.kind != 0) {
+        gw_scenario_blame_router(self->scenario, &self->overflow, error);
         return false;
     }
     if (self->jobs_left > 0) {
@@ -282,6 +299,7 @@ static void make_ports(world *self, const gw_world_settings *settings)
         .gang = self->listener != NULL ? hear_gang : NULL,
         .transfer = self->listener != NULL ? hear_transfer : NULL,
         .value = read_value,
+        .counts = read_counts,
         .context = self,
         .recorder = self->recorder,
         .invariants = self->invariants,

@@ -193,7 +193,7 @@ static void measure_ring(GArray *rows)
                                       .devices = devices};
     g_autoptr(gw_rounds) ring =
         gw_rounds_plan(gw_rounds_algorithm_find("ring"), torus.cluster, &all_reduce);
-    const gw_rounds_cast cast = {.exchange = ring, .devices = devices};
+    const gw_rounds_cast cast = {.rounds = ring, .devices = devices};
     gw_span played_ns;
     const double start_s = read_cpu_s();
     gw_rounds_play(torus.cluster, &cast, 1, &played_ns);

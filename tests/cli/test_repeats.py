@@ -97,6 +97,7 @@ class Decisions(program.Case):
     def test_cpu_and_null(self):
         for path, settings in (
                 ("mlp_cpu.json", []),
+                ("mixture_cpu.json", []),
                 ("mlp_cpu.json", ["--set", "jobs.0.submit=op_by_op", "--set", "jobs.0.steps=4"]),
                 ("paper/pipeline_1.5b_m24_1f1b.json",
                  ["--set", "jobs.0.parameters.forward=1ms", "--set", "jobs.0.parameters.backward="

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "controller/controller.h"
+#include "scenario/counts.h"
 #include "scenario/scenario.h"
 #include "tape_port.h"
 #include "tests/contract/suites.h"
@@ -42,6 +43,8 @@ static const replay_case cases[] = {
     {"configs/mlp_cpu.json",
      {"cluster.islands.0.hosts=3",
       "faults=[{\"at\":\"5ms\",\"remove\":{\"island\":0,\"hosts\":[0]}}]", NULL}},
+    {"tests/scenario/exchange.json", {"jobs.0.steps=5", NULL}},
+    {"tests/scenario/exchange.json", {"jobs.submit=op_by_op", "control.dispatch=sequential", NULL}},
 };
 
 typedef struct { /* A run on tape. */
@@ -66,6 +69,12 @@ static void handle_taped(void *context, gw_node_id node, const gw_input *input)
     const taped_run *run = context;
     tape_port_hear(run->ports[node.index], input);
     gw_controller_handle(run->controllers[node.index], input);
+}
+
+static void deal_rows(void *context, uint32_t job, uint32_t edge, uint32_t run, uint32_t shard,
+                      uint32_t *out_counts)
+{
+    gw_scenario_counts(((const taped_run *)context)->scenario, job, edge, run, shard, out_counts);
 }
 
 static uint32_t count_lines(const taped_run *run, uint32_t node, tape_kind kind, const char *words)
@@ -103,7 +112,7 @@ static void tape_case(taped_run *run, const replay_case *replayed, const contrac
     run->node_count = gw_directory_node_count(run->directory);
     run->ports = g_new0(tape_port *, run->node_count);
     run->controllers = g_new0(gw_controller *, run->node_count);
-    void *world = kind->create(run->directory, handle_taped, run);
+    void *world = kind->create(run->directory, handle_taped, deal_rows, run);
     for (uint32_t i = 0; i < run->node_count; i++) {
         const gw_node_id node = {i};
         run->ports[i] = tape_port_new(run->directory, node, kind->port(world, node));

@@ -39,11 +39,33 @@ static gw_function *make_fill(void)
     return made;
 }
 
-static gw_function *make_more(void)
+static gw_function *make_deal(void)
+{
+    gw_function *made = gw_function_new("deal");
+    const uint32_t y = gw_function_add_output(made, 3, 4, true);
+    const uint32_t counts = gw_function_add_output(made, 1, 2, true);
+    gw_function_add(
+        made, &(gw_operation){.kind = GW_OPERATION_FILL, .outputs = {(uint16_t)y}, .scalar = 3});
+    gw_function_add(
+        made,
+        &(gw_operation){.kind = GW_OPERATION_FILL, .outputs = {(uint16_t)counts}, .scalar = 1});
+    return made;
+}
+
+/* The same where devices hold no data. */
+static void deal_rows(void *context, uint32_t job, uint32_t edge, uint32_t run, uint32_t shard,
+                      uint32_t *out_counts)
+{
+    (void)context, (void)job, (void)run;
+    gw_check(edge == STORY_DEAL_EDGE && shard < 2);
+    out_counts[0] = out_counts[1] = 1;
+}
+
+static gw_function *make_more(uint32_t rows)
 {
     gw_function *made = gw_function_new("more");
-    const uint32_t x = gw_function_add_input(made, 1, 4, true);
-    const uint32_t y = gw_function_add_output(made, 1, 4, true);
+    const uint32_t x = gw_function_add_input(made, rows, 4, true);
+    const uint32_t y = gw_function_add_output(made, rows, 4, true);
     gw_function_add(made, &(gw_operation){.kind = GW_OPERATION_MAP,
                                           .map = GW_MAP_ADD_SCALAR,
                                           .inputs = {(uint16_t)x},
@@ -97,7 +119,7 @@ static gw_program *make_program(void)
         gw_builder_add_mesh(builder, meshes[i].name, 1, &meshes[i].size);
     }
     const uint32_t fill = gw_builder_take_function(builder, make_fill());
-    const uint32_t more = gw_builder_take_function(builder, make_more());
+    const uint32_t more = gw_builder_take_function(builder, make_more(1));
     const uint32_t sum = gw_builder_take_function(builder, make_sum());
     const uint32_t nap = gw_builder_take_function(builder, make_nap());
     const uint32_t together = gw_builder_take_function(builder, make_together());
@@ -107,6 +129,10 @@ static gw_program *make_program(void)
     gw_builder_add_node(builder, "nap", nap, MESH_LEFT);
     gw_builder_add_node(builder, "together", together, MESH_WIDE);
     gw_builder_add_node(builder, "again", together, MESH_WIDE);
+    gw_builder_add_node(builder, "deal", gw_builder_take_function(builder, make_deal()), MESH_PAIR);
+    gw_builder_add_node(builder, "take", gw_builder_take_function(builder, make_more(4)),
+                        MESH_NEXT);
+    gw_builder_add_deal(builder, NODE_DEAL, 0, 1, GW_OVERFLOW_FAIL, NODE_TAKE, 0);
     gw_builder_add_edge(builder, NODE_FILL, 0, NODE_MORE, 0);
     gw_builder_add_edge(builder, NODE_FILL, 0, NODE_SUM, 0);
     g_autoptr(GError) error = NULL;
@@ -129,7 +155,7 @@ story *story_new(const contract_world *kind, story_script script)
     pthread_mutex_init(&told->mutex, NULL);
     told->lines = g_array_new(FALSE, FALSE, sizeof(story_line));
     ck_assert_uint_le(gw_directory_node_count(told->directory), G_N_ELEMENTS(told->depth));
-    told->world = told->kind->create(told->directory, hear_input, told);
+    told->world = told->kind->create(told->directory, hear_input, deal_rows, told);
     return told;
 }
 

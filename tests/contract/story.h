@@ -15,6 +15,7 @@
 #define STORY_HBM_BYTES (UINT64_C(1) << 20)
 #define STORY_NAP_NS    UINT64_C(5000000)
 #define STORY_INSTANCE  7
+#define STORY_DEAL_EDGE 2 /* From DEAL to TAKE. */
 
 enum {             /* Meshes, and the devices that they are laid on. */
        MESH_PAIR,  /* 0 1 */
@@ -32,6 +33,9 @@ enum {                /* Nodes of the program. */
        NODE_NAP,      /* left: busy for STORY_NAP_NS */
        NODE_TOGETHER, /* wide: () -> y, 1x1, the all-reduced sum of four twos */
        NODE_AGAIN,    /* As TOGETHER. */
+       NODE_DEAL,     /* pair: () -> y, three rows of four threes a shard, and counts: one row of
+                         them for each shard of TAKE */
+       NODE_TAKE,     /* next: x, up to four rows -> y = x + 1 */
 };
 
 typedef struct {

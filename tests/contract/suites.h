@@ -6,5 +6,6 @@
 
 Suite *contract_messages_suite(void);
 Suite *contract_devices_suite(void);
+Suite *contract_exchanges_suite(void);
 Suite *contract_decisions_suite(void);
 Suite *contract_replay_suite(void);

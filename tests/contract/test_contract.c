@@ -8,6 +8,7 @@ int main(void)
 {
     SRunner *runner = srunner_create(contract_messages_suite());
     srunner_add_suite(runner, contract_devices_suite());
+    srunner_add_suite(runner, contract_exchanges_suite());
     srunner_add_suite(runner, contract_decisions_suite());
     srunner_add_suite(runner, contract_replay_suite());
     srunner_run_all(runner, CK_NORMAL);

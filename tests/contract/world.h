@@ -7,14 +7,19 @@
 
 typedef void (*contract_handler)(void *context, gw_node_id node, const gw_input *input);
 
+typedef void (*contract_counts)(void *context, uint32_t job, uint32_t edge, uint32_t run,
+                                uint32_t shard, uint32_t *out_counts);
+
 typedef struct {
     const char *name;
     bool waits_for_members; /* Collectives wait for the gang's other members. */
     bool has_data;          /* Kernels compute, copies move bytes, values are read back. */
     bool takes_time;        /* Kernels and timed copies take time by the port's own clock, */
     bool is_exact;          /* and no longer than they should, however busy the machine is. */
-    /* `directory` and `context` outlive the world. */
-    void *(*create)(const gw_directory *directory, contract_handler handle, void *context);
+    /* `directory` and `context` outlive the world.  `counts`: what exchanges deal where that is not
+     * computed; NULL: nothing. */
+    void *(*create)(const gw_directory *directory, contract_handler handle, contract_counts counts,
+                    void *context);
     gw_port *(*port)(void *world, gw_node_id node);
     /* START to every node, then all that follows from it, until nothing is left to happen.
      * Nothing is handed in after it has returned.  False: it did not come to an end. */

@@ -10,9 +10,12 @@
 
 /* --- cpu --- */
 
-static void *create_cpu(const gw_directory *directory, contract_handler handle, void *context)
+static void *create_cpu(const gw_directory *directory, contract_handler handle,
+                        contract_counts counts, void *context)
 {
-    return gw_cpu_cluster_new(directory, NULL, handle, context);
+    gw_cpu_cluster *made = gw_cpu_cluster_new(directory, NULL, handle, context);
+    gw_cpu_cluster_set_counts(made, counts, context);
+    return made;
 }
 
 static gw_port *port_cpu(void *world, gw_node_id node)
@@ -45,9 +48,12 @@ static const contract_world cpu_world = {.name = "cpu",
 
 /* --- null --- */
 
-static void *create_null(const gw_directory *directory, contract_handler handle, void *context)
+static void *create_null(const gw_directory *directory, contract_handler handle,
+                         contract_counts counts, void *context)
 {
-    return gw_null_cluster_new(directory, NULL, handle, context);
+    gw_null_cluster *made = gw_null_cluster_new(directory, NULL, handle, context);
+    gw_null_cluster_set_counts(made, counts, context);
+    return made;
 }
 
 static gw_port *port_null(void *world, gw_node_id node)
@@ -116,7 +122,8 @@ static void wire_islands(sim_world_state *made, const gw_directory *directory)
                                       .local_latency_ns = 100};
 }
 
-static void *create_sim(const gw_directory *directory, contract_handler handle, void *context)
+static void *create_sim(const gw_directory *directory, contract_handler handle,
+                        contract_counts counts, void *context)
 {
     sim_world_state *made = g_new0(sim_world_state, 1);
     wire_islands(made, directory);
@@ -129,6 +136,7 @@ static void *create_sim(const gw_directory *directory, contract_handler handle, 
                                             .profile = &made->profile,
                                             .queue = GW_QUEUE_LADDER,
                                             .handle = handle,
+                                            .counts = counts,
                                             .context = context};
     made->ports = gw_sim_ports_new(&settings);
     return made;

@@ -15,6 +15,7 @@
 #define MESHES_MAX  3
 #define NODES_MAX   10
 #define VALUES_MAX  3
+#define DEALS_MAX   2
 #define HOSTS_MAX   4 /* Of an island. */
 #define CHANGES_MAX 6 /* Hosts removed, and put back. */
 

@@ -170,7 +170,11 @@ static void add_edges(gw_builder *builder, const drawn_node *node, uint32_t n)
 {
     for (uint32_t i = 0; i < node->input_count; i++) {
         const gw_edge *edge = &node->edges[i];
-        if (edge->is_carried) {
+        if (edge->exchange.kind == GW_EXCHANGE_DEAL) {
+            gw_builder_add_deal(builder, edge->source_node, 0, 1, edge->exchange.overflow, n, i);
+        } else if (edge->exchange.kind == GW_EXCHANGE_RETURN) {
+            gw_builder_add_return(builder, edge->source_node, 0, n, i);
+        } else if (edge->is_carried) {
             gw_builder_add_carried(builder, edge->source_node, edge->source_output,
                                    edge->initial_node, edge->initial_output, n, i);
         } else {
@@ -206,9 +210,58 @@ static void add_choice(fuzz_case *drawn, gw_builder *builder, const drawn_node *
     }
 }
 
+/* One more node, on `mesh`, which takes rows by an exchange from `source` (GW_EXCHANGE_NONE: takes
+ * none) and what else is drawn.  Nobody reads its outputs but by exchanges: they can have any
+ * number of rows. */
+static uint32_t add_exchange_node(fuzz_case *drawn, gw_builder *builder, drawn_node *nodes,
+                                  uint32_t *count, const drawn_node *model)
+{
+    const uint32_t n = (*count)++;
+    nodes[n] = *model;
+    draw_inputs(drawn, nodes, n, n);
+    const uint32_t function = gw_builder_take_function(builder, make_function(drawn, &nodes[n]));
+    const uint32_t index = gw_builder_add_node(builder, "node", function, nodes[n].mesh);
+    gw_check(index == n);
+    add_edges(builder, &nodes[n], n);
+    nodes[n].output_count = 0;
+    return n;
+}
+
+/* Some rows that are dealt from one mesh to another, and mostly brought back. */
+static void add_exchange(fuzz_case *drawn, gw_builder *builder, drawn_node *nodes, uint32_t *count,
+                         uint32_t mesh_count)
+{
+    const uint32_t source = draw(drawn, mesh_count);
+    const uint32_t target = (source + 1 + draw(drawn, mesh_count - 1)) % mesh_count;
+    const uint32_t source_size = drawn->mesh_sizes[source], target_size = drawn->mesh_sizes[target];
+    const uint32_t rows = 1 + draw(drawn, 16);
+    const bool is_dropped = is_drawn(drawn, 2);
+    const uint32_t most = rows * source_size;
+    const drawn_value dealt = {rows * source_size, true};
+    const drawn_value room = {(is_dropped ? 1 + draw(drawn, most) : most) * target_size, true};
+    drawn_node model = {.mesh = source, .output_count = 2};
+    model.outputs[0] = dealt;
+    model.outputs[1] = (drawn_value){source_size * target_size, true};
+    const uint32_t router = add_exchange_node(drawn, builder, nodes, count, &model);
+    model = (drawn_node){.mesh = target, .input_count = 1, .output_count = 1};
+    model.inputs[0] = model.outputs[0] = room;
+    model.edges[0] =
+        (gw_edge){.source_node = router,
+                  .exchange = {.kind = GW_EXCHANGE_DEAL,
+                               .overflow = is_dropped ? GW_OVERFLOW_DROP : GW_OVERFLOW_FAIL}};
+    const uint32_t taker = add_exchange_node(drawn, builder, nodes, count, &model);
+    if (is_drawn(drawn, 4)) {
+        return;
+    }
+    model = (drawn_node){.mesh = source, .input_count = 1};
+    model.inputs[0] = dealt;
+    model.edges[0] = (gw_edge){.source_node = taker, .exchange = {.kind = GW_EXCHANGE_RETURN}};
+    add_exchange_node(drawn, builder, nodes, count, &model);
+}
+
 static gw_program *draw_program(fuzz_case *drawn)
 {
-    drawn_node nodes[NODES_MAX] = {0};
+    drawn_node nodes[NODES_MAX + 3 * DEALS_MAX] = {0};
     g_autoptr(gw_builder) builder = gw_builder_new("drawn");
     const uint32_t mesh_count = is_drawn(drawn, 4) ? 1 : 1 + draw(drawn, MESHES_MAX);
     const uint32_t count = 1 + draw(drawn, NODES_MAX);
@@ -232,6 +285,10 @@ static gw_program *draw_program(fuzz_case *drawn)
         add_edges(builder, &nodes[n], n);
         add_results(drawn, builder, &nodes[n], n, deciders);
         add_choice(drawn, builder, nodes, deciders, n);
+    }
+    uint32_t all_count = count;
+    for (uint32_t i = 0; mesh_count > 1 && i < DEALS_MAX && is_drawn(drawn, 3); i++) {
+        add_exchange(drawn, builder, nodes, &all_count, mesh_count);
     }
     GError *error = NULL;
     gw_program *program = gw_builder_finish(g_steal_pointer(&builder), &error);

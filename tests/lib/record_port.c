@@ -4,6 +4,7 @@
 #include "record_port.h"
 
 #include "base/check.h"
+#include "program/exchange.h"
 
 typedef struct {
     const gw_program *program;
@@ -206,6 +207,11 @@ static size_t measure_message(const gw_message *message)
         const gw_ready *ready = (const gw_ready *)message;
         return sizeof *ready + ready->item_count * sizeof(gw_ready_item);
     }
+    case GW_MESSAGE_PROMISE:
+        return sizeof(gw_promise) +
+               ((const gw_promise *)message)->item_count * sizeof(gw_dealt_rows);
+    case GW_MESSAGE_PLACE:
+        return sizeof(gw_place) + ((const gw_place *)message)->item_count * sizeof(gw_dealt_rows);
     case GW_MESSAGE_RESULT:
         return sizeof(gw_result_message);
     case GW_MESSAGE_MOVE:
@@ -394,6 +400,26 @@ static void record_memory_release(gw_port *base, const gw_memory *memory)
     }
 }
 
+static void record_read_counts(gw_port *base, const gw_counts *asked, uint32_t *out_counts)
+{
+    record_port *port = port_of(base);
+    const gw_program *program = record_port_program(port, asked->instance);
+    gw_check(is_local(port, asked->device.index));
+    gw_check(find_held(port, asked->buffer)->instance == asked->instance);
+    memset(out_counts, 0, gw_exchange_target_count(program, asked->edge) * sizeof *out_counts);
+    if (port->deal != NULL) {
+        port->deal(port->deal_context, asked, out_counts);
+    }
+}
+
+static void record_expect(gw_port *base, const gw_expectation *expectation)
+{
+    record_port *port = port_of(base);
+    gw_check(is_local(port, expectation->device.index));
+    gw_check(find_held(port, expectation->buffer)->instance == expectation->instance);
+    write_down(port, &(record_call){.kind = RECORD_EXPECT, .expectation = *expectation});
+}
+
 static const gw_port_ops record_ops = {
     .name = "record",
     .now = record_now,
@@ -412,6 +438,8 @@ static const gw_device_ops record_device_ops = {
     .copy = record_copy,
     .memory_reserve = record_memory_reserve,
     .memory_release = record_memory_release,
+    .read_counts = record_read_counts,
+    .expect = record_expect,
 };
 
 /* --- The test's side --- */

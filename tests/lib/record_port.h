@@ -11,6 +11,7 @@
  *     send to host 3: DISPATCH, instance 0 run 2 nodes 4 to 6 as gang 8.17, call 2
  *     reserve 64 B for buffer 3 of instance 0 on mesh 1             ("... : full")
  *     enqueue gang 8.17: instance 0 node 4 run 2, reads 3 7, writes 9, awaits 2 2
+ *     expect 2 copies, 7 rows, into buffer 3 on device 0 for gang 8.18
  *     copy 64 B of buffer 9 from device 4 by gang 8.17 to buffer 2 + 64 on device 0 for gang 8.18
  * A gang is called NODE.SEQUENCE after the node that ordered it. */
 #pragma once
@@ -30,6 +31,7 @@ typedef enum {
     RECORD_RESERVE,
     RECORD_RELEASE,
     RECORD_WATCH_SET,
+    RECORD_EXPECT,
 } record_kind;
 
 typedef struct { /* Which members have a meaning follows from the kind; arrays are the port's. */
@@ -44,6 +46,7 @@ typedef struct { /* Which members have a meaning follows from the kind; arrays a
     gw_copy copy;
     gw_memory memory;
     bool is_granted; /* RESERVE */
+    gw_expectation expectation;
 } record_call;
 
 typedef struct {
@@ -52,6 +55,9 @@ typedef struct {
     /* To be set by the test at any time. */
     gw_time now_ns;
     uint64_t limit_bytes; /* Of each device; at first UINT64_MAX. */
+    /* What a shard deals; NULL: nothing.  Reading it is not written down. */
+    void (*deal)(void *context, const gw_counts *asked, uint32_t *out_counts);
+    void *deal_context;
     /* To be read. */
     GArray *calls; /* record_call, since the last record_port_clear. */
     uint64_t spent[GW_COST_COUNT];

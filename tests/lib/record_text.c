@@ -80,6 +80,8 @@ static const char *const message_names[] = {
     [GW_MESSAGE_ABANDONED] = "ABANDONED",
     [GW_MESSAGE_DRAIN] = "DRAIN",
     [GW_MESSAGE_DRAINED] = "DRAINED",
+    [GW_MESSAGE_PROMISE] = "PROMISE",
+    [GW_MESSAGE_PLACE] = "PLACE",
 };
 
 static void append_span(GString *out, uint32_t first, uint32_t count)
@@ -226,6 +228,45 @@ static void append_move(GString *out, const gw_message *message)
     }
 }
 
+/* "; 3 rows of shard 0 from 2 to shard 4 at 0": what an exchange deals. */
+static void append_dealt_rows(GString *out, const gw_dealt_rows *items, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        g_string_append_printf(out, "; %u rows of shard %u from %u to shard %u at %u",
+                               items[i].row_count, items[i].source_shard, items[i].source_row,
+                               items[i].target_shard, items[i].target_row);
+    }
+}
+
+static void append_promise(GString *out, const gw_promise *promise)
+{
+    g_string_append_printf(out, ", instance %u run %u edge %u, %u shards", promise->instance,
+                           promise->run, promise->edge, promise->shard_count);
+    append_dealt_rows(out, promise->items, promise->item_count);
+}
+
+static void append_place(GString *out, const gw_place *place)
+{
+    g_string_append_printf(out, ", instance %u run %u edge %u, buffer %u for gang ",
+                           place->instance, place->run, place->edge, place->buffer);
+    append_gang(out, place->gang);
+    append_dealt_rows(out, place->items, place->item_count);
+}
+
+static void append_result(GString *out, const gw_result_message *result)
+{
+    g_string_append_printf(out, ", instance %u run %u result %u is %g", result->instance,
+                           result->run, result->result, result->value);
+}
+
+static void append_call(GString *out, const gw_call_message *call)
+{
+    g_string_append_printf(out, ", instance %u run %u", call->instance, call->run);
+    if (call->header.kind != GW_MESSAGE_RUN_DONE) {
+        g_string_append_printf(out, ", call %u", (unsigned)call->call);
+    }
+}
+
 static void append_message(GString *out, const gw_message *message)
 {
     g_string_append(out, message_names[message->kind]);
@@ -254,14 +295,9 @@ static void append_message(GString *out, const gw_message *message)
         break;
     case GW_MESSAGE_RETURNED:
     case GW_MESSAGE_HANDLE:
-    case GW_MESSAGE_RUN_DONE: {
-        const gw_call_message *call = (const gw_call_message *)message;
-        g_string_append_printf(out, ", instance %u run %u", call->instance, call->run);
-        if (message->kind != GW_MESSAGE_RUN_DONE) {
-            g_string_append_printf(out, ", call %u", (unsigned)call->call);
-        }
+    case GW_MESSAGE_RUN_DONE:
+        append_call(out, (const gw_call_message *)message);
         break;
-    }
     case GW_MESSAGE_FETCHED:
         append_fetched(out, (const gw_fetched *)message);
         break;
@@ -285,12 +321,15 @@ static void append_message(GString *out, const gw_message *message)
     case GW_MESSAGE_READY:
         append_ready(out, (const gw_ready *)message);
         break;
-    case GW_MESSAGE_RESULT: {
-        const gw_result_message *result = (const gw_result_message *)message;
-        g_string_append_printf(out, ", instance %u run %u result %u is %g", result->instance,
-                               result->run, result->result, result->value);
+    case GW_MESSAGE_PROMISE:
+        append_promise(out, (const gw_promise *)message);
         break;
-    }
+    case GW_MESSAGE_PLACE:
+        append_place(out, (const gw_place *)message);
+        break;
+    case GW_MESSAGE_RESULT:
+        append_result(out, (const gw_result_message *)message);
+        break;
     default:
         g_string_append_printf(out, ", instance %u",
                                ((const gw_instance_message *)message)->instance);
@@ -325,6 +364,8 @@ static void append_note(GString *out, const gw_note *note)
         [GW_NOTE_RETURNED] = "RETURNED",
         [GW_NOTE_STATE_LEAVES] = "STATE_LEAVES",
         [GW_NOTE_STATE_MOVED] = "STATE_MOVED",
+        [GW_NOTE_OVERFLOW] = "OVERFLOW",
+        [GW_NOTE_ROWS] = "ROWS",
     };
     g_string_append_printf(out, "note %s, ", names[note->kind]);
     switch (note->kind) {
@@ -342,6 +383,15 @@ static void append_note(GString *out, const gw_note *note)
     case GW_NOTE_RESULT:
         g_string_append_printf(out, "job %u run %u result %u is %g", (unsigned)note->a,
                                (unsigned)(note->b >> 32), (unsigned)note->b, note->value);
+        break;
+    case GW_NOTE_OVERFLOW:
+        g_string_append_printf(out, "job %u edge %u run %u shard %u is dealt %g rows",
+                               (unsigned)(note->a >> 32), (unsigned)note->a,
+                               (unsigned)(note->b >> 32), (unsigned)note->b, note->value);
+        break;
+    case GW_NOTE_ROWS:
+        g_string_append_printf(out, "job %u, %u, %g dropped", (unsigned)note->a, (unsigned)note->b,
+                               note->value);
         break;
     case GW_NOTE_JOB_DONE:
         g_string_append_printf(out, "job %u", (unsigned)note->a);
@@ -444,6 +494,14 @@ void record_append_call(GString *out, const record_port *port, const record_call
         break;
     case RECORD_COPY:
         append_copy(out, &call->copy);
+        break;
+    case RECORD_EXPECT:
+        g_string_append_printf(out,
+                               "expect %u copies, %u rows, into buffer %u on device %u for "
+                               "gang ",
+                               call->expectation.copy_count, call->expectation.row_count,
+                               call->expectation.buffer, call->expectation.device.index);
+        append_gang(out, call->expectation.gang);
         break;
     case RECORD_RESERVE:
     case RECORD_RELEASE:

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "program/exchange.h"
 
 struct tape_port {
     gw_port base;
@@ -158,6 +159,9 @@ static void clear_line(gpointer data)
     tape_line *line = data;
     g_byte_array_unref(line->bytes);
     g_free(line->words);
+    if (line->counts != NULL) {
+        g_byte_array_unref(line->counts);
+    }
 }
 
 static void describe_node(const tape_port *port, GString *out)
@@ -212,7 +216,7 @@ static uint64_t compare_call(tape_port *port, const tape_line *made)
 static uint64_t take_call(tape_port *port, tape_kind kind, GByteArray *bytes, uint64_t answer,
                           const char *words)
 {
-    tape_line line = {kind, bytes, answer, NULL};
+    tape_line line = {.kind = kind, .bytes = bytes, .answer = answer};
     line.words = g_strchomp(g_strdup(words != NULL ? words : record_port_text(port->recorder)));
     record_port_clear(port->recorder);
     if (port->world != NULL) {
@@ -399,6 +403,62 @@ static void tape_memory_release(gw_port *base, const gw_memory *memory)
     take_call(port, TAPE_RELEASE, flatten_memory(memory), 0, NULL);
 }
 
+/* What a replay is about to be asked for, where the tape has so much of it. */
+static void read_from_tape(const tape_port *port, uint32_t *out_counts, uint32_t size_bytes)
+{
+    const tape_line *line = port->next_line < port->lines->len
+                                ? &g_array_index(port->lines, tape_line, port->next_line)
+                                : NULL;
+    memset(out_counts, 0, size_bytes);
+    if (line != NULL && line->counts != NULL && line->counts->len == size_bytes) {
+        memcpy(out_counts, line->counts->data, size_bytes);
+    }
+}
+
+static void tape_read_counts(gw_port *base, const gw_counts *asked, uint32_t *out_counts)
+{
+    tape_port *port = port_of(base);
+    const gw_program *program = record_port_program(port->recorder, asked->instance);
+    const uint32_t size_bytes =
+        gw_exchange_target_count(program, asked->edge) * (uint32_t)sizeof *out_counts;
+    GByteArray *bytes = g_byte_array_new();
+    PUT(bytes, asked->instance);
+    PUT(bytes, asked->run);
+    PUT(bytes, asked->edge);
+    PUT(bytes, asked->device);
+    PUT(bytes, asked->buffer);
+    if (port->world != NULL) {
+        port->world->devices->read_counts(port->world, asked, out_counts);
+    } else {
+        read_from_tape(port, out_counts, size_bytes);
+    }
+    take_call(port, TAPE_COUNTS, bytes, 0, "reads counts");
+    if (port->world != NULL) {
+        tape_line *line = &g_array_index(port->lines, tape_line, port->lines->len - 1);
+        line->counts = g_byte_array_new();
+        put(line->counts, out_counts, size_bytes);
+    }
+}
+
+static void tape_expect(gw_port *base, const gw_expectation *expectation)
+{
+    tape_port *port = port_of(base);
+    GByteArray *bytes = g_byte_array_new();
+    PUT(bytes, expectation->gang);
+    PUT(bytes, expectation->instance);
+    PUT(bytes, expectation->run);
+    PUT(bytes, expectation->edge);
+    PUT(bytes, expectation->device);
+    PUT(bytes, expectation->buffer);
+    PUT(bytes, expectation->copy_count);
+    PUT(bytes, expectation->row_count);
+    if (port->world != NULL) {
+        port->world->devices->expect(port->world, expectation);
+    }
+    port->recorder->base.devices->expect(&port->recorder->base, expectation);
+    take_call(port, TAPE_EXPECT, bytes, 0, NULL);
+}
+
 static const gw_device_ops tape_device_ops = {
     .load = tape_load,
     .unload = tape_unload,
@@ -406,6 +466,8 @@ static const gw_device_ops tape_device_ops = {
     .copy = tape_copy,
     .memory_reserve = tape_memory_reserve,
     .memory_release = tape_memory_release,
+    .read_counts = tape_read_counts,
+    .expect = tape_expect,
 };
 
 /* --- Recording --- */
@@ -482,7 +544,8 @@ static char *describe_input(const gw_input *input)
 
 void tape_port_hear(tape_port *port, const gw_input *input)
 {
-    const tape_line line = {TAPE_INPUT, flatten_input(input), 0, describe_input(input)};
+    const tape_line line = {
+        .kind = TAPE_INPUT, .bytes = flatten_input(input), .words = describe_input(input)};
     g_array_append_val(port->lines, line);
     answer_recorder(port->recorder, input);
 }

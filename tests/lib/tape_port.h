@@ -28,6 +28,8 @@ typedef enum {
     TAPE_RESERVE,
     TAPE_RELEASE,
     TAPE_WATCH_SET,
+    TAPE_COUNTS,
+    TAPE_EXPECT,
 } tape_kind;
 
 typedef struct {
@@ -35,6 +37,7 @@ typedef struct {
     GByteArray *bytes; /* Every field, one after the other, arrays and messages whole. */
     uint64_t answer;   /* NOW: ns; RESERVE: 1, or 0 for full. */
     char *words;
+    GByteArray *counts; /* COUNTS: what was read; else NULL. */
 } tape_line;
 
 typedef struct tape_port tape_port;

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The toy world's devices.  What a buffer holds is a number that says which output of which run it
  * is, so a kernel that reads the wrong one is noticed at once. */
+#include <stdio.h>
+
 #include "base/check.h"
+#include "program/exchange.h"
 #include "toy_private.h"
 
 /* --- What buffers hold --- */
@@ -84,6 +87,7 @@ static void free_buffer(gpointer data)
     toy_buffer *buffer = data;
     g_free(buffer->contents);
     g_free(buffer->arrived_bytes);
+    g_free(buffer->expected_bytes);
     g_free(buffer);
 }
 
@@ -110,6 +114,10 @@ void toy_take_memory(toy_world *world, uint32_t host, const gw_memory *memory)
     buffer->size_bytes = memory->size_bytes;
     buffer->contents = g_new0(uint64_t, island->devices_per_host);
     buffer->arrived_bytes = g_new0(uint64_t, island->devices_per_host);
+    buffer->expected_bytes = g_new(uint64_t, island->devices_per_host);
+    for (uint32_t d = 0; d < island->devices_per_host; d++) {
+        buffer->expected_bytes[d] = UINT64_MAX;
+    }
     uint64_t *key = g_new(uint64_t, 1);
     *key = key_of(host, memory->buffer);
     g_hash_table_insert(world->buffers, key, buffer);
@@ -255,6 +263,15 @@ void toy_take_kernel(toy_world *world, uint32_t host, const record_call *call)
     }
 }
 
+/* Of a row each: what it holds over an exchange is not more than it can hold, and all there. */
+static void check_exchanged(const toy_buffer *buffer, uint32_t place, uint64_t content)
+{
+    gw_check(buffer->expected_bytes[place] != UINT64_MAX);
+    gw_check(buffer->expected_bytes[place] <= buffer->size_bytes);
+    gw_check(buffer->arrived_bytes[place] == buffer->expected_bytes[place]);
+    gw_check(buffer->contents[place] == (buffer->expected_bytes[place] > 0 ? content : 0));
+}
+
 /* Every input holds what the program says, and all of it. */
 static void check_inputs(const toy_world *world, const toy_gang *gang, const toy_shard *shard)
 {
@@ -266,6 +283,12 @@ static void check_inputs(const toy_world *world, const toy_gang *gang, const toy
         const gw_edge *edge = gw_program_edge(program, e);
         const toy_buffer *buffer =
             find_buffer(world, part->host, part->kernel.buffers[edge->target_input]);
+        if (edge->exchange.kind != GW_EXCHANGE_NONE) {
+            check_exchanged(
+                buffer, place,
+                expect_content(program, edge, toy_job_of(world, gang->instance), gang->run));
+            continue;
+        }
         gw_check(buffer->contents[place] ==
                  expect_content(program, edge, toy_job_of(world, gang->instance), gang->run));
         gw_check(buffer->arrived_bytes[place] ==
@@ -327,6 +350,45 @@ void toy_end_gang(toy_world *world, toy_gang *gang)
 {
     for (uint32_t s = 0; s < gang->shard_count; s++) {
         toy_end_shard(world, &gang->shards[s]);
+    }
+}
+
+/* --- Exchanges --- */
+
+void toy_take_expectation(toy_world *world, uint32_t host, const gw_expectation *expectation)
+{
+    const gw_program *program = record_port_program(world->nodes[host].port, expectation->instance);
+    const uint32_t device = expectation->device.index;
+    toy_buffer *buffer = find_buffer(world, host, expectation->buffer);
+    toy_shard *shard = find_shard(find_gang(world, expectation->gang), device);
+    uint64_t *expected_bytes = &buffer->expected_bytes[place_of(world, device)];
+    gw_check(*expected_bytes == UINT64_MAX); /* Once. */
+    *expected_bytes = expectation->row_count * gw_exchange_row_bytes(program, expectation->edge);
+    gw_check(shard->is_enqueued && !shard->is_done);
+    gw_check(shard->arrivals_left > 0);
+    shard->arrivals_left += expectation->copy_count;
+    if (--shard->arrivals_left == 0) {
+        post_if_it_may_run(world, shard);
+    }
+}
+
+/* By job, edge, run and device: often nothing for some, sometimes everything for one. */
+void toy_deal(void *context, const gw_counts *asked, uint32_t *out_counts)
+{
+    const toy_world *world = context;
+    const uint32_t host = toy_host_of(world, asked->device.index);
+    const gw_program *program = record_port_program(world->nodes[host].port, asked->instance);
+    const uint32_t target_count = gw_exchange_target_count(program, asked->edge);
+    char stream[64];
+    snprintf(stream, sizeof stream, "%u %u %u %u", toy_job_of(world, asked->instance), asked->edge,
+             asked->run, asked->device.index);
+    gw_random random;
+    gw_random_init(&random, 1, stream);
+    uint32_t rows_left = gw_exchange_rows(program, asked->edge);
+    while (rows_left > 0) {
+        const uint32_t dealt = 1 + (uint32_t)gw_random_below(&random, rows_left);
+        out_counts[gw_random_below(&random, target_count)] += dealt;
+        rows_left -= dealt;
     }
 }
 

@@ -43,6 +43,7 @@ typedef struct {
 typedef struct { /* One buffer of one host: what its shards hold, by device of the host. */
     uint64_t size_bytes;
     uint64_t *contents, *arrived_bytes;
+    uint64_t *expected_bytes; /* Over an exchange; UINT64_MAX: nobody has said how many. */
 } toy_buffer;
 
 typedef struct {
@@ -122,6 +123,9 @@ void toy_take_memory(toy_world *world, uint32_t host, const gw_memory *memory);
 void toy_drop_memory(toy_world *world, uint32_t host, const gw_memory *memory);
 void toy_take_kernel(toy_world *world, uint32_t host, const record_call *call);
 void toy_take_copy(toy_world *world, uint32_t host, const record_call *call);
+void toy_take_expectation(toy_world *world, uint32_t host, const gw_expectation *expectation);
+/* record_port's `deal`; the context is the world. */
+void toy_deal(void *context, const gw_counts *asked, uint32_t *out_counts);
 void toy_end_shard(toy_world *world, toy_shard *shard);
 void toy_end_gang(toy_world *world, toy_gang *gang);
 void toy_land_copy(toy_world *world, toy_copy *copy);

@@ -253,6 +253,9 @@ static void take_calls(toy_world *world, uint32_t node)
         case RECORD_COPY:
             toy_take_copy(world, node, call);
             break;
+        case RECORD_EXPECT:
+            toy_take_expectation(world, node, &call->expectation);
+            break;
         case RECORD_RESERVE:
             if (call->is_granted) {
                 toy_take_memory(world, node, &call->memory);
@@ -509,6 +512,8 @@ static void init_nodes(toy_world *world)
         uint32_t index;
         toy_node *node = &world->nodes[n];
         node->port = record_port_new(world->directory, self);
+        node->port->deal = toy_deal;
+        node->port->deal_context = world;
         if (gw_directory_role(world->directory, self, &index) == GW_ROLE_EXECUTOR) {
             const uint32_t island = gw_directory_island_of_host(world->directory, self);
             node->port->limit_bytes = world->directory->islands[island].hbm_bytes;

@@ -187,6 +187,14 @@ static void hear_note(void *context, gw_node_id node, const gw_note *note, gw_ti
         return;
     case GW_NOTE_ORDER_WAIT:
         return; /* A number for the summary. */
+    case GW_NOTE_OVERFLOW:
+        add_line(self, now_ns, RANK_NOTE, "job %s: run %" PRIu64 ": %g rows are too many",
+                 self->scenario->jobs[note->a >> 32].name, note->b >> 32, note->value);
+        return;
+    case GW_NOTE_ROWS:
+        add_line(self, now_ns, RANK_NOTE, "job %s: host %u takes %" PRIu64 " rows and drops %g",
+                 self->scenario->jobs[note->a].name, node.index, note->b, note->value);
+        return;
     default:
         break;
     }

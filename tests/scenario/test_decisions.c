@@ -19,8 +19,9 @@ typedef struct {
     bool has_one_client;     /* Else only counts are compared. */
 } decision_case;
 
-#define SHORT_CHAIN "jobs.0.parameters.length=6"
-#define TREE_OF_2   "control.fanout={\"tree\":2}"
+#define SHORT_CHAIN     "jobs.0.parameters.length=6"
+#define DEALT_AT_RANDOM "jobs.0.counts.experts={\"zipf\": 1.5}"
+#define TREE_OF_2       "control.fanout={\"tree\":2}"
 
 static const decision_case cases[] = {
     {"tests/scenario/one_gang.json", {NULL}, true},
@@ -55,6 +56,10 @@ static const decision_case cases[] = {
     {"tests/scenario/one_gang.json", {SHORT_CHAIN, TREE_OF_2, "control.policy=none", NULL}, true},
     {"tests/scenario/fanout.json", {"jobs.steps=5", NULL}, false},
     {"tests/scenario/fanout.json", {"jobs.submit=op_by_op", NULL}, false},
+    {"tests/scenario/exchange.json", {NULL}, true},
+    {"tests/scenario/exchange.json", {"jobs.0.submit=op_by_op", "jobs.0.steps=6", NULL}, true},
+    {"tests/scenario/exchange.json", {"control.dispatch=sequential", NULL}, true},
+    {"tests/scenario/exchange.json", {DEALT_AT_RANDOM, "jobs.0.steps=9", NULL}, true},
     {"tests/scenario/two_clients.json", {NULL}, false},
     {"tests/scenario/scheduled.json", {NULL}, false},
 };

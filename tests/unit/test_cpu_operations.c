@@ -184,6 +184,7 @@ static double map_reference(gw_map map, double x, double z, double scalar)
     case GW_MAP_SUBTRACT:
         return x - z;
     case GW_MAP_MULTIPLY:
+    case GW_MAP_MULTIPLY_COLUMN:
         return x * z;
     case GW_MAP_ADD_SCALAR:
         return x + scalar;
@@ -209,16 +210,17 @@ START_TEST(map_agrees_with_a_loop)
     bench_init(&made, GW_OPERATION_MAP);
     made.operation.map = map;
     made.operation.scalar = 1.75;
-    const bool is_row = map == GW_MAP_ADD_ROW;
+    const bool is_row = map == GW_MAP_ADD_ROW, is_column = map == GW_MAP_MULTIPLY_COLUMN;
     const float *x = add_input(&made, 6, 11);
     const float *z = NULL;
     if (gw_operation_input_count(&made.operation) == 2) {
-        z = add_input(&made, is_row ? 1 : 6, 11);
+        z = add_input(&made, is_row ? 1 : 6, is_column ? 1 : 11);
     }
     const float *y = add_output(&made, 6, 11, false);
     run(&made);
     for (uint32_t i = 0; i < 66; i++) {
-        const double other = z == NULL ? 0 : z[is_row ? i % 11 : i];
+        const uint32_t place = is_row ? i % 11 : is_column ? i / 11 : i;
+        const double other = z == NULL ? 0 : z[place];
         check_near(y[i], map_reference(map, x[i], other, 1.75), 1e-6);
     }
     bench_clear(&made);
@@ -256,6 +258,49 @@ START_TEST(relu_gradient_is_the_slope_of_relu)
     }
     bench_clear(&forward);
     bench_clear(&backward);
+}
+END_TEST
+
+/* --- Rows --- */
+
+START_TEST(route_sorts_rows_by_what_they_choose)
+{
+    static const float scores[] = {1, 5, 2, 7, 7, 0, 0, 1, 9, 3, 2, 1, -1, -2, -1, NAN, 4, 5};
+    static const float order[] = {1, 3, 4, 5, 0, 2}, counts[] = {4, 1, 1};
+    static const float chosen[] = {5, 7, 9, 3, -1};
+    bench made;
+    bench_init(&made, GW_OPERATION_ROUTE);
+    memcpy(add_input(&made, 6, 3), scores, sizeof scores);
+    const float *found_order = add_output(&made, 6, 1, false);
+    const float *found_counts = add_output(&made, 1, 3, false);
+    const float *found_chosen = add_output(&made, 6, 1, false);
+    run(&made);
+    ck_assert_mem_eq(found_order, order, sizeof order);
+    ck_assert_mem_eq(found_counts, counts, sizeof counts);
+    ck_assert_mem_eq(found_chosen, chosen, sizeof chosen);
+    bench_clear(&made);
+}
+END_TEST
+
+START_TEST(scatter_undoes_gather)
+{
+    static const float order[] = {3, 0, 2, 1};
+    bench gather, scatter;
+    bench_init(&gather, GW_OPERATION_GATHER);
+    const float *x = add_input(&gather, 4, 5);
+    memcpy(add_input(&gather, 4, 1), order, sizeof order);
+    const float *sorted = add_output(&gather, 4, 5, false);
+    run(&gather);
+    ck_assert_mem_eq(sorted, x + 15, 5 * sizeof(float));
+    ck_assert_mem_eq(sorted + 5, x, 5 * sizeof(float));
+    bench_init(&scatter, GW_OPERATION_SCATTER);
+    memcpy(add_input(&scatter, 4, 5), sorted, 20 * sizeof(float));
+    memcpy(add_input(&scatter, 4, 1), order, sizeof order);
+    const float *again = add_output(&scatter, 4, 5, false);
+    run(&scatter);
+    ck_assert_mem_eq(again, x, 20 * sizeof(float));
+    bench_clear(&gather);
+    bench_clear(&scatter);
 }
 END_TEST
 
@@ -590,6 +635,8 @@ int main(void)
     tcase_add_test(tcase, a_crowd_of_threads_multiplies);
     tcase_add_loop_test(tcase, map_agrees_with_a_loop, GW_MAP_COPY, GW_MAP_COUNT);
     tcase_add_test(tcase, relu_gradient_is_the_slope_of_relu);
+    tcase_add_test(tcase, route_sorts_rows_by_what_they_choose);
+    tcase_add_test(tcase, scatter_undoes_gather);
     tcase_add_test(tcase, reductions_agree_with_loops);
     tcase_add_test(tcase, max_of_negatives_is_negative);
     tcase_add_test(tcase, a_long_sum_keeps_its_digits);

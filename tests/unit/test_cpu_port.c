@@ -21,11 +21,13 @@ typedef struct { /* The world behind a story, with its books. */
     uint64_t messages_awaited; /* Before it stops early. */
 } kept_world;
 
-static void *create_kept(const gw_directory *directory, contract_handler handle, void *context)
+static void *create_kept(const gw_directory *directory, contract_handler handle,
+                         contract_counts counts, void *context)
 {
     kept_world *made = g_new0(kept_world, 1);
     made->ledger = gw_ledger_new(directory, NULL, true);
     made->cluster = gw_cpu_cluster_new(directory, made->ledger, handle, context);
+    gw_cpu_cluster_set_counts(made->cluster, counts, context);
     made->explained = g_string_new(NULL);
     return made;
 }

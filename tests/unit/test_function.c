@@ -355,7 +355,7 @@ START_TEST(map_shapes)
                "input 1: found 3 x 6, expected 6 columns and a divisor of 4 rows");
     expect_bad(make_map(GW_MAP_ADD_ROW), SHAPES({4, 6}, {1, 5}), one, "found 1 x 5");
     expect_bad(make_map((gw_map)0), one, one, "found map 0");
-    expect_bad(make_map((gw_map)GW_MAP_COUNT), one, one, "found map 13, expected 1 to 12");
+    expect_bad(make_map((gw_map)GW_MAP_COUNT), one, one, "found map 14, expected 1 to 13");
 }
 END_TEST
 

@@ -410,6 +410,57 @@ START_TEST(buffers_of_a_collected_instance_are_seen)
 }
 END_TEST
 
+/* --- Exchanges --- */
+
+START_TEST(shard_before_its_rows_is_named)
+{
+    static const uint32_t arrivals[] = {1, 1};
+    watch made;
+    watch_init(&made);
+    launched(&made, 0, 0, arrivals);
+    launched(&made, 0, 1, NULL);
+    gw_invariants_expected(made.invariants, 0, 0, 0, 0); /* Nothing comes there. */
+    gw_invariants_expected(made.invariants, 0, 1, 2, 9);
+    ended(&made, 0, 0, 1, 10, 110);
+    assert_violation(&made, NULL);
+    ended(&made, 0, 1, 1, 10, 110);
+    assert_violation(&made, "starts on device 1 before its copies have come");
+    watch_clear(&made);
+}
+END_TEST
+
+START_TEST(rows_told_to_nobody_are_named)
+{
+    watch made;
+    watch_init(&made);
+    launched(&made, 0, 0, NULL);
+    gw_invariants_expected(made.invariants, 0, 0, 1, 1);
+    assert_violation(&made, "is told to expect copies on device 0, and awaits none there");
+    watch_clear(&made);
+}
+END_TEST
+
+START_TEST(lost_rows_are_named)
+{
+    static const uint32_t arrivals[] = {1, 1};
+    watch made;
+    watch_init(&made);
+    launched(&made, 0, 0, arrivals);
+    gw_invariants_dealt(made.invariants, 10);
+    gw_invariants_expected(made.invariants, 0, 0, 1, 6);
+    gw_invariants_dropped(made.invariants, 3);
+    gw_invariants_finish(made.invariants, made.bench.devices);
+    assert_violation(&made, "1 gangs were begun and not ended"); /* Told first. */
+    watch_clear(&made);
+    watch_init(&made);
+    gw_invariants_dealt(made.invariants, 10);
+    gw_invariants_dropped(made.invariants, 3);
+    gw_invariants_finish(made.invariants, made.bench.devices);
+    assert_violation(&made, "10 rows were dealt, and 0 came and 3 were dropped");
+    watch_clear(&made);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("invariants");
@@ -434,6 +485,9 @@ int main(void)
     tcase_add_test(cases, reservations_and_releases_have_to_match);
     tcase_add_test(cases, figures_that_disagree_are_seen);
     tcase_add_test(cases, what_is_left_behind_is_seen);
+    tcase_add_test(cases, shard_before_its_rows_is_named);
+    tcase_add_test(cases, rows_told_to_nobody_are_named);
+    tcase_add_test(cases, lost_rows_are_named);
     suite_add_tcase(suite, cases);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

@@ -171,6 +171,20 @@ START_TEST(first_wrong_pick_is_the_one_that_is_told)
 }
 END_TEST
 
+START_TEST(first_overflow_is_the_one_that_is_told)
+{
+    g_autoptr(gw_directory) directory = make_directory();
+    g_autoptr(gw_ledger) ledger = gw_ledger_new(directory, NULL, true);
+    gw_note found = {0};
+    ck_assert(!gw_ledger_overflow(ledger, &found));
+    note(ledger, GW_NOTE_OVERFLOW, 4, 5);
+    note(ledger, GW_NOTE_OVERFLOW, 6, 7);
+    ck_assert(gw_ledger_overflow(ledger, &found));
+    ck_assert_uint_eq(found.a, 4);
+    ck_assert_uint_eq(found.b, 5);
+}
+END_TEST
+
 START_TEST(more_shards_than_the_gang_has_aborts)
 {
     gw_ledger *ledger = gw_ledger_new(make_directory(), NULL, true);
@@ -201,6 +215,7 @@ int main(void)
     tcase_add_test(cases, only_jobs_done_are_no_longer_left);
     tcase_add_test(cases, first_refusal_is_the_one_that_is_told);
     tcase_add_test(cases, first_wrong_pick_is_the_one_that_is_told);
+    tcase_add_test(cases, first_overflow_is_the_one_that_is_told);
     tcase_add_test_raise_signal(cases, more_shards_than_the_gang_has_aborts, SIGABRT);
     tcase_add_test_raise_signal(cases, more_jobs_done_than_there_are_aborts, SIGABRT);
     suite_add_tcase(suite, cases);

@@ -15,11 +15,13 @@ typedef struct {
     uint64_t batch; /* Inputs per run; 0: all at once. */
 } kept_world;
 
-static void *create_kept(const gw_directory *directory, contract_handler handle, void *context)
+static void *create_kept(const gw_directory *directory, contract_handler handle,
+                         contract_counts counts, void *context)
 {
     kept_world *made = g_new0(kept_world, 1);
     made->ledger = gw_ledger_new(directory, NULL, true);
     made->cluster = gw_null_cluster_new(directory, made->ledger, handle, context);
+    gw_null_cluster_set_counts(made->cluster, counts, context);
     return made;
 }
 

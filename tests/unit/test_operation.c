@@ -36,6 +36,9 @@ START_TEST(kinds_have_their_operands)
         {GW_OPERATION_ATTENTION, 3, 2},
         {GW_OPERATION_ATTENTION_GRADIENT, 5, 3},
         {GW_OPERATION_TOKEN_LOSS, 3, 2},
+        {GW_OPERATION_ROUTE, 1, 3},
+        {GW_OPERATION_GATHER, 2, 1},
+        {GW_OPERATION_SCATTER, 2, 1},
         {GW_OPERATION_TOKENS, 0, 2},
         {GW_OPERATION_TOKEN_STATISTICS, 2, 1},
     };
@@ -55,7 +58,8 @@ START_TEST(maps_of_two_operands)
         const gw_operation operation = {.kind = GW_OPERATION_MAP, .map = map};
         const bool takes_two = map == GW_MAP_ADD || map == GW_MAP_SUBTRACT ||
                                map == GW_MAP_MULTIPLY || map == GW_MAP_ADD_ROW ||
-                               map == GW_MAP_RELU_GRADIENT || map == GW_MAP_GELU_GRADIENT;
+                               map == GW_MAP_RELU_GRADIENT || map == GW_MAP_GELU_GRADIENT ||
+                               map == GW_MAP_MULTIPLY_COLUMN;
         ck_assert_uint_eq(gw_operation_input_count(&operation), takes_two ? 2 : 1);
         ck_assert_uint_eq(gw_operation_output_count(&operation), 1);
     }

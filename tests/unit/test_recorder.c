@@ -139,7 +139,9 @@ START_TEST(waits_and_lateness_reach_the_summary)
     gw_recorder_starved(recorder, 0, 123456);
     gw_recorder_deadline_missed(recorder, 0); /* Of a job without one: counted, not shown. */
     ck_assert_uint_eq(gw_recorder_starved_ns(recorder, 0), 123456);
+    gw_recorder_add_rows(recorder, 0, 7, 2); /* Likewise. */
     finish(recorder);
+    ck_assert_ptr_null(strstr(gw_recorder_summary(recorder), "rows_dealt"));
     ck_assert_ptr_nonnull(strstr(gw_recorder_summary(recorder), "\"order_wait_ns_max\": 123456"));
     ck_assert_ptr_null(strstr(gw_recorder_summary(recorder), "deadlines_missed"));
 }

@@ -27,7 +27,8 @@ static const gw_recorder_job jobs[] = {
      .device_count = 4,
      .has_deadline = true,
      .activations_max = activations,
-     .stage_count = 2},
+     .stage_count = 2,
+     .has_exchanges = true},
     {.name = "say \"hi\",\n世界",
      .step_count = 1,
      .node_names = node_names,
@@ -484,6 +485,20 @@ START_TEST(failed_jobs_say_when)
 }
 END_TEST
 
+START_TEST(dealt_rows_are_counted_where_there_are_exchanges)
+{
+    g_autoptr(gw_summary) summary = gw_summary_new(&settings);
+    gw_summary_add_rows(summary, 0, 30, 0);
+    gw_summary_add_rows(summary, 0, 12, 5);
+    json_t *json = render(summary);
+    check_number(json, "jobs.0.rows_dealt", 42);
+    check_number(json, "jobs.0.rows_dropped", 5);
+    const json_t *second = json_array_get(json_object_get(json, "jobs"), 1);
+    ck_assert_ptr_null(json_object_get(second, "rows_dealt"));
+    json_decref(json);
+}
+END_TEST
+
 /* --- Every key is explained --- */
 
 /* Appends the path of every key below `json`: "jobs[].steps"; results are the run's own. */
@@ -623,6 +638,7 @@ int main(void)
     tcase_add_test(cases, starving_is_kept_by_job);
     tcase_add_test(cases, missed_deadlines_are_counted_where_there_are_any);
     tcase_add_test(cases, failed_jobs_say_when);
+    tcase_add_test(cases, dealt_rows_are_counted_where_there_are_exchanges);
     tcase_add_test(cases, every_key_is_in_the_help_and_the_help_has_no_other);
     tcase_add_test(cases, the_help_and_the_document_say_every_key);
     tcase_add_test(cases, the_document_has_no_key_of_its_own);
