@@ -32,8 +32,10 @@ static inline gw_cpu_operand gw_cpu_output(const gw_cpu_context *context,
     return gw_cpu_operand_of(context, operation->outputs[k]);
 }
 
-/* Which block of a whole that is split over the operation's axes this shard has; 0 without axes. */
-uint32_t gw_cpu_place(const gw_cpu_context *context, const gw_operation *operation);
+/* Which block of a whole that is split over the operation's axes this shard has; 0 without axes.
+ * *out_group_size, unless NULL: how many blocks that whole has. */
+uint32_t gw_cpu_place(const gw_cpu_context *context, const gw_operation *operation,
+                      uint32_t *out_group_size);
 
 /* Around calls of OpenBLAS: waits until fewer threads than cores are between the two. */
 void gw_cpu_products_begin(void);

@@ -137,12 +137,16 @@ static void run_fill(const gw_cpu_context *context, const gw_operation *operatio
     }
 }
 
-uint32_t gw_cpu_place(const gw_cpu_context *context, const gw_operation *operation)
+uint32_t gw_cpu_place(const gw_cpu_context *context, const gw_operation *operation,
+                      uint32_t *out_group_size)
 {
-    uint32_t group, position = 0;
+    uint32_t group, position = 0, size = 1;
     if (operation->axes != 0) {
         gw_check(context->mesh != NULL);
-        gw_mesh_group(context->mesh, operation->axes, context->shard, &group, &position);
+        size = gw_mesh_group(context->mesh, operation->axes, context->shard, &group, &position);
+    }
+    if (out_group_size != NULL) {
+        *out_group_size = size;
     }
     return position;
 }
@@ -151,7 +155,7 @@ static void run_random(const gw_cpu_context *context, const gw_operation *operat
 {
     const gw_cpu_operand y = gw_cpu_output(context, operation, 0);
     const bool is_sharded = gw_function_value(context->function, operation->outputs[0])->is_sharded;
-    const uint32_t block = operation->axes != 0 ? gw_cpu_place(context, operation)
+    const uint32_t block = operation->axes != 0 ? gw_cpu_place(context, operation, NULL)
                            : is_sharded         ? context->shard
                                                 : 0;
     const uint64_t first = block * y.count;

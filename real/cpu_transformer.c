@@ -28,7 +28,10 @@ void gw_cpu_run_tokens(const gw_cpu_context *context, const gw_operation *operat
 {
     const gw_cpu_operand ids = gw_cpu_output(context, operation, 0);
     const gw_cpu_operand labels = gw_cpu_output(context, operation, 1);
-    const uint64_t rows = operation->sequence, first = gw_cpu_place(context, operation) * ids.rows;
+    uint32_t group_size;
+    const uint64_t rows = operation->sequence,
+                   place = gw_cpu_place(context, operation, &group_size);
+    const uint64_t first = ((uint64_t)operation->shift * group_size + place) * ids.rows;
     const uint64_t count = (uint64_t)operation->scalar;
     for (uint64_t i = 0; i < ids.rows; i++) {
         const uint64_t draw = (first + i) / rows * (rows + 1) + (first + i) % rows;
@@ -45,7 +48,7 @@ static uint64_t place_of(const gw_cpu_context *context, const gw_operation *oper
     gw_check(id >= 0);
     gw_check(id < GW_TOKENS_MAX);
     gw_check(id == floorf(id));
-    const uint64_t place = (uint64_t)id - gw_cpu_place(context, operation) * size;
+    const uint64_t place = (uint64_t)id - gw_cpu_place(context, operation, NULL) * size;
     gw_check(place < size || operation->axes != 0); /* Below the block's first it is huge. */
     return MIN(place, size);
 }

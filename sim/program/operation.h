@@ -83,9 +83,10 @@ typedef enum {
  * which ids are all but the last, and labels all but the first.
  *
  * Split over the mesh dimensions in `axes`: RANDOM and TOKENS make the member's block of the rows
- * of one whole; tables of EMBEDDING and its gradient hold the member's block of rows, and logits of
- * TOKEN_STATISTICS and TOKEN_LOSS its block of columns.  An id of another member's block reads
- * zeros and adds nothing, so that the sum over the group is the whole.
+ * of one whole, TOKENS from block `shift` times the group's size on; tables of EMBEDDING and its
+ * gradient hold the member's block of rows, and logits of TOKEN_STATISTICS and TOKEN_LOSS its block
+ * of columns.  An id of another member's block reads zeros and adds nothing, so that the sum over
+ * the group is the whole.
  *
  * ATTENTION: q, k, v and y are tokens x (heads * head size), each head a band of columns; tokens
  * are whole sequences of `sequence` rows.  Per sequence and head, p = softmax(q k^T / sqrt(head

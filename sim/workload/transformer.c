@@ -53,18 +53,30 @@ enum { LAST_INPUT, LAST_NORM, LAST_SAVED }; /* After the layers'. */
 typedef struct { /* A function in the making. */
     const gw_transformer *model;
     gw_function *function;
-    uint32_t rows; /* Tokens of a device. */
+    uint32_t rows;        /* Tokens of a device's micro-batch. */
+    uint32_t layer_count; /* Of the place. */
+    bool is_first, is_last;
     uint32_t ids, labels;
     uint32_t *tensors;   /* Their values, */
     uint32_t *saved;     /* and those of what backward reads again: by layer, then the last. */
-    uint32_t *gradients; /* Of tensors, before they are summed along data. */
+    uint32_t *gradients; /* Of tensors, of this micro-batch alone. */
 } maker;
 
 /* --- Sizes --- */
 
 static uint32_t local_rows(const gw_transformer *model)
 {
-    return model->batch / model->data * model->sequence;
+    return model->microbatch * model->sequence;
+}
+
+uint32_t gw_transformer_count_microbatches(const gw_transformer *model)
+{
+    return model->batch / model->data / model->microbatch;
+}
+
+static uint32_t count_layers(const gw_transformer *model)
+{
+    return model->layers / model->places;
 }
 
 static void append_tensor(GArray *list, uint32_t rows, uint32_t columns, bool is_split,
@@ -97,40 +109,47 @@ static void append_layer(const gw_transformer *model, GArray *list)
     append_tensor(list, 1, hidden, false, 0, 0);
 }
 
-GArray *gw_transformer_list_tensors(const gw_transformer *model)
+GArray *gw_transformer_list_tensors(const gw_transformer *model, uint32_t place,
+                                    uint32_t *out_first)
 {
     GArray *list = g_array_new(FALSE, FALSE, sizeof(gw_transformer_tensor));
     const uint32_t hidden = model->hidden, own_words = model->vocabulary / model->tensor;
     const double scale = WEIGHT_DEVIATION * sqrt(3);
-    append_tensor(list, own_words, hidden, true, scale, 0);
-    append_tensor(list, model->sequence, hidden, false, scale, 0);
-    for (uint32_t l = 0; l < model->layers; l++)
+    *out_first = place == 0 ? 0 : FIRST_LAYER + place * count_layers(model) * LAYER_TENSORS;
+    if (place == 0) {
+        append_tensor(list, own_words, hidden, true, scale, 0);
+        append_tensor(list, model->sequence, hidden, false, scale, 0);
+    }
+    for (uint32_t l = 0; l < count_layers(model); l++)
         append_layer(model, list);
-    append_tensor(list, 1, hidden, false, 0, 1);
-    append_tensor(list, 1, hidden, false, 0, 0);
-    append_tensor(list, own_words, hidden, true, scale, 0);
+    if (place + 1 == model->places) {
+        append_tensor(list, 1, hidden, false, 0, 1);
+        append_tensor(list, 1, hidden, false, 0, 0);
+        append_tensor(list, own_words, hidden, true, scale, 0);
+    }
     return list;
 }
 
+/* Of a place; the last's two, whether it is the last or not. */
 static uint32_t count_activations(const gw_transformer *model)
 {
-    return model->layers * LAYER_SAVED + LAST_SAVED;
+    return count_layers(model) * LAYER_SAVED + LAST_SAVED;
 }
 
 /* Whether forward hands it to backward, or backward computes it again. */
 static bool is_kept(const gw_transformer *model, uint32_t index)
 {
-    if (index >= model->layers * LAYER_SAVED || index % LAYER_SAVED == LAYER_INPUT)
+    if (index >= count_layers(model) * LAYER_SAVED || index % LAYER_SAVED == LAYER_INPUT)
         return true;
     if (model->recompute == GW_RECOMPUTE_SELECTIVE)
         return index % LAYER_SAVED != SHARES;
     return model->recompute == GW_RECOMPUTE_NONE;
 }
 
-uint32_t gw_transformer_count_saved(const gw_transformer *model)
+uint32_t gw_transformer_count_saved(const gw_transformer *model, uint32_t place)
 {
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < count_activations(model); i++)
+    uint32_t count = place + 1 == model->places ? LAST_SAVED : 0;
+    for (uint32_t i = 0; i < count_layers(model) * LAYER_SAVED; i++)
         count += is_kept(model, i) ? 1 : 0;
     return count;
 }
@@ -138,7 +157,7 @@ uint32_t gw_transformer_count_saved(const gw_transformer *model)
 static void saved_shape(const gw_transformer *model, uint32_t index, uint32_t *out_rows,
                         uint32_t *out_columns)
 {
-    const bool is_last = index >= model->layers * LAYER_SAVED;
+    const bool is_last = index >= count_layers(model) * LAYER_SAVED;
     *out_rows = local_rows(model);
     *out_columns = model->hidden;
     switch (is_last ? LAYER_INPUT : (layer_saved)(index % LAYER_SAVED)) {
@@ -176,9 +195,14 @@ static uint32_t thin(const maker *made, uint32_t index)
     return index;
 }
 
-static maker begin(const gw_transformer *model, const char *name)
+static maker begin(const gw_transformer *model, const char *name, uint32_t place)
 {
-    maker made = {.model = model, .function = gw_function_new(name), .rows = local_rows(model)};
+    maker made = {.model = model,
+                  .function = gw_function_new(name),
+                  .rows = local_rows(model),
+                  .layer_count = count_layers(model),
+                  .is_first = place == 0,
+                  .is_last = place + 1 == model->places};
     made.function->computations = 1;
     return made;
 }
@@ -196,9 +220,8 @@ static uint32_t take_ids(maker *made)
     return gw_function_add_input(made->function, made->rows, 1, true);
 }
 
-static void take_tensors(maker *made)
+static void take_tensors(maker *made, const GArray *list)
 {
-    g_autoptr(GArray) list = gw_transformer_list_tensors(made->model);
     made->tensors = g_new(uint32_t, list->len);
     for (uint32_t i = 0; i < list->len; i++) {
         const gw_transformer_tensor *tensor = &g_array_index(list, gw_transformer_tensor, i);
@@ -209,7 +232,7 @@ static void take_tensors(maker *made)
 
 static void place_saved(maker *made, bool is_output)
 {
-    const uint32_t count = count_activations(made->model);
+    const uint32_t count = count_activations(made->model) - (made->is_last ? 0 : LAST_SAVED);
     gw_function *function = made->function;
     made->saved = g_new(uint32_t, count);
     for (uint32_t i = 0; i < count; i++) {
@@ -225,14 +248,25 @@ static void place_saved(maker *made, bool is_output)
     }
 }
 
+/* Among the place's tensors, and likewise among their slopes. */
+static uint32_t find_layer_tensor(const maker *made, uint32_t layer, layer_tensor which)
+{
+    return (made->is_first ? FIRST_LAYER : 0) + layer * LAYER_TENSORS + which;
+}
+
+static uint32_t find_last_tensor(const maker *made, uint32_t which)
+{
+    return find_layer_tensor(made, made->layer_count, 0) + which;
+}
+
 static uint32_t layer_tensor_at(const maker *made, uint32_t layer, layer_tensor which)
 {
-    return made->tensors[FIRST_LAYER + layer * LAYER_TENSORS + which];
+    return made->tensors[find_layer_tensor(made, layer, which)];
 }
 
 static uint32_t last_tensor_at(const maker *made, uint32_t which)
 {
-    return made->tensors[FIRST_LAYER + made->model->layers * LAYER_TENSORS + which];
+    return made->tensors[find_last_tensor(made, which)];
 }
 
 static uint32_t saved_at(const maker *made, uint32_t layer, layer_saved which)
@@ -242,7 +276,7 @@ static uint32_t saved_at(const maker *made, uint32_t layer, layer_saved which)
 
 static uint32_t last_saved_at(const maker *made, uint32_t which)
 {
-    return made->saved[made->model->layers * LAYER_SAVED + which];
+    return made->saved[made->layer_count * LAYER_SAVED + which];
 }
 
 static uint32_t add_temporary(maker *made, uint32_t rows, uint32_t columns)
@@ -354,8 +388,9 @@ static void add_layer(maker *made, uint32_t layer, uint32_t y)
                   layer_tensor_at(made, layer, NARROW_BIAS), y);
 }
 
-/* Logits of the device's part of the vocabulary, and the loss from all parts. */
-static void add_loss(maker *made, uint32_t x, uint32_t loss, uint32_t gradient)
+/* Logits of the device's part of the vocabulary, and the loss from all parts, added to `before`
+ * unless that is GW_INDEX_NONE. */
+static void add_loss(maker *made, uint32_t x, uint32_t before, uint32_t loss, uint32_t gradient)
 {
     const gw_transformer *model = made->model;
     gw_function *function = made->function;
@@ -372,7 +407,8 @@ static void add_loss(maker *made, uint32_t x, uint32_t loss, uint32_t gradient)
                            all);
         statistics = all;
     }
-    const uint32_t own_loss = model->data > 1 ? gw_function_add_temporary(function, 1, 1) : loss;
+    const uint32_t own_loss =
+        before != GW_INDEX_NONE ? gw_function_add_temporary(function, 1, 1) : loss;
     gw_function_add(
         function,
         &(gw_operation){.kind = GW_OPERATION_TOKEN_LOSS,
@@ -380,42 +416,70 @@ static void add_loss(maker *made, uint32_t x, uint32_t loss, uint32_t gradient)
                         .scalar = 1 / ((double)model->batch * model->sequence),
                         .inputs = {(uint16_t)logits, (uint16_t)made->labels, (uint16_t)statistics},
                         .outputs = {(uint16_t)own_loss, (uint16_t)gradient}});
-    if (model->data > 1)
-        gw_emit_collective(function, GW_OPERATION_ALL_REDUCE, GW_TRANSFORMER_DATA, own_loss, loss);
+    if (before != GW_INDEX_NONE)
+        gw_emit_map(function, GW_MAP_ADD, before, own_loss, loss);
 }
 
-gw_function *gw_transformer_make_forward(const gw_transformer *model)
+/* The last layer's output: through the last norm to the loss. */
+static void add_end(maker *made, uint32_t before, uint32_t loss, uint32_t gradient)
 {
-    maker made = begin(model, "forward");
-    made.ids = take_ids(&made);
-    made.labels = take_ids(&made);
-    take_tensors(&made);
-    const uint32_t loss = gw_function_add_output(made.function, 1, 1, false);
-    const uint32_t gradient =
-        thin(&made, gw_function_add_output(made.function, made.rows,
-                                           model->vocabulary / model->tensor, true));
+    const uint32_t n = last_saved_at(made, LAST_NORM);
+    add_norm(made, last_saved_at(made, LAST_INPUT), last_tensor_at(made, LAST_NORM_GAIN),
+             last_tensor_at(made, LAST_NORM_BIAS), n);
+    add_loss(made, n, before, loss, gradient);
+}
+
+static uint32_t add_logits_output(maker *made)
+{
+    const uint32_t columns = made->model->vocabulary / made->model->tensor;
+    return thin(made, gw_function_add_output(made->function, made->rows, columns, true));
+}
+
+gw_function *gw_transformer_make_forward(const gw_transformer *model, uint32_t place, bool is_next)
+{
+    uint32_t first_tensor, x = GW_INDEX_NONE, before = GW_INDEX_NONE, gradient = GW_INDEX_NONE;
+    g_autoptr(GArray) list = gw_transformer_list_tensors(model, place, &first_tensor);
+    maker made = begin(model, "forward", place);
+    gw_function *function = made.function;
+    if (made.is_first)
+        made.ids = take_ids(&made);
+    else
+        x = thin(&made, gw_function_add_input(function, made.rows, model->hidden, true));
+    if (made.is_last)
+        made.labels = take_ids(&made);
+    if (made.is_last && is_next)
+        before = gw_function_add_input(function, 1, 1, false);
+    take_tensors(&made, list);
+    const uint32_t result =
+        made.is_last
+            ? gw_function_add_output(function, 1, 1, false)
+            : thin(&made, gw_function_add_output(function, made.rows, model->hidden, true));
+    if (made.is_last)
+        gradient = add_logits_output(&made);
     place_saved(&made, true);
-    const uint32_t last = last_saved_at(&made, LAST_INPUT), n = last_saved_at(&made, LAST_NORM);
-    add_embedding(&made, saved_at(&made, 0, LAYER_INPUT));
-    for (uint32_t l = 0; l < model->layers; l++)
-        add_layer(&made, l, l + 1 < model->layers ? saved_at(&made, l + 1, LAYER_INPUT) : last);
-    add_norm(&made, last, last_tensor_at(&made, LAST_NORM_GAIN),
-             last_tensor_at(&made, LAST_NORM_BIAS), n);
-    add_loss(&made, n, loss, gradient);
+    if (made.is_first)
+        add_embedding(&made, saved_at(&made, 0, LAYER_INPUT));
+    else
+        gw_emit_map(function, GW_MAP_COPY, x, 0, saved_at(&made, 0, LAYER_INPUT));
+    for (uint32_t l = 0; l < made.layer_count; l++) {
+        const uint32_t last = made.is_last ? last_saved_at(&made, LAST_INPUT) : result;
+        add_layer(&made, l, l + 1 < made.layer_count ? saved_at(&made, l + 1, LAYER_INPUT) : last);
+    }
+    if (made.is_last)
+        add_end(&made, before, result, gradient);
     return end(&made);
 }
 
 /* --- Backward --- */
 
-/* Where the gradient of a tensor goes before it is summed along data. */
 static uint32_t gradient_of(const maker *made, uint32_t layer, layer_tensor which)
 {
-    return made->gradients[FIRST_LAYER + layer * LAYER_TENSORS + which];
+    return made->gradients[find_layer_tensor(made, layer, which)];
 }
 
 static uint32_t last_gradient_of(const maker *made, uint32_t which)
 {
-    return made->gradients[FIRST_LAYER + made->model->layers * LAYER_TENSORS + which];
+    return made->gradients[find_last_tensor(made, which)];
 }
 
 /* dx of y = norm(x); returns it. */
@@ -536,8 +600,9 @@ static void add_embedding_gradient(maker *made, uint32_t dx)
     gw_emit_sum_rows(made->function, dx, made->gradients[POSITIONS]);
 }
 
-/* The outputs, and where their parts are put together first. */
-static uint32_t *place_gradients(maker *made, const GArray *list)
+/* Outputs for the slopes of tensors; and, after others, where those of this micro-batch go first.
+ */
+static uint32_t *place_gradients(maker *made, const GArray *list, bool is_next)
 {
     uint32_t *outputs = g_new(uint32_t, list->len);
     made->gradients = g_new(uint32_t, list->len);
@@ -546,49 +611,86 @@ static uint32_t *place_gradients(maker *made, const GArray *list)
         outputs[i] =
             gw_function_add_output(made->function, tensor->rows, tensor->columns, tensor->is_split);
         made->gradients[i] =
-            made->model->data > 1
-                ? gw_function_add_temporary(made->function, tensor->rows, tensor->columns)
-                : outputs[i];
+            is_next ? gw_function_add_temporary(made->function, tensor->rows, tensor->columns)
+                    : outputs[i];
     }
     return outputs;
 }
 
-gw_function *gw_transformer_make_backward(const gw_transformer *model)
+/* The slopes so far, and those of this micro-batch. */
+static void add_up(maker *made, const GArray *list, const uint32_t *before, const uint32_t *outputs)
 {
-    g_autoptr(GArray) list = gw_transformer_list_tensors(model);
-    maker made = begin(model, "backward");
-    made.ids = take_ids(&made);
-    take_tensors(&made);
-    const uint32_t dlogits =
-        thin(&made, gw_function_add_input(made.function, made.rows,
-                                          model->vocabulary / model->tensor, true));
+    for (uint32_t i = 0; before != NULL && i < list->len; i++)
+        gw_emit_map(made->function, GW_MAP_ADD, before[i], made->gradients[i], outputs[i]);
+}
+
+static uint32_t *take_gradients(maker *made, const GArray *list)
+{
+    uint32_t *inputs = g_new(uint32_t, list->len);
+    for (uint32_t i = 0; i < list->len; i++) {
+        const gw_transformer_tensor *tensor = &g_array_index(list, gw_transformer_tensor, i);
+        inputs[i] =
+            gw_function_add_input(made->function, tensor->rows, tensor->columns, tensor->is_split);
+    }
+    return inputs;
+}
+
+gw_function *gw_transformer_make_backward(const gw_transformer *model, uint32_t place, bool is_next)
+{
+    uint32_t first_tensor, out = GW_INDEX_NONE;
+    g_autoptr(GArray) list = gw_transformer_list_tensors(model, place, &first_tensor);
+    maker made = begin(model, "backward", place);
+    gw_function *function = made.function;
+    if (made.is_first)
+        made.ids = take_ids(&made);
+    take_tensors(&made, list);
+    const uint32_t columns = made.is_last ? model->vocabulary / model->tensor : model->hidden;
+    const uint32_t dy = thin(&made, gw_function_add_input(function, made.rows, columns, true));
     place_saved(&made, false);
-    g_autofree uint32_t *outputs = place_gradients(&made, list);
-    uint32_t dx = add_head_gradient(&made, dlogits);
-    for (uint32_t l = model->layers; l-- > 0;) {
+    g_autofree uint32_t *before = is_next ? take_gradients(&made, list) : NULL;
+    if (!made.is_first)
+        out = thin(&made, gw_function_add_output(function, made.rows, model->hidden, true));
+    g_autofree uint32_t *outputs = place_gradients(&made, list, is_next);
+    uint32_t dx = made.is_last ? add_head_gradient(&made, dy) : dy;
+    for (uint32_t l = made.layer_count; l-- > 0;) {
         add_again(&made, l);
         dx = add_attention_gradient(&made, l, add_perceptron_gradient(&made, l, dx));
     }
-    add_embedding_gradient(&made, dx);
-    for (uint32_t i = 0; model->data > 1 && i < list->len; i++)
-        gw_emit_collective(made.function, GW_OPERATION_ALL_REDUCE, GW_TRANSFORMER_DATA,
-                           made.gradients[i], outputs[i]);
+    if (made.is_first)
+        add_embedding_gradient(&made, dx);
+    else
+        gw_emit_map(function, GW_MAP_COPY, dx, 0, out);
+    add_up(&made, list, before, outputs);
     return end(&made);
 }
 
 /* --- Tokens --- */
 
-gw_function *gw_transformer_make_tokens(const gw_transformer *model)
+/* Micro-batch m of the mesh's d groups has sequences from m d `microbatch` on. */
+static void add_tokens(const gw_transformer *model, gw_function *function, uint32_t microbatch,
+                       uint32_t ids, uint32_t labels)
 {
-    gw_function *function = gw_function_new("tokens");
-    function->computations = 0;
-    const uint32_t ids = gw_function_add_output(function, local_rows(model), 1, true);
-    const uint32_t labels = gw_function_add_output(function, local_rows(model), 1, true);
     gw_function_add(function, &(gw_operation){.kind = GW_OPERATION_TOKENS,
                                               .axes = GW_TRANSFORMER_DATA,
                                               .sequence = model->sequence,
                                               .scalar = model->vocabulary,
+                                              .shift = microbatch,
                                               .seed = gw_random_at(model->seed, 0),
                                               .outputs = {(uint16_t)ids, (uint16_t)labels}});
+}
+
+gw_function *gw_transformer_make_tokens(const gw_transformer *model, uint32_t place)
+{
+    gw_function *function = gw_function_new("tokens");
+    const uint32_t count = gw_transformer_count_microbatches(model);
+    g_autofree uint32_t *values = g_new(uint32_t, 2 * (size_t)count);
+    const bool is_wanted[2] = {place == 0, place + 1 == model->places}; /* Ids, labels. */
+    function->computations = 0;
+    for (uint32_t i = 0; i < 2 * count; i++)
+        values[i] = is_wanted[i / count]
+                        ? gw_function_add_output(function, local_rows(model), 1, true)
+                        : gw_function_add_temporary(function, local_rows(model), 1);
+    for (uint32_t m = 0; m < count; m++)
+        add_tokens(model, function, m, values[m], values[count + m]);
     return function;
 }

@@ -5,10 +5,13 @@
  * products (Radford et al., "Language Models are Unsupervised Multitask Learners", 2019), learned
  * positions, a last norm, and a head that is not tied to the embedding.
  *
- * The mesh has two dimensions, data x tensor.  Along data, devices have sequences of their own and
- * sum gradients.  Along tensor they share each layer as Megatron does (Shoeybi et al., 2019,
- * section 3): heads, the perceptron's width and the vocabulary are split; two sums in the forward
- * and two in the backward pass of a layer make whole activations, which all of them hold. */
+ * Layers lie in places, one after the other; the first place also has the embedding, the last the
+ * head and the loss.  Each place is on a mesh of two dimensions, data x tensor.  Along data,
+ * devices have sequences of their own and sum slopes before the update.  Along tensor they share
+ * each layer as Megatron does (Shoeybi et al., 2019, section 3): heads, the perceptron's width and
+ * the vocabulary are split; two sums in the forward and two in the backward pass of a layer make
+ * whole activations, which all of them hold.  A step takes the batch in micro-batches, and adds up
+ * the slopes and the loss of one after the other. */
 #pragma once
 
 #include "program/function.h"
@@ -27,8 +30,10 @@ typedef enum {
 typedef struct {
     uint64_t seed;
     uint32_t layers, hidden, heads, feed_forward, vocabulary, sequence;
-    uint32_t batch;        /* Sequences of a step, over all devices. */
-    uint32_t data, tensor; /* The mesh. */
+    uint32_t batch;        /* Sequences of a step, over all devices, */
+    uint32_t microbatch;   /* and of one micro-batch, on one device. */
+    uint32_t data, tensor; /* The mesh of a place. */
+    uint32_t places;       /* A divisor of layers. */
     gw_recompute recompute;
     bool is_half; /* Activations and the parameters that passes read are kept in 2 bytes; ids,
                      statistics, loss and slopes of parameters in 4. */
@@ -43,20 +48,28 @@ typedef struct {
     double constant; /* this everywhere. */
 } gw_transformer_tensor;
 
-/* All of them, in the order in which functions take them (gw_transformer_tensor); the caller
- * unrefs. */
-GArray *gw_transformer_list_tensors(const gw_transformer *model);
+/* All of a place, in the order in which functions take them (gw_transformer_tensor); the caller
+ * unrefs.  Over all places, those of each follow those of the one before; *out_first: how many
+ * those are. */
+GArray *gw_transformer_list_tensors(const gw_transformer *model, uint32_t place,
+                                    uint32_t *out_first);
 
+uint32_t gw_transformer_count_microbatches(const gw_transformer *model);
 /* Bytes of an element of what is_half is about. */
 uint32_t gw_transformer_element_bytes(const gw_transformer *model);
 
-/* () -> (ids, labels) of the device's sequences. */
-gw_function *gw_transformer_make_tokens(const gw_transformer *model);
-/* (ids, labels, tensors) -> (loss of the whole batch, gradient of the device's logits, and what the
- * backward pass reads again). */
-gw_function *gw_transformer_make_forward(const gw_transformer *model);
-/* (ids, tensors, gradient of the logits, what forward left) -> (gradients of tensors, of the whole
- * batch). */
-gw_function *gw_transformer_make_backward(const gw_transformer *model);
-/* How many outputs of forward backward reads again, beside the gradient of the logits. */
-uint32_t gw_transformer_count_saved(const gw_transformer *model);
+/* Of the first place: () -> (ids of each micro-batch); of the last: labels likewise; of an only one
+ * all ids, then all labels. */
+gw_function *gw_transformer_make_tokens(const gw_transformer *model, uint32_t place);
+/* (ids, or what the place before gives [, last place: labels] [, loss of the micro-batches before],
+ * tensors) -> (what the place gives; of the last place: loss so far, slopes of the logits; then
+ * what backward reads again).  `is_next`: it is not the first micro-batch, and the last place takes
+ * a loss.  Losses and slopes are of the whole batch's mean. */
+gw_function *gw_transformer_make_forward(const gw_transformer *model, uint32_t place, bool is_next);
+/* ([first place: ids,] tensors, slopes of what the place gives, or of the logits, what forward left
+ * [, slopes of tensors so far]) -> ([slopes of what the place takes; not of the first,] slopes of
+ * tensors so far).  `is_next` as above. */
+gw_function *gw_transformer_make_backward(const gw_transformer *model, uint32_t place,
+                                          bool is_next);
+/* How many outputs of forward backward reads again, beside the slopes of the logits. */
+uint32_t gw_transformer_count_saved(const gw_transformer *model, uint32_t place);

@@ -32,12 +32,27 @@ class Transformer(program.Case):
                 shared = self.losses(f"{P}.data={data}", f"{P}.tensor={tensor}", "jobs.0.steps=50")
                 self.check_close(shared, alone, TOLERANCE)
 
+    def test_neither_do_pipelines(self):
+        """Stages, chunks and micro-batches, with data and tensor, by each schedule."""
+        alone = self.losses(f"{P}.layers=4", f"{P}.data=1", f"{P}.tensor=1", "jobs.0.steps=50")
+        for data, tensor, stages, chunks, microbatch, schedule in (
+                (1, 1, 4, 1, 1, "1f1b"), (2, 1, 2, 1, 2, "1f1b"), (1, 2, 2, 1, 1, "gpipe"),
+                (1, 1, 2, 2, 2, "interleaved"), (2, 2, 1, 1, 1, "1f1b"),
+                (2, 1, 2, 2, 1, "interleaved")):
+            with self.subTest((data, tensor, stages, chunks, microbatch, schedule)):
+                piped = self.losses(
+                    f"{P}.layers=4", f"{P}.data={data}", f"{P}.tensor={tensor}",
+                    f"{P}.stages={stages}", f"{P}.chunks={chunks}", f"{P}.microbatch={microbatch}",
+                    f"{P}.schedule={schedule}", "jobs.0.steps=50")
+                self.check_close(piped, alone, TOLERANCE)
+
     def test_ways_of_running_do_not_matter(self):
         usual = self.losses()
         for setting in ("jobs.0.submit=op_by_op", "control.dispatch=sequential",
                         "control.policy=none", "control.system=multi_controller",
                         "control.lookahead=1", "jobs.0.in_flight=4",
-                        f"{P}.recompute=selective", f"{P}.recompute=full"):
+                        f"{P}.recompute=selective", f"{P}.recompute=full",
+                        f"{P}.microbatch=2"):
             with self.subTest(setting):
                 self.check_close(self.losses(setting), usual, 1e-6)
 

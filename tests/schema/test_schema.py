@@ -100,6 +100,8 @@ C_ONLY = {
     "transformer_batch": "divisibility",
     "transformer_heads": "divisibility",
     "transformer_huge": "a product",
+    "transformer_microbatch": "divisibility",
+    "transformer_stages": "divisibility",
     "transformer_tensor": "divisibility",
     "transformer_wide": "divisibility",
     "transformer_words": "divisibility",

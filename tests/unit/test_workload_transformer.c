@@ -39,18 +39,26 @@ static gw_transformer model_of(uint32_t data, uint32_t tensor)
                             .vocabulary = WORDS,
                             .sequence = SEQUENCE,
                             .batch = BATCH,
+                            .microbatch = BATCH / data,
                             .data = data,
-                            .tensor = tensor};
+                            .tensor = tensor,
+                            .places = 1};
 }
 
 static uint64_t count_parameters(const gw_transformer *model, bool is_whole)
 {
-    g_autoptr(GArray) tensors = gw_transformer_list_tensors(model);
     uint64_t count = 0;
-    for (uint32_t i = 0; i < tensors->len; i++) {
-        const gw_transformer_tensor *tensor = &g_array_index(tensors, gw_transformer_tensor, i);
-        count += (uint64_t)tensor->rows * tensor->columns *
-                 (is_whole && tensor->is_split ? model->tensor : 1);
+    uint32_t tensor_count = 0;
+    for (uint32_t p = 0; p < model->places; p++) {
+        uint32_t first;
+        g_autoptr(GArray) tensors = gw_transformer_list_tensors(model, p, &first);
+        ck_assert_uint_eq(first, tensor_count); /* Places follow each other. */
+        tensor_count += tensors->len;
+        for (uint32_t i = 0; i < tensors->len; i++) {
+            const gw_transformer_tensor *tensor = &g_array_index(tensors, gw_transformer_tensor, i);
+            count += (uint64_t)tensor->rows * tensor->columns *
+                     (is_whole && tensor->is_split ? model->tensor : 1);
+        }
     }
     return count;
 }
@@ -67,6 +75,9 @@ START_TEST(parameters_are_those_of_the_formula)
         const gw_transformer split = model_of(2, tensor);
         ck_assert_uint_eq(count_parameters(&split, true), count_parameters(&model, true));
     }
+    gw_transformer piped = model_of(2, 2);
+    piped.places = 3;
+    ck_assert_uint_eq(count_parameters(&piped, true), count_parameters(&model, true));
     const gw_transformer half = model_of(1, 2);
     ck_assert_uint_lt(count_parameters(&half, false), count_parameters(&model, false) * 6 / 10);
 }
@@ -99,8 +110,8 @@ START_TEST(flops_are_those_of_the_formula)
     for (uint32_t data = 1; data <= 2; data++) {
         for (uint32_t tensor = 1; tensor <= 2; tensor++) {
             const gw_transformer model = model_of(data, tensor);
-            g_autoptr(gw_function) forth = gw_transformer_make_forward(&model);
-            g_autoptr(gw_function) back = gw_transformer_make_backward(&model);
+            g_autoptr(gw_function) forth = gw_transformer_make_forward(&model, 0, false);
+            g_autoptr(gw_function) back = gw_transformer_make_backward(&model, 0, false);
             ck_assert_double_eq_tol(count_product_flops(forth), forward / data / tensor, 0.5);
             ck_assert_double_eq_tol(count_product_flops(back), 2 * forward / data / tensor, 0.5);
         }
@@ -124,15 +135,15 @@ START_TEST(recomputing_trades_memory_for_work)
     const double again[] = {0, 4 * b * s * s * h * l, 24 * b * s * l * h * h * (1 + s / (6 * h))};
     const double held[] = {4 * h + 4 * h + 8 * h + HEADS * s, 4 * h + 4 * h + 8 * h, h};
     gw_transformer model = model_of(1, 1);
-    g_autoptr(gw_function) whole = gw_transformer_make_backward(&model);
+    g_autoptr(gw_function) whole = gw_transformer_make_backward(&model, 0, false);
     for (uint32_t i = 0; i < 3; i++) {
         model.recompute = (gw_recompute)i;
-        g_autoptr(gw_function) forth = gw_transformer_make_forward(&model);
-        g_autoptr(gw_function) back = gw_transformer_make_backward(&model);
+        g_autoptr(gw_function) forth = gw_transformer_make_forward(&model, 0, false);
+        g_autoptr(gw_function) back = gw_transformer_make_backward(&model, 0, false);
         ck_assert_double_eq_tol(count_product_flops(back), count_product_flops(whole) + again[i],
                                 0.5);
         ck_assert_double_eq((double)count_held_bytes(forth), 4 * b * s * (l * held[i] + 2 * h));
-        ck_assert_uint_eq(gw_transformer_count_saved(&model), forth->output_count - 2);
+        ck_assert_uint_eq(gw_transformer_count_saved(&model, 0), forth->output_count - 2);
     }
 }
 END_TEST
@@ -140,10 +151,10 @@ END_TEST
 START_TEST(two_bytes_halve_what_is_held)
 {
     gw_transformer model = model_of(2, 2);
-    g_autoptr(gw_function) whole = gw_transformer_make_forward(&model);
+    g_autoptr(gw_function) whole = gw_transformer_make_forward(&model, 0, false);
     model.is_half = true;
-    g_autoptr(gw_function) half = gw_transformer_make_forward(&model);
-    g_autoptr(gw_function) back = gw_transformer_make_backward(&model);
+    g_autoptr(gw_function) half = gw_transformer_make_forward(&model, 0, false);
+    g_autoptr(gw_function) back = gw_transformer_make_backward(&model, 0, false);
     ck_assert_uint_eq(2 * count_held_bytes(half), count_held_bytes(whole));
     for (uint32_t i = 0; i < back->output_count; i++)
         ck_assert_uint_eq(gw_function_value(back, gw_function_output(back, i))->element_bytes, 4);
@@ -161,22 +172,21 @@ static uint32_t count_kind(const gw_function *function, gw_operation_kind kind, 
     return count;
 }
 
-/* Megatron: two sums a layer and pass, and one for the embedding and for the head; along data one
- * for each tensor and one for the loss. */
+/* Megatron: two sums a layer and pass, and one for the embedding and for the head.  Along data
+ * there is none before the update. */
 START_TEST(collectives_are_where_they_belong)
 {
     const gw_transformer alone = model_of(1, 1), both = model_of(2, 2);
-    g_autoptr(GArray) tensors = gw_transformer_list_tensors(&both);
-    g_autoptr(gw_function) forth = gw_transformer_make_forward(&both);
-    g_autoptr(gw_function) back = gw_transformer_make_backward(&both);
-    g_autoptr(gw_function) lone_forth = gw_transformer_make_forward(&alone);
-    g_autoptr(gw_function) lone_back = gw_transformer_make_backward(&alone);
+    g_autoptr(gw_function) forth = gw_transformer_make_forward(&both, 0, false);
+    g_autoptr(gw_function) back = gw_transformer_make_backward(&both, 0, false);
+    g_autoptr(gw_function) lone_forth = gw_transformer_make_forward(&alone, 0, false);
+    g_autoptr(gw_function) lone_back = gw_transformer_make_backward(&alone, 0, false);
     const gw_operation_kind reduce = GW_OPERATION_ALL_REDUCE, gather = GW_OPERATION_ALL_GATHER;
     ck_assert_uint_eq(count_kind(forth, reduce, GW_TRANSFORMER_TENSOR), 2 * LAYERS + 1);
     ck_assert_uint_eq(count_kind(forth, gather, GW_TRANSFORMER_TENSOR), 1);
     ck_assert_uint_eq(count_kind(back, reduce, GW_TRANSFORMER_TENSOR), 2 * LAYERS + 1);
-    ck_assert_uint_eq(count_kind(forth, reduce, GW_TRANSFORMER_DATA), 1);
-    ck_assert_uint_eq(count_kind(back, reduce, GW_TRANSFORMER_DATA), tensors->len);
+    ck_assert_uint_eq(count_kind(forth, reduce, GW_TRANSFORMER_DATA), 0);
+    ck_assert_uint_eq(count_kind(back, reduce, GW_TRANSFORMER_DATA), 0);
     for (uint32_t i = 0; i < lone_forth->operations->len; i++)
         ck_assert(!gw_operation_is_collective(gw_function_operation(lone_forth, i)));
     for (uint32_t i = 0; i < lone_back->operations->len; i++)
@@ -202,6 +212,36 @@ START_TEST(a_step_is_three_nodes)
 }
 END_TEST
 
+/* 1F1B on two stages: what each does, in order, and one sum along data for each tensor and the
+ * loss. */
+START_TEST(a_pipeline_has_a_node_for_each_pass)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(gw_program) program =
+        build("{\"layers\": 4, \"hidden\": 24, \"heads\": 6, \"vocabulary\": 42, \"sequence\": 10, "
+              "\"batch\": 8, \"data\": 2, \"stages\": 2, \"microbatch\": 2}",
+              &error);
+    ck_assert_msg(program != NULL, "%s", error != NULL ? error->message : "");
+    static const char *const names[] = {
+        "tokens.s0",    "init.s0",      "tokens.s1",    "init.s1",     "forward0.s0",
+        "forward1.s0",  "forward0.s1",  "backward0.s1", "forward1.s1", "backward0.s0",
+        "backward1.s1", "backward1.s0", "update.s0",    "update.s1"};
+    ck_assert_uint_eq(program->nodes->len, G_N_ELEMENTS(names));
+    for (uint32_t i = 0; i < G_N_ELEMENTS(names); i++)
+        ck_assert_str_eq(gw_program_node(program, i)->name, names[i]);
+    gw_transformer model = model_of(2, 1);
+    model.layers = 4;
+    model.places = 2;
+    for (uint32_t p = 0; p < 2; p++) {
+        uint32_t first;
+        g_autoptr(GArray) tensors = gw_transformer_list_tensors(&model, p, &first);
+        const gw_function *update = gw_program_function(program, 12 + p);
+        ck_assert_uint_eq(count_kind(update, GW_OPERATION_ALL_REDUCE, GW_TRANSFORMER_DATA),
+                          tensors->len + p);
+    }
+}
+END_TEST
+
 START_TEST(mistakes_have_words)
 {
     build_bad("{" SIZES ", \"tensor\": 4}", "/heads: found 6, expected a multiple of tensor (4)");
@@ -212,6 +252,13 @@ START_TEST(mistakes_have_words)
               "/vocabulary: found 41, expected a multiple of tensor (2)");
     build_bad("{" SIZES ", \"data\": 3}", "/batch: found 4, expected a multiple of data (3)");
     build_bad("{" SIZES ", \"data\": 4, \"tensor\": 65536}", "/tensor: found 65536");
+    build_bad("{" SIZES ", \"stages\": 2}",
+              "/layers: found 3, expected a multiple of stages times chunks (2)");
+    build_bad("{" SIZES ", \"data\": 2, \"microbatch\": 3}",
+              "/batch: found 2, expected a multiple of microbatch, on each of data (3)");
+    build_bad("{" SIZES ", \"stages\": 3, \"schedule\": \"zb-h1\"}", "/schedule: found \"zb-h1\"");
+    build_bad("{" SIZES ", \"chunks\": 3}", "/chunks: found 3 with schedule \"1f1b\"");
+    build_bad("{" SIZES ", \"stages\": 3, \"schedule\": \"interleaved\"}", "/schedule: ");
     build_bad("{" SIZES ", \"optimizer\": \"adan\"}", "expected one of \"adam\"");
     build_bad("{" SIZES ", \"deep\": 1}", "/deep");
     build_bad("{\"layers\": 3}", "hidden");
@@ -228,6 +275,7 @@ int main(void)
     tcase_add_test(cases, two_bytes_halve_what_is_held);
     tcase_add_test(cases, collectives_are_where_they_belong);
     tcase_add_test(cases, a_step_is_three_nodes);
+    tcase_add_test(cases, a_pipeline_has_a_node_for_each_pass);
     tcase_add_test(cases, mistakes_have_words);
     suite_add_tcase(suite, cases);
     SRunner *runner = srunner_create(suite);
