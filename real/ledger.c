@@ -236,6 +236,7 @@ static bool is_late(const gw_ledger *ledger, const gw_note *note)
 {
     const bool is_of_end = gw_note_is_end(note) || note->kind == GW_NOTE_CLIENT_FAILED ||
                            note->kind == GW_NOTE_LEASE_EXPIRED;
+    gw_check(!is_of_end || note->a < ledger->directory->job_count);
     return is_of_end && ledger->is_over[note->a];
 }
 
@@ -247,7 +248,6 @@ void gw_ledger_add_note(gw_ledger *ledger, const gw_note *note, gw_time now_ns)
         return;
     }
     if (gw_note_is_end(note)) {
-        gw_check(ledger->jobs_left > 0);
         ledger->is_over[note->a] = true;
         ledger->jobs_left--;
     } else if (note->kind == GW_NOTE_JOB_REFUSED && ledger->refused_job == GW_INDEX_NONE) {
