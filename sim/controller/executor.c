@@ -113,14 +113,6 @@ void gw_executor_free(gw_executor *executor)
     gw_lines_free(executor);
 }
 
-/* NULL: not installed. */
-static gw_host_instance *find_instance(const gw_executor *executor, uint32_t instance)
-{
-    if (instance >= executor->instances->len)
-        return NULL;
-    return (gw_host_instance *)g_ptr_array_index(executor->instances, instance);
-}
-
 gw_host_instance *gw_executor_instance_of(gw_executor *executor, uint32_t instance)
 {
     if (G_LIKELY(executor->last != NULL && executor->last->instance == instance))
@@ -133,7 +125,7 @@ gw_host_instance *gw_executor_instance_of(gw_executor *executor, uint32_t instan
 
 const gw_host_instance *gw_executor_instance(const gw_executor *executor, uint32_t instance)
 {
-    const gw_host_instance *found = find_instance(executor, instance);
+    const gw_host_instance *found = gw_executor_find(executor, instance);
     gw_check(found != NULL);
     return found;
 }
@@ -274,7 +266,7 @@ static void stop_installing(gw_executor *executor, const gw_host_instance *insta
 void gw_executor_retire(gw_executor *executor, gw_node_id source,
                         const gw_instance_message *message)
 {
-    gw_host_instance *instance = find_instance(executor, message->instance);
+    gw_host_instance *instance = gw_executor_find(executor, message->instance);
     if (instance == NULL) {
         gw_check(gw_collected_has(executor->collected, message->instance));
         answer_retired(executor, source, message->instance);
@@ -496,7 +488,7 @@ void gw_executor_dispatch(gw_executor *executor, gw_node_id source,
 {
     for (uint32_t s = 0; s < message->segment_count; s++) {
         const gw_segment *segment = &message->segments[s];
-        gw_host_instance *instance = find_instance(executor, segment->instance);
+        gw_host_instance *instance = gw_executor_find(executor, segment->instance);
         bool is_mine = false;
         if (instance == NULL) /* Of another job, on other hosts of the batch. */
             continue;
@@ -645,7 +637,7 @@ void gw_executor_explain(const gw_executor *executor, GString *out)
     if (executor->first_waiting < executor->waiting->len) {
         const waiting_segment *waiting =
             &g_array_index(executor->waiting, waiting_segment, executor->first_waiting);
-        gw_host_instance *instance = find_instance(executor, waiting->segment.instance);
+        gw_host_instance *instance = gw_executor_find(executor, waiting->segment.instance);
         const gw_node *node = gw_program_node(instance->plan->program, waiting->next_node);
         g_string_append_printf(
             out, "host %u: node %s of job %s, run %u, waits for device memory for its outputs\n",

@@ -9,13 +9,6 @@
 #include "controller/collected.h"
 #include "controller/executor_private.h"
 
-static gw_host_instance *find_instance(const gw_executor *executor, uint32_t number)
-{
-    return number < executor->instances->len
-               ? (gw_host_instance *)g_ptr_array_index(executor->instances, number)
-               : NULL;
-}
-
 static gw_fence *fence_of(gw_host_instance *instance)
 {
     if (instance->fence == NULL) {
@@ -28,7 +21,7 @@ static gw_fence *fence_of(gw_host_instance *instance)
 void gw_executor_abandon(gw_executor *executor, gw_node_id source,
                          const gw_instance_message *message)
 {
-    gw_host_instance *instance = find_instance(executor, message->instance);
+    gw_host_instance *instance = gw_executor_find(executor, message->instance);
     gw_extent_message answer = {.header = {GW_MESSAGE_ABANDONED, sizeof answer},
                                 .instance = message->instance};
     gw_collected_add(executor->collected, message->instance);
@@ -91,7 +84,7 @@ static void dispatch_held(gw_executor *executor, const gw_held_segment *held)
 
 void gw_executor_drain(gw_executor *executor, gw_node_id source, const gw_extent_message *message)
 {
-    gw_host_instance *instance = find_instance(executor, message->instance);
+    gw_host_instance *instance = gw_executor_find(executor, message->instance);
     gw_draining draining = {message->instance, source, 0};
     gw_collected_add(executor->collected, message->instance);
     gw_executor_drop_arrivals(executor, message->instance);
@@ -111,7 +104,7 @@ void gw_executor_drain(gw_executor *executor, gw_node_id source, const gw_extent
  * retired it for its client, before, has nothing to say of it: all is done then. */
 static bool is_drained(const gw_executor *executor, const gw_draining *draining)
 {
-    const gw_host_instance *instance = find_instance(executor, draining->instance);
+    const gw_host_instance *instance = gw_executor_find(executor, draining->instance);
     if (instance == NULL)
         return true;
     gw_check(instance->gang_count <= draining->gang_count || draining->gang_count == 0);

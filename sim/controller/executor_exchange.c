@@ -290,8 +290,7 @@ static void place_all(const exchange_step *step)
 
 void gw_executor_promise(gw_executor *executor, gw_node_id source, const gw_promise *message)
 {
-    if (message->instance >= executor->instances->len ||
-        g_ptr_array_index(executor->instances, message->instance) == NULL) {
+    if (gw_executor_find(executor, message->instance) == NULL) {
         /* Its client has failed when rows were dealt that nobody was to take. */
         gw_check(gw_collected_has(executor->collected, message->instance));
         return;

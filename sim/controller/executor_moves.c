@@ -172,9 +172,8 @@ static bool begin_arrival(gw_executor *executor, gw_node_id client, const gw_mov
 /* An instance whose client has failed goes on nowhere. */
 static bool is_given_up(const gw_executor *executor, uint32_t number)
 {
-    const gw_host_instance *instance = gw_collected_has(executor->collected, number)
-                                           ? NULL
-                                           : gw_executor_instance(executor, number);
+    const gw_host_instance *instance = gw_executor_find(executor, number);
+    gw_check(instance != NULL || gw_collected_has(executor->collected, number));
     return instance == NULL || instance->fence != NULL;
 }
 

@@ -81,6 +81,13 @@ struct gw_executor {
     gw_pool departures;  /* executor_moves.c */
 };
 
+/* NULL: not installed. */
+static inline gw_host_instance *gw_executor_find(const gw_executor *executor, uint32_t instance)
+{
+    return instance < executor->instances->len
+               ? (gw_host_instance *)g_ptr_array_index(executor->instances, instance)
+               : NULL;
+}
 /* Installed here, or it is our mistake. */
 gw_host_instance *gw_executor_instance_of(gw_executor *executor, uint32_t instance);
 /* The copy that is begun; its tag is the index of its flight. */

@@ -6,12 +6,11 @@
  *     fuzz_controller                          as many seeds as fit into the time budget, from 1
  *     fuzz_controller FIRST_SEED [COUNT]       these seeds, however long they take
  *     fuzz_controller FIRST_SEED COUNT told    with every call of every node */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "fuzz_command.h"
 #include "fuzz_control.h"
 #include "toy_world.h"
 
@@ -581,49 +580,23 @@ static bool run_seed(uint64_t seed, bool is_told, fuzz_counts *counts)
 
 /* --- The command line --- */
 
-typedef struct {
-    const char *program;
-    uint64_t seed;
-} command;
-
-static void print_repeat(void *context)
-{
-    const command *repeated = context;
-    fprintf(stderr, "repeat with: %s %" G_GUINT64_FORMAT "\n", repeated->program, repeated->seed);
-}
-
-static bool parse_count(const char *text, uint64_t *out_count)
-{
-    char *end = NULL;
-    errno = 0;
-    *out_count = strtoull(text, &end, 10);
-    return errno == 0 && end != text && *end == '\0';
-}
-
-static double read_wall_s(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
-}
-
 int main(int argument_count, char **arguments)
 {
-    command repeated = {.program = arguments[0], .seed = 1};
+    fuzz_command repeated = {.program = arguments[0], .seed = 1};
     uint64_t count = argument_count > 1 ? 1 : UINT64_MAX, done_count = 0;
     fuzz_counts counts = {0};
     const bool is_told = argument_count == 4 && strcmp(arguments[3], "told") == 0;
     if (argument_count > 4 || (argument_count == 4 && !is_told) ||
-        (argument_count > 1 && !parse_count(arguments[1], &repeated.seed)) ||
-        (argument_count > 2 && !parse_count(arguments[2], &count))) {
+        (argument_count > 1 && !fuzz_parse_count(arguments[1], &repeated.seed)) ||
+        (argument_count > 2 && !fuzz_parse_count(arguments[2], &count))) {
         fprintf(stderr, "usage: %s [FIRST_SEED [COUNT [told]]]\n", arguments[0]);
         return 2;
     }
-    gw_check_set_last_words(print_repeat, &repeated);
-    const double end_s = read_wall_s() + BUDGET_S;
-    while (done_count < count && (argument_count > 1 || read_wall_s() < end_s)) {
+    gw_check_set_last_words(fuzz_print_repeat, &repeated);
+    const double end_s = fuzz_read_wall_s() + BUDGET_S;
+    while (done_count < count && (argument_count > 1 || fuzz_read_wall_s() < end_s)) {
         if (!run_seed(repeated.seed, is_told, &counts)) {
-            print_repeat(&repeated);
+            fuzz_print_repeat(&repeated);
             return EXIT_FAILURE;
         }
         repeated.seed++;

@@ -6,15 +6,14 @@
  *
  *     fuzz_max_min                       as many seeds as fit into the time budget, from seed 1
  *     fuzz_max_min FIRST_SEED [COUNT]    these seeds, however long they take */
-#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "base/check.h"
 #include "base/random.h"
 #include "base/units.h"
+#include "fuzz_command.h"
 #include "topology/max_min.h"
 
 #define BUDGET_S  10.0
@@ -263,48 +262,23 @@ static bool run_seed(uint64_t seed, double *worst, uint64_t *refill_count)
 
 /* --- The command line --- */
 
-typedef struct {
-    const char *program;
-    uint64_t seed;
-} command;
-
-static void print_repeat(void *context)
-{
-    const command *repeated = context;
-    fprintf(stderr, "repeat with: %s %" G_GUINT64_FORMAT "\n", repeated->program, repeated->seed);
-}
-
-static bool parse_count(const char *text, uint64_t *out_count)
-{
-    char *end = NULL;
-    errno = 0;
-    *out_count = strtoull(text, &end, 10);
-    return errno == 0 && end != text && *end == '\0';
-}
-
-static double read_wall_s(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
-}
-
 int main(int argument_count, char **arguments)
 {
-    command repeated = {.program = arguments[0], .seed = 1};
+    fuzz_command repeated = {.program = arguments[0], .seed = 1};
     uint64_t count = argument_count > 1 ? 1 : UINT64_MAX;
-    if (argument_count > 3 || (argument_count > 1 && !parse_count(arguments[1], &repeated.seed)) ||
-        (argument_count > 2 && !parse_count(arguments[2], &count))) {
+    if (argument_count > 3 ||
+        (argument_count > 1 && !fuzz_parse_count(arguments[1], &repeated.seed)) ||
+        (argument_count > 2 && !fuzz_parse_count(arguments[2], &count))) {
         fprintf(stderr, "usage: %s [FIRST_SEED [COUNT]]\n", arguments[0]);
         return 2;
     }
-    gw_check_set_last_words(print_repeat, &repeated);
-    const double end_s = read_wall_s() + BUDGET_S;
+    gw_check_set_last_words(fuzz_print_repeat, &repeated);
+    const double end_s = fuzz_read_wall_s() + BUDGET_S;
     uint64_t done_count = 0, refill_count = 0;
     double worst = 0;
-    while (done_count < count && (argument_count > 1 || read_wall_s() < end_s)) {
+    while (done_count < count && (argument_count > 1 || fuzz_read_wall_s() < end_s)) {
         if (!run_seed(repeated.seed, &worst, &refill_count)) {
-            print_repeat(&repeated);
+            fuzz_print_repeat(&repeated);
             return EXIT_FAILURE;
         }
         repeated.seed++;

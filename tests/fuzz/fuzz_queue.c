@@ -5,14 +5,12 @@
  *
  *     fuzz_queue                       as many seeds as fit into the time budget, from seed 1
  *     fuzz_queue FIRST_SEED [COUNT]    these seeds, however long they take */
-#include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <time.h>
 
 #include "base/check.h"
 #include "base/random.h"
 #include "engine/engine.h"
+#include "fuzz_command.h"
 
 #define BUDGET_S       10.0
 #define POPULATION_MAX 100000
@@ -248,54 +246,8 @@ static bool run_seed(uint64_t seed)
            run_round(ladder, &on_ladder, heap, &on_heap);
 }
 
-/* --- The command line --- */
-
-typedef struct {
-    const char *program;
-    uint64_t seed;
-} command;
-
-static void print_repeat(void *context)
-{
-    const command *repeated = context;
-    fprintf(stderr, "repeat with: %s %" G_GUINT64_FORMAT "\n", repeated->program, repeated->seed);
-}
-
-static bool parse_count(const char *text, uint64_t *out_count)
-{
-    char *end = NULL;
-    errno = 0;
-    *out_count = strtoull(text, &end, 10);
-    return errno == 0 && end != text && *end == '\0';
-}
-
-static double read_wall_s(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
-}
-
 int main(int argument_count, char **arguments)
 {
-    command repeated = {.program = arguments[0], .seed = 1};
-    uint64_t count = argument_count > 1 ? 1 : UINT64_MAX;
-    if (argument_count > 3 || (argument_count > 1 && !parse_count(arguments[1], &repeated.seed)) ||
-        (argument_count > 2 && !parse_count(arguments[2], &count))) {
-        fprintf(stderr, "usage: %s [FIRST_SEED [COUNT]]\n", arguments[0]);
-        return 2;
-    }
-    gw_check_set_last_words(print_repeat, &repeated);
-    const double end_s = read_wall_s() + BUDGET_S;
-    uint64_t done_count = 0;
-    while (done_count < count && (argument_count > 1 || read_wall_s() < end_s)) {
-        if (!run_seed(repeated.seed)) {
-            print_repeat(&repeated);
-            return EXIT_FAILURE;
-        }
-        repeated.seed++;
-        done_count++;
-    }
-    printf("%" G_GUINT64_FORMAT " programs, the same on ladder and heap\n", done_count);
-    return EXIT_SUCCESS;
+    return fuzz_main(argument_count, arguments, BUDGET_S, run_seed,
+                     "programs, the same on ladder and heap");
 }
