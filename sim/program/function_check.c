@@ -489,6 +489,9 @@ static bool check_kind(const checker *at, GError **error)
         return refuse_operation(at, error, "found reduction %u, expected 1 to %u",
                                 (unsigned)operation->reduction, (unsigned)GW_REDUCTION_MAX);
     }
+    if (operation->is_overlapped && !gw_operation_is_collective(operation)) {
+        return refuse_operation(at, error, "overlapped, expected that of collectives only");
+    }
     return true;
 }
 

@@ -115,8 +115,11 @@ typedef struct {
     uint32_t shift;           /* PERMUTE */
     uint32_t heads, sequence; /* ATTENTION and its gradient; likewise: */
     bool is_causal;
-    bool is_counted; /* DURATION, WORK: so much for as many dealt rows as there may be, and in
-                        proportion for fewer (exchange.h). */
+    bool is_overlapped; /* Collectives: members go on, and wait where its output is read first, or
+                           at the function's end; in order with others such.  It changes when, not
+                           what: a world may as well wait here. */
+    bool is_counted;    /* DURATION, WORK: so much for as many dealt rows as there may be, and in
+                           proportion for fewer (exchange.h). */
 } gw_operation;
 
 /* How many operands the kind takes; MAP depends on `map`. */
