@@ -30,6 +30,8 @@ static gw_span roofline_operation_ns(const gw_accel_model *model, uint32_t islan
     case GW_OPERATION_MATMUL:
     case GW_OPERATION_ATTENTION: /* Products, but for a softmax. */
     case GW_OPERATION_ATTENTION_GRADIENT:
+    case GW_OPERATION_BLOCK_MATMUL:
+    case GW_OPERATION_BLOCK_MATMUL_GRADIENT:
         return longer_of(accelerator, gw_operation_flops(function, operation), matmul_flops,
                          gw_operation_bytes(function, operation));
     default:
