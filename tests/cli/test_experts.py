@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """A mixture of experts trained for real: losses and dropped choices do not depend on the mesh, and
-are those of an implementation of its own (transformer.py); simulated, choices are drawn by a law."""
+are those of an implementation of its own (transformer.py); simulated, choices are drawn."""
 import perceptron
 import program
 import transformer
