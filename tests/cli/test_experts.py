@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A mixture of experts trained for real: losses and dropped choices do not depend on the mesh, and
 are those of an implementation of its own (transformer.py); simulated, choices are drawn."""
+import json
+
 import perceptron
 import program
 import transformer
@@ -110,6 +112,20 @@ class Experts(program.Case):
         self.assertEqual(roomy, [0] * 20)
         said = self.results('jobs.0.values={"dropped": [3, 4]}', backend="sim")["dropped"]
         self.assertEqual(said, [3] + [4] * 19)
+
+    def test_published(self):
+        """What does not come out, and why: docs/FIGURES.md.  The growth of exchanges does: that of
+        the torus, as the square root of its size."""
+        done = self.run_program("reproduce", "gshard", "--json")
+        rows = json.loads(done.stdout)
+        self.assertEqual(len(rows), 4)
+        self.assertEqual(done.returncode, 0 if all(row["holds"] for row in rows) else 4)
+        ours = {row["item"]: float(row["ours"]) for row in rows}
+        shares = [ours[f"All-to-all over layer, {count} experts"] for count in (128, 2048)]
+        in_time = [share / (1 - share) for share in shares]
+        self.assertGreater(in_time[1] / in_time[0], 2)
+        self.assertLess(in_time[1] / in_time[0], 4)
+        self.assertGreater(ours["600B: steps per second"], 0.72)  # No more than a roofline.
 
 
 if __name__ == "__main__":

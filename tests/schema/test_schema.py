@@ -24,7 +24,8 @@ import jsonschema
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 GOOD = [ROOT / "tests/schema/good", ROOT / "configs", ROOT / "configs/paper",
-        ROOT / "configs/reproduce/pathways", ROOT / "configs/reproduce/zero-bubble"]
+        ROOT / "configs/reproduce/pathways", ROOT / "configs/reproduce/zero-bubble",
+        ROOT / "configs/reproduce/gshard"]
 BAD = ROOT / "tests/schema/bad"
 # Good ones that only the schema is asked about: their plugins are beside them when it is built.
 WITH_PLUGIN = [ROOT / f"examples/{kind}/scenario.json"
