@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# Part of a layer's time that exchanges of tokens take, by experts, one to a core: line ours, circles
-# what was printed.  Reads gshard_share.csv (experts, layers of experts) and
+# Part of a layer's time that exchanges of tokens take, by experts, one to a core: line ours,
+# circles what was printed.  Reads gshard_share.csv (experts, layers of experts) and
 # gshard_share_published.csv (curve, experts, y).
 
 data = folder.'/gshard_share.csv'

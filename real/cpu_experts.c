@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Mixture of experts on dense places: who goes where, there and back, the experts' products, and
+/* Mixture of experts on dense seats: who goes where, there and back, the experts' products, and
  * the gradients of all.  A choice is looked for again in the backward pass: the same shares choose
  * the same experts. */
 #include <cblas.h>
@@ -32,7 +32,7 @@ static void choose(const float *shares, uint64_t expert_count, uint64_t count,
 
 typedef struct { /* One group of rows at its gate. */
     const gw_operation *operation;
-    gw_cpu_operand shares, places, weights;
+    gw_cpu_operand shares, seats, weights;
     uint64_t group, group_count;
     uint32_t *taken; /* By expert. */
 } gate_group;
@@ -45,16 +45,16 @@ static uint64_t find_expert(const gate_group *at, uint64_t row, uint64_t choice)
 }
 
 /* Every row's choice of that rank, in order; returns how many were not taken. */
-static uint64_t take_places(const gate_group *at, uint64_t choice)
+static uint64_t take_seats(const gate_group *at, uint64_t choice)
 {
     const uint64_t rows = at->operation->sequence, capacity = at->operation->capacity;
     uint64_t dropped = 0;
     for (uint64_t row = at->group * rows; row < (at->group + 1) * rows; row++) {
         const uint64_t expert = find_expert(at, row, choice);
-        float *place = &at->places.data[row * at->places.columns + choice];
-        *place = -1;
+        float *seat = &at->seats.data[row * at->seats.columns + choice];
+        *seat = -1;
         if (at->taken[expert] < capacity)
-            *place =
+            *seat =
                 (float)((expert * at->group_count + at->group) * capacity + at->taken[expert]++);
         else
             dropped++;
@@ -82,7 +82,7 @@ void gw_cpu_run_gate(const gw_cpu_context *context, const gw_operation *operatio
 {
     gate_group at = {.operation = operation,
                      .shares = gw_cpu_input(context, operation, 0),
-                     .places = gw_cpu_output(context, operation, 0),
+                     .seats = gw_cpu_output(context, operation, 0),
                      .weights = gw_cpu_output(context, operation, 1)};
     const gw_cpu_operand dropped = gw_cpu_output(context, operation, 2);
     g_autofree uint32_t *taken = g_new(uint32_t, at.shares.columns);
@@ -91,8 +91,8 @@ void gw_cpu_run_gate(const gw_cpu_context *context, const gw_operation *operatio
     at.group_count = at.shares.rows / operation->sequence;
     for (at.group = 0; at.group < at.group_count; at.group++) {
         memset(taken, 0, at.shares.columns * sizeof(uint32_t));
-        for (uint64_t choice = 0; choice < at.places.columns; choice++)
-            dropped_count += take_places(&at, choice);
+        for (uint64_t choice = 0; choice < at.seats.columns; choice++)
+            dropped_count += take_seats(&at, choice);
     }
     weigh_choices(&at.shares, &at.weights);
     dropped.data[0] = (float)dropped_count;
@@ -156,42 +156,41 @@ void gw_cpu_run_gate_gradient(const gw_cpu_context *context, const gw_operation 
 
 /* --- There and back --- */
 
-/* The row of `placed` that choice `choice` of row `row` has; NULL: it was not taken. */
-static float *find_placed(const gw_cpu_operand *placed, const gw_cpu_operand *places, uint64_t row,
+/* The row of `seated` that choice `choice` of row `row` has; NULL: it was not taken. */
+static float *find_seated(const gw_cpu_operand *seated, const gw_cpu_operand *seats, uint64_t row,
                           uint64_t choice)
 {
-    const float place = places->data[row * places->columns + choice];
-    if (place < 0)
+    const float seat = seats->data[row * seats->columns + choice];
+    if (seat < 0)
         return NULL;
-    gw_check(place < (float)placed->rows);
-    return placed->data + (uint64_t)place * placed->columns;
+    gw_check(seat < (float)seated->rows);
+    return seated->data + (uint64_t)seat * seated->columns;
 }
 
 void gw_cpu_run_dispatch(const gw_cpu_context *context, const gw_operation *operation)
 {
     const gw_cpu_operand x = gw_cpu_input(context, operation, 0);
-    const gw_cpu_operand places = gw_cpu_input(context, operation, 1);
+    const gw_cpu_operand seats = gw_cpu_input(context, operation, 1);
     const gw_cpu_operand y = gw_cpu_output(context, operation, 0);
     memset(y.data, 0, y.count * sizeof(float));
     for (uint64_t row = 0; row < x.rows; row++)
-        for (uint64_t choice = 0; choice < places.columns; choice++) {
-            float *to = find_placed(&y, &places, row, choice);
+        for (uint64_t choice = 0; choice < seats.columns; choice++) {
+            float *to = find_seated(&y, &seats, row, choice);
             if (to != NULL)
                 memcpy(to, x.data + row * x.columns, x.columns * sizeof(float));
         }
 }
 
-/* Row by row, the sum of the rows at its places, times weights (NULL: 1). */
-static void gather_placed(const gw_cpu_operand *placed, const gw_cpu_operand *places,
+/* Row by row, the sum of the rows at its seats, times weights (NULL: 1). */
+static void gather_seated(const gw_cpu_operand *seated, const gw_cpu_operand *seats,
                           const gw_cpu_operand *weights, const gw_cpu_operand *y)
 {
     memset(y->data, 0, y->count * sizeof(float));
     for (uint64_t row = 0; row < y->rows; row++) {
         float *to = y->data + row * y->columns;
-        for (uint64_t choice = 0; choice < places->columns; choice++) {
-            const float *from = find_placed(placed, places, row, choice);
-            const float weight =
-                weights == NULL ? 1 : weights->data[row * places->columns + choice];
+        for (uint64_t choice = 0; choice < seats->columns; choice++) {
+            const float *from = find_seated(seated, seats, row, choice);
+            const float weight = weights == NULL ? 1 : weights->data[row * seats->columns + choice];
             for (uint64_t i = 0; from != NULL && i < y->columns; i++)
                 to[i] += weight * from[i];
         }
@@ -200,25 +199,25 @@ static void gather_placed(const gw_cpu_operand *placed, const gw_cpu_operand *pl
 
 void gw_cpu_run_dispatch_gradient(const gw_cpu_context *context, const gw_operation *operation)
 {
-    const gw_cpu_operand places = gw_cpu_input(context, operation, 0);
+    const gw_cpu_operand seats = gw_cpu_input(context, operation, 0);
     const gw_cpu_operand dy = gw_cpu_input(context, operation, 1);
     const gw_cpu_operand dx = gw_cpu_output(context, operation, 0);
-    gather_placed(&dy, &places, NULL, &dx);
+    gather_seated(&dy, &seats, NULL, &dx);
 }
 
 void gw_cpu_run_combine(const gw_cpu_context *context, const gw_operation *operation)
 {
     const gw_cpu_operand z = gw_cpu_input(context, operation, 0);
-    const gw_cpu_operand places = gw_cpu_input(context, operation, 1);
+    const gw_cpu_operand seats = gw_cpu_input(context, operation, 1);
     const gw_cpu_operand weights = gw_cpu_input(context, operation, 2);
     const gw_cpu_operand y = gw_cpu_output(context, operation, 0);
-    gather_placed(&z, &places, &weights, &y);
+    gather_seated(&z, &seats, &weights, &y);
 }
 
 void gw_cpu_run_combine_gradient(const gw_cpu_context *context, const gw_operation *operation)
 {
     const gw_cpu_operand z = gw_cpu_input(context, operation, 0);
-    const gw_cpu_operand places = gw_cpu_input(context, operation, 1);
+    const gw_cpu_operand seats = gw_cpu_input(context, operation, 1);
     const gw_cpu_operand weights = gw_cpu_input(context, operation, 2);
     const gw_cpu_operand dy = gw_cpu_input(context, operation, 3);
     const gw_cpu_operand dz = gw_cpu_output(context, operation, 0);
@@ -226,10 +225,10 @@ void gw_cpu_run_combine_gradient(const gw_cpu_context *context, const gw_operati
     memset(dz.data, 0, dz.count * sizeof(float));
     for (uint64_t row = 0; row < dy.rows; row++) {
         const float *slope = dy.data + row * dy.columns;
-        for (uint64_t choice = 0; choice < places.columns; choice++) {
-            const uint64_t at = row * places.columns + choice;
-            const float *from = find_placed(&z, &places, row, choice);
-            float *to = find_placed(&dz, &places, row, choice);
+        for (uint64_t choice = 0; choice < seats.columns; choice++) {
+            const uint64_t at = row * seats.columns + choice;
+            const float *from = find_seated(&z, &seats, row, choice);
+            float *to = find_seated(&dz, &seats, row, choice);
             double sum = 0;
             for (uint64_t i = 0; from != NULL && i < dy.columns; i++) {
                 sum += (double)slope[i] * from[i];

@@ -242,11 +242,11 @@ static double count_attention_flops(const gw_function *function, const gw_operat
     return (is_gradient ? 4 : 2) * product + (is_gradient ? 4 : 5) * count_elements(function, p);
 }
 
-/* Of each row at its places, so many per element. */
-static double count_placed_flops(const gw_function *function, uint32_t places, uint32_t rows,
+/* Of each row at its seats, so many per element. */
+static double count_seated_flops(const gw_function *function, uint32_t seats, uint32_t rows,
                                  double per_element)
 {
-    return per_element * count_elements(function, places) *
+    return per_element * count_elements(function, seats) *
            gw_function_value(function, rows)->columns;
 }
 
@@ -261,13 +261,13 @@ static bool count_expert_flops(const gw_function *function, const gw_operation *
                      gw_function_value(function, operation->outputs[0])->columns;
         return true;
     case GW_OPERATION_DISPATCH_GRADIENT:
-        *out_flops = count_placed_flops(function, inputs[0], inputs[1], 1);
+        *out_flops = count_seated_flops(function, inputs[0], inputs[1], 1);
         return true;
     case GW_OPERATION_COMBINE:
-        *out_flops = count_placed_flops(function, inputs[1], inputs[0], 2);
+        *out_flops = count_seated_flops(function, inputs[1], inputs[0], 2);
         return true;
     case GW_OPERATION_COMBINE_GRADIENT:
-        *out_flops = count_placed_flops(function, inputs[1], inputs[0], 3);
+        *out_flops = count_seated_flops(function, inputs[1], inputs[0], 3);
         return true;
     case GW_OPERATION_BLOCK_MATMUL:
         *out_flops = 2 * count_elements(function, inputs[0]) *

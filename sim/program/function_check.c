@@ -397,22 +397,22 @@ static bool check_gate(const checker *at, GError **error)
 {
     const gw_operation *operation = at->operation;
     const gw_value *shares = gw_function_value(at->function, operation->inputs[0]);
-    const uint32_t places = operation->outputs[0];
+    const uint32_t seats = operation->outputs[0];
     if (!check_sequence(at, shares->rows, error) ||
-        !check_choices(at, places, operation->inputs[0], error)) {
+        !check_choices(at, seats, operation->inputs[0], error)) {
         return false;
     }
-    if (gw_function_value(at->function, places)->columns > shares->columns) {
+    if (gw_function_value(at->function, seats)->columns > shares->columns) {
         return refuse_operation(at, error, "found 2 choices of %u expert", shares->columns);
     }
     const uint64_t groups = shares->rows / operation->sequence;
     if (operation->capacity < 1 || operation->capacity > GW_TOKENS_MAX / groups / shares->columns) {
         return refuse_operation(at, error,
                                 "found a capacity of %u, expected at least 1, and at most %u "
-                                "places in %" G_GUINT64_FORMAT " groups of %u experts",
+                                "seats in %" G_GUINT64_FORMAT " groups of %u experts",
                                 operation->capacity, GW_TOKENS_MAX, groups, shares->columns);
     }
-    return expect_shape_of(at, operation->outputs[1], places, error) &&
+    return expect_shape_of(at, operation->outputs[1], seats, error) &&
            expect_shape(at, operation->outputs[2], 1, 1, error);
 }
 
@@ -425,15 +425,15 @@ static bool check_gate_gradient(const checker *at, GError **error)
            expect_shape_of(at, operation->outputs[0], operation->inputs[0], error);
 }
 
-/* DISPATCH, COMBINE and their gradients: `tokens` has a row for each of places, and `placed` the
+/* DISPATCH, COMBINE and their gradients: `tokens` has a row for each of seats, and `seated` the
  * rows that those name. */
-static bool check_placing(const checker *at, uint32_t tokens, uint32_t placed, uint32_t places,
+static bool check_seating(const checker *at, uint32_t tokens, uint32_t seated, uint32_t seats,
                           GError **error)
 {
     const gw_value *value = gw_function_value(at->function, tokens);
-    const gw_value *rows = gw_function_value(at->function, placed);
-    return check_choices(at, places, tokens, error) &&
-           expect_shape(at, placed, rows->rows, value->columns, error);
+    const gw_value *rows = gw_function_value(at->function, seated);
+    return check_choices(at, seats, tokens, error) &&
+           expect_shape(at, seated, rows->rows, value->columns, error);
 }
 
 static bool check_experts(const checker *at, GError **error)
@@ -446,14 +446,14 @@ static bool check_experts(const checker *at, GError **error)
     case GW_OPERATION_GATE_GRADIENT:
         return check_gate_gradient(at, error);
     case GW_OPERATION_DISPATCH:
-        return check_placing(at, inputs[0], outputs[0], inputs[1], error);
+        return check_seating(at, inputs[0], outputs[0], inputs[1], error);
     case GW_OPERATION_DISPATCH_GRADIENT:
-        return check_placing(at, outputs[0], inputs[1], inputs[0], error);
+        return check_seating(at, outputs[0], inputs[1], inputs[0], error);
     case GW_OPERATION_COMBINE:
-        return check_placing(at, outputs[0], inputs[0], inputs[1], error) &&
+        return check_seating(at, outputs[0], inputs[0], inputs[1], error) &&
                expect_shape_of(at, inputs[2], inputs[1], error);
     default: /* COMBINE_GRADIENT */
-        return check_placing(at, inputs[3], inputs[0], inputs[1], error) &&
+        return check_seating(at, inputs[3], inputs[0], inputs[1], error) &&
                expect_shape_of(at, inputs[2], inputs[1], error) &&
                expect_shape_of(at, outputs[0], inputs[0], error) &&
                expect_shape_of(at, outputs[1], inputs[2], error);

@@ -51,15 +51,15 @@ typedef enum {
                              many chose each; chosen (rows x 1): the scores, in order of rows */
     GW_OPERATION_GATHER,  /* (x, order) -> (y): row i of y is row order[i] of x */
     GW_OPERATION_SCATTER, /* (x, order) -> (y): row order[i] of y is row i of x */
-    GW_OPERATION_GATE,    /* (shares) -> (places, weights, dropped 1x1), see below */
+    GW_OPERATION_GATE,    /* (shares) -> (seats, weights, dropped 1x1), see below */
     GW_OPERATION_GATE_GRADIENT,     /* (shares, dweights) -> (gradient of the logits whose softmax
                                        the shares are) */
-    GW_OPERATION_DISPATCH,          /* (x, places) -> (y): row p of y is the row of x that has place
+    GW_OPERATION_DISPATCH,          /* (x, seats) -> (y): row p of y is the row of x that has seat
                                        p; 0 where none has it */
-    GW_OPERATION_DISPATCH_GRADIENT, /* (places, dy) -> (gradient of x) */
-    GW_OPERATION_COMBINE, /* (z, places, weights) -> (y): row i of y is the sum of z's rows at the
-                             places of row i, each times its weight */
-    GW_OPERATION_COMBINE_GRADIENT, /* (z, places, weights, dy) -> (gradients of z, of weights) */
+    GW_OPERATION_DISPATCH_GRADIENT, /* (seats, dy) -> (gradient of x) */
+    GW_OPERATION_COMBINE, /* (z, seats, weights) -> (y): row i of y is the sum of z's rows at the
+                             seats of row i, each times its weight */
+    GW_OPERATION_COMBINE_GRADIENT, /* (z, seats, weights, dy) -> (gradients of z, of weights) */
     GW_OPERATION_BLOCK_MATMUL,     /* (a, b) -> (y), see below */
     GW_OPERATION_BLOCK_MATMUL_GRADIENT, /* (a, c) -> (b): block k of b is the sum over its runs of
                                            a^T c */
@@ -108,10 +108,10 @@ typedef enum {
  *
  * GATE sends tokens to experts, as GShard and Switch do (Lepikhin et al., 2020, algorithm 1; Fedus
  * et al., 2021): a row of shares (tokens x experts) chooses the column of its greatest share, and,
- * where places has two columns, that of its second; the first of equal ones.  Rows are in groups of
+ * where seats has two columns, that of its second; the first of equal ones.  Rows are in groups of
  * `sequence`, and of each group an expert takes `capacity` choices, in order of rows, all first
- * choices before any second.  Places (tokens x choices) number the rows of DISPATCH's y, which go
- * by expert, then group, then order of choosing; a choice that was not taken has place -1, is
+ * choices before any second.  Seats (tokens x choices) number the rows of DISPATCH's y, which go
+ * by expert, then group, then order of choosing; a choice that was not taken has seat -1, is
  * counted in dropped, and reads and adds nothing.  A single choice weighs its share, each of two
  * its part of their shares' sum.  The gradient adds that of `scalar` times the group's experts
  * times the sum over rows and experts of share times the part of the group's rows whose first

@@ -17,5 +17,5 @@ typedef struct {
     double exponent;           /* From 0, all experts alike, to GW_ROUTING_EXPONENT_MAX. */
 } gw_routing;
 
-/* Choices without a place, in all groups. */
+/* Choices without a seat, in all groups. */
 uint64_t gw_routing_draw(const gw_routing *routing, gw_random *random);

@@ -131,17 +131,18 @@ static bool read_source(gw_scenario *scenario, gw_params *value, gw_value_source
     return read_uniform(value, out, error) && gw_params_finish(value, error);
 }
 
-/* Whoever decides something has to be known. */
+/* Whoever decides something has to be known, or drawn. */
 static bool check_known(const gw_params *job, const gw_value_source *sources, uint32_t result,
                         const gw_program *program, const char *what, GError **error)
 {
-    if (sources != NULL && sources[result].kind != 0) {
+    const gw_result *about = &g_array_index(program->results, gw_result, result);
+    if ((sources != NULL && sources[result].kind != 0) || about->routing.experts > 0) {
         return true;
     }
     gw_params_error(job, NULL, error,
                     "found no \"values\" for result \"%s\", which %s: a simulation needs to know "
                     "what it reads as",
-                    g_array_index(program->results, gw_result, result).name, what);
+                    about->name, what);
     return false;
 }
 

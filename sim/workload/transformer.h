@@ -42,7 +42,7 @@ typedef struct {
     uint32_t experts, experts_every;
     uint32_t top;      /* Choices of a token: 1 or 2. */
     uint32_t group;    /* Sequences whose tokens share an expert's */
-    uint32_t capacity; /* places. */
+    uint32_t capacity; /* seats. */
     double balance;    /* Of the loss that balances experts. */
 } gw_transformer;
 

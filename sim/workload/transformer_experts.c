@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A mixture of experts in the perceptron's place (Lepikhin et al., "GShard", 2020; Fedus et al.,
- * "Switch Transformers", 2021): a gate gives each token a place at one or two experts, which are
+ * "Switch Transformers", 2021): a gate gives each token a seat at one or two experts, which are
  * two products with GELU between them, without biases.
  *
- * Experts are split along data.  A device fills a place of each group of its tokens at each expert,
- * all of them exchange blocks of places, so that each expert has its own from all devices, and the
+ * Experts are split along data.  A device fills a seat of each group of its tokens at each expert,
+ * all of them exchange blocks of seats, so that each expert has its own from all devices, and the
  * same exchange takes them back.  Along tensor each expert's width is split, and all members gate
- * alike; what comes back are parts of a sum, which is taken of tokens rather than of places, since
+ * alike; what comes back are parts of a sum, which is taken of tokens rather than of seats, since
  * those are fewer. */
 #include "base/check.h"
 #include "workload/emit.h"
@@ -17,7 +17,7 @@ enum {
     INPUT,
     NORM,
     SHARES, /* Of experts. */
-    PLACES,
+    SEATS,
     WEIGHTS,
     CAME, /* What the device's experts were sent. */
     WIDE,
@@ -31,14 +31,14 @@ static uint32_t own_width(const gw_transformer *model)
     return model->feed_forward / model->tensor;
 }
 
-/* Places at one expert of what one device sends. */
+/* Seats at one expert of what one device sends. */
 static uint32_t run_rows(const gw_transformer *model)
 {
     return model->microbatch / model->group * model->capacity;
 }
 
-/* Places at all experts of that; and likewise of all devices, at those of one. */
-static uint32_t place_rows(const gw_transformer *model)
+/* Seats at all experts of that; and likewise of all devices, at those of one. */
+static uint32_t seat_rows(const gw_transformer *model)
 {
     return model->experts * run_rows(model);
 }
@@ -58,20 +58,20 @@ static void saved_shape(const gw_transformer *model, uint32_t saved, uint32_t *o
                         uint32_t *out_columns)
 {
     gw_check(saved < SAVED);
-    *out_rows = saved >= CAME ? place_rows(model) : gw_transformer_local_rows(model);
+    *out_rows = saved >= CAME ? seat_rows(model) : gw_transformer_local_rows(model);
     *out_columns = model->hidden;
     if (saved == SHARES)
         *out_columns = model->experts;
-    if (saved == PLACES || saved == WEIGHTS)
+    if (saved == SEATS || saved == WEIGHTS)
         *out_columns = model->top;
     if (saved == WIDE || saved == ACTIVATED)
         *out_columns = own_width(model);
 }
 
-/* Places are whole numbers, and shares choose again what they chose. */
+/* Seats are whole numbers, and shares choose again what they chose. */
 static bool is_exact(uint32_t saved)
 {
-    return saved == SHARES || saved == PLACES || saved == WEIGHTS;
+    return saved == SHARES || saved == SEATS || saved == WEIGHTS;
 }
 
 static bool is_selected(uint32_t saved)
@@ -97,7 +97,7 @@ static void add_operation(gw_pass *pass, gw_operation_kind kind, const uint32_t 
     gw_function_add(pass->function, &operation);
 }
 
-/* A product of all places of the device's experts, each with its own weights. */
+/* A product of all seats of the device's experts, each with its own weights. */
 static void add_product(gw_pass *pass, gw_operation_kind kind, uint32_t a, uint32_t b,
                         bool transpose_b, uint32_t y)
 {
@@ -118,7 +118,7 @@ static uint32_t add_exchange(gw_pass *pass, uint32_t x, uint32_t y)
     if (!is_split && y == GW_INDEX_NONE)
         return x;
     if (y == GW_INDEX_NONE)
-        y = gw_pass_add_temporary(pass, place_rows(pass->model), pass->model->hidden);
+        y = gw_pass_add_temporary(pass, seat_rows(pass->model), pass->model->hidden);
     if (is_split)
         gw_emit_collective(pass->function, GW_OPERATION_ALL_TO_ALL, GW_TRANSFORMER_DATA, x, y);
     else
@@ -128,7 +128,7 @@ static uint32_t add_exchange(gw_pass *pass, uint32_t x, uint32_t y)
 
 /* --- Passes --- */
 
-/* From the norm to places and weights; and what it drops, added to what was. */
+/* From the norm to seats and weights; and what it drops, added to what was. */
 static void add_gate(gw_pass *pass, const gw_pass_part *part)
 {
     gw_function *function = pass->function;
@@ -139,7 +139,7 @@ static void add_gate(gw_pass *pass, const gw_pass_part *part)
                                               .inputs = {(uint16_t)logits},
                                               .outputs = {(uint16_t)part->saved[SHARES]}});
     add_operation(pass, GW_OPERATION_GATE, (const uint32_t[]){part->saved[SHARES]},
-                  (const uint32_t[]){part->saved[PLACES], part->saved[WEIGHTS], dropped});
+                  (const uint32_t[]){part->saved[SEATS], part->saved[WEIGHTS], dropped});
     const uint32_t before = pass->dropped;
     pass->dropped = dropped;
     if (before != GW_INDEX_NONE) {
@@ -150,7 +150,7 @@ static void add_gate(gw_pass *pass, const gw_pass_part *part)
 
 static void add_forward(gw_pass *pass, const gw_pass_part *part, uint32_t y)
 {
-    const uint32_t hidden = pass->model->hidden, rows = place_rows(pass->model);
+    const uint32_t hidden = pass->model->hidden, rows = seat_rows(pass->model);
     const uint32_t *saved = part->saved;
     const uint32_t sent = gw_pass_add_temporary(pass, rows, hidden);
     const uint32_t answer = gw_pass_add_temporary(pass, rows, hidden);
@@ -158,7 +158,7 @@ static void add_forward(gw_pass *pass, const gw_pass_part *part, uint32_t y)
     gw_pass_add_norm(pass, saved[INPUT], part->tensors[NORM_GAIN], part->tensors[NORM_BIAS],
                      saved[NORM]);
     add_gate(pass, part);
-    add_operation(pass, GW_OPERATION_DISPATCH, (const uint32_t[]){saved[NORM], saved[PLACES]},
+    add_operation(pass, GW_OPERATION_DISPATCH, (const uint32_t[]){saved[NORM], saved[SEATS]},
                   &sent);
     add_exchange(pass, sent, saved[CAME]);
     add_product(pass, GW_OPERATION_BLOCK_MATMUL, saved[CAME], part->tensors[WIDEN], true,
@@ -168,7 +168,7 @@ static void add_forward(gw_pass *pass, const gw_pass_part *part, uint32_t y)
                 answer);
     add_exchange(pass, answer, saved[BACK]);
     add_operation(pass, GW_OPERATION_COMBINE,
-                  (const uint32_t[]){saved[BACK], saved[PLACES], saved[WEIGHTS]}, &combined);
+                  (const uint32_t[]){saved[BACK], saved[SEATS], saved[WEIGHTS]}, &combined);
     gw_emit_map(pass->function, GW_MAP_ADD, saved[INPUT], gw_pass_sum_parts(pass, combined), y);
 }
 
@@ -178,13 +178,13 @@ static uint32_t add_expert_gradient(gw_pass *pass, const gw_pass_part *part, uin
                                     uint32_t dweights)
 {
     const uint32_t *saved = part->saved;
-    const uint32_t hidden = pass->model->hidden, rows = place_rows(pass->model);
+    const uint32_t hidden = pass->model->hidden, rows = seat_rows(pass->model);
     const uint32_t dback = gw_pass_add_temporary(pass, rows, hidden);
     const uint32_t dactive = gw_pass_add_temporary(pass, rows, own_width(pass->model));
     const uint32_t dwide = gw_pass_add_temporary(pass, rows, own_width(pass->model));
     const uint32_t dcame = gw_pass_add_temporary(pass, rows, hidden);
     add_operation(pass, GW_OPERATION_COMBINE_GRADIENT,
-                  (const uint32_t[]){saved[BACK], saved[PLACES], saved[WEIGHTS], dy},
+                  (const uint32_t[]){saved[BACK], saved[SEATS], saved[WEIGHTS], dy},
                   (const uint32_t[]){dback, dweights});
     const uint32_t danswer = add_exchange(pass, dback, GW_INDEX_NONE);
     add_product(pass, GW_OPERATION_BLOCK_MATMUL_GRADIENT, saved[ACTIVATED], danswer, false,
@@ -228,7 +228,7 @@ static uint32_t add_backward(gw_pass *pass, const gw_pass_part *part, uint32_t d
     const uint32_t dsent = add_expert_gradient(pass, part, dy, dweights);
     const uint32_t dn_sent = gw_pass_add_activation(pass);
     add_operation(pass, GW_OPERATION_DISPATCH_GRADIENT,
-                  (const uint32_t[]){part->saved[PLACES], dsent}, &dn_sent);
+                  (const uint32_t[]){part->saved[SEATS], dsent}, &dn_sent);
     const uint32_t dn_gate = add_gate_gradient(pass, part, sum_weights(pass, dweights));
     const uint32_t dn = gw_pass_add_sum(pass, gw_pass_sum_parts(pass, dn_sent), dn_gate);
     const uint32_t through =

@@ -58,7 +58,7 @@ static bool read_routing(gw_params *params, double *out_exponent, GError **error
     return gw_params_choice(params, "routing", false, names, &index, error);
 }
 
-/* Whole choices of an expert are at least one, so only a factor of nothing leaves it no place. */
+/* Whole choices of an expert are at least one, so only a factor of nothing leaves it no seat. */
 static bool read_factor(gw_params *params, double *out_factor, GError **error)
 {
     *out_factor = DEFAULT_ROOM;
@@ -67,7 +67,7 @@ static bool read_factor(gw_params *params, double *out_factor, GError **error)
     if (*out_factor > 0)
         return true;
     gw_params_error(params, "capacity_factor", error,
-                    "found 0, which leaves experts no places; expected more");
+                    "found 0, which leaves experts no seats; expected more");
     return false;
 }
 
@@ -121,25 +121,25 @@ static bool check_top(gw_params *params, const gw_transformer *model, GError **e
     return false;
 }
 
-/* Values of one shard, and places, which are counted in float32. */
+/* Values of one shard, and seats, which are counted in float32. */
 static bool check_sizes(gw_params *params, const gw_transformer *model, GError **error)
 {
-    const uint64_t places =
+    const uint64_t seats =
         (uint64_t)(model->microbatch / model->group) * model->capacity * model->experts;
     const uint64_t own_width = model->feed_forward / model->tensor;
     const double weights =
         (double)(model->experts / model->data) * (double)own_width * model->hidden;
-    const double rows = (double)places * (double)MAX(own_width, model->hidden);
+    const double rows = (double)seats * (double)MAX(own_width, model->hidden);
     const double shares = (double)model->microbatch * model->sequence * model->experts;
     const double largest = MAX(MAX(weights, rows), shares) * sizeof(float);
-    if (places <= GW_TOKENS_MAX && largest <= (double)GW_VALUE_BYTES_MAX &&
+    if (seats <= GW_TOKENS_MAX && largest <= (double)GW_VALUE_BYTES_MAX &&
         weights / model->hidden <= UINT32_MAX)
         return true;
     g_autofree char *most = gw_bytes_format(GW_VALUE_BYTES_MAX);
     gw_params_error(params, "experts", error,
-                    "found %u with %" G_GUINT64_FORMAT " places on a device, expected at most %u "
-                    "places, and values of at most %s",
-                    model->experts, places, GW_TOKENS_MAX, most);
+                    "found %u with %" G_GUINT64_FORMAT " seats on a device, expected at most %u "
+                    "seats, and values of at most %s",
+                    model->experts, seats, GW_TOKENS_MAX, most);
     return false;
 }
 

@@ -7,7 +7,7 @@
 #include "workload/transformer.h"
 
 typedef struct {            /* What the model does not keep. */
-    double capacity_factor; /* Places of an expert, over those that an even share needs. */
+    double capacity_factor; /* Seats of an expert, over those that an even share needs. */
     double exponent;        /* By which tokens choose where nothing is computed (routing.h). */
 } gw_expert_settings;
 
@@ -27,9 +27,9 @@ gw_routing gw_transformer_routing(const gw_transformer *model, const gw_expert_s
     "which they are split; default none",                                                          \
         "experts_every  each how-manieth layer has them; default 1",                               \
         "top  experts that a token chooses: 2 (default), or 1",                                    \
-        "capacity_factor  places of an expert, over those that all choices need when they are "    \
+        "capacity_factor  seats of an expert, over those that all choices need when they are "     \
         "shared out evenly; what finds none is dropped; default 1.25",                             \
-        "group  sequences of a micro-batch that share places; default 1",                          \
+        "group  sequences of a micro-batch that share seats; default 1",                           \
         "balance  factor of the loss that balances experts, whose slopes alone count; default "    \
         "0.01",                                                                                    \
         "routing  where nothing is computed, how tokens choose: \"uniform\" (default), or "        \

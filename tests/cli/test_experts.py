@@ -32,7 +32,7 @@ class Experts(program.Case):
             self.assertLessEqual(abs(a - b), tolerance * abs(b), f"step {step}: {a} and {b}")
 
     def test_the_mesh_does_not_matter(self):
-        """1 to 8 devices, whether places are enough or not, and experts one or several a device;
+        """1 to 8 devices, whether seats are enough or not, and experts one or several a device;
         what is dropped is the same to the last choice."""
         for choice in ([], [f"{P}.top=1", f"{P}.experts_every=1"],
                        [f"{P}.capacity_factor=8", f"{P}.balance=0"]):
@@ -67,8 +67,9 @@ class Experts(program.Case):
 
     def test_ways_of_running_do_not_matter(self):
         usual = self.results()
-        for setting in ("jobs.0.submit=op_by_op", "control.dispatch=sequential",
-                        "control.policy=none", "control.system=multi_controller",
+        for setting in ("jobs.0.submit=op_by_op", "jobs.0.submit=fused",
+                        "control.dispatch=sequential", "control.policy=none",
+                        "control.system=multi_controller",
                         f"{P}.recompute=selective", f"{P}.recompute=full"):
             with self.subTest(setting):
                 self.check_close(self.results(setting)["loss"], usual["loss"], 1e-6)
@@ -80,22 +81,22 @@ class Experts(program.Case):
         self.assertLess(half[-1], 0.1 * half[0])
 
     def test_against_another_implementation(self):
-        sizes = {"layers": 2, "hidden": 4, "heads": 2, "vocabulary": 6, "sequence": 4, "batch": 2,
+        sizes = {"hidden": 4, "heads": 2, "vocabulary": 6, "sequence": 4, "batch": 2,
                  "experts": 4, "capacity_factor": 1}
-        for optimizer, rate, top, every, balance in (("sgd", 0.05, 2, 2, 0.5),
-                                                     ("adam", 0.001, 1, 1, 0.01)):
+        for optimizer, rate, top, layers, balance in (("sgd", 0.05, 2, 1, 0.5),
+                                                      ("adam", 0.001, 1, 2, 0.01)):
             with self.subTest(optimizer):
-                sizes.update(top=top, experts_every=every, balance=balance)
+                sizes.update(top=top, layers=layers, experts_every=layers, balance=balance)
                 ours = self.results(
                     "seed=7", f"{P}.data=2", f"{P}.tensor=2", f"{P}.optimizer={optimizer}",
-                    f"{P}.learning_rate={rate}", "jobs.0.steps=4",
+                    f"{P}.learning_rate={rate}", "jobs.0.steps=3",
                     *(f"{P}.{key}={value}" for key, value in sizes.items()))
                 made = perceptron.Sgd(rate) if optimizer == "sgd" else perceptron.Adam(rate)
                 model = transformer.Model(7, **sizes)
                 model.loss()
                 self.assertEqual(ours["dropped"][0], model.dropped)
                 self.assertGreater(model.dropped, 0)
-                self.check_close(ours["loss"], transformer.train(model, made, 4), EXACT_TOLERANCE)
+                self.check_close(ours["loss"], transformer.train(model, made, 3), EXACT_TOLERANCE)
 
     def test_simulated_choices_are_drawn(self):
         """8 sequences of 16 tokens with two choices: 256, of which an even share is taken."""
@@ -104,6 +105,7 @@ class Experts(program.Case):
         self.assertEqual(self.results(f'{P}.routing={{"zipf": 0}}', backend="sim")["dropped"],
                          uniform)
         self.assertEqual(self.results(backend="null")["dropped"], uniform)
+        self.assertEqual(self.results("jobs.0.submit=fused", backend="sim")["dropped"], uniform)
         self.assertEqual(self.results(f"{P}.data=1", backend="sim")["dropped"], uniform)
         self.assertGreater(len(set(uniform)), 5)
         self.assertTrue(all(0 < few < many < 256 for few, many in zip(uniform, skewed)))

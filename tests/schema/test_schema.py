@@ -61,7 +61,7 @@ C_ONLY = {
     "experts_data": "divisibility",
     "experts_every": "one number against another",
     "experts_group": "divisibility",
-    "experts_places": "a product",
+    "experts_seats": "a product",
     "experts_top": "one number against another",
     "fault_order": "one span against another",
     "fault_removed_twice": "what the earlier ones did",

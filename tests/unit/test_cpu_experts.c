@@ -68,7 +68,7 @@ static void init_gate(bench *made, uint32_t choices, uint32_t capacity, float *l
 }
 
 /* One test for 1 and 2 choices, and capacities from 1 to more than is needed. */
-START_TEST(a_gate_gives_places_in_order)
+START_TEST(a_gate_gives_seats_in_order)
 {
     const uint32_t choices = 1 + (uint32_t)_i % 2, capacity = 1 + (uint32_t)_i / 2;
     float logits[TOKENS * EXPERTS];
@@ -83,8 +83,8 @@ START_TEST(a_gate_gives_places_in_order)
                 softmax(logits + t * EXPERTS, row);
                 const uint32_t e = find_rank(row, choice);
                 const bool fits = taken[e] < capacity;
-                const double place = fits ? (e * (TOKENS / GROUP) + g) * capacity + taken[e] : -1.0;
-                ck_assert_double_eq(made.values[1][t * choices + choice], place);
+                const double seat = fits ? (e * (TOKENS / GROUP) + g) * capacity + taken[e] : -1.0;
+                ck_assert_double_eq(made.values[1][t * choices + choice], seat);
                 taken[e] += fits ? 1 : 0;
                 dropped += fits ? 0 : 1;
                 const double sum = row[find_rank(row, 0)] + row[find_rank(row, 1)];
@@ -105,7 +105,7 @@ START_TEST(of_equal_experts_the_first_is_chosen)
     made.operation.sequence = 2;
     made.operation.capacity = 1;
     float *shares = add_input(&made, 2, EXPERTS);
-    const float *places = add_output(&made, 2, 2, false);
+    const float *seats = add_output(&made, 2, 2, false);
     const float *weights = add_output(&made, 2, 2, false);
     const float *dropped = add_output(&made, 1, 1, false);
     for (uint32_t i = 0; i < 2 * EXPERTS; i++)
@@ -113,7 +113,7 @@ START_TEST(of_equal_experts_the_first_is_chosen)
     run(&made);
     const float expected[] = {0, 1, -1, -1};
     for (uint32_t i = 0; i < 4; i++) {
-        ck_assert_float_eq(places[i], expected[i]);
+        ck_assert_float_eq(seats[i], expected[i]);
         ck_assert_float_eq(weights[i], 0.5f);
     }
     ck_assert_float_eq(*dropped, 2);
@@ -173,30 +173,30 @@ END_TEST
 
 /* --- There and back --- */
 
-enum { PLACED = 7 };
-static const float places[] = {2, 5, -1, 0, 6, -1, -1, -1, 1, 3}; /* Of 5 tokens; nobody has 4. */
+enum { SEATED = 7 };
+static const float seats[] = {2, 5, -1, 0, 6, -1, -1, -1, 1, 3}; /* Of 5 tokens; nobody has 4. */
 
-static float *add_places(bench *made, uint32_t choices)
+static float *add_seats(bench *made, uint32_t choices)
 {
     float *data = add_input(made, 10 / choices, choices);
-    memcpy(data, places, sizeof places);
+    memcpy(data, seats, sizeof seats);
     return data;
 }
 
-START_TEST(rows_go_to_their_places)
+START_TEST(rows_go_to_their_seats)
 {
     const uint32_t choices = 1 + (uint32_t)_i;
     bench made;
     bench_init(&made, GW_OPERATION_DISPATCH);
     const float *x = add_input(&made, 10 / choices, WIDTH);
-    add_places(&made, choices);
-    const float *y = add_output(&made, PLACED, WIDTH, false);
+    add_seats(&made, choices);
+    const float *y = add_output(&made, SEATED, WIDTH, false);
     run(&made);
-    for (uint32_t p = 0; p < PLACED; p++)
+    for (uint32_t p = 0; p < SEATED; p++)
         for (uint32_t c = 0; c < WIDTH; c++) {
             float expected = 0;
             for (uint32_t i = 0; i < 10; i++)
-                expected = places[i] == (float)p ? x[i / choices * WIDTH + c] : expected;
+                expected = seats[i] == (float)p ? x[i / choices * WIDTH + c] : expected;
             ck_assert_float_eq(y[p * WIDTH + c], expected);
         }
     bench_clear(&made);
@@ -234,14 +234,14 @@ START_TEST(dispatch_has_a_gradient)
     bench forward, backward;
     bench_init(&forward, GW_OPERATION_DISPATCH);
     float *x = add_input(&forward, tokens, WIDTH);
-    add_places(&forward, choices);
-    add_output(&forward, PLACED, WIDTH, false);
+    add_seats(&forward, choices);
+    add_output(&forward, SEATED, WIDTH, false);
     bench_init(&backward, GW_OPERATION_DISPATCH_GRADIENT);
-    add_places(&backward, choices);
-    const float *dy = add_input(&backward, PLACED, WIDTH);
+    add_seats(&backward, choices);
+    const float *dy = add_input(&backward, SEATED, WIDTH);
     const float *slopes = add_output(&backward, tokens, WIDTH, false);
     run(&backward);
-    check_slopes(&forward, dy, PLACED * WIDTH, x, slopes, tokens * WIDTH);
+    check_slopes(&forward, dy, SEATED * WIDTH, x, slopes, tokens * WIDTH);
     bench_clear(&forward);
     bench_clear(&backward);
 }
@@ -250,8 +250,8 @@ END_TEST
 static void init_combine(bench *made, gw_operation_kind kind, uint32_t choices)
 {
     bench_init(made, kind);
-    add_input(made, PLACED, WIDTH);
-    add_places(made, choices);
+    add_input(made, SEATED, WIDTH);
+    add_seats(made, choices);
     add_input(made, 10 / choices, choices);
 }
 
@@ -266,9 +266,9 @@ START_TEST(combine_adds_weighted_rows)
         for (uint32_t c = 0; c < WIDTH; c++) {
             double expected = 0;
             for (uint32_t i = t * choices; i < (t + 1) * choices; i++)
-                if (places[i] >= 0)
+                if (seats[i] >= 0)
                     expected +=
-                        (double)made.values[2][i] * made.values[0][(uint32_t)places[i] * WIDTH + c];
+                        (double)made.values[2][i] * made.values[0][(uint32_t)seats[i] * WIDTH + c];
             check_near(y[t * WIDTH + c], expected, 1e-6);
         }
     bench_clear(&made);
@@ -283,24 +283,24 @@ START_TEST(combine_has_gradients)
     add_output(&forward, tokens, WIDTH, false);
     init_combine(&backward, GW_OPERATION_COMBINE_GRADIENT, choices);
     const float *dy = add_input(&backward, tokens, WIDTH);
-    const float *dz = add_output(&backward, PLACED, WIDTH, false);
+    const float *dz = add_output(&backward, SEATED, WIDTH, false);
     const float *dweights = add_output(&backward, tokens, choices, false);
     run(&backward);
-    check_slopes(&forward, dy, tokens * WIDTH, forward.values[0], dz, PLACED * WIDTH);
+    check_slopes(&forward, dy, tokens * WIDTH, forward.values[0], dz, SEATED * WIDTH);
     check_slopes(&forward, dy, tokens * WIDTH, forward.values[2], dweights, 10);
     bench_clear(&forward);
     bench_clear(&backward);
 }
 END_TEST
 
-START_TEST(a_place_is_a_row)
+START_TEST(a_seat_is_a_row)
 {
     bench made;
     bench_init(&made, GW_OPERATION_DISPATCH);
     add_input(&made, 1, WIDTH);
-    float *place = add_input(&made, 1, 1);
-    *place = PLACED;
-    add_output(&made, PLACED, WIDTH, false);
+    float *seat = add_input(&made, 1, 1);
+    *seat = SEATED;
+    add_output(&made, SEATED, WIDTH, false);
     run(&made);
 }
 END_TEST
@@ -402,14 +402,14 @@ END_TEST
 int main(void)
 {
     TCase *cases = tcase_create("experts");
-    tcase_add_loop_test(cases, a_gate_gives_places_in_order, 0, 14);
+    tcase_add_loop_test(cases, a_gate_gives_seats_in_order, 0, 14);
     tcase_add_test(cases, of_equal_experts_the_first_is_chosen);
     tcase_add_loop_test(cases, a_gate_has_a_gradient, 0, 4);
-    tcase_add_loop_test(cases, rows_go_to_their_places, 0, 2);
+    tcase_add_loop_test(cases, rows_go_to_their_seats, 0, 2);
     tcase_add_loop_test(cases, dispatch_has_a_gradient, 0, 2);
     tcase_add_loop_test(cases, combine_adds_weighted_rows, 0, 2);
     tcase_add_loop_test(cases, combine_has_gradients, 0, 2);
-    tcase_add_test_raise_signal(cases, a_place_is_a_row, SIGABRT);
+    tcase_add_test_raise_signal(cases, a_seat_is_a_row, SIGABRT);
     tcase_add_loop_test(cases, runs_meet_their_blocks, 0, 8);
     tcase_add_loop_test(cases, blocks_have_a_gradient, 0, 4);
     tcase_add_loop_test(cases, blocks_are_drawn_alike_on_any_mesh, 0, 4);

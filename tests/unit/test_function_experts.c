@@ -2,7 +2,7 @@
 /* What the operations of experts cost, and the shapes that they need. */
 #include "test_function.h"
 
-/* 8 tokens of 6 columns, two choices each of 4 experts with 5 places. */
+/* 8 tokens of 6 columns, two choices each of 4 experts with 5 seats. */
 START_TEST(experts_cost_what_they_compute)
 {
     expect_cost(make_operation(GW_OPERATION_GATE), SHAPES({8, 4}), SHAPES({8, 2}, {8, 2}, {1, 1}),
@@ -41,9 +41,9 @@ START_TEST(gate_shapes)
     expect_bad(gate, SHAPES({8, 4}), SHAPES({8, 2}, {8, 2}, {8, 1}), "output 2: found 8 x 1");
     gate.capacity = 0;
     expect_bad(gate, SHAPES({8, 4}), SHAPES({8, 2}, {8, 2}, {1, 1}), "found a capacity of 0");
-    gate.capacity = (1U << 21) + 1; /* 2 groups, 4 experts: 2^24 places and 8 more. */
+    gate.capacity = (1U << 21) + 1; /* 2 groups, 4 experts: 2^24 seats and 8 more. */
     expect_bad(gate, SHAPES({8, 4}), SHAPES({8, 2}, {8, 2}, {1, 1}),
-               "at most 16777216 places in 2 groups of 4 experts");
+               "at most 16777216 seats in 2 groups of 4 experts");
     gate.sequence = 3;
     expect_bad(gate, SHAPES({8, 4}), SHAPES({8, 2}, {8, 2}, {1, 1}), "sequences of 3 rows");
     gate = make_operation(GW_OPERATION_GATE_GRADIENT);
@@ -54,7 +54,7 @@ START_TEST(gate_shapes)
 }
 END_TEST
 
-START_TEST(placing_shapes)
+START_TEST(seating_shapes)
 {
     const gw_operation dispatch = make_operation(GW_OPERATION_DISPATCH);
     expect_good(dispatch, SHAPES({8, 6}, {8, 2}), SHAPES({20, 6}));
@@ -125,7 +125,7 @@ int main(void)
     TCase *cases = tcase_create("experts");
     tcase_add_test(cases, experts_cost_what_they_compute);
     tcase_add_test(cases, gate_shapes);
-    tcase_add_test(cases, placing_shapes);
+    tcase_add_test(cases, seating_shapes);
     tcase_add_test(cases, block_shapes);
     tcase_add_test(cases, random_blocks);
     Suite *suite = suite_create("function_experts");

@@ -43,12 +43,12 @@ START_TEST(what_must_be_dropped_is)
     }
     routing.choices = 1;
     routing.exponent = 0;
-    routing.tokens = 6; /* As many as there are places: dropped are those of who has too many. */
+    routing.tokens = 6; /* As many as there are seats: dropped are those of who has too many. */
     ck_assert_uint_lt(draw(&routing, 1), 7 * 3);
 }
 END_TEST
 
-/* Tokens of an expert are binomial: with 2 experts, 1 choice, 4 tokens and 2 places the excess is 2
+/* Tokens of an expert are binomial: with 2 experts, 1 choice, 4 tokens and 2 seats the excess is 2
  * with 2/16 and 1 with 8/16, 0.75 a group. */
 START_TEST(draws_follow_the_binomial)
 {
@@ -60,7 +60,7 @@ START_TEST(draws_follow_the_binomial)
 END_TEST
 
 /* Second choices are of the others by their shares: of 3 experts alike all three get two thirds of
- * the tokens; one token with places for no second choice of the same. */
+ * the tokens; one token with seats for no second choice of the same. */
 START_TEST(nobody_is_chosen_twice)
 {
     const gw_routing one = {

@@ -111,8 +111,8 @@ static double count_flops(const gw_function *function, gw_operation_kind kind)
     return flops;
 }
 
-/* A place costs two products of h f, filled or not: 4 E C h f forward in each group and layer, and
- * twice that backward; with as many places as choices that is 4 k h f a token.  Spread over
+/* A seat costs two products of h f, filled or not: 4 E C h f forward in each group and layer, and
+ * twice that backward; with as many seats as choices that is 4 k h f a token.  Spread over
  * devices, each has its part of it, and none of it twice. */
 START_TEST(flops_are_those_of_the_formula)
 {
@@ -240,7 +240,7 @@ START_TEST(each_place_with_gates_has_a_result)
 }
 END_TEST
 
-/* No more places than tokens: nobody is chosen twice by one. */
+/* No more seats than tokens: nobody is chosen twice by one. */
 START_TEST(capacity_has_bounds)
 {
     g_autoptr(gw_program) most = build_good(", \"experts\": 2, \"capacity_factor\": 1000");
@@ -258,7 +258,7 @@ START_TEST(mistakes_have_words)
     build_bad(", \"experts\": 1", "/top: found 2, expected at most as many as experts (1)");
     build_bad(", \"experts\": 4, \"top\": 3", "/top: found 3");
     build_bad(", \"experts\": 4, \"capacity_factor\": 0",
-              "/capacity_factor: found 0, which leaves experts no places");
+              "/capacity_factor: found 0, which leaves experts no seats");
     build_bad(", \"experts\": 4, \"capacity_factor\": -1", "/capacity_factor: found -1");
     build_bad(", \"experts\": 4, \"group\": 3",
               "/microbatch: found 8, expected a multiple of group (3)");
