@@ -6,3 +6,5 @@
 
 /* Shard launches per second on one core, by hosts, by clients, and by way of submitting. */
 void gw_bench_control(GArray *rows);
+/* Where a launch's nanoseconds go, by part of the controller: rows with ticks. */
+void gw_bench_control_where(GArray *rows);

@@ -117,7 +117,7 @@ bool gw_bench_write_profile(const gw_bench_profile *profile, const char *path, G
     gw_json_open_object(&json, "sources");
     for (uint32_t i = 0; i < G_N_ELEMENTS(names); i++) {
         g_autofree char *source = g_strdup_printf(
-            "Measured: gangway bench control --profile, %s.  Fitted with the others on runs of the "
+            "Measured: gangway bench control --costs, %s.  Fitted with the others on runs of the "
             "null world; the worst of them is off by %.0f %%.",
             names[i].source, 100 * profile->error_max);
         gw_json_string(&json, names[i].name, source);

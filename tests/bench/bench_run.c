@@ -30,18 +30,29 @@ static char *write_scenario(const gw_bench_chain *chain)
         chain->submit, chain->steps);
 }
 
+static bool run_null(const gw_bench_chain *chain, const gw_scenario *scenario, gw_bench_row *row,
+                     uint64_t *out_operations, GError **error)
+{
+    gw_real_report report;
+    gw_where_sampler *sampler = chain->is_sampled ? gw_where_begin(error) : NULL;
+    if (chain->is_sampled && sampler == NULL)
+        return false;
+    const bool is_done = gw_null_run(scenario, NULL, &report, error);
+    if (sampler != NULL)
+        gw_where_end(sampler, row->ticks);
+    if (!is_done)
+        return false;
+    memcpy(row->actions, report.usage.spent, sizeof row->actions);
+    row->actions[GW_COST_SEND] = row->actions[GW_COST_RECEIVE] = report.counts.messages;
+    *out_operations = chain->counts_gangs ? report.counts.gangs : report.counts.shards;
+    return true;
+}
+
 static bool run_backend(const gw_bench_chain *chain, const gw_scenario *scenario, gw_bench_row *row,
                         uint64_t *out_operations, GError **error)
 {
-    if (strcmp(chain->backend, "null") == 0) {
-        gw_real_report report;
-        if (!gw_null_run(scenario, NULL, &report, error))
-            return false;
-        memcpy(row->actions, report.usage.spent, sizeof row->actions);
-        row->actions[GW_COST_SEND] = row->actions[GW_COST_RECEIVE] = report.counts.messages;
-        *out_operations = chain->counts_gangs ? report.counts.gangs : report.counts.shards;
-        return true;
-    }
+    if (strcmp(chain->backend, "null") == 0)
+        return run_null(chain, scenario, row, out_operations, error);
     gw_world_settings settings = {.queue = GW_QUEUE_LADDER};
     gw_world_report report;
     if (!gw_world_run(scenario, &settings, NULL, &report, error))

@@ -80,8 +80,11 @@ class WrongUsage(program.Case):
     def test_unknown_bench(self):
         self.refuse(2, ['no bench "engin"', 'did you mean "engine"?'], "bench", "engin")
         self.refuse(2, ["expected one bench"], "bench")
-        self.refuse(2, ['--profile: only "control" measures one'], "bench", "engine",
-                    "--profile", "p.json")
+        self.refuse(2, ['--profile: only "control" measures that'], "bench", "engine", "--profile")
+        self.refuse(2, ['--costs: only "control" measures that'], "bench", "engine", "--costs",
+                    "p.json")
+        self.refuse(2, ["expected one of them"], "bench", "control", "--profile", "--costs",
+                    "p.json")
         self.refuse(2, ["--rounds: -1, expected 1 to 1000"], "bench", "engine", "--rounds=-1")
         self.refuse(2, ["expected one bench"], "bench", "engine", "sim")
 
