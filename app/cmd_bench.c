@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "record/json.h"
 #include "tests/bench/bench_control.h"
+#include "tests/bench/bench_cpu.h"
 #include "tests/bench/bench_engine.h"
 #include "tests/bench/bench_fabric.h"
 #include "tests/bench/bench_profile.h"
@@ -161,6 +162,8 @@ static const struct {
      print_chain_ratios, 5},
     {"control", "shard launches per second through the controller alone", gw_bench_control,
      print_chain_ratios, 5},
+    {"cpu", "products and calls on this machine's CPUs, with the controller and without",
+     gw_bench_cpu, print_chain_ratios, 5},
     {"fabric", "rate changes and transfers per second on links shared in time", gw_bench_fabric,
      print_fabric_ratios, 3},
 };

@@ -170,7 +170,8 @@ class Set(program.Case):
 class List(program.Case):
     def test_everything_and_each_kind(self):
         everything = self.accept("list").stdout
-        for kind, names in (("workloads", ["chain", "graph", "mixture", "mlp", "pipeline"]),
+        for kind, names in (("workloads", ["chain", "graph", "mixture", "mlp", "pipeline",
+                                           "products", "transformer"]),
                             ("systems", ["pathways", "multi_controller", "tf1", "ray"]),
                             ("policies", ["fifo", "none"]),
                             ("accelerators", ["a100", "cpu", "h100", "tpu_v3_core", "tpu_v4",
