@@ -97,11 +97,16 @@ static void add_policies(GArray *rows)
 void gw_bench_control(GArray *rows)
 {
     add_cases(sizes, G_N_ELEMENTS(sizes), false, rows);
-    add_cases(shapes, G_N_ELEMENTS(shapes), false, rows);
+    gw_bench_control_shapes(rows);
     add_policies(rows);
 }
 
 void gw_bench_control_where(GArray *rows)
 {
     add_cases(sampled, G_N_ELEMENTS(sampled), true, rows);
+}
+
+void gw_bench_control_shapes(GArray *rows)
+{
+    add_cases(shapes, G_N_ELEMENTS(shapes), false, rows);
 }

@@ -61,6 +61,7 @@ int main(void)
 {
     Suite *suite = suite_create("bench_where");
     TCase *tcase = tcase_create("bench_where");
+    tcase_set_timeout(tcase, 60); /* CPU time, on a machine that may be busy. */
     tcase_add_test(tcase, files_and_functions_belong_to_parts);
     tcase_add_test(tcase, time_is_found_where_it_was_spent);
     suite_add_tcase(suite, tcase);
