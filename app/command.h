@@ -11,6 +11,7 @@ typedef struct {
     int (*run)(int argc, char **argv);
 } gw_command;
 
+extern const gw_command gw_command_collectives;
 extern const gw_command gw_command_bench, gw_command_check, gw_command_compare, gw_command_list,
     gw_command_plot, gw_command_reproduce, gw_command_run;
 

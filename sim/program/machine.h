@@ -15,7 +15,7 @@ typedef struct {
     double matmul_efficiency;       /* Of peak_flops, reached by large matrix products; (0, 1] */
     double hbm_efficiency;          /* Of hbm_bytes_per_s, reached by streaming; (0, 1] */
     gw_span kernel_overhead_ns;     /* Start-up of every kernel on the device */
-    double link_bytes_per_s;        /* One interconnect link, one way */
+    double link_bytes_per_s;        /* One interconnect link, one way; half of a switch's port */
     double link_efficiency;         /* Of link_bytes_per_s, reached by large messages; (0, 1] */
     gw_span hop_latency_ns;         /* One interconnect hop */
     gw_span collective_overhead_ns; /* Start-up of every collective */

@@ -222,7 +222,7 @@ def check_mutations(validator, gangway, options):
     with tempfile.TemporaryDirectory() as folder:
         inside = pathlib.Path(folder) / "configs"
         inside.mkdir()
-        for kind in ("accelerators", "profiles"):
+        for kind in ("accelerators", "networks", "profiles"):
             (inside / kind).symlink_to(ROOT / "configs" / kind)
         path = inside / "mutation.json"
         for number in range(options.mutations):
