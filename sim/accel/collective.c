@@ -394,3 +394,27 @@ gw_span gw_collective_ns(const gw_cluster *cluster, const gw_collective *collect
     return named_ns < GW_TIME_NEVER ? named_ns
                                     : gw_collective_ns_by(cluster, collective, GW_ALGORITHM_AUTO);
 }
+
+gw_algorithm_kind gw_collective_algorithm(const gw_cluster *cluster,
+                                          const gw_collective *collective)
+{
+    const gw_device_id first = {collective->devices[0]};
+    const gw_algorithm_kind named = gw_cluster_island_of(cluster, first)->collectives;
+    if (collective->member_count == 1) {
+        return GW_ALGORITHM_AUTO;
+    }
+    if (named != GW_ALGORITHM_AUTO &&
+        gw_collective_ns_by(cluster, collective, named) < GW_TIME_NEVER) {
+        return named;
+    }
+    if (!gw_node_group_is_spread(cluster, collective)) {
+        return GW_ALGORITHM_AUTO;
+    }
+    const gw_span fastest_ns = gw_collective_nodes_ns(cluster, collective, GW_ALGORITHM_AUTO);
+    for (uint32_t i = GW_ALGORITHM_DIRECT; i <= GW_ALGORITHM_TREE; i++) {
+        if (gw_collective_nodes_ns(cluster, collective, (gw_algorithm_kind)i) == fastest_ns) {
+            return (gw_algorithm_kind)i;
+        }
+    }
+    return GW_ALGORITHM_AUTO; /* Sums in the switches. */
+}

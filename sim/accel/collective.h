@@ -38,3 +38,9 @@ gw_span gw_collective_ns(const gw_cluster *cluster, const gw_collective *collect
 /* The same by `algorithm`; GW_TIME_NEVER: it has no way to do this kind, or not with this group. */
 gw_span gw_collective_ns_by(const gw_cluster *cluster, const gw_collective *collective,
                             gw_algorithm_kind algorithm);
+
+/* The algorithm that gw_collective_ns() has gone by, for who wants its rounds (which `direct` has
+ * for 256 members at most): the island's, or over nodes the fastest; GW_ALGORITHM_AUTO: a closed
+ * form without rounds.  Pure. */
+gw_algorithm_kind gw_collective_algorithm(const gw_cluster *cluster,
+                                          const gw_collective *collective);

@@ -114,6 +114,8 @@ START_TEST(auto_takes_the_fastest)
     }
     built.collective.size_bytes = 8;
     ck_assert_uint_eq(time_by(&built, GW_ALGORITHM_AUTO), time_by(&built, GW_ALGORITHM_DIRECT));
+    ck_assert_int_eq(gw_collective_algorithm(built.made.cluster, &built.collective),
+                     GW_ALGORITHM_DIRECT);
     built.collective.size_bytes = UINT64_C(1) << 30;
     ck_assert_uint_lt(time_by(&built, GW_ALGORITHM_AUTO), time_by(&built, GW_ALGORITHM_DIRECT) / 4);
     small_cluster_clear(&built.made);
@@ -129,6 +131,8 @@ START_TEST(named_algorithm_is_heeded)
     small_cluster_build(&built.made);
     ck_assert_uint_eq(gw_collective_ns(built.made.cluster, &built.collective),
                       OVERHEAD_NS + time_by(&built, GW_ALGORITHM_RING));
+    ck_assert_int_eq(gw_collective_algorithm(built.made.cluster, &built.collective),
+                     GW_ALGORITHM_RING);
     built.collective.kind = GW_OPERATION_BROADCAST; /* Rings have no way to do it. */
     ck_assert_uint_eq(gw_collective_ns(built.made.cluster, &built.collective),
                       OVERHEAD_NS + time_by(&built, GW_ALGORITHM_AUTO));
@@ -144,6 +148,11 @@ START_TEST(switches_add_up)
     built.made.accelerators[0].switch_reduction_efficiency = 0.5;
     ck_assert_uint_eq(time_by(&built, GW_ALGORITHM_AUTO),
                       2000 + 50000000 + 2 * (10000 + 100000000));
+    ck_assert_int_eq(gw_collective_algorithm(built.made.cluster, &built.collective),
+                     GW_ALGORITHM_AUTO); /* Which has no rounds. */
+    built.collective.member_count = 4;   /* On one switch. */
+    ck_assert_int_eq(gw_collective_algorithm(built.made.cluster, &built.collective),
+                     GW_ALGORITHM_AUTO);
     small_cluster_clear(&built.made);
 }
 END_TEST
