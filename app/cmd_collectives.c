@@ -14,7 +14,8 @@
 #include "scenario/scenario.h"
 
 #define SIZE_MIN_BYTES 1024
-#define SIZE_MAX_BYTES (UINT64_C(1) << 30)
+#define SIZE_MAX_BYTES (UINT64_C(1) << 30) /* Unless the user says others, */
+#define SIZE_LIMIT     (UINT64_C(1) << 40) /* up to this. */
 
 static char **settings;
 static char *kind_word, *smallest_word, *largest_word;
@@ -91,7 +92,8 @@ static bool read_size(const char *word, uint64_t *out)
     g_autofree char *quoted = gw_error_quote(word);
     g_autofree char *text = g_strdup_printf("{\"size\": %s}", quoted);
     g_autoptr(gw_params) params = gw_params_parse(text, "--from", &error);
-    return params != NULL && gw_params_bytes(params, "size", true, out, &error) && *out > 0;
+    return params != NULL && gw_params_bytes(params, "size", true, out, &error) && *out > 0 &&
+           *out <= SIZE_LIMIT;
 }
 
 static int read_request(request *out)
@@ -100,9 +102,9 @@ static int read_request(request *out)
     if (exit_code != 0)
         return exit_code;
     if (smallest_word != NULL && !read_size(smallest_word, &out->smallest_bytes))
-        return refuse("--from", smallest_word, "bytes above 0, as \"1KiB\"");
+        return refuse("--from", smallest_word, "1B to 1TiB, as \"1KiB\"");
     if (largest_word != NULL && !read_size(largest_word, &out->largest_bytes))
-        return refuse("--to", largest_word, "bytes above 0, as \"1GiB\"");
+        return refuse("--to", largest_word, "1B to 1TiB, as \"1GiB\"");
     if (out->smallest_bytes > out->largest_bytes)
         return refuse("--to", largest_word != NULL ? largest_word : "1GiB",
                       "no less than the smallest");

@@ -43,10 +43,17 @@ static uint32_t count_gather_rounds(double count)
     return is_power_of_two(count) ? count_doublings(count) : (uint32_t)count - 1;
 }
 
+/* A card may be slow and an input large: thirty years stand for all that is longer. */
+#define SECONDS_MAX 1e9
+
+static gw_span carry(double bytes, double bytes_per_s)
+{
+    return gw_span_from_seconds(MIN(bytes / bytes_per_s, SECONDS_MAX));
+}
+
 static gw_span take(uint32_t round_count, gw_span round_ns, double bytes, double bytes_per_s)
 {
-    return round_count == 0 ? 0
-                            : round_count * round_ns + gw_span_from_seconds(bytes / bytes_per_s);
+    return round_count == 0 ? 0 : round_count * round_ns + carry(bytes, bytes_per_s);
 }
 
 /* Gathers blocks of so many bytes among the members of each host. */
@@ -140,7 +147,7 @@ static gw_span price_ring(const priced_group *group)
     const bool leaves_everywhere = group->rail_count >= group->per_host;
     const double port_bytes =
         block_bytes * (leaves_everywhere ? 1 - 1 / group->rail_count : 1) * round_count;
-    const gw_span inside_ns = gw_span_from_seconds(port_bytes / group->port_bytes_per_s);
+    const gw_span inside_ns = carry(port_bytes, group->port_bytes_per_s);
     return group->per_host > 1 ? MAX(across_ns, inside_ns) : across_ns;
 }
 
@@ -152,7 +159,7 @@ static gw_span climb(double count, bool is_up, gw_span round_ns, double size_byt
 {
     const uint32_t doublings = count_doublings(count);
     const uint32_t round_count = doublings - (is_up && !is_power_of_two(count) ? 1 : 0);
-    return round_count * round_ns + gw_span_from_seconds(doublings * size_bytes / bytes_per_s);
+    return round_count * round_ns + carry(doublings * size_bytes, bytes_per_s);
 }
 
 static gw_span price_tree(const priced_group *group)
@@ -229,7 +236,7 @@ static gw_span price_permute(const priced_group *group, const gw_cluster *cluste
     const gw_cluster_island *island = gw_cluster_island_of(cluster, self);
     if (shift == 0) {
         const double copy_bytes_per_s = gw_route_between(cluster, self, self).rate_bytes_per_s;
-        return gw_span_from_seconds(group->size_bytes / copy_bytes_per_s);
+        return carry(group->size_bytes, copy_bytes_per_s);
     }
     const double load = find_rail_load(cluster, collective, shift);
     const gw_span inside_ns = take(1, group->node_ns, group->size_bytes, group->port_bytes_per_s);

@@ -84,6 +84,14 @@ class Collectives(program.Case):
         self.assertIn("torus", {row["algorithm"] for row in rows})
         self.assertNotIn("hierarchical", {row["algorithm"] for row in rows})
 
+    def test_extremes(self):
+        """A machine that nobody would build, and inputs that nobody has."""
+        for setting in ("nic_bandwidth=1B/s", "oversubscription=1e6", "hosts=4096",
+                        "nics_per_host=1"):
+            rows = self.rows("--from", "1B", "--to", "1TiB", "--factor", "1000000",
+                             "--set", f"cluster.islands.0.{setting}")
+            self.assertTrue(all(row["time_ns"] > 0 for row in rows), setting)
+
     def test_mistakes(self):
         for parts, *arguments in (
                 (['--kind: found "al_reduce"', '"all_reduce"'], "--kind", "al_reduce"),
@@ -96,6 +104,7 @@ class Collectives(program.Case):
                 (["--stride: found 0, expected 1 to 16"], "--stride", "0"),
                 (["--from: found \"1K\"", "\"1KiB\""], "--from", "1K"),
                 (["--from: found \"0B\""], "--from", "0B"),
+                (["--to: found \"1025GiB\", expected 1B to 1TiB"], "--to", "1025GiB"),
                 (["--to: found \"\""], "--to", ""),
                 (["--to: found \"1B\", expected no less"], "--to", "1B"),
                 (["--factor: found 1, expected 2 or more"], "--factor", "1"),

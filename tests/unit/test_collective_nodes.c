@@ -157,6 +157,18 @@ START_TEST(switches_add_up)
 }
 END_TEST
 
+START_TEST(what_takes_for_ever_is_bounded)
+{
+    const node_shape shape = {2, 4, 4, 1};
+    group built;
+    group_init(&built, &shape, GW_OPERATION_ALL_REDUCE, UINT64_C(1) << 62);
+    const gw_span thirty_years_ns = UINT64_C(1000000000) * 1000000000;
+    ck_assert_uint_ge(time_by(&built, GW_ALGORITHM_AUTO), thirty_years_ns);
+    ck_assert_uint_lt(time_by(&built, GW_ALGORITHM_AUTO), 8 * thirty_years_ns);
+    small_cluster_clear(&built.made);
+}
+END_TEST
+
 /* 8 and 3 members: no hierarchy, a ring that leaves by one rail, trees by the larger host. */
 START_TEST(uneven_group_is_priced)
 {
@@ -181,6 +193,7 @@ int main(void)
     tcase_add_test(cases, auto_takes_the_fastest);
     tcase_add_test(cases, named_algorithm_is_heeded);
     tcase_add_test(cases, switches_add_up);
+    tcase_add_test(cases, what_takes_for_ever_is_bounded);
     tcase_add_test(cases, uneven_group_is_priced);
     suite_add_tcase(suite, cases);
     SRunner *runner = srunner_create(suite);
