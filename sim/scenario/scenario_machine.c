@@ -130,10 +130,26 @@ static bool read_figures(gw_params *root, gw_accelerator *out, GError **error)
 static const figure switch_reduction = {"switch_reduction_efficiency",
                                         FIELD(switch_reduction_efficiency), 0, false};
 
+#define LINKS_KEY "links"
+#define LINKS_MAX 64
+
+/* So many links of one rate into a switch: as much as both links of a ring have together, which is
+ * what a port on a switch carries (topology/route.h). */
+static bool read_links(gw_params *root, gw_accelerator *out, GError **error)
+{
+    uint64_t links = 2;
+    if (!gw_params_count(root, LINKS_KEY, false, 1, LINKS_MAX, &links, error)) {
+        return false;
+    }
+    out->link_bytes_per_s *= (double)links / 2;
+    return true;
+}
+
 static bool read_optional_figures(gw_params *root, gw_accelerator *out, GError **error)
 {
-    return !gw_params_has(root, switch_reduction.key) ||
-           read_efficiency(root, &switch_reduction, &out->switch_reduction_efficiency, error);
+    return read_links(root, out, error) &&
+           (!gw_params_has(root, switch_reduction.key) ||
+            read_efficiency(root, &switch_reduction, &out->switch_reduction_efficiency, error));
 }
 
 static bool check_figures(gw_params *root, const gw_accelerator *accelerator, GError **error)
@@ -172,6 +188,7 @@ static bool read_accelerator_sources(gw_params *root, GError **error)
            read_sources_of(sources, spans, G_N_ELEMENTS(spans), error) &&
            read_source(sources, "hbm", error) &&
            (!has_reduction || read_source(sources, switch_reduction.key, error)) &&
+           (!gw_params_has(root, LINKS_KEY) || read_source(sources, LINKS_KEY, error)) &&
            gw_params_finish(sources, error);
 }
 

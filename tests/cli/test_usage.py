@@ -7,7 +7,7 @@ import re
 
 import program
 
-COMMANDS = ("run", "check", "compare", "plot", "list", "bench")
+COMMANDS = ("run", "check", "compare", "plot", "list", "bench", "collectives")
 QUICKSTART = program.CONFIGS / "quickstart.json"
 MLP = program.CONFIGS / "mlp_cpu.json"
 
@@ -178,8 +178,9 @@ class List(program.Case):
                                               "v100_10g"]),
                             ("profiles", ["gangway", "ideal", "jax-2021", "pathways-2022",
                                           "ray-1.3", "tf1-2021"]),
-                            ("collectives", ["direct", "halving_doubling", "ring", "torus",
-                                             "tree"]),
+                            ("collectives", ["direct", "halving_doubling", "hierarchical", "ring",
+                                             "torus", "tree"]),
+                            ("networks", ["infiniband_hdr", "infiniband_ndr"]),
                             ("figures", ["compare", "timeline", "utilization"])):
             text = self.accept("list", kind).stdout
             self.assertTrue(text.startswith(kind + "\n"), text)
