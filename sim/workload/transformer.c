@@ -26,13 +26,25 @@ double gw_transformer_added_scale(const gw_transformer *model)
 void gw_transformer_append_tensor(GArray *list, uint32_t rows, uint32_t columns, bool is_split,
                                   double scale, double constant)
 {
-    const gw_transformer_tensor tensor = {rows, columns, is_split, scale, constant};
+    const gw_transformer_tensor tensor = {rows, columns, is_split, scale, constant, false};
     g_array_append_val(list, tensor);
 }
 
 uint32_t gw_transformer_local_rows(const gw_transformer *model)
 {
     return model->microbatch * model->sequence;
+}
+
+uint32_t gw_transformer_stream_rows(const gw_transformer *model)
+{
+    return gw_transformer_local_rows(model) / (model->is_sequence_parallel ? model->tensor : 1);
+}
+
+uint8_t gw_transformer_sum_axes(const gw_transformer *model, const gw_transformer_tensor *tensor)
+{
+    const bool is_part = model->is_sequence_parallel && !tensor->is_split && !tensor->is_seen_whole;
+    return (uint8_t)((model->data > 1 ? GW_TRANSFORMER_DATA : 0) |
+                     (is_part ? GW_TRANSFORMER_TENSOR : 0));
 }
 
 uint32_t gw_transformer_count_microbatches(const gw_transformer *model)
@@ -152,6 +164,7 @@ static gw_pass begin(const gw_transformer *model, const char *name, uint32_t pla
     gw_pass pass = {.model = model,
                     .function = gw_function_new(name),
                     .rows = gw_transformer_local_rows(model),
+                    .stream_rows = gw_transformer_stream_rows(model),
                     .first_head_tensor = last->first_tensor + last->block->tensor_count,
                     .first_head_saved = last->first_saved + last->block->saved_count,
                     .is_first = place == 0,
@@ -208,7 +221,7 @@ static void place_saved(gw_pass *pass, const GArray *blocks, bool is_output)
     }
     for (uint32_t s = 0; pass->is_last && s < GW_HEAD_SAVED; s++)
         pass->saved[pass->first_head_saved + s] =
-            place_one_saved(pass, true, is_output, pass->rows, pass->model->hidden);
+            place_one_saved(pass, true, is_output, pass->stream_rows, pass->model->hidden);
 }
 
 static gw_pass_part part_of(const gw_pass *pass, const place_block *one)
@@ -241,7 +254,7 @@ static uint32_t add_logits_output(gw_pass *pass)
 static uint32_t add_stream_output(gw_pass *pass)
 {
     return gw_pass_thin(
-        pass, gw_function_add_output(pass->function, pass->rows, pass->model->hidden, true));
+        pass, gw_function_add_output(pass->function, pass->stream_rows, pass->model->hidden, true));
 }
 
 gw_function *gw_transformer_make_forward(const gw_transformer *model, uint32_t place, bool is_next)
@@ -254,7 +267,8 @@ gw_function *gw_transformer_make_forward(const gw_transformer *model, uint32_t p
     if (pass.is_first)
         pass.ids = take_ids(&pass);
     else
-        x = gw_pass_thin(&pass, gw_function_add_input(function, pass.rows, model->hidden, true));
+        x = gw_pass_thin(&pass,
+                         gw_function_add_input(function, pass.stream_rows, model->hidden, true));
     if (pass.is_last)
         pass.labels = take_ids(&pass);
     if (pass.is_last && is_next)
@@ -284,7 +298,7 @@ static void add_again(gw_pass *pass, const GArray *blocks, uint32_t last)
     while (!block_at(blocks, first)->opens)
         first--;
     if (pass->model->recompute == GW_RECOMPUTE_FULL)
-        add_blocks(pass, blocks, first, last + 1, gw_pass_add_activation(pass));
+        add_blocks(pass, blocks, first, last + 1, gw_pass_add_stream(pass));
     for (uint32_t i = first; pass->model->recompute == GW_RECOMPUTE_SELECTIVE && i <= last; i++) {
         const gw_pass_part part = part_of(pass, block_at(blocks, i));
         if (block_at(blocks, i)->block->add_selected != NULL)
@@ -339,8 +353,8 @@ gw_function *gw_transformer_make_backward(const gw_transformer *model, uint32_t 
         pass.ids = take_ids(&pass);
     take_tensors(&pass, list);
     const uint32_t columns = pass.is_last ? model->vocabulary / model->tensor : model->hidden;
-    const uint32_t dy =
-        gw_pass_thin(&pass, gw_function_add_input(function, pass.rows, columns, true));
+    const uint32_t rows = pass.is_last ? pass.rows : pass.stream_rows;
+    const uint32_t dy = gw_pass_thin(&pass, gw_function_add_input(function, rows, columns, true));
     place_saved(&pass, blocks, false);
     g_autofree uint32_t *before = is_next ? take_gradients(&pass, list) : NULL;
     if (!pass.is_first)

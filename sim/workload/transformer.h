@@ -10,8 +10,10 @@
  * devices have sequences of their own and sum slopes before the update.  Along tensor they share
  * each layer as Megatron does (Shoeybi et al., 2019, section 3): heads, the perceptron's width and
  * the vocabulary are split; two sums in the forward and two in the backward pass of a layer make
- * whole activations, which all of them hold.  A step takes the batch in micro-batches, and adds up
- * the slopes and the loss of one after the other. */
+ * whole activations, which all of them hold; or, sequence-parallel (Korthikanti et al., 2022,
+ * section 4.2), each sum leaves every one its block of the tokens, norms and what is added to the
+ * stream work on those, and the next product gathers them again.  A step takes the batch in
+ * micro-batches, and adds up the slopes and the loss of one after the other. */
 #pragma once
 
 #include "program/function.h"
@@ -37,15 +39,18 @@ typedef struct {
     gw_recompute recompute;
     bool is_half; /* Activations and the parameters that passes read are kept in 2 bytes; ids,
                      statistics, loss and slopes of parameters in 4. */
+    bool is_sequence_parallel; /* tensor is then more than 1, and divides a micro-batch's tokens. */
 } gw_transformer;
 
 /* One parameter, as a device holds it. */
 typedef struct {
     uint32_t rows, columns;
-    bool is_split;   /* Along tensor: each has a block of the whole's rows, or of a bias's
-                        columns. */
-    double scale;    /* Uniform in [-scale, scale) at first; 0: */
-    double constant; /* this everywhere. */
+    bool is_split;      /* Along tensor: each has a block of the whole's rows, or of a bias's
+                           columns. */
+    double scale;       /* Uniform in [-scale, scale) at first; 0: */
+    double constant;    /* this everywhere. */
+    bool is_seen_whole; /* Its slopes come from all tokens on each device, also where the stream is
+                           sequence-parallel.  Of others that are not split each then has a part. */
 } gw_transformer_tensor;
 
 /* All of a place, in the order in which functions take them (gw_transformer_tensor); the caller
@@ -53,6 +58,9 @@ typedef struct {
  * those are. */
 GArray *gw_transformer_list_tensors(const gw_transformer *model, uint32_t place,
                                     uint32_t *out_first);
+
+/* Along which dimensions of the mesh the tensor's slopes are summed; 0: along none. */
+uint8_t gw_transformer_sum_axes(const gw_transformer *model, const gw_transformer_tensor *tensor);
 
 uint32_t gw_transformer_count_microbatches(const gw_transformer *model);
 /* Bytes of an element of what is_half is about. */

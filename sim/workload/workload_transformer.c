@@ -83,6 +83,26 @@ static bool check_divisors(gw_params *params, const training *job, GError **erro
                            "microbatch, on each of data", model->microbatch, error);
 }
 
+static bool check_sequence_parallel(gw_params *params, const gw_transformer *model, GError **error)
+{
+    if (!model->is_sequence_parallel)
+        return true;
+    const uint32_t tokens = model->microbatch * model->sequence;
+    if (model->tensor == 1) {
+        gw_params_error(params, "sequence_parallel", error,
+                        "found true with 1 device to share each layer, expected \"tensor\" of at "
+                        "least 2");
+        return false;
+    }
+    if (tokens % model->tensor == 0)
+        return true;
+    gw_params_error(params, "sequence_parallel", error,
+                    "found %u tokens in a micro-batch (%u sequences of %u), expected a multiple of "
+                    "tensor (%u)",
+                    tokens, model->microbatch, model->sequence, model->tensor);
+    return false;
+}
+
 static bool check_sizes(gw_params *params, const training *job, GError **error)
 {
     const gw_transformer *model = &job->model;
@@ -168,6 +188,7 @@ static bool read_parallelism(gw_params *params, training *out, GError **error)
     if (!read_size(params, "data", false, 1, GW_WORKLOAD_DEVICES_MAX, &model->data, error) ||
         !read_size(params, "tensor", false, 1, GW_WORKLOAD_DEVICES_MAX / model->data,
                    &model->tensor, error) ||
+        !gw_params_bool(params, "sequence_parallel", false, &model->is_sequence_parallel, error) ||
         !read_size(params, "stages", false, 1, LAYERS_MAX, &out->stages, error) ||
         !read_size(params, "chunks", false, 1, GW_SCHEDULE_CHUNKS_MAX, &out->chunks, error) ||
         !read_schedule(params, out, error))
@@ -211,7 +232,8 @@ static bool read_training(gw_params *params, training *out, GError **error)
     out->learning_rate = out->optimizer == OPTIMIZER_SGD ? 0.02 : 0.001;
     return gw_params_number(params, "learning_rate", false, 0, 1000, &out->learning_rate, error) &&
            check_divisors(params, out, error) && check_sizes(params, out, error) &&
-           gw_params_finish(params, error) && make_schedule(params, out, error);
+           check_sequence_parallel(params, &out->model, error) && gw_params_finish(params, error) &&
+           make_schedule(params, out, error);
 }
 
 /* --- Functions of parameters --- */
@@ -264,17 +286,16 @@ static gw_function *make_init(const training *job, const GArray *tensors, uint32
     return function;
 }
 
-/* The sum along data of input `x`, into `y` if there is one; returns where it is. */
-static uint32_t sum_along_data(const training *job, gw_function *function, uint32_t x, uint32_t y)
+/* The sum along `axes` of input `x`, into `y` if there is one; returns where it is. */
+static uint32_t sum_along(gw_function *function, uint8_t axes, uint32_t x, uint32_t y)
 {
     const gw_value value = *gw_function_value(function, x);
-    const bool is_split = job->model.data > 1;
-    if (!is_split && y == GW_INDEX_NONE)
+    if (axes == 0 && y == GW_INDEX_NONE)
         return x;
     if (y == GW_INDEX_NONE)
         y = gw_function_add_temporary(function, value.rows, value.columns);
-    if (is_split)
-        gw_emit_collective(function, GW_OPERATION_ALL_REDUCE, GW_TRANSFORMER_DATA, x, y);
+    if (axes != 0)
+        gw_emit_collective(function, GW_OPERATION_ALL_REDUCE, axes, x, y);
     else
         gw_emit_map(function, GW_MAP_COPY, x, 0, y);
     return y;
@@ -297,7 +318,8 @@ static gw_function *make_update(const training *job, const GArray *tensors, bool
         gw_operation operation = {.kind = job->optimizer == OPTIMIZER_SGD ? GW_OPERATION_SGD
                                                                           : GW_OPERATION_ADAM,
                                   .scalar = job->learning_rate};
-        operation.inputs[1] = (uint16_t)sum_along_data(job, function, slopes[i], GW_INDEX_NONE);
+        operation.inputs[1] = (uint16_t)sum_along(
+            function, gw_transformer_sum_axes(&job->model, tensor), slopes[i], GW_INDEX_NONE);
         for (uint32_t k = 0; k < count_kept(job); k++) { /* (p, g, m, v) -> (p', m', v') */
             operation.inputs[k == 0 ? 0 : k + 1] = (uint16_t)gw_function_add_input(
                 function, tensor->rows, tensor->columns, tensor->is_split);
@@ -309,7 +331,8 @@ static gw_function *make_update(const training *job, const GArray *tensors, bool
     }
     if (is_last) {
         const uint32_t part = gw_function_add_input(function, 1, 1, false);
-        sum_along_data(job, function, part, gw_function_add_output(function, 1, 1, false));
+        sum_along(function, job->model.data > 1 ? GW_TRANSFORMER_DATA : 0, part,
+                  gw_function_add_output(function, 1, 1, false));
     }
     return function;
 }
@@ -572,6 +595,8 @@ static const char *const transformer_help[] = {
     "and all of it by default",
     "data  how many groups of devices share the batch; default 1",
     "tensor  how many devices share each layer; default 1",
+    "sequence_parallel  true: between products each device holds its block of the tokens along "
+    "\"tensor\", which divides the tokens of a micro-batch; default false",
     "stages  of the pipeline, each on a mesh of data by tensor; default 1; \"layers\" is a "
     "multiple of stages times chunks",
     "chunks  of layers that each stage has, one stage's between others'; default 1",

@@ -46,6 +46,17 @@ class Transformer(program.Case):
                     f"{P}.schedule={schedule}", "jobs.0.steps=50")
                 self.check_close(piped, alone, TOLERANCE)
 
+    def test_sequence_parallelism_does_not_matter(self):
+        alone = self.losses(f"{P}.data=1", f"{P}.tensor=1", "jobs.0.steps=50")
+        for settings in (("data=1", "tensor=2"), ("data=1", "tensor=4", "microbatch=1"),
+                         ("data=2", "tensor=2", "microbatch=2", "recompute=full"),
+                         ("data=1", "tensor=2", "stages=2", "microbatch=2"),
+                         ("data=1", "tensor=4", "recompute=selective")):
+            with self.subTest(settings):
+                split = self.losses(*(f"{P}.{setting}" for setting in settings),
+                                    f"{P}.sequence_parallel=true", "jobs.0.steps=50")
+                self.check_close(split, alone, TOLERANCE)
+
     def test_ways_of_running_do_not_matter(self):
         usual = self.losses()
         for setting in ("jobs.0.submit=op_by_op", "control.dispatch=sequential",

@@ -194,6 +194,31 @@ START_TEST(collectives_are_where_they_belong)
 }
 END_TEST
 
+/* Korthikanti et al., section 4.2: each sum is a reduce-scatter and an all-gather, and the backward
+ * pass gathers once more what products read; what norms and the stream hold is split. */
+START_TEST(sequence_parallel_splits_the_stream)
+{
+    gw_transformer model = model_of(2, 2);
+    g_autoptr(gw_function) plain = gw_transformer_make_forward(&model, 0, false);
+    model.is_sequence_parallel = true;
+    g_autoptr(gw_function) forth = gw_transformer_make_forward(&model, 0, false);
+    g_autoptr(gw_function) back = gw_transformer_make_backward(&model, 0, false);
+    const gw_operation_kind gather = GW_OPERATION_ALL_GATHER;
+    const gw_operation_kind scatter = GW_OPERATION_REDUCE_SCATTER;
+    ck_assert_uint_eq(count_kind(forth, scatter, GW_TRANSFORMER_TENSOR), 2 * LAYERS + 1);
+    ck_assert_uint_eq(count_kind(forth, gather, GW_TRANSFORMER_TENSOR), 2 * LAYERS + 1 + 1);
+    ck_assert_uint_eq(count_kind(back, scatter, GW_TRANSFORMER_TENSOR), 2 * LAYERS + 1);
+    ck_assert_uint_eq(count_kind(back, gather, GW_TRANSFORMER_TENSOR), 2 * (2 * LAYERS) + 1 + 1);
+    ck_assert_uint_eq(count_kind(forth, GW_OPERATION_ALL_REDUCE, GW_TRANSFORMER_TENSOR), 0);
+    ck_assert_uint_eq(count_kind(back, GW_OPERATION_ALL_REDUCE, GW_TRANSFORMER_TENSOR), 0);
+    const double tokens = BATCH / 2 * SEQUENCE;
+    const double stream = 4 * tokens * (4 * LAYERS + 2) * HIDDEN; /* Inputs and norms. */
+    ck_assert_double_eq((double)count_held_bytes(plain) - (double)count_held_bytes(forth),
+                        stream / 2);
+    ck_assert_double_eq(count_product_flops(forth), count_product_flops(plain));
+}
+END_TEST
+
 START_TEST(a_step_is_three_nodes)
 {
     g_autoptr(GError) error = NULL;
@@ -259,6 +284,12 @@ START_TEST(mistakes_have_words)
     build_bad("{" SIZES ", \"stages\": 3, \"schedule\": \"zb-h1\"}", "/schedule: found \"zb-h1\"");
     build_bad("{" SIZES ", \"chunks\": 3}", "/chunks: found 3 with schedule \"1f1b\"");
     build_bad("{" SIZES ", \"stages\": 3, \"schedule\": \"interleaved\"}", "/schedule: ");
+    build_bad("{" SIZES ", \"sequence_parallel\": true}",
+              "/sequence_parallel: found true with 1 device to share each layer");
+    build_bad(
+        "{" SIZES ", \"sequence_parallel\": true, \"tensor\": 3}",
+        "/sequence_parallel: found 40 tokens in a micro-batch (4 sequences of 10), expected a "
+        "multiple of tensor (3)");
     build_bad("{" SIZES ", \"optimizer\": \"adan\"}", "expected one of \"adam\"");
     build_bad("{" SIZES ", \"deep\": 1}", "/deep");
     build_bad("{\"layers\": 3}", "hidden");
@@ -274,6 +305,7 @@ int main(void)
     tcase_add_test(cases, recomputing_trades_memory_for_work);
     tcase_add_test(cases, two_bytes_halve_what_is_held);
     tcase_add_test(cases, collectives_are_where_they_belong);
+    tcase_add_test(cases, sequence_parallel_splits_the_stream);
     tcase_add_test(cases, a_step_is_three_nodes);
     tcase_add_test(cases, a_pipeline_has_a_node_for_each_pass);
     tcase_add_test(cases, mistakes_have_words);
