@@ -7,6 +7,7 @@
 #pragma once
 
 #include "workload/transformer.h"
+#include "workload/transformer_bundle.h"
 
 typedef struct gw_pass gw_pass;
 
@@ -48,6 +49,11 @@ struct gw_pass {
      * head; saved those of the blocks, then of the head. */
     uint32_t *tensors, *saved, *gradients;
     uint32_t first_head_tensor, first_head_saved; /* Where the head's begin. */
+    const GArray *list;                           /* Of the tensors. */
+    /* Backward, by tensor: the slopes so far, which it takes (NULL: none), and which it gives. */
+    uint32_t *before, *outputs;
+    bool is_end;    /* It is of the last micro-batch. */
+    gw_bundle sums; /* Of slopes. */
 };
 
 /* --- Sizes --- */
@@ -61,6 +67,25 @@ void gw_transformer_append_tensor(GArray *list, uint32_t rows, uint32_t columns,
 /* Tokens of a device's micro-batch; and those of the stream between blocks that it holds. */
 uint32_t gw_transformer_local_rows(const gw_transformer *model);
 uint32_t gw_transformer_stream_rows(const gw_transformer *model);
+
+/* --- Tensors and their slopes (transformer_slopes.c) --- */
+
+/* Inputs for all of `list`, which is borrowed for the pass's life. */
+void gw_pass_take_tensors(gw_pass *pass, const GArray *list);
+/* From here on `count` tensors from the `first` on are whole, where passes take parts. */
+void gw_pass_gather_tensors(gw_pass *pass, uint32_t first, uint32_t count);
+/* Backward: inputs for slopes so far, if it `is_next`; outputs for slopes, and where those of this
+ * micro-batch go first. */
+void gw_pass_take_slopes(gw_pass *pass);
+void gw_pass_place_slopes(gw_pass *pass);
+/* Those of so many tensors are there: adds them up, and sums them over devices in due course. */
+void gw_pass_finish_slopes(gw_pass *pass, uint32_t first, uint32_t count);
+/* All are there. */
+void gw_pass_end_slopes(gw_pass *pass);
+
+/* Sums slopes `x` of the tensor over devices into `y`, when the bundle is written. */
+void gw_transformer_add_sum(const gw_transformer *model, const gw_transformer_tensor *tensor,
+                            gw_bundle *bundle, uint32_t x, uint32_t y);
 
 /* --- Writing operations (transformer_pass.c) --- */
 
