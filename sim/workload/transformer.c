@@ -161,13 +161,18 @@ static gw_pass begin(const gw_transformer *model, const char *name, uint32_t pla
                     .first_head_tensor = last->first_tensor + last->block->tensor_count,
                     .first_head_saved = last->first_saved + last->block->saved_count,
                     .is_first = place == 0,
-                    .is_last = place + 1 == model->places};
+                    .is_last = place + 1 == model->places,
+                    .gathered = GW_INDEX_NONE};
     pass.function->computations = 1;
     return pass;
 }
 
-static gw_function *end(gw_pass *pass)
+gw_function *gw_pass_end(gw_pass *pass)
 {
+    if (pass->waiting != NULL)
+        g_array_unref(pass->waiting);
+    if (pass->sources != NULL)
+        g_array_unref(pass->sources);
     g_free(pass->tensors);
     g_free(pass->saved);
     g_free(pass->gradients);
@@ -187,8 +192,12 @@ static uint32_t place_one_saved(gw_pass *pass, bool is_kept_one, bool is_output,
     gw_function *function = pass->function;
     if (!is_kept_one)
         return gw_pass_add_temporary(pass, rows, columns);
-    return gw_pass_thin(pass, is_output ? gw_function_add_output(function, rows, columns, true)
-                                        : gw_function_add_input(function, rows, columns, true));
+    if (is_output)
+        return gw_pass_thin(pass, gw_function_add_output(function, rows, columns, true));
+    const uint32_t value = gw_pass_thin(pass, gw_function_add_input(function, rows, columns, true));
+    /* Outputs of forward: what the place gives, or the loss; slopes of logits; then these. */
+    gw_pass_note_source(pass, GW_HANDED_FORWARD, 1 + pass->forward_source_count, value);
+    return value;
 }
 
 static void place_saved(gw_pass *pass, const GArray *blocks, bool is_output)
@@ -210,7 +219,8 @@ static void place_saved(gw_pass *pass, const GArray *blocks, bool is_output)
 
 static gw_pass_part part_of(const gw_pass *pass, const place_block *one)
 {
-    return (gw_pass_part){.tensors = pass->tensors + one->first_tensor,
+    return (gw_pass_part){.first_tensor = one->first_tensor,
+                          .tensors = pass->tensors + one->first_tensor,
                           .saved = pass->saved + one->first_saved,
                           .gradients =
                               pass->gradients != NULL ? pass->gradients + one->first_tensor : NULL};
@@ -309,7 +319,7 @@ gw_function *gw_transformer_make_forward(const gw_transformer *model, uint32_t p
     add_layers(&pass, blocks, pass.is_last ? gw_pass_head_input(&pass) : result);
     if (pass.is_last)
         gw_pass_add_head(&pass, before, result, dlogits);
-    return end(&pass);
+    return gw_pass_end(&pass);
 }
 
 /* --- Backward --- */
@@ -354,36 +364,92 @@ static uint32_t add_backward(gw_pass *pass, const GArray *blocks, uint32_t dy)
     return dx;
 }
 
+/* Backward for inputs: outputs for slopes that may not wait. */
+static void place_finished(gw_pass *pass, const GArray *blocks)
+{
+    pass->gradients = g_new(uint32_t, pass->list->len);
+    for (uint32_t i = 0; i < pass->list->len; i++)
+        pass->gradients[i] = GW_INDEX_NONE;
+    for (uint32_t b = 0; b <= blocks->len; b++) {
+        const bool is_head = b == blocks->len;
+        if (is_head && !pass->is_last)
+            continue;
+        const place_block *one = is_head ? NULL : block_at(blocks, b);
+        const uint32_t first = is_head ? pass->first_head_tensor : one->first_tensor;
+        const uint32_t count = is_head ? GW_HEAD_TENSORS : one->block->tensor_count;
+        bool (*may_wait)(uint32_t) = is_head ? gw_transformer_may_head_wait : one->block->may_wait;
+        for (uint32_t i = 0; i < count; i++) {
+            const gw_transformer_tensor *tensor =
+                &g_array_index(pass->list, gw_transformer_tensor, first + i);
+            if (may_wait == NULL || !may_wait(i))
+                pass->gradients[first + i] = gw_function_add_output(
+                    pass->function, tensor->rows, tensor->columns, tensor->is_split);
+        }
+    }
+}
+
+/* What comes before the slopes of the parameters: all inputs but the slopes so far. */
+static uint32_t take_backward(gw_pass *pass, const GArray *blocks, const GArray *list)
+{
+    const gw_transformer *model = pass->model;
+    if (pass->is_first) {
+        pass->ids = take_ids(pass);
+        gw_pass_note_source(pass, GW_HANDED_TOKENS, 0, pass->ids);
+    }
+    gw_pass_take_tensors(pass, list);
+    const uint32_t columns = pass->is_last ? model->vocabulary / model->tensor : model->hidden;
+    const uint32_t rows = pass->is_last ? pass->rows : pass->stream_rows;
+    const uint32_t dy =
+        gw_pass_thin(pass, gw_function_add_input(pass->function, rows, columns, true));
+    if (pass->is_last)
+        gw_pass_note_source(pass, GW_HANDED_FORWARD, 1, dy);
+    place_saved(pass, blocks, false);
+    return dy;
+}
+
+static void write_backward(gw_pass *pass, const GArray *blocks, uint32_t dy, uint32_t out)
+{
+    const uint32_t dx = add_backward(pass, blocks, dy);
+    if (pass->is_first) {
+        gw_pass_add_embedding_gradient(pass, dx);
+        gw_pass_finish_slopes(pass, 0, GW_EMBEDDING_TENSORS);
+    } else {
+        gw_emit_map(pass->function, GW_MAP_COPY, dx, 0, out);
+    }
+}
+
 gw_function *gw_transformer_make_backward(const gw_transformer *model, uint32_t place, bool is_next,
                                           bool is_end)
 {
-    uint32_t first_tensor, out = GW_INDEX_NONE;
+    uint32_t first_tensor;
     g_autoptr(GArray) list = gw_transformer_list_tensors(model, place, &first_tensor);
     g_autoptr(GArray) blocks = list_place(model, place);
     gw_pass pass = begin(model, "backward", place, blocks);
-    gw_function *function = pass.function;
     pass.is_end = is_end;
-    if (pass.is_first)
-        pass.ids = take_ids(&pass);
-    gw_pass_take_tensors(&pass, list);
-    const uint32_t columns = pass.is_last ? model->vocabulary / model->tensor : model->hidden;
-    const uint32_t rows = pass.is_last ? pass.rows : pass.stream_rows;
-    const uint32_t dy = gw_pass_thin(&pass, gw_function_add_input(function, rows, columns, true));
-    place_saved(&pass, blocks, false);
+    const uint32_t dy = take_backward(&pass, blocks, list);
     if (is_next)
         gw_pass_take_slopes(&pass);
-    if (!pass.is_first)
-        out = add_stream_output(&pass);
-    gw_pass_place_slopes(&pass);
-    const uint32_t dx = add_backward(&pass, blocks, dy);
-    if (pass.is_first)
-        gw_pass_add_embedding_gradient(&pass, dx);
-    else
-        gw_emit_map(function, GW_MAP_COPY, dx, 0, out);
-    if (pass.is_first)
-        gw_pass_finish_slopes(&pass, 0, GW_EMBEDDING_TENSORS);
+    const uint32_t out = pass.is_first ? GW_INDEX_NONE : add_stream_output(&pass);
+    gw_pass_place_slopes(&pass, NULL);
+    write_backward(&pass, blocks, dy, out);
     gw_pass_end_slopes(&pass);
-    return end(&pass);
+    return gw_pass_end(&pass);
+}
+
+gw_pass gw_pass_make_inputs(const gw_transformer *model, uint32_t place)
+{
+    uint32_t first_tensor;
+    g_autoptr(GArray) list = gw_transformer_list_tensors(model, place, &first_tensor);
+    g_autoptr(GArray) blocks = list_place(model, place);
+    gw_pass pass = begin(model, "inputs", place, blocks);
+    pass.waiting = g_array_new(FALSE, FALSE, sizeof(gw_slopes));
+    pass.sources = g_array_new(FALSE, FALSE, sizeof(gw_handed));
+    const uint32_t dy = take_backward(&pass, blocks, list);
+    const uint32_t out = pass.is_first ? GW_INDEX_NONE : add_stream_output(&pass);
+    place_finished(&pass, blocks);
+    write_backward(&pass, blocks, dy, out);
+    pass.list = NULL;
+    return pass;
 }
 
 /* --- Tokens --- */

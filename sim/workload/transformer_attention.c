@@ -89,7 +89,7 @@ static void add_forward(gw_pass *pass, const gw_pass_part *part, uint32_t y)
 {
     gw_pass_add_norm(pass, part->saved[INPUT], part->tensors[NORM_GAIN], part->tensors[NORM_BIAS],
                      part->saved[NORM]);
-    const uint32_t n = gw_pass_gather(pass, part->saved[NORM], false);
+    const uint32_t n = part->saved[NORM];
     gw_pass_add_dense(pass, part, QUERY, n, part->saved[QUERIES]);
     gw_pass_add_dense(pass, part, KEY, n, part->saved[KEYS]);
     gw_pass_add_dense(pass, part, VALUE, n, part->saved[VALUES]);
@@ -106,7 +106,8 @@ static uint32_t add_backward(gw_pass *pass, const gw_pass_part *part, uint32_t d
 {
     const uint32_t dattended =
         gw_pass_add_stream_gradient(pass, part, PROJECTION, part->saved[ATTENDED], dy);
-    const uint32_t n = gw_pass_gather(pass, part->saved[NORM], true);
+    const uint32_t n = part->saved[NORM];
+    gw_pass_gather_ahead(pass, n);
     gw_operation attend = attention(pass, GW_OPERATION_ATTENTION_GRADIENT);
     const uint32_t read[] = {QUERIES, KEYS, VALUES, SHARES};
     for (uint32_t i = 0; i < G_N_ELEMENTS(read); i++)
@@ -126,6 +127,11 @@ static uint32_t add_backward(gw_pass *pass, const gw_pass_part *part, uint32_t d
     return gw_pass_add_sum(pass, dy, through);
 }
 
+static bool may_wait(uint32_t tensor)
+{
+    return tensor >= QUERY;
+}
+
 const gw_transformer_block gw_block_attention = {
     .name = "attention",
     .tensor_count = TENSORS,
@@ -136,4 +142,5 @@ const gw_transformer_block gw_block_attention = {
     .add_forward = add_forward,
     .add_selected = add_selected,
     .add_backward = add_backward,
+    .may_wait = may_wait,
 };

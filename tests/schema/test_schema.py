@@ -97,7 +97,7 @@ C_ONLY = {
     "values_uniform_backwards": "one number against another",
     "values_unknown_result": "a name defined elsewhere",
     "wrap_length": "the length of one list against another",
-    "transformer_sequence_parallel_alone": "one number against another",
+    "transformer_activations_too_few": "what the schedule needs",
     "transformer_sequence_parallel_long": "divisibility",
     "transformer_batch": "divisibility",
     "transformer_heads": "divisibility",

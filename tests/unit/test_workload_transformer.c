@@ -267,6 +267,29 @@ START_TEST(a_pipeline_has_a_node_for_each_pass)
 }
 END_TEST
 
+/* ZB-H1 on two stages: slopes add up along the parts for weights. */
+START_TEST(a_backward_pass_may_be_two_nodes)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(gw_program) program =
+        build("{\"layers\": 4, \"hidden\": 24, \"heads\": 6, \"vocabulary\": 42, \"sequence\": 10, "
+              "\"batch\": 2, \"stages\": 2, \"microbatch\": 1, \"schedule\": \"zb-h1\"}",
+              &error);
+    ck_assert_msg(program != NULL, "%s", error != NULL ? error->message : "");
+    const uint32_t pass_count = 2 * 2 * 3;
+    ck_assert_uint_eq(program->nodes->len, 4 + pass_count + 2);
+    uint32_t inputs = 0, weights = 0;
+    for (uint32_t i = 0; i < program->nodes->len; i++) {
+        const char *name = gw_program_node(program, i)->name;
+        inputs += g_str_has_prefix(name, "inputs") ? 1 : 0;
+        weights += g_str_has_prefix(name, "weights") ? 1 : 0;
+        ck_assert(!g_str_has_prefix(name, "backward"));
+    }
+    ck_assert_uint_eq(inputs, 4);
+    ck_assert_uint_eq(weights, 4);
+}
+END_TEST
+
 START_TEST(mistakes_have_words)
 {
     build_bad("{" SIZES ", \"tensor\": 4}", "/heads: found 6, expected a multiple of tensor (4)");
@@ -281,7 +304,11 @@ START_TEST(mistakes_have_words)
               "/layers: found 3, expected a multiple of stages times chunks (2)");
     build_bad("{" SIZES ", \"data\": 2, \"microbatch\": 3}",
               "/batch: found 2, expected a multiple of microbatch, on each of data (3)");
-    build_bad("{" SIZES ", \"stages\": 3, \"schedule\": \"zb-h1\"}", "/schedule: found \"zb-h1\"");
+    build_bad("{" SIZES ", \"stages\": 3, \"schedule\": \"zb-h3\"}", "/schedule: found \"zb-h3\"");
+    build_bad("{" SIZES ", \"stages\": 3, \"schedule\": \"zb-auto\"}", "activations_max");
+    build_bad("{" SIZES ", \"stages\": 3, \"schedule\": \"1f1b\", \"microbatch\": 1, "
+              "\"activations_max\": 2}",
+              "/activations_max: found 2, expected 3 at least, which is what schedule \"1f1b\"");
     build_bad("{" SIZES ", \"chunks\": 3}", "/chunks: found 3 with schedule \"1f1b\"");
     build_bad("{" SIZES ", \"stages\": 3, \"schedule\": \"interleaved\"}", "/schedule: ");
     build_bad("{" SIZES ", \"sequence_parallel\": true}",
@@ -312,6 +339,7 @@ int main(void)
     tcase_add_test(cases, sequence_parallel_splits_the_stream);
     tcase_add_test(cases, a_step_is_three_nodes);
     tcase_add_test(cases, a_pipeline_has_a_node_for_each_pass);
+    tcase_add_test(cases, a_backward_pass_may_be_two_nodes);
     tcase_add_test(cases, mistakes_have_words);
     suite_add_tcase(suite, cases);
     SRunner *runner = srunner_create(suite);
