@@ -6,6 +6,7 @@
 /* Of slopes that are summed together: the default of Li et al. (docs/MODEL.md, [LI20]). */
 #define BUCKET_BYTES 25000000U
 #define LAYERS_MAX   1024U
+#define PLACE_MAX    256U       /* Layers of a place: a pass has below 256 values for each. */
 #define WIDTH_MAX    (1U << 20) /* Of hidden, feed_forward, sequence and batch. */
 
 static const char *const recompute_names[] = {
@@ -85,6 +86,16 @@ static bool check_sequence_parallel(gw_params *params, const gw_transformer *mod
                     "found %u tokens in a micro-batch (%u sequences of %u), expected a multiple of "
                     "tensor (%u)",
                     tokens, model->microbatch, model->sequence, model->tensor);
+    return false;
+}
+
+static bool check_places(gw_params *params, const gw_transformer *model, GError **error)
+{
+    if (model->layers / model->places <= PLACE_MAX)
+        return true;
+    gw_params_error(params, "layers", error,
+                    "found %u on stages times chunks of %u, expected at most %u on each",
+                    model->layers, model->places, PLACE_MAX);
     return false;
 }
 
@@ -201,9 +212,10 @@ static bool read_training(gw_params *params, gw_training *out, GError **error)
     model->learning_rate = model->optimizer == GW_OPTIMIZER_SGD ? 0.02 : 0.001;
     return gw_params_number(params, "learning_rate", false, 0, 1000, &model->learning_rate,
                             error) &&
-           check_divisors(params, out, error) && check_sizes(params, out, error) &&
-           check_sequence_parallel(params, model, error) && check_zero(params, model, error) &&
-           gw_params_finish(params, error) && make_schedule(params, out, error);
+           check_divisors(params, out, error) && check_places(params, model, error) &&
+           check_sizes(params, out, error) && check_sequence_parallel(params, model, error) &&
+           check_zero(params, model, error) && gw_params_finish(params, error) &&
+           make_schedule(params, out, error);
 }
 
 /* --- The program --- */

@@ -99,6 +99,7 @@ C_ONLY = {
     "wrap_length": "the length of one list against another",
     "transformer_activations_too_few": "what the schedule needs",
     "transformer_sequence_parallel_long": "divisibility",
+    "transformer_deep": "one number against others",
     "transformer_batch": "divisibility",
     "transformer_heads": "divisibility",
     "transformer_huge": "a product",

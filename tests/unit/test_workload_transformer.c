@@ -290,6 +290,27 @@ START_TEST(a_backward_pass_may_be_two_nodes)
 }
 END_TEST
 
+/* The most layers of a place, with all that adds values: functions name them in 16 bits. */
+START_TEST(the_largest_place_has_room)
+{
+    static const char *const schedules[] = {"1f1b", "zb-h1"};
+    for (uint32_t i = 0; i < G_N_ELEMENTS(schedules); i++) {
+        g_autoptr(GError) error = NULL;
+        g_autofree char *json = g_strdup_printf(
+            "{\"layers\": 256, \"hidden\": 24, \"heads\": 6, \"vocabulary\": 42, \"sequence\": 10, "
+            "\"batch\": 4, \"data\": 2, \"tensor\": 2, \"microbatch\": 1, \"zero\": 3, "
+            "\"sequence_parallel\": true, \"recompute\": \"full\", \"precision\": \"bfloat16\", "
+            "\"schedule\": \"%s\"}",
+            schedules[i]);
+        g_autoptr(gw_program) program = build(json, &error);
+        ck_assert_msg(program != NULL, "%s", error != NULL ? error->message : "");
+    }
+    build_bad("{\"layers\": 257, \"hidden\": 24, \"heads\": 6, \"vocabulary\": 42, "
+              "\"sequence\": 10, \"batch\": 4}",
+              "/layers: found 257 on stages times chunks of 1, expected at most 256 on each");
+}
+END_TEST
+
 START_TEST(mistakes_have_words)
 {
     build_bad("{" SIZES ", \"tensor\": 4}", "/heads: found 6, expected a multiple of tensor (4)");
@@ -340,6 +361,7 @@ int main(void)
     tcase_add_test(cases, a_step_is_three_nodes);
     tcase_add_test(cases, a_pipeline_has_a_node_for_each_pass);
     tcase_add_test(cases, a_backward_pass_may_be_two_nodes);
+    tcase_add_test(cases, the_largest_place_has_room);
     tcase_add_test(cases, mistakes_have_words);
     suite_add_tcase(suite, cases);
     SRunner *runner = srunner_create(suite);
