@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/random.h"
 #include "workload/transformer.h"
 #include "workload/workload.h"
 
@@ -311,6 +312,48 @@ START_TEST(the_largest_place_has_room)
 }
 END_TEST
 
+static uint32_t draw(uint64_t *inout_place, uint32_t count)
+{
+    return (uint32_t)(gw_random_at(11, (*inout_place)++) % count);
+}
+
+/* Any combination is a program, whose functions have been checked, or a mistake with words. */
+START_TEST(combinations_fit_together)
+{
+    static const char *const schedules[] = {"1f1b", "gpipe", "zb-h1", "zb-h2", "zb-1p", "zb-2p"};
+    static const char *const recomputes[] = {"none", "selective", "full"};
+    static const char *const precisions[] = {"float32", "bfloat16"};
+    static const char *const optimizers[] = {"adam", "sgd"};
+    static const char *const buckets[] = {"0B", "1kB", "25MB"};
+    uint64_t place = 0;
+    uint32_t built = 0;
+    for (uint32_t i = 0; i < 400; i++) {
+        const uint32_t stages = 1 + draw(&place, 3), data = 1 + draw(&place, 4);
+        const uint32_t tensor = 1 + draw(&place, 3), microbatch = 1 + draw(&place, 2);
+        g_autofree char *json = g_strdup_printf(
+            "{\"layers\": %u, \"hidden\": 12, \"heads\": 6, \"vocabulary\": 12, \"sequence\": %u, "
+            "\"batch\": %u, \"data\": %u, \"tensor\": %u, \"microbatch\": %u, \"stages\": %u, "
+            "\"zero\": %u, \"sequence_parallel\": %s, \"schedule\": \"%s\", \"recompute\": \"%s\", "
+            "\"precision\": \"%s\", \"optimizer\": \"%s\", \"bucket\": \"%s\"}",
+            stages * (1 + draw(&place, 2)), 4 + draw(&place, 3),
+            data * microbatch * (1 + draw(&place, 3)), data, tensor, microbatch, stages,
+            draw(&place, 4), draw(&place, 2) > 0 ? "true" : "false",
+            schedules[draw(&place, G_N_ELEMENTS(schedules))],
+            recomputes[draw(&place, G_N_ELEMENTS(recomputes))],
+            precisions[draw(&place, G_N_ELEMENTS(precisions))],
+            optimizers[draw(&place, G_N_ELEMENTS(optimizers))],
+            buckets[draw(&place, G_N_ELEMENTS(buckets))]);
+        g_autoptr(GError) error = NULL;
+        g_autoptr(gw_program) program = build(json, &error);
+        built += program != NULL ? 1 : 0;
+        const bool is_known = program != NULL || strstr(error->message, "/zero: ") != NULL ||
+                              strstr(error->message, "/sequence_parallel: ") != NULL;
+        ck_assert_msg(is_known, "%s: %s", json, error != NULL ? error->message : "");
+    }
+    ck_assert_uint_gt(built, 150);
+}
+END_TEST
+
 START_TEST(mistakes_have_words)
 {
     build_bad("{" SIZES ", \"tensor\": 4}", "/heads: found 6, expected a multiple of tensor (4)");
@@ -362,6 +405,7 @@ int main(void)
     tcase_add_test(cases, a_pipeline_has_a_node_for_each_pass);
     tcase_add_test(cases, a_backward_pass_may_be_two_nodes);
     tcase_add_test(cases, the_largest_place_has_room);
+    tcase_add_test(cases, combinations_fit_together);
     tcase_add_test(cases, mistakes_have_words);
     suite_add_tcase(suite, cases);
     SRunner *runner = srunner_create(suite);
