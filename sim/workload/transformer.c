@@ -360,6 +360,8 @@ static uint32_t add_backward(gw_pass *pass, const GArray *blocks, uint32_t dy)
         const gw_pass_part part = part_of(pass, one);
         dx = one->block->add_backward(pass, &part, dx);
         gw_pass_finish_slopes(pass, one->first_tensor, one->block->tensor_count);
+        if (one->opens)
+            gw_pass_end_layer(pass);
     }
     return dx;
 }

@@ -59,7 +59,7 @@ void gw_pass_add_embedding(gw_pass *pass, uint32_t y)
 
 void gw_pass_add_embedding_gradient(gw_pass *pass, uint32_t dy)
 {
-    gw_pass_add_slopes(pass, &(gw_slopes){GW_SLOPES_EMBEDDING, EMBEDDING, pass->ids, dy});
+    gw_pass_add_slopes(pass, &(gw_slopes){GW_SLOPES_EMBEDDING, EMBEDDING, pass->ids, dy, false});
 }
 
 /* The head's among what the place has. */
@@ -125,8 +125,8 @@ uint32_t gw_pass_add_head_gradient(gw_pass *pass, uint32_t dlogits)
     const uint32_t dn = gw_pass_add_activation(pass);
     gw_pass_gather_ahead(pass, head.saved[NORM]);
     gw_emit_matmul(pass->function, dlogits, false, head.tensors[HEAD], false, dn);
-    gw_pass_add_slopes(
-        pass, &(gw_slopes){GW_SLOPES_HEAD, head.first_tensor + HEAD, head.saved[NORM], dlogits});
+    gw_pass_add_slopes(pass, &(gw_slopes){GW_SLOPES_HEAD, head.first_tensor + HEAD,
+                                          head.saved[NORM], dlogits, false});
     return gw_pass_add_norm_gradient(pass, head.saved[INPUT], head.tensors[NORM_GAIN],
                                      gw_pass_sum_parts(pass, dn), head.gradients[NORM_GAIN],
                                      head.gradients[NORM_BIAS]);

@@ -109,7 +109,8 @@ uint32_t gw_pass_add_dense_gradient(gw_pass *pass, const gw_pass_part *part, uin
 {
     const uint32_t dx = gw_pass_add_activation(pass);
     gw_emit_matmul(pass->function, dy, false, part->tensors[weights], false, dx);
-    gw_pass_add_slopes(pass, &(gw_slopes){GW_SLOPES_DENSE, part->first_tensor + weights, x, dy});
+    gw_pass_add_slopes(pass,
+                       &(gw_slopes){GW_SLOPES_DENSE, part->first_tensor + weights, x, dy, false});
     return dx;
 }
 
@@ -130,6 +131,7 @@ uint32_t gw_pass_add_stream_gradient(gw_pass *pass, const gw_pass_part *part, ui
     const uint32_t dx = gw_pass_add_temporary(pass, value->rows, value->columns);
     gw_emit_matmul(pass->function, gw_pass_gather(pass, dy), false, part->tensors[weights], true,
                    dx);
-    gw_pass_add_slopes(pass, &(gw_slopes){GW_SLOPES_STREAM, part->first_tensor + weights, x, dy});
+    gw_pass_add_slopes(pass,
+                       &(gw_slopes){GW_SLOPES_STREAM, part->first_tensor + weights, x, dy, false});
     return dx;
 }

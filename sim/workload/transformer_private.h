@@ -53,6 +53,7 @@ typedef struct {
     gw_slopes_kind kind;
     uint32_t tensor; /* The first of them, among the place's. */
     uint32_t x, dy;
+    bool ends_layer; /* gw_pass_end_layer() follows. */
 } gw_slopes;
 
 /* A function of one pass over a place, in the making. */
@@ -72,6 +73,9 @@ struct gw_pass {
     uint32_t *before, *outputs;
     bool is_end;    /* It is of the last micro-batch. */
     gw_bundle sums; /* Of slopes. */
+    /* Tensors whose parts of sums nobody has read: those in the bundle, those that it has issued
+     * since a layer ended last, and those before. */
+    GArray *collected, *issued, *under_way;
     /* Backward for inputs alone: the slopes that wait (gw_slopes), and which outputs of other nodes
      * of the same mesh its inputs are (gw_handed).  Else NULL. */
     GArray *waiting, *sources;
@@ -103,6 +107,9 @@ void gw_pass_take_slopes(gw_pass *pass);
 void gw_pass_place_slopes(gw_pass *pass, const uint32_t *given);
 /* Those of so many tensors are there: adds them up, and sums them over devices in due course. */
 void gw_pass_finish_slopes(gw_pass *pass, uint32_t first, uint32_t count);
+/* The layer's are: waits for sums that were issued before it, so that no more than two layers'
+ * whole slopes are held where parts are kept. */
+void gw_pass_end_layer(gw_pass *pass);
 /* All are there. */
 void gw_pass_end_slopes(gw_pass *pass);
 

@@ -80,6 +80,9 @@ void gw_pass_place_slopes(gw_pass *pass, const uint32_t *given)
     pass->sums = gw_bundle_of(
         pass->function, pass->model->bucket_bytes > 0 ? pass->model->bucket_bytes : UINT64_MAX,
         pass->model->bucket_bytes > 0);
+    pass->collected = g_array_new(FALSE, FALSE, sizeof(uint32_t));
+    pass->issued = g_array_new(FALSE, FALSE, sizeof(uint32_t));
+    pass->under_way = g_array_new(FALSE, FALSE, sizeof(uint32_t));
     pass->outputs = g_new(uint32_t, pass->list->len);
     pass->gradients = g_new(uint32_t, pass->list->len);
     for (uint32_t i = 0; i < pass->list->len; i++) {
@@ -118,35 +121,71 @@ static void finish_whole(gw_pass *pass, uint32_t index)
         gw_emit_map(pass->function, GW_MAP_COPY, x, 0, pass->outputs[index]);
 }
 
-/* Parts of sums: these are added up at the end, when nobody waits for them any more. */
+/* Parts of sums are handed on, or added to those before, when the sum is there. */
 static void finish_part(gw_pass *pass, uint32_t index)
 {
     const gw_transformer_tensor *tensor = tensor_at(pass, index);
-    uint32_t y = pass->outputs[index];
-    if (pass->before != NULL)
-        y = gw_function_add_temporary(pass->function, gw_transformer_part_rows(pass->model, tensor),
-                                      tensor->columns);
+    const uint32_t y = gw_function_add_temporary(
+        pass->function, gw_transformer_part_rows(pass->model, tensor), tensor->columns);
     gw_transformer_add_sum(pass->model, tensor, &pass->sums, pass->gradients[index], y);
     pass->gradients[index] = y;
+    g_array_append_val(pass->collected, index);
+}
+
+/* Reads the sums of the tensors in `list`, which empties it. */
+static void settle_parts(gw_pass *pass, GArray *list)
+{
+    for (uint32_t i = 0; i < list->len; i++) {
+        const uint32_t index = g_array_index(list, uint32_t, i);
+        const uint32_t part = pass->gradients[index], y = pass->outputs[index];
+        if (pass->before != NULL)
+            gw_emit_map(pass->function, GW_MAP_ADD, pass->before[index], part, y);
+        else
+            gw_emit_map(pass->function, GW_MAP_COPY, part, 0, y);
+    }
+    g_array_set_size(list, 0);
+}
+
+/* All of `list` after what is in `onto`. */
+static void move_parts(GArray *list, GArray *onto)
+{
+    g_array_append_vals(onto, list->data, list->len);
+    g_array_set_size(list, 0);
 }
 
 void gw_pass_finish_slopes(gw_pass *pass, uint32_t first, uint32_t count)
 {
     if (pass->waiting != NULL)
         return;
-    for (uint32_t i = first; i < first + count; i++)
+    for (uint32_t i = first; i < first + count; i++) {
         if (is_added_in_parts(pass, tensor_at(pass, i)))
             finish_part(pass, i);
         else
             finish_whole(pass, i);
+        if (pass->sums.waiting->len == 0)
+            move_parts(pass->collected, pass->issued);
+    }
+}
+
+void gw_pass_end_layer(gw_pass *pass)
+{
+    if (pass->waiting != NULL) {
+        if (pass->waiting->len > 0)
+            g_array_index(pass->waiting, gw_slopes, pass->waiting->len - 1).ends_layer = true;
+        return;
+    }
+    settle_parts(pass, pass->under_way);
+    move_parts(pass->issued, pass->under_way);
 }
 
 void gw_pass_end_slopes(gw_pass *pass)
 {
     gw_bundle_flush(&pass->sums);
     gw_bundle_clear(&pass->sums);
-    for (uint32_t i = 0; pass->before != NULL && i < pass->list->len; i++)
-        if (is_added_in_parts(pass, tensor_at(pass, i)))
-            gw_emit_map(pass->function, GW_MAP_ADD, pass->before[i], pass->gradients[i],
-                        pass->outputs[i]);
+    settle_parts(pass, pass->under_way);
+    settle_parts(pass, pass->issued);
+    settle_parts(pass, pass->collected);
+    g_array_unref(pass->under_way);
+    g_array_unref(pass->issued);
+    g_array_unref(pass->collected);
 }

@@ -186,6 +186,8 @@ static void write_waiting(gw_pass *pass, const GArray *waiting, const uint32_t *
         slopes.dy = taken[slopes.dy];
         write_slopes(pass, &slopes);
         gw_pass_finish_slopes(pass, slopes.tensor, slopes.kind == GW_SLOPES_HEAD ? 1 : 2);
+        if (slopes.ends_layer)
+            gw_pass_end_layer(pass);
     }
 }
 

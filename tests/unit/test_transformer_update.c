@@ -194,6 +194,37 @@ START_TEST(gathered_parameters_come_and_go)
 }
 END_TEST
 
+/* Stage 2 and 3: sums are read when the layer in front of theirs has been worked through, so what a
+ * pass works in does not grow with layers, however early sums are issued. */
+START_TEST(two_layers_of_slopes_are_whole_at_most)
+{
+    for (uint32_t is_next = 0; is_next < 2; is_next++) {
+        gw_transformer model = model_of(2, 2048);
+        model.layers = 8;
+        g_autoptr(gw_function) back = gw_transformer_make_backward(&model, 0, is_next > 0, false);
+        uint32_t under_way = 0, most = 0, issued = 0;
+        for (uint32_t i = 0; i < back->operations->len; i++) {
+            const gw_operation *operation = gw_function_operation(back, i);
+            if (operation->kind == GW_OPERATION_REDUCE_SCATTER) {
+                issued++;
+                under_way++;
+                most = MAX(most, under_way);
+            }
+            for (uint32_t k = 0; k < gw_operation_input_count(operation); k++) {
+                const uint32_t writer = find_use(back, operation->inputs[k], false);
+                if (writer != UINT32_MAX &&
+                    gw_function_operation(back, writer)->kind == GW_OPERATION_REDUCE_SCATTER)
+                    under_way--;
+            }
+        }
+        ck_assert_uint_eq(issued, 8 * LAYER_PRODUCTS + 3);
+        ck_assert_uint_le(most, 2 * LAYER_PRODUCTS + 3); /* And embedding, positions, head. */
+        ck_assert_uint_ge(most, LAYER_PRODUCTS);
+        ck_assert_uint_eq(under_way, 0);
+    }
+}
+END_TEST
+
 START_TEST(one_update_gathers_what_passes_read)
 {
     for (uint32_t zero = 1; zero <= 3; zero++) {
@@ -252,6 +283,7 @@ int main(void)
     tcase_add_test(cases, buckets_cut_the_sum);
     tcase_add_test(cases, parameters_are_asked_for_a_layer_ahead);
     tcase_add_test(cases, gathered_parameters_come_and_go);
+    tcase_add_test(cases, two_layers_of_slopes_are_whole_at_most);
     tcase_add_test(cases, one_update_gathers_what_passes_read);
     tcase_add_test(cases, what_does_not_divide_stays_whole);
     tcase_add_test(cases, sequence_parallel_slopes_are_summed_along_tensor);
