@@ -89,6 +89,20 @@ uint32_t gw_function_add_temporary(gw_function *function, uint32_t rows, uint32_
                                               .element_bytes = 4});
 }
 
+void gw_function_give(gw_function *function, uint32_t index, bool is_sharded)
+{
+    gw_value *given = &g_array_index(function->values, gw_value, index);
+    gw_check(given->role == GW_VALUE_TEMPORARY);
+    for (uint32_t i = index + 1; i < function->values->len; i++) {
+        gw_value *later = &g_array_index(function->values, gw_value, i);
+        later->position -= later->role == GW_VALUE_TEMPORARY ? 1 : 0;
+    }
+    given->role = GW_VALUE_OUTPUT;
+    given->position = function->output_count++;
+    given->is_sharded = is_sharded;
+    g_array_append_val(function->outputs, index);
+}
+
 void gw_function_add(gw_function *function, const gw_operation *operation)
 {
     g_array_append_vals(function->operations, operation, 1);
@@ -351,8 +365,9 @@ double gw_operation_bytes(const gw_function *function, const gw_operation *opera
         return operation->bytes;
     }
     double total_bytes = 0;
-    /* Of an embedding's table only the rows that it gives out. */
-    const bool reads_rows = operation->kind == GW_OPERATION_EMBEDDING;
+    /* Of an embedding's table, and of what is sliced, only the rows that it gives out. */
+    const bool reads_rows =
+        operation->kind == GW_OPERATION_EMBEDDING || operation->kind == GW_OPERATION_SLICE;
     for (uint32_t i = 0; i < gw_operation_input_count(operation); i++) {
         const uint32_t read = reads_rows && i == 0 ? operation->outputs[0] : operation->inputs[i];
         total_bytes += (double)gw_value_bytes(gw_function_value(function, read));
@@ -362,6 +377,20 @@ double gw_operation_bytes(const gw_function *function, const gw_operation *opera
     }
     for (uint32_t i = 0; i < gw_operation_output_count(operation); i++) {
         total_bytes += (double)gw_value_bytes(gw_function_value(function, operation->outputs[i]));
+    }
+    return total_bytes;
+}
+
+uint64_t gw_function_collective_bytes(const gw_function *function, uint32_t index)
+{
+    if (gw_function_operation(function, index)->is_joined)
+        return 0;
+    uint64_t total_bytes = 0;
+    for (uint32_t i = index; i < function->operations->len; i++) {
+        const gw_operation *operation = gw_function_operation(function, i);
+        if (i > index && !operation->is_joined)
+            break;
+        total_bytes += gw_value_bytes(gw_function_value(function, operation->inputs[0]));
     }
     return total_bytes;
 }

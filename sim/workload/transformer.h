@@ -10,8 +10,10 @@
  * devices have sequences of their own and sum slopes before the update.  Along tensor they share
  * each layer as Megatron does (Shoeybi et al., 2019, section 3): heads, the perceptron's width and
  * the vocabulary are split; two sums in the forward and two in the backward pass of a layer make
- * whole activations, which all of them hold.  A step takes the batch in micro-batches, and adds up
- * the slopes and the loss of one after the other. */
+ * whole activations, which all of them hold; or, sequence-parallel (Korthikanti et al., 2022,
+ * section 4.2), each sum leaves every one its block of the tokens, norms and what is added to the
+ * stream work on those, and the next product gathers them again.  A step takes the batch in
+ * micro-batches, and adds up the slopes and the loss of one after the other. */
 #pragma once
 
 #include "program/function.h"
@@ -27,6 +29,8 @@ typedef enum {
     GW_RECOMPUTE_FULL,      /* Layers, from their inputs. */
 } gw_recompute;
 
+typedef enum { GW_OPTIMIZER_ADAM, GW_OPTIMIZER_SGD } gw_optimizer;
+
 typedef struct {
     uint64_t seed;
     uint32_t layers, hidden, heads, feed_forward, vocabulary, sequence;
@@ -40,21 +44,30 @@ typedef struct {
     /* Mixture of experts: every `experts_every`-th layer has them in its perceptron's place, split
      * along data; 0: none has. */
     uint32_t experts, experts_every;
-    uint32_t top;      /* Choices of a token: 1 or 2. */
-    uint32_t group;    /* Sequences whose tokens share an expert's */
-    uint32_t capacity; /* seats. */
-    double balance;    /* Of the loss that balances experts. */
+    uint32_t top;              /* Choices of a token: 1 or 2. */
+    uint32_t group;            /* Sequences whose tokens share an expert's */
+    uint32_t capacity;         /* seats. */
+    double balance;            /* Of the loss that balances experts. */
+    bool is_sequence_parallel; /* tensor is then more than 1, and divides a micro-batch's tokens. */
+    uint32_t zero;             /* Stage of ZeRO, 0 to 3; above 0, data is more than 1. */
+    /* Slopes are summed when so many bytes of them are there, beside the backward pass; 0: after
+     * it. */
+    uint64_t bucket_bytes;
+    gw_optimizer optimizer;
+    double learning_rate;
 } gw_transformer;
 
 /* One parameter, as a device holds it. */
 typedef struct {
     uint32_t rows, columns;
-    bool is_split;   /* Along tensor: each has a block of the whole's rows, or of a bias's
-                        columns. */
-    double scale;    /* Uniform in [-scale, scale) at first; 0: */
-    double constant; /* this everywhere. */
-    uint32_t blocks; /* Experts that a device has, each split along tensor: the whole's are split
-                        along data, and slopes are not summed there.  0: it is of no experts. */
+    bool is_split;      /* Along tensor: each has a block of the whole's rows, or of a bias's
+                           columns. */
+    double scale;       /* Uniform in [-scale, scale) at first; 0: */
+    double constant;    /* this everywhere. */
+    uint32_t blocks;    /* Experts that a device has, each split along tensor: the whole's are split
+                           along data, and slopes are not summed there.  0: it is of no experts. */
+    bool is_seen_whole; /* Its slopes come from all tokens on each device, also where the stream is
+                           sequence-parallel.  Of others that are not split each then has a part. */
 } gw_transformer_tensor;
 
 /* All of a place, in the order in which functions take them (gw_transformer_tensor); the caller
@@ -69,19 +82,75 @@ uint32_t gw_transformer_count_expert_layers(const gw_transformer *model, uint32_
 /* Bytes of an element of what is_half is about. */
 uint32_t gw_transformer_element_bytes(const gw_transformer *model);
 
+/* --- Parameters between passes (transformer_update.c) --- */
+
+/* With ZeRO each device keeps a part of a tensor's rows, that of its place along data, if they can
+ * be divided so; else, and without, all of them. */
+bool gw_transformer_is_parted(const gw_transformer *model, const gw_transformer_tensor *tensor);
+uint32_t gw_transformer_part_rows(const gw_transformer *model, const gw_transformer_tensor *tensor);
+/* Of what passes take: parts with stage 3. */
+uint32_t gw_transformer_read_rows(const gw_transformer *model, const gw_transformer_tensor *tensor);
+
+/* How many buffers of each tensor an optimiser keeps: the tensor and its moments; how many go on to
+ * the next run: those, and a copy that passes read, if they do not read the tensor itself; and
+ * which of these passes read. */
+uint32_t gw_transformer_count_kept(const gw_transformer *model);
+uint32_t gw_transformer_count_carried(const gw_transformer *model);
+uint32_t gw_transformer_read_of_carried(const gw_transformer *model);
+
+/* Along which dimensions of the mesh the tensor's slopes are summed, 0: along none; and when. */
+typedef enum {
+    GW_SUM_NEVER = 1,
+    GW_SUM_EACH_PASS, /* What is handed on are parts of sums. */
+    GW_SUM_LAST_PASS,
+    GW_SUM_UPDATE,
+} gw_transformer_sum;
+uint8_t gw_transformer_sum_axes(const gw_transformer *model, const gw_transformer_tensor *tensor);
+gw_transformer_sum gw_transformer_sum_when(const gw_transformer *model,
+                                           const gw_transformer_tensor *tensor);
+
+/* () -> (what goes on of each tensor) */
+gw_function *gw_transformer_make_init(const gw_transformer *model, uint32_t place);
+/* (slopes of all tensors, then what is kept of each [, last place: loss] [, with experts: choices
+ * that were dropped]) -> (what goes on of each [, loss of the whole batch] [, choices likewise]) */
+gw_function *gw_transformer_make_update(const gw_transformer *model, uint32_t place);
+
+/* --- Passes --- */
+
 /* Of the first place: () -> (ids of each micro-batch); of the last: labels likewise; of an only one
  * all ids, then all labels. */
 gw_function *gw_transformer_make_tokens(const gw_transformer *model, uint32_t place);
 /* (ids, or what the place before gives [, last place: labels] [, loss of the micro-batches before]
  * [, choices that they dropped], tensors) -> (what the place gives; of the last place: loss so far,
- * slopes of the logits; of one with experts: choices dropped so far; then what backward reads
- * again).  `is_next`: it is not the first micro-batch, and the last place takes a loss, and one
- * with experts what was dropped.  Losses and slopes are of the whole batch's mean. */
+ * slopes of the logits; then what backward reads again; of one with experts: choices dropped so
+ * far).  `is_next`: it is not the first micro-batch, and the last place takes a loss, and one with
+ * experts what was dropped.  Losses and slopes are of the whole batch's mean. */
 gw_function *gw_transformer_make_forward(const gw_transformer *model, uint32_t place, bool is_next);
 /* ([first place: ids,] tensors, slopes of what the place gives, or of the logits, what forward left
  * [, slopes of tensors so far]) -> ([slopes of what the place takes; not of the first,] slopes of
- * tensors so far).  `is_next` as above. */
-gw_function *gw_transformer_make_backward(const gw_transformer *model, uint32_t place,
-                                          bool is_next);
+ * tensors so far).  `is_next` as above; `is_end`: it is the last micro-batch. */
+gw_function *gw_transformer_make_backward(const gw_transformer *model, uint32_t place, bool is_next,
+                                          bool is_end);
+/* Backward in two parts.  The first is for inputs: as make_backward, but instead of slopes of
+ * tensors it gives what the second needs. */
+gw_function *gw_transformer_make_inputs(const gw_transformer *model, uint32_t place);
+/* (what list_handed says [, slopes of tensors so far]) -> (slopes of tensors so far) */
+gw_function *gw_transformer_make_weights(const gw_transformer *model, uint32_t place, bool is_next,
+                                         bool is_end);
+/* What the second part takes, in order (gw_handed); the caller unrefs. */
+typedef enum {
+    GW_HANDED_TOKENS = 1, /* The micro-batch's ids; `output` is nothing. */
+    GW_HANDED_FORWARD,    /* An output of forward, */
+    GW_HANDED_INPUTS,     /* or of the first part. */
+} gw_handed_source;
+typedef struct {
+    gw_handed_source source;
+    uint32_t output;
+    uint32_t value;  /* Of the function of the first part. */
+    uint32_t tensor; /* It is this one's slopes; GW_INDEX_NONE: activations. */
+} gw_handed;
+GArray *gw_transformer_list_handed(const gw_transformer *model, uint32_t place);
+/* How much of the activations that forward leaves is held between the two parts, 0 to 1. */
+double gw_transformer_kept_share(const gw_transformer *model, uint32_t place);
 /* How many outputs of forward backward reads again, beside the slopes of the logits. */
 uint32_t gw_transformer_count_saved(const gw_transformer *model, uint32_t place);

@@ -14,6 +14,7 @@ void gw_transformer_append_embedding(const gw_transformer *model, GArray *list)
     gw_transformer_append_tensor(list, model->vocabulary / model->tensor, model->hidden, true,
                                  scale, 0);
     gw_transformer_append_tensor(list, model->sequence, model->hidden, false, scale, 0);
+    g_array_index(list, gw_transformer_tensor, POSITIONS).is_seen_whole = true;
 }
 
 void gw_transformer_append_head(const gw_transformer *model, GArray *list)
@@ -24,6 +25,11 @@ void gw_transformer_append_head(const gw_transformer *model, GArray *list)
                                  gw_transformer_weight_scale(), 0);
 }
 
+bool gw_transformer_may_head_wait(uint32_t tensor)
+{
+    return tensor == HEAD;
+}
+
 void gw_pass_add_embedding(gw_pass *pass, uint32_t y)
 {
     const uint32_t part = gw_pass_add_activation(pass);
@@ -32,24 +38,35 @@ void gw_pass_add_embedding(gw_pass *pass, uint32_t y)
                                                     .inputs = {(uint16_t)pass->tensors[EMBEDDING],
                                                                (uint16_t)pass->ids},
                                                     .outputs = {(uint16_t)part}});
-    gw_emit_map(pass->function, GW_MAP_ADD_ROW, gw_pass_sum_parts(pass, part),
-                pass->tensors[POSITIONS], y);
+    if (!pass->model->is_sequence_parallel) {
+        gw_emit_map(pass->function, GW_MAP_ADD_ROW, gw_pass_sum_parts(pass, part),
+                    pass->tensors[POSITIONS], y);
+        return;
+    }
+    /* A block of tokens need not begin where a sequence does, so each adds its share of all
+     * positions before the sum. */
+    const uint32_t share = gw_pass_add_temporary(pass, pass->model->sequence, pass->model->hidden);
+    const uint32_t placed = gw_pass_add_activation(pass);
+    gw_function_add(pass->function, &(gw_operation){.kind = GW_OPERATION_MAP,
+                                                    .map = GW_MAP_SCALE,
+                                                    .scalar = 1.0 / pass->model->tensor,
+                                                    .inputs = {(uint16_t)pass->tensors[POSITIONS]},
+                                                    .outputs = {(uint16_t)share}});
+    gw_emit_map(pass->function, GW_MAP_ADD_ROW, part, share, placed);
+    gw_emit_collective(pass->function, GW_OPERATION_REDUCE_SCATTER, GW_TRANSFORMER_TENSOR, placed,
+                       y);
 }
 
 void gw_pass_add_embedding_gradient(gw_pass *pass, uint32_t dy)
 {
-    gw_function_add(pass->function,
-                    &(gw_operation){.kind = GW_OPERATION_EMBEDDING_GRADIENT,
-                                    .axes = GW_TRANSFORMER_TENSOR,
-                                    .inputs = {(uint16_t)pass->ids, (uint16_t)dy},
-                                    .outputs = {(uint16_t)pass->gradients[EMBEDDING]}});
-    gw_emit_sum_rows(pass->function, dy, pass->gradients[POSITIONS]);
+    gw_pass_add_slopes(pass, &(gw_slopes){GW_SLOPES_EMBEDDING, EMBEDDING, pass->ids, dy, false});
 }
 
 /* The head's among what the place has. */
 static gw_pass_part head_of(const gw_pass *pass)
 {
     return (gw_pass_part){
+        .first_tensor = pass->first_head_tensor,
         .tensors = pass->tensors + pass->first_head_tensor,
         .saved = pass->saved + pass->first_head_saved,
         .gradients = pass->gradients != NULL ? pass->gradients + pass->first_head_tensor : NULL};
@@ -82,8 +99,9 @@ void gw_pass_add_head(gw_pass *pass, uint32_t before, uint32_t loss, uint32_t dl
     const gw_transformer *model = pass->model;
     gw_function *function = pass->function;
     const gw_pass_part head = head_of(pass);
-    const uint32_t n = head.saved[NORM];
-    gw_pass_add_norm(pass, head.saved[INPUT], head.tensors[NORM_GAIN], head.tensors[NORM_BIAS], n);
+    gw_pass_add_norm(pass, head.saved[INPUT], head.tensors[NORM_GAIN], head.tensors[NORM_BIAS],
+                     head.saved[NORM]);
+    const uint32_t n = gw_pass_gather(pass, head.saved[NORM]);
     const uint32_t logits =
         gw_pass_add_temporary(pass, pass->rows, model->vocabulary / model->tensor);
     gw_emit_matmul(function, n, false, head.tensors[HEAD], true, logits);
@@ -105,8 +123,10 @@ uint32_t gw_pass_add_head_gradient(gw_pass *pass, uint32_t dlogits)
 {
     const gw_pass_part head = head_of(pass);
     const uint32_t dn = gw_pass_add_activation(pass);
-    gw_emit_matmul(pass->function, dlogits, true, head.saved[NORM], false, head.gradients[HEAD]);
+    gw_pass_gather_ahead(pass, head.saved[NORM]);
     gw_emit_matmul(pass->function, dlogits, false, head.tensors[HEAD], false, dn);
+    gw_pass_add_slopes(pass, &(gw_slopes){GW_SLOPES_HEAD, head.first_tensor + HEAD,
+                                          head.saved[NORM], dlogits, false});
     return gw_pass_add_norm_gradient(pass, head.saved[INPUT], head.tensors[NORM_GAIN],
                                      gw_pass_sum_parts(pass, dn), head.gradients[NORM_GAIN],
                                      head.gradients[NORM_BIAS]);

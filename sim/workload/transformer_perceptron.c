@@ -27,7 +27,8 @@ static void saved_shape(const gw_transformer *model, uint32_t saved, uint32_t *o
                         uint32_t *out_columns)
 {
     gw_check(saved < SAVED);
-    *out_rows = gw_transformer_local_rows(model);
+    *out_rows =
+        saved >= WIDE ? gw_transformer_local_rows(model) : gw_transformer_stream_rows(model);
     *out_columns = saved >= WIDE ? own_width(model) : model->hidden;
 }
 
@@ -50,6 +51,7 @@ static uint32_t add_backward(gw_pass *pass, const gw_pass_part *part, uint32_t d
 {
     const uint32_t dactive =
         gw_pass_add_stream_gradient(pass, part, NARROW, part->saved[ACTIVATED], dy);
+    gw_pass_gather_ahead(pass, part->saved[NORM]);
     const uint32_t dwide = gw_pass_add_temporary(pass, pass->rows, own_width(pass->model));
     gw_emit_map(pass->function, GW_MAP_GELU_GRADIENT, dactive, part->saved[WIDE], dwide);
     const uint32_t dn = gw_pass_add_dense_gradient(pass, part, WIDEN, part->saved[NORM], dwide);
@@ -57,6 +59,11 @@ static uint32_t add_backward(gw_pass *pass, const gw_pass_part *part, uint32_t d
         pass, part->saved[INPUT], part->tensors[NORM_GAIN], gw_pass_sum_parts(pass, dn),
         part->gradients[NORM_GAIN], part->gradients[NORM_BIAS]);
     return gw_pass_add_sum(pass, dy, through);
+}
+
+static bool may_wait(uint32_t tensor)
+{
+    return tensor >= WIDEN;
 }
 
 const gw_transformer_block gw_block_perceptron = {
@@ -69,4 +76,5 @@ const gw_transformer_block gw_block_perceptron = {
     .add_forward = add_forward,
     .add_selected = NULL,
     .add_backward = add_backward,
+    .may_wait = may_wait,
 };

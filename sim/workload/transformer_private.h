@@ -7,6 +7,7 @@
 #pragma once
 
 #include "workload/transformer.h"
+#include "workload/transformer_bundle.h"
 
 typedef struct gw_pass gw_pass;
 
@@ -15,6 +16,7 @@ typedef struct {
     const uint32_t *tensors;
     const uint32_t *saved;     /* The first is always the block's input. */
     const uint32_t *gradients; /* Backward: of tensors, of this micro-batch alone. */
+    uint32_t first_tensor;     /* Among the place's. */
 } gw_pass_part;
 
 typedef struct {
@@ -34,22 +36,54 @@ typedef struct {
     void (*add_selected)(gw_pass *pass, const gw_pass_part *part);
     /* From the slopes of y: writes the slopes of tensors; returns those of saved[0]. */
     uint32_t (*add_backward)(gw_pass *pass, const gw_pass_part *part, uint32_t dy);
+    /* Whether the tensor's slopes, which gw_pass_add_slopes writes, may wait for a pass of their
+     * own; NULL: none may. */
+    bool (*may_wait)(uint32_t tensor);
 } gw_transformer_block;
 
 extern const gw_transformer_block gw_block_attention, gw_block_perceptron, gw_block_experts;
+
+/* Slopes of parameters that nobody waits for, so that a pass of their own may write them. */
+typedef enum {
+    GW_SLOPES_DENSE = 1, /* Of a gw_pass_add_dense: weights and bias; */
+    GW_SLOPES_HEAD,      /* of weights alone. */
+    GW_SLOPES_STREAM,    /* Of a gw_pass_add_to_stream: weights and bias. */
+    GW_SLOPES_EMBEDDING, /* Table and positions; x is the ids. */
+} gw_slopes_kind;
+
+typedef struct {
+    gw_slopes_kind kind;
+    uint32_t tensor; /* The first of them, among the place's. */
+    uint32_t x, dy;
+    bool ends_layer; /* gw_pass_end_layer() follows. */
+} gw_slopes;
 
 /* A function of one pass over a place, in the making. */
 struct gw_pass {
     const gw_transformer *model;
     gw_function *function;
-    uint32_t rows;          /* Tokens of a device's micro-batch. */
+    uint32_t rows;          /* Tokens of a device's micro-batch, */
+    uint32_t stream_rows;   /* and of what it holds of the activations between blocks. */
     bool is_first, is_last; /* The place has the embedding, the head. */
     uint32_t ids, labels;
     /* All of the place's: tensors and their slopes those of the embedding, of the blocks, of the
      * head; saved those of the blocks, then of the head. */
     uint32_t *tensors, *saved, *gradients;
     uint32_t first_head_tensor, first_head_saved; /* Where the head's begin. */
-    uint32_t dropped; /* Choices of experts so far; GW_INDEX_NONE: nobody has counted. */
+    uint32_t dropped;   /* Choices of experts so far; GW_INDEX_NONE: nobody has counted. */
+    const GArray *list; /* Of the tensors. */
+    /* Backward, by tensor: the slopes so far, which it takes (NULL: none), and which it gives. */
+    uint32_t *before, *outputs;
+    bool is_end;    /* It is of the last micro-batch. */
+    gw_bundle sums; /* Of slopes. */
+    /* Tensors whose parts of sums nobody has read: those in the bundle, those that it has issued
+     * since a layer ended last, and those before. */
+    GArray *collected, *issued, *under_way;
+    /* Backward for inputs alone: the slopes that wait (gw_slopes), and which outputs of other nodes
+     * of the same mesh its inputs are (gw_handed).  Else NULL. */
+    GArray *waiting, *sources;
+    uint32_t forward_source_count;     /* Of those, outputs of forward. */
+    uint32_t gathered, gathered_whole; /* What was gathered last, and where it is. */
 };
 
 /* --- Sizes --- */
@@ -63,8 +97,41 @@ void gw_transformer_append_tensor(GArray *list, uint32_t rows, uint32_t columns,
 /* What a device has of `rows` x hidden of each expert's weights. */
 void gw_transformer_append_experts(const gw_transformer *model, GArray *list, uint32_t rows,
                                    double scale);
-/* Tokens of a device's micro-batch. */
+/* Tokens of a device's micro-batch; and those of the stream between blocks that it holds. */
 uint32_t gw_transformer_local_rows(const gw_transformer *model);
+uint32_t gw_transformer_stream_rows(const gw_transformer *model);
+
+/* --- Tensors and their slopes (transformer_slopes.c) --- */
+
+/* Inputs for all of `list`, which is borrowed for the pass's life. */
+void gw_pass_take_tensors(gw_pass *pass, const GArray *list);
+/* From here on `count` tensors from the `first` on are whole, where passes take parts. */
+void gw_pass_gather_tensors(gw_pass *pass, uint32_t first, uint32_t count);
+/* Backward: inputs for slopes so far; outputs for slopes, and where those of this micro-batch go
+ * first.  `given` by tensor: they are there (NULL, GW_INDEX_NONE: they are not). */
+void gw_pass_take_slopes(gw_pass *pass);
+void gw_pass_place_slopes(gw_pass *pass, const uint32_t *given);
+/* Those of so many tensors are there: adds them up, and sums them over devices in due course. */
+void gw_pass_finish_slopes(gw_pass *pass, uint32_t first, uint32_t count);
+/* The layer's are: waits for sums that were issued before it, so that no more than two layers'
+ * whole slopes are held where parts are kept. */
+void gw_pass_end_layer(gw_pass *pass);
+/* All are there. */
+void gw_pass_end_slopes(gw_pass *pass);
+
+/* Sums slopes `x` of the tensor over devices into `y`, when the bundle is written. */
+void gw_transformer_add_sum(const gw_transformer *model, const gw_transformer_tensor *tensor,
+                            gw_bundle *bundle, uint32_t x, uint32_t y);
+
+/* --- Backward in two parts (transformer_split.c) --- */
+
+/* Writes the slopes, now or in a pass of their own; x and dy are of all tokens or of the stream. */
+void gw_pass_add_slopes(gw_pass *pass, const gw_slopes *slopes);
+/* Backward for inputs: value `input` of the function is `output` of the node in `source`. */
+void gw_pass_note_source(gw_pass *pass, gw_handed_source source, uint32_t output, uint32_t input);
+/* The pass that is backward for inputs; the caller ends it. (transformer.c) */
+gw_pass gw_pass_make_inputs(const gw_transformer *model, uint32_t place);
+gw_function *gw_pass_end(gw_pass *pass); /* Its function, the caller's. */
 
 /* --- Writing operations (transformer_pass.c) --- */
 
@@ -72,20 +139,28 @@ uint32_t gw_transformer_local_rows(const gw_transformer *model);
 uint32_t gw_pass_thin(const gw_pass *pass, uint32_t value);
 uint32_t gw_pass_add_temporary(gw_pass *pass, uint32_t rows, uint32_t columns);
 uint32_t gw_pass_add_activation(gw_pass *pass); /* rows x hidden */
-/* The sum along tensor; x itself where it is not split. */
+uint32_t gw_pass_add_stream(gw_pass *pass);     /* stream_rows x hidden */
+/* From parts of activations (rows x hidden) into the stream: the sum along tensor; x itself where
+ * it is not split. */
 uint32_t gw_pass_sum_parts(gw_pass *pass, uint32_t x);
-uint32_t gw_pass_add_sum(gw_pass *pass, uint32_t a, uint32_t b);
+/* From the stream: all tokens' rows; x itself where each device has them.  What was gathered last
+ * is not gathered anew. */
+uint32_t gw_pass_gather(gw_pass *pass, uint32_t x);
+/* Begins to gather what gw_pass_add_slopes will read, beside the work until then. */
+void gw_pass_gather_ahead(gw_pass *pass, uint32_t x);
+uint32_t gw_pass_add_sum(gw_pass *pass, uint32_t a, uint32_t b); /* Of a's shape. */
 void gw_pass_add_norm(gw_pass *pass, uint32_t x, uint32_t gain, uint32_t bias, uint32_t y);
 /* dx of y = norm(x); returns it. */
 uint32_t gw_pass_add_norm_gradient(gw_pass *pass, uint32_t x, uint32_t gain, uint32_t dy,
                                    uint32_t dgain, uint32_t dbias);
-/* y = x weights^T + bias, the bias being the tensor after `weights`. */
+/* y = x weights^T + bias, the bias being the tensor after `weights`; y is of all tokens, x may be
+ * of the stream. */
 void gw_pass_add_dense(gw_pass *pass, const gw_pass_part *part, uint32_t weights, uint32_t x,
                        uint32_t y);
 /* Its slopes: of weights and bias, and this device's part of dx, which it returns. */
 uint32_t gw_pass_add_dense_gradient(gw_pass *pass, const gw_pass_part *part, uint32_t weights,
                                     uint32_t x, uint32_t dy);
-/* y = the block's input + sum over tensor of (x weights) + bias, likewise. */
+/* y = the block's input + sum over tensor of (x weights) + bias, likewise; y is of the stream. */
 void gw_pass_add_to_stream(gw_pass *pass, const gw_pass_part *part, uint32_t weights, uint32_t x,
                            uint32_t y);
 /* Its slopes: of weights and bias, and of x, which it returns. */
@@ -97,6 +172,8 @@ uint32_t gw_pass_add_stream_gradient(gw_pass *pass, const gw_pass_part *part, ui
 enum { GW_EMBEDDING_TENSORS = 2, GW_HEAD_TENSORS = 3, GW_HEAD_SAVED = 2 };
 void gw_transformer_append_embedding(const gw_transformer *model, GArray *list);
 void gw_transformer_append_head(const gw_transformer *model, GArray *list);
+/* As may_wait of blocks; embeddings' slopes may. */
+bool gw_transformer_may_head_wait(uint32_t tensor);
 /* From ids to the first layer's input. */
 void gw_pass_add_embedding(gw_pass *pass, uint32_t y);
 void gw_pass_add_embedding_gradient(gw_pass *pass, uint32_t dy);

@@ -148,6 +148,12 @@ bool gw_transformer_fit_experts(gw_params *params, gw_transformer *model,
 {
     if (model->experts == 0)
         return true;
+    if (model->is_sequence_parallel) {
+        gw_params_error(params, "sequence_parallel", error,
+                        "found true with %u experts, whose gates need all tokens; expected false",
+                        model->experts);
+        return false;
+    }
     if (!expect_multiple(params, "experts", model->experts, "data", model->data, error) ||
         !expect_multiple(params, "microbatch", model->microbatch, "group", model->group, error) ||
         !check_top(params, model, error) || !check_layers(params, model, error))

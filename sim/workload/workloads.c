@@ -5,14 +5,8 @@
 #include "workload/workload.h"
 
 const gw_workload_ops *const gw_workloads[] = {
-    &gw_workload_chain,
-    &gw_workload_graph,
-    &gw_workload_mixture,
-    &gw_workload_mlp,
-    &gw_workload_pipeline,
-    &gw_workload_products,
-    &gw_workload_transformer,
-    NULL,
+    &gw_workload_chain,    &gw_workload_graph,    &gw_workload_mixture,     &gw_workload_mlp,
+    &gw_workload_pipeline, &gw_workload_products, &gw_workload_transformer, NULL,
 };
 
 const gw_workload_ops *gw_workload_find(const char *name)

@@ -46,6 +46,91 @@ class Transformer(program.Case):
                     f"{P}.schedule={schedule}", "jobs.0.steps=50")
                 self.check_close(piped, alone, TOLERANCE)
 
+    def test_nor_do_backward_passes_in_two_parts(self):
+        alone = self.losses(f"{P}.layers=4", f"{P}.data=1", f"{P}.tensor=1", "jobs.0.steps=50")
+        for settings in (
+                ("data=1", "tensor=1", "stages=4", "schedule=zb-h1"),
+                ("data=1", "tensor=1", "stages=2", "schedule=zb-h2", "recompute=full"),
+                ("data=2", "tensor=1", "stages=2", "schedule=zb-1p", "recompute=selective"),
+                ("data=1", "tensor=2", "stages=2", "schedule=zb-2p", "sequence_parallel=true"),
+                ("data=2", "tensor=1", "stages=2", "schedule=zb-auto", "activations_max=3",
+                 "zero=3"),
+                ("data=2", "tensor=2", "stages=1", "schedule=zb-h1", "zero=2",
+                 "sequence_parallel=true", "bucket=4KiB")):
+            with self.subTest(settings):
+                split = self.losses(f"{P}.layers=4", f"{P}.microbatch=1",
+                                    *(f"{P}.{setting}" for setting in settings), "jobs.0.steps=50")
+                self.check_close(split, alone, TOLERANCE)
+
+    def test_a_schedule_of_ones_own_may_split_some(self):
+        """Whole passes and passes in two parts on one stage: slopes go from either to either."""
+        rows = ["stage,operation,microbatch"]
+        rows += [f"0,{word}" for word in ("F,0", "F,1", "F,2", "F,3", "BW,0", "B,1", "BW,2", "W,1",
+                                          "B,3", "W,3")]
+        rows += [f"1,{word}" for word in ("F,0", "B,0", "F,1", "BW,1", "F,2", "W,0", "B,2", "F,3",
+                                          "B,3", "W,3", "W,2")]
+        path = self.folder / "mixed.csv"
+        path.write_text("\n".join(rows) + "\n")
+        usual = self.losses(f"{P}.tensor=1", f"{P}.microbatch=1", "jobs.0.steps=50")
+        mixed = self.losses(f"{P}.tensor=1", f"{P}.microbatch=1", f"{P}.stages=2",
+                            f"{P}.schedule=file", f"{P}.schedule_file={path}", "jobs.0.steps=50")
+        self.check_close(mixed, usual, TOLERANCE)
+
+    def test_splitting_fills_bubbles(self):
+        """As many activations are held as by 1F1B, and the step is shorter."""
+        times = {}
+        for schedule in ("1f1b", "zb-h1"):
+            summary = self.summary(
+                SCENARIO, "--paranoid", *(word for setting in (
+                    "cluster.islands.0.accelerator=tpu_v4", "jobs.0.submit=chained",
+                    f"{P}.hidden=1024", f"{P}.heads=8", f"{P}.layers=8", f"{P}.sequence=512",
+                    f"{P}.batch=16", f"{P}.microbatch=1", f"{P}.data=1", f"{P}.tensor=1",
+                    f"{P}.stages=4", f"{P}.schedule={schedule}", "jobs.0.steps=4")
+                    for word in ("--set", setting)))
+            times[schedule] = summary["jobs"][0]["step_time_ns"]
+            self.assertLessEqual(max(summary["jobs"][0]["peak_activations"]), 4)
+        self.assertLess(times["zb-h1"], 0.95 * times["1f1b"])
+
+    def test_sequence_parallelism_does_not_matter(self):
+        alone = self.losses(f"{P}.data=1", f"{P}.tensor=1", "jobs.0.steps=50")
+        for settings in (("data=1", "tensor=2"), ("data=1", "tensor=4", "microbatch=1"),
+                         ("data=2", "tensor=2", "microbatch=2", "recompute=full"),
+                         ("data=1", "tensor=2", "stages=2", "microbatch=2"),
+                         ("data=1", "tensor=4", "recompute=selective")):
+            with self.subTest(settings):
+                split = self.losses(*(f"{P}.{setting}" for setting in settings),
+                                    f"{P}.sequence_parallel=true", "jobs.0.steps=50")
+                self.check_close(split, alone, TOLERANCE)
+
+    def test_zero_and_buckets_do_not_matter(self):
+        alone = self.losses(f"{P}.data=1", f"{P}.tensor=1", "jobs.0.steps=50")
+        for settings in (("data=4", "tensor=1", "zero=1"), ("data=4", "tensor=1", "bucket=0B"),
+                         ("data=4", "tensor=1", "zero=1", "bucket=0B"),
+                         ("data=4", "tensor=1", "zero=2", "microbatch=1", "bucket=0B"),
+                         ("data=2", "tensor=2", "zero=2", "microbatch=1", "bucket=4KiB"),
+                         ("data=4", "tensor=1", "zero=3", "recompute=full"),
+                         ("data=2", "tensor=2", "zero=3", "microbatch=2",
+                          "sequence_parallel=true", "recompute=selective"),
+                         ("data=2", "tensor=1", "zero=3", "stages=2", "microbatch=2"),
+                         ("data=2", "tensor=1", "zero=1", "stages=2", "microbatch=1"),
+                         ("data=2", "tensor=2", "bucket=1kB", "microbatch=1")):
+            with self.subTest(settings):
+                parted = self.losses(*(f"{P}.{setting}" for setting in settings),
+                                     "jobs.0.steps=50")
+                self.check_close(parted, alone, TOLERANCE)
+
+    def test_parts_of_two_bytes(self):
+        half = self.losses(f"{P}.precision=bfloat16", f"{P}.data=4", f"{P}.tensor=1")
+        for zero in (1, 2, 3):
+            parted = self.losses(f"{P}.precision=bfloat16", f"{P}.data=4", f"{P}.tensor=1",
+                                 f"{P}.zero={zero}")
+            self.check_close(parted, half, TOLERANCE)
+
+    def test_what_does_not_divide_stays_whole(self):
+        sizes = (f"{P}.sequence=9", f"{P}.batch=6", f"{P}.tensor=1", "jobs.0.steps=50")
+        alone = self.losses(f"{P}.data=1", *sizes)
+        self.check_close(self.losses(f"{P}.data=3", f"{P}.zero=3", *sizes), alone, TOLERANCE)
+
     def test_ways_of_running_do_not_matter(self):
         usual = self.losses()
         for setting in ("jobs.0.submit=op_by_op", "control.dispatch=sequential",

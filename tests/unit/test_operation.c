@@ -47,6 +47,7 @@ START_TEST(kinds_have_their_operands)
         {GW_OPERATION_COMBINE_GRADIENT, 4, 2},
         {GW_OPERATION_BLOCK_MATMUL, 2, 1},
         {GW_OPERATION_BLOCK_MATMUL_GRADIENT, 2, 1},
+        {GW_OPERATION_SLICE, 1, 1},
         {GW_OPERATION_TOKENS, 0, 2},
         {GW_OPERATION_TOKEN_STATISTICS, 2, 1},
     };

@@ -123,7 +123,7 @@ START_TEST(flops_are_those_of_the_formula)
             const gw_transformer model = model_of(data, tensor);
             const double devices = data * tensor;
             g_autoptr(gw_function) forth = gw_transformer_make_forward(&model, 0, false);
-            g_autoptr(gw_function) back = gw_transformer_make_backward(&model, 0, false);
+            g_autoptr(gw_function) back = gw_transformer_make_backward(&model, 0, false, true);
             const double again = count_flops(back, GW_OPERATION_BLOCK_MATMUL);
             const double slopes = count_flops(back, GW_OPERATION_BLOCK_MATMUL_GRADIENT);
             ck_assert_double_eq(count_flops(forth, GW_OPERATION_BLOCK_MATMUL), forward / devices);
@@ -149,9 +149,9 @@ START_TEST(exchanges_are_where_they_belong)
 {
     const gw_transformer both = model_of(2, 2), alone = model_of(1, 1);
     g_autoptr(gw_function) forth = gw_transformer_make_forward(&both, 0, false);
-    g_autoptr(gw_function) back = gw_transformer_make_backward(&both, 0, false);
+    g_autoptr(gw_function) back = gw_transformer_make_backward(&both, 0, false, true);
     g_autoptr(gw_function) lone_forth = gw_transformer_make_forward(&alone, 0, false);
-    g_autoptr(gw_function) lone_back = gw_transformer_make_backward(&alone, 0, false);
+    g_autoptr(gw_function) lone_back = gw_transformer_make_backward(&alone, 0, false, true);
     const gw_operation_kind exchange = GW_OPERATION_ALL_TO_ALL, reduce = GW_OPERATION_ALL_REDUCE;
     const uint32_t layers = LAYERS / 2;
     ck_assert_uint_eq(gw_transformer_count_expert_layers(&both, 0), layers);
@@ -178,7 +178,7 @@ static const gw_function *find_function(const gw_program *program, const char *n
 START_TEST(slopes_of_experts_are_not_summed)
 {
     g_autoptr(gw_program) program =
-        build_good(", \"data\": 4, \"experts\": 8, \"experts_every\": 2");
+        build_good(", \"data\": 4, \"experts\": 8, \"experts_every\": 2, \"bucket\": \"0B\"");
     const gw_transformer model = model_of(4, 1);
     uint32_t first;
     g_autoptr(GArray) tensors = gw_transformer_list_tensors(&model, 0, &first);

@@ -1,0 +1,381 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A training step as nodes and edges.
+ *
+ * Set-up draws the tokens of the batch and the parameters from the seed alone, so any meshes train
+ * the same model on the same sequences.  In a step each place of the pipeline does forward and
+ * backward of every micro-batch, in the order of the schedule, and then its update.  Parameters and
+ * moments are carried from update to the next run.  Schedules may have backward passes in two
+ * parts; slopes then add up along the second ones. */
+#include <stdlib.h>
+
+#include "base/check.h"
+#include "workload/workload_transformer_private.h"
+
+/* --- Nodes --- */
+
+typedef struct { /* A place of the pipeline, in the making. */
+    uint32_t mesh, tensor_count;
+    bool drops;                    /* It has gates. */
+    uint32_t dropped_output;       /* Of forward; likewise. */
+    uint32_t tokens, init, update; /* Nodes; GW_INDEX_NONE: it has none. */
+    /* Functions; GW_INDEX_NONE: not made yet.  Of the first micro-batch, or not; and of the last,
+     * or not. */
+    uint32_t forwards[2], inputs, backwards[2][2], weights[2][2];
+    GArray *handed;               /* From inputs to weights (gw_handed); NULL: not asked yet. */
+    uint32_t *forward, *backward; /* Nodes, by micro-batch; backward may be for inputs alone. */
+    uint32_t last_forward;        /* The latest added; GW_INDEX_NONE: none. */
+    /* The latest node that gives slopes, which are its outputs from first_slope on; and how many
+     * such have been added. */
+    uint32_t last_slopes, first_slope, slopes_count;
+} transformer_place;
+
+typedef struct {
+    const gw_training *job;
+    gw_builder *builder;
+    transformer_place *places;
+    uint32_t microbatch_count;
+} step_maker;
+
+/* "forward3.s1.c0"; what there is only one of is not said.  The caller frees. */
+static char *name_part(const step_maker *maker, const char *kind, uint32_t place,
+                       uint32_t microbatch)
+{
+    const gw_training *job = maker->job;
+    GString *name = g_string_new(kind);
+    if (microbatch != GW_INDEX_NONE && maker->microbatch_count > 1)
+        g_string_append_printf(name, "%u", microbatch);
+    if (job->stages > 1)
+        g_string_append_printf(name, ".s%u", place % job->stages);
+    if (job->chunks > 1)
+        g_string_append_printf(name, ".c%u", place / job->stages);
+    return g_string_free(name, FALSE);
+}
+
+static uint32_t add_node(const step_maker *maker, const char *kind, uint32_t place,
+                         uint32_t microbatch, uint32_t function)
+{
+    g_autofree char *name = name_part(maker, kind, place, microbatch);
+    const uint32_t node =
+        gw_builder_add_node(maker->builder, name, function, maker->places[place].mesh);
+    gw_builder_label(maker->builder, node, place % maker->job->stages, microbatch);
+    return node;
+}
+
+static uint32_t add_setup(const step_maker *maker, const char *kind, uint32_t place,
+                          gw_function *function)
+{
+    const uint32_t node = add_node(maker, kind, place, GW_INDEX_NONE,
+                                   gw_builder_take_function(maker->builder, function));
+    gw_builder_set_once(maker->builder, node);
+    return node;
+}
+
+static void begin_place(const step_maker *maker, uint32_t index)
+{
+    const gw_training *job = maker->job;
+    const gw_transformer *model = &job->model;
+    transformer_place *place = &maker->places[index];
+    place->mesh = index % job->stages;
+    uint32_t first_tensor;
+    g_autoptr(GArray) tensors = gw_transformer_list_tensors(model, index, &first_tensor);
+    place->tensor_count = tensors->len;
+    place->drops = gw_transformer_count_expert_layers(model, index) > 0;
+    place->dropped_output =
+        (index + 1 == model->places ? 2 : 1) + gw_transformer_count_saved(model, index);
+    place->forward = g_new(uint32_t, maker->microbatch_count);
+    place->backward = g_new(uint32_t, maker->microbatch_count);
+    place->last_forward = place->last_slopes = place->tokens = GW_INDEX_NONE;
+    if (index == 0 || index + 1 == model->places)
+        place->tokens = add_setup(maker, "tokens", index, gw_transformer_make_tokens(model, index));
+    place->init = add_setup(maker, "init", index, gw_transformer_make_init(model, index));
+    place->inputs = GW_INDEX_NONE;
+    for (uint32_t i = 0; i < 2; i++)
+        place->forwards[i] = place->backwards[i][0] = place->backwards[i][1] =
+            place->weights[i][0] = place->weights[i][1] = GW_INDEX_NONE;
+}
+
+static void end_place(transformer_place *place)
+{
+    if (place->handed != NULL)
+        g_array_unref(place->handed);
+    g_free(place->forward);
+    g_free(place->backward);
+}
+
+/* --- Edges --- */
+
+/* Output `output` of the place's update, in the next run, as the target's input. */
+static void carry(const step_maker *maker, const transformer_place *place, uint32_t output,
+                  uint32_t target, uint32_t input)
+{
+    gw_builder_add_carried(maker->builder, place->update, output, place->init, output, target,
+                           input);
+}
+
+/* The tensors as passes read them; the update is added later and has this number. */
+static void carry_tensors(const step_maker *maker, const transformer_place *place, uint32_t target,
+                          uint32_t first_input)
+{
+    const gw_transformer *model = &maker->job->model;
+    const uint32_t read = gw_transformer_read_of_carried(model);
+    for (uint32_t i = 0; i < place->tensor_count; i++)
+        carry(maker, place, i * gw_transformer_count_carried(model) + read, target,
+              first_input + i);
+}
+
+static void connect_forward(const step_maker *maker, uint32_t index, uint32_t m, bool is_next)
+{
+    const transformer_place *place = &maker->places[index];
+    const uint32_t node = place->forward[m];
+    const bool is_first = index == 0, is_last = index + 1 == maker->job->model.places;
+    uint32_t input = 0;
+    if (is_first)
+        gw_builder_add_edge(maker->builder, place->tokens, m, node, input++);
+    else
+        gw_builder_add_edge(maker->builder, place[-1].forward[m], 0, node, input++);
+    if (is_last)
+        gw_builder_add_edge(maker->builder, place->tokens,
+                            m + (is_first ? maker->microbatch_count : 0), node, input++);
+    if (is_last && is_next)
+        gw_builder_add_edge(maker->builder, place->last_forward, 0, node, input++);
+    if (place->drops && is_next)
+        gw_builder_add_edge(maker->builder, place->last_forward, place->dropped_output, node,
+                            input++);
+    carry_tensors(maker, place, node, input);
+}
+
+/* The slopes so far, if there are any, as the node's inputs from `input` on; it has those after it,
+ * as outputs from `first_slope` on. */
+static void connect_slopes(const step_maker *maker, transformer_place *place, uint32_t node,
+                           uint32_t input, uint32_t first_slope)
+{
+    for (uint32_t i = 0; place->last_slopes != GW_INDEX_NONE && i < place->tensor_count; i++)
+        gw_builder_add_edge(maker->builder, place->last_slopes, place->first_slope + i, node,
+                            input + i);
+    place->last_slopes = node;
+    place->first_slope = first_slope;
+}
+
+/* All but slopes of tensors; returns how many inputs those are. */
+static uint32_t connect_backward(const step_maker *maker, uint32_t index, uint32_t m)
+{
+    const transformer_place *place = &maker->places[index];
+    gw_builder *builder = maker->builder;
+    const uint32_t node = place->backward[m];
+    const bool is_first = index == 0, is_last = index + 1 == maker->job->model.places;
+    const uint32_t saved_count = gw_transformer_count_saved(&maker->job->model, index);
+    uint32_t input = 0;
+    if (is_first)
+        gw_builder_add_edge(builder, place->tokens, m, node, input++);
+    carry_tensors(maker, place, node, input);
+    input += place->tensor_count;
+    if (is_last)
+        gw_builder_add_edge(builder, place->forward[m], 1, node, input++);
+    else
+        gw_builder_add_edge(builder, place[1].backward[m], 0, node, input++);
+    for (uint32_t i = 0; i < saved_count; i++)
+        gw_builder_add_edge(builder, place->forward[m], (is_last ? 2 : 1) + i, node, input++);
+    return input;
+}
+
+/* Returns how many inputs it has but slopes so far. */
+static uint32_t connect_weights(const step_maker *maker, uint32_t index, uint32_t m, uint32_t node)
+{
+    const transformer_place *place = &maker->places[index];
+    for (uint32_t i = 0; i < place->handed->len; i++) {
+        const gw_handed *handed = &g_array_index(place->handed, gw_handed, i);
+        switch (handed->source) {
+        case GW_HANDED_TOKENS:
+            gw_builder_add_edge(maker->builder, place->tokens, m, node, i);
+            break;
+        case GW_HANDED_FORWARD:
+            gw_builder_add_edge(maker->builder, place->forward[m], handed->output, node, i);
+            break;
+        case GW_HANDED_INPUTS:
+            gw_builder_add_edge(maker->builder, place->backward[m], handed->output, node, i);
+            break;
+        }
+    }
+    return place->handed->len;
+}
+
+static void connect_dropped(const step_maker *maker, uint32_t index, uint32_t input,
+                            uint32_t output)
+{
+    const gw_training *job = maker->job;
+    const transformer_place *place = &maker->places[index];
+    const gw_routing routing = gw_transformer_routing(&job->model, &job->experts, index);
+    g_autofree char *name = name_part(maker, "dropped", index, GW_INDEX_NONE);
+    gw_builder_add_edge(maker->builder, place->last_forward, place->dropped_output, place->update,
+                        input);
+    gw_builder_add_result(maker->builder, name, place->update, output);
+    gw_builder_set_routing(maker->builder, &routing);
+}
+
+static void connect_update(const step_maker *maker, uint32_t index)
+{
+    const transformer_place *place = &maker->places[index];
+    const uint32_t kept_count = gw_transformer_count_kept(&maker->job->model),
+                   carried_count = gw_transformer_count_carried(&maker->job->model);
+    const uint32_t count = place->tensor_count;
+    for (uint32_t i = 0; i < count; i++) {
+        gw_builder_add_edge(maker->builder, place->last_slopes, place->first_slope + i,
+                            place->update, i);
+        for (uint32_t k = 0; k < kept_count; k++)
+            carry(maker, place, i * carried_count + k, place->update, count + i * kept_count + k);
+    }
+    const bool is_last = index + 1 == maker->job->model.places;
+    const uint32_t input = count + count * kept_count, output = count * carried_count;
+    if (is_last) {
+        gw_builder_add_edge(maker->builder, place->last_forward, 0, place->update, input);
+        gw_builder_add_result(maker->builder, "loss", place->update, output);
+    }
+    if (place->drops)
+        connect_dropped(maker, index, input + (is_last ? 1 : 0), output + (is_last ? 1 : 0));
+}
+
+/* --- The step --- */
+
+typedef struct {
+    gw_time start_ns;
+    uint32_t stage, slot;
+} started_slot;
+
+static int compare_started(const void *a, const void *b)
+{
+    const started_slot *one = a, *other = b;
+    if (one->start_ns != other->start_ns)
+        return one->start_ns < other->start_ns ? -1 : 1;
+    return one->slot < other->slot ? -1 : one->slot > other->slot; /* Slots go by stage. */
+}
+
+static started_slot *sort_slots(const gw_training *job)
+{
+    const gw_workload_schedule *schedule = job->schedule;
+    const uint32_t slot_count = schedule->first_slot[job->stages];
+    started_slot *order = g_new(started_slot, slot_count);
+    for (uint32_t s = 0; s < job->stages; s++)
+        for (uint32_t i = schedule->first_slot[s]; i < schedule->first_slot[s + 1]; i++)
+            order[i] = (started_slot){job->start_ns[i], s, i};
+    qsort(order, slot_count, sizeof *order, compare_started);
+    return order;
+}
+
+/* The function of the place's next pass that gives slopes: `make` makes it, `made` is by whether it
+ * is not the first, and is the last. */
+static uint32_t ask_slopes(const step_maker *maker, uint32_t index, uint32_t made[2][2],
+                           gw_function *(*make)(const gw_transformer *, uint32_t, bool, bool))
+{
+    transformer_place *place = &maker->places[index];
+    const bool is_next = place->slopes_count > 0;
+    const bool is_end = ++place->slopes_count == maker->microbatch_count;
+    uint32_t *function = &made[is_next][is_end];
+    if (*function == GW_INDEX_NONE)
+        *function = gw_builder_take_function(maker->builder,
+                                             make(&maker->job->model, index, is_next, is_end));
+    return *function;
+}
+
+static void add_forward(const step_maker *maker, uint32_t index, uint32_t m)
+{
+    transformer_place *place = &maker->places[index];
+    const bool is_next = place->last_forward != GW_INDEX_NONE;
+    if (place->forwards[is_next] == GW_INDEX_NONE)
+        place->forwards[is_next] = gw_builder_take_function(
+            maker->builder, gw_transformer_make_forward(&maker->job->model, index, is_next));
+    place->forward[m] = add_node(maker, "forward", index, m, place->forwards[is_next]);
+    connect_forward(maker, index, m, is_next);
+    place->last_forward = place->forward[m];
+}
+
+static void add_backward(const step_maker *maker, uint32_t index, uint32_t m)
+{
+    transformer_place *place = &maker->places[index];
+    const uint32_t function =
+        ask_slopes(maker, index, place->backwards, gw_transformer_make_backward);
+    place->backward[m] = add_node(maker, "backward", index, m, function);
+    const uint32_t input = connect_backward(maker, index, m);
+    /* What it gives to the place in front comes before slopes. */
+    connect_slopes(maker, place, place->backward[m], input, index == 0 ? 0 : 1);
+}
+
+static void add_inputs(const step_maker *maker, uint32_t index, uint32_t m)
+{
+    const gw_transformer *model = &maker->job->model;
+    transformer_place *place = &maker->places[index];
+    if (place->inputs == GW_INDEX_NONE) {
+        place->handed = gw_transformer_list_handed(model, index);
+        place->inputs =
+            gw_builder_take_function(maker->builder, gw_transformer_make_inputs(model, index));
+    }
+    place->backward[m] = add_node(maker, "inputs", index, m, place->inputs);
+    connect_backward(maker, index, m);
+}
+
+static void add_weights(const step_maker *maker, uint32_t index, uint32_t m)
+{
+    transformer_place *place = &maker->places[index];
+    const uint32_t function = ask_slopes(maker, index, place->weights, gw_transformer_make_weights);
+    const uint32_t node = add_node(maker, "weights", index, m, function);
+    connect_slopes(maker, place, node, connect_weights(maker, index, m, node), 0);
+}
+
+static void add_pass(const step_maker *maker, const started_slot *started)
+{
+    const gw_slot *slot = &maker->job->schedule->slots[started->slot];
+    const uint32_t index = slot->chunk * maker->job->stages + started->stage;
+    switch (slot->kind) {
+    case GW_SLOT_FORWARD:
+        add_forward(maker, index, slot->microbatch);
+        return;
+    case GW_SLOT_BACKWARD:
+        add_backward(maker, index, slot->microbatch);
+        return;
+    case GW_SLOT_INPUTS:
+        add_inputs(maker, index, slot->microbatch);
+        return;
+    case GW_SLOT_WEIGHTS:
+        add_weights(maker, index, slot->microbatch);
+        return;
+    }
+}
+
+static void add_step(const step_maker *maker)
+{
+    const gw_training *job = maker->job;
+    const uint32_t slot_count = job->schedule->first_slot[job->stages];
+    g_autofree started_slot *order = sort_slots(job);
+    for (uint32_t p = 0; p < job->model.places; p++)
+        begin_place(maker, p);
+    for (uint32_t p = 0; p < job->model.places; p++) { /* Numbers of nodes that come last. */
+        const uint32_t setup_count = maker->places[job->model.places - 1].init + 1;
+        maker->places[p].update = setup_count + slot_count + p;
+    }
+    for (uint32_t i = 0; i < slot_count; i++)
+        add_pass(maker, &order[i]);
+    for (uint32_t p = 0; p < job->model.places; p++) {
+        transformer_place *place = &maker->places[p];
+        const uint32_t function =
+            gw_builder_take_function(maker->builder, gw_transformer_make_update(&job->model, p));
+        const uint32_t node = add_node(maker, "update", p, GW_INDEX_NONE, function);
+        gw_check(node == place->update);
+        connect_update(maker, p);
+    }
+}
+
+void gw_training_add_step(const gw_training *job, gw_builder *builder)
+{
+    const uint32_t shape[] = {job->model.data, job->model.tensor};
+    g_autofree transformer_place *places = g_new0(transformer_place, job->model.places);
+    const step_maker maker = {job, builder, places, gw_transformer_count_microbatches(&job->model)};
+    for (uint32_t s = 0; s < job->stages; s++) {
+        g_autofree char *name = g_strdup_printf("stage%u", s);
+        const uint32_t mesh =
+            gw_builder_add_mesh(maker.builder, job->stages > 1 ? name : "devices", 2, shape);
+        gw_builder_set_activations(maker.builder, mesh,
+                                   gw_workload_schedule_peak(job->schedule, s, job->kept_share));
+    }
+    add_step(&maker);
+    for (uint32_t p = 0; p < job->model.places; p++)
+        end_place(&places[p]);
+}
