@@ -111,6 +111,9 @@ static void remove_first(gw_cpu_device *device, gw_cpu_shard *shard)
         device->last = NULL;
     }
     gw_lookup_take(&device->shards, shard->kernel->gang);
+    device->done_program = shard->kernel->loaded->program;
+    device->done_node = shard->kernel->node;
+    device->done_run = shard->kernel->run;
     for (uint32_t i = 0; i < block_count(shard->kernel); i++) {
         gw_check(shard->blocks[i]->pin_count > 0);
         shard->blocks[i]->pin_count--;
@@ -328,8 +331,20 @@ void gw_cpu_device_unpin(gw_cpu_device *device, gw_cpu_block *block)
 
 /* --- The thread --- */
 
-static void ensure_scratch(gw_cpu_device *device, const gw_cpu_plan *plan)
+static void tell_failure(const gw_cpu_device *device, const gw_cpu_shard *shard, const char *what)
 {
+    const gw_cpu_kernel *kernel = shard->kernel;
+    const gw_program *program = kernel->loaded->program;
+    g_autofree char *text =
+        g_strdup_printf("device %u: %s, node %s, run %u: %s", device->id.index, program->name,
+                        gw_program_node(program, kernel->node)->name, kernel->run, what);
+    device->shared->failed(device->shared->context, text);
+}
+
+/* False, and told: this machine has no room for it. */
+static bool ensure_scratch(gw_cpu_device *device, const gw_cpu_shard *shard)
+{
+    const gw_cpu_plan *plan = shard->kernel->plan;
     if (plan->function->values->len > device->value_capacity) {
         device->value_capacity = plan->function->values->len;
         device->values = g_renew(float *, device->values, device->value_capacity);
@@ -337,16 +352,23 @@ static void ensure_scratch(gw_cpu_device *device, const gw_cpu_plan *plan)
     if (plan->scratch_bytes > device->scratch_bytes) {
         free(device->scratch);
         device->scratch = allocate_floats(plan->scratch_bytes);
-        gw_check(device->scratch != NULL);
-        device->scratch_bytes = plan->scratch_bytes;
+        device->scratch_bytes = device->scratch == NULL ? 0 : plan->scratch_bytes;
+        if (device->scratch == NULL) {
+            tell_failure(device, shard, "no memory for what it computes with");
+            return false;
+        }
     }
+    return true;
 }
 
-static void place_values(gw_cpu_device *device, const gw_cpu_shard *shard)
+/* False: the device has failed. */
+static bool place_values(gw_cpu_device *device, const gw_cpu_shard *shard)
 {
     const gw_cpu_plan *plan = shard->kernel->plan;
     const gw_function *function = plan->function;
-    ensure_scratch(device, plan);
+    if (!ensure_scratch(device, shard)) {
+        return false;
+    }
     for (uint32_t i = 0; i < function->values->len; i++) {
         const gw_value *value = gw_function_value(function, i);
         if (value->role == GW_VALUE_TEMPORARY) {
@@ -363,6 +385,7 @@ static void place_values(gw_cpu_device *device, const gw_cpu_shard *shard)
             memset(block->data, 0, MIN(block->size_bytes, MODELLED_BYTES));
         }
     }
+    return true;
 }
 
 static uint64_t count_elements(const gw_function *function, uint32_t index)
@@ -450,7 +473,9 @@ static bool run_collective(gw_cpu_device *device, gw_cpu_shard *shard, uint32_t 
                                         &member.group, &member.position);
     const uint64_t before_ns = gw_monotonic_ns();
     uint64_t last_ns = before_ns;
-    if (!gw_cpu_meetings_join(device->shared->meetings, &member, &last_ns)) {
+    const gw_cpu_shared *shared = device->shared;
+    if (shared->join != NULL ? !shared->join(shared->join_context, shard, &member, &last_ns)
+                             : !gw_cpu_meetings_join(shared->meetings, &member, &last_ns)) {
         return false;
     }
     const uint64_t after_ns = gw_monotonic_ns();
@@ -489,7 +514,9 @@ static bool run_shard(gw_cpu_device *device, gw_cpu_shard *shard)
     const gw_function *function = shard->kernel->plan->function;
     shard->start_ns = gw_monotonic_ns();
     shard->local_ns = shard->collective_ns = 0;
-    place_values(device, shard);
+    if (!place_values(device, shard)) {
+        return false;
+    }
     const gw_cpu_context context = {.function = function,
                                     .values = device->values,
                                     .shard = shard->shard,

@@ -31,6 +31,8 @@ bool gw_cpu_cluster_start(gw_cpu_cluster *cluster, GError **error);
 /* True when nothing is left to happen, at once or within `timeout_ns`: no input, no timer, no
  * kernel that could go on, no copy under way.  It stays so. */
 bool gw_cpu_cluster_wait(gw_cpu_cluster *cluster, gw_span timeout_ns);
+/* False when a device has failed, GW_ERROR_SYSTEM: which one, and how.  Any thread may ask. */
+bool gw_cpu_cluster_check(gw_cpu_cluster *cluster, GError **error);
 /* Ends all threads as soon as they can, whatever they do; at most once. */
 void gw_cpu_cluster_stop(gw_cpu_cluster *cluster);
 
