@@ -19,7 +19,8 @@
 static char *backend, *folder;
 static char **settings;
 static gw_ranks ranks; /* Of --backend mpi. */
-static gboolean wants_trace, wants_plot, wants_json, wants_summary_help, is_paranoid, is_quiet;
+static gboolean wants_trace, wants_plot, wants_json, wants_summary_help, is_paranoid, is_quiet,
+    checks_nan;
 
 static const GOptionEntry entries[] = {
     {"backend", 'b', 0, G_OPTION_ARG_STRING, &backend,
@@ -40,6 +41,8 @@ static const GOptionEntry entries[] = {
      "Print summary.json and nothing else on standard output", NULL},
     {"paranoid", 0, 0, G_OPTION_ARG_NONE, &is_paranoid,
      "Check every invariant after every event (sim; slow)", NULL},
+    {"check-nan", 0, 0, G_OPTION_ARG_NONE, &checks_nan,
+     "End the run at the first value that is no number (cpu, mpi)", NULL},
     {"quiet", 'q', 0, G_OPTION_ARG_NONE, &is_quiet, "No progress line", NULL},
     {"help-summary", 0, 0, G_OPTION_ARG_NONE, &wants_summary_help,
      "Explain every key of summary.json", NULL},
@@ -160,6 +163,7 @@ static bool prepare_run(const char *path, gw_scenario **out_scenario, gw_recordi
     if (scenario == NULL)
         return false;
     *out_scenario = scenario;
+    scenario->checks_nan = checks_nan;
     if (!gw_ranks_is_first(&ranks))
         return true;
     wants_trace = wants_trace || (scenario->wants_trace && folder != NULL);
@@ -219,6 +223,11 @@ static int check_options(int argc)
     }
     if (is_paranoid && strcmp(backend, "sim") != 0) {
         fprintf(stderr, "gangway run: --paranoid looks at the simulator, expected --backend sim\n");
+        return 2;
+    }
+    if (checks_nan && strcmp(backend, "cpu") != 0 && strcmp(backend, "mpi") != 0) {
+        fprintf(stderr, "gangway run: --check-nan looks at what is computed, expected --backend "
+                        "cpu or mpi\n");
         return 2;
     }
     if (folder == NULL && (wants_trace || wants_plot)) {

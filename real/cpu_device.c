@@ -11,6 +11,7 @@
 #include "base/check.h"
 #include "real/bfloat16.h"
 #include "real/cpu_copy.h"
+#include "real/cpu_nan.h"
 
 #define MODELLED_BYTES 64 /* What is cleared of an output that no operation writes. */
 
@@ -508,6 +509,27 @@ static void run_counted(const gw_cpu_context *context, const gw_cpu_shard *shard
     clear_rest(&counted, &operation);
 }
 
+/* False, and told: something that it has written is no number. */
+static bool check_outputs(const gw_cpu_device *device, const gw_cpu_shard *shard)
+{
+    const gw_cpu_plan *plan = shard->kernel->plan;
+    for (uint32_t i = 0; device->shared->checks_nan && i < plan->function->values->len; i++) {
+        const gw_value *value = gw_function_value(plan->function, i);
+        if (value->role != GW_VALUE_OUTPUT || !plan->is_written[i]) {
+            continue;
+        }
+        const uint64_t found = gw_cpu_find_nan(value, device->values[i]);
+        if (found != GW_CPU_NO_NAN) {
+            g_autofree char *what =
+                g_strdup_printf("element %" G_GUINT64_FORMAT " of output %u is no number (NaN)",
+                                found, value->position);
+            tell_failure(device, shard, what);
+            return false;
+        }
+    }
+    return true;
+}
+
 /* False: aborted. */
 static bool run_shard(gw_cpu_device *device, gw_cpu_shard *shard)
 {
@@ -539,7 +561,7 @@ static bool run_shard(gw_cpu_device *device, gw_cpu_shard *shard)
     }
     shard->end_ns = gw_monotonic_ns();
     shard->local_ns += shard->end_ns - shard->start_ns; /* Less what collectives took, above. */
-    return !is_stopping(device);
+    return !is_stopping(device) && check_outputs(device, shard);
 }
 
 static void finish_shard(gw_cpu_device *device, gw_cpu_shard *shard)

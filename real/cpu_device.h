@@ -60,6 +60,7 @@ typedef struct { /* What all devices of a cluster share. */
     gw_activity *activity;
     gw_cpu_meetings *meetings;
     const atomic_bool *is_stopping;
+    bool checks_nan;    /* An output with a value that is no number is a failure. */
     double flops_per_s; /* For WORK; 0: GW_CPU_FLOPS_PER_S. */
     /* From the device's thread, without its lock.  The shard is out of the queue, its buffers are
      * free of it; the kernel is the receiver's to free once all its shards are done. */

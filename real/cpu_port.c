@@ -627,6 +627,11 @@ void gw_cpu_cluster_set_counts(gw_cpu_cluster *cluster, gw_real_counts counts, v
     cluster->counts_context = context;
 }
 
+void gw_cpu_cluster_check_nan(gw_cpu_cluster *cluster)
+{
+    cluster->shared.checks_nan = true;
+}
+
 gw_port *gw_cpu_cluster_port(gw_cpu_cluster *cluster, gw_node_id node)
 {
     gw_check(node.index < cluster->node_count);

@@ -18,6 +18,8 @@ gw_cpu_cluster *gw_cpu_cluster_new(const gw_directory *directory, gw_ledger *led
 void gw_cpu_cluster_set_values(gw_cpu_cluster *cluster, gw_real_value value, void *context);
 /* Likewise what exchanges deal, which is nothing otherwise. */
 void gw_cpu_cluster_set_counts(gw_cpu_cluster *cluster, gw_real_counts counts, void *context);
+/* Likewise: a kernel that writes a value that is no number is a failure of its device. */
+void gw_cpu_cluster_check_nan(gw_cpu_cluster *cluster);
 /* Stops it first. */
 void gw_cpu_cluster_free(gw_cpu_cluster *cluster);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(gw_cpu_cluster, gw_cpu_cluster_free)

@@ -178,6 +178,9 @@ bool gw_rank_run(gw_rank_link *link, const gw_scenario *scenario, gw_recorder *r
     gw_cpu_cluster *cpu = gw_rank_cluster_cpu(run.cluster);
     gw_cpu_cluster_set_values(cpu, gw_real_read_value, &run.state);
     gw_cpu_cluster_set_counts(cpu, gw_real_read_counts, &run.state);
+    if (scenario->checks_nan) {
+        gw_cpu_cluster_check_nan(cpu);
+    }
     GError *mine = NULL;
     bool is_done = add_controllers(&run, &mine);
     bool is_whole;

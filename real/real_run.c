@@ -191,6 +191,9 @@ bool gw_cpu_run(const gw_scenario *scenario, gw_recorder *recorder, gw_real_repo
     gw_cpu_cluster *cluster = gw_cpu_cluster_new(run.directory, run.ledger, gw_real_handle, &run);
     gw_cpu_cluster_set_values(cluster, gw_real_read_value, &run);
     gw_cpu_cluster_set_counts(cluster, gw_real_read_counts, &run);
+    if (scenario->checks_nan) {
+        gw_cpu_cluster_check_nan(cluster);
+    }
     bool is_done = true;
     for (uint32_t i = 0; is_done && i < gw_directory_node_count(run.directory); i++) {
         const gw_node_id node = {i};

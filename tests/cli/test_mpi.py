@@ -119,6 +119,24 @@ class Mpi(ranks.Case):
         self.assertIn("is offered to policy never and not picked", done.stderr)
         self.assertEqual(done.stderr.count("gangway: "), 1)
 
+    def test_a_nan_ends_all(self):
+        """On whichever rank it comes first; threads end the same way."""
+        diverging = ["--set", "jobs.0.parameters.learning_rate=1000", "--set", "jobs.0.steps=5000"]
+        words = r"device \d: mlp, node \S+, run \d+: element \d+ of output \d+ is no number"
+        process = self.start(2, "run", MLP, "--backend", "mpi", "--check-nan", "--out", self.out,
+                             *diverging, options=ranks.RECOVERY)
+        self.assertEqual([self.code(rank, ranks.LOST_S) for rank in range(2)], [5, 5])
+        _, errors = process.communicate(timeout=ranks.END_S)
+        self.assertRegex(errors, r"gangway: (rank 1: )?" + words)
+        self.assertEqual(errors.count("gangway: "), 1, errors)
+        self.assertEqual(list(self.out.iterdir()), [])
+        text = self.refuse(5, ["is no number (NaN)"], "run", MLP, "--backend", "cpu",
+                           "--check-nan", *diverging)
+        self.assertRegex(text, words)
+        self.accept("run", MLP, "--backend", "cpu", *diverging)
+        self.accept("run", MLP, "--backend", "cpu", "--check-nan")
+        self.refuse(2, ["--check-nan", "--backend cpu or mpi"], "run", MLP, "--check-nan")
+
     def lose(self, victim, number, options):
         """How long the others took to end, and what was said."""
         process = self.start(4, "run", MLP, "--backend", "mpi", "--out", self.out,
