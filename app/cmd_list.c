@@ -3,8 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "accel/rounds.h"
 #include "accel/model.h"
+#include "accel/rounds.h"
 #include "app/command.h"
 #include "base/error.h"
 #include "controller/dispatch_policy.h"

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "base/units.h"
+#include "program/measured.h"
 
 /* One file of configs/accelerators/.  Every rate is of one device (for a TPU v3: one core). */
 typedef struct {
@@ -24,6 +25,7 @@ typedef struct {
     double busy_watts, idle_watts;
     double switch_reduction_efficiency; /* Of two links' rate, reached by an all-reduce that the
                                            switch of an island adds up; 0: it cannot. */
+    gw_measured *measured; /* In place of rates where it says something; owned; NULL: nothing. */
 } gw_accelerator;
 
 /* How an island's collectives go round; in order of name, as in accel/rounds_algorithms.c. */

@@ -301,9 +301,9 @@ static bool read_links(gw_cluster_spec *spec, gw_params *cluster, GError **error
     return true;
 }
 
-static void free_accelerator_name(void *data)
+static void clear_accelerator(gpointer accelerator)
 {
-    g_free(((gw_accelerator *)data)->name);
+    gw_accelerator_clear(accelerator);
 }
 
 bool gw_scenario_read_cluster(gw_scenario *scenario, gw_params *root, GError **error)
@@ -315,7 +315,7 @@ bool gw_scenario_read_cluster(gw_scenario *scenario, gw_params *root, GError **e
     g_autoptr(GArray) islands = g_array_new(FALSE, FALSE, sizeof(gw_island_spec));
     g_autoptr(GArray) accelerators = g_array_new(FALSE, FALSE, sizeof(gw_accelerator));
     g_autoptr(GPtrArray) known_paths = g_ptr_array_new_with_free_func(g_free);
-    g_array_set_clear_func(accelerators, free_accelerator_name);
+    g_array_set_clear_func(accelerators, clear_accelerator);
     cluster_reader reader = {.scenario = scenario,
                              .islands = islands,
                              .accelerators = accelerators,

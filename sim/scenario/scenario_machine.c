@@ -175,12 +175,31 @@ static bool read_accelerator_sources(gw_params *root, GError **error)
            gw_params_finish(sources, error);
 }
 
+void gw_accelerator_clear(gw_accelerator *accelerator)
+{
+    g_free(accelerator->name);
+    gw_measured_free(accelerator->measured);
+}
+
+/* A machine's file has an object of each kind, another file is one itself. */
+static bool find_object(gw_params *root, const char *key, const char *other, gw_params **out,
+                        GError **error)
+{
+    gw_params *beside = NULL;
+    *out = root;
+    return !gw_params_has(root, key) ||
+           (gw_params_object(root, key, true, out, error) &&
+            gw_params_object(root, other, true, &beside, error) && gw_params_finish(root, error));
+}
+
 bool gw_accelerator_load(const char *path, gw_accelerator *out, GError **error)
 {
-    g_autoptr(gw_params) root = gw_params_load(path, error);
-    if (root == NULL) {
+    g_autoptr(gw_params) file = gw_params_load(path, error);
+    gw_params *root = NULL;
+    if (file == NULL || !find_object(file, "accelerator", "profile", &root, error)) {
         return false;
     }
+    g_autoptr(gw_measured) measured = NULL;
     const char *name = NULL;
     const char *description = NULL;
     gw_accelerator made = {0};
@@ -188,10 +207,11 @@ bool gw_accelerator_load(const char *path, gw_accelerator *out, GError **error)
         !gw_params_string(root, "description", false, &description, error) ||
         !read_figures(root, &made, error) || !read_optional_figures(root, &made, error) ||
         !check_figures(root, &made, error) || !read_accelerator_sources(root, error) ||
-        !gw_params_finish(root, error)) {
+        !gw_measured_read(root, &measured, error) || !gw_params_finish(root, error)) {
         return false;
     }
     made.name = g_strdup(name);
+    made.measured = g_steal_pointer(&measured);
     *out = made;
     return true;
 }
@@ -232,8 +252,9 @@ static bool read_costs(gw_params *root, gw_profile *out, GError **error)
 bool gw_profile_load(const char *path, gw_profile *out, GError **error)
 {
     static const char *const networks[] = {"free", "modelled", NULL};
-    g_autoptr(gw_params) root = gw_params_load(path, error);
-    if (root == NULL) {
+    g_autoptr(gw_params) file = gw_params_load(path, error);
+    gw_params *root = NULL;
+    if (file == NULL || !find_object(file, "profile", "accelerator", &root, error)) {
         return false;
     }
     const char *name = NULL;

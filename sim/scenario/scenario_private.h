@@ -70,6 +70,11 @@ char *gw_catalog_find(gw_catalog_kind kind, const char *scenario_path, const gw_
 char **gw_catalog_list(gw_catalog_kind kind, const char *folder);
 
 /* --- Files of the catalog (scenario_machine.c).  `out` is filled only on success; its name is the
- * caller's to free. --- */
+ * caller's to free.  The file of a machine (`gangway calibrate`) has both, as objects under
+ * "accelerator" and "profile". --- */
 bool gw_accelerator_load(const char *path, gw_accelerator *out, GError **error);
+/* Frees what it owns, and not itself. */
+void gw_accelerator_clear(gw_accelerator *accelerator);
+/* "measured" of an accelerator (scenario_measured.c); absent, *out is left alone. */
+bool gw_measured_read(gw_params *accelerator, gw_measured **out, GError **error);
 bool gw_profile_load(const char *path, gw_profile *out, GError **error);

@@ -24,7 +24,8 @@ import jsonschema
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 GOOD = [ROOT / "tests/schema/good", ROOT / "configs", ROOT / "configs/paper",
-        ROOT / "configs/reproduce/pathways", ROOT / "configs/reproduce/zero-bubble"]
+        ROOT / "configs/reproduce/pathways", ROOT / "configs/reproduce/zero-bubble",
+        ROOT / "configs/reproduce/gshard"]
 BAD = ROOT / "tests/schema/bad"
 # Good ones that only the schema is asked about: their plugins are beside them when it is built.
 WITH_PLUGIN = [ROOT / f"examples/{kind}/scenario.json"
@@ -57,6 +58,11 @@ C_ONLY = {
     "fault_client_unknown": "a name defined elsewhere",
     "fault_host_beyond": "one number against another",
     "fault_island_beyond": "a sum over islands",
+    "experts_data": "divisibility",
+    "experts_every": "one number against another",
+    "experts_group": "divisibility",
+    "experts_seats": "a product",
+    "experts_top": "one number against another",
     "fault_order": "one span against another",
     "fault_removed_twice": "what the earlier ones did",
     "fault_with_spill": "one key against another's",
