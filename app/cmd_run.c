@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* gangway run: one scenario on one of the three worlds, its numbers, and its figures. */
+/* gangway run: one scenario on one of the worlds, its numbers, and its figures. */
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -8,6 +8,7 @@
 #include "app/command.h"
 #include "app/outcome.h"
 #include "app/progress_line.h"
+#include "app/ranks.h"
 #include "app/recording.h"
 #include "base/error.h"
 #include "real/real_run.h"
@@ -17,12 +18,14 @@
 
 static char *backend, *folder;
 static char **settings;
-static gboolean wants_trace, wants_plot, wants_json, wants_summary_help, is_paranoid, is_quiet;
+static gw_ranks ranks; /* Of --backend mpi. */
+static gboolean wants_trace, wants_plot, wants_json, wants_summary_help, is_paranoid, is_quiet,
+    checks_nan;
 
 static const GOptionEntry entries[] = {
     {"backend", 'b', 0, G_OPTION_ARG_STRING, &backend,
-     "sim: simulated devices (default); cpu: this machine's threads; null: devices that finish "
-     "at once",
+     "sim: simulated devices (default); cpu: this machine's threads; mpi: a rank for each host, "
+     "under mpirun; null: devices that finish at once",
      "NAME"},
     {"set", 's', 0, G_OPTION_ARG_STRING_ARRAY, &settings,
      "Change one value of the scenario, as in control.policy=fifo; may be given again",
@@ -38,6 +41,8 @@ static const GOptionEntry entries[] = {
      "Print summary.json and nothing else on standard output", NULL},
     {"paranoid", 0, 0, G_OPTION_ARG_NONE, &is_paranoid,
      "Check every invariant after every event (sim; slow)", NULL},
+    {"check-nan", 0, 0, G_OPTION_ARG_NONE, &checks_nan,
+     "End the run at the first value that is no number (cpu, mpi)", NULL},
     {"quiet", 'q', 0, G_OPTION_ARG_NONE, &is_quiet, "No progress line", NULL},
     {"help-summary", 0, 0, G_OPTION_ARG_NONE, &wants_summary_help,
      "Explain every key of summary.json", NULL},
@@ -88,11 +93,14 @@ static bool run_simulated(running *run, GError **error)
 static bool run_real(running *run, GError **error)
 {
     gw_real_report report;
-    bool is_done = strcmp(backend, "cpu") == 0
-                       ? gw_cpu_run(run->scenario, run->recorder, &report, error)
-                       : gw_null_run(run->scenario, run->recorder, &report, error);
-    if (!is_done)
-        return false;
+    bool is_done =
+        ranks.link != NULL ? gw_ranks_run(&ranks, run->scenario, run->recorder, &report, error)
+        : strcmp(backend, "cpu") == 0 ? gw_cpu_run(run->scenario, run->recorder, &report, error)
+                                      : gw_null_run(run->scenario, run->recorder, &report, error);
+    bool writes = gw_ranks_is_first(&ranks);
+    gw_ranks_end(&ranks);
+    if (!is_done || !writes)
+        return is_done;
     fill_timing(run, &report.timing);
     return gw_recorder_finish(run->recorder, report.launch_digest, &report.timing, error);
 }
@@ -147,20 +155,37 @@ static bool check_starvation(const gw_scenario *scenario, const gw_recorder *rec
     return false;
 }
 
-static bool run_scenario(const char *path, GError **error)
+/* What the run needs, but for the recorder of ranks that record nothing. */
+static bool prepare_run(const char *path, gw_scenario **out_scenario, gw_recording **out_recording,
+                        GError **error)
 {
-    g_autoptr(gw_scenario) scenario = gw_scenario_load(path, (const char *const *)settings, error);
+    gw_scenario *scenario = gw_scenario_load(path, (const char *const *)settings, error);
     if (scenario == NULL)
         return false;
+    *out_scenario = scenario;
+    scenario->checks_nan = checks_nan;
+    if (!gw_ranks_is_first(&ranks))
+        return true;
     wants_trace = wants_trace || (scenario->wants_trace && folder != NULL);
     bool can_draw = folder != NULL && strcmp(backend, "null") != 0;
     wants_plot = wants_plot || (scenario->wants_plot && can_draw);
-    g_autoptr(gw_recording) recording = gw_recording_new(
-        scenario, backend, folder, wants_trace, scenario->wants_gangs || wants_plot, error);
-    if (recording == NULL)
+    *out_recording = gw_recording_new(scenario, backend, folder, wants_trace,
+                                      scenario->wants_gangs || wants_plot, error);
+    return *out_recording != NULL;
+}
+
+static bool run_scenario(const char *path, GError **error)
+{
+    g_autoptr(gw_scenario) scenario = NULL;
+    g_autoptr(gw_recording) recording = NULL;
+    bool is_ready = prepare_run(path, &scenario, &recording, error);
+    if (ranks.link != NULL)
+        is_ready = gw_ranks_agree(&ranks, path, (const char *const *)settings, scenario, error);
+    if (!is_ready)
         return false;
+    bool is_first = gw_ranks_is_first(&ranks);
     running run = {.scenario = scenario,
-                   .recorder = gw_recording_recorder(recording),
+                   .recorder = is_first ? gw_recording_recorder(recording) : NULL,
                    .began_us = g_get_monotonic_time(),
                    .cpu_began = clock()};
     gw_progress_line_init(&run.line, is_quiet);
@@ -168,7 +193,9 @@ static bool run_scenario(const char *path, GError **error)
     gw_command_catch_interrupt(is_simulated ? NULL : gw_real_cancel);
     bool is_done = is_simulated ? run_simulated(&run, error) : run_real(&run, error);
     gw_progress_line_clear(&run.line);
-    if (!is_done || (wants_plot && !draw_figures(error)))
+    if (!is_done || !is_first)
+        return is_done;
+    if (wants_plot && !draw_figures(error))
         return false;
     print_outcome(run.recorder, path);
     if (fflush(stdout) != 0 || ferror(stdout)) {
@@ -181,20 +208,26 @@ static bool run_scenario(const char *path, GError **error)
 /* 0 when the options make sense together; else 2, said why. */
 static int check_options(int argc)
 {
-    static const char *const backends[] = {"sim", "cpu", "null", NULL};
+    static const char *const backends[] = {"sim", "cpu", "mpi", "null", NULL};
     if (argc != 2) {
         fputs("gangway run: expected one scenario (see gangway run --help)\n", stderr);
         return 2;
     }
     if (!g_strv_contains(backends, backend)) {
         const char *near = gw_error_suggest(backend, backends);
-        fprintf(stderr, "gangway run: --backend: found \"%s\", expected sim, cpu or null%s%s%s\n",
+        fprintf(stderr,
+                "gangway run: --backend: found \"%s\", expected sim, cpu, mpi or null%s%s%s\n",
                 backend, near != NULL ? "; did you mean \"" : "", near != NULL ? near : "",
                 near != NULL ? "\"?" : "");
         return 2;
     }
     if (is_paranoid && strcmp(backend, "sim") != 0) {
         fprintf(stderr, "gangway run: --paranoid looks at the simulator, expected --backend sim\n");
+        return 2;
+    }
+    if (checks_nan && strcmp(backend, "cpu") != 0 && strcmp(backend, "mpi") != 0) {
+        fprintf(stderr, "gangway run: --check-nan looks at what is computed, expected --backend "
+                        "cpu or mpi\n");
         return 2;
     }
     if (folder == NULL && (wants_trace || wants_plot)) {
@@ -227,8 +260,10 @@ static int run_run(int argc, char **argv)
     exit_code = check_options(argc);
     if (exit_code == 0) {
         g_autoptr(GError) error = NULL;
-        if (!run_scenario(argv[1], &error))
-            exit_code = gw_command_fail(error);
+        bool is_mpi = strcmp(backend, "mpi") == 0;
+        if ((is_mpi && !gw_ranks_begin(&ranks, &error)) || !run_scenario(argv[1], &error))
+            exit_code = ranks.is_told ? gw_error_exit_code(error) : gw_command_fail(error);
+        gw_ranks_end(&ranks);
     }
     g_clear_pointer(&backend, g_free);
     g_clear_pointer(&folder, g_free);

@@ -70,6 +70,17 @@ void gw_activity_end(gw_activity *activity)
     }
 }
 
+bool gw_activity_end_last(gw_activity *activity)
+{
+    unsigned expected = 1;
+    return atomic_compare_exchange_strong(&activity->count, &expected, 0);
+}
+
+unsigned gw_activity_count(gw_activity *activity)
+{
+    return atomic_load(&activity->count);
+}
+
 bool gw_activity_wait(gw_activity *activity, gw_span timeout_ns)
 {
     const struct timespec until = gw_monotonic_timespec(gw_monotonic_ns() + timeout_ns);

@@ -25,6 +25,10 @@ void gw_activity_begin(gw_activity *activity, unsigned thread_count);
 /* As begin, of one thread that goes on by itself: false when nothing is active, and it must not. */
 bool gw_activity_join(gw_activity *activity);
 void gw_activity_end(gw_activity *activity);
+/* As end, if it is the last one that is active; else false, and nothing is changed. */
+bool gw_activity_end_last(gw_activity *activity);
+/* How many threads are active now. */
+unsigned gw_activity_count(gw_activity *activity);
 /* True when nothing is active, at once or within `timeout_ns`. */
 bool gw_activity_wait(gw_activity *activity, gw_span timeout_ns);
 

@@ -16,7 +16,7 @@ struct gw_cpu_copy {
     gw_tag tag;
     gw_node_id host; /* Who asked. */
     uint32_t job;
-    gw_cpu_device *source, *target; /* NULL: to the host. */
+    gw_cpu_device *source, *target; /* NULL: to the host, or to a device elsewhere. */
     gw_cpu_block *source_block, *target_block;
     bool is_given; /* To the host, of a function that models time: it reads as `given`. */
     double given;
@@ -29,6 +29,8 @@ typedef struct {
     const atomic_bool *is_stopping;
     /* The data is there; from whichever thread moved it.  The copy is the receiver's to free. */
     void (*arrived)(void *context, gw_cpu_copy *copy, double value);
+    /* It goes to a device elsewhere (cpu_remote.h): set after init where there are any. */
+    void (*leaves)(void *context, gw_cpu_copy *copy);
     void *context;
     pthread_t thread;
     bool has_thread;

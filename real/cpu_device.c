@@ -11,6 +11,7 @@
 #include "base/check.h"
 #include "real/bfloat16.h"
 #include "real/cpu_copy.h"
+#include "real/cpu_nan.h"
 
 #define MODELLED_BYTES 64 /* What is cleared of an output that no operation writes. */
 
@@ -111,6 +112,9 @@ static void remove_first(gw_cpu_device *device, gw_cpu_shard *shard)
         device->last = NULL;
     }
     gw_lookup_take(&device->shards, shard->kernel->gang);
+    device->done_program = shard->kernel->loaded->program;
+    device->done_node = shard->kernel->node;
+    device->done_run = shard->kernel->run;
     for (uint32_t i = 0; i < block_count(shard->kernel); i++) {
         gw_check(shard->blocks[i]->pin_count > 0);
         shard->blocks[i]->pin_count--;
@@ -328,8 +332,20 @@ void gw_cpu_device_unpin(gw_cpu_device *device, gw_cpu_block *block)
 
 /* --- The thread --- */
 
-static void ensure_scratch(gw_cpu_device *device, const gw_cpu_plan *plan)
+static void tell_failure(const gw_cpu_device *device, const gw_cpu_shard *shard, const char *what)
 {
+    const gw_cpu_kernel *kernel = shard->kernel;
+    const gw_program *program = kernel->loaded->program;
+    g_autofree char *text =
+        g_strdup_printf("device %u: %s, node %s, run %u: %s", device->id.index, program->name,
+                        gw_program_node(program, kernel->node)->name, kernel->run, what);
+    device->shared->failed(device->shared->context, text);
+}
+
+/* False, and told: this machine has no room for it. */
+static bool ensure_scratch(gw_cpu_device *device, const gw_cpu_shard *shard)
+{
+    const gw_cpu_plan *plan = shard->kernel->plan;
     if (plan->function->values->len > device->value_capacity) {
         device->value_capacity = plan->function->values->len;
         device->values = g_renew(float *, device->values, device->value_capacity);
@@ -337,16 +353,23 @@ static void ensure_scratch(gw_cpu_device *device, const gw_cpu_plan *plan)
     if (plan->scratch_bytes > device->scratch_bytes) {
         free(device->scratch);
         device->scratch = allocate_floats(plan->scratch_bytes);
-        gw_check(device->scratch != NULL);
-        device->scratch_bytes = plan->scratch_bytes;
+        device->scratch_bytes = device->scratch == NULL ? 0 : plan->scratch_bytes;
+        if (device->scratch == NULL) {
+            tell_failure(device, shard, "no memory for what it computes with");
+            return false;
+        }
     }
+    return true;
 }
 
-static void place_values(gw_cpu_device *device, const gw_cpu_shard *shard)
+/* False: the device has failed. */
+static bool place_values(gw_cpu_device *device, const gw_cpu_shard *shard)
 {
     const gw_cpu_plan *plan = shard->kernel->plan;
     const gw_function *function = plan->function;
-    ensure_scratch(device, plan);
+    if (!ensure_scratch(device, shard)) {
+        return false;
+    }
     for (uint32_t i = 0; i < function->values->len; i++) {
         const gw_value *value = gw_function_value(function, i);
         if (value->role == GW_VALUE_TEMPORARY) {
@@ -363,6 +386,7 @@ static void place_values(gw_cpu_device *device, const gw_cpu_shard *shard)
             memset(block->data, 0, MIN(block->size_bytes, MODELLED_BYTES));
         }
     }
+    return true;
 }
 
 static uint64_t count_elements(const gw_function *function, uint32_t index)
@@ -450,7 +474,9 @@ static bool run_collective(gw_cpu_device *device, gw_cpu_shard *shard, uint32_t 
                                         &member.group, &member.position);
     const uint64_t before_ns = gw_monotonic_ns();
     uint64_t last_ns = before_ns;
-    if (!gw_cpu_meetings_join(device->shared->meetings, &member, &last_ns)) {
+    const gw_cpu_shared *shared = device->shared;
+    if (shared->join != NULL ? !shared->join(shared->join_context, shard, &member, &last_ns)
+                             : !gw_cpu_meetings_join(shared->meetings, &member, &last_ns)) {
         return false;
     }
     const uint64_t after_ns = gw_monotonic_ns();
@@ -483,13 +509,36 @@ static void run_counted(const gw_cpu_context *context, const gw_cpu_shard *shard
     clear_rest(&counted, &operation);
 }
 
+/* False, and told: something that it has written is no number. */
+static bool check_outputs(const gw_cpu_device *device, const gw_cpu_shard *shard)
+{
+    const gw_cpu_plan *plan = shard->kernel->plan;
+    for (uint32_t i = 0; device->shared->checks_nan && i < plan->function->values->len; i++) {
+        const gw_value *value = gw_function_value(plan->function, i);
+        if (value->role != GW_VALUE_OUTPUT || !plan->is_written[i]) {
+            continue;
+        }
+        const uint64_t found = gw_cpu_find_nan(value, device->values[i]);
+        if (found != GW_CPU_NO_NAN) {
+            g_autofree char *what =
+                g_strdup_printf("element %" G_GUINT64_FORMAT " of output %u is no number (NaN)",
+                                found, value->position);
+            tell_failure(device, shard, what);
+            return false;
+        }
+    }
+    return true;
+}
+
 /* False: aborted. */
 static bool run_shard(gw_cpu_device *device, gw_cpu_shard *shard)
 {
     const gw_function *function = shard->kernel->plan->function;
     shard->start_ns = gw_monotonic_ns();
     shard->local_ns = shard->collective_ns = 0;
-    place_values(device, shard);
+    if (!place_values(device, shard)) {
+        return false;
+    }
     const gw_cpu_context context = {.function = function,
                                     .values = device->values,
                                     .shard = shard->shard,
@@ -512,7 +561,7 @@ static bool run_shard(gw_cpu_device *device, gw_cpu_shard *shard)
     }
     shard->end_ns = gw_monotonic_ns();
     shard->local_ns += shard->end_ns - shard->start_ns; /* Less what collectives took, above. */
-    return !is_stopping(device);
+    return !is_stopping(device) && check_outputs(device, shard);
 }
 
 static void finish_shard(gw_cpu_device *device, gw_cpu_shard *shard)

@@ -60,12 +60,20 @@ typedef struct { /* What all devices of a cluster share. */
     gw_activity *activity;
     gw_cpu_meetings *meetings;
     const atomic_bool *is_stopping;
+    bool checks_nan;    /* An output with a value that is no number is a failure. */
     double flops_per_s; /* For WORK; 0: GW_CPU_FLOPS_PER_S. */
     /* From the device's thread, without its lock.  The shard is out of the queue, its buffers are
      * free of it; the kernel is the receiver's to free once all its shards are done. */
     void (*shard_done)(void *context, gw_cpu_device *device, gw_cpu_shard *shard);
     /* A copy's source is there; called before shard_done. */
     void (*copy_ready)(void *context, gw_cpu_copy *copy);
+    /* The device cannot go on, and why; its thread ends. */
+    void (*failed)(void *context, const char *text);
+    /* In place of gw_cpu_meetings_join where groups span processes (cpu_remote.h); NULL: none do.
+     */
+    bool (*join)(void *context, const gw_cpu_shard *shard, const gw_cpu_member *member,
+                 uint64_t *out_last_ns);
+    void *join_context;
     void *context;
 } gw_cpu_shared;
 
@@ -82,6 +90,9 @@ struct gw_cpu_device {
     gw_lookup blocks; /* By buffer. */
     GPtrArray *kept;  /* gw_cpu_block: spilled, and given back meanwhile. */
     uint64_t used_bytes, limit_bytes;
+    /* What it has done last; done_program NULL: nothing yet. */
+    const gw_program *done_program;
+    uint32_t done_node, done_run;
     /* The thread's own. */
     float *scratch;
     uint64_t scratch_bytes;

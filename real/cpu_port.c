@@ -8,52 +8,13 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "real/cpu_copy.h"
-#include "real/cpu_device.h"
+#include "base/error.h"
 #include "real/cpu_explain.h"
-#include "real/inbox.h"
-#include "real/timers.h"
+#include "real/cpu_private.h"
 
 #define EXPLAIN_LINES_MAX 32
 
-typedef struct {
-    gw_port port;
-    gw_cpu_cluster *cluster;
-    gw_node_id id;
-    pthread_t thread;
-    bool has_thread;
-    pthread_mutex_t mutex; /* Before the next three, and the inbox's incoming side. */
-    pthread_cond_t has_input;
-    bool is_asleep, is_idle; /* Idle: asleep with no timer that is sure to wake it. */
-    gw_inbox inbox;
-    /* The thread's own, or the stopped cluster's. */
-    gw_timers timers;
-    gw_loaded_set loaded;
-    uint32_t first_device, device_count;
-    gw_real_usage usage;
-    uint64_t denied_bytes; /* Memory that the devices had room for, and this machine had not. */
-} cpu_node;
-
-struct gw_cpu_cluster {
-    const gw_directory *directory;
-    gw_ledger *ledger;
-    gw_real_handler handle;
-    void *context;
-    gw_real_value value;
-    void *value_context;
-    gw_real_counts counts;
-    void *counts_context;
-    uint64_t origin_ns;
-    gw_activity activity;
-    atomic_bool is_stopping;
-    gw_cpu_meetings *meetings;
-    gw_cpu_shared shared;
-    gw_cpu_copier copier;
-    cpu_node *nodes;
-    uint32_t node_count;
-    gw_cpu_device *devices;
-    uint32_t device_count;
-};
+typedef gw_cpu_node cpu_node;
 
 static cpu_node *node_of(gw_port *port)
 {
@@ -67,7 +28,7 @@ gw_time gw_cpu_cluster_now(const gw_cpu_cluster *cluster)
 
 /* --- Inputs --- */
 
-static void post_input(gw_cpu_cluster *cluster, gw_node_id target, const gw_input *input)
+void gw_cpu_cluster_post(gw_cpu_cluster *cluster, gw_node_id target, const gw_input *input)
 {
     gw_check(target.index < cluster->node_count);
     cpu_node *node = &cluster->nodes[target.index];
@@ -204,10 +165,15 @@ static void cpu_send(gw_port *port, gw_node_id target, const gw_message *message
     if (node->cluster->ledger != NULL) {
         gw_ledger_add_message(node->cluster->ledger, node->id, target, message->size_bytes);
     }
+    const gw_cpu_remote *remote = node->cluster->remote;
+    if (remote != NULL && !remote->is_here(remote->context, target)) {
+        remote->send(remote->context, node->id, target, message);
+        return;
+    }
     gw_input input = {.kind = GW_INPUT_MESSAGE};
     input.message.source = node->id;
     input.message.content = message;
-    post_input(node->cluster, target, &input);
+    gw_cpu_cluster_post(node->cluster, target, &input);
 }
 
 static void cpu_note(gw_port *port, const gw_note *note)
@@ -335,6 +301,15 @@ static void give_value(const gw_cpu_cluster *cluster, const gw_loaded *loaded, g
     }
 }
 
+static bool is_to_elsewhere(const gw_cpu_cluster *cluster, const gw_copy *what)
+{
+    if (cluster->remote == NULL || gw_copy_is_to_host(what)) {
+        return false;
+    }
+    const gw_node_id host = gw_directory_host(cluster->directory, what->target_device);
+    return !cluster->remote->is_here(cluster->remote->context, host);
+}
+
 static void cpu_copy(gw_port *port, const gw_copy *what, gw_tag tag)
 {
     cpu_node *node = node_of(port);
@@ -348,8 +323,9 @@ static void cpu_copy(gw_port *port, const gw_copy *what, gw_tag tag)
     copy->source_block = gw_cpu_device_pin(copy->source, what->source_buffer);
     copy->job = copy->source_block->job;
     gw_check(what->source_offset_bytes + what->size_bytes <= copy->source_block->size_bytes);
-    if (!gw_copy_is_to_host(what)) {
-        gw_check(what->target_device.index < cluster->device_count);
+    if (is_to_elsewhere(cluster, what)) {
+        gw_check(what->kind == GW_COPY_TO_DEVICE);
+    } else if (!gw_copy_is_to_host(what)) {
         copy->target = &cluster->devices[what->target_device.index];
         copy->target_block = gw_cpu_device_pin(copy->target, what->target_buffer);
         gw_check(what->target_offset_bytes + what->size_bytes <= copy->target_block->size_bytes);
@@ -506,8 +482,36 @@ static void take_done_shard(void *context, gw_cpu_device *device, gw_cpu_shard *
                                .tag = kernel->tag,
                                .device_time_ns = atomic_load(&kernel->device_time_ns)};
         g_free(kernel);
-        post_input(cluster, host, &done);
+        gw_cpu_cluster_post(cluster, host, &done);
     }
+}
+
+/* The first one is told. */
+static void take_failure(void *context, const char *text)
+{
+    gw_cpu_cluster *cluster = context;
+    pthread_mutex_lock(&cluster->failure_mutex);
+    if (cluster->failure == NULL) {
+        cluster->failure = g_strdup(text);
+    }
+    pthread_mutex_unlock(&cluster->failure_mutex);
+}
+
+bool gw_cpu_cluster_check(gw_cpu_cluster *cluster, GError **error)
+{
+    pthread_mutex_lock(&cluster->failure_mutex);
+    const bool is_sound = cluster->failure == NULL;
+    if (!is_sound) {
+        g_set_error_literal(error, GW_ERROR, GW_ERROR_SYSTEM, cluster->failure);
+    }
+    pthread_mutex_unlock(&cluster->failure_mutex);
+    return is_sound;
+}
+
+static void take_leaving_copy(void *context, gw_cpu_copy *copy)
+{
+    const gw_cpu_cluster *cluster = context;
+    cluster->remote->copy(cluster->remote->context, copy);
 }
 
 static void take_ready_copy(void *context, gw_cpu_copy *copy)
@@ -516,9 +520,8 @@ static void take_ready_copy(void *context, gw_cpu_copy *copy)
     gw_cpu_copier_take(&cluster->copier, copy);
 }
 
-static void take_arrived_copy(void *context, gw_cpu_copy *copy, double value)
+void gw_cpu_cluster_end_copy(gw_cpu_cluster *cluster, gw_cpu_copy *copy, double value)
 {
-    gw_cpu_cluster *cluster = context;
     const gw_copy *what = &copy->copy;
     const bool is_to_device = !gw_copy_is_to_host(what);
     if (cluster->ledger != NULL) {
@@ -532,7 +535,7 @@ static void take_arrived_copy(void *context, gw_cpu_copy *copy, double value)
         gw_ledger_add_transfer(cluster->ledger, &record);
     }
     gw_cpu_device_unpin(copy->source, copy->source_block);
-    if (is_to_device) {
+    if (copy->target != NULL) {
         gw_cpu_device_unpin(copy->target, copy->target_block);
         if (what->target_gang != GW_GANG_NONE) {
             gw_cpu_device_arrive(copy->target, what->target_gang);
@@ -543,7 +546,12 @@ static void take_arrived_copy(void *context, gw_cpu_copy *copy, double value)
                            .tag = copy->tag,
                            .value = copy->is_given ? copy->given : value};
     g_free(copy);
-    post_input(cluster, host, &done);
+    gw_cpu_cluster_post(cluster, host, &done);
+}
+
+static void take_arrived_copy(void *context, gw_cpu_copy *copy, double value)
+{
+    gw_cpu_cluster_end_copy(context, copy, value);
 }
 
 /* --- The cluster --- */
@@ -579,6 +587,7 @@ gw_cpu_cluster *gw_cpu_cluster_new(const gw_directory *directory, gw_ledger *led
     cluster->context = context;
     cluster->origin_ns = gw_monotonic_ns();
     gw_activity_init(&cluster->activity);
+    pthread_mutex_init(&cluster->failure_mutex, NULL);
     atomic_init(&cluster->is_stopping, false);
     cluster->meetings = gw_cpu_meetings_new(&cluster->activity);
     cluster->shared = (gw_cpu_shared){.activity = &cluster->activity,
@@ -586,9 +595,11 @@ gw_cpu_cluster *gw_cpu_cluster_new(const gw_directory *directory, gw_ledger *led
                                       .is_stopping = &cluster->is_stopping,
                                       .shard_done = take_done_shard,
                                       .copy_ready = take_ready_copy,
+                                      .failed = take_failure,
                                       .context = cluster};
     gw_cpu_copier_init(&cluster->copier, &cluster->activity, &cluster->is_stopping,
                        take_arrived_copy, cluster);
+    cluster->copier.leaves = take_leaving_copy;
     cluster->node_count = gw_directory_node_count(directory);
     cluster->nodes = g_new0(cpu_node, cluster->node_count);
     for (uint32_t i = 0; i < cluster->node_count; i++) {
@@ -616,6 +627,11 @@ void gw_cpu_cluster_set_counts(gw_cpu_cluster *cluster, gw_real_counts counts, v
     cluster->counts_context = context;
 }
 
+void gw_cpu_cluster_check_nan(gw_cpu_cluster *cluster)
+{
+    cluster->shared.checks_nan = true;
+}
+
 gw_port *gw_cpu_cluster_port(gw_cpu_cluster *cluster, gw_node_id node)
 {
     gw_check(node.index < cluster->node_count);
@@ -628,12 +644,17 @@ static bool start_threads(gw_cpu_cluster *cluster, GError **error)
         return false;
     }
     for (uint32_t i = 0; i < cluster->device_count; i++) {
-        if (!gw_cpu_device_start(&cluster->devices[i], error)) {
+        const gw_node_id host = gw_directory_host(cluster->directory, (gw_device_id){i});
+        if (!cluster->nodes[host.index].is_elsewhere &&
+            !gw_cpu_device_start(&cluster->devices[i], error)) {
             return false;
         }
     }
     for (uint32_t i = 0; i < cluster->node_count; i++) {
         cpu_node *node = &cluster->nodes[i];
+        if (node->is_elsewhere) {
+            continue;
+        }
         char what[32];
         g_snprintf(what, sizeof(what), "node %u", i);
         node->has_thread = gw_thread_start(&node->thread, run_node, node, what, error);
@@ -649,7 +670,9 @@ bool gw_cpu_cluster_start(gw_cpu_cluster *cluster, GError **error)
     cluster->origin_ns = gw_monotonic_ns();
     gw_activity_begin(&cluster->activity, 1); /* Not quiet before all have begun. */
     for (uint32_t i = 0; i < cluster->node_count; i++) {
-        post_input(cluster, (gw_node_id){i}, &(gw_input){.kind = GW_INPUT_START});
+        if (!cluster->nodes[i].is_elsewhere) {
+            gw_cpu_cluster_post(cluster, (gw_node_id){i}, &(gw_input){.kind = GW_INPUT_START});
+        }
     }
     const bool has_started = start_threads(cluster, error);
     if (!has_started) {
@@ -678,6 +701,9 @@ void gw_cpu_cluster_stop(gw_cpu_cluster *cluster)
     }
     gw_cpu_copier_wake(&cluster->copier);
     gw_cpu_meetings_abort(cluster->meetings);
+    if (cluster->remote != NULL) {
+        cluster->remote->stop(cluster->remote->context);
+    }
     for (uint32_t i = 0; i < cluster->node_count; i++) {
         if (cluster->nodes[i].has_thread) {
             pthread_join(cluster->nodes[i].thread, NULL);
@@ -731,6 +757,8 @@ void gw_cpu_cluster_free(gw_cpu_cluster *cluster)
     }
     gw_cpu_meetings_free(cluster->meetings);
     gw_activity_clear(&cluster->activity);
+    pthread_mutex_destroy(&cluster->failure_mutex);
+    g_free(cluster->failure);
     g_free(cluster->nodes);
     g_free(cluster->devices);
     g_free(cluster);

@@ -18,6 +18,8 @@ gw_cpu_cluster *gw_cpu_cluster_new(const gw_directory *directory, gw_ledger *led
 void gw_cpu_cluster_set_values(gw_cpu_cluster *cluster, gw_real_value value, void *context);
 /* Likewise what exchanges deal, which is nothing otherwise. */
 void gw_cpu_cluster_set_counts(gw_cpu_cluster *cluster, gw_real_counts counts, void *context);
+/* Likewise: a kernel that writes a value that is no number is a failure of its device. */
+void gw_cpu_cluster_check_nan(gw_cpu_cluster *cluster);
 /* Stops it first. */
 void gw_cpu_cluster_free(gw_cpu_cluster *cluster);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(gw_cpu_cluster, gw_cpu_cluster_free)
@@ -31,6 +33,8 @@ bool gw_cpu_cluster_start(gw_cpu_cluster *cluster, GError **error);
 /* True when nothing is left to happen, at once or within `timeout_ns`: no input, no timer, no
  * kernel that could go on, no copy under way.  It stays so. */
 bool gw_cpu_cluster_wait(gw_cpu_cluster *cluster, gw_span timeout_ns);
+/* False when a device has failed, GW_ERROR_SYSTEM: which one, and how.  Any thread may ask. */
+bool gw_cpu_cluster_check(gw_cpu_cluster *cluster, GError **error);
 /* Ends all threads as soon as they can, whatever they do; at most once. */
 void gw_cpu_cluster_stop(gw_cpu_cluster *cluster);
 

@@ -22,6 +22,8 @@ struct gw_ledger {
     bool has_data;    /* Devices compute: results are values. */
     uint64_t *chains; /* By device. */
     atomic_ullong launches;
+    void (*forward)(void *context, const gw_ledger_event *event); /* NULL: it counts itself. */
+    void *forward_context;
     pthread_mutex_t mutex; /* Before all that follows. */
     gw_lookup gangs;       /* To slots of `open`. */
     gw_pool open;
@@ -107,6 +109,11 @@ static open_gang *find_gang(gw_ledger *ledger, const gw_ledger_gang *gang,
 void gw_ledger_add_shards(gw_ledger *ledger, const gw_ledger_gang *gang,
                           const gw_shard_record *shards)
 {
+    if (ledger->forward != NULL) {
+        const gw_ledger_event event = {.kind = GW_LEDGER_SHARDS, .shards = {*gang, *shards}};
+        ledger->forward(ledger->forward_context, &event);
+        return;
+    }
     pthread_mutex_lock(&ledger->mutex);
     uint32_t slot;
     open_gang *open = find_gang(ledger, gang, shards, &slot);
@@ -140,6 +147,11 @@ void gw_ledger_add_shards(gw_ledger *ledger, const gw_ledger_gang *gang,
 
 void gw_ledger_add_transfer(gw_ledger *ledger, const gw_transfer_record *transfer)
 {
+    if (ledger->forward != NULL) {
+        const gw_ledger_event event = {.kind = GW_LEDGER_TRANSFER, .transfer = *transfer};
+        ledger->forward(ledger->forward_context, &event);
+        return;
+    }
     gw_transfer_record record = *transfer;
     record.is_dcn =
         record.source_device != GW_INDEX_NONE && record.target_device != GW_INDEX_NONE &&
@@ -157,6 +169,12 @@ void gw_ledger_add_message(gw_ledger *ledger, gw_node_id source, gw_node_id targ
                            uint32_t size_bytes)
 {
     if (source.index == target.index) {
+        return;
+    }
+    if (ledger->forward != NULL) {
+        const gw_ledger_event event = {.kind = GW_LEDGER_MESSAGE,
+                                       .message = {source, target, size_bytes}};
+        ledger->forward(ledger->forward_context, &event);
         return;
     }
     pthread_mutex_lock(&ledger->mutex);
@@ -244,6 +262,11 @@ static bool is_late(const gw_ledger *ledger, const gw_note *note)
 
 void gw_ledger_add_note(gw_ledger *ledger, const gw_note *note, gw_time now_ns)
 {
+    if (ledger->forward != NULL) {
+        const gw_ledger_event event = {.kind = GW_LEDGER_NOTE, .note = {*note, now_ns}};
+        ledger->forward(ledger->forward_context, &event);
+        return;
+    }
     pthread_mutex_lock(&ledger->mutex);
     if (is_late(ledger, note)) {
         pthread_mutex_unlock(&ledger->mutex);
@@ -264,6 +287,49 @@ void gw_ledger_add_note(gw_ledger *ledger, const gw_note *note, gw_time now_ns)
         record_note(ledger, note, now_ns);
     }
     pthread_mutex_unlock(&ledger->mutex);
+}
+
+void gw_ledger_set_forward(gw_ledger *ledger,
+                           void (*forward)(void *context, const gw_ledger_event *event),
+                           void *context)
+{
+    ledger->forward = forward;
+    ledger->forward_context = context;
+}
+
+void gw_ledger_replay(gw_ledger *ledger, const gw_ledger_event *event)
+{
+    switch (event->kind) {
+    case GW_LEDGER_SHARDS:
+        gw_ledger_add_shards(ledger, &event->shards.gang, &event->shards.record);
+        return;
+    case GW_LEDGER_TRANSFER:
+        gw_ledger_add_transfer(ledger, &event->transfer);
+        return;
+    case GW_LEDGER_MESSAGE:
+        gw_ledger_add_message(ledger, event->message.source, event->message.target,
+                              event->message.size_bytes);
+        return;
+    case GW_LEDGER_NOTE:
+        gw_ledger_add_note(ledger, &event->note.note, event->note.now_ns);
+        return;
+    default:
+        gw_check(!"an event of a ledger");
+    }
+}
+
+const uint64_t *gw_ledger_chains(const gw_ledger *ledger)
+{
+    return ledger->chains;
+}
+
+void gw_ledger_merge(gw_ledger *ledger, uint64_t launches, const uint64_t *chains)
+{
+    atomic_fetch_add(&ledger->launches, launches);
+    for (uint32_t i = 0; i < ledger->directory->device_count; i++) {
+        gw_check(chains[i] == 0 || ledger->chains[i] == 0);
+        ledger->chains[i] |= chains[i];
+    }
 }
 
 uint32_t gw_ledger_jobs_left(gw_ledger *ledger)

@@ -38,6 +38,45 @@ void gw_ledger_add_message(gw_ledger *ledger, gw_node_id source, gw_node_id targ
                            uint32_t size_bytes);
 void gw_ledger_add_note(gw_ledger *ledger, const gw_note *note, gw_time now_ns);
 
+/* --- Of a run in several processes: one ledger takes what the others hear. --- */
+
+typedef enum {
+    GW_LEDGER_SHARDS = 1,
+    GW_LEDGER_TRANSFER,
+    GW_LEDGER_MESSAGE,
+    GW_LEDGER_NOTE,
+} gw_ledger_event_kind;
+typedef struct { /* One of the calls above, without pointers. */
+    gw_ledger_event_kind kind;
+    union {
+        struct {
+            gw_ledger_gang gang;
+            gw_shard_record record;
+        } shards;
+        gw_transfer_record transfer;
+        struct {
+            gw_node_id source, target;
+            uint32_t size_bytes;
+        } message;
+        struct {
+            gw_note note;
+            gw_time now_ns;
+        } note;
+    };
+} gw_ledger_event;
+
+/* Before the run: hands on what it is told, all but launches, and counts nothing of that. */
+void gw_ledger_set_forward(gw_ledger *ledger,
+                           void (*forward)(void *context, const gw_ledger_event *event),
+                           void *context);
+/* What another ledger has handed on. */
+void gw_ledger_replay(gw_ledger *ledger, const gw_ledger_event *event);
+/* The chain of launches of each device (record/launch_digest.h); directory->device_count of them.
+ */
+const uint64_t *gw_ledger_chains(const gw_ledger *ledger);
+/* Another ledger's launches, on other devices than those here. */
+void gw_ledger_merge(gw_ledger *ledger, uint64_t launches, const uint64_t *chains);
+
 /* Jobs that are not done. */
 uint32_t gw_ledger_jobs_left(gw_ledger *ledger);
 /* True when a job was refused: the first one, and why (gw_refusal). */

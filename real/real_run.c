@@ -11,6 +11,7 @@
 #include "real/activity.h"
 #include "real/cpu_port.h"
 #include "real/null_port.h"
+#include "real/real_private.h"
 #include "scenario/counts.h"
 #include "scenario/values.h"
 
@@ -26,47 +27,46 @@ void gw_real_cancel(void)
     atomic_store(&is_cancelled, true);
 }
 
-typedef struct {
-    const gw_scenario *scenario;
-    gw_directory *directory;
-    gw_ledger *ledger;
-    gw_controller **controllers;
-    uint32_t controller_count;
-} real_run;
+bool gw_real_is_cancelled(void)
+{
+    return atomic_load(&is_cancelled);
+}
 
-static void begin_run(real_run *run, const gw_scenario *scenario, gw_recorder *recorder,
-                      bool has_data)
+typedef gw_real_state real_run;
+
+void gw_real_begin(real_run *run, const gw_scenario *scenario, gw_recorder *recorder, bool has_data)
 {
     *run = (real_run){.scenario = scenario, .directory = gw_scenario_directory(scenario)};
     run->ledger = gw_ledger_new(run->directory, recorder, has_data);
-    run->controllers = g_new0(gw_controller *, gw_directory_node_count(run->directory));
+    run->controller_count = gw_directory_node_count(run->directory);
+    run->controllers = g_new0(gw_controller *, run->controller_count);
 }
 
-static void end_run(real_run *run)
+void gw_real_end(real_run *run)
 {
     for (uint32_t i = 0; i < run->controller_count; i++) {
-        gw_controller_free(run->controllers[i]);
+        if (run->controllers[i] != NULL) {
+            gw_controller_free(run->controllers[i]);
+        }
     }
     g_free(run->controllers);
     gw_ledger_free(run->ledger);
     gw_directory_free(run->directory);
 }
 
-static bool add_controller(real_run *run, gw_port *port, GError **error)
+bool gw_real_add_controller(real_run *run, gw_node_id self, gw_port *port, GError **error)
 {
-    const gw_node_id self = {run->controller_count};
     gw_controller *controller = gw_controller_new(run->directory, &run->scenario->control,
                                                   run->scenario->jobs, self, port, error);
     if (controller == NULL) {
         gw_scenario_blame_creation(run->scenario, error);
         return false;
     }
-    run->controllers[run->controller_count] = controller;
-    run->controller_count++;
+    run->controllers[self.index] = controller;
     return true;
 }
 
-static void handle_input(void *context, gw_node_id node, const gw_input *input)
+void gw_real_handle(void *context, gw_node_id node, const gw_input *input)
 {
     const real_run *run = context;
     gw_controller_handle(run->controllers[node.index], input);
@@ -82,10 +82,7 @@ static void report_refusal(const real_run *run, uint32_t job, uint32_t reason, G
                 gw_refusal_text((gw_refusal)reason), who);
 }
 
-/* True, with why, when nobody need wait for the rest: the user, a job, or a policy ended it.
- * `cluster` is the threads' that have to stop before a controller is asked; NULL: there are none.
- */
-static bool is_ended(const real_run *run, gw_cpu_cluster *cluster, GError **error)
+bool gw_real_is_ended(const real_run *run, gw_cpu_cluster *cluster, GError **error)
 {
     uint32_t job, reason;
     gw_note wrong;
@@ -112,23 +109,29 @@ static bool is_ended(const real_run *run, gw_cpu_cluster *cluster, GError **erro
     return false;
 }
 
-/* `devices` is what the cluster says; the controllers have stopped. */
-static bool report_stall(const real_run *run, const GString *devices, GError **error)
+void gw_real_explain(const real_run *run, GString *out)
+{
+    for (uint32_t i = 0; i < run->controller_count; i++) {
+        if (run->controllers[i] != NULL) {
+            gw_controller_explain(run->controllers[i], out);
+        }
+    }
+}
+
+bool gw_real_report_stall(const real_run *run, const GString *devices, GError **error)
 {
     GString *text = g_string_new(NULL);
     g_string_append_printf(text, "nothing is left to happen, and %u of %u jobs are not done\n",
                            gw_ledger_jobs_left(run->ledger), run->directory->job_count);
     g_string_append_len(text, devices->str, (gssize)devices->len);
-    for (uint32_t i = 0; i < run->controller_count; i++) {
-        gw_controller_explain(run->controllers[i], text);
-    }
+    gw_real_explain(run, text);
     g_strchomp(text->str);
     g_set_error_literal(error, GW_ERROR, GW_ERROR_STALL, text->str);
     g_string_free(text, TRUE);
     return false;
 }
 
-static void fill_report(const real_run *run, gw_real_usage usage, gw_real_report *report)
+void gw_real_fill_report(const real_run *run, gw_real_usage usage, gw_real_report *report)
 {
     report->counts = gw_ledger_count(run->ledger);
     report->launch_digest = gw_ledger_digest(run->ledger);
@@ -147,7 +150,7 @@ static bool watch_cpu(real_run *run, gw_cpu_cluster *cluster, GError **error)
     uint64_t done_ns = 0; /* When the last job was seen to be done. */
     for (;;) {
         const bool is_quiet = gw_cpu_cluster_wait(cluster, LOOK_NS);
-        if (is_ended(run, cluster, error)) {
+        if (gw_real_is_ended(run, cluster, error) || !gw_cpu_cluster_check(cluster, error)) {
             return false;
         }
         const bool is_done = gw_ledger_jobs_left(run->ledger) == 0;
@@ -162,20 +165,20 @@ static bool watch_cpu(real_run *run, gw_cpu_cluster *cluster, GError **error)
             GString *devices = g_string_new(NULL);
             gw_cpu_cluster_explain(cluster, devices);
             gw_cpu_cluster_stop(cluster);
-            report_stall(run, devices, error);
+            gw_real_report_stall(run, devices, error);
             g_string_free(devices, TRUE);
             return false;
         }
     }
 }
 
-static double read_value(void *context, uint32_t job, uint32_t result, uint32_t run)
+double gw_real_read_value(void *context, uint32_t job, uint32_t result, uint32_t run)
 {
     return gw_scenario_value(((const real_run *)context)->scenario, job, result, run);
 }
 
-static void read_counts(void *context, uint32_t job, uint32_t edge, uint32_t run, uint32_t shard,
-                        uint32_t *out_counts)
+void gw_real_read_counts(void *context, uint32_t job, uint32_t edge, uint32_t run, uint32_t shard,
+                         uint32_t *out_counts)
 {
     gw_scenario_counts(((const real_run *)context)->scenario, job, edge, run, shard, out_counts);
 }
@@ -184,20 +187,24 @@ bool gw_cpu_run(const gw_scenario *scenario, gw_recorder *recorder, gw_real_repo
                 GError **error)
 {
     real_run run;
-    begin_run(&run, scenario, recorder, true);
-    gw_cpu_cluster *cluster = gw_cpu_cluster_new(run.directory, run.ledger, handle_input, &run);
-    gw_cpu_cluster_set_values(cluster, read_value, &run);
-    gw_cpu_cluster_set_counts(cluster, read_counts, &run);
+    gw_real_begin(&run, scenario, recorder, true);
+    gw_cpu_cluster *cluster = gw_cpu_cluster_new(run.directory, run.ledger, gw_real_handle, &run);
+    gw_cpu_cluster_set_values(cluster, gw_real_read_value, &run);
+    gw_cpu_cluster_set_counts(cluster, gw_real_read_counts, &run);
+    if (scenario->checks_nan) {
+        gw_cpu_cluster_check_nan(cluster);
+    }
     bool is_done = true;
     for (uint32_t i = 0; is_done && i < gw_directory_node_count(run.directory); i++) {
-        is_done = add_controller(&run, gw_cpu_cluster_port(cluster, (gw_node_id){i}), error);
+        const gw_node_id node = {i};
+        is_done = gw_real_add_controller(&run, node, gw_cpu_cluster_port(cluster, node), error);
     }
     is_done = is_done && gw_cpu_cluster_start(cluster, error) && watch_cpu(&run, cluster, error);
     if (is_done) {
-        fill_report(&run, gw_cpu_cluster_usage(cluster), out_report);
+        gw_real_fill_report(&run, gw_cpu_cluster_usage(cluster), out_report);
     }
     gw_cpu_cluster_free(cluster);
-    end_run(&run);
+    gw_real_end(&run);
     return is_done;
 }
 
@@ -208,7 +215,7 @@ static bool watch_null(real_run *run, gw_null_cluster *cluster, GError **error)
     bool is_done = false, has_more = true;
     while (has_more) {
         has_more = gw_null_cluster_run(cluster, NULL_BATCH, !is_done);
-        if (is_ended(run, NULL, error)) {
+        if (gw_real_is_ended(run, NULL, error)) {
             return false;
         }
         is_done = gw_ledger_jobs_left(run->ledger) == 0;
@@ -218,7 +225,7 @@ static bool watch_null(real_run *run, gw_null_cluster *cluster, GError **error)
     }
     GString *devices = g_string_new(NULL);
     gw_null_cluster_explain(cluster, devices);
-    report_stall(run, devices, error);
+    gw_real_report_stall(run, devices, error);
     g_string_free(devices, TRUE);
     return false;
 }
@@ -227,19 +234,20 @@ bool gw_null_run(const gw_scenario *scenario, gw_recorder *recorder, gw_real_rep
                  GError **error)
 {
     real_run run;
-    begin_run(&run, scenario, recorder, false);
-    gw_null_cluster *cluster = gw_null_cluster_new(run.directory, run.ledger, handle_input, &run);
-    gw_null_cluster_set_values(cluster, read_value, &run);
-    gw_null_cluster_set_counts(cluster, read_counts, &run);
+    gw_real_begin(&run, scenario, recorder, false);
+    gw_null_cluster *cluster = gw_null_cluster_new(run.directory, run.ledger, gw_real_handle, &run);
+    gw_null_cluster_set_values(cluster, gw_real_read_value, &run);
+    gw_null_cluster_set_counts(cluster, gw_real_read_counts, &run);
     bool is_done = true;
     for (uint32_t i = 0; is_done && i < gw_directory_node_count(run.directory); i++) {
-        is_done = add_controller(&run, gw_null_cluster_port(cluster, (gw_node_id){i}), error);
+        const gw_node_id node = {i};
+        is_done = gw_real_add_controller(&run, node, gw_null_cluster_port(cluster, node), error);
     }
     is_done = is_done && watch_null(&run, cluster, error);
     if (is_done) {
-        fill_report(&run, gw_null_cluster_usage(cluster), out_report);
+        gw_real_fill_report(&run, gw_null_cluster_usage(cluster), out_report);
     }
     gw_null_cluster_free(cluster);
-    end_run(&run);
+    gw_real_end(&run);
     return is_done;
 }

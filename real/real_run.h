@@ -22,7 +22,7 @@ typedef struct {
  *                         float32;
  *   GW_ERROR_STALL        nothing is left to happen and a job is not done: who waits for what;
  *   GW_ERROR_INTERRUPTED  gw_real_cancel() was called;
- *   GW_ERROR_SYSTEM       the machine has no room for the threads. */
+ *   GW_ERROR_SYSTEM       the machine has no room for the threads, or a device has failed. */
 bool gw_cpu_run(const gw_scenario *scenario, gw_recorder *recorder, gw_real_report *out_report,
                 GError **error);
 bool gw_null_run(const gw_scenario *scenario, gw_recorder *recorder, gw_real_report *out_report,
@@ -30,3 +30,5 @@ bool gw_null_run(const gw_scenario *scenario, gw_recorder *recorder, gw_real_rep
 
 /* Ends the run under way, or the next one when there is none.  Safe in a signal handler. */
 void gw_real_cancel(void);
+/* It was called, and no run has ended of it yet. */
+bool gw_real_is_cancelled(void);

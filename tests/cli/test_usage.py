@@ -72,7 +72,7 @@ class WrongUsage(program.Case):
             self.refuse(2, [f"Missing argument for {option}"], "run", QUICKSTART, option)
 
     def test_unknown_backend(self):
-        self.refuse(2, ["--backend", 'found "simm"', "expected sim, cpu or null",
+        self.refuse(2, ["--backend", 'found "simm"', "expected sim, cpu, mpi or null",
                         'did you mean "sim"?'], "run", QUICKSTART, "--backend", "simm")
         self.refuse(2, ['found "gpu"'], "run", QUICKSTART, "-b", "gpu")
         self.refuse(2, ['found ""'], "run", QUICKSTART, "--backend=")

@@ -279,7 +279,7 @@ START_TEST(watches_go_off_and_keep_no_run_going)
         const story_line *line = story_find(told, 5, GW_INPUT_TIMER, i);
         ck_assert_uint_eq(line->tag, 1);
         /* The last one may be due with the timer. */
-        ck_assert(i + 1 == count || line->at_ns <= timer->at_ns);
+        ck_assert(i + 1 == count || line->at_ns <= timer->at_ns || contract_worlds[_i]->rests_late);
     }
     story_free(told);
 }

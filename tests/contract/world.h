@@ -16,6 +16,7 @@ typedef struct {
     bool has_data;          /* Kernels compute, copies move bytes, values are read back. */
     bool takes_time;        /* Kernels and timed copies take time by the port's own clock, */
     bool is_exact;          /* and no longer than they should, however busy the machine is. */
+    bool rests_late;        /* Watches may still go off until it is known that all is at rest. */
     /* `directory` and `context` outlive the world.  `counts`: what exchanges deal where that is not
      * computed; NULL: nothing. */
     void *(*create)(const gw_directory *directory, contract_handler handle, contract_counts counts,
@@ -26,6 +27,8 @@ typedef struct {
     bool (*run)(void *world);
     void (*destroy)(void *world);
 } contract_world;
+
+extern const contract_world contract_ranks_world; /* ranks.c */
 
 extern const contract_world *const contract_worlds[];
 extern const int contract_world_count;

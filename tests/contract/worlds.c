@@ -175,5 +175,6 @@ static const contract_world sim_world = {.name = "sim",
                                          .run = run_sim,
                                          .destroy = destroy_sim};
 
-const contract_world *const contract_worlds[] = {&sim_world, &cpu_world, &null_world};
+const contract_world *const contract_worlds[] = {&sim_world, &cpu_world, &null_world,
+                                                 &contract_ranks_world};
 const int contract_world_count = G_N_ELEMENTS(contract_worlds);

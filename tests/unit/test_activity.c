@@ -35,6 +35,21 @@ START_TEST(each_one_begun_has_to_end)
 }
 END_TEST
 
+START_TEST(only_the_last_one_ends_as_such)
+{
+    gw_activity activity;
+    gw_activity_init(&activity);
+    gw_activity_begin(&activity, 2);
+    ck_assert(!gw_activity_end_last(&activity));
+    ck_assert_uint_eq(gw_activity_count(&activity), 2);
+    gw_activity_end(&activity);
+    ck_assert(gw_activity_end_last(&activity));
+    ck_assert_uint_eq(gw_activity_count(&activity), 0);
+    ck_assert(!gw_activity_end_last(&activity));
+    gw_activity_clear(&activity);
+}
+END_TEST
+
 START_TEST(wait_for_the_active_takes_its_whole_time)
 {
     gw_activity activity;
@@ -159,6 +174,7 @@ int main(void)
 {
     Suite *suite = suite_create("activity");
     TCase *cases = tcase_create("activity");
+    tcase_add_test(cases, only_the_last_one_ends_as_such);
     tcase_add_test(cases, nobody_joins_what_is_quiet);
     tcase_add_test(cases, nothing_begun_is_quiet);
     tcase_add_test(cases, each_one_begun_has_to_end);

@@ -37,6 +37,57 @@ static void add_shards(gw_ledger *ledger, uint64_t gang, uint32_t of_count, uint
     gw_ledger_add_shards(ledger, &whose, &shards);
 }
 
+static void keep_event(void *context, const gw_ledger_event *event)
+{
+    g_array_append_vals((GArray *)context, event, 1);
+}
+
+/* One ledger that hands on, and one that takes it: as if the second had heard all itself. */
+START_TEST(what_is_handed_on_counts_elsewhere)
+{
+    g_autoptr(gw_directory) directory = make_directory();
+    g_autoptr(gw_ledger) here = gw_ledger_new(directory, NULL, true);
+    g_autoptr(gw_ledger) there = gw_ledger_new(directory, NULL, true);
+    g_autoptr(GArray) events = g_array_new(FALSE, FALSE, sizeof(gw_ledger_event));
+    gw_ledger_set_forward(there, keep_event, events);
+    add_shards(there, 1, 4, 2, 2);
+    gw_ledger_add_transfer(there, &(gw_transfer_record){.target_device = 5, .size_bytes = 9});
+    gw_ledger_add_message(there, (gw_node_id){1}, (gw_node_id){2}, 30);
+    gw_ledger_add_message(there, (gw_node_id){1}, (gw_node_id){1}, 30); /* To itself. */
+    note(there, GW_NOTE_JOB_DONE, 1, 0);
+    ck_assert_uint_eq(events->len, 4);
+    ck_assert_uint_eq(gw_ledger_count(there).shards, 0);
+    ck_assert_uint_eq(gw_ledger_jobs_left(there), 2);
+    for (uint32_t i = 0; i < events->len; i++) {
+        gw_ledger_replay(here, &g_array_index(events, gw_ledger_event, i));
+    }
+    add_shards(here, 1, 4, 0, 2);
+    const gw_ledger_counts counts = gw_ledger_count(here);
+    ck_assert_uint_eq(counts.gangs, 1);
+    ck_assert_uint_eq(counts.transfers, 1);
+    ck_assert_uint_eq(counts.message_bytes, 30);
+    ck_assert_uint_eq(gw_ledger_jobs_left(here), 1);
+}
+END_TEST
+
+START_TEST(chains_of_two_ledgers_are_those_of_one)
+{
+    g_autoptr(gw_directory) directory = make_directory();
+    g_autoptr(gw_ledger) here = gw_ledger_new(directory, NULL, true);
+    g_autoptr(gw_ledger) there = gw_ledger_new(directory, NULL, true);
+    g_autoptr(gw_ledger) whole = gw_ledger_new(directory, NULL, true);
+    const gw_local_shard first[] = {{.device = 0, .shard = 0}};
+    const gw_kernel kernel = {.gang = 1, .instance = 3, .node = 4, .run = 5};
+    gw_ledger_launch(here, &kernel, 0, first, 1);
+    gw_ledger_launch(there, &kernel, 2, first, 1);
+    gw_ledger_launch(whole, &kernel, 0, first, 1);
+    gw_ledger_launch(whole, &kernel, 2, first, 1);
+    gw_ledger_merge(here, gw_ledger_count(there).launches, gw_ledger_chains(there));
+    ck_assert_uint_eq(gw_ledger_digest(here), gw_ledger_digest(whole));
+    ck_assert_uint_eq(gw_ledger_count(here).launches, 2);
+}
+END_TEST
+
 START_TEST(new_ledger_has_counted_nothing)
 {
     g_autoptr(gw_directory) directory = make_directory();
@@ -204,6 +255,8 @@ int main(void)
 {
     Suite *suite = suite_create("ledger");
     TCase *cases = tcase_create("ledger");
+    tcase_add_test(cases, what_is_handed_on_counts_elsewhere);
+    tcase_add_test(cases, chains_of_two_ledgers_are_those_of_one);
     tcase_add_test(cases, new_ledger_has_counted_nothing);
     tcase_add_test(cases, gang_is_done_with_the_last_of_its_shards);
     tcase_add_test(cases, launches_count_by_kernel_and_chain_by_device);

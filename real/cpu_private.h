@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The cluster's parts, for cpu_port.c and cpu_remote.c. */
+#pragma once
+
+#include "real/cpu_copy.h"
+#include "real/cpu_port.h"
+#include "real/cpu_remote.h"
+#include "real/inbox.h"
+#include "real/timers.h"
+
+typedef struct {
+    gw_port port;
+    gw_cpu_cluster *cluster;
+    gw_node_id id;
+    bool is_elsewhere; /* Of a cluster that spans processes: it has no thread here. */
+    pthread_t thread;
+    bool has_thread;
+    pthread_mutex_t mutex; /* Before the next three, and the inbox's incoming side. */
+    pthread_cond_t has_input;
+    bool is_asleep, is_idle; /* Idle: asleep with no timer that is sure to wake it. */
+    gw_inbox inbox;
+    /* The thread's own, or the stopped cluster's. */
+    gw_timers timers;
+    gw_loaded_set loaded;
+    uint32_t first_device, device_count;
+    gw_real_usage usage;
+    uint64_t denied_bytes; /* Memory that the devices had room for, and this machine had not. */
+} gw_cpu_node;
+
+struct gw_cpu_cluster {
+    const gw_directory *directory;
+    gw_ledger *ledger;
+    gw_real_handler handle;
+    void *context;
+    gw_real_value value;
+    void *value_context;
+    gw_real_counts counts;
+    void *counts_context;
+    _Atomic uint64_t origin_ns;
+    gw_activity activity;
+    atomic_bool is_stopping;
+    gw_cpu_meetings *meetings;
+    gw_cpu_shared shared;
+    gw_cpu_copier copier;
+    const gw_cpu_remote *remote; /* NULL: all of it is in this process. */
+    gw_cpu_node *nodes;
+    uint32_t node_count;
+    gw_cpu_device *devices;
+    uint32_t device_count;
+    pthread_mutex_t failure_mutex; /* Before the next one. */
+    char *failure;
+};
+
+/* Puts the input into the node's inbox and wakes its thread. */
+void gw_cpu_cluster_post(gw_cpu_cluster *cluster, gw_node_id target, const gw_input *input);
+/* Its copy has arrived: the books, and the answer to who asked; frees `copy`. */
+void gw_cpu_cluster_end_copy(gw_cpu_cluster *cluster, gw_cpu_copy *copy, double value);

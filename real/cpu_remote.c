@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What comes from other processes is put where a thread of this one would have put it. */
+#include "real/cpu_remote.h"
+
+#include <string.h>
+
+#include "base/check.h"
+#include "real/cpu_private.h"
+
+void gw_cpu_cluster_set_remote(gw_cpu_cluster *cluster, const gw_cpu_remote *remote)
+{
+    cluster->remote = remote;
+    cluster->shared.join = remote->join;
+    cluster->shared.join_context = remote->context;
+    for (uint32_t i = 0; i < cluster->node_count; i++) {
+        cluster->nodes[i].is_elsewhere = !remote->is_here(remote->context, (gw_node_id){i});
+    }
+}
+
+void gw_cpu_cluster_deliver(gw_cpu_cluster *cluster, gw_node_id source, gw_node_id target,
+                            const gw_message *message)
+{
+    gw_check(target.index < cluster->node_count);
+    gw_check(!cluster->nodes[target.index].is_elsewhere);
+    gw_input input = {.kind = GW_INPUT_MESSAGE};
+    input.message.source = source;
+    input.message.content = message;
+    gw_cpu_cluster_post(cluster, target, &input);
+}
+
+void gw_cpu_cluster_put(gw_cpu_cluster *cluster, const gw_copy *copy, const void *bytes)
+{
+    gw_check(copy->target_device.index < cluster->device_count);
+    gw_cpu_device *target = &cluster->devices[copy->target_device.index];
+    gw_check(copy->target_gang == GW_GANG_NONE || gw_cpu_device_awaits(target, copy->target_gang));
+    gw_cpu_block *block = gw_cpu_device_pin(target, copy->target_buffer);
+    gw_check(copy->target_offset_bytes + copy->size_bytes <= block->size_bytes);
+    memcpy((unsigned char *)block->data + copy->target_offset_bytes, bytes, copy->size_bytes);
+    gw_cpu_device_unpin(target, block);
+    if (copy->target_gang != GW_GANG_NONE) {
+        gw_cpu_device_arrive(target, copy->target_gang);
+    }
+}
+
+void gw_cpu_cluster_advance(gw_cpu_cluster *cluster, gw_time now_ns)
+{
+    const uint64_t latest_ns = gw_monotonic_ns() - now_ns; /* Of the run's beginning. */
+    uint64_t origin_ns = atomic_load(&cluster->origin_ns);
+    while ((int64_t)(origin_ns - latest_ns) > 0 &&
+           !atomic_compare_exchange_weak(&cluster->origin_ns, &origin_ns, latest_ns)) {
+    }
+}
+
+void gw_cpu_cluster_rouse(gw_cpu_cluster *cluster)
+{
+    for (uint32_t i = 0; i < cluster->node_count; i++) {
+        gw_cpu_node *node = &cluster->nodes[i];
+        pthread_mutex_lock(&node->mutex);
+        if (!node->is_elsewhere && node->is_asleep && node->is_idle) {
+            gw_activity_begin(&cluster->activity, 1);
+            node->is_asleep = node->is_idle = false;
+            pthread_cond_signal(&node->has_input);
+        }
+        pthread_mutex_unlock(&node->mutex);
+    }
+}
+
+gw_activity *gw_cpu_cluster_activity(gw_cpu_cluster *cluster)
+{
+    return &cluster->activity;
+}
+
+const atomic_bool *gw_cpu_cluster_is_stopping(const gw_cpu_cluster *cluster)
+{
+    return &cluster->is_stopping;
+}
+
+gw_cpu_meetings *gw_cpu_cluster_meetings(gw_cpu_cluster *cluster)
+{
+    return cluster->meetings;
+}
+
+static void describe_work(char *out_text, uint32_t capacity, const char *verb,
+                          const gw_program *program, uint32_t node, uint32_t run, uint32_t device)
+{
+    g_snprintf(out_text, capacity, "%s %s, node %s, run %u, on device %u", verb, program->name,
+               gw_program_node(program, node)->name, run, device);
+}
+
+void gw_cpu_cluster_describe(gw_cpu_cluster *cluster, char *out_text, uint32_t capacity)
+{
+    bool has_work = false;
+    g_strlcpy(out_text, "nothing yet", capacity);
+    for (uint32_t i = 0; i < cluster->device_count && !has_work; i++) {
+        gw_cpu_device *device = &cluster->devices[i];
+        pthread_mutex_lock(&device->mutex); /* A shard in the queue lasts so long. */
+        const gw_cpu_shard *shard = device->first;
+        has_work = shard != NULL;
+        if (has_work) {
+            const gw_cpu_kernel *kernel = shard->kernel;
+            describe_work(out_text, capacity, shard->arrivals_left > 0 ? "the inputs of" : "at",
+                          kernel->loaded->program, kernel->node, kernel->run, i);
+        } else if (device->done_program != NULL) {
+            describe_work(out_text, capacity, "after", device->done_program, device->done_node,
+                          device->done_run, i);
+        }
+        pthread_mutex_unlock(&device->mutex);
+    }
+}

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Running the program under mpirun: finding it, and what each rank did in the end.
+
+Each rank is the child of a shell of its own that ignores the launcher's signals and writes down
+how it ended, since mpirun itself tells of one rank only."""
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import time
+
+import program
+
+END_S = 30  # mpirun itself, after the last rank.
+LOST_S = 10  # A rank that is lost ends the others within so long.
+LAUNCHER = shutil.which("mpirun")
+# One machine: shared memory only; more ranks than cores; as whoever runs the tests.
+MPIRUN = [LAUNCHER, "--allow-run-as-root", "--oversubscribe", "--mca", "btl", "self,vader"]
+# The launcher leaves the others alone when one has died.
+RECOVERY = ["--enable-recovery"]
+# It ends them as it does by default, and gives them some seconds more between SIGTERM and SIGKILL.
+PATIENCE = ["--mca", "odls_base_sigkill_timeout", "3"]
+RECORDER = ('trap : TERM INT; "$0" "$@" & echo $! >"$RECORDS/pid.$OMPI_COMM_WORLD_RANK"; '
+            'while wait $!; code=$?; kill -0 $! 2>/dev/null; do :; done; '
+            'echo $code >"$RECORDS/code.$OMPI_COMM_WORLD_RANK"; exit $code')
+
+
+def is_built():
+    """Whether the program knows MPI."""
+    needed = subprocess.run(["ldd", program.GANGWAY], capture_output=True, text=True, check=False)
+    return "libmpi" in needed.stdout
+
+
+def environment(**changes):
+    """Without a search for leaks: Open MPI unloads the parts of it that leak, so that none can be
+    named as an exception.  What ranks do is searched over a link between threads (test_rank_run).
+    """
+    return program.environment(ASAN_OPTIONS="detect_leaks=0", **changes)
+
+
+class Case(program.Case):
+    def mpirun(self, count, *arguments, options=(), **more):
+        """The finished mpirun, of `count` ranks that run the program."""
+        done = subprocess.run(
+            [*MPIRUN, *options, "-n", str(count), program.GANGWAY, *map(str, arguments)],
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, cwd=program.ROOT,
+            timeout=program.TIMEOUT_S, check=False, env=environment(), **more)
+        self.check_sound(done.returncode, done.stderr)
+        return done
+
+    def start(self, count, *arguments, options=()):
+        """A running mpirun whose ranks write down their ends."""
+        process = subprocess.Popen(
+            [*MPIRUN, *options, "-n", str(count), "sh", "-c", RECORDER, program.GANGWAY,
+             *map(str, arguments)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, text=True, cwd=program.ROOT, start_new_session=True,
+            env=environment(RECORDS=str(self.folder)))
+        self.addCleanup(self.end, process, count)
+        return process
+
+    def end(self, process, count):
+        """Whatever is left of it: only after a test that has failed."""
+        for rank in range(count):
+            if not self.has_ended(rank) and (self.folder / f"pid.{rank}").exists():
+                os.kill(self.pid(rank), signal.SIGKILL)
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+    def await_true(self, what, limit_s):
+        end_s = time.monotonic() + limit_s
+        while not what():
+            self.assertLess(time.monotonic(), end_s, "it never happens")
+            time.sleep(0.02)
+
+    def read(self, name):
+        path = pathlib.Path(self.folder / name)
+        return path.read_text().strip() if path.exists() else ""
+
+    def pid(self, rank):
+        self.await_true(lambda: self.read(f"pid.{rank}") != "", 30)
+        return int(self.read(f"pid.{rank}"))
+
+    def has_ended(self, rank):
+        return self.read(f"code.{rank}") != ""
+
+    def code(self, rank, limit_s):
+        """How the rank ended; within so long from now."""
+        self.await_true(lambda: self.has_ended(rank), limit_s)
+        return int(self.read(f"code.{rank}"))

@@ -1,0 +1,216 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Several processes: `mpirun -n N gangway run --backend mpi` decides and computes what threads do,
+value by value; a rank that is lost ends all others, in time, with its name."""
+import json
+import os
+import pathlib
+import signal
+import time
+
+import program
+import ranks
+
+MLP = program.CONFIGS / "mlp_cpu.json"
+SCENARIOS = program.ROOT / "tests" / "scenario"
+ONE_DEVICE_EACH = ["--set", "cluster.islands.0.hosts=4",
+                   "--set", "cluster.islands.0.devices_per_host=1"]
+FOREVER = ["--set", "jobs.0.steps=100000000"]
+BUSY_S = 0.15  # Of CPU time: so much a rank has used that runs.
+IDLE_SHARE = 0.05  # Of a core: what a rank with nothing to do may use.
+
+
+def used_cpu_s(pid):
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def once(test):
+    """What a sanitizer sees nothing new of is left to the plain build: mpirun takes its time."""
+    def run(self):
+        if program.is_sanitized():
+            self.skipTest("the plain build does it")
+        test(self)
+    run.__doc__ = test.__doc__
+    return run
+
+
+class Absent(program.Case):
+    def test_says_so(self):
+        if ranks.is_built():
+            self.skipTest("this build has MPI")
+        self.refuse(2, ["--backend mpi", "this build has no MPI"], "run", MLP, "--backend", "mpi")
+
+
+class Mpi(ranks.Case):
+    def setUp(self):
+        super().setUp()
+        if ranks.LAUNCHER is None or not ranks.is_built():
+            self.skipTest("no MPI: install openmpi-bin and libopenmpi-dev, and build anew")
+
+    def summaries(self, count, scenario, *arguments):
+        """What threads and what ranks say of the same."""
+        done = self.mpirun(count, "run", scenario, "--json", "--backend", "mpi", *arguments)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        return (self.summary(scenario, "--backend", "cpu", *arguments), json.loads(done.stdout))
+
+    def check_same(self, count, scenario, *arguments, has_one_order=True):
+        threads, mpi = self.summaries(count, scenario, *arguments)
+        self.assertEqual(threads.keys(), mpi.keys())
+        if has_one_order:
+            self.assertEqual(mpi["digest"], threads["digest"])
+        for ours, theirs in zip(mpi["jobs"], threads["jobs"]):
+            self.assertEqual(ours.keys(), theirs.keys())
+            self.assertEqual(ours.get("results"), theirs.get("results"))
+            self.assertEqual(ours["steps"], theirs["steps"])
+
+    def test_trains_as_threads_do(self):
+        for count, settings in ((2, []), (4, ONE_DEVICE_EACH),
+                                (2, ["--set", "jobs.submit=op_by_op"]),
+                                (2, ["--set", "control.policy=none"]),
+                                (2, ["--set", "control.system=multi_controller"])):
+            with self.subTest(settings):
+                self.check_same(count, MLP, *settings)
+
+    def test_other_programs(self):
+        self.check_same(2, program.CONFIGS / "transformer_cpu.json")
+        self.check_same(3, program.CONFIGS / "mixture_cpu.json")
+        self.check_same(3, SCENARIOS / "exchange.json")
+        self.check_same(2, SCENARIOS / "two_islands.json")
+        self.check_same(2, SCENARIOS / "crossing_islands.json", has_one_order=False)
+
+    def test_rank_0_writes_of_all(self):
+        done = self.mpirun(2, "run", MLP, "--backend", "mpi", "--out", self.out, "--trace")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertEqual(done.stdout.count("mlp_cpu on mpi: makespan"), 1)
+        names = set(self.files(self.out))
+        self.assertLessEqual(program.DATA_FILES | {"trace.json.gz"}, names)
+        self.check_no_leftovers(self.out)
+        devices = {row.split(",")[0] for row
+                   in (self.out / "devices.csv").read_text().splitlines()[1:]}
+        self.assertEqual(len(devices), 4)
+
+    @once
+    def test_mistakes(self):
+        """Each is said once, by rank 0, and no rank waits for another."""
+        gone = self.folder / "gone.json"
+        for code, parts, scenario, more in (
+                (1, [str(gone)], gone, []),
+                (2, ["found 2 ranks for 3 hosts", "mpirun -n 3"], MLP,
+                 ["--set", "cluster.islands.0.hosts=3"]),
+                (1, ["jobs.0.parameters.batch"], MLP, ["--set", "jobs.0.parameters.batch=0"]),
+                (5, ["/proc/nowhere"], MLP, ["--out", "/proc/nowhere"])):
+            with self.subTest(parts):
+                done = self.mpirun(2, "run", scenario, "--backend", "mpi", *more)
+                self.assertEqual(done.returncode, code, done.stderr)
+                self.assertEqual(done.stdout.strip(), "")
+                ours = [x for x in done.stderr.splitlines() if x.startswith("gangway")]
+                self.assertEqual(len(ours), 1, done.stderr)
+                for part in parts:
+                    self.assertIn(part, ours[0])
+
+    def test_a_stall_is_told_by_all(self):
+        """Of a policy that picks nothing: rank 0 says what its own nodes wait for, and others'."""
+        never = pathlib.Path(os.environ["GANGWAY_PLUGINS"]) / "never.so"
+        done = self.mpirun(2, "run", MLP, "--backend", "mpi", "--set", f"control.policy={never}")
+        self.assertEqual(done.returncode, 3, done.stderr)
+        self.assertIn("gangway: nothing is left to happen, and 1 of 1 jobs are not done",
+                      done.stderr)
+        self.assertIn("is offered to policy never and not picked", done.stderr)
+        self.assertEqual(done.stderr.count("gangway: "), 1)
+
+    def test_a_nan_ends_all(self):
+        """On whichever rank it comes first; threads end the same way."""
+        diverging = ["--set", "jobs.0.parameters.learning_rate=1000", "--set", "jobs.0.steps=5000"]
+        words = r"device \d: mlp, node \S+, run \d+: element \d+ of output \d+ is no number"
+        process = self.start(2, "run", MLP, "--backend", "mpi", "--check-nan", "--out", self.out,
+                             *diverging, options=ranks.RECOVERY)
+        self.assertEqual([self.code(rank, ranks.LOST_S) for rank in range(2)], [5, 5])
+        _, errors = process.communicate(timeout=ranks.END_S)
+        self.assertRegex(errors, r"gangway: (rank 1: )?" + words)
+        self.assertEqual(errors.count("gangway: "), 1, errors)
+        self.assertEqual(list(self.out.iterdir()), [])
+        text = self.refuse(5, ["is no number (NaN)"], "run", MLP, "--backend", "cpu",
+                           "--check-nan", *diverging)
+        self.assertRegex(text, words)
+        self.accept("run", MLP, "--backend", "cpu", *diverging)
+        self.accept("run", MLP, "--backend", "cpu", "--check-nan")
+        self.refuse(2, ["--check-nan", "--backend cpu or mpi"], "run", MLP, "--check-nan")
+
+    def lose(self, victim, number, options):
+        """How long the others took to end, and what was said."""
+        process = self.start(4, "run", MLP, "--backend", "mpi", "--out", self.out,
+                             *ONE_DEVICE_EACH, *FOREVER, options=options)
+        for rank in range(4):
+            self.await_true(lambda r=rank: used_cpu_s(self.pid(r)) > BUSY_S, 60)
+        time.sleep(0.6)  # Each has told what it is at.
+        os.kill(self.pid(victim), number)
+        lost_s = time.monotonic()
+        others = [rank for rank in range(4) if rank != victim]
+        codes = {rank: self.code(rank, ranks.LOST_S) for rank in others}
+        took_s = time.monotonic() - lost_s
+        if not self.has_ended(victim):
+            os.kill(self.pid(victim), signal.SIGKILL)
+        _, errors = process.communicate(timeout=ranks.END_S)
+        self.check_sound(0, errors)
+        self.assertEqual(codes, dict.fromkeys(others, 5), errors)
+        self.assertIn(f"gangway: rank {victim} (host {victim}) is lost", errors)
+        self.assertRegex(errors, r"it was (at|after|the inputs of) mlp, node \S+, run \d+, on")
+        if self.out.is_dir():
+            self.assertEqual([p for p in self.out.iterdir() if not p.name.startswith(".")], [])
+        return took_s
+
+    def test_a_rank_is_killed(self):
+        for victim, options in ((2, ranks.PATIENCE), (0, ranks.RECOVERY)):
+            with self.subTest(victim=victim, options=options):
+                self.lose(victim, signal.SIGKILL, options)
+            for path in self.folder.glob("*.[0-9]"):
+                path.unlink()
+
+    @once
+    def test_a_rank_is_silent(self):
+        """Its process is there, and says nothing."""
+        self.lose(3, signal.SIGSTOP, ranks.RECOVERY)
+
+    @once
+    def test_older_outputs_stay_whole(self):
+        self.mpirun(2, "run", MLP, "--backend", "mpi", "--out", self.out)
+        before = self.files(self.out)
+        process = self.start(2, "run", MLP, "--backend", "mpi", "--out", self.out, *FOREVER,
+                             options=ranks.RECOVERY)
+        self.await_true(lambda: used_cpu_s(self.pid(1)) > BUSY_S, 60)
+        os.kill(self.pid(1), signal.SIGKILL)
+        self.assertEqual(self.code(0, ranks.LOST_S), 5)
+        process.communicate(timeout=ranks.END_S)
+        after = {name: data for name, data in self.files(self.out).items()
+                 if not name.startswith(".")}
+        self.assertEqual(after, before)
+
+    def test_ctrl_c(self):
+        process = self.start(2, "run", MLP, "--backend", "mpi", "--out", self.out, *FOREVER)
+        for rank in range(2):
+            self.await_true(lambda r=rank: used_cpu_s(self.pid(r)) > BUSY_S, 60)
+        os.kill(self.pid(0), signal.SIGINT)
+        self.assertEqual([self.code(rank, ranks.LOST_S) for rank in range(2)], [130, 130])
+        _, errors = process.communicate(timeout=ranks.END_S)
+        self.assertEqual(errors.count("gangway: interrupted"), 1, errors)
+        self.assertEqual(list(self.out.iterdir()), [])
+
+    @once
+    def test_who_waits_sleeps(self):
+        """A rank that waits for another one's long work uses next to nothing of a core."""
+        process = self.start(2, "run", SCENARIOS / "one_gang.json", "--backend", "mpi",
+                             "--set", "jobs.0.parameters.duration=4s",
+                             "--set", "jobs.0.parameters.devices=2")
+        pids = [self.pid(rank) for rank in range(2)]
+        time.sleep(1)
+        before = [used_cpu_s(pid) for pid in pids]
+        time.sleep(2)
+        shares = [(used_cpu_s(pid) - used) / 2 for pid, used in zip(pids, before)]
+        self.assertEqual([self.code(rank, 30) for rank in range(2)], [0, 0])
+        process.communicate(timeout=ranks.END_S)
+        self.assertLess(max(shares), IDLE_SHARE, shares)
+
+
+if __name__ == "__main__":
+    program.main()

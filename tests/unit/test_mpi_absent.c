@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A build without MPI says so, and what to do. */
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "real/mpi_link.h"
+
+START_TEST(there_is_no_link)
+{
+    g_autoptr(GError) error = NULL;
+    ck_assert_ptr_null(gw_mpi_link_open(&error));
+    ck_assert(g_error_matches(error, GW_ERROR, GW_ERROR_USAGE));
+    ck_assert(strstr(error->message, "--backend mpi: this build has no MPI") != NULL);
+    gw_mpi_link_close(NULL, true);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("mpi_absent");
+    TCase *tcase = tcase_create("absent");
+    tcase_add_test(tcase, there_is_no_link);
+    suite_add_tcase(suite, tcase);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    const int failed_count = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
