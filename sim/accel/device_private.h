@@ -51,6 +51,7 @@ typedef struct {
     const gw_gang_plan *plan;
     uint32_t first_launch, first_shard, first_group; /* Its blocks. */
     uint32_t first_span;       /* Of a plan whose members are apart: stage_count + 1 a shard. */
+    uint32_t first_slowness;   /* Of one whose members are uneven: one a shard. */
     uint32_t unreported_count; /* Launches. */
     uint32_t joined_count;     /* Lockstep: members that have come, */
     uint32_t copy_count;       /* Copies in lists of its launches. */
@@ -94,15 +95,17 @@ struct gw_devices {
 
     gw_gang_table table;
     gw_pool gangs, copies, early; /* gw_gang_state, gw_copy_state, gw_early */
-    gw_blocks launch_blocks, shard_blocks, group_blocks, span_blocks;
+    gw_blocks launch_blocks, shard_blocks, group_blocks, span_blocks, slowness_blocks;
     gw_launch_state *launches;
     gw_launch_end *launch_ends; /* By launch record, not in lockstep. */
     gw_shard_state *shards;
     gw_time *ends_ns;        /* By shard record, not in lockstep; GW_TIME_NEVER: not known. */
     uint32_t *awaited_count; /* By shard record, while it has GW_SHARD_AWAITS. */
     gw_group_state *groups;
-    gw_span *spans_ns; /* Computing before each collective, and after the last. */
-    uint32_t launch_capacity, shard_capacity, group_capacity, span_capacity;
+    gw_span *spans_ns;  /* Computing before each collective, and after the last. */
+    double *slownesses; /* Their computing takes so many times as long. */
+    uint32_t launch_capacity, shard_capacity, group_capacity, span_capacity, slowness_capacity;
+    uint64_t jitter_seed;
 
     gw_device_work *works; /* Groups that have met, a stack. */
     uint32_t work_count, work_capacity;
@@ -130,6 +133,22 @@ static inline uint32_t gw_devices_span_count(const gw_gang_plan *plan)
 {
     return plan->is_apart ? plan->layout->member_count * (plan->stage_count + 1) : 0;
 }
+/* How long it computes before stage `index`; after the last, for stage_count. */
+static inline gw_span gw_devices_span_of(const gw_devices *devices, const gw_gang_state *gang,
+                                         uint32_t number, uint32_t index)
+{
+    const gw_gang_plan *plan = gang->plan;
+    const gw_span span_ns = plan->is_apart ? gw_devices_spans_of(devices, gang, number)[index]
+                            : index == 0   ? plan->first_ns
+                                           : plan->stages[index - 1].after_ns;
+    if (!plan->is_uneven) {
+        return span_ns;
+    }
+    const double slowness = devices->slownesses[gang->first_slowness + number];
+    return (gw_span)((double)span_ns * slowness + 0.5);
+}
+/* device_vary.c: how slow each member of an uneven gang is this time. */
+void gw_devices_draw_slowness(gw_devices *devices, const gw_gang_state *gang);
 /* device_expect.c: the longest that members compute, until they are told otherwise; and what this
  * one does in all. */
 void gw_devices_open_spans(gw_devices *devices, const gw_gang_state *gang);
@@ -138,6 +157,10 @@ gw_span gw_devices_add_spans(const gw_devices *devices, const gw_gang_state *gan
 void gw_devices_arrive(gw_devices *devices, uint64_t gang, uint32_t device);
 /* device.c: when the shard of a live gang ends; GW_TIME_NEVER: not known yet. */
 gw_time gw_devices_end_of(const gw_devices *devices, const gw_gang_state *gang, uint32_t shard);
+
+/* device_report.c: events that tell the end of a gang in lockstep (its slot), and of launches of
+ * one that is not (slot << 32 | the first of their list). */
+extern const gw_event_kind gw_devices_gang_done, gw_devices_launch_done;
 
 /* device_copy.c: the copies of `launch` that wait for `device` may start at `end_ns`. */
 void gw_devices_release_copies(gw_devices *devices, gw_gang_state *gang, gw_launch_state *launch,

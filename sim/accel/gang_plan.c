@@ -41,7 +41,9 @@ static void map_devices(gw_gang_layout *layout, const gw_cluster *cluster)
         uint32_t *slot = &layout->shard_of_device[device - layout->first_device];
         gw_check(*slot == GW_INDEX_NONE); /* No device holds two shards of one gang. */
         *slot = shard;
+        layout->is_uneven |= cluster->slowness != NULL && cluster->slowness[device] != 1;
     }
+    layout->is_uneven |= cluster->islands[layout->island].jitter > 0;
 }
 
 static void find_runs(gw_gang_layout *layout)
@@ -188,7 +190,7 @@ static void make_stages(gw_gang_plan *plan, gw_gang_layout *layout, const gw_tim
     for (uint32_t i = 0; i < timing->collective_count; i++) {
         const gw_gang_groups *groups = ask_groups(layout, timing->axes[i]);
         const gw_span before_ns = timing->local_ns[i];
-        if (stage != NULL && stage->groups == groups && !plan->is_apart) {
+        if (stage != NULL && stage->groups == groups && !plan->is_apart && !plan->is_uneven) {
             add_collective_spans(stage, groups, timing, i, before_ns);
         } else {
             stage = &plan->stages[plan->stage_count];
@@ -228,11 +230,12 @@ static gw_gang_plan *new_plan(gw_gang_layout *layout, const gw_timing *timing, b
     gw_gang_plan *plan = g_new0(gw_gang_plan, 1);
     plan->layout = layout;
     plan->is_apart = is_apart;
+    plan->is_uneven = layout->is_uneven;
     plan->first_ns = timing->local_ns[0];
     plan->local_ns = timing->total_local_ns;
     make_stages(plan, layout, timing);
     sum_collectives(plan, layout, timing);
-    if (is_apart) {
+    if (plan->is_apart || plan->is_uneven) {
         return plan;
     }
     if (plan->stage_count == 1 && plan->group_count == 1) {

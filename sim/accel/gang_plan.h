@@ -20,6 +20,7 @@ typedef struct {
     gw_mesh mesh; /* Without its name. */
     uint32_t island;
     uint32_t member_count;
+    bool is_uneven;     /* Members may differ in speed (device_vary.c). */
     uint32_t *devices;  /* By shard; all of one island, none twice. */
     uint32_t *run_ends; /* By shard: the next one that does not lie on the next device. */
     /* The hosts that hold members, in ascending order.  Host i's shards are those at
@@ -67,8 +68,9 @@ typedef struct {
     gw_gang_stage *stages;
     uint32_t group_count; /* Of all stages together. */
     bool is_lockstep;
-    bool is_apart; /* Members may compute for different times: no stage stands for two collectives,
-                      and each member has spans of its own, of which these are the longest. */
+    /* Members may compute for different times, and no stage stands for two collectives: */
+    bool is_apart;   /* each has spans of its own, of which these are the longest; */
+    bool is_uneven;  /* each takes so many times as long as it says here or there. */
     gw_span rest_ns; /* Lockstep: from the last arrival to the end. */
     /* What one member spends, for the records: computing, and in collectives that have met. */
     gw_span local_ns;

@@ -36,6 +36,8 @@ typedef enum {
     GW_ALGORITHM_TREE
 } gw_algorithm_kind;
 
+#define GW_JITTER_MAX 0.15 /* accel/device_vary.c: a shard's time stays above 0. */
+
 typedef struct {
     uint32_t accelerator; /* Index. */
     uint32_t host_count, devices_per_host;
@@ -45,6 +47,8 @@ typedef struct {
     gw_algorithm_kind collectives;
     bool is_switched; /* All devices on one switch, and the shape a line or ring without meaning. */
     uint64_t host_memory_bytes; /* Of one host, for buffers that are spilled; 0: none. */
+    const double *speeds;       /* By device of the island: of the accelerator's; NULL: 1. */
+    double jitter;              /* Relative standard deviation of what a shard computes. */
 } gw_island_spec;
 
 typedef struct {

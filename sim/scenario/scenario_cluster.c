@@ -217,8 +217,9 @@ static bool read_island(cluster_reader *reader, gw_params *island, GError **erro
     spec.host_count = (uint32_t)host_count;
     spec.devices_per_host = (uint32_t)devices_per_host;
     if (!read_interconnect(island, &spec, error) || !read_torus(island, &spec, error) ||
-        !read_wrap(island, &spec, error) || !gw_params_finish(island, error) ||
-        !check_total(reader, island, &spec, count, error)) {
+        !read_wrap(island, &spec, error) || !check_total(reader, island, &spec, count, error) ||
+        !gw_scenario_read_speed(reader->scenario, island, &spec, error) ||
+        !gw_params_finish(island, error)) {
         return false;
     }
     for (uint64_t i = 0; i < count; i++) {

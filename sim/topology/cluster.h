@@ -19,6 +19,7 @@ typedef struct {
     bool is_switched; /* No torus, and coordinates say nothing of who is near. */
     const gw_accelerator *accelerator;
     gw_algorithm_kind collectives;
+    double jitter; /* Of what its devices compute (machine.h). */
 } gw_cluster_island;
 
 typedef struct {
@@ -26,6 +27,8 @@ typedef struct {
     gw_cluster_island *islands;
     uint32_t island_count, host_count, device_count;
     uint32_t *island_of_device; /* By device. */
+    double
+        *slowness; /* By device: its computing takes so many times as long; NULL: none differs. */
 } gw_cluster;
 
 /* `spec` was checked by scenario/ and is borrowed for the cluster's life. */

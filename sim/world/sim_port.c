@@ -661,6 +661,7 @@ gw_sim_ports *gw_sim_ports_new(const gw_sim_ports_settings *settings)
     ports->model = gw_accel_model_of(&gw_model_roofline, ports->cluster);
     ports->devices = gw_devices_new(ports->engine, ports->cluster,
                                     settings->profile->is_network_free, &devices_ops, ports);
+    gw_devices_set_seed(ports->devices, settings->seed);
     ports->launch_chains = g_new0(uint64_t, ports->cluster->device_count);
     gw_executables_init(&ports->executables, ports->cluster, &ports->model);
     gw_message_pool_init(&ports->messages);

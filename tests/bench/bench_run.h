@@ -20,6 +20,7 @@ typedef struct {
     const char *policy;    /* NULL: fifo. */
     uint32_t mesh_devices; /* Of each job; 0: all. */
     bool counts_gangs;     /* Its operations are gangs, not their shards. */
+    double jitter;         /* Of its devices. */
 } gw_bench_chain;
 
 /* Appends a row per chain; its operations are device operations (shards of gangs), or gangs.  A

@@ -96,13 +96,14 @@ static inline void write_gang(void *owner, const gw_gang_origin *origin, const g
                                    .end_ns = span->end_ns});
 }
 
+static const gw_devices_ops device_bench_ops = {.launch_done = write_launch,
+                                                .copy_done = write_copy,
+                                                .shards_ended = write_shards,
+                                                .gang_ended = write_gang};
+
 /* `hosts` hosts of `per_host` devices each, in a row. */
 static inline void device_bench_init(device_bench *bench, uint32_t hosts, uint32_t per_host)
 {
-    static const gw_devices_ops ops = {.launch_done = write_launch,
-                                       .copy_done = write_copy,
-                                       .shards_ended = write_shards,
-                                       .gang_ended = write_gang};
     memset(bench, 0, sizeof *bench);
     small_cluster_init(&bench->made);
     gw_accelerator *accelerator = small_cluster_add(&bench->made, hosts * per_host, 1, 1, 0);
@@ -112,7 +113,7 @@ static inline void device_bench_init(device_bench *bench, uint32_t hosts, uint32
     bench->made.islands[0].devices_per_host = per_host;
     bench->cluster = small_cluster_build(&bench->made);
     bench->engine = gw_engine_new(GW_QUEUE_HEAP);
-    bench->devices = gw_devices_new(bench->engine, bench->cluster, false, &ops, bench);
+    bench->devices = gw_devices_new(bench->engine, bench->cluster, false, &device_bench_ops, bench);
 }
 
 static inline void device_bench_clear(device_bench *bench)
