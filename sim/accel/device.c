@@ -77,6 +77,7 @@ gw_devices *gw_devices_new(gw_engine *engine, const gw_cluster *cluster, bool is
     gw_blocks_init(&devices->group_blocks);
     gw_blocks_init(&devices->span_blocks);
     gw_blocks_init(&devices->slowness_blocks);
+    gw_blocks_init(&devices->flow_blocks);
     return devices;
 }
 
@@ -95,6 +96,7 @@ void gw_devices_free(gw_devices *devices)
     gw_blocks_clear(&devices->group_blocks);
     gw_blocks_clear(&devices->span_blocks);
     gw_blocks_clear(&devices->slowness_blocks);
+    gw_blocks_clear(&devices->flow_blocks);
     g_free(devices->launch_ns);
     gw_lines_free(devices->queues);
     g_free(devices->first_early);
@@ -109,6 +111,7 @@ void gw_devices_free(gw_devices *devices)
     g_free(devices->groups);
     g_free(devices->spans_ns);
     g_free(devices->slownesses);
+    g_free(devices->flows);
     g_free(devices->works);
     g_free(devices);
 }
@@ -157,6 +160,10 @@ static void grow_arrays(gw_devices *devices)
             grown(devices->slowness_capacity, devices->slowness_blocks.used_count);
         devices->slownesses = g_renew(double, devices->slownesses, devices->slowness_capacity);
     }
+    if (devices->flow_blocks.used_count > devices->flow_capacity) {
+        devices->flow_capacity = grown(devices->flow_capacity, devices->flow_blocks.used_count);
+        devices->flows = g_renew(gw_flow_state, devices->flows, devices->flow_capacity);
+    }
 }
 
 /* What a plan out of step needs besides: a state per group, and no end known yet. */
@@ -165,8 +172,9 @@ static void open_groups(gw_devices *devices, const gw_gang_state *gang)
     for (uint32_t k = 0; k < gang->plan->stage_count; k++) {
         const gw_gang_stage *stage = &gang->plan->stages[k];
         gw_group_state *groups = &devices->groups[gang->first_group + stage->first_group];
-        for (uint32_t i = 0; i < stage->groups->group_count; i++) {
-            groups[i] = (gw_group_state){.missing_count = stage->groups->group_size};
+        for (uint32_t i = 0; i < stage->groups->group_count && stage->kind != GW_STEP_AWAIT; i++) {
+            groups[i] = (gw_group_state){.missing_count = stage->groups->group_size,
+                                         .left_ns = GW_TIME_NEVER};
         }
     }
     for (uint32_t i = 0; i < gang->plan->layout->member_count; i++) {
@@ -201,6 +209,9 @@ static uint32_t open_gang(gw_devices *devices, const gw_launch *launch)
     if (launch->plan->is_uneven) {
         gang->first_slowness = gw_blocks_take(&devices->slowness_blocks, layout->member_count);
     }
+    if (launch->plan->has_flows) {
+        gang->first_flow = gw_blocks_take(&devices->flow_blocks, layout->member_count);
+    }
     grow_arrays(devices);
     memset(&devices->launches[gang->first_launch], 0,
            layout->host_count * sizeof(gw_launch_state)); /* GW_LAUNCH_ABSENT */
@@ -212,6 +223,9 @@ static uint32_t open_gang(gw_devices *devices, const gw_launch *launch)
     }
     if (launch->plan->is_uneven) {
         gw_devices_draw_slowness(devices, gang);
+    }
+    if (launch->plan->has_flows) {
+        gw_devices_open_flows(devices, gang);
     }
     gw_gang_table_put(&devices->table, launch->origin.gang, slot);
     return slot;
@@ -255,8 +269,7 @@ static void leave_queue(gw_devices *devices, uint32_t device, uint32_t shard, gw
     queue->head = devices->shards[shard].next;
 }
 
-/* Not in lockstep. */
-static void end_shard(gw_devices *devices, uint32_t slot, uint32_t number, gw_time end_ns)
+void gw_devices_end_shard(gw_devices *devices, uint32_t slot, uint32_t number, gw_time end_ns)
 {
     gw_gang_state *gang = gw_devices_gang(devices, slot);
     const gw_gang_layout *layout = gang->plan->layout;
@@ -279,7 +292,7 @@ static void end_shard(gw_devices *devices, uint32_t slot, uint32_t number, gw_ti
 
 /* --- Begins and meetings --- */
 
-static void push_work(gw_devices *devices, gw_device_work work)
+void gw_devices_push_work(gw_devices *devices, gw_device_work work)
 {
     if (devices->work_count == devices->work_capacity) {
         devices->work_capacity = grown(devices->work_capacity, devices->work_count + 1);
@@ -300,7 +313,8 @@ static void join_group(gw_devices *devices, uint32_t slot, uint32_t number, uint
     gw_check(state->missing_count > 0);
     state->missing_count--;
     if (state->missing_count == 0) {
-        push_work(devices, (gw_device_work){.gang = slot, .stage = stage_index, .group = group});
+        gw_devices_push_work(devices,
+                             (gw_device_work){.gang = slot, .stage = stage_index, .group = group});
     }
 }
 
@@ -320,20 +334,23 @@ static bool begin_head(gw_devices *devices, uint32_t device, gw_time now_ns)
         gang->latest_ns = MAX(gang->latest_ns, come_ns);
         gang->joined_count++;
         if (gang->joined_count == plan->layout->member_count) {
-            push_work(devices, (gw_device_work){.gang = slot});
+            gw_devices_push_work(devices, (gw_device_work){.gang = slot});
         }
         return false;
     }
     if (plan->stage_count == 0) {
-        end_shard(devices, slot, number, come_ns);
+        gw_devices_end_shard(devices, slot, number, come_ns);
         return true;
     }
-    join_group(devices, slot, number, 0, come_ns);
+    if (plan->has_flows) {
+        gw_devices_begin_flow(devices, slot, number, come_ns);
+    } else {
+        join_group(devices, slot, number, 0, come_ns);
+    }
     return false;
 }
 
-/* The first of the queue has not begun: it begins if it may, and those behind it that can. */
-static void run_queue(gw_devices *devices, uint32_t device, gw_time now_ns)
+void gw_devices_run_queue(gw_devices *devices, uint32_t device, gw_time now_ns)
 {
     const gw_device_queue *queue = &devices->queues[device];
     bool goes_on = true;
@@ -360,7 +377,7 @@ static void flush_joiner(gw_devices *devices, const lockstep_joiner *joiner)
     gang->latest_ns = MAX(gang->latest_ns, joiner->latest_ns);
     gang->joined_count += joiner->count;
     if (gang->joined_count == gang->plan->layout->member_count) {
-        push_work(devices, (gw_device_work){.gang = joiner->slot});
+        gw_devices_push_work(devices, (gw_device_work){.gang = joiner->slot});
     }
 }
 
@@ -411,7 +428,7 @@ static void end_lockstep(gw_devices *devices, uint32_t slot, gw_time now_ns)
         const uint32_t next = devices->queues[device].head;
         if (next != GW_INDEX_NONE &&
             !join_lockstep(devices, &joiner, &devices->shards[next], end_ns)) {
-            run_queue(devices, device, now_ns);
+            gw_devices_run_queue(devices, device, now_ns);
         }
     }
     flush_joiner(devices, &joiner);
@@ -433,8 +450,8 @@ static void leave_group(gw_devices *devices, gw_device_work work, gw_time now_ns
         if (work.stage + 1 < plan->stage_count) {
             join_group(devices, work.gang, number, work.stage + 1, come_ns);
         } else {
-            end_shard(devices, work.gang, number, come_ns);
-            run_queue(devices, plan->layout->devices[number], now_ns);
+            gw_devices_end_shard(devices, work.gang, number, come_ns);
+            gw_devices_run_queue(devices, plan->layout->devices[number], now_ns);
         }
     }
 }
@@ -446,6 +463,8 @@ static void do_works(gw_devices *devices, gw_time now_ns)
         const gw_device_work work = devices->works[devices->work_count];
         if (gw_devices_gang(devices, work.gang)->plan->is_lockstep) {
             end_lockstep(devices, work.gang, now_ns);
+        } else if (gw_devices_gang(devices, work.gang)->plan->has_flows) {
+            gw_devices_leave_flow_group(devices, work, now_ns);
         } else {
             leave_group(devices, work, now_ns);
         }
@@ -511,7 +530,7 @@ static void queue_shards(gw_devices *devices, uint32_t slot, uint32_t place, gw_
             queue->tail = shard;
         } else {
             queue->head = queue->tail = shard;
-            run_queue(devices, device, now_ns);
+            gw_devices_run_queue(devices, device, now_ns);
         }
     }
 }
@@ -602,7 +621,7 @@ void gw_devices_arrive(gw_devices *devices, uint64_t gang, uint32_t device)
     devices->shards[shard].gang &= ~GW_SHARD_AWAITS;
     if (devices->queues[device].head == shard) {
         const gw_time now_ns = gw_engine_now(devices->engine);
-        run_queue(devices, device, now_ns);
+        gw_devices_run_queue(devices, device, now_ns);
         do_works(devices, now_ns);
     }
 }

@@ -69,6 +69,8 @@ typedef struct {
     uint32_t first_device, device_count;
     gw_time start_ns, end_ns;
     gw_span local_ns, collective_ns;
+    gw_span hidden_ns; /* Of overlapped collectives: what did not hold it up.  What did is in
+                          collective_ns. */
 } gw_shard_span;
 
 /* A whole gang: first start, last end. */

@@ -41,10 +41,18 @@ typedef struct {         /* Of a launch that is not in lockstep. */
     uint32_t next;       /* Launch that ends at the same instant. */
 } gw_launch_end;
 
-typedef struct { /* Of one stage. */
-    gw_time latest_ns;
+typedef struct {       /* Of one stage. */
+    gw_time latest_ns; /* Of those that have come; when all have, its collective begins. */
+    gw_time left_ns;   /* Flows: when it has ended; GW_TIME_NEVER: not known. */
     uint32_t missing_count;
 } gw_group_state;
+
+typedef struct {        /* Of a member of a gang that has flows (gang_plan.h). */
+    uint32_t stage;     /* Where it waits, in a MEET for others or at an AWAIT, */
+    gw_time waits_ns;   /* and since when; GW_TIME_NEVER: it does not. */
+    gw_span exposed_ns; /* In collectives, or waiting for overlapped ones that were going on. */
+    gw_span hidden_ns;  /* The rest of its overlapped ones. */
+} gw_flow_state;
 
 typedef struct {
     gw_gang_origin origin;
@@ -52,6 +60,7 @@ typedef struct {
     uint32_t first_launch, first_shard, first_group; /* Its blocks. */
     uint32_t first_span;       /* Of a plan whose members are apart: stage_count + 1 a shard. */
     uint32_t first_slowness;   /* Of one whose members are uneven: one a shard. */
+    uint32_t first_flow;       /* Of one that has flows: one a shard. */
     uint32_t unreported_count; /* Launches. */
     uint32_t joined_count;     /* Lockstep: members that have come, */
     uint32_t copy_count;       /* Copies in lists of its launches. */
@@ -95,7 +104,7 @@ struct gw_devices {
 
     gw_gang_table table;
     gw_pool gangs, copies, early; /* gw_gang_state, gw_copy_state, gw_early */
-    gw_blocks launch_blocks, shard_blocks, group_blocks, span_blocks, slowness_blocks;
+    gw_blocks launch_blocks, shard_blocks, group_blocks, span_blocks, slowness_blocks, flow_blocks;
     gw_launch_state *launches;
     gw_launch_end *launch_ends; /* By launch record, not in lockstep. */
     gw_shard_state *shards;
@@ -104,7 +113,9 @@ struct gw_devices {
     gw_group_state *groups;
     gw_span *spans_ns;  /* Computing before each collective, and after the last. */
     double *slownesses; /* Their computing takes so many times as long. */
-    uint32_t launch_capacity, shard_capacity, group_capacity, span_capacity, slowness_capacity;
+    gw_flow_state *flows;
+    uint32_t launch_capacity, shard_capacity, group_capacity, span_capacity, slowness_capacity,
+        flow_capacity;
     uint64_t jitter_seed;
 
     gw_device_work *works; /* Groups that have met, a stack. */
@@ -157,6 +168,33 @@ gw_span gw_devices_add_spans(const gw_devices *devices, const gw_gang_state *gan
 void gw_devices_arrive(gw_devices *devices, uint64_t gang, uint32_t device);
 /* device.c: when the shard of a live gang ends; GW_TIME_NEVER: not known yet. */
 gw_time gw_devices_end_of(const gw_devices *devices, const gw_gang_state *gang, uint32_t shard);
+
+/* device.c: a group that has met, for later. */
+void gw_devices_push_work(gw_devices *devices, gw_device_work work);
+/* device.c: the end of a shard at the head of its queue is known; not of one in lockstep. */
+void gw_devices_end_shard(gw_devices *devices, uint32_t slot, uint32_t number, gw_time end_ns);
+/* device.c: the first of the queue has not begun: it begins if it may, and those behind it that
+ * can. */
+void gw_devices_run_queue(gw_devices *devices, uint32_t device, gw_time now_ns);
+
+/* device_flow.c: what a gang that has flows needs; a member comes to its first stage; a group has
+ * met. */
+void gw_devices_open_flows(gw_devices *devices, const gw_gang_state *gang);
+void gw_devices_begin_flow(gw_devices *devices, uint32_t slot, uint32_t number, gw_time come_ns);
+void gw_devices_leave_flow_group(gw_devices *devices, gw_device_work work, gw_time now_ns);
+static inline gw_flow_state *gw_devices_flow_of(const gw_devices *devices,
+                                                const gw_gang_state *gang, uint32_t number)
+{
+    return &devices->flows[gang->first_flow + number];
+}
+static inline gw_group_state *gw_devices_group_of(const gw_devices *devices,
+                                                  const gw_gang_state *gang, uint32_t stage,
+                                                  uint32_t number)
+{
+    const gw_gang_stage *where = &gang->plan->stages[stage];
+    const uint32_t group = where->groups->group_of[number];
+    return &devices->groups[gang->first_group + where->first_group + group];
+}
 
 /* device_report.c: events that tell the end of a gang in lockstep (its slot), and of launches of
  * one that is not (slot << 32 | the first of their list). */

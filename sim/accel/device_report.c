@@ -19,6 +19,9 @@ static void close_gang(gw_devices *devices, uint32_t slot)
     if (gang.plan->is_apart) {
         gw_blocks_give(&devices->span_blocks, gang.first_span, gw_devices_span_count(gang.plan));
     }
+    if (gang.plan->has_flows) {
+        gw_blocks_give(&devices->flow_blocks, gang.first_flow, gang.plan->layout->member_count);
+    }
     if (gang.plan->is_uneven) {
         gw_blocks_give(&devices->slowness_blocks, gang.first_slowness,
                        gang.plan->layout->member_count);
@@ -91,15 +94,19 @@ static void add_shards(span_builder *builder, uint32_t place)
         const uint32_t number = layout->local_shards[i];
         const gw_time start_ns = devices->shards[builder->gang->first_shard + number].start_ns;
         const gw_time end_ns = devices->ends_ns[builder->gang->first_shard + number];
-        const gw_span collective_ns = plan->member_collective_ns == NULL
-                                          ? plan->collective_ns
-                                          : plan->member_collective_ns[number];
+        const gw_flow_state flow = plan->has_flows
+                                       ? *gw_devices_flow_of(devices, builder->gang, number)
+                                       : (gw_flow_state){.exposed_ns = plan->collective_ns};
+        const gw_span collective_ns = !plan->has_flows && plan->member_collective_ns != NULL
+                                          ? plan->member_collective_ns[number]
+                                          : flow.exposed_ns;
         const bool is_next = span->first_device + span->device_count == layout->local_devices[i];
         const gw_span local_ns = plan->is_apart || plan->is_uneven
                                      ? gw_devices_add_spans(devices, builder->gang, number)
                                      : plan->local_ns;
         const bool is_alike = span->start_ns == start_ns && span->end_ns == end_ns &&
-                              span->local_ns == local_ns && span->collective_ns == collective_ns;
+                              span->local_ns == local_ns && span->collective_ns == collective_ns &&
+                              span->hidden_ns == flow.hidden_ns;
         if (span->device_count == 0 || !is_next || !is_alike) {
             flush_span(builder);
             *span = (gw_shard_span){
@@ -108,6 +115,7 @@ static void add_shards(span_builder *builder, uint32_t place)
                 .end_ns = end_ns,
                 .local_ns = local_ns,
                 .collective_ns = collective_ns,
+                .hidden_ns = flow.hidden_ns,
             };
         }
         span->device_count++;

@@ -54,11 +54,15 @@ static inline uint32_t gw_gang_layout_shard(const gw_gang_layout *layout, uint32
 }
 
 typedef struct {
-    const gw_gang_groups *groups;
-    uint32_t first_group; /* Of this stage among the groups of all stages. */
+    gw_step_kind kind;
+    const gw_gang_groups *groups; /* AWAIT: those of what is awaited. */
+    uint32_t first_group; /* Of this stage among the groups of all stages; AWAIT: likewise. */
     uint32_t collective;  /* The first of the function's collectives that it stands for. */
-    gw_span *span_ns;     /* By group: from the last arrival until all leave the last of them. */
-    gw_span after_ns;     /* Computing until the next stage, or the end. */
+    gw_span *span_ns; /* By group: from the last arrival until all leave the last of them; AWAIT:
+                         NULL. */
+    gw_span after_ns; /* Computing until the next stage, or the end. */
+    uint32_t previous, next; /* ISSUE: the ISSUE stages before and after it; AWAIT: `previous` is
+                                what it awaits; GW_INDEX_NONE: there is none. */
 } gw_gang_stage;
 
 typedef struct {
@@ -68,9 +72,10 @@ typedef struct {
     gw_gang_stage *stages;
     uint32_t group_count; /* Of all stages together. */
     bool is_lockstep;
-    /* Members may compute for different times, and no stage stands for two collectives: */
-    bool is_apart;   /* each has spans of its own, of which these are the longest; */
-    bool is_uneven;  /* each takes so many times as long as it says here or there. */
+    /* With one of these no stage stands for two collectives. */
+    bool is_apart;  /* Members compute as long as they are told; the plan has the longest. */
+    bool is_uneven; /* Members compute so many times as long as it says, each its own. */
+    bool has_flows; /* Collectives are overlapped: each member's way is kept track of. */
     gw_span rest_ns; /* Lockstep: from the last arrival to the end. */
     /* What one member spends, for the records: computing, and in collectives that have met. */
     gw_span local_ns;

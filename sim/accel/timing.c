@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Splits a function at its collectives and prices the pieces.  Shards differ only in which group
+/* Splits a function at its steps and prices the pieces.  Shards differ only in which group
  * of a collective they are in, so one walk over the operations does for all shards, and each
  * collective is priced once per group. */
+#include <string.h>
+
 #include "accel/model.h"
 #include "base/check.h"
 
@@ -58,12 +60,79 @@ static gw_span price_groups(const gw_accel_model *model, const gw_function *func
     return longest_ns;
 }
 
+/* --- Steps --- */
+
+typedef struct { /* Of overlapped collectives that are not awaited yet: the last to be issued of
+                    those that are awaited before an operation. */
+    uint32_t *last_issued;  /* By operation, and one for the end; GW_INDEX_NONE: none. */
+    uint32_t awaited_count; /* All collectives up to this one have been. */
+} awaiting;
+
+static void add_step(GArray *steps, gw_step_kind kind, uint32_t collective, uint32_t operation)
+{
+    const gw_step step = {.kind = kind, .collective = collective, .operation = operation};
+    g_array_append_val(steps, step);
+}
+
+/* What has to be awaited before `operation`, unless it has been with a later one. */
+static void add_await(GArray *steps, awaiting *waits, uint32_t operation)
+{
+    const uint32_t collective = waits->last_issued[operation];
+    if (collective != GW_INDEX_NONE && collective >= waits->awaited_count) {
+        add_step(steps, GW_STEP_AWAIT, collective, operation);
+        waits->awaited_count = collective + 1;
+    }
+}
+
+static GArray *list_steps(const gw_function *function, bool can_overlap)
+{
+    const uint32_t count = function->operations->len;
+    GArray *steps = g_array_new(FALSE, FALSE, sizeof(gw_step));
+    g_autofree uint32_t *last_issued = g_new(uint32_t, count + 1);
+    awaiting waits = {.last_issued = last_issued};
+    uint32_t collective = 0;
+    for (uint32_t i = 0; i <= count; i++) {
+        last_issued[i] = GW_INDEX_NONE;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        const gw_operation *operation = gw_function_operation(function, i);
+        add_await(steps, &waits, i);
+        if (!gw_operation_is_collective(operation)) {
+            continue;
+        }
+        if (operation->is_overlapped && can_overlap) {
+            add_step(steps, GW_STEP_ISSUE, collective, i);
+            last_issued[gw_function_awaited_at(function, i)] = collective;
+        } else {
+            add_step(steps, GW_STEP_MEET, collective, i);
+        }
+        collective++;
+    }
+    add_await(steps, &waits, count);
+    return steps;
+}
+
+/* How many of the steps from `next` on come before what follows `operation`. */
+static uint32_t pass_steps(const gw_step *steps, uint32_t step_count, uint32_t next,
+                           uint32_t operation)
+{
+    while (next < step_count && steps[next].operation == operation) {
+        next++;
+    }
+    return next;
+}
+
+/* --- Timings --- */
+
 /* Room for `function`'s collectives, and where each one's groups begin. */
-static gw_timing *make_timing(const gw_function *function, const gw_mesh *mesh)
+static gw_timing *make_timing(const gw_function *function, const gw_mesh *mesh, bool can_overlap)
 {
     gw_timing *made = g_new0(gw_timing, 1);
+    GArray *steps = list_steps(function, can_overlap);
+    made->step_count = steps->len;
+    made->steps = (gw_step *)(void *)g_array_free(steps, FALSE);
     made->collective_count = count_collectives(function);
-    made->local_ns = g_new0(gw_span, made->collective_count + 1);
+    made->local_ns = g_new0(gw_span, made->step_count + 1);
     made->axes = g_new0(uint8_t, made->collective_count);
     made->first_group = g_new0(uint32_t, made->collective_count + 1);
     for (uint32_t i = 0, next = 0; i < function->operations->len; i++) {
@@ -88,21 +157,23 @@ gw_timing *gw_timing_new(const gw_accel_model *model, const gw_function *functio
         gw_check(devices[shard] < cluster->device_count);
         gw_check(cluster->island_of_device[devices[shard]] == island);
     }
-    g_autoptr(gw_timing) made = make_timing(function, mesh);
-    made->local_ns[0] = cluster->islands[island].accelerator->kernel_overhead_ns;
-    uint32_t next = 0;
+    const gw_accelerator *accelerator = cluster->islands[island].accelerator;
+    g_autoptr(gw_timing) made = make_timing(function, mesh, !accelerator->stops_to_transfer);
+    made->local_ns[0] = accelerator->kernel_overhead_ns;
+    uint32_t next = 0, collective = 0;
     gw_span collectives_ns = 0;
     for (uint32_t i = 0; i < function->operations->len; i++) {
         const gw_operation *operation = gw_function_operation(function, i);
+        next = pass_steps(made->steps, made->step_count, next, i);
         if (gw_operation_is_collective(operation)) {
             collectives_ns += price_groups(model, function, operation, mesh, devices,
-                                           made->collective_ns + made->first_group[next]);
-            next++;
+                                           made->collective_ns + made->first_group[collective]);
+            collective++;
         } else {
             made->local_ns[next] += model->ops->operation_ns(model, island, function, operation);
         }
     }
-    for (uint32_t i = 0; i <= made->collective_count; i++) {
+    for (uint32_t i = 0; i <= made->step_count; i++) {
         made->total_local_ns += made->local_ns[i];
     }
     made->total_ns = made->total_local_ns + collectives_ns;
@@ -112,13 +183,16 @@ gw_timing *gw_timing_new(const gw_accel_model *model, const gw_function *functio
 void gw_timing_count(const gw_accel_model *model, uint32_t island, const gw_function *function,
                      const gw_counted *counted, uint32_t rows, gw_span *out_ns)
 {
+    const gw_accelerator *accelerator = model->cluster->islands[island].accelerator;
     g_autoptr(gw_function) scratch = gw_function_copy(function);
+    g_autoptr(GArray) steps = list_steps(function, !accelerator->stops_to_transfer);
     gw_counted_resize(counted, scratch, rows);
     uint32_t next = 0;
-    out_ns[0] = model->cluster->islands[island].accelerator->kernel_overhead_ns;
+    memset(out_ns, 0, (steps->len + 1) * sizeof *out_ns);
+    out_ns[0] = accelerator->kernel_overhead_ns;
     for (uint32_t i = 0; i < function->operations->len; i++) {
+        next = pass_steps((const gw_step *)(void *)steps->data, steps->len, next, i);
         if (gw_operation_is_collective(gw_function_operation(function, i))) {
-            out_ns[++next] = 0;
             continue;
         }
         const bool is_whole = !counted->operations[i];
@@ -133,6 +207,7 @@ void gw_timing_free(gw_timing *timing)
     if (timing == NULL) {
         return;
     }
+    g_free(timing->steps);
     g_free(timing->local_ns);
     g_free(timing->axes);
     g_free(timing->first_group);

@@ -22,6 +22,7 @@ typedef struct {
     gw_span pcie_latency_ns;        /* Host to device and back, one way */
     double pcie_bytes_per_s;        /* Of one device */
     double busy_watts, idle_watts;
+    bool stops_to_transfer;             /* It cannot compute while it sends or receives. */
     double switch_reduction_efficiency; /* Of two links' rate, reached by an all-reduce that the
                                            switch of an island adds up; 0: it cannot. */
 } gw_accelerator;

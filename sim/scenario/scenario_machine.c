@@ -130,8 +130,15 @@ static bool read_figures(gw_params *root, gw_accelerator *out, GError **error)
 static const figure switch_reduction = {"switch_reduction_efficiency",
                                         FIELD(switch_reduction_efficiency), 0, false};
 
+static const char transfer_key[] = "computes_while_transferring";
+
 static bool read_optional_figures(gw_params *root, gw_accelerator *out, GError **error)
 {
+    bool computes = true;
+    if (!gw_params_bool(root, transfer_key, false, &computes, error)) {
+        return false;
+    }
+    out->stops_to_transfer = !computes;
     return !gw_params_has(root, switch_reduction.key) ||
            read_efficiency(root, &switch_reduction, &out->switch_reduction_efficiency, error);
 }
@@ -166,12 +173,14 @@ static bool read_accelerator_sources(gw_params *root, GError **error)
 {
     gw_params *sources = NULL;
     const bool has_reduction = gw_params_has(root, switch_reduction.key);
+    const bool has_transfer = gw_params_has(root, transfer_key);
     return gw_params_object(root, "sources", true, &sources, error) &&
            read_sources_of(sources, rates, G_N_ELEMENTS(rates), error) &&
            read_sources_of(sources, efficiencies, G_N_ELEMENTS(efficiencies), error) &&
            read_sources_of(sources, spans, G_N_ELEMENTS(spans), error) &&
            read_source(sources, "hbm", error) &&
            (!has_reduction || read_source(sources, switch_reduction.key, error)) &&
+           (!has_transfer || read_source(sources, transfer_key, error)) &&
            gw_params_finish(sources, error);
 }
 

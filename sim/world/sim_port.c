@@ -568,6 +568,7 @@ static void record_shards(void *owner, const gw_gang_origin *origin, const gw_sh
             .end_ns = span->end_ns,
             .local_ns = span->local_ns,
             .collective_ns = span->collective_ns,
+            .hidden_ns = span->hidden_ns,
         };
         gw_recorder_add_shards(ports->settings.recorder, &record);
     }

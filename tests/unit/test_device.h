@@ -28,7 +28,7 @@ typedef struct {
     uint64_t gang, tag;
     uint32_t host, device, device_count;
     gw_time start_ns, end_ns;
-    gw_span local_ns, collective_ns, device_time_ns;
+    gw_span local_ns, collective_ns, hidden_ns, device_time_ns;
 } diary_line;
 
 typedef struct device_bench device_bench;
@@ -85,7 +85,8 @@ static inline void write_shards(void *owner, const gw_gang_origin *origin,
                                    .start_ns = span->start_ns,
                                    .end_ns = span->end_ns,
                                    .local_ns = span->local_ns,
-                                   .collective_ns = span->collective_ns});
+                                   .collective_ns = span->collective_ns,
+                                   .hidden_ns = span->hidden_ns});
 }
 
 static inline void write_gang(void *owner, const gw_gang_origin *origin, const gw_gang_span *span)

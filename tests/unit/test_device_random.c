@@ -14,15 +14,17 @@
 #define PLANS       12
 #define GANGS       150
 #define COPIES      300
-#define COLLECTIVES 3
+#define COLLECTIVES 5
+#define STEPS       (2 * COLLECTIVES)
 #define PCIE_NS     10
-#define SEEDS       60
+#define SEEDS       120
 
 typedef struct {
     gw_gang_layout *layout;
     gw_gang_plan *plan;
-    uint32_t collective_count;
-    gw_span local_ns[COLLECTIVES + 1];
+    uint32_t collective_count, step_count;
+    gw_step steps[STEPS];
+    gw_span local_ns[STEPS + 1];
     uint8_t axes[COLLECTIVES];
     uint32_t first_group[COLLECTIVES + 1];
     gw_span collective_ns[COLLECTIVES * DEVICES];
@@ -34,7 +36,8 @@ typedef struct {
     uint32_t arrivals[DEVICES];                 /* By shard. */
     gw_time start_ns[DEVICES], end_ns[DEVICES]; /* Expected, by shard. */
     gw_time found_start_ns[DEVICES], found_end_ns[DEVICES];
-    gw_span found_collective_ns[DEVICES];
+    gw_span local_ns[DEVICES], exposed_ns[DEVICES], hidden_ns[DEVICES]; /* Expected. */
+    gw_span found_collective_ns[DEVICES], found_hidden_ns[DEVICES], found_local_ns[DEVICES];
     gw_time told_ns[HOSTS];
     uint32_t told_count, ended_count;
 } random_gang;
@@ -88,6 +91,8 @@ static void hear_shards(void *owner, const gw_gang_origin *origin, const gw_shar
         gang->found_start_ns[shard] = span->start_ns;
         gang->found_end_ns[shard] = span->end_ns;
         gang->found_collective_ns[shard] = span->collective_ns;
+        gang->found_hidden_ns[shard] = span->hidden_ns;
+        gang->found_local_ns[shard] = span->local_ns;
     }
 }
 
@@ -157,6 +162,26 @@ static uint32_t below(story *told, uint32_t bound)
     return (uint32_t)gw_random_below(&told->random, bound);
 }
 
+/* Some collectives are overlapped, each awaited at some time, if not with a later one. */
+static void make_steps(story *told, random_plan *plan)
+{
+    const bool can_overlap = below(told, 2) == 0;
+    uint32_t last_issued = GW_INDEX_NONE;
+    for (uint32_t k = 0; k <= plan->collective_count; k++) {
+        if (last_issued != GW_INDEX_NONE && (k == plan->collective_count || below(told, 3) == 0)) {
+            plan->steps[plan->step_count++] =
+                (gw_step){.kind = GW_STEP_AWAIT, .collective = last_issued};
+            last_issued = GW_INDEX_NONE;
+        }
+        if (k < plan->collective_count) {
+            const bool is_overlapped = can_overlap && below(told, 3) > 0;
+            plan->steps[plan->step_count++] =
+                (gw_step){.kind = is_overlapped ? GW_STEP_ISSUE : GW_STEP_MEET, .collective = k};
+            last_issued = is_overlapped ? k : last_issued;
+        }
+    }
+}
+
 static void make_plan(story *told, random_plan *plan)
 {
     static const uint32_t shapes[][2] = {{1, 1}, {1, 1}, {2, 1},  {1, 3}, {2, 2},
@@ -176,14 +201,17 @@ static void make_plan(story *told, random_plan *plan)
     }
     plan->layout = gw_gang_layout_new(told->made.cluster, &mesh, devices);
     plan->collective_count = below(told, COLLECTIVES + 1);
-    gw_timing timing = {.collective_count = plan->collective_count,
+    make_steps(told, plan);
+    gw_timing timing = {.step_count = plan->step_count,
+                        .steps = plan->steps,
+                        .collective_count = plan->collective_count,
                         .local_ns = plan->local_ns,
                         .axes = plan->axes,
                         .first_group = plan->first_group,
                         .collective_ns = plan->collective_ns};
     const bool is_uneven = below(told, 2) == 0;
-    for (uint32_t k = 0; k <= plan->collective_count; k++) {
-        plan->local_ns[k] = below(told, 200);
+    for (uint32_t k = 0; k <= plan->step_count; k++) {
+        plan->local_ns[k] = below(told, 4) == 0 ? 0 : below(told, 200);
         timing.total_local_ns += plan->local_ns[k];
     }
     for (uint32_t k = 0; k < plan->collective_count; k++) {
@@ -252,37 +280,108 @@ static gw_time copies_done(story *told, uint32_t gang, uint32_t shard)
     return latest_ns;
 }
 
-/* All groups of collective `k` meet and go on. */
-static void meet(const random_plan *plan, uint32_t k, gw_time *times_ns)
+/* What a gang's members have done so far: by shard, and by collective and shard. */
+typedef struct {
+    gw_time time_ns[DEVICES], channel_free_ns[DEVICES];
+    gw_time begun_ns[COLLECTIVES][DEVICES], left_ns[COLLECTIVES][DEVICES];
+    bool is_overlapped[COLLECTIVES];
+} progress;
+
+static uint32_t group_of(const random_plan *plan, uint32_t k, uint32_t shard)
 {
-    gw_time latest_ns[DEVICES] = {0};
     uint32_t group, place;
+    gw_mesh_group(&plan->layout->mesh, plan->axes[k], shard, &group, &place);
+    return group;
+}
+
+/* The collective of each group begins when its last member can. */
+static void hold(const random_plan *plan, uint32_t k, const gw_time *ready_ns, progress *done)
+{
     for (uint32_t shard = 0; shard < plan->layout->member_count; shard++) {
-        gw_mesh_group(&plan->layout->mesh, plan->axes[k], shard, &group, &place);
-        latest_ns[group] = MAX(latest_ns[group], times_ns[shard]);
+        const uint32_t group = group_of(plan, k, shard);
+        gw_time begun_ns = 0;
+        for (uint32_t i = 0; i < plan->layout->member_count; i++) {
+            begun_ns = group_of(plan, k, i) == group ? MAX(begun_ns, ready_ns[i]) : begun_ns;
+        }
+        done->begun_ns[k][shard] = begun_ns;
+        done->left_ns[k][shard] = begun_ns + plan->collective_ns[plan->first_group[k] + group];
+    }
+}
+
+/* While the shard waits until `until_ns`, any overlapped collective that goes on holds it up. */
+static gw_span count_held_up(const random_plan *plan, const progress *done, uint32_t shard,
+                             gw_time until_ns)
+{
+    gw_span held_up_ns = 0;
+    for (uint32_t k = 0; k < plan->collective_count; k++) {
+        const gw_time begun_ns = MAX(done->begun_ns[k][shard], done->time_ns[shard]);
+        const gw_time left_ns = MIN(done->left_ns[k][shard], until_ns);
+        held_up_ns += done->is_overlapped[k] && left_ns > begun_ns ? left_ns - begun_ns : 0;
+    }
+    return held_up_ns;
+}
+
+static void take_step(const random_plan *plan, random_gang *gang, const gw_step *step,
+                      progress *done)
+{
+    const uint32_t k = step->collective;
+    gw_time ready_ns[DEVICES];
+    for (uint32_t shard = 0; shard < plan->layout->member_count; shard++) {
+        ready_ns[shard] = step->kind == GW_STEP_ISSUE
+                              ? MAX(done->time_ns[shard], done->channel_free_ns[shard])
+                              : done->time_ns[shard];
+    }
+    if (step->kind != GW_STEP_AWAIT) {
+        hold(plan, k, ready_ns, done);
     }
     for (uint32_t shard = 0; shard < plan->layout->member_count; shard++) {
-        gw_mesh_group(&plan->layout->mesh, plan->axes[k], shard, &group, &place);
-        times_ns[shard] = latest_ns[group] + plan->collective_ns[plan->first_group[k] + group] +
-                          plan->local_ns[k + 1];
+        const gw_time left_ns = done->left_ns[k][shard];
+        if (step->kind == GW_STEP_ISSUE) {
+            done->is_overlapped[k] = true;
+            done->channel_free_ns[shard] = left_ns;
+            gang->hidden_ns[shard] += left_ns - done->begun_ns[k][shard];
+        } else if (step->kind == GW_STEP_MEET) {
+            gang->exposed_ns[shard] += left_ns - done->begun_ns[k][shard];
+            done->time_ns[shard] = left_ns;
+        } else if (left_ns > done->time_ns[shard]) {
+            const gw_span held_up_ns = count_held_up(plan, done, shard, left_ns);
+            gang->exposed_ns[shard] += held_up_ns;
+            gang->hidden_ns[shard] -= held_up_ns;
+            done->time_ns[shard] = left_ns;
+        }
     }
+}
+
+static gw_span slowed(const story *told, gw_span span_ns, uint32_t device)
+{
+    const double *speeds = told->made.islands[0].speeds;
+    return speeds == NULL ? span_ns : (gw_span)((double)span_ns * (1 / speeds[device]) + 0.5);
 }
 
 static void expect_gang(story *told, uint32_t number)
 {
     random_gang *gang = &told->gangs[number];
     const random_plan *plan = &told->plans[gang->plan];
+    g_autofree progress *done = g_new0(progress, 1);
     for (uint32_t shard = 0; shard < plan->layout->member_count; shard++) {
         const uint32_t device = plan->layout->devices[shard];
         const gw_time launched_ns = gang->issued_ns[device / PER_HOST] + PCIE_NS;
         gang->start_ns[shard] =
             MAX(MAX(launched_ns, told->free_at_ns[device]), copies_done(told, number, shard));
-        gang->end_ns[shard] = gang->start_ns[shard] + plan->local_ns[0];
+        done->time_ns[shard] = gang->start_ns[shard];
     }
-    for (uint32_t k = 0; k < plan->collective_count; k++) {
-        meet(plan, k, gang->end_ns);
+    for (uint32_t k = 0; k <= plan->step_count; k++) {
+        for (uint32_t shard = 0; shard < plan->layout->member_count; shard++) {
+            const gw_span span_ns = slowed(told, plan->local_ns[k], plan->layout->devices[shard]);
+            gang->local_ns[shard] += span_ns;
+            done->time_ns[shard] += span_ns;
+        }
+        if (k < plan->step_count) {
+            take_step(plan, gang, &plan->steps[k], done);
+        }
     }
     for (uint32_t shard = 0; shard < plan->layout->member_count; shard++) {
+        gang->end_ns[shard] = done->time_ns[shard];
         told->free_at_ns[plan->layout->devices[shard]] = gang->end_ns[shard];
     }
 }
@@ -296,6 +395,9 @@ static void compare_gang(const story *told, uint32_t number)
         const uint32_t host = layout->devices[shard] / PER_HOST;
         ck_assert_uint_eq(gang->found_start_ns[shard], gang->start_ns[shard]);
         ck_assert_uint_eq(gang->found_end_ns[shard], gang->end_ns[shard]);
+        ck_assert_uint_eq(gang->found_local_ns[shard], gang->local_ns[shard]);
+        ck_assert_uint_eq(gang->found_collective_ns[shard], gang->exposed_ns[shard]);
+        ck_assert_uint_eq(gang->found_hidden_ns[shard], gang->hidden_ns[shard]);
         last_ns[host] = MAX(last_ns[host], gang->end_ns[shard] + PCIE_NS);
     }
     for (uint32_t host = 0; host < HOSTS; host++) {
@@ -307,12 +409,14 @@ static void compare_gang(const story *told, uint32_t number)
 
 START_TEST(instants_are_those_of_plain_arithmetic)
 {
+    static const double speeds[DEVICES] = {1, 1, 1, 0.5, 1, 1.25, 1, 1, 1, 0.9, 1, 3};
     story *told = g_new0(story, 1);
     gw_random_init(&told->random, (uint64_t)_i, "devices");
     small_cluster_init(&told->made);
     small_cluster_add(&told->made, DEVICES, 1, 1, 0)->pcie_latency_ns = PCIE_NS;
     told->made.islands[0].host_count = HOSTS;
     told->made.islands[0].devices_per_host = PER_HOST;
+    told->made.islands[0].speeds = _i % 3 == 0 ? speeds : NULL;
     small_cluster_build(&told->made);
     told->engine = gw_engine_new(_i % 2 == 0 ? GW_QUEUE_HEAP : GW_QUEUE_LADDER);
     told->devices = gw_devices_new(told->engine, told->made.cluster, false, &ops, told);
