@@ -62,6 +62,8 @@ gw_devices *gw_devices_new(gw_engine *engine, const gw_cluster *cluster, bool is
     devices->owner = owner;
     devices->device_count = count;
     devices->fabric = gw_fabric_new(engine, cluster, gw_devices_copy_arrived, devices);
+    devices->player = gw_player_new(devices->fabric, gw_devices_play_ended, devices);
+    gw_pool_init(&devices->playing, sizeof(gw_device_work));
     devices->queues = gw_lines_new0(count, sizeof(gw_device_queue));
     devices->first_early = g_new0(uint32_t, count);
     devices->first_orphan = g_new0(uint32_t, count);
@@ -86,6 +88,8 @@ void gw_devices_free(gw_devices *devices)
     if (devices == NULL) {
         return;
     }
+    gw_player_free(devices->player);
+    gw_pool_clear(&devices->playing);
     gw_fabric_free(devices->fabric);
     gw_gang_table_clear(&devices->table);
     gw_pool_clear(&devices->gangs);
@@ -456,7 +460,7 @@ static void leave_group(gw_devices *devices, gw_device_work work, gw_time now_ns
     }
 }
 
-static void do_works(gw_devices *devices, gw_time now_ns)
+void gw_devices_do_works(gw_devices *devices, gw_time now_ns)
 {
     while (devices->work_count > 0) {
         devices->work_count--;
@@ -584,7 +588,7 @@ void gw_devices_launch(gw_devices *devices, const gw_launch *launch)
     } else {
         queue_shards(devices, slot, place, available_ns, launch->arrivals, now_ns);
     }
-    do_works(devices, now_ns);
+    gw_devices_do_works(devices, now_ns);
     if (devices->orphan_count > 0) {
         gw_devices_adopt_copies(devices, slot, place);
     }
@@ -622,6 +626,6 @@ void gw_devices_arrive(gw_devices *devices, uint64_t gang, uint32_t device)
     if (devices->queues[device].head == shard) {
         const gw_time now_ns = gw_engine_now(devices->engine);
         gw_devices_run_queue(devices, device, now_ns);
-        do_works(devices, now_ns);
+        gw_devices_do_works(devices, now_ns);
     }
 }

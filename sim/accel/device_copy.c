@@ -195,6 +195,10 @@ uint32_t gw_devices_take_early(gw_devices *devices, uint64_t gang, uint32_t devi
 void gw_devices_copy_arrived(void *owner, uint64_t token, gw_time start_ns)
 {
     gw_devices *devices = owner;
+    if ((token & GW_PLAYER_TOKEN) != 0) {
+        gw_player_arrived(devices->player, token);
+        return;
+    }
     const uint32_t slot = (uint32_t)token;
     gw_copy_state *state = gw_devices_copy_at(devices, slot);
     gw_check(state->is_live && state->is_started);

@@ -9,6 +9,7 @@
 
 #include "accel/device.h"
 #include "accel/gang_table.h"
+#include "accel/player.h"
 #include "base/pool.h"
 #include "topology/fabric.h"
 
@@ -90,6 +91,8 @@ struct gw_devices {
     gw_engine *engine;
     const gw_cluster *cluster;
     gw_fabric *fabric;
+    gw_player *player; /* Of collectives, on the fabric. */
+    gw_pool playing;   /* gw_device_work, of those that have met. */
     const gw_devices_ops *ops;
     void *owner;
     uint32_t device_count;
@@ -195,6 +198,11 @@ static inline gw_group_state *gw_devices_group_of(const gw_devices *devices,
     const uint32_t group = where->groups->group_of[number];
     return &devices->groups[gang->first_group + where->first_group + group];
 }
+
+/* device_flow.c: a collective has been played. */
+void gw_devices_play_ended(void *owner, uint64_t tag);
+/* device.c: groups that have met go on. */
+void gw_devices_do_works(gw_devices *devices, gw_time now_ns);
 
 /* device_report.c: events that tell the end of a gang in lockstep (its slot), and of launches of
  * one that is not (slot << 32 | the first of their list). */

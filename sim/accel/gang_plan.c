@@ -127,6 +127,7 @@ void gw_gang_layout_free(gw_gang_layout *layout)
         if (layout->groups[i] != NULL) {
             g_free(layout->groups[i]->group_of);
             g_free(layout->groups[i]->members);
+            g_free(layout->groups[i]->devices);
             g_free(layout->groups[i]);
         }
     }
@@ -160,12 +161,14 @@ static const gw_gang_groups *ask_groups(gw_gang_layout *layout, uint8_t asked_ax
     gw_gang_groups *groups = g_new0(gw_gang_groups, 1);
     groups->group_of = g_new(uint32_t, count);
     groups->members = g_new(uint32_t, count);
+    groups->devices = g_new(uint32_t, count);
     for (uint32_t shard = 0; shard < count; shard++) {
         uint32_t group = 0, place = 0;
         groups->group_size = gw_mesh_group(&layout->mesh, axes, shard, &group, &place);
         gw_check(group < count / groups->group_size && place < groups->group_size);
         groups->group_of[shard] = group;
         groups->members[group * groups->group_size + place] = shard;
+        groups->devices[group * groups->group_size + place] = layout->devices[shard];
     }
     groups->group_count = count / groups->group_size;
     layout->groups[axes] = groups;
@@ -224,6 +227,7 @@ static void add_stage(gw_gang_plan *plan, const gw_gang_groups *groups, const gw
                              .previous = previous,
                              .next = GW_INDEX_NONE};
     add_collective_spans(stage, groups, timing, collective, 0);
+    stage->first_play = timing->plays != NULL ? timing->first_play[collective] : 0;
     plan->group_count += groups->group_count;
 }
 
@@ -242,6 +246,10 @@ static void make_stages(gw_gang_plan *plan, gw_gang_layout *layout, const gw_tim
 {
     const uint32_t count = timing->steps != NULL ? timing->step_count : timing->collective_count;
     plan->stages = g_new0(gw_gang_stage, MAX(count, 1));
+    if (timing->plays != NULL && count > 0) {
+        plan->plays = g_ptr_array_ref(timing->plays);
+        plan->has_flows = true;
+    }
     for (uint32_t i = 0; timing->steps != NULL && i < count; i++) {
         plan->has_flows |= timing->steps[i].kind == GW_STEP_ISSUE;
     }
@@ -324,5 +332,6 @@ void gw_gang_plan_free(gw_gang_plan *plan)
     }
     g_free(plan->stages);
     g_free(plan->member_collective_ns);
+    g_clear_pointer(&plan->plays, g_ptr_array_unref);
     g_free(plan);
 }

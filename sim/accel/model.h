@@ -38,6 +38,12 @@ const gw_accel_ops *gw_accel_model_find(const char *name); /* NULL: there is non
 /* The model over `cluster`, const; nothing to free. */
 gw_accel_model gw_accel_model_of(const gw_accel_ops *ops, const gw_cluster *cluster);
 
+/* A group's collective as transfers (collective_play.h); NULL instead: it goes over no link. */
+typedef struct {
+    struct gw_rounds *rounds;
+    gw_span lead_ns;
+} gw_timing_play;
+
 typedef enum {
     GW_STEP_MEET =
         1, /* Members wait for the last of their group, and leave the collective together. */
@@ -61,6 +67,8 @@ typedef struct {
     uint8_t *axes;          /* By collective: the mesh dimensions that its groups span. */
     uint32_t *first_group;  /* By collective: offset into collective_ns; one more ends it. */
     gw_span *collective_ns; /* By collective and group. */
+    GPtrArray *plays;       /* gw_timing_play; NULL: none is played. */
+    uint32_t *first_play;   /* By collective: of its groups, in `plays`; equal ones share. */
     gw_span total_local_ns; /* Sum of local_ns. */
     gw_span
         total_ns; /* total_local_ns and the longest group of each collective, overlapped or not. */

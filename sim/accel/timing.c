@@ -4,6 +4,7 @@
  * collective is priced once per group. */
 #include <string.h>
 
+#include "accel/collective_play.h"
 #include "accel/model.h"
 #include "base/check.h"
 
@@ -37,11 +38,64 @@ static uint32_t *list_members(const gw_mesh *mesh, uint8_t axes, const uint32_t 
     return members;
 }
 
+/* --- Plays --- */
+
+static void free_play(void *data)
+{
+    gw_timing_play *play = data;
+    if (play != NULL) {
+        gw_rounds_free(play->rounds);
+        g_free(play);
+    }
+}
+
+static bool is_like(const gw_function *function, const gw_operation *one, const gw_operation *other)
+{
+    return one->kind == other->kind && one->axes == other->axes && one->shift == other->shift &&
+           gw_value_bytes(gw_function_value(function, one->inputs[0])) ==
+               gw_value_bytes(gw_function_value(function, other->inputs[0]));
+}
+
+/* The first of the function's collectives that is like this one; GW_INDEX_NONE: none before it. */
+static uint32_t find_like(const gw_function *function, const gw_operation *operation)
+{
+    uint32_t collective = 0;
+    for (uint32_t i = 0; i < function->operations->len; i++) {
+        const gw_operation *other = gw_function_operation(function, i);
+        if (other == operation) {
+            break;
+        }
+        if (gw_operation_is_collective(other)) {
+            if (is_like(function, operation, other)) {
+                return collective;
+            }
+            collective++;
+        }
+    }
+    return GW_INDEX_NONE;
+}
+
+static void add_play(gw_timing *timing, const gw_accel_model *model,
+                     const gw_collective *collective)
+{
+    gw_timing_play play;
+    play.rounds = gw_collective_play(model->cluster, collective, &play.lead_ns);
+    g_ptr_array_add(timing->plays, play.rounds != NULL ? g_memdup2(&play, sizeof play) : NULL);
+}
+
+/* --- Prices --- */
+
 /* Prices each group into `out_ns`; returns the longest. */
 static gw_span price_groups(const gw_accel_model *model, const gw_function *function,
                             const gw_operation *operation, const gw_mesh *mesh,
-                            const uint32_t *devices, gw_span *out_ns)
+                            const uint32_t *devices, gw_timing *timing, uint32_t index)
 {
+    gw_span *out_ns = timing->collective_ns + timing->first_group[index];
+    const uint32_t like = timing->plays != NULL ? find_like(function, operation) : GW_INDEX_NONE;
+    if (timing->plays != NULL) {
+        timing->first_play[index] =
+            like != GW_INDEX_NONE ? timing->first_play[like] : timing->plays->len;
+    }
     g_autofree uint32_t *members = list_members(mesh, operation->axes, devices);
     const uint32_t group_count = group_count_of(mesh, operation->axes);
     const uint32_t size = gw_mesh_device_count(mesh) / group_count;
@@ -55,6 +109,9 @@ static gw_span price_groups(const gw_accel_model *model, const gw_function *func
             .shift = operation->shift,
         };
         out_ns[i] = model->ops->collective_ns(model, &collective);
+        if (timing->plays != NULL && like == GW_INDEX_NONE) {
+            add_play(timing, model, &collective);
+        }
         longest_ns = MAX(longest_ns, out_ns[i]);
     }
     return longest_ns;
@@ -159,6 +216,10 @@ gw_timing *gw_timing_new(const gw_accel_model *model, const gw_function *functio
     }
     const gw_accelerator *accelerator = cluster->islands[island].accelerator;
     g_autoptr(gw_timing) made = make_timing(function, mesh, !accelerator->stops_to_transfer);
+    if (cluster->spec->plays_collectives) {
+        made->plays = g_ptr_array_new_with_free_func(free_play);
+        made->first_play = g_new0(uint32_t, made->collective_count + 1);
+    }
     made->local_ns[0] = accelerator->kernel_overhead_ns;
     uint32_t next = 0, collective = 0;
     gw_span collectives_ns = 0;
@@ -166,8 +227,8 @@ gw_timing *gw_timing_new(const gw_accel_model *model, const gw_function *functio
         const gw_operation *operation = gw_function_operation(function, i);
         next = pass_steps(made->steps, made->step_count, next, i);
         if (gw_operation_is_collective(operation)) {
-            collectives_ns += price_groups(model, function, operation, mesh, devices,
-                                           made->collective_ns + made->first_group[collective]);
+            collectives_ns +=
+                price_groups(model, function, operation, mesh, devices, made, collective);
             collective++;
         } else {
             made->local_ns[next] += model->ops->operation_ns(model, island, function, operation);
@@ -212,5 +273,7 @@ void gw_timing_free(gw_timing *timing)
     g_free(timing->axes);
     g_free(timing->first_group);
     g_free(timing->collective_ns);
+    g_free(timing->first_play);
+    g_clear_pointer(&timing->plays, g_ptr_array_unref);
     g_free(timing);
 }

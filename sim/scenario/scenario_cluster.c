@@ -293,12 +293,13 @@ static bool read_dcn(gw_cluster_spec *spec, gw_params *cluster, GError **error)
 
 static bool read_links(gw_cluster_spec *spec, gw_params *cluster, GError **error)
 {
-    static const char *const kinds[] = {"shared", "alone", NULL};
+    static const char *const kinds[] = {"shared", "alone", "contended", NULL};
     uint32_t kind = 0;
     if (!gw_params_choice(cluster, "links", false, kinds, &kind, error)) {
         return false;
     }
     spec->is_uncontended = kind == 1;
+    spec->plays_collectives = kind == 2;
     return true;
 }
 
