@@ -70,6 +70,7 @@ gw_devices *gw_devices_new(gw_engine *engine, const gw_cluster *cluster, bool is
     devices->memory = gw_lines_new0(count, sizeof(gw_device_memory));
     devices->capacity_bytes = g_new0(uint64_t, count);
     fill_devices(devices, is_launch_free);
+    gw_devices_open_transfers(devices);
     gw_gang_table_init(&devices->table);
     gw_pool_init(&devices->gangs, sizeof(gw_gang_state));
     gw_pool_init(&devices->copies, sizeof(gw_copy_state));
@@ -116,6 +117,7 @@ void gw_devices_free(gw_devices *devices)
     g_free(devices->spans_ns);
     g_free(devices->slownesses);
     g_free(devices->flows);
+    g_free(devices->transfers);
     g_free(devices->works);
     g_free(devices);
 }
@@ -289,6 +291,9 @@ void gw_devices_end_shard(gw_devices *devices, uint32_t slot, uint32_t number, g
     if (launch->first_copy != GW_INDEX_NONE) {
         gw_devices_release_copies(devices, gang, launch, device, end_ns);
     }
+    if (devices->transfers != NULL) {
+        gw_devices_shard_ends(devices, device, end_ns);
+    }
     if (end->open_count == 0) {
         finish_launch(devices, slot, launch_index);
     }
@@ -331,6 +336,9 @@ static bool begin_head(gw_devices *devices, uint32_t device, gw_time now_ns)
     gw_gang_state *gang = gw_devices_gang(devices, slot);
     const gw_gang_plan *plan = gang->plan;
     shard->start_ns = MAX(MAX(shard->start_ns, queue->free_at_ns), now_ns);
+    if (devices->transfers != NULL) {
+        gw_devices_shard_begins(devices, device, shard->start_ns);
+    }
     const uint32_t number = queue->head - gang->first_shard;
     const gw_time come_ns = shard->start_ns + gw_devices_span_of(devices, gang, number, 0);
     if (plan->is_lockstep) {
@@ -360,6 +368,7 @@ void gw_devices_run_queue(gw_devices *devices, uint32_t device, gw_time now_ns)
     bool goes_on = true;
     while (goes_on && queue->head != GW_INDEX_NONE) {
         goes_on = (devices->shards[queue->head].gang & GW_SHARD_AWAITS) == 0 &&
+                  (devices->transfers == NULL || gw_devices_may_begin(devices, device, now_ns)) &&
                   begin_head(devices, device, now_ns);
     }
 }

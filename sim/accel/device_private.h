@@ -78,6 +78,14 @@ typedef struct {
     bool is_live, is_started;
 } gw_copy_state;
 
+typedef struct {                      /* Of a device that cannot compute while it transfers. */
+    uint32_t flight_count, due_count; /* Copies in flight, and from it about to start. */
+    bool is_taken;                    /* By a shard that has begun, or by what it owes, */
+    gw_time taken_ns;                 /* from then on. */
+    gw_time flying_ns;                /* When the first of those in flight started. */
+    gw_span owed_ns;
+} gw_device_transfers;
+
 typedef struct { /* Copies that came before their shard was launched. */
     uint64_t gang;
     uint32_t count, next;
@@ -120,6 +128,8 @@ struct gw_devices {
     uint32_t launch_capacity, shard_capacity, group_capacity, span_capacity, slowness_capacity,
         flow_capacity;
     uint64_t jitter_seed;
+
+    gw_device_transfers *transfers; /* By device; NULL: all can compute meanwhile. */
 
     gw_device_work *works; /* Groups that have met, a stack. */
     uint32_t work_count, work_capacity;
@@ -203,6 +213,18 @@ static inline gw_group_state *gw_devices_group_of(const gw_devices *devices,
 void gw_devices_play_ended(void *owner, uint64_t tag);
 /* device.c: groups that have met go on. */
 void gw_devices_do_works(gw_devices *devices, gw_time now_ns);
+
+/* device_transfer.c: all but the first do nothing for devices that compute while they transfer.
+ * Whether the first of the queue may begin; else the queue is run when it may.  A shard begins; its
+ * end is known. */
+void gw_devices_open_transfers(gw_devices *devices);
+bool gw_devices_may_begin(gw_devices *devices, uint32_t device, gw_time now_ns);
+void gw_devices_shard_begins(gw_devices *devices, uint32_t device, gw_time start_ns);
+void gw_devices_shard_ends(gw_devices *devices, uint32_t device, gw_time end_ns);
+/* device_transfer.c: a copy is about to start at a known instant; it starts; it has arrived. */
+void gw_devices_copy_due(gw_devices *devices, const gw_device_copy *copy);
+void gw_devices_copy_starts(gw_devices *devices, const gw_device_copy *copy, bool was_due);
+void gw_devices_copy_ends(gw_devices *devices, const gw_device_copy *copy);
 
 /* device_report.c: events that tell the end of a gang in lockstep (its slot), and of launches of
  * one that is not (slot << 32 | the first of their list). */

@@ -44,6 +44,7 @@ static void map_devices(gw_gang_layout *layout, const gw_cluster *cluster)
         layout->is_uneven |= cluster->slowness != NULL && cluster->slowness[device] != 1;
     }
     layout->is_uneven |= cluster->islands[layout->island].jitter > 0;
+    layout->is_stopped = cluster->islands[layout->island].accelerator->stops_to_transfer;
 }
 
 static void find_runs(gw_gang_layout *layout)
@@ -299,8 +300,8 @@ static gw_gang_plan *new_plan(gw_gang_layout *layout, const gw_timing *timing, b
     plan->local_ns = timing->total_local_ns;
     make_stages(plan, layout, timing);
     sum_collectives(plan, layout, timing);
-    if (plan->is_apart || plan->is_uneven || plan->has_flows) {
-        return plan;
+    if (plan->is_apart || plan->is_uneven || plan->has_flows || layout->is_stopped) {
+        return plan; /* Members may start or end one by one. */
     }
     if (plan->stage_count == 1 && plan->group_count == 1) {
         plan->is_lockstep = true;

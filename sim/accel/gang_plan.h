@@ -22,6 +22,7 @@ typedef struct {
     uint32_t island;
     uint32_t member_count;
     bool is_uneven;     /* Members may differ in speed (device_vary.c). */
+    bool is_stopped;    /* They cannot compute while they transfer (device_transfer.c). */
     uint32_t *devices;  /* By shard; all of one island, none twice. */
     uint32_t *run_ends; /* By shard: the next one that does not lie on the next device. */
     /* The hosts that hold members, in ascending order.  Host i's shards are those at
