@@ -204,6 +204,7 @@ static uint32_t open_gang(gw_devices *devices, const gw_launch *launch)
         .end_ns = GW_TIME_NEVER,
         .begun_ns = GW_TIME_NEVER,
         .batch_due_ns = GW_TIME_NEVER,
+        .told_due_ns = GW_TIME_NEVER,
     };
     if (launch->plan->group_count > 0 && !launch->plan->is_lockstep) {
         gang->first_group = gw_blocks_take(&devices->group_blocks, launch->plan->group_count);
@@ -282,6 +283,9 @@ void gw_devices_end_shard(gw_devices *devices, uint32_t slot, uint32_t number, g
     const uint32_t device = layout->devices[number];
     leave_queue(devices, device, gang->first_shard + number, end_ns);
     devices->ends_ns[gang->first_shard + number] = end_ns;
+    if (gw_devices_tells_each(gang->plan)) {
+        gw_devices_tell_shard(devices, slot, number, end_ns);
+    }
     const uint32_t launch_index = gang->first_launch + layout->place_of_shard[number];
     gw_launch_state *launch = &devices->launches[launch_index];
     gw_launch_end *end = &devices->launch_ends[launch_index];

@@ -58,6 +58,8 @@ typedef struct {        /* Of a member of a gang that has flows (gang_plan.h). *
 typedef struct {
     gw_gang_origin origin;
     const gw_gang_plan *plan;
+    gw_time told_due_ns; /* Told one by one: when the last posted "shards.done" is due, */
+    uint32_t told_last;  /* and the last shard record in its list; NEVER: it has fired. */
     uint32_t first_launch, first_shard, first_group; /* Its blocks. */
     uint32_t first_span;       /* Of a plan whose members are apart: stage_count + 1 a shard. */
     uint32_t first_slowness;   /* Of one whose members are uneven: one a shard. */
@@ -229,6 +231,14 @@ void gw_devices_copy_ends(gw_devices *devices, const gw_device_copy *copy);
 /* device_report.c: events that tell the end of a gang in lockstep (its slot), and of launches of
  * one that is not (slot << 32 | the first of their list). */
 extern const gw_event_kind gw_devices_gang_done, gw_devices_launch_done;
+/* Members of such a gang end each for itself, and are told of when they do, so that a device's
+ * shards are told of in their order though a launch ends late. */
+static inline bool gw_devices_tells_each(const gw_gang_plan *plan)
+{
+    return plan->is_uneven || plan->has_flows || plan->layout->is_stopped;
+}
+/* device_report.c: the end of such a member is known; before its launch's. */
+void gw_devices_tell_shard(gw_devices *devices, uint32_t slot, uint32_t number, gw_time end_ns);
 
 /* device_copy.c: the copies of `launch` that wait for `device` may start at `end_ns`. */
 void gw_devices_release_copies(gw_devices *devices, gw_gang_state *gang, gw_launch_state *launch,

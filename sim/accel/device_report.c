@@ -83,44 +83,87 @@ static void report_lockstep(gw_devices *devices, gw_gang_state *gang)
     }
 }
 
-/* Of one launch of a gang out of step. */
-static void add_shards(span_builder *builder, uint32_t place)
+/* Of a gang out of step. */
+static void add_shard(span_builder *builder, uint32_t number)
 {
     const gw_devices *devices = builder->devices;
     const gw_gang_plan *plan = builder->gang->plan;
-    const gw_gang_layout *layout = plan->layout;
+    const uint32_t device = plan->layout->devices[number];
     gw_shard_span *span = &builder->span;
+    const gw_time start_ns = devices->shards[builder->gang->first_shard + number].start_ns;
+    const gw_time end_ns = devices->ends_ns[builder->gang->first_shard + number];
+    const gw_flow_state flow = plan->has_flows ? *gw_devices_flow_of(devices, builder->gang, number)
+                                               : (gw_flow_state){.exposed_ns = plan->collective_ns};
+    const gw_span collective_ns = !plan->has_flows && plan->member_collective_ns != NULL
+                                      ? plan->member_collective_ns[number]
+                                      : flow.exposed_ns;
+    const gw_span local_ns = plan->is_apart || plan->is_uneven
+                                 ? gw_devices_add_spans(devices, builder->gang, number)
+                                 : plan->local_ns;
+    const bool is_next = span->first_device + span->device_count == device;
+    const bool is_alike = span->start_ns == start_ns && span->end_ns == end_ns &&
+                          span->local_ns == local_ns && span->collective_ns == collective_ns &&
+                          span->hidden_ns == flow.hidden_ns;
+    if (span->device_count == 0 || !is_next || !is_alike) {
+        flush_span(builder);
+        *span = (gw_shard_span){
+            .first_device = device,
+            .start_ns = start_ns,
+            .end_ns = end_ns,
+            .local_ns = local_ns,
+            .collective_ns = collective_ns,
+            .hidden_ns = flow.hidden_ns,
+        };
+    }
+    span->device_count++;
+}
+
+static void add_shards(span_builder *builder, uint32_t place)
+{
+    const gw_gang_layout *layout = builder->gang->plan->layout;
     for (uint32_t i = layout->first_local[place]; i < layout->first_local[place + 1]; i++) {
-        const uint32_t number = layout->local_shards[i];
-        const gw_time start_ns = devices->shards[builder->gang->first_shard + number].start_ns;
-        const gw_time end_ns = devices->ends_ns[builder->gang->first_shard + number];
-        const gw_flow_state flow = plan->has_flows
-                                       ? *gw_devices_flow_of(devices, builder->gang, number)
-                                       : (gw_flow_state){.exposed_ns = plan->collective_ns};
-        const gw_span collective_ns = !plan->has_flows && plan->member_collective_ns != NULL
-                                          ? plan->member_collective_ns[number]
-                                          : flow.exposed_ns;
-        const bool is_next = span->first_device + span->device_count == layout->local_devices[i];
-        const gw_span local_ns = plan->is_apart || plan->is_uneven
-                                     ? gw_devices_add_spans(devices, builder->gang, number)
-                                     : plan->local_ns;
-        const bool is_alike = span->start_ns == start_ns && span->end_ns == end_ns &&
-                              span->local_ns == local_ns && span->collective_ns == collective_ns &&
-                              span->hidden_ns == flow.hidden_ns;
-        if (span->device_count == 0 || !is_next || !is_alike) {
-            flush_span(builder);
-            *span = (gw_shard_span){
-                .first_device = layout->local_devices[i],
-                .start_ns = start_ns,
-                .end_ns = end_ns,
-                .local_ns = local_ns,
-                .collective_ns = collective_ns,
-                .hidden_ns = flow.hidden_ns,
-            };
-        }
-        span->device_count++;
+        add_shard(builder, layout->local_shards[i]);
     }
 }
+
+/* --- Shards that are told of one by one --- */
+
+static void fire_shards(gw_engine *engine, void *subject, uint64_t argument)
+{
+    gw_devices *devices = subject;
+    gw_gang_state *gang = gw_devices_gang(devices, (uint32_t)(argument >> 32));
+    span_builder builder = {.devices = devices, .gang = gang};
+    if (gang->told_due_ns == gw_engine_now(engine)) {
+        gang->told_due_ns = GW_TIME_NEVER; /* The list is closed. */
+    }
+    for (uint32_t i = (uint32_t)argument; i != GW_INDEX_NONE; i = devices->shards[i].next) {
+        add_shard(&builder, i - gang->first_shard);
+    }
+    flush_span(&builder);
+}
+
+static const gw_event_kind shards_kind = {.name = "shards.done", .fire = fire_shards};
+
+/* Those that end at one instant share an event, as launches do.  A launch that ends then is told of
+ * afterwards, so it joins no list of launches that was begun before this event was posted. */
+void gw_devices_tell_shard(gw_devices *devices, uint32_t slot, uint32_t number, gw_time end_ns)
+{
+    gw_gang_state *gang = gw_devices_gang(devices, slot);
+    const gw_time due_ns = end_ns + devices->launch_ns[gang->plan->layout->island];
+    const uint32_t shard = gang->first_shard + number;
+    devices->shards[shard].next = GW_INDEX_NONE; /* It has left its queue. */
+    if (gang->told_due_ns == due_ns) {
+        devices->shards[gang->told_last].next = shard;
+    } else {
+        gw_engine_post(devices->engine, due_ns, &shards_kind, devices,
+                       (uint64_t)slot << 32 | shard);
+        gang->told_due_ns = due_ns;
+        gang->batch_due_ns = GW_TIME_NEVER;
+    }
+    gang->told_last = shard;
+}
+
+/* --- Launches and gangs --- */
 
 /* From start to end of each shard of a launch, added up. */
 static gw_span add_device_time(const gw_devices *devices, const gw_gang_state *gang, uint32_t place)
@@ -183,7 +226,8 @@ static void fire_launch_done(gw_engine *engine, void *subject, uint64_t argument
     if (gang->batch_due_ns == gw_engine_now(engine)) {
         gang->batch_due_ns = GW_TIME_NEVER; /* The list is closed. */
     }
-    for (uint32_t i = first; i != GW_INDEX_NONE; i = devices->launch_ends[i].next) {
+    const bool is_told = gw_devices_tells_each(gang->plan);
+    for (uint32_t i = first; i != GW_INDEX_NONE && !is_told; i = devices->launch_ends[i].next) {
         add_shards(&builder, i - gang->first_launch);
     }
     flush_span(&builder);
