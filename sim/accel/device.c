@@ -18,12 +18,6 @@
 #define WORK_CAPACITY_MIN 64
 #define LAUNCHES_AHEAD    2 /* Enough to hide a miss, not so many that the line is gone again. */
 
-static void fire_gang_done(gw_engine *engine, void *subject, uint64_t argument);
-static void fire_launch_done(gw_engine *engine, void *subject, uint64_t argument);
-
-static const gw_event_kind gang_done_kind = {.name = "gang.done", .fire = fire_gang_done};
-static const gw_event_kind launch_done_kind = {.name = "launch.done", .fire = fire_launch_done};
-
 /* --- Life --- */
 
 static void *grow_records(void *old, uint32_t old_count, uint32_t count, size_t record_bytes)
@@ -68,12 +62,15 @@ gw_devices *gw_devices_new(gw_engine *engine, const gw_cluster *cluster, bool is
     devices->owner = owner;
     devices->device_count = count;
     devices->fabric = gw_fabric_new(engine, cluster, gw_devices_copy_arrived, devices);
+    devices->player = gw_player_new(devices->fabric, gw_devices_play_ended, devices);
+    gw_pool_init(&devices->playing, sizeof(gw_device_work));
     devices->queues = gw_lines_new0(count, sizeof(gw_device_queue));
     devices->first_early = g_new0(uint32_t, count);
     devices->first_orphan = g_new0(uint32_t, count);
     devices->memory = gw_lines_new0(count, sizeof(gw_device_memory));
     devices->capacity_bytes = g_new0(uint64_t, count);
     fill_devices(devices, is_launch_free);
+    gw_devices_open_transfers(devices);
     gw_gang_table_init(&devices->table);
     gw_pool_init(&devices->gangs, sizeof(gw_gang_state));
     gw_pool_init(&devices->copies, sizeof(gw_copy_state));
@@ -82,6 +79,8 @@ gw_devices *gw_devices_new(gw_engine *engine, const gw_cluster *cluster, bool is
     gw_blocks_init(&devices->shard_blocks);
     gw_blocks_init(&devices->group_blocks);
     gw_blocks_init(&devices->span_blocks);
+    gw_blocks_init(&devices->slowness_blocks);
+    gw_blocks_init(&devices->flow_blocks);
     return devices;
 }
 
@@ -90,6 +89,8 @@ void gw_devices_free(gw_devices *devices)
     if (devices == NULL) {
         return;
     }
+    gw_player_free(devices->player);
+    gw_pool_clear(&devices->playing);
     gw_fabric_free(devices->fabric);
     gw_gang_table_clear(&devices->table);
     gw_pool_clear(&devices->gangs);
@@ -99,6 +100,8 @@ void gw_devices_free(gw_devices *devices)
     gw_blocks_clear(&devices->shard_blocks);
     gw_blocks_clear(&devices->group_blocks);
     gw_blocks_clear(&devices->span_blocks);
+    gw_blocks_clear(&devices->slowness_blocks);
+    gw_blocks_clear(&devices->flow_blocks);
     g_free(devices->launch_ns);
     gw_lines_free(devices->queues);
     g_free(devices->first_early);
@@ -112,6 +115,9 @@ void gw_devices_free(gw_devices *devices)
     g_free(devices->awaited_count);
     g_free(devices->groups);
     g_free(devices->spans_ns);
+    g_free(devices->slownesses);
+    g_free(devices->flows);
+    g_free(devices->transfers);
     g_free(devices->works);
     g_free(devices);
 }
@@ -155,6 +161,15 @@ static void grow_arrays(gw_devices *devices)
         devices->span_capacity = grown(devices->span_capacity, devices->span_blocks.used_count);
         devices->spans_ns = g_renew(gw_span, devices->spans_ns, devices->span_capacity);
     }
+    if (devices->slowness_blocks.used_count > devices->slowness_capacity) {
+        devices->slowness_capacity =
+            grown(devices->slowness_capacity, devices->slowness_blocks.used_count);
+        devices->slownesses = g_renew(double, devices->slownesses, devices->slowness_capacity);
+    }
+    if (devices->flow_blocks.used_count > devices->flow_capacity) {
+        devices->flow_capacity = grown(devices->flow_capacity, devices->flow_blocks.used_count);
+        devices->flows = g_renew(gw_flow_state, devices->flows, devices->flow_capacity);
+    }
 }
 
 /* What a plan out of step needs besides: a state per group, and no end known yet. */
@@ -163,8 +178,9 @@ static void open_groups(gw_devices *devices, const gw_gang_state *gang)
     for (uint32_t k = 0; k < gang->plan->stage_count; k++) {
         const gw_gang_stage *stage = &gang->plan->stages[k];
         gw_group_state *groups = &devices->groups[gang->first_group + stage->first_group];
-        for (uint32_t i = 0; i < stage->groups->group_count; i++) {
-            groups[i] = (gw_group_state){.missing_count = stage->groups->group_size};
+        for (uint32_t i = 0; i < stage->groups->group_count && stage->kind != GW_STEP_AWAIT; i++) {
+            groups[i] = (gw_group_state){.missing_count = stage->groups->group_size,
+                                         .left_ns = GW_TIME_NEVER};
         }
     }
     for (uint32_t i = 0; i < gang->plan->layout->member_count; i++) {
@@ -188,6 +204,7 @@ static uint32_t open_gang(gw_devices *devices, const gw_launch *launch)
         .end_ns = GW_TIME_NEVER,
         .begun_ns = GW_TIME_NEVER,
         .batch_due_ns = GW_TIME_NEVER,
+        .told_due_ns = GW_TIME_NEVER,
     };
     if (launch->plan->group_count > 0 && !launch->plan->is_lockstep) {
         gang->first_group = gw_blocks_take(&devices->group_blocks, launch->plan->group_count);
@@ -195,6 +212,12 @@ static uint32_t open_gang(gw_devices *devices, const gw_launch *launch)
     if (launch->plan->is_apart) {
         gang->first_span =
             gw_blocks_take(&devices->span_blocks, gw_devices_span_count(launch->plan));
+    }
+    if (launch->plan->is_uneven) {
+        gang->first_slowness = gw_blocks_take(&devices->slowness_blocks, layout->member_count);
+    }
+    if (launch->plan->has_flows) {
+        gang->first_flow = gw_blocks_take(&devices->flow_blocks, layout->member_count);
     }
     grow_arrays(devices);
     memset(&devices->launches[gang->first_launch], 0,
@@ -205,29 +228,14 @@ static uint32_t open_gang(gw_devices *devices, const gw_launch *launch)
     if (launch->plan->is_apart) {
         gw_devices_open_spans(devices, gang);
     }
+    if (launch->plan->is_uneven) {
+        gw_devices_draw_slowness(devices, gang);
+    }
+    if (launch->plan->has_flows) {
+        gw_devices_open_flows(devices, gang);
+    }
     gw_gang_table_put(&devices->table, launch->origin.gang, slot);
     return slot;
-}
-
-/* All its launches are reported, save the one whose turn it is. */
-static void close_gang(gw_devices *devices, uint32_t slot)
-{
-    const gw_gang_state gang = *gw_devices_gang(devices, slot);
-    gw_check(gang.unreported_count == 0);
-    gw_check(gang.copy_count == 0);
-    gw_gang_table_finish(&devices->table, gang.origin.gang);
-    gw_blocks_give(&devices->launch_blocks, gang.first_launch, gang.plan->layout->host_count);
-    gw_blocks_give(&devices->shard_blocks, gang.first_shard, gang.plan->layout->member_count);
-    if (gang.plan->group_count > 0 && !gang.plan->is_lockstep) {
-        gw_blocks_give(&devices->group_blocks, gang.first_group, gang.plan->group_count);
-    }
-    if (gang.plan->is_apart) {
-        gw_blocks_give(&devices->span_blocks, gang.first_span, gw_devices_span_count(gang.plan));
-    }
-    gw_pool_give(&devices->gangs, slot);
-    const gw_gang_span span = {
-        .plan = gang.plan, .start_ns = gang.begun_ns, .end_ns = gang.ended_ns};
-    devices->ops->gang_ended(devices->owner, &gang.origin, &span);
 }
 
 /* --- Ends --- */
@@ -253,7 +261,7 @@ static void finish_launch(gw_devices *devices, uint32_t slot, uint32_t launch_in
     if (gang->batch_due_ns == due_ns) {
         devices->launch_ends[gang->batch_last].next = launch_index;
     } else {
-        gw_engine_post(devices->engine, due_ns, &launch_done_kind, devices,
+        gw_engine_post(devices->engine, due_ns, &gw_devices_launch_done, devices,
                        (uint64_t)slot << 32 | launch_index);
         gang->batch_due_ns = due_ns;
     }
@@ -268,14 +276,16 @@ static void leave_queue(gw_devices *devices, uint32_t device, uint32_t shard, gw
     queue->head = devices->shards[shard].next;
 }
 
-/* Not in lockstep. */
-static void end_shard(gw_devices *devices, uint32_t slot, uint32_t number, gw_time end_ns)
+void gw_devices_end_shard(gw_devices *devices, uint32_t slot, uint32_t number, gw_time end_ns)
 {
     gw_gang_state *gang = gw_devices_gang(devices, slot);
     const gw_gang_layout *layout = gang->plan->layout;
     const uint32_t device = layout->devices[number];
     leave_queue(devices, device, gang->first_shard + number, end_ns);
     devices->ends_ns[gang->first_shard + number] = end_ns;
+    if (gw_devices_tells_each(gang->plan)) {
+        gw_devices_tell_shard(devices, slot, number, end_ns);
+    }
     const uint32_t launch_index = gang->first_launch + layout->place_of_shard[number];
     gw_launch_state *launch = &devices->launches[launch_index];
     gw_launch_end *end = &devices->launch_ends[launch_index];
@@ -285,6 +295,9 @@ static void end_shard(gw_devices *devices, uint32_t slot, uint32_t number, gw_ti
     if (launch->first_copy != GW_INDEX_NONE) {
         gw_devices_release_copies(devices, gang, launch, device, end_ns);
     }
+    if (devices->transfers != NULL) {
+        gw_devices_shard_ends(devices, device, end_ns);
+    }
     if (end->open_count == 0) {
         finish_launch(devices, slot, launch_index);
     }
@@ -292,7 +305,7 @@ static void end_shard(gw_devices *devices, uint32_t slot, uint32_t number, gw_ti
 
 /* --- Begins and meetings --- */
 
-static void push_work(gw_devices *devices, gw_device_work work)
+void gw_devices_push_work(gw_devices *devices, gw_device_work work)
 {
     if (devices->work_count == devices->work_capacity) {
         devices->work_capacity = grown(devices->work_capacity, devices->work_count + 1);
@@ -313,7 +326,8 @@ static void join_group(gw_devices *devices, uint32_t slot, uint32_t number, uint
     gw_check(state->missing_count > 0);
     state->missing_count--;
     if (state->missing_count == 0) {
-        push_work(devices, (gw_device_work){.gang = slot, .stage = stage_index, .group = group});
+        gw_devices_push_work(devices,
+                             (gw_device_work){.gang = slot, .stage = stage_index, .group = group});
     }
 }
 
@@ -326,34 +340,39 @@ static bool begin_head(gw_devices *devices, uint32_t device, gw_time now_ns)
     gw_gang_state *gang = gw_devices_gang(devices, slot);
     const gw_gang_plan *plan = gang->plan;
     shard->start_ns = MAX(MAX(shard->start_ns, queue->free_at_ns), now_ns);
+    if (devices->transfers != NULL) {
+        gw_devices_shard_begins(devices, device, shard->start_ns);
+    }
     const uint32_t number = queue->head - gang->first_shard;
-    const gw_span first_ns =
-        plan->is_apart ? gw_devices_spans_of(devices, gang, number)[0] : plan->first_ns;
-    const gw_time come_ns = shard->start_ns + first_ns;
+    const gw_time come_ns = shard->start_ns + gw_devices_span_of(devices, gang, number, 0);
     if (plan->is_lockstep) {
         gang->earliest_ns = MIN(gang->earliest_ns, come_ns);
         gang->latest_ns = MAX(gang->latest_ns, come_ns);
         gang->joined_count++;
         if (gang->joined_count == plan->layout->member_count) {
-            push_work(devices, (gw_device_work){.gang = slot});
+            gw_devices_push_work(devices, (gw_device_work){.gang = slot});
         }
         return false;
     }
     if (plan->stage_count == 0) {
-        end_shard(devices, slot, number, come_ns);
+        gw_devices_end_shard(devices, slot, number, come_ns);
         return true;
     }
-    join_group(devices, slot, number, 0, come_ns);
+    if (plan->has_flows) {
+        gw_devices_begin_flow(devices, slot, number, come_ns);
+    } else {
+        join_group(devices, slot, number, 0, come_ns);
+    }
     return false;
 }
 
-/* The first of the queue has not begun: it begins if it may, and those behind it that can. */
-static void run_queue(gw_devices *devices, uint32_t device, gw_time now_ns)
+void gw_devices_run_queue(gw_devices *devices, uint32_t device, gw_time now_ns)
 {
     const gw_device_queue *queue = &devices->queues[device];
     bool goes_on = true;
     while (goes_on && queue->head != GW_INDEX_NONE) {
         goes_on = (devices->shards[queue->head].gang & GW_SHARD_AWAITS) == 0 &&
+                  (devices->transfers == NULL || gw_devices_may_begin(devices, device, now_ns)) &&
                   begin_head(devices, device, now_ns);
     }
 }
@@ -375,7 +394,7 @@ static void flush_joiner(gw_devices *devices, const lockstep_joiner *joiner)
     gang->latest_ns = MAX(gang->latest_ns, joiner->latest_ns);
     gang->joined_count += joiner->count;
     if (gang->joined_count == gang->plan->layout->member_count) {
-        push_work(devices, (gw_device_work){.gang = joiner->slot});
+        gw_devices_push_work(devices, (gw_device_work){.gang = joiner->slot});
     }
 }
 
@@ -414,8 +433,8 @@ static void end_lockstep(gw_devices *devices, uint32_t slot, gw_time now_ns)
     const uint32_t member_count = layout->member_count;
     lockstep_joiner joiner = {.slot = GW_INDEX_NONE};
     gang->end_ns = end_ns;
-    gw_engine_post(devices->engine, report_time(devices, gang, end_ns), &gang_done_kind, devices,
-                   slot);
+    gw_engine_post(devices->engine, report_time(devices, gang, end_ns), &gw_devices_gang_done,
+                   devices, slot);
     for (uint32_t i = 0; gang->copy_count > 0 && i < layout->host_count; i++) {
         gw_launch_state *launch = &devices->launches[gang->first_launch + i];
         gw_devices_release_copies(devices, gang, launch, GW_INDEX_NONE, end_ns);
@@ -426,7 +445,7 @@ static void end_lockstep(gw_devices *devices, uint32_t slot, gw_time now_ns)
         const uint32_t next = devices->queues[device].head;
         if (next != GW_INDEX_NONE &&
             !join_lockstep(devices, &joiner, &devices->shards[next], end_ns)) {
-            run_queue(devices, device, now_ns);
+            gw_devices_run_queue(devices, device, now_ns);
         }
     }
     flush_joiner(devices, &joiner);
@@ -444,26 +463,25 @@ static void leave_group(gw_devices *devices, gw_device_work work, gw_time now_ns
     const uint32_t size = stage->groups->group_size;
     for (uint32_t i = 0; i < size; i++) {
         const uint32_t number = stage->groups->members[work.group * size + i];
-        const gw_span after_ns = plan->is_apart
-                                     ? gw_devices_spans_of(devices, gang, number)[work.stage + 1]
-                                     : stage->after_ns;
-        const gw_time come_ns = left_ns + after_ns;
+        const gw_time come_ns = left_ns + gw_devices_span_of(devices, gang, number, work.stage + 1);
         if (work.stage + 1 < plan->stage_count) {
             join_group(devices, work.gang, number, work.stage + 1, come_ns);
         } else {
-            end_shard(devices, work.gang, number, come_ns);
-            run_queue(devices, plan->layout->devices[number], now_ns);
+            gw_devices_end_shard(devices, work.gang, number, come_ns);
+            gw_devices_run_queue(devices, plan->layout->devices[number], now_ns);
         }
     }
 }
 
-static void do_works(gw_devices *devices, gw_time now_ns)
+void gw_devices_do_works(gw_devices *devices, gw_time now_ns)
 {
     while (devices->work_count > 0) {
         devices->work_count--;
         const gw_device_work work = devices->works[devices->work_count];
         if (gw_devices_gang(devices, work.gang)->plan->is_lockstep) {
             end_lockstep(devices, work.gang, now_ns);
+        } else if (gw_devices_gang(devices, work.gang)->plan->has_flows) {
+            gw_devices_leave_flow_group(devices, work, now_ns);
         } else {
             leave_group(devices, work, now_ns);
         }
@@ -529,7 +547,7 @@ static void queue_shards(gw_devices *devices, uint32_t slot, uint32_t place, gw_
             queue->tail = shard;
         } else {
             queue->head = queue->tail = shard;
-            run_queue(devices, device, now_ns);
+            gw_devices_run_queue(devices, device, now_ns);
         }
     }
 }
@@ -583,7 +601,7 @@ void gw_devices_launch(gw_devices *devices, const gw_launch *launch)
     } else {
         queue_shards(devices, slot, place, available_ns, launch->arrivals, now_ns);
     }
-    do_works(devices, now_ns);
+    gw_devices_do_works(devices, now_ns);
     if (devices->orphan_count > 0) {
         gw_devices_adopt_copies(devices, slot, place);
     }
@@ -620,166 +638,7 @@ void gw_devices_arrive(gw_devices *devices, uint64_t gang, uint32_t device)
     devices->shards[shard].gang &= ~GW_SHARD_AWAITS;
     if (devices->queues[device].head == shard) {
         const gw_time now_ns = gw_engine_now(devices->engine);
-        run_queue(devices, device, now_ns);
-        do_works(devices, now_ns);
-    }
-}
-
-/* --- Out --- */
-
-typedef struct { /* Neighbours that ran alike, gathered into one record. */
-    gw_devices *devices;
-    gw_gang_state *gang;
-    gw_shard_span span;
-} span_builder;
-
-static void flush_span(span_builder *builder)
-{
-    const gw_devices *devices = builder->devices;
-    gw_gang_state *gang = builder->gang;
-    if (builder->span.device_count > 0) {
-        gang->begun_ns = MIN(gang->begun_ns, builder->span.start_ns);
-        gang->ended_ns = MAX(gang->ended_ns, builder->span.end_ns);
-        devices->ops->shards_ended(devices->owner, &gang->origin, &builder->span);
-        builder->span.device_count = 0;
-    }
-}
-
-/* Of a gang in lockstep: all its members began at one instant, as they do whenever the gang before
- * held them all.  Then nobody has to ask each for its start: their records are far by now. */
-static bool began_at_once(const gw_gang_state *gang)
-{
-    return gang->earliest_ns == gang->latest_ns;
-}
-
-/* A span for all neighbours that began together. */
-static void report_lockstep(gw_devices *devices, gw_gang_state *gang)
-{
-    const gw_gang_plan *plan = gang->plan;
-    const gw_gang_layout *layout = plan->layout;
-    const gw_shard_state *shards = &devices->shards[gang->first_shard];
-    const bool is_alike = began_at_once(gang);
-    span_builder builder = {.devices = devices, .gang = gang};
-    for (uint32_t i = 0; i < layout->member_count;) {
-        uint32_t end = is_alike ? layout->run_ends[i] : i + 1;
-        while (end < layout->run_ends[i] && shards[end].start_ns == shards[i].start_ns) {
-            end++;
-        }
-        builder.span = (gw_shard_span){
-            .first_device = layout->devices[i],
-            .device_count = end - i,
-            .start_ns = is_alike ? gang->latest_ns - plan->first_ns : shards[i].start_ns,
-            .end_ns = gang->end_ns,
-            .local_ns = plan->local_ns,
-            .collective_ns = plan->collective_ns,
-        };
-        flush_span(&builder);
-        i = end;
-    }
-}
-
-/* Of one launch of a gang out of step. */
-static void add_shards(span_builder *builder, uint32_t place)
-{
-    const gw_devices *devices = builder->devices;
-    const gw_gang_plan *plan = builder->gang->plan;
-    const gw_gang_layout *layout = plan->layout;
-    gw_shard_span *span = &builder->span;
-    for (uint32_t i = layout->first_local[place]; i < layout->first_local[place + 1]; i++) {
-        const uint32_t number = layout->local_shards[i];
-        const gw_time start_ns = devices->shards[builder->gang->first_shard + number].start_ns;
-        const gw_time end_ns = devices->ends_ns[builder->gang->first_shard + number];
-        const gw_span collective_ns = plan->member_collective_ns == NULL
-                                          ? plan->collective_ns
-                                          : plan->member_collective_ns[number];
-        const bool is_next = span->first_device + span->device_count == layout->local_devices[i];
-        const gw_span local_ns =
-            plan->is_apart ? gw_devices_add_spans(devices, builder->gang, number) : plan->local_ns;
-        const bool is_alike = span->start_ns == start_ns && span->end_ns == end_ns &&
-                              span->local_ns == local_ns && span->collective_ns == collective_ns;
-        if (span->device_count == 0 || !is_next || !is_alike) {
-            flush_span(builder);
-            *span = (gw_shard_span){
-                .first_device = layout->local_devices[i],
-                .start_ns = start_ns,
-                .end_ns = end_ns,
-                .local_ns = local_ns,
-                .collective_ns = collective_ns,
-            };
-        }
-        span->device_count++;
-    }
-}
-
-/* From start to end of each shard of a launch, added up. */
-static gw_span add_device_time(const gw_devices *devices, const gw_gang_state *gang, uint32_t place)
-{
-    const gw_gang_plan *plan = gang->plan;
-    const gw_gang_layout *layout = plan->layout;
-    const uint32_t first = layout->first_local[place], end = layout->first_local[place + 1];
-    if (plan->is_lockstep && began_at_once(gang)) {
-        return (gang->end_ns - (gang->latest_ns - plan->first_ns)) * (end - first);
-    }
-    gw_span device_time_ns = 0;
-    for (uint32_t i = first; i < end; i++) {
-        const uint32_t number = layout->local_shards[i];
-        device_time_ns += gw_devices_end_of(devices, gang, number) -
-                          devices->shards[gang->first_shard + number].start_ns;
-    }
-    return device_time_ns;
-}
-
-/* The call may start and end other gangs, and may even take back the plan of the last one: so a
- * gang is gone before its last launch is reported. */
-static void report_launch(gw_devices *devices, uint32_t slot, uint32_t launch_index)
-{
-    gw_gang_state *gang = gw_devices_gang(devices, slot);
-    gw_launch_state *launch = &devices->launches[launch_index];
-    const uint32_t place = launch_index - gang->first_launch;
-    const uint32_t host = gang->plan->layout->hosts[place];
-    const gw_span device_time_ns = add_device_time(devices, gang, place);
-    const uint64_t tag = launch->tag;
-    gw_check(launch->phase == GW_LAUNCH_QUEUED);
-    launch->phase = GW_LAUNCH_ENDED;
-    gang->unreported_count--;
-    if (gang->unreported_count == 0) {
-        close_gang(devices, slot);
-    }
-    devices->ops->launch_done(devices->owner, host, tag, device_time_ns);
-}
-
-static void fire_gang_done(gw_engine *engine, void *subject, uint64_t argument)
-{
-    (void)engine;
-    gw_devices *devices = subject;
-    const uint32_t slot = (uint32_t)argument;
-    gw_gang_state *gang = gw_devices_gang(devices, slot);
-    const uint32_t first_launch = gang->first_launch;
-    const uint32_t host_count = gang->plan->layout->host_count;
-    report_lockstep(devices, gang);
-    for (uint32_t i = 0; i < host_count; i++) {
-        report_launch(devices, slot, first_launch + i);
-    }
-}
-
-static void fire_launch_done(gw_engine *engine, void *subject, uint64_t argument)
-{
-    gw_devices *devices = subject;
-    const uint32_t slot = (uint32_t)(argument >> 32);
-    const uint32_t first = (uint32_t)argument;
-    gw_gang_state *gang = gw_devices_gang(devices, slot);
-    span_builder builder = {.devices = devices, .gang = gang};
-    if (gang->batch_due_ns == gw_engine_now(engine)) {
-        gang->batch_due_ns = GW_TIME_NEVER; /* The list is closed. */
-    }
-    for (uint32_t i = first; i != GW_INDEX_NONE; i = devices->launch_ends[i].next) {
-        add_shards(&builder, i - gang->first_launch);
-    }
-    flush_span(&builder);
-    uint32_t next = first;
-    while (next != GW_INDEX_NONE) {
-        const uint32_t launch_index = next;
-        next = devices->launch_ends[launch_index].next;
-        report_launch(devices, slot, launch_index);
+        gw_devices_run_queue(devices, device, now_ns);
+        gw_devices_do_works(devices, now_ns);
     }
 }

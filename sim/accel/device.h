@@ -52,7 +52,8 @@ typedef struct {
 } gw_device_copy;
 
 /* What one shard of a gang whose members are apart (gang_plan.h) waits for and does: `copy_count`
- * copies in place of one that it awaits, and its spans of computing (NULL: as they are). */
+ * copies in place of one that it awaits, and its spans of computing at the accelerator's own speed
+ * (NULL: as they are). */
 typedef struct {
     uint64_t gang; /* Stands in the device's queue. */
     uint32_t device;
@@ -68,6 +69,8 @@ typedef struct {
     uint32_t first_device, device_count;
     gw_time start_ns, end_ns;
     gw_span local_ns, collective_ns;
+    gw_span hidden_ns; /* Of overlapped collectives: what did not hold it up.  What did is in
+                          collective_ns. */
 } gw_shard_span;
 
 /* A whole gang: first start, last end. */
@@ -92,6 +95,9 @@ gw_devices *gw_devices_new(gw_engine *engine, const gw_cluster *cluster, bool is
                            const gw_devices_ops *ops, void *owner);
 void gw_devices_free(gw_devices *devices);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(gw_devices, gw_devices_free)
+
+/* What jitter is drawn from, with the device and the gang; before the first launch, else 0. */
+void gw_devices_set_seed(gw_devices *devices, uint64_t seed);
 
 void gw_devices_launch(gw_devices *devices, const gw_launch *launch);
 void gw_devices_copy(gw_devices *devices, const gw_device_copy *copy);

@@ -14,7 +14,7 @@ static const gw_event_kind copy_start_kind = {.name = "copy.start", .fire = fire
 
 /* --- Starting --- */
 
-static void start_copy(gw_devices *devices, uint32_t slot)
+static void start_copy(gw_devices *devices, uint32_t slot, bool was_due)
 {
     gw_copy_state *state = gw_devices_copy_at(devices, slot);
     const gw_device_copy *copy = &state->copy;
@@ -28,13 +28,16 @@ static void start_copy(gw_devices *devices, uint32_t slot)
     };
     gw_check(!state->is_started);
     state->is_started = true;
+    if (devices->transfers != NULL) {
+        gw_devices_copy_starts(devices, copy, was_due);
+    }
     gw_fabric_start(devices->fabric, &transfer, slot);
 }
 
 static void fire_copy_start(gw_engine *engine, void *subject, uint64_t argument)
 {
     (void)engine;
-    start_copy(subject, (uint32_t)argument);
+    start_copy(subject, (uint32_t)argument, true);
 }
 
 /* Its source ends, or has ended, at `end_ns`. */
@@ -44,8 +47,9 @@ static void schedule_copy(gw_devices *devices, uint32_t slot, gw_time end_ns)
     const uint32_t island = devices->cluster->island_of_device[copy->source_device];
     const gw_time start_ns = MAX(end_ns, copy->issued_ns + devices->launch_ns[island]);
     if (start_ns <= gw_engine_now(devices->engine)) {
-        start_copy(devices, slot);
+        start_copy(devices, slot, false);
     } else {
+        gw_devices_copy_due(devices, copy);
         gw_engine_post(devices->engine, start_ns, &copy_start_kind, devices, slot);
     }
 }
@@ -195,12 +199,19 @@ uint32_t gw_devices_take_early(gw_devices *devices, uint64_t gang, uint32_t devi
 void gw_devices_copy_arrived(void *owner, uint64_t token, gw_time start_ns)
 {
     gw_devices *devices = owner;
+    if ((token & GW_PLAYER_TOKEN) != 0) {
+        gw_player_arrived(devices->player, token);
+        return;
+    }
     const uint32_t slot = (uint32_t)token;
     gw_copy_state *state = gw_devices_copy_at(devices, slot);
     gw_check(state->is_live && state->is_started);
     const gw_device_copy copy = state->copy;
     state->is_live = false;
     gw_pool_give(&devices->copies, slot);
+    if (devices->transfers != NULL) {
+        gw_devices_copy_ends(devices, &copy);
+    }
     if (!copy.is_to_host && copy.target_gang != GW_DEVICE_GANG_NONE) {
         gw_devices_arrive(devices, copy.target_gang, copy.target_device);
     }

@@ -20,10 +20,9 @@ void gw_devices_open_spans(gw_devices *devices, const gw_gang_state *gang)
 
 gw_span gw_devices_add_spans(const gw_devices *devices, const gw_gang_state *gang, uint32_t number)
 {
-    const gw_span *spans_ns = gw_devices_spans_of(devices, gang, number);
     gw_span total_ns = 0;
     for (uint32_t i = 0; i <= gang->plan->stage_count; i++) {
-        total_ns += spans_ns[i];
+        total_ns += gw_devices_span_of(devices, gang, number, i);
     }
     return total_ns;
 }

@@ -9,6 +9,7 @@
 
 #include "accel/device.h"
 #include "accel/gang_table.h"
+#include "accel/player.h"
 #include "base/pool.h"
 #include "topology/fabric.h"
 
@@ -41,16 +42,28 @@ typedef struct {         /* Of a launch that is not in lockstep. */
     uint32_t next;       /* Launch that ends at the same instant. */
 } gw_launch_end;
 
-typedef struct { /* Of one stage. */
-    gw_time latest_ns;
+typedef struct {       /* Of one stage. */
+    gw_time latest_ns; /* Of those that have come; when all have, its collective begins. */
+    gw_time left_ns;   /* Flows: when it has ended; GW_TIME_NEVER: not known. */
     uint32_t missing_count;
 } gw_group_state;
+
+typedef struct {        /* Of a member of a gang that has flows (gang_plan.h). */
+    uint32_t stage;     /* Where it waits, in a MEET for others or at an AWAIT, */
+    gw_time waits_ns;   /* and since when; GW_TIME_NEVER: it does not. */
+    gw_span exposed_ns; /* In collectives, or waiting for overlapped ones that were going on. */
+    gw_span hidden_ns;  /* The rest of its overlapped ones. */
+} gw_flow_state;
 
 typedef struct {
     gw_gang_origin origin;
     const gw_gang_plan *plan;
+    gw_time told_due_ns; /* Told one by one: when the last posted "shards.done" is due, */
+    uint32_t told_last;  /* and the last shard record in its list; NEVER: it has fired. */
     uint32_t first_launch, first_shard, first_group; /* Its blocks. */
     uint32_t first_span;       /* Of a plan whose members are apart: stage_count + 1 a shard. */
+    uint32_t first_slowness;   /* Of one whose members are uneven: one a shard. */
+    uint32_t first_flow;       /* Of one that has flows: one a shard. */
     uint32_t unreported_count; /* Launches. */
     uint32_t joined_count;     /* Lockstep: members that have come, */
     uint32_t copy_count;       /* Copies in lists of its launches. */
@@ -67,6 +80,14 @@ typedef struct {
     bool is_live, is_started;
 } gw_copy_state;
 
+typedef struct {                      /* Of a device that cannot compute while it transfers. */
+    uint32_t flight_count, due_count; /* Copies in flight, and from it about to start. */
+    bool is_taken;                    /* By a shard that has begun, or by what it owes, */
+    gw_time taken_ns;                 /* from then on. */
+    gw_time flying_ns;                /* When the first of those in flight started. */
+    gw_span owed_ns;
+} gw_device_transfers;
+
 typedef struct { /* Copies that came before their shard was launched. */
     uint64_t gang;
     uint32_t count, next;
@@ -80,6 +101,8 @@ struct gw_devices {
     gw_engine *engine;
     const gw_cluster *cluster;
     gw_fabric *fabric;
+    gw_player *player; /* Of collectives, on the fabric. */
+    gw_pool playing;   /* gw_device_work, of those that have met. */
     const gw_devices_ops *ops;
     void *owner;
     uint32_t device_count;
@@ -94,15 +117,21 @@ struct gw_devices {
 
     gw_gang_table table;
     gw_pool gangs, copies, early; /* gw_gang_state, gw_copy_state, gw_early */
-    gw_blocks launch_blocks, shard_blocks, group_blocks, span_blocks;
+    gw_blocks launch_blocks, shard_blocks, group_blocks, span_blocks, slowness_blocks, flow_blocks;
     gw_launch_state *launches;
     gw_launch_end *launch_ends; /* By launch record, not in lockstep. */
     gw_shard_state *shards;
     gw_time *ends_ns;        /* By shard record, not in lockstep; GW_TIME_NEVER: not known. */
     uint32_t *awaited_count; /* By shard record, while it has GW_SHARD_AWAITS. */
     gw_group_state *groups;
-    gw_span *spans_ns; /* Computing before each collective, and after the last. */
-    uint32_t launch_capacity, shard_capacity, group_capacity, span_capacity;
+    gw_span *spans_ns;  /* Computing before each collective, and after the last. */
+    double *slownesses; /* Their computing takes so many times as long. */
+    gw_flow_state *flows;
+    uint32_t launch_capacity, shard_capacity, group_capacity, span_capacity, slowness_capacity,
+        flow_capacity;
+    uint64_t jitter_seed;
+
+    gw_device_transfers *transfers; /* By device; NULL: all can compute meanwhile. */
 
     gw_device_work *works; /* Groups that have met, a stack. */
     uint32_t work_count, work_capacity;
@@ -130,6 +159,22 @@ static inline uint32_t gw_devices_span_count(const gw_gang_plan *plan)
 {
     return plan->is_apart ? plan->layout->member_count * (plan->stage_count + 1) : 0;
 }
+/* How long it computes before stage `index`; after the last, for stage_count. */
+static inline gw_span gw_devices_span_of(const gw_devices *devices, const gw_gang_state *gang,
+                                         uint32_t number, uint32_t index)
+{
+    const gw_gang_plan *plan = gang->plan;
+    const gw_span span_ns = plan->is_apart ? gw_devices_spans_of(devices, gang, number)[index]
+                            : index == 0   ? plan->first_ns
+                                           : plan->stages[index - 1].after_ns;
+    if (!plan->is_uneven) {
+        return span_ns;
+    }
+    const double slowness = devices->slownesses[gang->first_slowness + number];
+    return (gw_span)((double)span_ns * slowness + 0.5);
+}
+/* device_vary.c: how slow each member of an uneven gang is this time. */
+void gw_devices_draw_slowness(gw_devices *devices, const gw_gang_state *gang);
 /* device_expect.c: the longest that members compute, until they are told otherwise; and what this
  * one does in all. */
 void gw_devices_open_spans(gw_devices *devices, const gw_gang_state *gang);
@@ -138,6 +183,62 @@ gw_span gw_devices_add_spans(const gw_devices *devices, const gw_gang_state *gan
 void gw_devices_arrive(gw_devices *devices, uint64_t gang, uint32_t device);
 /* device.c: when the shard of a live gang ends; GW_TIME_NEVER: not known yet. */
 gw_time gw_devices_end_of(const gw_devices *devices, const gw_gang_state *gang, uint32_t shard);
+
+/* device.c: a group that has met, for later. */
+void gw_devices_push_work(gw_devices *devices, gw_device_work work);
+/* device.c: the end of a shard at the head of its queue is known; not of one in lockstep. */
+void gw_devices_end_shard(gw_devices *devices, uint32_t slot, uint32_t number, gw_time end_ns);
+/* device.c: the first of the queue has not begun: it begins if it may, and those behind it that
+ * can. */
+void gw_devices_run_queue(gw_devices *devices, uint32_t device, gw_time now_ns);
+
+/* device_flow.c: what a gang that has flows needs; a member comes to its first stage; a group has
+ * met. */
+void gw_devices_open_flows(gw_devices *devices, const gw_gang_state *gang);
+void gw_devices_begin_flow(gw_devices *devices, uint32_t slot, uint32_t number, gw_time come_ns);
+void gw_devices_leave_flow_group(gw_devices *devices, gw_device_work work, gw_time now_ns);
+static inline gw_flow_state *gw_devices_flow_of(const gw_devices *devices,
+                                                const gw_gang_state *gang, uint32_t number)
+{
+    return &devices->flows[gang->first_flow + number];
+}
+static inline gw_group_state *gw_devices_group_of(const gw_devices *devices,
+                                                  const gw_gang_state *gang, uint32_t stage,
+                                                  uint32_t number)
+{
+    const gw_gang_stage *where = &gang->plan->stages[stage];
+    const uint32_t group = where->groups->group_of[number];
+    return &devices->groups[gang->first_group + where->first_group + group];
+}
+
+/* device_flow.c: a collective has been played. */
+void gw_devices_play_ended(void *owner, uint64_t tag);
+/* device.c: groups that have met go on. */
+void gw_devices_do_works(gw_devices *devices, gw_time now_ns);
+
+/* device_transfer.c: all but the first do nothing for devices that compute while they transfer.
+ * Whether the first of the queue may begin; else the queue is run when it may.  A shard begins; its
+ * end is known. */
+void gw_devices_open_transfers(gw_devices *devices);
+bool gw_devices_may_begin(gw_devices *devices, uint32_t device, gw_time now_ns);
+void gw_devices_shard_begins(gw_devices *devices, uint32_t device, gw_time start_ns);
+void gw_devices_shard_ends(gw_devices *devices, uint32_t device, gw_time end_ns);
+/* device_transfer.c: a copy is about to start at a known instant; it starts; it has arrived. */
+void gw_devices_copy_due(gw_devices *devices, const gw_device_copy *copy);
+void gw_devices_copy_starts(gw_devices *devices, const gw_device_copy *copy, bool was_due);
+void gw_devices_copy_ends(gw_devices *devices, const gw_device_copy *copy);
+
+/* device_report.c: events that tell the end of a gang in lockstep (its slot), and of launches of
+ * one that is not (slot << 32 | the first of their list). */
+extern const gw_event_kind gw_devices_gang_done, gw_devices_launch_done;
+/* Members of such a gang end each for itself, and are told of when they do, so that a device's
+ * shards are told of in their order though a launch ends late. */
+static inline bool gw_devices_tells_each(const gw_gang_plan *plan)
+{
+    return plan->is_uneven || plan->has_flows || plan->layout->is_stopped;
+}
+/* device_report.c: the end of such a member is known; before its launch's. */
+void gw_devices_tell_shard(gw_devices *devices, uint32_t slot, uint32_t number, gw_time end_ns);
 
 /* device_copy.c: the copies of `launch` that wait for `device` may start at `end_ns`. */
 void gw_devices_release_copies(gw_devices *devices, gw_gang_state *gang, gw_launch_state *launch,

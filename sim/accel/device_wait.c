@@ -10,6 +10,9 @@
 static uint32_t find_stage(const gw_devices *devices, const gw_gang_state *gang, uint32_t number)
 {
     const gw_gang_plan *plan = gang->plan;
+    if (plan->has_flows) {
+        return gw_devices_flow_of(devices, gang, number)->stage;
+    }
     uint32_t stage = 0;
     while (!plan->is_lockstep && stage < plan->stage_count) {
         const uint32_t group = plan->stages[stage].groups->group_of[number];
@@ -40,12 +43,96 @@ static bool has_begun(const gw_devices *devices, const gw_gang_state *gang, uint
            (devices->shards[shard].gang & GW_SHARD_AWAITS) == 0;
 }
 
+/* --- Overlapped collectives --- */
+
+static bool has_met(const gw_devices *devices, const gw_gang_state *gang, uint32_t stage,
+                    uint32_t number)
+{
+    return gw_devices_group_of(devices, gang, stage, number)->missing_count == 0;
+}
+
+/* The first overlapped stage, of `stage` and those before it, that this member's group has not met
+ * for; GW_INDEX_NONE: all have. */
+static uint32_t find_unmet(const gw_devices *devices, const gw_gang_state *gang, uint32_t stage,
+                           uint32_t number)
+{
+    uint32_t found = GW_INDEX_NONE;
+    while (stage != GW_INDEX_NONE && !has_met(devices, gang, stage, number)) {
+        found = stage;
+        stage = gang->plan->stages[stage].previous;
+    }
+    return found;
+}
+
+static bool has_passed(const gw_devices *devices, const gw_gang_state *gang, uint32_t stage,
+                       uint32_t number)
+{
+    return has_begun(devices, gang, number) && find_stage(devices, gang, number) > stage;
+}
+
+/* A member that overlapped stage `stage` waits for, because of member `number` of its group, and
+ * the stage that it has not come to.  That is `number` itself, or, where its channel is not free,
+ * one of the stage that has it.  GW_INDEX_NONE: it does not wait for this one. */
+static uint32_t find_absent(const gw_devices *devices, const gw_gang_state *gang, uint32_t number,
+                            uint32_t *stage)
+{
+    while (has_passed(devices, gang, *stage, number)) {
+        const gw_gang_stage *where = &gang->plan->stages[*stage];
+        const uint32_t before = find_unmet(devices, gang, where->previous, number);
+        if (before == GW_INDEX_NONE) {
+            return GW_INDEX_NONE;
+        }
+        const gw_gang_groups *groups = gang->plan->stages[before].groups;
+        const uint32_t *members = &groups->members[groups->group_of[number] * groups->group_size];
+        uint32_t i = 0;
+        while (i < groups->group_size && has_passed(devices, gang, before, members[i]) &&
+               find_unmet(devices, gang, gang->plan->stages[before].previous, members[i]) ==
+                   GW_INDEX_NONE) {
+            i++;
+        }
+        gw_check(i < groups->group_size); /* Else it would have met. */
+        number = members[i];
+        *stage = before;
+    }
+    return number;
+}
+
+/* --- Waits --- */
+
+static bool next_flow_wait(const gw_devices *devices, const gw_gang_state *gang, uint32_t number,
+                           uint32_t *cursor, gw_device_wait *out_wait)
+{
+    const gw_gang_plan *plan = gang->plan;
+    const uint32_t awaited = plan->stages[find_stage(devices, gang, number)].previous;
+    const uint32_t stage = find_unmet(devices, gang, awaited, number);
+    if (stage == GW_INDEX_NONE) {
+        return false; /* It will be told. */
+    }
+    const gw_gang_groups *groups = plan->stages[stage].groups;
+    const uint32_t *members = &groups->members[groups->group_of[number] * groups->group_size];
+    while (*cursor < groups->group_size) {
+        uint32_t absent_stage = stage;
+        const uint32_t member = members[(*cursor)++];
+        const uint32_t absent = find_absent(devices, gang, member, &absent_stage);
+        if (absent != GW_INDEX_NONE) {
+            out_wait->kind = GW_WAIT_MEMBER;
+            out_wait->collective = plan->stages[absent_stage].collective;
+            out_wait->target.index = plan->layout->devices[absent];
+            return true;
+        }
+    }
+    return false;
+}
+
 /* The waits of one device, one after the other: `cursor` starts at 0.  False: no more. */
 static bool next_member_wait(const gw_devices *devices, const gw_gang_state *gang, uint32_t number,
                              uint32_t *cursor, gw_device_wait *out_wait)
 {
     const gw_gang_plan *plan = gang->plan;
     const uint32_t stage_index = find_stage(devices, gang, number);
+    if (plan->stages[stage_index].kind == GW_STEP_AWAIT) {
+        return next_flow_wait(devices, gang, number, cursor, out_wait);
+    }
     const gw_gang_stage *stage = &plan->stages[stage_index];
     const uint32_t size = stage->groups->group_size;
     const uint32_t *members = &stage->groups->members[stage->groups->group_of[number] * size];

@@ -41,7 +41,10 @@ static void map_devices(gw_gang_layout *layout, const gw_cluster *cluster)
         uint32_t *slot = &layout->shard_of_device[device - layout->first_device];
         gw_check(*slot == GW_INDEX_NONE); /* No device holds two shards of one gang. */
         *slot = shard;
+        layout->is_uneven |= cluster->slowness != NULL && cluster->slowness[device] != 1;
     }
+    layout->is_uneven |= cluster->islands[layout->island].jitter > 0;
+    layout->is_stopped = cluster->islands[layout->island].accelerator->stops_to_transfer;
 }
 
 static void find_runs(gw_gang_layout *layout)
@@ -125,6 +128,7 @@ void gw_gang_layout_free(gw_gang_layout *layout)
         if (layout->groups[i] != NULL) {
             g_free(layout->groups[i]->group_of);
             g_free(layout->groups[i]->members);
+            g_free(layout->groups[i]->devices);
             g_free(layout->groups[i]);
         }
     }
@@ -158,12 +162,14 @@ static const gw_gang_groups *ask_groups(gw_gang_layout *layout, uint8_t asked_ax
     gw_gang_groups *groups = g_new0(gw_gang_groups, 1);
     groups->group_of = g_new(uint32_t, count);
     groups->members = g_new(uint32_t, count);
+    groups->devices = g_new(uint32_t, count);
     for (uint32_t shard = 0; shard < count; shard++) {
         uint32_t group = 0, place = 0;
         groups->group_size = gw_mesh_group(&layout->mesh, axes, shard, &group, &place);
         gw_check(group < count / groups->group_size && place < groups->group_size);
         groups->group_of[shard] = group;
         groups->members[group * groups->group_size + place] = shard;
+        groups->devices[group * groups->group_size + place] = layout->devices[shard];
     }
     groups->group_count = count / groups->group_size;
     layout->groups[axes] = groups;
@@ -181,26 +187,87 @@ static void add_collective_spans(gw_gang_stage *stage, const gw_gang_groups *gro
     }
 }
 
+/* The last ISSUE stage so far, of `collective` where that is one; GW_INDEX_NONE: none. */
+static uint32_t find_issue(const gw_gang_plan *plan, uint32_t collective)
+{
+    uint32_t stage = plan->stage_count;
+    while (stage > 0 &&
+           (plan->stages[stage - 1].kind != GW_STEP_ISSUE ||
+            (collective != GW_INDEX_NONE && plan->stages[stage - 1].collective != collective))) {
+        stage--;
+    }
+    return stage > 0 ? stage - 1 : GW_INDEX_NONE;
+}
+
+static void add_await(gw_gang_plan *plan, uint32_t collective)
+{
+    const uint32_t issue = find_issue(plan, collective);
+    gw_check(issue != GW_INDEX_NONE);
+    plan->stages[plan->stage_count] = plan->stages[issue];
+    gw_gang_stage *stage = &plan->stages[plan->stage_count++];
+    stage->kind = GW_STEP_AWAIT;
+    stage->span_ns = NULL;
+    stage->previous = issue;
+    stage->next = GW_INDEX_NONE;
+}
+
+static void add_stage(gw_gang_plan *plan, const gw_gang_groups *groups, const gw_timing *timing,
+                      gw_step_kind kind, uint32_t collective)
+{
+    const uint32_t previous =
+        kind == GW_STEP_ISSUE ? find_issue(plan, GW_INDEX_NONE) : GW_INDEX_NONE;
+    if (previous != GW_INDEX_NONE) {
+        plan->stages[previous].next = plan->stage_count;
+    }
+    gw_gang_stage *stage = &plan->stages[plan->stage_count++];
+    *stage = (gw_gang_stage){.kind = kind,
+                             .groups = groups,
+                             .first_group = plan->group_count,
+                             .collective = collective,
+                             .span_ns = g_new0(gw_span, groups->group_count),
+                             .previous = previous,
+                             .next = GW_INDEX_NONE};
+    add_collective_spans(stage, groups, timing, collective, 0);
+    stage->first_play = timing->plays != NULL ? timing->first_play[collective] : 0;
+    plan->group_count += groups->group_count;
+}
+
+/* One after another over the same groups, with nothing that sets members apart between them, and
+ * nobody who asks how long each took. */
+static bool goes_with(const gw_gang_plan *plan, const gw_gang_groups *groups)
+{
+    if (plan->stage_count == 0 || plan->is_apart || plan->is_uneven || plan->has_flows) {
+        return false;
+    }
+    const gw_gang_stage *last = &plan->stages[plan->stage_count - 1];
+    return last->kind == GW_STEP_MEET && last->groups == groups;
+}
+
 static void make_stages(gw_gang_plan *plan, gw_gang_layout *layout, const gw_timing *timing)
 {
-    plan->stages = g_new0(gw_gang_stage, MAX(timing->collective_count, 1));
-    gw_gang_stage *stage = NULL;
-    for (uint32_t i = 0; i < timing->collective_count; i++) {
-        const gw_gang_groups *groups = ask_groups(layout, timing->axes[i]);
-        const gw_span before_ns = timing->local_ns[i];
-        if (stage != NULL && stage->groups == groups && !plan->is_apart) {
-            add_collective_spans(stage, groups, timing, i, before_ns);
+    const uint32_t count = timing->steps != NULL ? timing->step_count : timing->collective_count;
+    plan->stages = g_new0(gw_gang_stage, MAX(count, 1));
+    if (timing->plays != NULL && count > 0) {
+        plan->plays = g_ptr_array_ref(timing->plays);
+        plan->has_flows = true;
+    }
+    for (uint32_t i = 0; timing->steps != NULL && i < count; i++) {
+        plan->has_flows |= timing->steps[i].kind == GW_STEP_ISSUE;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        const gw_step step = timing->steps != NULL
+                                 ? timing->steps[i]
+                                 : (gw_step){.kind = GW_STEP_MEET, .collective = i};
+        const gw_gang_groups *groups = ask_groups(layout, timing->axes[step.collective]);
+        if (step.kind == GW_STEP_AWAIT) {
+            add_await(plan, step.collective);
+        } else if (step.kind == GW_STEP_MEET && goes_with(plan, groups)) {
+            add_collective_spans(&plan->stages[plan->stage_count - 1], groups, timing,
+                                 step.collective, timing->local_ns[i]);
         } else {
-            stage = &plan->stages[plan->stage_count];
-            stage->groups = groups;
-            stage->first_group = plan->group_count;
-            stage->collective = i;
-            stage->span_ns = g_new0(gw_span, groups->group_count);
-            add_collective_spans(stage, groups, timing, i, 0);
-            plan->group_count += groups->group_count;
-            plan->stage_count++;
+            add_stage(plan, groups, timing, step.kind, step.collective);
         }
-        stage->after_ns = timing->local_ns[i + 1];
+        plan->stages[plan->stage_count - 1].after_ns = timing->local_ns[i + 1];
     }
 }
 
@@ -228,12 +295,13 @@ static gw_gang_plan *new_plan(gw_gang_layout *layout, const gw_timing *timing, b
     gw_gang_plan *plan = g_new0(gw_gang_plan, 1);
     plan->layout = layout;
     plan->is_apart = is_apart;
+    plan->is_uneven = layout->is_uneven;
     plan->first_ns = timing->local_ns[0];
     plan->local_ns = timing->total_local_ns;
     make_stages(plan, layout, timing);
     sum_collectives(plan, layout, timing);
-    if (is_apart) {
-        return plan;
+    if (plan->is_apart || plan->is_uneven || plan->has_flows || layout->is_stopped) {
+        return plan; /* Members may start or end one by one. */
     }
     if (plan->stage_count == 1 && plan->group_count == 1) {
         plan->is_lockstep = true;
@@ -265,5 +333,6 @@ void gw_gang_plan_free(gw_gang_plan *plan)
     }
     g_free(plan->stages);
     g_free(plan->member_collective_ns);
+    g_clear_pointer(&plan->plays, g_ptr_array_unref);
     g_free(plan);
 }

@@ -13,13 +13,16 @@
 typedef struct {
     uint32_t group_count, group_size;
     uint32_t *group_of; /* By shard. */
-    uint32_t *members;  /* Shards: group * group_size + place. */
+    uint32_t *members;  /* Shards: group * group_size + place, */
+    uint32_t *devices;  /* and where they are. */
 } gw_gang_groups;
 
 typedef struct {
     gw_mesh mesh; /* Without its name. */
     uint32_t island;
     uint32_t member_count;
+    bool is_uneven;     /* Members may differ in speed (device_vary.c). */
+    bool is_stopped;    /* They cannot compute while they transfer (device_transfer.c). */
     uint32_t *devices;  /* By shard; all of one island, none twice. */
     uint32_t *run_ends; /* By shard: the next one that does not lie on the next device. */
     /* The hosts that hold members, in ascending order.  Host i's shards are those at
@@ -53,11 +56,16 @@ static inline uint32_t gw_gang_layout_shard(const gw_gang_layout *layout, uint32
 }
 
 typedef struct {
-    const gw_gang_groups *groups;
-    uint32_t first_group; /* Of this stage among the groups of all stages. */
+    gw_step_kind kind;
+    const gw_gang_groups *groups; /* AWAIT: those of what is awaited. */
+    uint32_t first_group; /* Of this stage among the groups of all stages; AWAIT: likewise. */
     uint32_t collective;  /* The first of the function's collectives that it stands for. */
-    gw_span *span_ns;     /* By group: from the last arrival until all leave the last of them. */
-    gw_span after_ns;     /* Computing until the next stage, or the end. */
+    gw_span *span_ns;    /* By group: from the last arrival until all leave the last of them; AWAIT:
+                            NULL. */
+    gw_span after_ns;    /* Computing until the next stage, or the end. */
+    uint32_t first_play; /* In the plan's plays, by group. */
+    uint32_t previous, next; /* ISSUE: the ISSUE stages before and after it; AWAIT: `previous` is
+                                what it awaits; GW_INDEX_NONE: there is none. */
 } gw_gang_stage;
 
 typedef struct {
@@ -67,9 +75,12 @@ typedef struct {
     gw_gang_stage *stages;
     uint32_t group_count; /* Of all stages together. */
     bool is_lockstep;
-    bool is_apart; /* Members may compute for different times: no stage stands for two collectives,
-                      and each member has spans of its own, of which these are the longest. */
-    gw_span rest_ns; /* Lockstep: from the last arrival to the end. */
+    /* With one of these no stage stands for two collectives. */
+    bool is_apart;  /* Members compute as long as they are told; the plan has the longest. */
+    bool is_uneven; /* Members compute so many times as long as it says, each its own. */
+    bool has_flows; /* Collectives are overlapped, or played: each member's way is kept track of. */
+    GPtrArray *plays; /* gw_timing_play, of stages that are played; NULL: none is. */
+    gw_span rest_ns;  /* Lockstep: from the last arrival to the end. */
     /* What one member spends, for the records: computing, and in collectives that have met. */
     gw_span local_ns;
     gw_span collective_ns;         /* Where all groups of a stage take as long. */

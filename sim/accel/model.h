@@ -38,21 +38,46 @@ const gw_accel_ops *gw_accel_model_find(const char *name); /* NULL: there is non
 /* The model over `cluster`, const; nothing to free. */
 gw_accel_model gw_accel_model_of(const gw_accel_ops *ops, const gw_cluster *cluster);
 
-/* A function on a mesh, as a device sees it: local spans between collectives.
- * local_ns[0], collective 0, local_ns[1], collective 1, ..., local_ns[collective_count]. */
+/* A group's collective as transfers (collective_play.h); NULL instead: it goes over no link. */
 typedef struct {
+    struct gw_rounds *rounds;
+    gw_span lead_ns;
+} gw_timing_play;
+
+typedef enum {
+    GW_STEP_MEET =
+        1, /* Members wait for the last of their group, and leave the collective together. */
+    GW_STEP_ISSUE, /* An overlapped collective: members come and go on. */
+    GW_STEP_AWAIT, /* They wait for the end of an overlapped one, and of those before it. */
+} gw_step_kind;
+typedef struct {
+    gw_step_kind kind;
+    uint32_t collective;
+    uint32_t operation; /* The step comes before this operation, or is it. */
+} gw_step;
+
+/* A function on a mesh, as a device sees it: local spans between steps.
+ * local_ns[0], step 0, local_ns[1], step 1, ..., local_ns[step_count].
+ * Where `steps` is NULL each collective is a MEET. */
+typedef struct {
+    uint32_t step_count;
+    gw_step *steps;
     uint32_t collective_count;
-    gw_span *local_ns;      /* collective_count + 1. */
+    gw_span *local_ns;      /* step_count + 1. */
     uint8_t *axes;          /* By collective: the mesh dimensions that its groups span. */
     uint32_t *first_group;  /* By collective: offset into collective_ns; one more ends it. */
     gw_span *collective_ns; /* By collective and group. */
+    GPtrArray *plays;       /* gw_timing_play; NULL: none is played. */
+    uint32_t *first_play;   /* By collective: of its groups, in `plays`; equal ones share. */
     gw_span total_local_ns; /* Sum of local_ns. */
-    gw_span total_ns;       /* total_local_ns and the longest group of each collective. */
+    gw_span
+        total_ns; /* total_local_ns and the longest group of each collective, overlapped or not. */
 } gw_timing;
 
 /* `devices`: the mesh's real devices, by shard, all of one island.  The kernel's own start-up
  * (kernel_overhead_ns) is in local_ns[0], so a function without operations takes that long.
- * Between two collectives that follow each other the local span is 0. */
+ * Between two steps that follow each other the local span is 0.  Nothing is overlapped on an
+ * accelerator that cannot compute while it transfers. */
 gw_timing *gw_timing_new(const gw_accel_model *model, const gw_function *function,
                          const gw_mesh *mesh, const uint32_t *devices);
 /* What a member computes of a function whose operations go over rows that it was dealt, when there

@@ -23,7 +23,7 @@ typedef struct {
     gw_rounds_send *sends; /* Of member m by way w: sends[w * member_count + m]. */
 } gw_rounds_phase;
 
-typedef struct {
+typedef struct gw_rounds {
     uint32_t member_count, part_count;
     GArray **parts; /* Each of gw_rounds_phase. */
 } gw_rounds;

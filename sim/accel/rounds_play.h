@@ -10,8 +10,6 @@ typedef struct {
     const uint32_t *devices; /* By member. */
 } gw_rounds_cast;
 
-#define GW_ROUNDS_CASTS_MAX 4096
-
 /* All of `casts` begin at once, with nothing else on the wires; out_ns[i] is when the last member
  * of casts[i] is done.  All are borrowed for the call. */
 void gw_rounds_play(const gw_cluster *cluster, const gw_rounds_cast *casts, uint32_t cast_count,

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Splits a function at its collectives and prices the pieces.  Shards differ only in which group
+/* Splits a function at its steps and prices the pieces.  Shards differ only in which group
  * of a collective they are in, so one walk over the operations does for all shards, and each
  * collective is priced once per group. */
+#include <string.h>
+
+#include "accel/collective_play.h"
 #include "accel/model.h"
 #include "base/check.h"
 
@@ -35,15 +38,73 @@ static uint32_t *list_members(const gw_mesh *mesh, uint8_t axes, const uint32_t 
     return members;
 }
 
-/* Prices each group into `out_ns`; returns the longest.  Nothing is added for one that goes with
- * the collective before it. */
+/* --- Plays --- */
+
+static void free_play(void *data)
+{
+    gw_timing_play *play = data;
+    if (play != NULL) {
+        gw_rounds_free(play->rounds);
+        g_free(play);
+    }
+}
+
+/* Both move something: neither is joined to one before it. */
+static bool is_like(const gw_function *function, uint32_t index, uint32_t other_index)
+{
+    const gw_operation *one = gw_function_operation(function, index);
+    const gw_operation *other = gw_function_operation(function, other_index);
+    return !one->is_joined && !other->is_joined && one->kind == other->kind &&
+           one->axes == other->axes && one->shift == other->shift &&
+           gw_function_collective_bytes(function, index) ==
+               gw_function_collective_bytes(function, other_index);
+}
+
+/* The first of the function's collectives that is like this one; GW_INDEX_NONE: none before it. */
+static uint32_t find_like(const gw_function *function, uint32_t index)
+{
+    uint32_t collective = 0;
+    for (uint32_t i = 0; i < index; i++) {
+        if (gw_operation_is_collective(gw_function_operation(function, i))) {
+            if (is_like(function, index, i)) {
+                return collective;
+            }
+            collective++;
+        }
+    }
+    return GW_INDEX_NONE;
+}
+
+static void add_play(gw_timing *timing, const gw_accel_model *model,
+                     const gw_collective *collective)
+{
+    gw_timing_play play;
+    play.rounds = gw_collective_play(model->cluster, collective, &play.lead_ns);
+    g_ptr_array_add(timing->plays, play.rounds != NULL ? g_memdup2(&play, sizeof play) : NULL);
+}
+
+/* --- Prices --- */
+
+/* Prices each group of operation `index`, which is `collective` of the function's; returns the
+ * longest.  Nothing is added for one that goes with the collective before it. */
 static gw_span price_groups(const gw_accel_model *model, const gw_function *function,
                             uint32_t index, const gw_mesh *mesh, const uint32_t *devices,
-                            gw_span *out_ns)
+                            gw_timing *timing, uint32_t collective_index)
 {
     const gw_operation *operation = gw_function_operation(function, index);
-    if (operation->is_joined)
+    gw_span *out_ns = timing->collective_ns + timing->first_group[collective_index];
+    const uint32_t like = timing->plays != NULL ? find_like(function, index) : GW_INDEX_NONE;
+    if (timing->plays != NULL) {
+        timing->first_play[collective_index] =
+            like != GW_INDEX_NONE ? timing->first_play[like] : timing->plays->len;
+    }
+    if (operation->is_joined) {
+        for (uint32_t i = 0; timing->plays != NULL && i < group_count_of(mesh, operation->axes);
+             i++) {
+            g_ptr_array_add(timing->plays, NULL);
+        }
         return 0;
+    }
     g_autofree uint32_t *members = list_members(mesh, operation->axes, devices);
     const uint32_t group_count = group_count_of(mesh, operation->axes);
     const uint32_t size = gw_mesh_device_count(mesh) / group_count;
@@ -57,17 +118,87 @@ static gw_span price_groups(const gw_accel_model *model, const gw_function *func
             .shift = operation->shift,
         };
         out_ns[i] = model->ops->collective_ns(model, &collective);
+        if (timing->plays != NULL && like == GW_INDEX_NONE) {
+            add_play(timing, model, &collective);
+        }
         longest_ns = MAX(longest_ns, out_ns[i]);
     }
     return longest_ns;
 }
 
+/* --- Steps --- */
+
+typedef struct { /* Of overlapped collectives that are not awaited yet: the last to be issued of
+                    those that are awaited before an operation. */
+    uint32_t *last_issued;  /* By operation, and one for the end; GW_INDEX_NONE: none. */
+    uint32_t awaited_count; /* All collectives up to this one have been. */
+} awaiting;
+
+static void add_step(GArray *steps, gw_step_kind kind, uint32_t collective, uint32_t operation)
+{
+    const gw_step step = {.kind = kind, .collective = collective, .operation = operation};
+    g_array_append_val(steps, step);
+}
+
+/* What has to be awaited before `operation`, unless it has been with a later one. */
+static void add_await(GArray *steps, awaiting *waits, uint32_t operation)
+{
+    const uint32_t collective = waits->last_issued[operation];
+    if (collective != GW_INDEX_NONE && collective >= waits->awaited_count) {
+        add_step(steps, GW_STEP_AWAIT, collective, operation);
+        waits->awaited_count = collective + 1;
+    }
+}
+
+static GArray *list_steps(const gw_function *function, bool can_overlap)
+{
+    const uint32_t count = function->operations->len;
+    GArray *steps = g_array_new(FALSE, FALSE, sizeof(gw_step));
+    g_autofree uint32_t *last_issued = g_new(uint32_t, count + 1);
+    awaiting waits = {.last_issued = last_issued};
+    uint32_t collective = 0;
+    for (uint32_t i = 0; i <= count; i++) {
+        last_issued[i] = GW_INDEX_NONE;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        const gw_operation *operation = gw_function_operation(function, i);
+        add_await(steps, &waits, i);
+        if (!gw_operation_is_collective(operation)) {
+            continue;
+        }
+        if (operation->is_overlapped && can_overlap) {
+            add_step(steps, GW_STEP_ISSUE, collective, i);
+            last_issued[gw_function_awaited_at(function, i)] = collective;
+        } else {
+            add_step(steps, GW_STEP_MEET, collective, i);
+        }
+        collective++;
+    }
+    add_await(steps, &waits, count);
+    return steps;
+}
+
+/* How many of the steps from `next` on come before what follows `operation`. */
+static uint32_t pass_steps(const gw_step *steps, uint32_t step_count, uint32_t next,
+                           uint32_t operation)
+{
+    while (next < step_count && steps[next].operation == operation) {
+        next++;
+    }
+    return next;
+}
+
+/* --- Timings --- */
+
 /* Room for `function`'s collectives, and where each one's groups begin. */
-static gw_timing *make_timing(const gw_function *function, const gw_mesh *mesh)
+static gw_timing *make_timing(const gw_function *function, const gw_mesh *mesh, bool can_overlap)
 {
     gw_timing *made = g_new0(gw_timing, 1);
+    GArray *steps = list_steps(function, can_overlap);
+    made->step_count = steps->len;
+    made->steps = (gw_step *)(void *)g_array_free(steps, FALSE);
     made->collective_count = count_collectives(function);
-    made->local_ns = g_new0(gw_span, made->collective_count + 1);
+    made->local_ns = g_new0(gw_span, made->step_count + 1);
     made->axes = g_new0(uint8_t, made->collective_count);
     made->first_group = g_new0(uint32_t, made->collective_count + 1);
     for (uint32_t i = 0, next = 0; i < function->operations->len; i++) {
@@ -92,21 +223,26 @@ gw_timing *gw_timing_new(const gw_accel_model *model, const gw_function *functio
         gw_check(devices[shard] < cluster->device_count);
         gw_check(cluster->island_of_device[devices[shard]] == island);
     }
-    g_autoptr(gw_timing) made = make_timing(function, mesh);
-    made->local_ns[0] = cluster->islands[island].accelerator->kernel_overhead_ns;
-    uint32_t next = 0;
+    const gw_accelerator *accelerator = cluster->islands[island].accelerator;
+    g_autoptr(gw_timing) made = make_timing(function, mesh, !accelerator->stops_to_transfer);
+    if (cluster->spec->plays_collectives) {
+        made->plays = g_ptr_array_new_with_free_func(free_play);
+        made->first_play = g_new0(uint32_t, made->collective_count + 1);
+    }
+    made->local_ns[0] = accelerator->kernel_overhead_ns;
+    uint32_t next = 0, collective = 0;
     gw_span collectives_ns = 0;
     for (uint32_t i = 0; i < function->operations->len; i++) {
         const gw_operation *operation = gw_function_operation(function, i);
+        next = pass_steps(made->steps, made->step_count, next, i);
         if (gw_operation_is_collective(operation)) {
-            collectives_ns += price_groups(model, function, i, mesh, devices,
-                                           made->collective_ns + made->first_group[next]);
-            next++;
+            collectives_ns += price_groups(model, function, i, mesh, devices, made, collective);
+            collective++;
         } else {
             made->local_ns[next] += model->ops->operation_ns(model, island, function, operation);
         }
     }
-    for (uint32_t i = 0; i <= made->collective_count; i++) {
+    for (uint32_t i = 0; i <= made->step_count; i++) {
         made->total_local_ns += made->local_ns[i];
     }
     made->total_ns = made->total_local_ns + collectives_ns;
@@ -116,13 +252,16 @@ gw_timing *gw_timing_new(const gw_accel_model *model, const gw_function *functio
 void gw_timing_count(const gw_accel_model *model, uint32_t island, const gw_function *function,
                      const gw_counted *counted, uint32_t rows, gw_span *out_ns)
 {
+    const gw_accelerator *accelerator = model->cluster->islands[island].accelerator;
     g_autoptr(gw_function) scratch = gw_function_copy(function);
+    g_autoptr(GArray) steps = list_steps(function, !accelerator->stops_to_transfer);
     gw_counted_resize(counted, scratch, rows);
     uint32_t next = 0;
-    out_ns[0] = model->cluster->islands[island].accelerator->kernel_overhead_ns;
+    memset(out_ns, 0, (steps->len + 1) * sizeof *out_ns);
+    out_ns[0] = accelerator->kernel_overhead_ns;
     for (uint32_t i = 0; i < function->operations->len; i++) {
+        next = pass_steps((const gw_step *)(void *)steps->data, steps->len, next, i);
         if (gw_operation_is_collective(gw_function_operation(function, i))) {
-            out_ns[++next] = 0;
             continue;
         }
         const bool is_whole = !counted->operations[i];
@@ -137,9 +276,12 @@ void gw_timing_free(gw_timing *timing)
     if (timing == NULL) {
         return;
     }
+    g_free(timing->steps);
     g_free(timing->local_ns);
     g_free(timing->axes);
     g_free(timing->first_group);
     g_free(timing->collective_ns);
+    g_free(timing->first_play);
+    g_clear_pointer(&timing->plays, g_ptr_array_unref);
     g_free(timing);
 }

@@ -127,6 +127,34 @@ uint64_t gw_value_bytes(const gw_value *value)
 
 /* --- Temporaries --- */
 
+static bool names(const uint16_t *operands, uint32_t count, uint32_t value)
+{
+    bool is_named = false;
+    for (uint32_t i = 0; i < count; i++) {
+        is_named = is_named || operands[i] == value;
+    }
+    return is_named;
+}
+
+uint32_t gw_function_awaited_at(const gw_function *function, uint32_t index)
+{
+    const gw_operation *awaited = gw_function_operation(function, index);
+    gw_check(awaited->is_overlapped);
+    uint32_t next = index + 1;
+    while (next < function->operations->len) {
+        const gw_operation *operation = gw_function_operation(function, next);
+        const uint32_t input_count = gw_operation_input_count(operation);
+        const uint32_t output_count = gw_operation_output_count(operation);
+        if (names(operation->inputs, input_count, awaited->outputs[0]) ||
+            names(operation->outputs, output_count, awaited->outputs[0]) ||
+            names(operation->outputs, output_count, awaited->inputs[0])) {
+            break;
+        }
+        next++;
+    }
+    return next;
+}
+
 typedef struct {
     uint64_t offset_bytes, size_bytes;
     uint32_t value, first, last; /* Operations that name it; the whole function where none does. */
@@ -155,6 +183,11 @@ static placed_temporary *list_spans(const gw_function *function, uint64_t unit_b
         }
         for (uint32_t k = 0; k < gw_operation_output_count(operation); k++) {
             widen(spans, operation->outputs[k], o);
+        }
+        if (operation->is_overlapped) {
+            const uint32_t last = gw_function_awaited_at(function, o) - 1;
+            widen(spans, operation->inputs[0], last);
+            widen(spans, operation->outputs[0], last);
         }
     }
     for (uint32_t i = 0; i < function->values->len; i++) {

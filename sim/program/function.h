@@ -62,10 +62,14 @@ static inline const gw_operation *gw_function_operation(const gw_function *funct
     return &g_array_index(function->operations, gw_operation, index);
 }
 uint64_t gw_value_bytes(const gw_value *value); /* Of one shard. */
+/* The operation before which an overlapped collective, operation `index`, is awaited: the first one
+ * after it that names its output or writes its input; the number of operations where none does. */
+uint32_t gw_function_awaited_at(const gw_function *function, uint32_t index);
 /* The block of memory that one shard's temporaries share, in bytes.  Each has its place for as long
- * as it is needed, from the first operation that names it to the last, so later ones take the
- * places of earlier ones.  Places and sizes are multiples of `unit_bytes`.  `out_offsets_bytes`: by
- * value, where a temporary lies; others are untouched; NULL: not asked for. */
+ * as it is needed, from the first operation that names it to the last, or until the overlapped
+ * collective is awaited that does, so later ones take the places of earlier ones.  Places and sizes
+ * are multiples of `unit_bytes`.  `out_offsets_bytes`: by value, where a temporary lies; others are
+ * untouched; NULL: not asked for. */
 uint64_t gw_function_place_temporaries(const gw_function *function, uint64_t unit_bytes,
                                        uint64_t *out_offsets_bytes);
 

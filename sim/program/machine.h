@@ -23,6 +23,7 @@ typedef struct {
     gw_span pcie_latency_ns;        /* Host to device and back, one way */
     double pcie_bytes_per_s;        /* Of one device */
     double busy_watts, idle_watts;
+    bool stops_to_transfer;             /* It cannot compute while it sends or receives. */
     double switch_reduction_efficiency; /* Of two links' rate, reached by an all-reduce that the
                                            switch of an island adds up; 0: it cannot. */
     gw_measured *measured; /* In place of rates where it says something; owned; NULL: nothing. */
@@ -47,6 +48,7 @@ typedef struct {
     gw_span latency_ns;      /* One way, from NIC to NIC. */
     double oversubscription; /* All NICs of the island over the network's core; up to 1: none. */
 } gw_network;
+#define GW_JITTER_MAX 0.15 /* accel/device_vary.c: a shard's time stays above 0. */
 
 typedef struct {
     uint32_t accelerator; /* Index. */
@@ -58,6 +60,8 @@ typedef struct {
     bool is_switched; /* All devices on one switch, and the shape a line or ring without meaning. */
     uint64_t host_memory_bytes; /* Of one host, for buffers that are spilled; 0: none. */
     gw_network network;         /* With NICs: the switch is a host's own, and `is_switched`. */
+    const double *speeds;       /* By device of the island: of the accelerator's; NULL: 1. */
+    double jitter;              /* Relative standard deviation of what a shard computes. */
 } gw_island_spec;
 
 typedef struct {
@@ -70,7 +74,8 @@ typedef struct {
     gw_span local_latency_ns;    /* A message from a node to itself. */
     uint32_t dcn_cards_per_host; /* Of dcn_bytes_per_s each; 0: one. */
     double dcn_host_bytes_per_s; /* A host's cards together, each way; 0: as much as they can. */
-    bool is_uncontended; /* Every transfer as if it were alone: to see what sharing costs. */
+    bool is_uncontended;    /* Every transfer as if it were alone: to see what sharing costs. */
+    bool plays_collectives; /* As transfers among the others, not in closed form. */
     double dcn_oversubscription; /* An island's cards over its way into the DCN; up to 1: none. */
 } gw_cluster_spec;
 

@@ -38,8 +38,9 @@ gw_gangs *gw_gangs_new(const gw_recorder_settings *settings, GError **error)
     }
     gw_output_print(gangs->output, SUBJECT_COLUMNS "call,island,first_device,last_device,"
                                                    "device_count,start_ns,end_ns\n");
-    gw_output_print(gangs->shards_output, SUBJECT_COLUMNS "first_device,device_count,start_ns,"
-                                                          "end_ns,local_ns,collective_ns\n");
+    gw_output_print(gangs->shards_output,
+                    SUBJECT_COLUMNS "first_device,device_count,start_ns,"
+                                    "end_ns,local_ns,collective_ns,hidden_ns\n");
     return g_steal_pointer(&gangs);
 }
 
@@ -120,7 +121,8 @@ void gw_gangs_add_shards(gw_gangs *gangs, const gw_shard_record *shards)
     const row_subject subject = {
         .gang = shards->gang, .job = shards->job, .run = shards->run, .node = shards->node};
     const uint64_t numbers[] = {shards->first_device, shards->device_count, shards->start_ns,
-                                shards->end_ns,       shards->local_ns,     shards->collective_ns};
+                                shards->end_ns,       shards->local_ns,     shards->collective_ns,
+                                shards->hidden_ns};
     add_row(gangs, gangs->shards_output, &subject, numbers, G_N_ELEMENTS(numbers));
 }
 

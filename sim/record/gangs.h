@@ -5,7 +5,8 @@
  * gangs.csv has a row per gang and goes on with call, island, first_device, last_device,
  * device_count, start_ns, end_ns.
  * shards.csv has a row per range of its devices that behaved alike, and goes on with
- * first_device, device_count, start_ns, end_ns, local_ns, collective_ns. */
+ * first_device, device_count, start_ns, end_ns, local_ns, collective_ns,
+ * hidden_ns. */
 #pragma once
 
 #include "record/output.h"

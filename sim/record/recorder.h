@@ -69,6 +69,8 @@ typedef struct {
     gw_time start_ns, end_ns; /* The device was the gang's from start to end. */
     gw_span local_ns;         /* Computing. */
     gw_span collective_ns;    /* In collectives, after the last member had come. */
+    gw_span hidden_ns;        /* In overlapped ones that did not hold it up, and so at no time of
+                                 its own. */
     /* end - start - local - collective: waiting in collectives for other members. */
 } gw_shard_record;
 void gw_recorder_add_shards(gw_recorder *recorder, const gw_shard_record *shards);

@@ -52,6 +52,7 @@ void gw_summary_free(gw_summary *summary)
             g_array_unref(summary->jobs[i].results[k].is_present);
         }
         g_free(summary->jobs[i].results);
+        g_free(summary->jobs[i].powers);
     }
     g_free(summary->jobs);
     g_free(summary->devices);
@@ -62,6 +63,41 @@ static gw_summary_job *find_job(gw_summary *summary, uint32_t job)
 {
     gw_check(job < summary->settings->job_count);
     return &summary->jobs[job];
+}
+
+/* The island of a device; islands are in order of their devices. */
+static uint32_t find_island(const gw_recorder_settings *settings, uint32_t device)
+{
+    uint32_t first = 0, end = settings->island_count;
+    while (end - first > 1) {
+        const uint32_t middle = first + (end - first) / 2;
+        if (settings->islands[middle].first_device <= device) {
+            first = middle;
+        } else {
+            end = middle;
+        }
+    }
+    return first;
+}
+
+/* Where device time went, for what it takes of power.  A gang is of one island, but a record may be
+ * of shards side by side on two. */
+static void count_power(const gw_recorder_settings *settings, gw_summary_job *job,
+                        const gw_shard_record *shards, gw_span busy_ns)
+{
+    if (job->powers == NULL) {
+        job->powers = g_new0(gw_summary_power, settings->island_count);
+    }
+    const uint32_t end = shards->first_device + shards->device_count;
+    uint32_t island = find_island(settings, shards->first_device);
+    for (uint32_t next = shards->first_device; next < end; island++) {
+        const gw_recorder_island *about = &settings->islands[island];
+        const uint32_t island_end = MIN(end, about->first_device + about->device_count);
+        const uint64_t count = island_end - next;
+        job->powers[island].busy_ns += busy_ns * count;
+        job->powers[island].wait_ns += (shards->end_ns - shards->start_ns - busy_ns) * count;
+        next = island_end;
+    }
 }
 
 void gw_summary_add_shards(gw_summary *summary, const gw_shard_record *shards)
@@ -86,6 +122,9 @@ void gw_summary_add_shards(gw_summary *summary, const gw_shard_record *shards)
 
     job->local_ns += shards->local_ns * shards->device_count;
     job->busy_ns += busy_ns * shards->device_count;
+    count_power(summary->settings, job, shards, busy_ns);
+    job->exposed_ns += shards->collective_ns * shards->device_count;
+    job->hidden_ns += shards->hidden_ns * shards->device_count;
     summary->first_start_ns = MIN(summary->first_start_ns, shards->start_ns);
     summary->last_end_ns = MAX(summary->last_end_ns, shards->end_ns);
     summary->makespan_ns = MAX(summary->makespan_ns, shards->end_ns);

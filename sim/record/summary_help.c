@@ -59,6 +59,15 @@ static const key_help keys[] = {
     {"jobs[].tokens_per_s", "1/s",
      "Tokens of a step over step_time_ns; only of jobs that have tokens."},
     {"jobs[].device_time_share", "0 to 1", "The job's busy device time over that of all jobs."},
+    {"jobs[].communication_exposed_ns", "ns",
+     "Device time in collectives that its members stood in, or that they waited for while they "
+     "went on; over all its devices."},
+    {"jobs[].communication_hidden_ns", "ns",
+     "The rest of the device time of overlapped collectives, which did not hold their members up; "
+     "over all its devices."},
+    {"jobs[].energy_j", "J",
+     "Of its devices while they were its gangs': busy time at the busy power, waiting in "
+     "collectives at the idle power."},
     {"jobs[].order_wait_ns_max", "ns",
      "The longest that one of its gangs waited for its place in a scheduler's order: from when its "
      "call was there and the gang before it had its place, until it had its own.  Null: the job "

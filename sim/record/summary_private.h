@@ -17,9 +17,15 @@ typedef struct {
     GArray *is_present; /* bool, by run. */
 } gw_summary_result;
 
+typedef struct { /* Device time of one job on one island. */
+    uint64_t busy_ns, wait_ns;
+} gw_summary_power;
+
 typedef struct {
-    gw_time started_ns, done_ns; /* GW_TIME_NEVER: it has not. */
-    uint64_t local_ns, busy_ns;  /* Over its devices. */
+    gw_time started_ns, done_ns;    /* GW_TIME_NEVER: it has not. */
+    uint64_t local_ns, busy_ns;     /* Over its devices. */
+    uint64_t exposed_ns, hidden_ns; /* Likewise: in collectives. */
+    gw_summary_power *powers;       /* By island; NULL: nothing has run. */
     gw_time gang_start_ns, gang_end_ns;
     uint64_t computations;
     /* Of gangs that count as computations: */

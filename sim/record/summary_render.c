@@ -138,6 +138,18 @@ static void render_time(gw_json *json, const char *key, gw_time time_ns)
     }
 }
 
+/* Of its devices while they were its gangs'. */
+static double compute_job_energy_j(const gw_recorder_settings *settings, const gw_summary_job *job)
+{
+    double energy_j = 0;
+    for (uint32_t i = 0; job->powers != NULL && i < settings->island_count; i++) {
+        const gw_summary_power *power = &job->powers[i];
+        energy_j += compute_energy_j(&settings->islands[i], 1, power->busy_ns + power->wait_ns,
+                                     power->busy_ns);
+    }
+    return energy_j;
+}
+
 static void render_job(gw_json *json, const gw_summary *summary, uint32_t index,
                        uint64_t all_busy_ns)
 {
@@ -165,6 +177,9 @@ static void render_job(gw_json *json, const gw_summary *summary, uint32_t index,
     }
     gw_json_real(json, "device_time_share",
                  all_busy_ns == 0 ? 0.0 : (double)job->busy_ns / (double)all_busy_ns);
+    gw_json_count(json, "communication_exposed_ns", job->exposed_ns);
+    gw_json_count(json, "communication_hidden_ns", job->hidden_ns);
+    gw_json_real(json, "energy_j", compute_job_energy_j(summary->settings, job));
     render_time(json, "order_wait_ns_max", job->order_wait_ns);
     if (about->has_deadline) {
         gw_json_count(json, "deadlines_missed", job->deadlines_missed);

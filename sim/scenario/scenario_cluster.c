@@ -224,7 +224,9 @@ static bool read_island(cluster_reader *reader, gw_params *island, GError **erro
     if (!read_interconnect(island, &spec, &has_nodes, error) ||
         !gw_scenario_read_network(reader->scenario, island, has_nodes, &spec, error) ||
         !read_torus(island, &spec, error) || !read_wrap(island, &spec, error) ||
-        !gw_params_finish(island, error) || !check_total(reader, island, &spec, count, error)) {
+        !check_total(reader, island, &spec, count, error) ||
+        !gw_scenario_read_speed(reader->scenario, island, &spec, error) ||
+        !gw_params_finish(island, error)) {
         return false;
     }
     for (uint64_t i = 0; i < count; i++) {
@@ -298,12 +300,13 @@ static bool read_dcn(gw_cluster_spec *spec, gw_params *cluster, GError **error)
 
 static bool read_links(gw_cluster_spec *spec, gw_params *cluster, GError **error)
 {
-    static const char *const kinds[] = {"shared", "alone", NULL};
+    static const char *const kinds[] = {"shared", "alone", "contended", NULL};
     uint32_t kind = 0;
     if (!gw_params_choice(cluster, "links", false, kinds, &kind, error)) {
         return false;
     }
     spec->is_uncontended = kind == 1;
+    spec->plays_collectives = kind == 2;
     return true;
 }
 

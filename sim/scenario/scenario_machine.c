@@ -145,11 +145,18 @@ static bool read_links(gw_params *root, gw_accelerator *out, GError **error)
     return true;
 }
 
+static const char transfer_key[] = "computes_while_transferring";
+
 static bool read_optional_figures(gw_params *root, gw_accelerator *out, GError **error)
 {
-    return read_links(root, out, error) &&
-           (!gw_params_has(root, switch_reduction.key) ||
-            read_efficiency(root, &switch_reduction, &out->switch_reduction_efficiency, error));
+    bool computes = true;
+    if (!gw_params_bool(root, transfer_key, false, &computes, error) ||
+        !read_links(root, out, error)) {
+        return false;
+    }
+    out->stops_to_transfer = !computes;
+    return !gw_params_has(root, switch_reduction.key) ||
+           read_efficiency(root, &switch_reduction, &out->switch_reduction_efficiency, error);
 }
 
 static bool check_figures(gw_params *root, const gw_accelerator *accelerator, GError **error)
@@ -182,6 +189,7 @@ static bool read_accelerator_sources(gw_params *root, GError **error)
 {
     gw_params *sources = NULL;
     const bool has_reduction = gw_params_has(root, switch_reduction.key);
+    const bool has_transfer = gw_params_has(root, transfer_key);
     return gw_params_object(root, "sources", true, &sources, error) &&
            read_sources_of(sources, rates, G_N_ELEMENTS(rates), error) &&
            read_sources_of(sources, efficiencies, G_N_ELEMENTS(efficiencies), error) &&
@@ -189,6 +197,7 @@ static bool read_accelerator_sources(gw_params *root, GError **error)
            read_source(sources, "hbm", error) &&
            (!has_reduction || read_source(sources, switch_reduction.key, error)) &&
            (!gw_params_has(root, LINKS_KEY) || read_source(sources, LINKS_KEY, error)) &&
+           (!has_transfer || read_source(sources, transfer_key, error)) &&
            gw_params_finish(sources, error);
 }
 

@@ -52,6 +52,10 @@ uint32_t gw_scenario_accelerator_kind(const gw_scenario *scenario, uint32_t isla
 bool gw_scenario_read_kind(const gw_scenario *scenario, gw_params *object, uint32_t *out,
                            GError **error);
 
+/* "speed" and "jitter" of an island whose hosts are known. */
+bool gw_scenario_read_speed(gw_scenario *scenario, gw_params *island, gw_island_spec *spec,
+                            GError **error);
+
 /* The string under `key`, fit to be the name of a scenario or a job; absent leaves *out alone. */
 bool gw_scenario_read_name(gw_params *object, const char *key, const char **out, GError **error);
 

@@ -39,6 +39,7 @@ static void lay_out_island(gw_cluster *cluster, uint32_t island)
         .dims = spec->dims,
         .is_switched = spec->is_switched,
         .collectives = spec->collectives,
+        .jitter = spec->jitter,
         .accelerator = &cluster->spec->accelerators[spec->accelerator],
     };
     gw_check(made->device_count > 0);
@@ -54,6 +55,25 @@ static void lay_out_island(gw_cluster *cluster, uint32_t island)
     gw_check(place_count == made->device_count);
     cluster->host_count += made->host_count;
     cluster->device_count += made->device_count;
+}
+
+static void fill_slowness(gw_cluster *cluster, uint32_t island)
+{
+    const gw_cluster_island *where = &cluster->islands[island];
+    const double *speeds = cluster->spec->islands[island].speeds;
+    if (speeds == NULL) {
+        return;
+    }
+    if (cluster->slowness == NULL) {
+        cluster->slowness = g_new(double, cluster->device_count);
+        for (uint32_t i = 0; i < cluster->device_count; i++) {
+            cluster->slowness[i] = 1;
+        }
+    }
+    for (uint32_t i = 0; i < where->device_count; i++) {
+        gw_check(speeds[i] > 0);
+        cluster->slowness[where->first_device + i] = 1 / speeds[i];
+    }
 }
 
 gw_cluster *gw_cluster_new(const gw_cluster_spec *spec)
@@ -72,6 +92,7 @@ gw_cluster *gw_cluster_new(const gw_cluster_spec *spec)
         for (uint32_t k = 0; k < island->device_count; k++) {
             made->island_of_device[island->first_device + k] = i;
         }
+        fill_slowness(made, i);
     }
     return g_steal_pointer(&made);
 }
@@ -83,6 +104,7 @@ void gw_cluster_free(gw_cluster *cluster)
     }
     g_free(cluster->islands);
     g_free(cluster->island_of_device);
+    g_free(cluster->slowness);
     g_free(cluster);
 }
 

@@ -25,6 +25,7 @@ typedef struct {
     uint32_t rails_per_host;
     double rail_bytes_per_s, core_bytes_per_s;
     gw_span network_latency_ns;
+    double jitter; /* Of what its devices compute (machine.h). */
 } gw_cluster_island;
 
 typedef struct {
@@ -32,6 +33,8 @@ typedef struct {
     gw_cluster_island *islands;
     uint32_t island_count, host_count, device_count;
     uint32_t *island_of_device; /* By device. */
+    double
+        *slowness; /* By device: its computing takes so many times as long; NULL: none differs. */
 } gw_cluster;
 
 /* `spec` was checked by scenario/ and is borrowed for the cluster's life. */

@@ -126,6 +126,7 @@ static bool read_collective(graph_operation *out, GError **error)
     uint64_t size_bytes = 0, root = 0, shift = 1;
     if (!gw_params_choice(out->params, "collective", true, names, &which, error) ||
         !gw_workload_read_buffer(out->params, "bytes", true, &size_bytes, error) ||
+        !gw_params_bool(out->params, "overlapped", false, &out->operation.is_overlapped, error) ||
         !read_axes(out, error)) {
         return false;
     }

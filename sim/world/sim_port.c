@@ -568,6 +568,7 @@ static void record_shards(void *owner, const gw_gang_origin *origin, const gw_sh
             .end_ns = span->end_ns,
             .local_ns = span->local_ns,
             .collective_ns = span->collective_ns,
+            .hidden_ns = span->hidden_ns,
         };
         gw_recorder_add_shards(ports->settings.recorder, &record);
     }
@@ -661,6 +662,7 @@ gw_sim_ports *gw_sim_ports_new(const gw_sim_ports_settings *settings)
     ports->model = gw_accel_model_of(&gw_model_roofline, ports->cluster);
     ports->devices = gw_devices_new(ports->engine, ports->cluster,
                                     settings->profile->is_network_free, &devices_ops, ports);
+    gw_devices_set_seed(ports->devices, settings->seed);
     ports->launch_chains = g_new0(uint64_t, ports->cluster->device_count);
     gw_executables_init(&ports->executables, ports->cluster, &ports->model);
     gw_message_pool_init(&ports->messages);

@@ -20,6 +20,7 @@ typedef struct { /* All borrowed for the ports' life. */
     const gw_directory *directory;
     const gw_cluster_spec *cluster;
     const gw_profile *profile;
+    uint64_t seed; /* Of what devices draw. */
     gw_queue_kind queue;
     /* The door in: a controller, or a test's stand-in. */
     void (*handle)(void *context, gw_node_id node, const gw_input *input);

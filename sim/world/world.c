@@ -295,6 +295,7 @@ static void make_ports(world *self, const gw_world_settings *settings)
         .directory = self->directory,
         .cluster = &self->scenario->cluster,
         .profile = &self->scenario->profile,
+        .seed = self->scenario->seed,
         .queue = settings->queue == 0 ? GW_QUEUE_LADDER : settings->queue,
         .handle = handle_input,
         .note = hear_note,

@@ -16,15 +16,17 @@
 
 static char *write_scenario(const gw_bench_chain *chain)
 {
+    char jitter[G_ASCII_DTOSTR_BUF_SIZE];
+    g_ascii_dtostr(jitter, sizeof jitter, chain->jitter);
     return g_strdup_printf(
         "{\"name\": \"bench\","
         " \"cluster\": {\"islands\": [{\"hosts\": %u, \"devices_per_host\": %u,"
-        "   \"accelerator\": \"tpu_v3_core\"}]},"
+        "   \"accelerator\": \"tpu_v3_core\", \"jitter\": %s}]},"
         " \"control\": {\"profile\": \"%s\", \"policy\": \"%s\"},"
         " \"jobs\": [{\"name\": \"chain\", \"count\": %u, \"workload\": \"chain\","
         "   \"parameters\": {\"devices\": %u}, \"submit\": \"%s\","
         "   \"steps\": %" G_GUINT64_FORMAT ", \"in_flight\": 4}]}",
-        chain->hosts, chain->devices_per_host, chain->profile,
+        chain->hosts, chain->devices_per_host, jitter, chain->profile,
         chain->policy == NULL ? "fifo" : chain->policy, chain->jobs,
         chain->mesh_devices > 0 ? chain->mesh_devices : chain->hosts * chain->devices_per_host,
         chain->submit, chain->steps);

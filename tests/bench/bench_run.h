@@ -21,6 +21,7 @@ typedef struct {
     uint32_t mesh_devices; /* Of each job; 0: all. */
     bool counts_gangs;     /* Its operations are gangs, not their shards. */
     bool is_sampled;       /* Null world: says where its time goes (bench_where.h). */
+    double jitter;         /* Of its devices. */
 } gw_bench_chain;
 
 /* Fills in what gw_bench_set_time() does; false: standard error says why not. */

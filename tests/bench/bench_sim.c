@@ -12,12 +12,14 @@ void gw_bench_sim(GArray *rows)
         uint32_t hosts;
         uint64_t steps;
         uint32_t base_index;
+        double jitter;
     } sizes[] = {
-        {"sim.chain", "64 devices, 16 hosts", 16, 1600, 0},
-        {"sim.chain", "256 devices, 64 hosts", 64, 400, 0},
-        {"sim.chain", "1024 devices, 256 hosts", 256, 100, 0},
-        {"sim.chain", "2048 devices, 512 hosts", 512, 50, 0},
-        {"sim.chain.x10", "2048 devices, 512 hosts", 512, 500, 3},
+        {"sim.chain", "64 devices, 16 hosts", 16, 1600, 0, 0},
+        {"sim.chain", "256 devices, 64 hosts", 64, 400, 0, 0},
+        {"sim.chain", "1024 devices, 256 hosts", 256, 100, 0, 0},
+        {"sim.chain", "2048 devices, 512 hosts", 512, 50, 0, 0},
+        {"sim.chain.x10", "2048 devices, 512 hosts", 512, 500, 3, 0},
+        {"sim.jitter", "2048 devices, 512 hosts", 512, 50, 3, 0.05},
     };
     gw_bench_chain chains[G_N_ELEMENTS(sizes)];
     for (uint32_t i = 0; i < G_N_ELEMENTS(sizes); i++)
@@ -30,6 +32,7 @@ void gw_bench_sim(GArray *rows)
                                      .submit = "chained",
                                      .profile = "pathways-2022",
                                      .steps = sizes[i].steps,
-                                     .base_index = sizes[i].base_index};
+                                     .base_index = sizes[i].base_index,
+                                     .jitter = sizes[i].jitter};
     gw_bench_run_chains(chains, G_N_ELEMENTS(chains), rows);
 }

@@ -34,6 +34,8 @@ WITH_PLUGIN = [ROOT / f"examples/{kind}/scenario.json"
 # Bad examples that the schema lets pass, each with the reason.
 C_ONLY = {
     "spill_without_memory": "what the islands have",
+    "speed_twice": "hosts' devices",
+    "speed_beyond_island": "how many hosts there are",
     "accelerator_path_missing": "whether a file exists",
     "accelerator_unknown": "which files exist",
     "batch_not_divisible": "divisibility",

@@ -28,7 +28,7 @@ typedef struct {
     uint64_t gang, tag;
     uint32_t host, device, device_count;
     gw_time start_ns, end_ns;
-    gw_span local_ns, collective_ns, device_time_ns;
+    gw_span local_ns, collective_ns, hidden_ns, device_time_ns;
 } diary_line;
 
 typedef struct device_bench device_bench;
@@ -85,7 +85,8 @@ static inline void write_shards(void *owner, const gw_gang_origin *origin,
                                    .start_ns = span->start_ns,
                                    .end_ns = span->end_ns,
                                    .local_ns = span->local_ns,
-                                   .collective_ns = span->collective_ns});
+                                   .collective_ns = span->collective_ns,
+                                   .hidden_ns = span->hidden_ns});
 }
 
 static inline void write_gang(void *owner, const gw_gang_origin *origin, const gw_gang_span *span)
@@ -96,13 +97,14 @@ static inline void write_gang(void *owner, const gw_gang_origin *origin, const g
                                    .end_ns = span->end_ns});
 }
 
+static const gw_devices_ops device_bench_ops = {.launch_done = write_launch,
+                                                .copy_done = write_copy,
+                                                .shards_ended = write_shards,
+                                                .gang_ended = write_gang};
+
 /* `hosts` hosts of `per_host` devices each, in a row. */
 static inline void device_bench_init(device_bench *bench, uint32_t hosts, uint32_t per_host)
 {
-    static const gw_devices_ops ops = {.launch_done = write_launch,
-                                       .copy_done = write_copy,
-                                       .shards_ended = write_shards,
-                                       .gang_ended = write_gang};
     memset(bench, 0, sizeof *bench);
     small_cluster_init(&bench->made);
     gw_accelerator *accelerator = small_cluster_add(&bench->made, hosts * per_host, 1, 1, 0);
@@ -112,7 +114,7 @@ static inline void device_bench_init(device_bench *bench, uint32_t hosts, uint32
     bench->made.islands[0].devices_per_host = per_host;
     bench->cluster = small_cluster_build(&bench->made);
     bench->engine = gw_engine_new(GW_QUEUE_HEAP);
-    bench->devices = gw_devices_new(bench->engine, bench->cluster, false, &ops, bench);
+    bench->devices = gw_devices_new(bench->engine, bench->cluster, false, &device_bench_ops, bench);
 }
 
 static inline void device_bench_clear(device_bench *bench)

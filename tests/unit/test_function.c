@@ -158,6 +158,61 @@ START_TEST(places_are_kept_while_needed)
 }
 END_TEST
 
+/* A collective of value 0 into value 1, then copies of 2 into others, and of `read` into the last.
+ */
+static gw_function *make_overlapped(uint32_t read, bool is_overlapped)
+{
+    gw_function *function = gw_function_new("overlapped");
+    for (uint32_t i = 0; i < 8; i++) {
+        gw_function_add_temporary(function, 16, 1);
+    }
+    gw_function_add(function, &(gw_operation){.kind = GW_OPERATION_ALL_REDUCE,
+                                              .axes = 1,
+                                              .is_overlapped = is_overlapped,
+                                              .outputs = {1}});
+    for (uint32_t i = 3; i < 8; i++) {
+        const uint16_t source = i == 7 ? (uint16_t)read : 2;
+        gw_function_add(function, &(gw_operation){.kind = GW_OPERATION_MAP,
+                                                  .map = GW_MAP_COPY,
+                                                  .inputs = {source},
+                                                  .outputs = {(uint16_t)i}});
+    }
+    return function;
+}
+
+START_TEST(overlapped_collectives_are_awaited_where_they_are_needed)
+{
+    g_autoptr(gw_function) never = make_overlapped(2, true);
+    ck_assert_uint_eq(gw_function_awaited_at(never, 0), 6);
+    g_autoptr(gw_function) reads = make_overlapped(1, true);
+    ck_assert_uint_eq(gw_function_awaited_at(reads, 0), 5);
+    g_array_index(reads->operations, gw_operation, 3).outputs[0] = 0; /* Over its input; */
+    ck_assert_uint_eq(gw_function_awaited_at(reads, 0), 3);
+    g_array_index(reads->operations, gw_operation, 2).outputs[0] = 1; /* over its output; */
+    ck_assert_uint_eq(gw_function_awaited_at(reads, 0), 2);
+    g_array_index(reads->operations, gw_operation, 1).inputs[0] =
+        0; /* but its input may be read. */
+    ck_assert_uint_eq(gw_function_awaited_at(reads, 0), 2);
+}
+END_TEST
+
+/* Its operands' places are nobody else's until then. */
+START_TEST(overlapped_operands_keep_their_places)
+{
+    uint64_t offsets_bytes[8];
+    g_autoptr(gw_function) waits = make_overlapped(1, false);
+    gw_function_place_temporaries(waits, 64, offsets_bytes);
+    ck_assert_uint_eq(offsets_bytes[2], offsets_bytes[0]); /* As soon as the collective is over. */
+    g_autoptr(gw_function) goes_on = make_overlapped(1, true);
+    gw_function_place_temporaries(goes_on, 64, offsets_bytes);
+    for (uint32_t i = 2; i < 7; i++) {
+        ck_assert_uint_ne(offsets_bytes[i], offsets_bytes[0]);
+        ck_assert_uint_ne(offsets_bytes[i], offsets_bytes[1]);
+    }
+    ck_assert_uint_eq(offsets_bytes[7], offsets_bytes[0]); /* This one awaits it. */
+}
+END_TEST
+
 /* --- Cost --- */
 
 START_TEST(matmul_costs_2mnk)
@@ -551,6 +606,8 @@ static TCase *make_cost_cases(void)
     tcase_add_test_raise_signal(cases, position_beyond_the_inputs_aborts, SIGABRT);
     tcase_add_test(cases, bytes_of_values_and_temporaries);
     tcase_add_test(cases, places_are_kept_while_needed);
+    tcase_add_test(cases, overlapped_collectives_are_awaited_where_they_are_needed);
+    tcase_add_test(cases, overlapped_operands_keep_their_places);
     tcase_add_test(cases, copies_are_equal_and_apart);
     tcase_add_test(cases, matmul_costs_2mnk);
     tcase_add_test(cases, others_cost_per_element);

@@ -47,6 +47,20 @@ static void add(gw_function *function, gw_operation_kind kind, uint16_t x, uint1
                                               .axes = axes});
 }
 
+START_TEST(only_collectives_are_overlapped)
+{
+    g_autoptr(gw_function) copy = make_pair(4, 4, 4);
+    add(copy, GW_OPERATION_MAP, 0, 1, 0);
+    expect_good(copy, 1);
+    g_array_index(copy->operations, gw_operation, 0).is_overlapped = true;
+    expect_bad(copy, 1, "operation 0 (map): overlapped, expected that of collectives only");
+    g_autoptr(gw_function) sum = make_pair(4, 4, 4);
+    add(sum, GW_OPERATION_ALL_REDUCE, 0, 1, 1);
+    g_array_index(sum->operations, gw_operation, 0).is_overlapped = true;
+    expect_good(sum, 1);
+}
+END_TEST
+
 /* --- Bounds --- */
 
 START_TEST(a_value_may_have_a_whole_tebibyte)
@@ -253,6 +267,7 @@ int main(void)
     TCase *cases = tcase_create("function check");
     tcase_add_test(cases, what_is_joined_follows_its_like);
     tcase_add_test(cases, slices_divide_the_whole);
+    tcase_add_test(cases, only_collectives_are_overlapped);
     tcase_add_test(cases, a_value_may_have_a_whole_tebibyte);
     tcase_add_test(cases, elements_have_up_to_eight_bytes);
     tcase_add_test(cases, gathered_rows_do_not_wrap);

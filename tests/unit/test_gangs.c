@@ -10,9 +10,10 @@
 #include "record/gangs.h"
 #include "test_record.h"
 
-#define SUBJECT       "gang,job,run,node,stage,microbatch,"
-#define GANGS_HEADER  SUBJECT "call,island,first_device,last_device,device_count,start_ns,end_ns\n"
-#define SHARDS_HEADER SUBJECT "first_device,device_count,start_ns,end_ns,local_ns,collective_ns\n"
+#define SUBJECT      "gang,job,run,node,stage,microbatch,"
+#define GANGS_HEADER SUBJECT "call,island,first_device,last_device,device_count,start_ns,end_ns\n"
+#define SHARDS_HEADER                                                                              \
+    SUBJECT "first_device,device_count,start_ns,end_ns,local_ns,collective_ns,hidden_ns\n"
 
 static const gw_recorder_job jobs[] = {
     {
@@ -71,7 +72,8 @@ static void add_shards(gw_gangs *gangs, uint64_t gang, uint32_t job, uint32_t ru
                                     .start_ns = 23,
                                     .end_ns = 93,
                                     .local_ns = 24,
-                                    .collective_ns = 25};
+                                    .collective_ns = 25,
+                                    .hidden_ns = 26};
     gw_gangs_add_shards(gangs, &record);
 }
 
@@ -100,9 +102,9 @@ START_TEST(rows_are_exact)
                             "4,train,9,\"a,\"\"b\"\" \",,,11,12,13,14,2,15,16\n"
                             "0,\"größe, 2\",0,step,,7,11,12,13,14,2,15,16\n");
     check_text(folder, "shards.csv",
-               SHARDS_HEADER "0,\"größe, 2\",0,step,,7,21,22,23,93,24,25\n"
-                             "5,train,9,forward,3,0,21,22,23,93,24,25\n"
-                             "5,train,9,forward,3,0,21,22,23,93,24,25\n");
+               SHARDS_HEADER "0,\"größe, 2\",0,step,,7,21,22,23,93,24,25,26\n"
+                             "5,train,9,forward,3,0,21,22,23,93,24,25,26\n"
+                             "5,train,9,forward,3,0,21,22,23,93,24,25,26\n");
     remove_folder(folder);
 }
 END_TEST
@@ -125,9 +127,9 @@ START_TEST(each_column_of_the_subject_counts)
                             "0,\"größe, 2\",1,step,,7,11,12,13,14,2,15,16\n"
                             "4294967296,\"größe, 2\",1,step,,7,11,12,13,14,2,15,16\n");
     check_text(folder, "shards.csv",
-               SHARDS_HEADER "0,\"größe, 2\",0,step,,7,21,22,23,93,24,25\n"
-                             "0,train,1,forward,3,0,21,22,23,93,24,25\n"
-                             "0,train,1,\"a,\"\"b\"\" \",,,21,22,23,93,24,25\n");
+               SHARDS_HEADER "0,\"größe, 2\",0,step,,7,21,22,23,93,24,25,26\n"
+                             "0,train,1,forward,3,0,21,22,23,93,24,25,26\n"
+                             "0,train,1,\"a,\"\"b\"\" \",,,21,22,23,93,24,25,26\n");
     remove_folder(folder);
 }
 END_TEST

@@ -222,16 +222,17 @@ START_TEST(shards_have_a_row_for_each_report)
     gw_recorder_add_shards(recorder, &shards);
     finish(recorder);
     g_autofree char *text = read_text(folder, "shards.csv");
-    ck_assert_str_eq(
-        text, "gang,job,run,node,stage,microbatch,first_device,device_count,start_ns,end_ns,"
-              "local_ns,collective_ns\n"
-              "10,train,0,forward,0,5,3,3,0,600,300,0\n"
-              "18446744073709551615,serve,4294967294,forward,0,5,0,2,700,1000,20,5\n"
-              "18446744073709551615,serve,4294967294,forward,0,5,5,1,700,1000,20,5\n"
-              "18446744073709551615,serve,4294967294,\"backward, \"\"b\"\"\",,,5,1,1000,1000,0,0\n"
-              "18446744073709551615,serve,3,\"backward, \"\"b\"\"\",,,5,1,1000,1000,0,0\n"
-              "18446744073709551615,train,3,\"backward, \"\"b\"\"\",,,5,1,1000,1000,0,0\n"
-              "0,train,3,\"backward, \"\"b\"\"\",,,5,1,1000,1000,0,0\n");
+    ck_assert_str_eq(text,
+                     "gang,job,run,node,stage,microbatch,first_device,device_count,start_ns,end_ns,"
+                     "local_ns,collective_ns,hidden_ns\n"
+                     "10,train,0,forward,0,5,3,3,0,600,300,0,0\n"
+                     "18446744073709551615,serve,4294967294,forward,0,5,0,2,700,1000,20,5,0\n"
+                     "18446744073709551615,serve,4294967294,forward,0,5,5,1,700,1000,20,5,0\n"
+                     "18446744073709551615,serve,4294967294,\"backward, \"\"b\"\"\",,,"
+                     "5,1,1000,1000,0,0,0\n"
+                     "18446744073709551615,serve,3,\"backward, \"\"b\"\"\",,,5,1,1000,1000,0,0,0\n"
+                     "18446744073709551615,train,3,\"backward, \"\"b\"\"\",,,5,1,1000,1000,0,0,0\n"
+                     "0,train,3,\"backward, \"\"b\"\"\",,,5,1,1000,1000,0,0,0\n");
     remove_folder(folder);
 }
 END_TEST

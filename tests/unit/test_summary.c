@@ -485,6 +485,33 @@ START_TEST(failed_jobs_say_when)
 }
 END_TEST
 
+/* Two devices of each island, side by side: busy for 30 of 50 and for 20, which wait for nobody. */
+START_TEST(communication_and_energy_are_counted_by_job)
+{
+    g_autoptr(gw_summary) summary = gw_summary_new(&settings);
+    gw_shard_record record = {.job = 1,
+                              .first_device = 2,
+                              .device_count = 4,
+                              .start_ns = 100,
+                              .end_ns = 150,
+                              .local_ns = 25,
+                              .collective_ns = 5,
+                              .hidden_ns = 40};
+    gw_summary_add_shards(summary, &record);
+    record = (gw_shard_record){
+        .job = 1, .device_count = 1, .end_ns = 20, .local_ns = 13, .collective_ns = 7};
+    gw_summary_add_shards(summary, &record);
+    json_t *json = render(summary);
+    check_number(json, "jobs.1.communication_exposed_ns", 4 * 5 + 7);
+    check_number(json, "jobs.1.communication_hidden_ns", 4 * 40);
+    check_near(json, "jobs.1.energy_j",
+               (2 * (30 * 100 + 20 * 10) + 20 * 100 + 2 * (30 * 200 + 20 * 20)) * 1e-9);
+    check_number(json, "jobs.0.communication_exposed_ns", 0);
+    check_number(json, "jobs.0.energy_j", 0);
+    json_decref(json);
+}
+END_TEST
+
 START_TEST(dealt_rows_are_counted_where_there_are_exchanges)
 {
     g_autoptr(gw_summary) summary = gw_summary_new(&settings);
@@ -638,6 +665,7 @@ int main(void)
     tcase_add_test(cases, starving_is_kept_by_job);
     tcase_add_test(cases, missed_deadlines_are_counted_where_there_are_any);
     tcase_add_test(cases, failed_jobs_say_when);
+    tcase_add_test(cases, communication_and_energy_are_counted_by_job);
     tcase_add_test(cases, dealt_rows_are_counted_where_there_are_exchanges);
     tcase_add_test(cases, every_key_is_in_the_help_and_the_help_has_no_other);
     tcase_add_test(cases, the_help_and_the_document_say_every_key);

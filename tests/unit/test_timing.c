@@ -137,6 +137,72 @@ START_TEST(joined_collectives_travel_as_one)
 }
 END_TEST
 
+/* Overlapped: 0 and 1, 3 and 4.  Operation 5 reads the output of 1; 4 is awaited at the end. */
+static void add_overlapped(bench *built)
+{
+    add_all_reduce(built->function, 1, 1);
+    add_all_reduce(built->function, 1, 1);
+    add_duration(built->function, 10);
+    add_all_reduce(built->function, 1, 1);
+    add_duration(built->function, 20);
+    gw_function_add(
+        built->function,
+        &(gw_operation){.kind = GW_OPERATION_MAP,
+                        .map = GW_MAP_COPY,
+                        .inputs = {3},
+                        .outputs = {(uint16_t)gw_function_add_temporary(built->function, 1, 1)}});
+    add_all_reduce(built->function, 1, 1);
+    add_all_reduce(built->function, 1, 1);
+    add_duration(built->function, 40);
+    for (uint32_t i = 0; i < built->function->operations->len; i++) {
+        gw_operation *operation = &g_array_index(built->function->operations, gw_operation, i);
+        operation->is_overlapped = operation->kind == GW_OPERATION_ALL_REDUCE && i != 3;
+    }
+}
+
+START_TEST(overlapped_collectives_are_awaited_once)
+{
+    static const gw_step_kind kinds[] = {GW_STEP_ISSUE, GW_STEP_ISSUE, GW_STEP_MEET, GW_STEP_AWAIT,
+                                         GW_STEP_ISSUE, GW_STEP_ISSUE, GW_STEP_AWAIT};
+    static const uint32_t collectives[] = {0, 1, 2, 1, 3, 4, 4};
+    bench built;
+    bench_init(&built, 4, 1);
+    add_overlapped(&built);
+    const gw_mesh mesh = mesh_of(1, 4, 1, 1);
+    g_autoptr(gw_timing) timing = time_function(&built, &mesh);
+    ck_assert_uint_eq(timing->collective_count, 5);
+    ck_assert_uint_eq(timing->step_count, G_N_ELEMENTS(kinds));
+    for (uint32_t i = 0; i < timing->step_count; i++) {
+        ck_assert_int_eq(timing->steps[i].kind, kinds[i]);
+        ck_assert_uint_eq(timing->steps[i].collective, collectives[i]);
+    }
+    const gw_span copy_ns = 1; /* Eight bytes. */
+    const gw_span local_ns[] = {700, 0, 10, 20, copy_ns, 0, 40, 0};
+    for (uint32_t i = 0; i < G_N_ELEMENTS(local_ns); i++) {
+        ck_assert_uint_eq(timing->local_ns[i], local_ns[i]);
+    }
+    ck_assert_uint_eq(timing->total_ns, 700 + 70 + copy_ns + 5 * 4001);
+    bench_clear(&built);
+}
+END_TEST
+
+START_TEST(nothing_is_overlapped_where_transfers_stop_it)
+{
+    bench built;
+    bench_init(&built, 4, 1);
+    built.made.accelerators[0].stops_to_transfer = true;
+    add_overlapped(&built);
+    const gw_mesh mesh = mesh_of(1, 4, 1, 1);
+    g_autoptr(gw_timing) timing = time_function(&built, &mesh);
+    ck_assert_uint_eq(timing->step_count, 5);
+    for (uint32_t i = 0; i < timing->step_count; i++) {
+        ck_assert_int_eq(timing->steps[i].kind, GW_STEP_MEET);
+        ck_assert_uint_eq(timing->steps[i].collective, i);
+    }
+    bench_clear(&built);
+}
+END_TEST
+
 START_TEST(function_may_begin_with_a_collective)
 {
     bench built;
@@ -240,6 +306,8 @@ int main(void)
     tcase_add_test(cases, local_operations_add_up);
     tcase_add_test(cases, function_is_split_at_its_collectives);
     tcase_add_test(cases, joined_collectives_travel_as_one);
+    tcase_add_test(cases, overlapped_collectives_are_awaited_once);
+    tcase_add_test(cases, nothing_is_overlapped_where_transfers_stop_it);
     tcase_add_test(cases, function_may_begin_with_a_collective);
     tcase_add_test(cases, groups_follow_the_axes);
     tcase_add_test(cases, longest_group_counts_for_the_total);

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* "speed" and "jitter" of islands: what is read, and every mistake by its place. */
+#include "tests/unit/test_scenario.h"
+
+static void expect_setting_mistake(const char *setting, const char *part)
+{
+    g_autofree char *whole = g_strconcat("cluster.islands.0.", setting, NULL);
+    const char *const settings[] = {whole, NULL};
+    const char *const parts[] = {part, NULL};
+    expect_mistake(base_text, settings, parts);
+}
+
+START_TEST(none_is_the_default)
+{
+    g_autoptr(gw_scenario) scenario = load_good(base_text, NULL);
+    ck_assert_ptr_null(scenario->cluster.islands[0].speeds);
+    ck_assert_double_eq(scenario->cluster.islands[0].jitter, 0);
+    static const char *const settings[] = {"cluster.islands.0.speed=[]", NULL};
+    g_autoptr(gw_scenario) empty = load_good(base_text, settings);
+    ck_assert_ptr_null(empty->cluster.islands[0].speeds);
+}
+END_TEST
+
+START_TEST(hosts_stand_for_their_devices)
+{
+    static const char *const settings[] = {
+        "cluster.islands.0.speed=[{\"hosts\":[1],\"factor\":0.5},{\"devices\":[2,0],\"factor\":3}]",
+        "cluster.islands.0.jitter=0.15", "cluster.islands.0.count=2", NULL};
+    static const double expected[] = {3, 1, 3, 1, 0.5, 0.5, 0.5, 0.5};
+    g_autoptr(gw_scenario) scenario = load_good(base_text, settings);
+    ck_assert_uint_eq(scenario->cluster.island_count, 2);
+    for (uint32_t i = 0; i < 2; i++) {
+        const gw_island_spec *island = &scenario->cluster.islands[i];
+        ck_assert_double_eq(island->jitter, 0.15);
+        for (uint32_t k = 0; k < G_N_ELEMENTS(expected); k++) {
+            ck_assert_double_eq(island->speeds[k], expected[k]);
+        }
+    }
+}
+END_TEST
+
+START_TEST(mistakes)
+{
+    expect_setting_mistake("jitter=0.16", "/cluster/islands/0/jitter: found 0.16, expected");
+    expect_setting_mistake("jitter=-1", "/cluster/islands/0/jitter: found -1, expected");
+    expect_setting_mistake("jitter=much", "/cluster/islands/0/jitter: found \"much\"");
+    expect_setting_mistake("speed=2", "/cluster/islands/0/speed: found 2, expected an array");
+    expect_setting_mistake("speed=[2]", "/cluster/islands/0/speed/0: found 2, expected an object");
+    expect_setting_mistake("speed=[{\"factor\":2}]",
+                           "/speed/0: found neither, expected one of \"hosts\" and \"devices\"");
+    expect_setting_mistake("speed=[{\"hosts\":[0]}]", "/speed/0: found no \"factor\"");
+    expect_setting_mistake("speed=[{\"hosts\":[0],\"devices\":[0],\"factor\":2}]",
+                           "/speed/0: found both, expected one of");
+    expect_setting_mistake("speed=[{\"hosts\":[2],\"factor\":2}]",
+                           "/speed/0/hosts/0: found 2, expected a whole number from 0 to 1");
+    expect_setting_mistake("speed=[{\"devices\":[8],\"factor\":2}]",
+                           "/speed/0/devices/0: found 8, expected a whole number from 0 to 7");
+    expect_setting_mistake("speed=[{\"devices\":[],\"factor\":2}]",
+                           "/speed/0/devices: found none, expected one at least");
+    expect_setting_mistake("speed=[{\"devices\":[1,1],\"factor\":2}]",
+                           "/speed/0/devices/1: found device 1 of the island again");
+    expect_setting_mistake("speed=[{\"hosts\":[1],\"factor\":0}]", "/speed/0/factor: found 0");
+    expect_setting_mistake("speed=[{\"hosts\":[1],\"factor\":2,\"facto\":2}]", "\"facto\"");
+    expect_setting_mistake("sped=[]", "did you mean \"speed\"?");
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("scenario_speed");
+    TCase *cases = tcase_create("scenario_speed");
+    tcase_add_test(cases, none_is_the_default);
+    tcase_add_test(cases, hosts_stand_for_their_devices);
+    tcase_add_test(cases, mistakes);
+    suite_add_tcase(suite, cases);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    const int failed_count = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
