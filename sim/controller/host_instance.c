@@ -22,6 +22,8 @@ static void count_slot_references(gw_host_instance *instance)
     const gw_plan *plan = instance->plan;
     const gw_lowered *lowered = instance->lowered;
     for (uint32_t s = 0; s < plan->slot_count; s++) {
+        if (gw_lowered_local_count(lowered, plan->slots[s].mesh) == 0)
+            continue;
         instance->refs[s] = 1 + plan->slots[s].readers;
         instance->refs_next[s] = plan->slots[s].readers_next;
     }
@@ -30,6 +32,8 @@ static void count_slot_references(gw_host_instance *instance)
         if (slot == GW_INDEX_NONE)
             continue;
         const gw_plan_input *input = &plan->inputs[t / 2];
+        if (gw_lowered_local_count(lowered, plan->slots[slot].mesh) == 0)
+            continue;
         if (input->is_permanent) /* Kept for good, and asked for whenever a reader likes. */
             continue;
         uint32_t pieces = lowered->transfers[t].piece_count;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "controller/donation.h"
 
 /* --- The plan --- */
 
@@ -21,18 +22,16 @@ static uint64_t *list_scratch(const gw_program *program)
     return scratch_bytes;
 }
 
-static void number_slots(gw_plan *plan)
+static void set_nodes(gw_plan *plan)
 {
     const gw_program *program = plan->program;
     g_autofree uint64_t *scratch_bytes = list_scratch(program);
-    GArray *slots = g_array_new(FALSE, TRUE, sizeof(gw_plan_slot));
     for (uint32_t n = 0; n < plan->node_count; n++) {
         const gw_node *node = gw_program_node(program, n);
         const gw_function *function = gw_program_function(program, n);
         gw_plan_node *planned = &plan->nodes[n];
         planned->mesh = node->mesh;
         planned->is_once = node->is_once;
-        planned->first_slot = slots->len;
         planned->output_count = function->output_count;
         planned->first_input = program->first_edge[n];
         planned->input_count = program->first_edge[n + 1] - program->first_edge[n];
@@ -40,34 +39,67 @@ static void number_slots(gw_plan *plan)
         planned->decider = node->decider;
         plan->has_decisions = plan->has_decisions || gw_node_is_decided(node);
         gw_check(planned->input_count == function->input_count);
-        for (uint32_t o = 0; o < function->output_count; o++) {
-            const gw_value *value = gw_function_value(function, gw_function_output(function, o));
-            gw_plan_slot slot = {.size_bytes = gw_value_bytes(value), .mesh = node->mesh};
-            g_array_append_val(slots, slot);
-        }
         uint64_t *workspace_bytes = &plan->workspace_bytes[node->mesh];
         *workspace_bytes = MAX(*workspace_bytes, scratch_bytes[node->function]);
         if (gw_node_is_decided(node))
             *workspace_bytes = MAX(*workspace_bytes, scratch_bytes[node->otherwise]);
     }
+}
+
+/* Whether the input comes from another mesh, in run 0 or later. */
+static bool ever_arrives(const gw_plan *plan, const gw_edge *edge)
+{
+    const uint32_t mesh = plan->nodes[edge->target_node].mesh;
+    return plan->nodes[edge->source_node].mesh != mesh ||
+           (edge->is_carried && plan->nodes[edge->initial_node].mesh != mesh);
+}
+
+/* By mesh: the slots of meshes before it.  The caller frees. */
+static uint32_t *count_slots(gw_plan *plan)
+{
+    const uint32_t mesh_count = plan->program->meshes->len;
+    uint32_t *first = g_new0(uint32_t, mesh_count + 1);
+    for (uint32_t n = 0; n < plan->node_count; n++)
+        first[plan->nodes[n].mesh + 1] += plan->nodes[n].output_count;
+    for (uint32_t e = 0; e < plan->program->edges->len; e++) {
+        const gw_edge *edge = gw_program_edge(plan->program, e);
+        first[plan->nodes[edge->target_node].mesh + 1] += ever_arrives(plan, edge) ? 1 : 0;
+    }
+    for (uint32_t m = 0; m < mesh_count; m++)
+        first[m + 1] += first[m];
+    plan->slot_count = first[mesh_count];
+    return first;
+}
+
+static uint32_t add_slot(gw_plan *plan, uint32_t *next, uint32_t mesh, const gw_value *value)
+{
+    plan->slots[next[mesh]] = (gw_plan_slot){.size_bytes = gw_value_bytes(value), .mesh = mesh};
+    return next[mesh]++;
+}
+
+/* Mesh by mesh, so that a host touches none of its tables where meshes of others are: outputs in
+ * order of nodes, then what arrives. */
+static void number_slots(gw_plan *plan)
+{
+    const gw_program *program = plan->program;
+    g_autofree uint32_t *next = count_slots(plan);
+    plan->slots = g_new0(gw_plan_slot, plan->slot_count + 1);
+    for (uint32_t n = 0; n < plan->node_count; n++) {
+        const gw_function *function = gw_program_function(program, n);
+        plan->nodes[n].first_slot = next[plan->nodes[n].mesh];
+        for (uint32_t o = 0; o < function->output_count; o++)
+            add_slot(plan, next, plan->nodes[n].mesh,
+                     gw_function_value(function, gw_function_output(function, o)));
+    }
     for (uint32_t e = 0; e < program->edges->len; e++) {
         const gw_edge *edge = gw_program_edge(program, e);
-        uint32_t target_mesh = plan->nodes[edge->target_node].mesh;
-        gw_plan_input *input = &plan->inputs[e];
-        bool arrives = plan->nodes[edge->source_node].mesh != target_mesh ||
-                       (edge->is_carried && plan->nodes[edge->initial_node].mesh != target_mesh);
-        input->inbound_slot = GW_INDEX_NONE;
-        if (!arrives)
-            continue;
         const gw_function *function = gw_program_function(program, edge->target_node);
-        const gw_value *value =
-            gw_function_value(function, gw_function_input(function, edge->target_input));
-        gw_plan_slot slot = {.size_bytes = gw_value_bytes(value), .mesh = target_mesh};
-        input->inbound_slot = slots->len;
-        g_array_append_val(slots, slot);
+        plan->inputs[e].inbound_slot = GW_INDEX_NONE;
+        if (ever_arrives(plan, edge))
+            plan->inputs[e].inbound_slot = add_slot(
+                plan, next, plan->nodes[edge->target_node].mesh,
+                gw_function_value(function, gw_function_input(function, edge->target_input)));
     }
-    plan->slot_count = slots->len;
-    plan->slots = (gw_plan_slot *)g_array_free(slots, FALSE);
 }
 
 /* The transfer that fills this input from `source_slot`, or a reader in place. */
@@ -179,12 +211,14 @@ gw_plan *gw_plan_new(const gw_program *program)
     plan->has_exchanges = program->exchange_count > 0;
     for (uint32_t t = 0; t < plan->transfer_count; t++)
         plan->transfer_slot[t] = GW_INDEX_NONE;
+    set_nodes(plan);
     number_slots(plan);
     plan_inputs(plan);
     list_outgoing(plan);
     for (uint32_t r = program->results->len; r-- > 0;)
         plan->nodes[g_array_index(program->results, gw_result, r).node].result = r;
     mark_copied_slots(plan);
+    gw_plan_settle_donations(plan);
     return plan;
 }
 
@@ -207,15 +241,23 @@ typedef struct {
     const gw_plan *plan;
     uint64_t *live_bytes, *peak_bytes; /* By mesh. */
     uint32_t *refs;                    /* By 2 * slot + run parity. */
+    bool *is_taken;                    /* Likewise: another holds the buffer by now. */
 } peak_walk;
 
 static void walk_reserve(peak_walk *walk, uint32_t slot, uint32_t run, uint32_t refs)
 {
     const gw_plan_slot *planned = &walk->plan->slots[slot];
     uint64_t *live_bytes = &walk->live_bytes[planned->mesh];
+    walk->refs[2 * slot + run % 2] = refs;
+    if (planned->taken_input > 0) {
+        const gw_plan_input *input = &walk->plan->inputs[planned->taken_input - 1];
+        const bool is_first = input->is_carried && run == 0;
+        const uint32_t donor = is_first ? input->initial_slot : input->slot;
+        walk->is_taken[2 * donor + (input->is_carried && run > 0 ? run - 1 : run) % 2] = true;
+        return;
+    }
     *live_bytes += planned->size_bytes;
     walk->peak_bytes[planned->mesh] = MAX(walk->peak_bytes[planned->mesh], *live_bytes);
-    walk->refs[2 * slot + run % 2] = refs;
 }
 
 static void walk_release(peak_walk *walk, uint32_t slot, uint32_t run)
@@ -225,8 +267,12 @@ static void walk_release(peak_walk *walk, uint32_t slot, uint32_t run)
         return;
     uint32_t *refs = &walk->refs[2 * slot + run % 2];
     gw_check(*refs > 0);
-    if (--*refs == 0)
+    if (--*refs > 0)
+        return;
+    bool *is_taken = &walk->is_taken[2 * slot + run % 2];
+    if (!*is_taken)
         walk->live_bytes[planned->mesh] -= planned->size_bytes;
+    *is_taken = false;
 }
 
 static void walk_node(peak_walk *walk, uint32_t n, uint32_t run)
@@ -264,7 +310,8 @@ void gw_plan_peak_bytes(const gw_plan *plan, uint64_t *out_bytes)
     uint32_t mesh_count = plan->program->meshes->len;
     g_autofree uint64_t *live_bytes = g_new0(uint64_t, mesh_count);
     g_autofree uint32_t *refs = g_new0(uint32_t, 2 * plan->slot_count + 1);
-    peak_walk walk = {plan, live_bytes, out_bytes, refs};
+    g_autofree bool *is_taken = g_new0(bool, 2 * plan->slot_count + 1);
+    peak_walk walk = {plan, live_bytes, out_bytes, refs, is_taken};
     for (uint32_t m = 0; m < mesh_count; m++)
         out_bytes[m] = live_bytes[m] = plan->workspace_bytes[m];
     for (uint32_t run = 0; run < 3; run++)
@@ -402,13 +449,13 @@ static void lower_transfer(lowering *job, uint32_t number)
         job, edge->target_node,
         gw_function_input(gw_program_function(program, edge->target_node), edge->target_input));
     gw_lowered *lowered = job->lowered;
-    gw_lowered_transfer *transfer = &lowered->transfers[number];
-    transfer->first_piece = lowered->pieces->len;
-    transfer->first_source = lowered->source_hosts->len;
     bool has_sources = gw_lowered_local_count(lowered, source.mesh) > 0;
     bool has_targets = gw_lowered_local_count(lowered, target.mesh) > 0;
     if (!has_sources && !has_targets)
         return;
+    gw_lowered_transfer *transfer = &lowered->transfers[number];
+    transfer->first_piece = lowered->pieces->len;
+    transfer->first_source = lowered->source_hosts->len;
     uint32_t local = 0;
     for (uint32_t shard = 0; shard < target.shard_count; shard++) {
         uint32_t first;

@@ -24,6 +24,8 @@ typedef struct {
     bool is_permanent;     /* A set-up's output that every run reads. */
     bool is_copied;        /* Transfers or results read it. */
     bool is_carried;       /* The run after reads it. */
+    uint32_t taken_input;  /* 1 + the input (of `inputs`) whose buffer it takes over, in every run
+                              (donation.h); 0: it has one of its own. */
 } gw_plan_slot;
 
 typedef struct {
@@ -55,6 +57,7 @@ typedef struct {
     bool has_copied_slots;
     bool has_decisions;        /* Some node has a decider. */
     bool has_exchanges;        /* Some transfer is one (program/exchange.h). */
+    bool has_donations;        /* Some slot takes a buffer over. */
     uint32_t *transfer_slot;   /* By transfer: the source's slot; GW_INDEX_NONE: not one. */
     uint64_t *workspace_bytes; /* By mesh: the largest temporaries of its functions. */
     uint32_t node_count, slot_count, transfer_count;
@@ -62,6 +65,9 @@ typedef struct {
 
 /* `program` is borrowed for the plan's life. */
 gw_plan *gw_plan_new(const gw_program *program);
+/* Every slot has a buffer of its own from now on: where buffers are read by others than gangs and
+ * transfers of the program, at times that its order does not say. */
+void gw_plan_forgo_donations(gw_plan *plan);
 void gw_plan_free(gw_plan *plan);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(gw_plan, gw_plan_free)
 

@@ -22,6 +22,8 @@ typedef struct {
                                holds the whole (replicated).  So RANDOM, which goes by an element's
                                place in the whole, gives sharded values parts that differ, and
                                replicated ones the same everywhere. */
+    uint32_t donor;         /* Of an output: 1 + the position of the input whose buffer it may take
+                               over (gw_function_donate); 0: none. */
 } gw_value;
 
 typedef struct {
@@ -47,6 +49,10 @@ uint32_t gw_function_add_output(gw_function *function, uint32_t rows, uint32_t c
                                 bool is_sharded);
 uint32_t gw_function_add_temporary(gw_function *function, uint32_t rows, uint32_t columns);
 void gw_function_add(gw_function *function, const gw_operation *operation);
+
+/* The output may be written over the input, value by value (indexes): where nobody reads the input
+ * afterwards, one buffer does for both.  What the output holds is the same either way. */
+void gw_function_donate(gw_function *function, uint32_t input, uint32_t output);
 
 /* The index of the input (output) value at `position`. */
 uint32_t gw_function_input(const gw_function *function, uint32_t position);
@@ -82,10 +88,19 @@ double gw_operation_bytes(const gw_function *function, const gw_operation *opera
 /* It has DURATION or WORK: it models time, not data. */
 bool gw_function_models_time(const gw_function *function);
 
+/* Whether the operation may write its output `output` over its operand `input`: it goes element by
+ * element, and reads each before it writes it. */
+bool gw_operation_writes_over(const gw_operation *operation, uint32_t input, uint32_t output);
+/* True when every output with a donor is as large as it, and the donor of no other, and whatever
+ * writes the output may write over the donor, is the last to read it and reads it but once.  Else
+ * GW_ERROR_SCENARIO naming function and output. */
+bool gw_function_check_donors(const gw_function *function, GError **error);
+
 /* True when every value has a size up to GW_VALUE_BYTES_MAX; every operand exists, has the shape
  * that its operation needs with groups over a mesh of `shape` (`dims` 1 to 3), and is an input or
  * written before it is read; no operation writes an input or what it reads; every output is
- * written once.  Else GW_ERROR_SCENARIO naming function, operation and value.
+ * written once; donors are as gw_function_check_donors asks.  Else GW_ERROR_SCENARIO naming
+ * function, operation and value.
  *
  * A function with DURATION or WORK models time, not data: what no operation of it has written may
  * be read and handed on all the same, and holds anything. */

@@ -292,6 +292,10 @@ static void add_again(gw_pass *pass, const GArray *blocks, uint32_t last)
     }
 }
 
+typedef struct {                /* Values, by tensor of the place. */
+    uint32_t *before, *outputs; /* Of the micro-batches before, NULL: it is the first; so far. */
+} slopes;
+
 /* Outputs for the slopes of tensors; and, after others, where those of this micro-batch go first.
  */
 static uint32_t *place_gradients(gw_pass *pass, const GArray *list, bool is_next)
@@ -309,12 +313,15 @@ static uint32_t *place_gradients(gw_pass *pass, const GArray *list, bool is_next
     return outputs;
 }
 
-/* The slopes so far, and those of this micro-batch. */
-static void add_up(gw_pass *pass, const GArray *list, const uint32_t *before,
-                   const uint32_t *outputs)
+/* Of so many tensors: the slopes so far, and those of this micro-batch.  As soon as these are
+ * there, so that their temporaries are free for the next block's. */
+static void add_up(gw_pass *pass, const slopes *sums, uint32_t first, uint32_t count)
 {
-    for (uint32_t i = 0; before != NULL && i < list->len; i++)
-        gw_emit_map(pass->function, GW_MAP_ADD, before[i], pass->gradients[i], outputs[i]);
+    for (uint32_t i = first; sums->before != NULL && i < first + count; i++) {
+        gw_emit_map(pass->function, GW_MAP_ADD, sums->before[i], pass->gradients[i],
+                    sums->outputs[i]);
+        gw_function_donate(pass->function, sums->before[i], sums->outputs[i]);
+    }
 }
 
 static uint32_t *take_gradients(gw_pass *pass, const GArray *list)
@@ -346,19 +353,22 @@ gw_function *gw_transformer_make_backward(const gw_transformer *model, uint32_t 
     if (!pass.is_first)
         out = add_stream_output(&pass);
     g_autofree uint32_t *outputs = place_gradients(&pass, list, is_next);
+    const slopes sums = {before, outputs};
     uint32_t dx = pass.is_last ? gw_pass_add_head_gradient(&pass, dy) : dy;
+    add_up(&pass, &sums, pass.first_head_tensor, list->len - pass.first_head_tensor);
     for (uint32_t i = blocks->len; i-- > 0;) {
         const place_block *one = block_at(blocks, i);
         const gw_pass_part part = part_of(&pass, one);
         if (one->closes)
             add_again(&pass, blocks, i);
         dx = one->block->add_backward(&pass, &part, dx);
+        add_up(&pass, &sums, one->first_tensor, one->block->tensor_count);
     }
     if (pass.is_first)
         gw_pass_add_embedding_gradient(&pass, dx);
     else
         gw_emit_map(function, GW_MAP_COPY, dx, 0, out);
-    add_up(&pass, list, before, outputs);
+    add_up(&pass, &sums, 0, pass.is_first ? GW_EMBEDDING_TENSORS : 0);
     return end(&pass);
 }
 

@@ -303,6 +303,8 @@ static gw_function *make_update(const training *job, const GArray *tensors, bool
                 function, tensor->rows, tensor->columns, tensor->is_split);
             operation.outputs[k] = (uint16_t)gw_function_add_output(
                 function, tensor->rows, tensor->columns, tensor->is_split);
+            gw_function_donate(function, operation.inputs[k == 0 ? 0 : k + 1],
+                               operation.outputs[k]);
         }
         gw_function_add(function, &operation);
         add_copy(job, function, tensor, operation.outputs[0]);
