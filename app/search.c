@@ -18,8 +18,8 @@
 
 typedef struct {
     gw_search_point point;
-    gw_search_estimate estimate;
-    guint index; /* Among all points. */
+    double memory_bytes, bound_ns; /* Estimated. */
+    guint index;                   /* Among all points. */
 } candidate;
 
 typedef struct {
@@ -44,8 +44,8 @@ void gw_search_free(gw_search *search)
 static gint compare_candidates(gconstpointer a, gconstpointer b)
 {
     const candidate *one = a, *other = b;
-    if (one->estimate.bound_ns != other->estimate.bound_ns)
-        return one->estimate.bound_ns < other->estimate.bound_ns ? -1 : 1;
+    if (one->bound_ns != other->bound_ns)
+        return one->bound_ns < other->bound_ns ? -1 : 1;
     return one->index < other->index ? -1 : one->index > other->index;
 }
 
@@ -78,18 +78,19 @@ static void look_at(searcher *at, gw_search_estimator *estimator, const GArray *
         search->memory_count++;
         return;
     }
-    if (!gw_search_estimate_point(estimator, &made.point, &made.estimate, &reason)) {
+    if (!gw_search_estimate_memory(estimator, &made.point, &made.memory_bytes, &reason)) {
         search->impossible_count++;
         if (search->impossible == NULL)
             search->impossible = g_steal_pointer(&reason);
         return;
     }
-    search->least_bytes = MIN(search->least_bytes, made.estimate.memory_bytes);
-    if (made.estimate.memory_bytes > (double)find_memory(search->space)) {
+    search->least_bytes = MIN(search->least_bytes, made.memory_bytes);
+    if (made.memory_bytes > (double)find_memory(search->space)) {
         search->memory_count++;
         *inout_full = &g_array_index(points, gw_search_point, index);
         return;
     }
+    made.bound_ns = gw_search_estimate_bound_ns(estimator, &made.point);
     g_array_append_val(at->candidates, made);
 }
 
@@ -145,8 +146,8 @@ static gw_search_way *read_way(const gw_search *search, const candidate *tried, 
     gw_search_way *way = g_new0(gw_search_way, 1);
     const double steps = gw_metric_read(root, "jobs.0.steps");
     way->point = tried->point;
-    way->bound_ns = tried->estimate.bound_ns;
-    way->estimated_bytes = tried->estimate.memory_bytes;
+    way->bound_ns = tried->bound_ns;
+    way->estimated_bytes = tried->memory_bytes;
     way->step_time_ns = gw_metric_read(root, "jobs.0.step_time_ns");
     way->tokens_per_s = gw_metric_read(root, "jobs.0.tokens_per_s");
     way->mfu = gw_metric_read(root, "jobs.0.mfu");
@@ -214,7 +215,7 @@ static guint count_below(const searcher *at, guint first, double time_ns)
 {
     guint end = first;
     while (end < at->candidates->len &&
-           g_array_index(at->candidates, candidate, end).estimate.bound_ns < time_ns)
+           g_array_index(at->candidates, candidate, end).bound_ns < time_ns)
         end++;
     return end - first;
 }

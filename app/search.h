@@ -20,7 +20,7 @@ typedef struct {
 
 typedef struct { /* A way that was simulated. */
     gw_search_point point;
-    double bound_ns, estimated_bytes; /* As gw_search_estimate says. */
+    double bound_ns, estimated_bytes; /* As estimated (search_estimate.h). */
     /* As summary.json says; NAN where it does not. */
     double step_time_ns, tokens_per_s, mfu, memory_bytes;
     double exposed_fraction; /* Of the devices' time in a step: in collectives, with nothing else

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "accel/model.h"
+#include "app/search_play.h"
 #include "base/check.h"
 #include "base/error.h"
 #include "topology/route.h"
@@ -21,8 +22,8 @@ typedef struct {       /* By layers, one and two, and where it matters by micro-
     double workspace[2];
     double busy_ns[2][2]; /* Of all passes. */
     double update_ns[2];
-    double chain_ns[2];    /* Of one micro-batch: forward, and backward as far as others wait. */
-    double arriving_bytes; /* What one shard gets from the place before. */
+    double forward_ns[2], backward_ns[2]; /* Of one micro-batch, the shortest. */
+    double arriving_bytes;                /* What one shard gets from the place before. */
 } place_probe;
 
 typedef struct {
@@ -163,9 +164,8 @@ static void measure_times(const gw_search_estimator *estimator, const gw_program
                           guint m, place_probe *places)
 {
     g_autofree double *times_ns = time_functions(estimator, program);
-    double forward_ns[PLACES_MAX], backward_ns[PLACES_MAX];
-    for (guint p = 0; p < PLACES_MAX; p++)
-        forward_ns[p] = backward_ns[p] = INFINITY;
+    for (guint p = 0; p < program->meshes->len; p++)
+        places[p].forward_ns[k] = places[p].backward_ns[k] = INFINITY;
     for (guint n = 0; n < program->nodes->len; n++) {
         const gw_node *node = gw_program_node(program, n);
         const double time_ns = times_ns[node->function];
@@ -178,13 +178,10 @@ static void measure_times(const gw_search_estimator *estimator, const gw_program
         }
         place->busy_ns[k][m] += time_ns;
         if (g_str_has_prefix(node->name, "forward"))
-            forward_ns[node->mesh] = MIN(forward_ns[node->mesh], time_ns);
+            place->forward_ns[k] = MIN(place->forward_ns[k], time_ns);
         else if (g_str_has_prefix(node->name, "backward"))
-            backward_ns[node->mesh] = MIN(backward_ns[node->mesh], time_ns);
+            place->backward_ns[k] = MIN(place->backward_ns[k], time_ns);
     }
-    for (guint p = 0; p < program->meshes->len; p++)
-        if (isfinite(forward_ns[p]) && isfinite(backward_ns[p]))
-            places[p].chain_ns[k] = forward_ns[p] + backward_ns[p];
 }
 
 static void measure_memory(const gw_program *program, guint k, guint m, place_probe *places)
@@ -261,9 +258,10 @@ static const probe *ask_probe(gw_search_estimator *estimator, const gw_search_po
 
 /* --- Schedules --- */
 
-static schedule_peaks *make_peaks(const gw_search_space *space, const gw_search_point *point)
+/* NULL: there is none, *out_reason says why. */
+static gw_workload_schedule *make_schedule(const gw_search_space *space,
+                                           const gw_search_point *point, char **out_reason)
 {
-    schedule_peaks *made = g_new0(schedule_peaks, 1);
     g_autoptr(GError) error = NULL;
     const guint stages = point->values[GW_SEARCH_STAGES];
     const guint64 count = gw_search_microbatches(space, point);
@@ -276,17 +274,23 @@ static schedule_peaks *make_peaks(const gw_search_space *space, const gw_search_
                                          .chunk_count = point->values[GW_SEARCH_CHUNKS],
                                          .times = times};
     if (2 * count * stages * request.chunk_count > GW_WORKLOAD_NODES_MAX) {
-        made->reason =
+        *out_reason =
             g_strdup_printf("more than %u passes of micro-batches", GW_WORKLOAD_NODES_MAX);
-        return made;
+        return NULL;
     }
-    g_autoptr(gw_workload_schedule) schedule = ops->make(&request, &error);
-    if (schedule == NULL) {
-        made->reason = g_strdup(error->message);
-        return made;
-    }
-    made->peaks = g_new(double, stages);
-    for (guint s = 0; s < stages; s++)
+    gw_workload_schedule *made = ops->make(&request, &error);
+    if (made == NULL)
+        *out_reason = g_strdup(error->message);
+    return made;
+}
+
+static schedule_peaks *make_peaks(const gw_search_space *space, const gw_search_point *point)
+{
+    const guint stages = point->values[GW_SEARCH_STAGES];
+    schedule_peaks *made = g_new0(schedule_peaks, 1);
+    g_autoptr(gw_workload_schedule) schedule = make_schedule(space, point, &made->reason);
+    made->peaks = g_new0(double, stages);
+    for (guint s = 0; schedule != NULL && s < stages; s++)
         made->peaks[s] = gw_workload_schedule_peak(schedule, s, 0);
     return made;
 }
@@ -313,7 +317,6 @@ typedef struct { /* A point, and what is asked of its places. */
     const schedule_peaks *peaks;
     guint stages, chunks;
     double layers, microbatches; /* Of a place; of a step. */
-    double transfer_ns;
 } large_one;
 
 static double carry_on(const double *by_layers, double layers)
@@ -355,25 +358,6 @@ static double find_memory(const large_one *large)
     return most_bytes;
 }
 
-static double find_bound(const large_one *large)
-{
-    double bound_ns = 0, before_ns = 0;
-    const double first_update_ns = carry_on(place_of(large, 0, 0)->update_ns, large->layers);
-    for (guint s = 0; s < large->stages; s++) {
-        double busy_ns = 0, update_ns = 0;
-        for (guint c = 0; c < large->chunks; c++) {
-            const place_probe *place = place_of(large, s, c);
-            busy_ns += carry_on_both(large, place->busy_ns, large->microbatches);
-            update_ns += carry_on(place->update_ns, large->layers);
-        }
-        bound_ns = MAX(bound_ns, busy_ns + update_ns);
-        bound_ns = MAX(bound_ns, busy_ns + before_ns + first_update_ns);
-        before_ns += carry_on(place_of(large, s, 0)->chain_ns, large->layers);
-        before_ns += 2 * large->transfer_ns;
-    }
-    return bound_ns;
-}
-
 /* Of what goes from one stage to the next: a shard's, alone on its links. */
 static double find_transfer(const gw_search_estimator *estimator, const gw_search_point *point,
                             const probe *small)
@@ -387,8 +371,23 @@ static double find_transfer(const gw_search_estimator *estimator, const gw_searc
            small->places[1].arriving_bytes / route.rate_bytes_per_s * 1e9;
 }
 
-bool gw_search_estimate_point(gw_search_estimator *estimator, const gw_search_point *point,
-                              gw_search_estimate *out, char **out_reason)
+static large_one begin_large(gw_search_estimator *estimator, const gw_search_point *point)
+{
+    const gw_search_space *space = estimator->space;
+    const probe *small = ask_probe(estimator, point);
+    return (large_one){
+        .small = small,
+        .peaks = ask_peaks(estimator, point),
+        .stages = point->values[GW_SEARCH_STAGES],
+        .chunks = point->values[GW_SEARCH_CHUNKS],
+        .layers = (double)space->layers / point->values[GW_SEARCH_STAGES] /
+                  point->values[GW_SEARCH_CHUNKS],
+        .microbatches = (double)gw_search_microbatches(space, point),
+    };
+}
+
+bool gw_search_estimate_memory(gw_search_estimator *estimator, const gw_search_point *point,
+                               double *out_bytes, char **out_reason)
 {
     const schedule_peaks *peaks = ask_peaks(estimator, point);
     if (peaks->reason != NULL) {
@@ -400,18 +399,35 @@ bool gw_search_estimate_point(gw_search_estimator *estimator, const gw_search_po
         *out_reason = g_strdup(small->reason);
         return false;
     }
-    const gw_search_space *space = estimator->space;
-    const large_one large = {
-        .small = small,
-        .peaks = peaks,
-        .stages = point->values[GW_SEARCH_STAGES],
-        .chunks = point->values[GW_SEARCH_CHUNKS],
-        .layers = (double)space->layers / point->values[GW_SEARCH_STAGES] /
-                  point->values[GW_SEARCH_CHUNKS],
-        .microbatches = (double)gw_search_microbatches(space, point),
-        .transfer_ns = find_transfer(estimator, point, small),
-    };
-    *out =
-        (gw_search_estimate){.memory_bytes = find_memory(&large), .bound_ns = find_bound(&large)};
+    const large_one large = begin_large(estimator, point);
+    *out_bytes = find_memory(&large);
     return true;
+}
+
+double gw_search_estimate_bound_ns(gw_search_estimator *estimator, const gw_search_point *point)
+{
+    const large_one large = begin_large(estimator, point);
+    g_autofree char *reason = NULL;
+    g_autoptr(gw_workload_schedule) schedule = make_schedule(estimator->space, point, &reason);
+    g_autofree gw_search_pass_times *times =
+        g_new0(gw_search_pass_times, (gsize)large.stages * large.chunks);
+    gw_check(schedule != NULL);
+    double bound_ns = 0;
+    for (guint s = 0; s < large.stages; s++) {
+        double busy_ns = 0, update_ns = 0;
+        for (guint c = 0; c < large.chunks; c++) {
+            const place_probe *place = place_of(&large, s, c);
+            times[c * large.stages + s] =
+                (gw_search_pass_times){carry_on(place->forward_ns, large.layers),
+                                       carry_on(place->backward_ns, large.layers)};
+            busy_ns += carry_on_both(&large, place->busy_ns, large.microbatches);
+            update_ns += carry_on(place->update_ns, large.layers);
+        }
+        bound_ns = MAX(bound_ns, busy_ns + update_ns);
+    }
+    double first_update_ns = 0;
+    for (guint c = 0; c < large.chunks; c++)
+        first_update_ns += carry_on(place_of(&large, 0, c)->update_ns, large.layers);
+    const double transfer_ns = find_transfer(estimator, point, large.small);
+    return MAX(bound_ns, gw_search_play_ns(schedule, times, transfer_ns) + first_update_ns);
 }

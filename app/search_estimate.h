@@ -12,19 +12,15 @@
 
 typedef struct gw_search_estimator gw_search_estimator;
 
-typedef struct {
-    double memory_bytes; /* Per device, where most is needed; as gw_plan_peak_bytes counts. */
-    /* No step takes less: each stage's passes, one after the other, and what its first micro-batch
-     * and its last wait for elsewhere.  Collectives count as if nothing shared their links. */
-    double bound_ns;
-} gw_search_estimate;
-
 /* `space` is borrowed for its life. */
 gw_search_estimator *gw_search_estimator_new(const gw_search_space *space);
 void gw_search_estimator_free(gw_search_estimator *estimator);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(gw_search_estimator, gw_search_estimator_free)
 
-/* False: there is no such way, says the workload or the schedule; *out_reason (the caller frees)
- * is why. */
-bool gw_search_estimate_point(gw_search_estimator *estimator, const gw_search_point *point,
-                              gw_search_estimate *out, char **out_reason);
+/* What a device holds at most, where most is needed; as gw_plan_peak_bytes counts.  False: there is
+ * no such way, says the workload or the schedule; *out_reason (the caller frees) is why. */
+bool gw_search_estimate_memory(gw_search_estimator *estimator, const gw_search_point *point,
+                               double *out_bytes, char **out_reason);
+/* No step takes less: the schedule played, with passes and transfers that nothing holds up, and
+ * collectives as if nothing shared their links.  Of a point whose memory could be estimated. */
+double gw_search_estimate_bound_ns(gw_search_estimator *estimator, const gw_search_point *point);

@@ -71,10 +71,19 @@ static uint32_t *count_slots(gw_plan *plan)
     return first;
 }
 
-static uint32_t add_slot(gw_plan *plan, uint32_t *next, uint32_t mesh, const gw_value *value)
+static uint32_t add_slot(gw_plan *plan, uint32_t *next, uint32_t mesh, const gw_value *value,
+                         gw_memory_class memory)
 {
-    plan->slots[next[mesh]] = (gw_plan_slot){.size_bytes = gw_value_bytes(value), .mesh = mesh};
+    plan->slots[next[mesh]] =
+        (gw_plan_slot){.size_bytes = gw_value_bytes(value), .mesh = mesh, .memory = memory};
     return next[mesh]++;
+}
+
+/* What arrives is what its source is. */
+static gw_memory_class class_of_source(const gw_program *program, const gw_edge *edge)
+{
+    const gw_function *function = gw_program_function(program, edge->source_node);
+    return gw_function_value(function, gw_function_output(function, edge->source_output))->memory;
 }
 
 /* Mesh by mesh, so that a host touches none of its tables where meshes of others are: outputs in
@@ -87,9 +96,10 @@ static void number_slots(gw_plan *plan)
     for (uint32_t n = 0; n < plan->node_count; n++) {
         const gw_function *function = gw_program_function(program, n);
         plan->nodes[n].first_slot = next[plan->nodes[n].mesh];
-        for (uint32_t o = 0; o < function->output_count; o++)
-            add_slot(plan, next, plan->nodes[n].mesh,
-                     gw_function_value(function, gw_function_output(function, o)));
+        for (uint32_t o = 0; o < function->output_count; o++) {
+            const gw_value *value = gw_function_value(function, gw_function_output(function, o));
+            add_slot(plan, next, plan->nodes[n].mesh, value, value->memory);
+        }
     }
     for (uint32_t e = 0; e < program->edges->len; e++) {
         const gw_edge *edge = gw_program_edge(program, e);
@@ -98,7 +108,8 @@ static void number_slots(gw_plan *plan)
         if (ever_arrives(plan, edge))
             plan->inputs[e].inbound_slot = add_slot(
                 plan, next, plan->nodes[edge->target_node].mesh,
-                gw_function_value(function, gw_function_input(function, edge->target_input)));
+                gw_function_value(function, gw_function_input(function, edge->target_input)),
+                class_of_source(program, edge));
     }
 }
 
@@ -233,113 +244,6 @@ void gw_plan_free(gw_plan *plan)
     g_free(plan->transfer_slot);
     g_free(plan->workspace_bytes);
     g_free(plan);
-}
-
-/* --- Peak memory: one run after another, in the order of dispatch --- */
-
-typedef struct {
-    const gw_plan *plan;
-    uint64_t *live_bytes, *peak_bytes; /* By mesh. */
-    uint32_t *refs;                    /* By 2 * slot + run parity. */
-    bool *is_taken;                    /* Likewise: another holds the buffer by now. */
-} peak_walk;
-
-static void walk_reserve(peak_walk *walk, uint32_t slot, uint32_t run, uint32_t refs)
-{
-    const gw_plan_slot *planned = &walk->plan->slots[slot];
-    uint64_t *live_bytes = &walk->live_bytes[planned->mesh];
-    walk->refs[2 * slot + run % 2] = refs;
-    if (planned->taken_input > 0) {
-        const gw_plan_input *input = &walk->plan->inputs[planned->taken_input - 1];
-        const bool is_first = input->is_carried && run == 0;
-        const uint32_t donor = is_first ? input->initial_slot : input->slot;
-        walk->is_taken[2 * donor + (input->is_carried && run > 0 ? run - 1 : run) % 2] = true;
-        return;
-    }
-    *live_bytes += planned->size_bytes;
-    walk->peak_bytes[planned->mesh] = MAX(walk->peak_bytes[planned->mesh], *live_bytes);
-}
-
-static void walk_release(peak_walk *walk, uint32_t slot, uint32_t run)
-{
-    const gw_plan_slot *planned = &walk->plan->slots[slot];
-    if (planned->is_permanent)
-        return;
-    uint32_t *refs = &walk->refs[2 * slot + run % 2];
-    gw_check(*refs > 0);
-    if (--*refs > 0)
-        return;
-    bool *is_taken = &walk->is_taken[2 * slot + run % 2];
-    if (!*is_taken)
-        walk->live_bytes[planned->mesh] -= planned->size_bytes;
-    *is_taken = false;
-}
-
-static void walk_node(peak_walk *walk, uint32_t n, uint32_t run)
-{
-    const gw_plan *plan = walk->plan;
-    const gw_plan_node *node = &plan->nodes[n];
-    for (uint32_t i = 0; i < node->input_count; i++) {
-        const gw_plan_input *input = &plan->inputs[node->first_input + i];
-        if (gw_plan_input_arrives(input, run))
-            walk_reserve(walk, input->inbound_slot, run, 1);
-    }
-    for (uint32_t o = 0; o < node->output_count; o++) {
-        uint32_t slot = node->first_slot + o;
-        walk_reserve(walk, slot, run,
-                     1 + plan->slots[slot].readers + plan->slots[slot].readers_next);
-    }
-    for (uint32_t t = 0; t < node->outgoing_count; t++) {
-        uint32_t transfer = plan->outgoing[node->first_outgoing + t];
-        walk->refs[2 * plan->transfer_slot[transfer] + run % 2]++;
-    }
-    for (uint32_t i = 0; i < node->input_count; i++) {
-        const gw_plan_input *input = &plan->inputs[node->first_input + i];
-        bool is_first = input->is_carried && run == 0;
-        uint32_t source_run = input->is_carried && run > 0 ? run - 1 : run;
-        if (gw_plan_input_arrives(input, run))
-            walk_release(walk, input->inbound_slot, run);
-        walk_release(walk, is_first ? input->initial_slot : input->slot, source_run);
-    }
-    for (uint32_t o = 0; o < node->output_count; o++)
-        walk_release(walk, node->first_slot + o, run);
-}
-
-void gw_plan_peak_bytes(const gw_plan *plan, uint64_t *out_bytes)
-{
-    uint32_t mesh_count = plan->program->meshes->len;
-    g_autofree uint64_t *live_bytes = g_new0(uint64_t, mesh_count);
-    g_autofree uint32_t *refs = g_new0(uint32_t, 2 * plan->slot_count + 1);
-    g_autofree bool *is_taken = g_new0(bool, 2 * plan->slot_count + 1);
-    peak_walk walk = {plan, live_bytes, out_bytes, refs, is_taken};
-    for (uint32_t m = 0; m < mesh_count; m++)
-        out_bytes[m] = live_bytes[m] = plan->workspace_bytes[m];
-    for (uint32_t run = 0; run < 3; run++)
-        for (uint32_t n = 0; n < plan->node_count; n++)
-            if (run == 0 || !plan->nodes[n].is_once)
-                walk_node(&walk, n, run);
-}
-
-bool gw_plan_has_state(const gw_plan *plan)
-{
-    for (uint32_t n = 0; n < plan->node_count; n++) {
-        const gw_plan_node *node = &plan->nodes[n];
-        if (node->is_once)
-            return true;
-        for (uint32_t i = 0; i < node->input_count; i++)
-            if (plan->inputs[node->first_input + i].is_carried)
-                return true;
-    }
-    return false;
-}
-
-void gw_plan_state_bytes(const gw_plan *plan, uint64_t *out_bytes)
-{
-    for (uint32_t m = 0; m < plan->program->meshes->len; m++)
-        out_bytes[m] = plan->workspace_bytes[m];
-    for (uint32_t s = 0; s < plan->slot_count; s++)
-        if (plan->slots[s].is_permanent || plan->slots[s].is_carried)
-            out_bytes[plan->slots[s].mesh] += plan->slots[s].size_bytes;
 }
 
 /* --- One host --- */

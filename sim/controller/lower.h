@@ -24,6 +24,7 @@ typedef struct {
     bool is_permanent;     /* A set-up's output that every run reads. */
     bool is_copied;        /* Transfers or results read it. */
     bool is_carried;       /* The run after reads it. */
+    gw_memory_class memory;
     uint32_t taken_input;  /* 1 + the input (of `inputs`) whose buffer it takes over, in every run
                               (donation.h); 0: it has one of its own. */
 } gw_plan_slot;
@@ -94,8 +95,15 @@ static inline uint32_t gw_plan_input_transfer(const gw_plan_input *input, uint32
     return 2 * input->edge + (input->is_carried && run == 0 ? 1 : 0);
 }
 
-/* Bytes per device that one run after another holds at most on each mesh, in the order of
- * dispatch, workspace included.  `out_bytes` has one entry per mesh. */
+typedef struct { /* Per device. */
+    uint64_t bytes;
+    uint64_t class_bytes[GW_MEMORY_CLASSES]; /* They add up to that. */
+} gw_plan_memory;
+
+/* What one run after another holds on each mesh when it holds most, in the order of dispatch,
+ * workspace included.  `out` has one entry per mesh. */
+void gw_plan_peak(const gw_plan *plan, gw_plan_memory *out);
+/* Of that the sums alone. */
 void gw_plan_peak_bytes(const gw_plan *plan, uint64_t *out_bytes);
 
 /* One shard's piece of a transfer, from this host. */

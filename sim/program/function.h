@@ -12,6 +12,17 @@
 
 typedef enum { GW_VALUE_INPUT = 1, GW_VALUE_OUTPUT, GW_VALUE_TEMPORARY } gw_value_role;
 
+/* What a buffer is for, to those who read how much memory a job takes. */
+typedef enum {
+    GW_MEMORY_OTHER,
+    GW_MEMORY_PARAMETERS,
+    GW_MEMORY_GRADIENTS,
+    GW_MEMORY_OPTIMIZER, /* What it keeps besides parameters. */
+    GW_MEMORY_ACTIVATIONS,
+    GW_MEMORY_TEMPORARIES, /* Workspace: of functions, no output's. */
+} gw_memory_class;
+#define GW_MEMORY_CLASSES (GW_MEMORY_TEMPORARIES + 1)
+
 typedef struct {
     gw_value_role role;
     uint32_t position;      /* Among the inputs, or the outputs, or the temporaries. */
@@ -24,6 +35,7 @@ typedef struct {
                                replicated ones the same everywhere. */
     uint32_t donor;         /* Of an output: 1 + the position of the input whose buffer it may take
                                over (gw_function_donate); 0: none. */
+    gw_memory_class memory; /* Of an output. */
 } gw_value;
 
 typedef struct {
@@ -49,6 +61,11 @@ uint32_t gw_function_add_output(gw_function *function, uint32_t rows, uint32_t c
                                 bool is_sharded);
 uint32_t gw_function_add_temporary(gw_function *function, uint32_t rows, uint32_t columns);
 void gw_function_add(gw_function *function, const gw_operation *operation);
+
+/* Outputs from position `first` on are of this class; before that they are GW_MEMORY_OTHER. */
+void gw_function_classify(gw_function *function, uint32_t first, gw_memory_class memory);
+/* "optimizer state" */
+const char *gw_memory_class_name(gw_memory_class memory);
 
 /* The output may be written over the input, value by value (indexes): where nobody reads the input
  * afterwards, one buffer does for both.  What the output holds is the same either way. */

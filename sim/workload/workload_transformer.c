@@ -236,9 +236,20 @@ static void add_copy(const training *job, gw_function *function,
         return;
     const uint32_t y =
         gw_function_add_output(function, tensor->rows, tensor->columns, tensor->is_split);
-    g_array_index(function->values, gw_value, y).element_bytes =
-        gw_transformer_element_bytes(&job->model);
+    gw_value *copy = &g_array_index(function->values, gw_value, y);
+    copy->element_bytes = gw_transformer_element_bytes(&job->model);
+    copy->memory = GW_MEMORY_PARAMETERS;
     gw_emit_map(function, GW_MAP_COPY, x, 0, y);
+}
+
+/* What is kept of one more tensor, the `k`th of count_kept. */
+static uint32_t add_kept(gw_function *function, const gw_transformer_tensor *tensor, uint32_t k)
+{
+    const uint32_t y =
+        gw_function_add_output(function, tensor->rows, tensor->columns, tensor->is_split);
+    g_array_index(function->values, gw_value, y).memory =
+        k == 0 ? GW_MEMORY_PARAMETERS : GW_MEMORY_OPTIMIZER;
+    return y;
 }
 
 /* () -> (each tensor and its moments, and its copy) */
@@ -250,8 +261,7 @@ static gw_function *make_init(const training *job, const GArray *tensors, uint32
         const gw_transformer_tensor *tensor = &g_array_index(tensors, gw_transformer_tensor, i);
         uint32_t values[3];
         for (uint32_t k = 0; k < count_kept(job); k++) {
-            const uint32_t y = values[k] =
-                gw_function_add_output(function, tensor->rows, tensor->columns, tensor->is_split);
+            const uint32_t y = values[k] = add_kept(function, tensor, k);
             if (k > 0 || tensor->scale == 0)
                 gw_emit_fill(function, k > 0 ? 0 : tensor->constant, y);
             else
@@ -301,8 +311,7 @@ static gw_function *make_update(const training *job, const GArray *tensors, bool
         for (uint32_t k = 0; k < count_kept(job); k++) { /* (p, g, m, v) -> (p', m', v') */
             operation.inputs[k == 0 ? 0 : k + 1] = (uint16_t)gw_function_add_input(
                 function, tensor->rows, tensor->columns, tensor->is_split);
-            operation.outputs[k] = (uint16_t)gw_function_add_output(
-                function, tensor->rows, tensor->columns, tensor->is_split);
+            operation.outputs[k] = (uint16_t)add_kept(function, tensor, k);
             gw_function_donate(function, operation.inputs[k == 0 ? 0 : k + 1],
                                operation.outputs[k]);
         }
@@ -378,10 +387,13 @@ static void begin_place(const step_maker *maker, uint32_t index)
     place->init =
         add_setup(maker, "init", index, make_init(job, place->tensors, place->first_tensor));
     for (uint32_t next = 0; next < MIN(maker->microbatch_count, 2); next++) {
-        place->forwards[next] = gw_builder_take_function(
-            maker->builder, gw_transformer_make_forward(model, index, next > 0));
-        place->backwards[next] = gw_builder_take_function(
-            maker->builder, gw_transformer_make_backward(model, index, next > 0));
+        gw_function *forward = gw_transformer_make_forward(model, index, next > 0);
+        gw_function *backward = gw_transformer_make_backward(model, index, next > 0);
+        gw_function_classify(forward, 0, GW_MEMORY_ACTIVATIONS);
+        gw_function_classify(backward, 0, GW_MEMORY_ACTIVATIONS);
+        gw_function_classify(backward, index == 0 ? 0 : 1, GW_MEMORY_GRADIENTS);
+        place->forwards[next] = gw_builder_take_function(maker->builder, forward);
+        place->backwards[next] = gw_builder_take_function(maker->builder, backward);
     }
 }
 
