@@ -16,6 +16,11 @@
 
 #define ROUND_RUNS 8 /* Simulated between two looks at what is found. */
 
+/* What is estimated to need so much more than there is may fit all the same: small programs are
+ * carried on, and of several chunks that may count slopes too early
+ * (docs/MODEL.md, "Planning").  Admission decides. */
+#define MEMORY_DOUBT 0.1
+
 typedef struct {
     gw_search_point point;
     double memory_bytes, bound_ns; /* Estimated. */
@@ -85,7 +90,7 @@ static void look_at(searcher *at, gw_search_estimator *estimator, const GArray *
         return;
     }
     search->least_bytes = MIN(search->least_bytes, made.memory_bytes);
-    if (made.memory_bytes > (double)find_memory(search->space)) {
+    if (made.memory_bytes > (1 + MEMORY_DOUBT) * (double)find_memory(search->space)) {
         search->memory_count++;
         *inout_full = &g_array_index(points, gw_search_point, index);
         return;
@@ -226,7 +231,7 @@ static bool simulate_best(searcher *at, GError **error)
     const guint wanted = at->settings->wanted_count, most = at->settings->simulations_max;
     guint next = 0;
     for (;;) {
-        const guint round = MIN(ROUND_RUNS, most - next);
+        const guint round = MIN(ROUND_RUNS, most - MIN(most, search->ways->len));
         const guint count = MIN(count_below(at, next, find_time(search, wanted)), round);
         if (count == 0)
             break;

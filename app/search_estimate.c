@@ -343,11 +343,14 @@ static const place_probe *place_of(const large_one *large, guint stage, guint ch
     return &large->small->places[place == 0 ? 0 : place == last ? small_last : 1];
 }
 
+/* One pass at a time takes something in and gives something on, whatever the chunks. */
 static double find_memory(const large_one *large)
 {
+    const double passing_bytes =
+        large->chunks == 1 ? 0 : 2 * large->small->places[1].arriving_bytes;
     double most_bytes = 0;
     for (guint s = 0; s < large->stages; s++) {
-        double held_bytes = 0, workspace_bytes = 0;
+        double held_bytes = -passing_bytes * (large->chunks - 1), workspace_bytes = 0;
         for (guint c = 0; c < large->chunks; c++) {
             const place_probe *place = place_of(large, s, c);
             held_bytes += carry_on_both(large, place->held, large->peaks->peaks[s]);
