@@ -54,11 +54,10 @@ static bool ever_arrives(const gw_plan *plan, const gw_edge *edge)
            (edge->is_carried && plan->nodes[edge->initial_node].mesh != mesh);
 }
 
-/* By mesh: the slots of meshes before it.  The caller frees. */
-static uint32_t *count_slots(gw_plan *plan)
+static void count_slots(gw_plan *plan)
 {
     const uint32_t mesh_count = plan->program->meshes->len;
-    uint32_t *first = g_new0(uint32_t, mesh_count + 1);
+    uint32_t *first = plan->mesh_slots = g_new0(uint32_t, mesh_count + 1);
     for (uint32_t n = 0; n < plan->node_count; n++)
         first[plan->nodes[n].mesh + 1] += plan->nodes[n].output_count;
     for (uint32_t e = 0; e < plan->program->edges->len; e++) {
@@ -68,7 +67,6 @@ static uint32_t *count_slots(gw_plan *plan)
     for (uint32_t m = 0; m < mesh_count; m++)
         first[m + 1] += first[m];
     plan->slot_count = first[mesh_count];
-    return first;
 }
 
 static uint32_t add_slot(gw_plan *plan, uint32_t *next, uint32_t mesh, const gw_value *value,
@@ -91,7 +89,9 @@ static gw_memory_class class_of_source(const gw_program *program, const gw_edge 
 static void number_slots(gw_plan *plan)
 {
     const gw_program *program = plan->program;
-    g_autofree uint32_t *next = count_slots(plan);
+    count_slots(plan);
+    g_autofree uint32_t *next =
+        g_memdup2(plan->mesh_slots, (program->meshes->len + 1) * sizeof(uint32_t));
     plan->slots = g_new0(gw_plan_slot, plan->slot_count + 1);
     for (uint32_t n = 0; n < plan->node_count; n++) {
         const gw_function *function = gw_program_function(program, n);
@@ -239,6 +239,7 @@ void gw_plan_free(gw_plan *plan)
         return;
     g_free(plan->nodes);
     g_free(plan->slots);
+    g_free(plan->mesh_slots);
     g_free(plan->inputs);
     g_free(plan->outgoing);
     g_free(plan->transfer_slot);
@@ -449,10 +450,9 @@ gw_lowered *gw_lowered_new(const gw_plan *plan, const gw_assignment *assignment,
         return lowered;
     lowered->arrivals = g_new0(uint32_t *, 2 * plan->node_count);
     lowered->transfers = g_new0(gw_lowered_transfer, plan->transfer_count + 1);
-    for (uint32_t t = 0; t < plan->transfer_count; t++) {
+    for (uint32_t i = 0; i < plan->outgoing_count; i++) {
+        const uint32_t t = plan->outgoing[i];
         const gw_edge *edge = gw_program_edge(plan->program, t / 2);
-        if (plan->transfer_slot[t] == GW_INDEX_NONE)
-            continue;
         if (edge->exchange.kind != GW_EXCHANGE_NONE)
             lower_exchange(&job, edge);
         else

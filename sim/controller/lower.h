@@ -25,8 +25,8 @@ typedef struct {
     bool is_copied;        /* Transfers or results read it. */
     bool is_carried;       /* The run after reads it. */
     gw_memory_class memory;
-    uint32_t taken_input;  /* 1 + the input (of `inputs`) whose buffer it takes over, in every run
-                              (donation.h); 0: it has one of its own. */
+    uint32_t taken_input; /* 1 + the input (of `inputs`) whose buffer it takes over, in every run
+                             (donation.h); 0: it has one of its own. */
 } gw_plan_slot;
 
 typedef struct {
@@ -52,6 +52,7 @@ typedef struct {
     const gw_program *program;
     gw_plan_node *nodes;
     gw_plan_slot *slots;
+    uint32_t *mesh_slots; /* By mesh, and one more: where its slots begin, one after the other. */
     gw_plan_input *inputs;
     uint32_t *outgoing; /* Transfers by source node. */
     uint32_t outgoing_count;

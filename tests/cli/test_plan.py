@@ -158,11 +158,11 @@ class Memory(Plan):
     def test_too_much_is_told_by_how_much_and_of_what(self):
         path = self.write("large.json", scenario(layers=48, hidden=8192, heads=64, sequence=2048,
                                                  stages=2, microbatch=1))
-        message = self.refuse(1, ['mesh "stage0" needs ', " per device, expected at most the 80 GiB "
-                                  "(85899345920 bytes) of a a100; "], "check", path)
-        self.assertRegex(message, r"; \S+ GiB too much: optimizer state \S+ GiB, parameters \S+ GiB, "
-                         r"gradients \S+ GiB, activations \S+ GiB \(2 micro-batches of \S+ GiB\), "
-                         r"temporaries \S+ GiB, other buffers ")
+        message = self.refuse(1, ['mesh "stage0" needs ', " per device, expected at most the "
+                                  "80 GiB (85899345920 bytes) of a a100; "], "check", path)
+        self.assertRegex(message, r"; \S+ GiB too much: optimizer state \S+ GiB, "
+                         r"parameters \S+ GiB, gradients \S+ GiB, activations \S+ GiB "
+                         r"\(2 micro-batches of \S+ GiB\), temporaries \S+ GiB, other buffers ")
 
 
 class Mistakes(Plan):
@@ -179,7 +179,8 @@ class Mistakes(Plan):
             (scenario(tensor=0), ["/jobs/0/parameters/tensor: found 0, expected a whole number"]),
             (scenario(hidden=65536, layers=512, heads=64),
              [" that fits: the smallest needs ", " per device, expected at most the 80 GiB"]),
-            (scenario(widht=3), ["found no way of ", " that the workload takes", "/widht: found an unknown key"]),
+            (scenario(widht=3), ["found no way of ", " that the workload takes",
+                                 "/widht: found an unknown key"]),
         )
         for content, parts in cases:
             with self.subTest(parts=parts):
