@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "record/json.h"
 #include "tests/bench/bench_control.h"
+#include "tests/bench/bench_cpu.h"
 #include "tests/bench/bench_engine.h"
 #include "tests/bench/bench_fabric.h"
 #include "tests/bench/bench_profile.h"
@@ -18,16 +19,42 @@
 
 static gboolean wants_json;
 static int round_count; /* 0: as the bench has it. */
-static char *profile_path;
+static gboolean wants_profile;
+static char *costs_path;
 
 static const GOptionEntry entries[] = {
     {"json", 'j', 0, G_OPTION_ARG_NONE, &wants_json, "Print a JSON list of rows", NULL},
     {"rounds", 'r', 0, G_OPTION_ARG_INT, &round_count,
      "Measure all cases N times; figures are medians (engine: 1, others: 5)", "N"},
-    {"profile", 'p', 0, G_OPTION_ARG_FILENAME, &profile_path,
-     "control: write what this controller's actions cost as a profile", "FILE"},
+    {"profile", 'p', 0, G_OPTION_ARG_NONE, &wants_profile,
+     "control: where a launch's nanoseconds go, by part of the controller", NULL},
+    {"costs", 'c', 0, G_OPTION_ARG_FILENAME, &costs_path,
+     "control: write what this controller's actions cost as a profile for scenarios", "FILE"},
     G_OPTION_ENTRY_NULL,
 };
+
+static uint64_t count_ticks(const gw_bench_row *row)
+{
+    uint64_t count = 0;
+    for (uint32_t part = 0; part < GW_WHERE_COUNT; part++)
+        count += row->ticks[part];
+    return count;
+}
+
+/* Of an operation's nanoseconds; 0 without a tick. */
+static double part_ns(const gw_bench_row *row, uint32_t part)
+{
+    return row->ns_per_operation * (double)row->ticks[part] / (double)MAX(count_ticks(row), 1);
+}
+
+static void write_parts(const gw_bench_row *row, gw_json *json)
+{
+    gw_json_count(json, "ticks", count_ticks(row));
+    gw_json_open_object(json, "parts_ns");
+    for (uint32_t part = 0; part < GW_WHERE_COUNT; part++)
+        gw_json_real(json, gw_where_names[part], part_ns(row, part));
+    gw_json_close_object(json);
+}
 
 static void print_json(const GArray *rows)
 {
@@ -43,6 +70,8 @@ static void print_json(const GArray *rows)
         gw_json_real(&json, "ns_per_operation", row->ns_per_operation);
         gw_json_real(&json, "operations_per_s", row->operations_per_s);
         gw_json_count(&json, "peak_bytes", row->peak_bytes);
+        if (wants_profile)
+            write_parts(row, &json);
         gw_json_finish(&json);
         printf("%s%s\n", g_strchomp(text->str), i + 1 < rows->len ? "," : "");
     }
@@ -109,6 +138,19 @@ static void print_chain_ratios(const GArray *rows)
     }
 }
 
+/* A column a row, a line a part. */
+static void print_parts(const GArray *rows)
+{
+    puts("\nns per launch, by part of the controller:");
+    for (guint i = 0; i < rows->len; i++) {
+        const gw_bench_row *row = &g_array_index(rows, gw_bench_row, i);
+        printf("  %s (%" G_GUINT64_FORMAT " ticks)\n", row->bench_case, count_ticks(row));
+        for (uint32_t part = 0; part < GW_WHERE_COUNT; part++)
+            printf("    %-12s %10.2f  %5.1f %%\n", gw_where_names[part], part_ns(row, part),
+                   100 * part_ns(row, part) / row->ns_per_operation);
+    }
+}
+
 static const struct {
     const char *name, *summary;
     void (*measure)(GArray *rows);
@@ -120,6 +162,8 @@ static const struct {
      print_chain_ratios, 5},
     {"control", "shard launches per second through the controller alone", gw_bench_control,
      print_chain_ratios, 5},
+    {"cpu", "products and calls on this machine's CPUs, with the controller and without",
+     gw_bench_cpu, print_chain_ratios, 5},
     {"fabric", "rate changes and transfers per second on links shared in time", gw_bench_fabric,
      print_fabric_ratios, 3},
 };
@@ -155,6 +199,8 @@ static void merge_rounds(const GArray *all, guint row_count, GArray *rows)
             g_array_append_val(costs, one->ns_per_operation);
             g_array_append_val(ratios, ratio);
             row.peak_bytes = MAX(row.peak_bytes, one->peak_bytes);
+            for (uint32_t part = 0; first > 0 && part < GW_WHERE_COUNT; part++)
+                row.ticks[part] += one->ticks[part];
         }
         row.ns_per_operation = find_median(costs);
         row.operations_per_s = 1e9 / row.ns_per_operation;
@@ -183,15 +229,15 @@ static bool measure_rounds(void (*measure)(GArray *rows), guint rounds, GArray *
     return true;
 }
 
-static bool write_profile(const GArray *rows)
+static bool write_costs(const GArray *rows)
 {
     g_autoptr(GError) error = NULL;
     const gw_bench_profile profile = gw_bench_fit_profile(rows);
-    if (!gw_bench_write_profile(&profile, profile_path, &error)) {
+    if (!gw_bench_write_profile(&profile, costs_path, &error)) {
         fprintf(stderr, "gangway bench: %s\n", error->message);
         return false;
     }
-    fprintf(stderr, "%s: written; the fit is off by %.0f %% at most\n", profile_path,
+    fprintf(stderr, "%s: written; the fit is off by %.0f %% at most\n", costs_path,
             100 * profile.error_max);
     return true;
 }
@@ -206,6 +252,24 @@ static int refuse_bench(const char *word)
             near != NULL ? "; did you mean \"" : "", near != NULL ? near : "",
             near != NULL ? "\"?" : "");
     return 2;
+}
+
+/* The command's exit code. */
+static int print_bench(void (*measure)(GArray *rows), void (*print_ratios)(const GArray *rows),
+                       int rounds)
+{
+    g_autoptr(GArray) rows = g_array_new(FALSE, TRUE, sizeof(gw_bench_row));
+    if (!measure_rounds(measure, (guint)rounds, rows))
+        return 5;
+    if (costs_path != NULL && !write_costs(rows))
+        return 5;
+    if (wants_json) {
+        print_json(rows);
+        return 0;
+    }
+    print_table(rows);
+    print_ratios(rows);
+    return 0;
 }
 
 static int run_bench(int argc, char **argv)
@@ -224,26 +288,22 @@ static int run_bench(int argc, char **argv)
         fprintf(stderr, "gangway bench: --rounds: %d, expected 1 to %d\n", round_count, ROUNDS_MAX);
         return 2;
     }
-    if (profile_path != NULL && strcmp(argv[1], "control") != 0) {
-        fputs("gangway bench: --profile: only \"control\" measures one\n", stderr);
+    const char *of_control = wants_profile ? "profile" : costs_path != NULL ? "costs" : NULL;
+    if (of_control != NULL && strcmp(argv[1], "control") != 0) {
+        fprintf(stderr, "gangway bench: --%s: only \"control\" measures that\n", of_control);
+        return 2;
+    }
+    if (wants_profile && costs_path != NULL) {
+        fputs("gangway bench: --profile and --costs: expected one of them\n", stderr);
         return 2;
     }
     for (guint i = 0; i < G_N_ELEMENTS(benches); i++) {
         if (strcmp(argv[1], benches[i].name) != 0)
             continue;
-        g_autoptr(GArray) rows = g_array_new(FALSE, TRUE, sizeof(gw_bench_row));
         const int rounds = round_count == 0 ? benches[i].round_count : round_count;
-        if (!measure_rounds(benches[i].measure, (guint)rounds, rows))
-            return 5;
-        if (profile_path != NULL && !write_profile(rows))
-            return 5;
-        if (wants_json)
-            print_json(rows);
-        else {
-            print_table(rows);
-            benches[i].print_ratios(rows);
-        }
-        return 0;
+        if (wants_profile)
+            return print_bench(gw_bench_control_where, print_parts, rounds);
+        return print_bench(benches[i].measure, benches[i].print_ratios, rounds);
     }
     return refuse_bench(argv[1]);
 }

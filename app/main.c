@@ -10,9 +10,17 @@
 #include "base/error.h"
 
 static const gw_command *const commands[] = {
-    &gw_command_run,       &gw_command_check, &gw_command_compare,
-    &gw_command_reproduce, &gw_command_plan,  &gw_command_plot,
-    &gw_command_list,      &gw_command_bench, NULL,
+    &gw_command_run,
+    &gw_command_check,
+    &gw_command_compare,
+    &gw_command_reproduce,
+    &gw_command_plan,
+    &gw_command_plot,
+    &gw_command_list,
+    &gw_command_bench,
+    &gw_command_calibrate,
+    &gw_command_collectives,
+    NULL,
 };
 
 static void print_help(FILE *out)
@@ -21,7 +29,7 @@ static void print_help(FILE *out)
           "A discrete-event cluster simulator for Pathways-style scheduling.\n\nCommands:\n",
           out);
     for (guint i = 0; commands[i] != NULL; i++)
-        fprintf(out, "  %-9s %s\n", commands[i]->name, commands[i]->summary);
+        fprintf(out, "  %-11s %s\n", commands[i]->name, commands[i]->summary);
     fputs("\n  gangway COMMAND --help    what the command takes\n"
           "  gangway --version         the version\n\n"
           "Exit codes: 0 done, 1 the scenario or an input is wrong, 2 wrong usage,\n"

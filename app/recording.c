@@ -101,13 +101,17 @@ static void describe_job(gw_recording *recording, gw_recorder_job *out, const gw
     const gw_program *program = job->program;
     guint result_count = program->results->len;
     const char **names = (const char **)table(recording, result_count, sizeof *names);
-    for (guint r = 0; r < result_count; r++)
+    bool *is_drawn = (bool *)table(recording, result_count, sizeof *is_drawn);
+    for (guint r = 0; r < result_count; r++) {
         names[r] = g_array_index(program->results, gw_result, r).name;
+        is_drawn[r] = g_array_index(program->results, gw_result, r).routing.experts > 0;
+    }
     out->name = job->name;
     out->step_count = job->runs;
     out->tokens_per_step = program->tokens_per_run;
     out->result_names = names;
     out->result_count = result_count;
+    out->is_drawn = is_drawn;
     out->device_count = count_devices(job, device_count);
     out->has_deadline = job->deadline_ns > 0;
     out->has_exchanges = job->program->exchange_count > 0;

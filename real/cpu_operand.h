@@ -56,3 +56,13 @@ void gw_cpu_run_token_loss(const gw_cpu_context *context, const gw_operation *op
 void gw_cpu_run_gelu(const gw_cpu_operand *x, const gw_cpu_operand *y);
 void gw_cpu_run_gelu_gradient(const gw_cpu_operand *x, const gw_cpu_operand *z,
                               const gw_cpu_operand *y);
+
+/* cpu_experts.c */
+void gw_cpu_run_gate(const gw_cpu_context *context, const gw_operation *operation);
+void gw_cpu_run_gate_gradient(const gw_cpu_context *context, const gw_operation *operation);
+void gw_cpu_run_dispatch(const gw_cpu_context *context, const gw_operation *operation);
+void gw_cpu_run_dispatch_gradient(const gw_cpu_context *context, const gw_operation *operation);
+void gw_cpu_run_combine(const gw_cpu_context *context, const gw_operation *operation);
+void gw_cpu_run_combine_gradient(const gw_cpu_context *context, const gw_operation *operation);
+void gw_cpu_run_block_matmul(const gw_cpu_context *context, const gw_operation *operation);
+void gw_cpu_run_block_matmul_gradient(const gw_cpu_context *context, const gw_operation *operation);

@@ -151,19 +151,43 @@ uint32_t gw_cpu_place(const gw_cpu_context *context, const gw_operation *operati
     return position;
 }
 
+/* Elements [first, first + count) of the whole, to `to`. */
+static void draw_uniform(const gw_operation *operation, uint64_t first, uint64_t count, float *to)
+{
+    for (uint64_t i = 0; i < count; i++) {
+        const uint64_t bits = gw_random_at(operation->seed, first + i) >> (64 - RANDOM_BITS);
+        const float uniform = (float)bits * (1.0f / (1 << (RANDOM_BITS - 1))) - 1.0f;
+        to[i] = (float)operation->scalar * uniform;
+    }
+}
+
+/* Blocks of the whole in order, each whole in its order, of which this shard has a part. */
+static void draw_blocks(const gw_cpu_context *context, const gw_operation *operation,
+                        const gw_cpu_operand *y)
+{
+    const uint64_t part = y->count / operation->blocks;
+    uint32_t part_count;
+    const uint32_t place = gw_cpu_place(context, operation, &part_count);
+    const gw_operation blocks = {.axes = operation->block_axes};
+    const uint64_t first_block = (uint64_t)gw_cpu_place(context, &blocks, NULL) * operation->blocks;
+    for (uint64_t b = 0; b < operation->blocks; b++) {
+        const uint64_t first = ((first_block + b) * part_count + place) * part;
+        draw_uniform(operation, first, part, y->data + b * part);
+    }
+}
+
 static void run_random(const gw_cpu_context *context, const gw_operation *operation)
 {
     const gw_cpu_operand y = gw_cpu_output(context, operation, 0);
+    if (operation->blocks > 0) {
+        draw_blocks(context, operation, &y);
+        return;
+    }
     const bool is_sharded = gw_function_value(context->function, operation->outputs[0])->is_sharded;
     const uint32_t block = operation->axes != 0 ? gw_cpu_place(context, operation, NULL)
                            : is_sharded         ? context->shard
                                                 : 0;
-    const uint64_t first = block * y.count;
-    for (uint64_t i = 0; i < y.count; i++) {
-        const uint64_t bits = gw_random_at(operation->seed, first + i) >> (64 - RANDOM_BITS);
-        const float uniform = (float)bits * (1.0f / (1 << (RANDOM_BITS - 1))) - 1.0f;
-        y.data[i] = (float)operation->scalar * uniform;
-    }
+    draw_uniform(operation, block * y.count, y.count, y.data);
 }
 
 void gw_cpu_products_begin(void)
@@ -569,6 +593,14 @@ void gw_cpu_operation_run(const gw_cpu_context *context, const gw_operation *ope
         [GW_OPERATION_ATTENTION_GRADIENT] = gw_cpu_run_attention_gradient,
         [GW_OPERATION_TOKEN_STATISTICS] = gw_cpu_run_token_statistics,
         [GW_OPERATION_TOKEN_LOSS] = gw_cpu_run_token_loss,
+        [GW_OPERATION_GATE] = gw_cpu_run_gate,
+        [GW_OPERATION_GATE_GRADIENT] = gw_cpu_run_gate_gradient,
+        [GW_OPERATION_DISPATCH] = gw_cpu_run_dispatch,
+        [GW_OPERATION_DISPATCH_GRADIENT] = gw_cpu_run_dispatch_gradient,
+        [GW_OPERATION_COMBINE] = gw_cpu_run_combine,
+        [GW_OPERATION_COMBINE_GRADIENT] = gw_cpu_run_combine_gradient,
+        [GW_OPERATION_BLOCK_MATMUL] = gw_cpu_run_block_matmul,
+        [GW_OPERATION_BLOCK_MATMUL_GRADIENT] = gw_cpu_run_block_matmul_gradient,
     };
     gw_check(operation->kind < GW_OPERATION_KIND_COUNT);
     if (operation->kind == GW_OPERATION_DURATION) {

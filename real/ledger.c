@@ -179,6 +179,8 @@ static void record_note(const gw_ledger *ledger, const gw_note *note, gw_time no
     case GW_NOTE_RESULT:
         if (ledger->has_data)
             gw_recorder_add_result(recorder, job, (uint32_t)note->b, note->b >> 32, note->value);
+        else
+            gw_recorder_add_drawn(recorder, job, (uint32_t)note->b, note->b >> 32, note->value);
         return;
     case GW_NOTE_JOB_STARTED:
         gw_recorder_job_started(recorder, job, now_ns);

@@ -8,6 +8,7 @@
  * which do the same at the same time: it gets one part in `stride` of the rate. */
 #include "accel/collective.h"
 
+#include "accel/collective_nodes.h"
 #include "accel/rounds.h"
 #include "base/check.h"
 #include "topology/route.h"
@@ -315,53 +316,105 @@ static gw_span price_group(const priced_group *group)
     }
 }
 
-/* By the algorithm that the island's scenario names.  False: it names none, or one that cannot do
- * this kind with this group.  Groups whose members lie apart meet the groups in between at the same
- * time, of which its rounds know nothing. */
-static bool price_by_algorithm(const gw_cluster *cluster, const gw_collective *collective,
-                               const gw_collective_shape *shape, gw_span *out_ns)
+/* Groups whose members lie apart meet the groups in between at the same time, of which rounds know
+ * nothing. */
+static bool has_groups_between(const gw_collective_shape *shape)
 {
     for (uint32_t d = 0; d < GW_ISLAND_DIMS_MAX; d++) {
         if (shape->is_box && shape->axes[d].length > 1 && shape->axes[d].stride > 1) {
-            return false;
+            return true;
         }
     }
-    const gw_cluster_island *island =
-        gw_cluster_island_of(cluster, (gw_device_id){collective->devices[0]});
-    if (island->collectives == GW_ALGORITHM_AUTO) {
-        return false;
-    }
-    g_autoptr(gw_rounds) rounds = gw_rounds_plan(
-        gw_rounds_algorithms[island->collectives - GW_ALGORITHM_DIRECT], cluster, collective);
-    if (rounds == NULL) {
-        return false;
-    }
-    *out_ns = gw_rounds_ns(rounds, cluster, collective->devices);
-    return true;
+    return false;
 }
 
-gw_span gw_collective_ns(const gw_cluster *cluster, const gw_collective *collective)
+static gw_span price_rounds(const gw_cluster *cluster, const gw_collective *collective,
+                            gw_algorithm_kind algorithm)
+{
+    g_autoptr(gw_rounds) rounds =
+        gw_rounds_plan(gw_rounds_algorithms[algorithm - GW_ALGORITHM_DIRECT], cluster, collective);
+    return rounds != NULL ? gw_rounds_ns(rounds, cluster, collective->devices) : GW_TIME_NEVER;
+}
+
+/* On one torus or one switch, without the start-up. */
+static gw_span price_closely(const gw_cluster *cluster, const gw_collective *collective,
+                             const gw_collective_shape *shape, gw_algorithm_kind algorithm)
+{
+    if (algorithm != GW_ALGORITHM_AUTO) {
+        return has_groups_between(shape) ? GW_TIME_NEVER
+                                         : price_rounds(cluster, collective, algorithm);
+    }
+    const gw_accelerator *accelerator =
+        gw_cluster_island_of(cluster, (gw_device_id){collective->devices[0]})->accelerator;
+    const priced_group group = {
+        .cluster = cluster,
+        .accelerator = accelerator,
+        .collective = collective,
+        .shape = *shape,
+        .reach_ns = reach_ns(accelerator, shape),
+        .rate_bytes_per_s = all_bytes_per_s(accelerator, shape),
+        .size_bytes = (double)collective->size_bytes,
+        .count = collective->member_count,
+    };
+    return price_group(&group);
+}
+
+/* Over several nodes: rounds where no closed form knows the algorithm. */
+static gw_span price_over_nodes(const gw_cluster *cluster, const gw_collective *collective,
+                                gw_algorithm_kind algorithm)
+{
+    const gw_span closed_ns = gw_collective_nodes_ns(cluster, collective, algorithm);
+    return closed_ns < GW_TIME_NEVER || algorithm == GW_ALGORITHM_AUTO
+               ? closed_ns
+               : price_rounds(cluster, collective, algorithm);
+}
+
+gw_span gw_collective_ns_by(const gw_cluster *cluster, const gw_collective *collective,
+                            gw_algorithm_kind algorithm)
 {
     const gw_collective_shape shape =
         gw_collective_shape_of(cluster, collective->devices, collective->member_count);
     if (collective->member_count == 1) {
         return 0;
     }
-    const gw_accelerator *accelerator =
-        gw_cluster_island_of(cluster, (gw_device_id){collective->devices[0]})->accelerator;
-    gw_span rounds_ns;
-    if (price_by_algorithm(cluster, collective, &shape, &rounds_ns)) {
-        return accelerator->collective_overhead_ns + rounds_ns;
+    const gw_span span_ns = gw_node_group_is_spread(cluster, collective)
+                                ? price_over_nodes(cluster, collective, algorithm)
+                                : price_closely(cluster, collective, &shape, algorithm);
+    const gw_device_id first = {collective->devices[0]};
+    return span_ns < GW_TIME_NEVER
+               ? gw_cluster_island_of(cluster, first)->accelerator->collective_overhead_ns + span_ns
+               : GW_TIME_NEVER;
+}
+
+gw_span gw_collective_ns(const gw_cluster *cluster, const gw_collective *collective)
+{
+    const gw_device_id first = {collective->devices[0]};
+    const gw_span named_ns =
+        gw_collective_ns_by(cluster, collective, gw_cluster_island_of(cluster, first)->collectives);
+    return named_ns < GW_TIME_NEVER ? named_ns
+                                    : gw_collective_ns_by(cluster, collective, GW_ALGORITHM_AUTO);
+}
+
+gw_algorithm_kind gw_collective_algorithm(const gw_cluster *cluster,
+                                          const gw_collective *collective)
+{
+    const gw_device_id first = {collective->devices[0]};
+    const gw_algorithm_kind named = gw_cluster_island_of(cluster, first)->collectives;
+    if (collective->member_count == 1) {
+        return GW_ALGORITHM_AUTO;
     }
-    const priced_group group = {
-        .cluster = cluster,
-        .accelerator = accelerator,
-        .collective = collective,
-        .shape = shape,
-        .reach_ns = reach_ns(accelerator, &shape),
-        .rate_bytes_per_s = all_bytes_per_s(accelerator, &shape),
-        .size_bytes = (double)collective->size_bytes,
-        .count = collective->member_count,
-    };
-    return accelerator->collective_overhead_ns + price_group(&group);
+    if (named != GW_ALGORITHM_AUTO &&
+        gw_collective_ns_by(cluster, collective, named) < GW_TIME_NEVER) {
+        return named;
+    }
+    if (!gw_node_group_is_spread(cluster, collective)) {
+        return GW_ALGORITHM_AUTO;
+    }
+    const gw_span fastest_ns = gw_collective_nodes_ns(cluster, collective, GW_ALGORITHM_AUTO);
+    for (uint32_t i = GW_ALGORITHM_DIRECT; i <= GW_ALGORITHM_TREE; i++) {
+        if (gw_collective_nodes_ns(cluster, collective, (gw_algorithm_kind)i) == fastest_ns) {
+            return (gw_algorithm_kind)i;
+        }
+    }
+    return GW_ALGORITHM_AUTO; /* Sums in the switches. */
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How long a collective takes on a torus or on a switch, in closed form.  docs/MODEL.md,
- * "Collectives", has each formula, where it comes from, and what it leaves out.
+/* How long a collective takes on a torus, on a switch or over nodes (collective_nodes.h).
+ * docs/MODEL.md, "Collectives", has each formula, where it comes from, and what it leaves out.
  *
  * Groups do not cross islands: these formulas are of one island, and islands meet over the DCN.  A
  * collective over several islands is a hierarchy of collectives and transfers, which lowering
@@ -30,7 +30,17 @@ typedef struct {
 gw_collective_shape gw_collective_shape_of(const gw_cluster *cluster, const uint32_t *devices,
                                            uint32_t member_count);
 
-/* From the last member's coming to the leaving of all, by the algorithm that the island names
- * (rounds.h), else in closed form.  Pure.  One member alone takes no time.
- * No less for more bytes, and the same whichever way round the members are listed. */
+/* From the last member's coming to the leaving of all, by the algorithm that the island names,
+ * else (or where that one cannot) in closed form by the fastest.  Pure.  One member alone takes no
+ * time.  No less for more bytes, and the same whichever way round the members are listed. */
 gw_span gw_collective_ns(const gw_cluster *cluster, const gw_collective *collective);
+
+/* The same by `algorithm`; GW_TIME_NEVER: it has no way to do this kind, or not with this group. */
+gw_span gw_collective_ns_by(const gw_cluster *cluster, const gw_collective *collective,
+                            gw_algorithm_kind algorithm);
+
+/* The algorithm that gw_collective_ns() has gone by, for who wants its rounds (which `direct` has
+ * for 256 members at most): the island's, or over nodes the fastest; GW_ALGORITHM_AUTO: a closed
+ * form without rounds.  Pure. */
+gw_algorithm_kind gw_collective_algorithm(const gw_cluster *cluster,
+                                          const gw_collective *collective);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* From peak rates: an operation takes as long as its arithmetic at the rate of the unit that does
  * it, or as its memory traffic, whichever is longer (Williams, Waterman and Patterson, "Roofline",
- * CACM 52(4), 2009).  docs/MODEL.md, "Kernels". */
+ * CACM 52(4), 2009).  docs/MODEL.md, "Kernels".  What was measured on the device takes what was
+ * measured. */
 #include "accel/collective.h"
 #include "accel/model.h"
 #include "base/check.h"
@@ -21,6 +22,10 @@ static gw_span roofline_operation_ns(const gw_accel_model *model, uint32_t islan
     gw_check(island < model->cluster->island_count);
     gw_check(!gw_operation_is_collective(operation));
     const gw_accelerator *accelerator = model->cluster->islands[island].accelerator;
+    double measured_ns;
+    if (accelerator->measured != NULL &&
+        gw_measured_operation(accelerator->measured, function, operation, &measured_ns))
+        return gw_span_from_seconds(measured_ns / 1e9);
     const double matmul_flops = accelerator->peak_flops * accelerator->matmul_efficiency;
     switch (operation->kind) {
     case GW_OPERATION_DURATION:
@@ -30,6 +35,8 @@ static gw_span roofline_operation_ns(const gw_accel_model *model, uint32_t islan
     case GW_OPERATION_MATMUL:
     case GW_OPERATION_ATTENTION: /* Products, but for a softmax. */
     case GW_OPERATION_ATTENTION_GRADIENT:
+    case GW_OPERATION_BLOCK_MATMUL:
+    case GW_OPERATION_BLOCK_MATMUL_GRADIENT:
         return longer_of(accelerator, gw_operation_flops(function, operation), matmul_flops,
                          gw_operation_bytes(function, operation));
     default:
@@ -40,6 +47,14 @@ static gw_span roofline_operation_ns(const gw_accel_model *model, uint32_t islan
 
 static gw_span roofline_collective_ns(const gw_accel_model *model, const gw_collective *collective)
 {
+    const gw_cluster_island *island =
+        gw_cluster_island_of(model->cluster, (gw_device_id){collective->devices[0]});
+    const gw_measured *measured = island->accelerator->measured;
+    double measured_ns;
+    if (measured != NULL && collective->member_count > 1 &&
+        gw_measured_collective_of(measured, collective->kind, collective->member_count,
+                                  collective->size_bytes, &measured_ns))
+        return gw_span_from_seconds(measured_ns / 1e9);
     return gw_collective_ns(model->cluster, collective);
 }
 

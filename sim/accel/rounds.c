@@ -141,15 +141,33 @@ typedef struct {
     double *loads_bytes;    /* Of a round, by link. */
     double *totals_bytes;   /* Of all rounds, by link. */
     double fullest_s;       /* Time of the bytes of the fullest link so far. */
+    double seconds_max;     /* Stands for all that takes longer, so that sums stay spans. */
     gw_span *sends_ns;      /* Of a round's transfers. */
     gw_time *ready_ns;      /* When each member begins its round, */
     gw_time *next_ready_ns; /* and its next one. */
 } pricing;
 
+#define SECONDS_MAX 4e9 /* All rounds of a part: more than a hundred years. */
+
+static uint64_t count_rounds(const gw_rounds *rounds)
+{
+    uint64_t most = 1;
+    for (uint32_t part = 0; part < rounds->part_count; part++) {
+        uint64_t count = 0;
+        for (uint32_t i = 0; i < rounds->parts[part]->len; i++) {
+            count += g_array_index(rounds->parts[part], gw_rounds_phase, i).repeat_count;
+        }
+        most = MAX(most, count);
+    }
+    return most;
+}
+
 static void pricing_init(pricing *priced, const gw_rounds *rounds, const gw_cluster *cluster,
                          const uint32_t *devices)
 {
-    *priced = (pricing){.rounds = rounds, .devices = devices};
+    *priced = (pricing){.rounds = rounds,
+                        .devices = devices,
+                        .seconds_max = SECONDS_MAX / (double)count_rounds(rounds)};
     gw_wires_init(&priced->wires, cluster);
     priced->hops = g_new(gw_max_min_hop, priced->wires.hop_count_max);
     priced->loads_bytes = g_new0(double, priced->wires.link_count);
@@ -213,7 +231,8 @@ static void price_sends(pricing *priced, const gw_rounds_phase *phase)
             const gw_max_min_hop *hop = &priced->hops[k];
             seconds = MAX(seconds, priced->loads_bytes[hop->link] / hop->capacity);
         }
-        priced->sends_ns[i] = path.latency_ns + gw_span_from_seconds(seconds);
+        priced->sends_ns[i] =
+            path.latency_ns + gw_span_from_seconds(MIN(seconds, priced->seconds_max));
     }
     load_links(priced, phase, -1);
 }
@@ -292,7 +311,8 @@ static gw_span crowd_links(pricing *priced, uint64_t size_bytes, double sign)
                 *load_bytes += sign * (double)MIN(send->size_bytes, size_bytes);
             }
             if (send->size_bytes == size_bytes && sign == 0) {
-                const gw_span span_ns = path.latency_ns + gw_span_from_seconds(seconds);
+                const gw_span span_ns =
+                    path.latency_ns + gw_span_from_seconds(MIN(seconds, priced->seconds_max));
                 slowest_ns = MAX(slowest_ns, span_ns);
             }
         }
@@ -342,7 +362,7 @@ gw_span gw_rounds_ns(const gw_rounds *rounds, const gw_cluster *cluster, const u
         is_crowd = is_crowd && rounds->parts[part]->len == 1;
     }
     const gw_span fullest_ns =
-        is_crowd ? price_crowd(&priced) : gw_span_from_seconds(priced.fullest_s);
+        is_crowd ? price_crowd(&priced) : gw_span_from_seconds(MIN(priced.fullest_s, SECONDS_MAX));
     pricing_clear(&priced);
     return MAX(slowest_ns, fullest_ns);
 }

@@ -161,6 +161,13 @@ void gw_builder_add_result(gw_builder *builder, const char *name, uint32_t node,
     g_array_append_val(builder->program->results, result);
 }
 
+void gw_builder_set_routing(gw_builder *builder, const gw_routing *routing)
+{
+    GArray *results = builder->program->results;
+    gw_check(results->len > 0);
+    g_array_index(results, gw_result, results->len - 1).routing = *routing;
+}
+
 void gw_builder_set_tokens(gw_builder *builder, double tokens_per_run)
 {
     gw_check(isfinite(tokens_per_run) && tokens_per_run >= 0);

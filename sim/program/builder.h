@@ -52,6 +52,8 @@ void gw_builder_add_carried(gw_builder *builder, uint32_t source_node, uint32_t 
                             uint32_t initial_node, uint32_t initial_output, uint32_t target_node,
                             uint32_t target_input);
 void gw_builder_add_result(gw_builder *builder, const char *name, uint32_t node, uint32_t output);
+/* The latest result counts what gates drop; experts 0: it does not. */
+void gw_builder_set_routing(gw_builder *builder, const gw_routing *routing);
 void gw_builder_set_tokens(gw_builder *builder, double tokens_per_run);
 /* A file that the program is made from; copied. */
 void gw_builder_set_input(gw_builder *builder, const char *path);

@@ -259,6 +259,46 @@ static double count_attention_flops(const gw_function *function, const gw_operat
     return (is_gradient ? 4 : 2) * product + (is_gradient ? 4 : 5) * count_elements(function, p);
 }
 
+/* Of each row at its seats, so many per element. */
+static double count_seated_flops(const gw_function *function, uint32_t seats, uint32_t rows,
+                                 double per_element)
+{
+    return per_element * count_elements(function, seats) *
+           gw_function_value(function, rows)->columns;
+}
+
+/* What sends rows to experts and back; `out_flops` is untouched for other kinds. */
+static bool count_expert_flops(const gw_function *function, const gw_operation *operation,
+                               double *out_flops)
+{
+    const uint16_t *inputs = operation->inputs;
+    switch (operation->kind) {
+    case GW_OPERATION_GATE: /* A comparison for each choice. */
+        *out_flops = count_elements(function, inputs[0]) *
+                     gw_function_value(function, operation->outputs[0])->columns;
+        return true;
+    case GW_OPERATION_DISPATCH_GRADIENT:
+        *out_flops = count_seated_flops(function, inputs[0], inputs[1], 1);
+        return true;
+    case GW_OPERATION_COMBINE:
+        *out_flops = count_seated_flops(function, inputs[1], inputs[0], 2);
+        return true;
+    case GW_OPERATION_COMBINE_GRADIENT:
+        *out_flops = count_seated_flops(function, inputs[1], inputs[0], 3);
+        return true;
+    case GW_OPERATION_BLOCK_MATMUL:
+        *out_flops = 2 * count_elements(function, inputs[0]) *
+                     gw_function_value(function, operation->outputs[0])->columns;
+        return true;
+    case GW_OPERATION_BLOCK_MATMUL_GRADIENT:
+        *out_flops = 2 * count_elements(function, inputs[0]) *
+                     gw_function_value(function, inputs[1])->columns;
+        return true;
+    default:
+        return false;
+    }
+}
+
 /* FLOPs per element of the first input, or of the output where there is none. */
 static double count_flops_per_element(const gw_operation *operation)
 {
@@ -279,6 +319,7 @@ static double count_flops_per_element(const gw_operation *operation)
     case GW_OPERATION_CROSS_ENTROPY:
         return 8;
     case GW_OPERATION_TOKEN_STATISTICS:
+    case GW_OPERATION_GATE_GRADIENT:
         return 4;
     case GW_OPERATION_TOKEN_LOSS:
         return 3;
@@ -307,6 +348,10 @@ double gw_operation_flops(const gw_function *function, const gw_operation *opera
     }
     if (operation->kind == GW_OPERATION_EMBEDDING_GRADIENT) {
         return count_elements(function, operation->inputs[1]);
+    }
+    double expert_flops;
+    if (count_expert_flops(function, operation, &expert_flops)) {
+        return expert_flops;
     }
     const double per_element = count_flops_per_element(operation);
     if (per_element == 0) {

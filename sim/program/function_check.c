@@ -378,6 +378,143 @@ static bool check_reordering(const checker *at, GError **error)
            expect_shape_of(at, operation->outputs[0], operation->inputs[0], error);
 }
 
+/* --- Experts --- */
+
+/* One or two choices per row of `tokens`. */
+static bool check_choices(const checker *at, uint32_t choices, uint32_t tokens, GError **error)
+{
+    const gw_value *value = gw_function_value(at->function, choices);
+    if (value->columns != 1 && value->columns != 2) {
+        g_autofree char *name = name_value(at->function, choices);
+        return refuse_operation(at, error, "%s: found %u choices a row, expected 1 or 2", name,
+                                value->columns);
+    }
+    return expect_shape(at, choices, gw_function_value(at->function, tokens)->rows, value->columns,
+                        error);
+}
+
+static bool check_gate(const checker *at, GError **error)
+{
+    const gw_operation *operation = at->operation;
+    const gw_value *shares = gw_function_value(at->function, operation->inputs[0]);
+    const uint32_t seats = operation->outputs[0];
+    if (!check_sequence(at, shares->rows, error) ||
+        !check_choices(at, seats, operation->inputs[0], error)) {
+        return false;
+    }
+    if (gw_function_value(at->function, seats)->columns > shares->columns) {
+        return refuse_operation(at, error, "found 2 choices of %u expert", shares->columns);
+    }
+    const uint64_t groups = shares->rows / operation->sequence;
+    if (operation->capacity < 1 || operation->capacity > GW_TOKENS_MAX / groups / shares->columns) {
+        return refuse_operation(at, error,
+                                "found a capacity of %u, expected at least 1, and at most %u "
+                                "seats in %" G_GUINT64_FORMAT " groups of %u experts",
+                                operation->capacity, GW_TOKENS_MAX, groups, shares->columns);
+    }
+    return expect_shape_of(at, operation->outputs[1], seats, error) &&
+           expect_shape(at, operation->outputs[2], 1, 1, error);
+}
+
+static bool check_gate_gradient(const checker *at, GError **error)
+{
+    const gw_operation *operation = at->operation;
+    const gw_value *shares = gw_function_value(at->function, operation->inputs[0]);
+    return check_sequence(at, shares->rows, error) &&
+           check_choices(at, operation->inputs[1], operation->inputs[0], error) &&
+           expect_shape_of(at, operation->outputs[0], operation->inputs[0], error);
+}
+
+/* DISPATCH, COMBINE and their gradients: `tokens` has a row for each of seats, and `seated` the
+ * rows that those name. */
+static bool check_seating(const checker *at, uint32_t tokens, uint32_t seated, uint32_t seats,
+                          GError **error)
+{
+    const gw_value *value = gw_function_value(at->function, tokens);
+    const gw_value *rows = gw_function_value(at->function, seated);
+    return check_choices(at, seats, tokens, error) &&
+           expect_shape(at, seated, rows->rows, value->columns, error);
+}
+
+static bool check_experts(const checker *at, GError **error)
+{
+    const gw_operation *operation = at->operation;
+    const uint16_t *inputs = operation->inputs, *outputs = operation->outputs;
+    switch (operation->kind) {
+    case GW_OPERATION_GATE:
+        return check_gate(at, error);
+    case GW_OPERATION_GATE_GRADIENT:
+        return check_gate_gradient(at, error);
+    case GW_OPERATION_DISPATCH:
+        return check_seating(at, inputs[0], outputs[0], inputs[1], error);
+    case GW_OPERATION_DISPATCH_GRADIENT:
+        return check_seating(at, outputs[0], inputs[1], inputs[0], error);
+    case GW_OPERATION_COMBINE:
+        return check_seating(at, outputs[0], inputs[0], inputs[1], error) &&
+               expect_shape_of(at, inputs[2], inputs[1], error);
+    default: /* COMBINE_GRADIENT */
+        return check_seating(at, inputs[3], inputs[0], inputs[1], error) &&
+               expect_shape_of(at, inputs[2], inputs[1], error) &&
+               expect_shape_of(at, outputs[0], inputs[0], error) &&
+               expect_shape_of(at, outputs[1], inputs[2], error);
+    }
+}
+
+/* Runs in `rows` rows, and blocks in `weights`. */
+static bool check_blocks(const checker *at, uint32_t rows, uint32_t weights, GError **error)
+{
+    const gw_value *value = gw_function_value(at->function, weights);
+    const uint32_t blocks = at->operation->blocks;
+    if (blocks == 0 || value->rows % blocks != 0) {
+        return refuse_operation(at, error, "found %u blocks, expected a divisor of %u rows", blocks,
+                                value->rows);
+    }
+    if (!check_sequence(at, rows, error)) {
+        return false;
+    }
+    const uint32_t runs = rows / at->operation->sequence;
+    return runs % blocks == 0 ||
+           refuse_operation(at, error, "found %u runs of %u rows, expected a multiple of %u blocks",
+                            runs, at->operation->sequence, blocks);
+}
+
+static bool check_block_matmul(const checker *at, GError **error)
+{
+    const gw_operation *operation = at->operation;
+    const gw_value *a = gw_function_value(at->function, operation->inputs[0]);
+    const gw_value *b = gw_function_value(at->function, operation->inputs[1]);
+    if (operation->kind == GW_OPERATION_BLOCK_MATMUL_GRADIENT) {
+        const uint32_t y = operation->outputs[0];
+        return check_blocks(at, a->rows, y, error) &&
+               expect_shape(at, operation->inputs[1], a->rows, b->columns, error) &&
+               expect_shape(at, y, (uint64_t)a->columns * operation->blocks, b->columns, error);
+    }
+    if (!check_blocks(at, a->rows, operation->inputs[1], error)) {
+        return false;
+    }
+    const uint32_t block_rows = b->rows / operation->blocks;
+    const uint64_t inner = (uint64_t)operation->blocks * a->columns;
+    return expect_shape(at, operation->inputs[1], operation->transpose_b ? b->rows : inner,
+                        operation->transpose_b ? a->columns : b->columns, error) &&
+           expect_shape(at, operation->outputs[0], a->rows,
+                        operation->transpose_b ? block_rows : b->columns, error);
+}
+
+static bool check_random(const checker *at, GError **error)
+{
+    const gw_operation *operation = at->operation;
+    const gw_value *y = gw_function_value(at->function, operation->outputs[0]);
+    if (operation->block_axes >> at->dims != 0 || (operation->block_axes & operation->axes) != 0) {
+        return refuse_operation(at, error,
+                                "found blocks over axes 0x%x, expected some of the mesh's %u "
+                                "dimensions, and none of 0x%x",
+                                operation->block_axes, at->dims, operation->axes);
+    }
+    return operation->blocks == 0 || y->rows % operation->blocks == 0 ||
+           refuse_operation(at, error, "found %u blocks, expected a divisor of %u rows",
+                            operation->blocks, y->rows);
+}
+
 static bool expect_divisible(const checker *at, uint32_t rows, uint32_t group, GError **error)
 {
     return rows % group == 0 ||
@@ -422,8 +559,9 @@ static bool check_shapes(const checker *at, GError **error)
     switch (at->operation->kind) {
     case GW_OPERATION_DURATION:
     case GW_OPERATION_FILL:
-    case GW_OPERATION_RANDOM:
         return true;
+    case GW_OPERATION_RANDOM:
+        return check_random(at, error);
     case GW_OPERATION_WORK:
         return check_work(at, error);
     case GW_OPERATION_MATMUL:
@@ -460,6 +598,16 @@ static bool check_shapes(const checker *at, GError **error)
     case GW_OPERATION_SGD:
     case GW_OPERATION_ADAM:
         return check_alike(at, error);
+    case GW_OPERATION_GATE:
+    case GW_OPERATION_GATE_GRADIENT:
+    case GW_OPERATION_DISPATCH:
+    case GW_OPERATION_DISPATCH_GRADIENT:
+    case GW_OPERATION_COMBINE:
+    case GW_OPERATION_COMBINE_GRADIENT:
+        return check_experts(at, error);
+    case GW_OPERATION_BLOCK_MATMUL:
+    case GW_OPERATION_BLOCK_MATMUL_GRADIENT:
+        return check_block_matmul(at, error);
     default:
         return check_collective(at, error);
     }

@@ -39,6 +39,14 @@ static const struct {
     [GW_OPERATION_ROUTE] = {"route", 1, 3, false},
     [GW_OPERATION_GATHER] = {"gather", 2, 1, false},
     [GW_OPERATION_SCATTER] = {"scatter", 2, 1, false},
+    [GW_OPERATION_GATE] = {"gate", 1, 3, false},
+    [GW_OPERATION_GATE_GRADIENT] = {"gate_gradient", 2, 1, false},
+    [GW_OPERATION_DISPATCH] = {"dispatch", 2, 1, false},
+    [GW_OPERATION_DISPATCH_GRADIENT] = {"dispatch_gradient", 2, 1, false},
+    [GW_OPERATION_COMBINE] = {"combine", 3, 1, false},
+    [GW_OPERATION_COMBINE_GRADIENT] = {"combine_gradient", 4, 2, false},
+    [GW_OPERATION_BLOCK_MATMUL] = {"block_matmul", 2, 1, false},
+    [GW_OPERATION_BLOCK_MATMUL_GRADIENT] = {"block_matmul_gradient", 2, 1, false},
 };
 
 static bool is_kind(gw_operation_kind kind)

@@ -52,8 +52,20 @@ typedef enum {
                              many chose each; chosen (rows x 1): the scores, in order of rows */
     GW_OPERATION_GATHER,  /* (x, order) -> (y): row i of y is row order[i] of x */
     GW_OPERATION_SCATTER, /* (x, order) -> (y): row order[i] of y is row i of x */
+    GW_OPERATION_GATE,    /* (shares) -> (seats, weights, dropped 1x1), see below */
+    GW_OPERATION_GATE_GRADIENT,     /* (shares, dweights) -> (gradient of the logits whose softmax
+                                       the shares are) */
+    GW_OPERATION_DISPATCH,          /* (x, seats) -> (y): row p of y is the row of x that has seat
+                                       p; 0 where none has it */
+    GW_OPERATION_DISPATCH_GRADIENT, /* (seats, dy) -> (gradient of x) */
+    GW_OPERATION_COMBINE, /* (z, seats, weights) -> (y): row i of y is the sum of z's rows at the
+                             seats of row i, each times its weight */
+    GW_OPERATION_COMBINE_GRADIENT, /* (z, seats, weights, dy) -> (gradients of z, of weights) */
+    GW_OPERATION_BLOCK_MATMUL,     /* (a, b) -> (y), see below */
+    GW_OPERATION_BLOCK_MATMUL_GRADIENT, /* (a, c) -> (b): block k of b is the sum over its runs of
+                                           a^T c */
 } gw_operation_kind;
-#define GW_OPERATION_KIND_COUNT (GW_OPERATION_SCATTER + 1)
+#define GW_OPERATION_KIND_COUNT (GW_OPERATION_BLOCK_MATMUL_GRADIENT + 1)
 
 typedef enum {
     GW_MAP_COPY = 1,        /* y = x */
@@ -93,7 +105,21 @@ typedef enum {
  * are whole sequences of `sequence` rows.  Per sequence and head, p = softmax(q k^T / sqrt(head
  * size)) along each row, over the columns up to the row's own where it `is_causal` (0 beyond), and
  * y = p v.  p has `sequence` columns and a block of `sequence` rows per sequence and head, heads
- * fastest. */
+ * fastest.
+ *
+ * GATE sends tokens to experts, as GShard and Switch do (Lepikhin et al., 2020, algorithm 1; Fedus
+ * et al., 2021): a row of shares (tokens x experts) chooses the column of its greatest share, and,
+ * where seats has two columns, that of its second; the first of equal ones.  Rows are in groups of
+ * `sequence`, and of each group an expert takes `capacity` choices, in order of rows, all first
+ * choices before any second.  Seats (tokens x choices) number the rows of DISPATCH's y, which go
+ * by expert, then group, then order of choosing; a choice that was not taken has seat -1, is
+ * counted in dropped, and reads and adds nothing.  A single choice weighs its share, each of two
+ * its part of their shares' sum.  The gradient adds that of `scalar` times the group's experts
+ * times the sum over rows and experts of share times the part of the group's rows whose first
+ * choice is the expert: the loss that balances experts, with that part taken as constant.
+ *
+ * BLOCK_MATMUL: b is `blocks` blocks of rows, and a is runs of `sequence` rows; run i is multiplied
+ * with block i modulo `blocks`, transposed where transpose_b asks. */
 #define GW_TOKENS_MAX            (1U << 24) /* Whole numbers up to there are exact in float32. */
 #define GW_OPERATION_INPUTS_MAX  5
 #define GW_OPERATION_OUTPUTS_MAX 3
@@ -116,6 +142,10 @@ typedef struct {
     uint32_t shift;           /* PERMUTE */
     uint32_t heads, sequence; /* ATTENTION and its gradient; likewise: */
     bool is_causal;
+    uint32_t capacity;  /* GATE */
+    uint32_t blocks;    /* BLOCK_MATMUL and its gradient.  RANDOM: the value is so many blocks of
+                           rows, each split over `axes`; 0: it is one. */
+    uint8_t block_axes; /* RANDOM: over these its blocks are split, as blocks of the whole. */
     bool is_overlapped; /* Collectives: members go on, and wait where its output is read first, or
                            at the function's end; in order with others such.  It changes when, not
                            what: a world may as well wait here. */

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "program/function.h"
+#include "program/routing.h"
 
 #define GW_MESH_DIMS_MAX    3
 #define GW_MESH_DEVICES_MAX (1U << 20)
@@ -66,6 +67,8 @@ typedef struct {
 typedef struct { /* A value that the control plane reads back in every run. */
     char *name;
     uint32_t node, output; /* A 1x1 output; shard 0's is read. */
+    gw_routing routing;    /* What it reads as where devices hold no data and nobody says; experts
+                              0: 0. */
 } gw_result;
 
 typedef struct {

@@ -250,6 +250,7 @@ static void copy_edges(const fuser *fusion, gw_builder *builder, const uint32_t 
         const gw_result *result = &g_array_index(program->results, gw_result, i);
         gw_builder_add_result(builder, result->name, node_of[result->node],
                               find_kept(fusion, result->node, result->output));
+        gw_builder_set_routing(builder, &result->routing);
     }
 }
 

@@ -176,6 +176,17 @@ void gw_recorder_add_result(gw_recorder *recorder, uint32_t job, uint32_t result
     gw_summary_add_result(recorder->summary, job, result, run, value);
 }
 
+void gw_recorder_add_drawn(gw_recorder *recorder, uint32_t job, uint32_t result, uint64_t run,
+                           double value)
+{
+    gw_check(job < recorder->settings.job_count);
+    const gw_recorder_job *about = &recorder->settings.jobs[job];
+    gw_check(result < about->result_count);
+    if (about->is_drawn != NULL && about->is_drawn[result]) {
+        gw_recorder_add_result(recorder, job, result, run, value);
+    }
+}
+
 void gw_recorder_job_started(gw_recorder *recorder, uint32_t job, gw_time now_ns)
 {
     gw_summary_job_started(recorder->summary, job, now_ns);

@@ -33,6 +33,8 @@ typedef struct {
     uint32_t node_count;
     const char *const *result_names;
     uint32_t result_count;
+    const bool *is_drawn; /* By result: where devices hold no data it is drawn by a law of the
+                             program, and recorded like a value; NULL: none is. */
     uint32_t device_count; /* Distinct devices that the job's meshes need. */
     bool has_deadline;
     const double *activations_max;    /* By stage, in micro-batches; NULL: it has no stages. */
@@ -107,6 +109,9 @@ void gw_recorder_run_done(gw_recorder *recorder, uint32_t job, uint64_t run, gw_
 /* A result of run 0, 1, ...: kept for the first 65536 runs of a job. */
 void gw_recorder_add_result(gw_recorder *recorder, uint32_t job, uint32_t result, uint64_t run,
                             double value);
+/* What a result reads as where devices hold no data: as above if it is drawn, else left out. */
+void gw_recorder_add_drawn(gw_recorder *recorder, uint32_t job, uint32_t result, uint64_t run,
+                           double value);
 void gw_recorder_job_started(gw_recorder *recorder, uint32_t job, gw_time now_ns);
 /* Hosts that it lies on were removed: it goes to others, or it stays. */
 void gw_recorder_job_moved(gw_recorder *recorder, uint32_t job);

@@ -22,7 +22,7 @@ void gw_scenario_free(gw_scenario *scenario)
     g_free(scenario->name);
     g_free(scenario->description);
     for (uint32_t i = 0; i < scenario->cluster.accelerator_count; i++) {
-        g_free(scenario->cluster.accelerators[i].name);
+        gw_accelerator_clear(&scenario->cluster.accelerators[i]);
     }
     g_free(scenario->cluster.accelerators);
     g_free(scenario->cluster.islands);

@@ -95,8 +95,7 @@ static bool read_lookahead_memory(gw_control *out, gw_params *control, GError **
     }
     if (out->policy == NULL) {
         gw_params_error(control, key, error,
-                        "found a %s, expected none: policy \"none\" has no scheduler",
-                        key);
+                        "found a %s, expected none: policy \"none\" has no scheduler", key);
         return false;
     }
     return true;

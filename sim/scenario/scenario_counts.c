@@ -3,18 +3,17 @@
  * likely as any other. */
 #include "scenario/counts.h"
 
-#include <math.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "base/random.h"
+#include "base/zipf.h"
 #include "controller/system.h"
 #include "program/exchange.h"
 #include "scenario/scenario_private.h"
 
-#define RUNS_MAX      1000000
-#define EXPONENT_MAX  8
-#define FRACTION_BITS 32 /* Of an exponent: what is below makes no difference to a float. */
+#define RUNS_MAX     1000000
+#define EXPONENT_MAX 8
 
 static const char *name_of(const gw_program *program, uint32_t edge)
 {
@@ -52,38 +51,12 @@ static bool find_deal(const gw_program *program, const gw_params *place, const c
 
 /* --- Shares --- */
 
-/* base^-exponent by multiplications and square roots, which are the same on every machine. */
-static double take_power(double base, double exponent)
-{
-    double power = 1;
-    for (double whole = 1; whole <= exponent; whole++) {
-        power *= base;
-    }
-    double root = base, rest = exponent - floor(exponent);
-    for (uint32_t i = 0; i < FRACTION_BITS; i++) {
-        root = sqrt(root);
-        rest *= 2;
-        if (rest >= 1) {
-            power *= root;
-            rest -= 1;
-        }
-    }
-    return 1 / power;
-}
-
 static void set_shares(gw_scenario *scenario, double exponent, uint32_t target_count,
                        gw_count_source *out)
 {
     double *up_to = g_new(double, target_count);
     g_ptr_array_add(scenario->owned, up_to);
-    double sum = 0;
-    for (uint32_t t = 0; t < target_count; t++) {
-        sum += take_power(t + 1, exponent);
-        up_to[t] = sum;
-    }
-    for (uint32_t t = 0; t < target_count; t++) {
-        up_to[t] /= sum;
-    }
+    gw_zipf_shares(exponent, target_count, up_to);
     *out = (gw_count_source){.kind = GW_COUNTS_ZIPF, .up_to = up_to};
 }
 
@@ -227,21 +200,6 @@ bool gw_scenario_read_counts(gw_scenario *scenario, gw_params *job_params, gw_pa
     return true;
 }
 
-/* The first target whose shares go beyond `drawn`. */
-static uint32_t find_target(const double *up_to, uint32_t count, double drawn)
-{
-    uint32_t low = 0, high = count - 1;
-    while (low < high) {
-        const uint32_t middle = low + (high - low) / 2;
-        if (up_to[middle] > drawn) {
-            high = middle;
-        } else {
-            low = middle + 1;
-        }
-    }
-    return low;
-}
-
 void gw_scenario_counts(const gw_scenario *scenario, uint32_t job, uint32_t edge, uint32_t run,
                         uint32_t shard, uint32_t *out_counts)
 {
@@ -261,7 +219,7 @@ void gw_scenario_counts(const gw_scenario *scenario, uint32_t job, uint32_t edge
     gw_random_init(&random, scenario->seed, stream);
     memset(out_counts, 0, target_count * sizeof *out_counts);
     for (uint32_t i = gw_exchange_rows(program, edge); i > 0; i--) {
-        out_counts[find_target(source->up_to, target_count, gw_random_uniform(&random))]++;
+        out_counts[gw_zipf_find(source->up_to, target_count, gw_random_uniform(&random))]++;
     }
 }
 

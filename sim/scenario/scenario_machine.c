@@ -130,10 +130,26 @@ static bool read_figures(gw_params *root, gw_accelerator *out, GError **error)
 static const figure switch_reduction = {"switch_reduction_efficiency",
                                         FIELD(switch_reduction_efficiency), 0, false};
 
+#define LINKS_KEY "links"
+#define LINKS_MAX 64
+
+/* So many links of one rate into a switch: as much as both links of a ring have together, which is
+ * what a port on a switch carries (topology/route.h). */
+static bool read_links(gw_params *root, gw_accelerator *out, GError **error)
+{
+    uint64_t links = 2;
+    if (!gw_params_count(root, LINKS_KEY, false, 1, LINKS_MAX, &links, error)) {
+        return false;
+    }
+    out->link_bytes_per_s *= (double)links / 2;
+    return true;
+}
+
 static bool read_optional_figures(gw_params *root, gw_accelerator *out, GError **error)
 {
-    return !gw_params_has(root, switch_reduction.key) ||
-           read_efficiency(root, &switch_reduction, &out->switch_reduction_efficiency, error);
+    return read_links(root, out, error) &&
+           (!gw_params_has(root, switch_reduction.key) ||
+            read_efficiency(root, &switch_reduction, &out->switch_reduction_efficiency, error));
 }
 
 static bool check_figures(gw_params *root, const gw_accelerator *accelerator, GError **error)
@@ -172,15 +188,35 @@ static bool read_accelerator_sources(gw_params *root, GError **error)
            read_sources_of(sources, spans, G_N_ELEMENTS(spans), error) &&
            read_source(sources, "hbm", error) &&
            (!has_reduction || read_source(sources, switch_reduction.key, error)) &&
+           (!gw_params_has(root, LINKS_KEY) || read_source(sources, LINKS_KEY, error)) &&
            gw_params_finish(sources, error);
+}
+
+void gw_accelerator_clear(gw_accelerator *accelerator)
+{
+    g_free(accelerator->name);
+    gw_measured_free(accelerator->measured);
+}
+
+/* A machine's file has an object of each kind, another file is one itself. */
+static bool find_object(gw_params *root, const char *key, const char *other, gw_params **out,
+                        GError **error)
+{
+    gw_params *beside = NULL;
+    *out = root;
+    return !gw_params_has(root, key) ||
+           (gw_params_object(root, key, true, out, error) &&
+            gw_params_object(root, other, true, &beside, error) && gw_params_finish(root, error));
 }
 
 bool gw_accelerator_load(const char *path, gw_accelerator *out, GError **error)
 {
-    g_autoptr(gw_params) root = gw_params_load(path, error);
-    if (root == NULL) {
+    g_autoptr(gw_params) file = gw_params_load(path, error);
+    gw_params *root = NULL;
+    if (file == NULL || !find_object(file, "accelerator", "profile", &root, error)) {
         return false;
     }
+    g_autoptr(gw_measured) measured = NULL;
     const char *name = NULL;
     const char *description = NULL;
     gw_accelerator made = {0};
@@ -188,10 +224,11 @@ bool gw_accelerator_load(const char *path, gw_accelerator *out, GError **error)
         !gw_params_string(root, "description", false, &description, error) ||
         !read_figures(root, &made, error) || !read_optional_figures(root, &made, error) ||
         !check_figures(root, &made, error) || !read_accelerator_sources(root, error) ||
-        !gw_params_finish(root, error)) {
+        !gw_measured_read(root, &measured, error) || !gw_params_finish(root, error)) {
         return false;
     }
     made.name = g_strdup(name);
+    made.measured = g_steal_pointer(&measured);
     *out = made;
     return true;
 }
@@ -232,8 +269,9 @@ static bool read_costs(gw_params *root, gw_profile *out, GError **error)
 bool gw_profile_load(const char *path, gw_profile *out, GError **error)
 {
     static const char *const networks[] = {"free", "modelled", NULL};
-    g_autoptr(gw_params) root = gw_params_load(path, error);
-    if (root == NULL) {
+    g_autoptr(gw_params) file = gw_params_load(path, error);
+    gw_params *root = NULL;
+    if (file == NULL || !find_object(file, "profile", "accelerator", &root, error)) {
         return false;
     }
     const char *name = NULL;

@@ -60,6 +60,7 @@ typedef enum {
     GW_CATALOG_ACCELERATORS = 1,
     GW_CATALOG_PROFILES,
     GW_CATALOG_PAPERS,
+    GW_CATALOG_NETWORKS,
 } gw_catalog_kind;
 
 /* The path of the file that `name`, the value of `object`'s `key`, means.  A name with a slash or
@@ -70,6 +71,25 @@ char *gw_catalog_find(gw_catalog_kind kind, const char *scenario_path, const gw_
 char **gw_catalog_list(gw_catalog_kind kind, const char *folder);
 
 /* --- Files of the catalog (scenario_machine.c).  `out` is filled only on success; its name is the
- * caller's to free. --- */
+ * caller's to free.  The file of a machine (`gangway calibrate`) has both, as objects under
+ * "accelerator" and "profile". --- */
 bool gw_accelerator_load(const char *path, gw_accelerator *out, GError **error);
+/* Frees what it owns, and not itself. */
+void gw_accelerator_clear(gw_accelerator *accelerator);
+/* "measured" of an accelerator (scenario_measured.c); absent, *out is left alone. */
+bool gw_measured_read(gw_params *accelerator, gw_measured **out, GError **error);
 bool gw_profile_load(const char *path, gw_profile *out, GError **error);
+
+/* --- What joins an island's nodes (scenario_network.c) --- */
+typedef struct {
+    double nic_bytes_per_s, nic_efficiency; /* One card, each way; the part that is reached. */
+    gw_span latency_ns;                     /* From card to card. */
+} gw_network_figures;
+
+/* A file of configs/networks; `out` is filled only on success. */
+bool gw_network_load(const char *path, gw_network_figures *out, GError **error);
+
+/* Fills spec->network from the `island` of the scenario, whose hosts and devices have been read; an
+ * island without nodes is refused the words that only those have. */
+bool gw_scenario_read_network(gw_scenario *scenario, gw_params *island, bool has_nodes,
+                              gw_island_spec *spec, GError **error);

@@ -131,17 +131,18 @@ static bool read_source(gw_scenario *scenario, gw_params *value, gw_value_source
     return read_uniform(value, out, error) && gw_params_finish(value, error);
 }
 
-/* Whoever decides something has to be known. */
+/* Whoever decides something has to be known, or drawn. */
 static bool check_known(const gw_params *job, const gw_value_source *sources, uint32_t result,
                         const gw_program *program, const char *what, GError **error)
 {
-    if (sources != NULL && sources[result].kind != 0) {
+    const gw_result *about = &g_array_index(program->results, gw_result, result);
+    if ((sources != NULL && sources[result].kind != 0) || about->routing.experts > 0) {
         return true;
     }
     gw_params_error(job, NULL, error,
                     "found no \"values\" for result \"%s\", which %s: a simulation needs to know "
                     "what it reads as",
-                    g_array_index(program->results, gw_result, result).name, what);
+                    about->name, what);
     return false;
 }
 
@@ -190,22 +191,35 @@ bool gw_scenario_read_values(gw_scenario *scenario, gw_params *job_params, gw_pa
     return true;
 }
 
+/* Opens the stream of one value. */
+static void open_stream(const gw_scenario *scenario, const gw_job *job, const gw_result *result,
+                        uint32_t run, gw_random *random)
+{
+    g_autofree char *stream = g_strdup_printf("value/%s/%s/%u", job->name, result->name, run);
+    gw_random_init(random, scenario->seed, stream);
+}
+
 double gw_scenario_value(const gw_scenario *scenario, uint32_t job, uint32_t result, uint32_t run)
 {
-    const gw_value_source *sources = scenario->values[job];
-    if (sources == NULL || result == GW_INDEX_NONE || sources[result].kind == 0) {
+    if (result == GW_INDEX_NONE) {
         return 0;
+    }
+    const gw_value_source *sources = scenario->values[job];
+    const gw_job *named = &scenario->jobs[job];
+    const gw_result *about = &g_array_index(named->program->results, gw_result, result);
+    gw_random random;
+    if (sources == NULL || sources[result].kind == 0) {
+        if (about->routing.experts == 0) {
+            return 0;
+        }
+        open_stream(scenario, named, about, run, &random);
+        return (double)gw_routing_draw(&about->routing, &random);
     }
     const gw_value_source *source = &sources[result];
     if (source->kind == GW_VALUES_LIST) {
         return source->list[MIN(run, source->list_length - 1)];
     }
-    const gw_job *named = &scenario->jobs[job];
-    g_autofree char *stream =
-        g_strdup_printf("value/%s/%s/%u", named->name,
-                        g_array_index(named->program->results, gw_result, result).name, run);
-    gw_random random;
-    gw_random_init(&random, scenario->seed, stream);
+    open_stream(scenario, named, about, run, &random);
     const double drawn = gw_random_uniform(&random);
     return source->kind == GW_VALUES_BERNOULLI ? (drawn < source->probability ? 1 : 0)
                                                : source->low + drawn * (source->high - source->low);

@@ -20,5 +20,6 @@ struct gw_value_source {
 };
 
 /* The value of `result` in `run` of `job`: a function of these, the job's name and the scenario's
- * seed alone.  0 where the scenario does not say, or `result` is GW_INDEX_NONE. */
+ * seed alone.  Where the scenario does not say, what its routing (program/routing.h) draws, or 0;
+ * 0 where `result` is GW_INDEX_NONE. */
 double gw_scenario_value(const gw_scenario *scenario, uint32_t job, uint32_t result, uint32_t run);

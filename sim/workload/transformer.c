@@ -26,7 +26,16 @@ double gw_transformer_added_scale(const gw_transformer *model)
 void gw_transformer_append_tensor(GArray *list, uint32_t rows, uint32_t columns, bool is_split,
                                   double scale, double constant)
 {
-    const gw_transformer_tensor tensor = {rows, columns, is_split, scale, constant};
+    const gw_transformer_tensor tensor = {rows, columns, is_split, scale, constant, 0};
+    g_array_append_val(list, tensor);
+}
+
+void gw_transformer_append_experts(const gw_transformer *model, GArray *list, uint32_t rows,
+                                   double scale)
+{
+    const uint32_t own = model->experts / model->data;
+    const gw_transformer_tensor tensor = {
+        own * (rows / model->tensor), model->hidden, true, scale, 0, own};
     g_array_append_val(list, tensor);
 }
 
@@ -50,6 +59,20 @@ static uint32_t count_layers(const gw_transformer *model)
     return model->layers / model->places;
 }
 
+static bool has_experts(const gw_transformer *model, uint32_t layer)
+{
+    return model->experts > 0 && (layer + 1) % model->experts_every == 0;
+}
+
+uint32_t gw_transformer_count_expert_layers(const gw_transformer *model, uint32_t place)
+{
+    const uint32_t layer_count = count_layers(model);
+    uint32_t count = 0;
+    for (uint32_t l = 0; l < layer_count; l++)
+        count += has_experts(model, place * layer_count + l) ? 1 : 0;
+    return count;
+}
+
 #define LAYER_BLOCKS_MAX 2
 
 /* The blocks of `layer`, from 0 over all places, in order; returns how many. */
@@ -58,7 +81,7 @@ static uint32_t list_blocks(const gw_transformer *model, uint32_t layer,
 {
     gw_check(layer < model->layers);
     out_blocks[0] = &gw_block_attention;
-    out_blocks[1] = &gw_block_perceptron;
+    out_blocks[1] = has_experts(model, layer) ? &gw_block_experts : &gw_block_perceptron;
     return 2;
 }
 
@@ -155,7 +178,8 @@ static gw_pass begin(const gw_transformer *model, const char *name, uint32_t pla
                     .first_head_tensor = last->first_tensor + last->block->tensor_count,
                     .first_head_saved = last->first_saved + last->block->saved_count,
                     .is_first = place == 0,
-                    .is_last = place + 1 == model->places};
+                    .is_last = place + 1 == model->places,
+                    .dropped = GW_INDEX_NONE};
     pass.function->computations = 1;
     return pass;
 }
@@ -189,9 +213,14 @@ static uint32_t place_one_saved(gw_pass *pass, bool is_kept_one, bool is_output,
 {
     gw_function *function = pass->function;
     if (!is_kept_one)
-        return gw_pass_add_temporary(pass, rows, columns);
-    return gw_pass_thin(pass, is_output ? gw_function_add_output(function, rows, columns, true)
-                                        : gw_function_add_input(function, rows, columns, true));
+        return gw_function_add_temporary(function, rows, columns);
+    return is_output ? gw_function_add_output(function, rows, columns, true)
+                     : gw_function_add_input(function, rows, columns, true);
+}
+
+static bool is_exact(const gw_transformer_block *block, uint32_t saved)
+{
+    return block->is_exact != NULL && block->is_exact(saved);
 }
 
 static void place_saved(gw_pass *pass, const GArray *blocks, bool is_output)
@@ -202,13 +231,15 @@ static void place_saved(gw_pass *pass, const GArray *blocks, bool is_output)
         for (uint32_t s = 0; s < one->block->saved_count; s++) {
             uint32_t rows, columns;
             one->block->saved_shape(pass->model, s, &rows, &columns);
-            pass->saved[one->first_saved + s] =
+            const uint32_t value =
                 place_one_saved(pass, is_kept(pass->model, one, s), is_output, rows, columns);
+            pass->saved[one->first_saved + s] =
+                is_exact(one->block, s) ? value : gw_pass_thin(pass, value);
         }
     }
     for (uint32_t s = 0; pass->is_last && s < GW_HEAD_SAVED; s++)
-        pass->saved[pass->first_head_saved + s] =
-            place_one_saved(pass, true, is_output, pass->rows, pass->model->hidden);
+        pass->saved[pass->first_head_saved + s] = gw_pass_thin(
+            pass, place_one_saved(pass, true, is_output, pass->rows, pass->model->hidden));
 }
 
 static gw_pass_part part_of(const gw_pass *pass, const place_block *one)
@@ -259,11 +290,15 @@ gw_function *gw_transformer_make_forward(const gw_transformer *model, uint32_t p
         pass.labels = take_ids(&pass);
     if (pass.is_last && is_next)
         before = gw_function_add_input(function, 1, 1, false);
+    const bool drops = gw_transformer_count_expert_layers(model, place) > 0;
+    if (drops && is_next)
+        pass.dropped = gw_function_add_input(function, 1, 1, false);
     take_tensors(&pass, list);
     const uint32_t result =
         pass.is_last ? gw_function_add_output(function, 1, 1, false) : add_stream_output(&pass);
     if (pass.is_last)
         dlogits = add_logits_output(&pass);
+    const uint32_t dropped = drops ? gw_function_add_output(function, 1, 1, false) : GW_INDEX_NONE;
     place_saved(&pass, blocks, true);
     if (pass.is_first)
         gw_pass_add_embedding(&pass, pass.saved[0]);
@@ -272,6 +307,8 @@ gw_function *gw_transformer_make_forward(const gw_transformer *model, uint32_t p
     add_blocks(&pass, blocks, 0, blocks->len, pass.is_last ? gw_pass_head_input(&pass) : result);
     if (pass.is_last)
         gw_pass_add_head(&pass, before, result, dlogits);
+    if (drops)
+        gw_emit_map(function, GW_MAP_COPY, pass.dropped, 0, dropped);
     return end(&pass);
 }
 

@@ -36,7 +36,14 @@ typedef struct {
     uint32_t places;       /* A divisor of layers. */
     gw_recompute recompute;
     bool is_half; /* Activations and the parameters that passes read are kept in 2 bytes; ids,
-                     statistics, loss and slopes of parameters in 4. */
+                     statistics, shares of experts, loss and slopes of parameters in 4. */
+    /* Mixture of experts: every `experts_every`-th layer has them in its perceptron's place, split
+     * along data; 0: none has. */
+    uint32_t experts, experts_every;
+    uint32_t top;      /* Choices of a token: 1 or 2. */
+    uint32_t group;    /* Sequences whose tokens share an expert's */
+    uint32_t capacity; /* seats. */
+    double balance;    /* Of the loss that balances experts. */
 } gw_transformer;
 
 /* One parameter, as a device holds it. */
@@ -46,6 +53,8 @@ typedef struct {
                         columns. */
     double scale;    /* Uniform in [-scale, scale) at first; 0: */
     double constant; /* this everywhere. */
+    uint32_t blocks; /* Experts that a device has, each split along tensor: the whole's are split
+                        along data, and slopes are not summed there.  0: it is of no experts. */
 } gw_transformer_tensor;
 
 /* All of a place, in the order in which functions take them (gw_transformer_tensor); the caller
@@ -55,16 +64,19 @@ GArray *gw_transformer_list_tensors(const gw_transformer *model, uint32_t place,
                                     uint32_t *out_first);
 
 uint32_t gw_transformer_count_microbatches(const gw_transformer *model);
+/* Layers of the place that have experts. */
+uint32_t gw_transformer_count_expert_layers(const gw_transformer *model, uint32_t place);
 /* Bytes of an element of what is_half is about. */
 uint32_t gw_transformer_element_bytes(const gw_transformer *model);
 
 /* Of the first place: () -> (ids of each micro-batch); of the last: labels likewise; of an only one
  * all ids, then all labels. */
 gw_function *gw_transformer_make_tokens(const gw_transformer *model, uint32_t place);
-/* (ids, or what the place before gives [, last place: labels] [, loss of the micro-batches before],
- * tensors) -> (what the place gives; of the last place: loss so far, slopes of the logits; then
- * what backward reads again).  `is_next`: it is not the first micro-batch, and the last place takes
- * a loss.  Losses and slopes are of the whole batch's mean. */
+/* (ids, or what the place before gives [, last place: labels] [, loss of the micro-batches before]
+ * [, choices that they dropped], tensors) -> (what the place gives; of the last place: loss so far,
+ * slopes of the logits; of one with experts: choices dropped so far; then what backward reads
+ * again).  `is_next`: it is not the first micro-batch, and the last place takes a loss, and one
+ * with experts what was dropped.  Losses and slopes are of the whole batch's mean. */
 gw_function *gw_transformer_make_forward(const gw_transformer *model, uint32_t place, bool is_next);
 /* ([first place: ids,] tensors, slopes of what the place gives, or of the logits, what forward left
  * [, slopes of tensors so far]) -> ([slopes of what the place takes; not of the first,] slopes of

@@ -24,6 +24,8 @@ typedef struct {
     void (*append_tensors)(const gw_transformer *model, GArray *list);
     void (*saved_shape)(const gw_transformer *model, uint32_t saved, uint32_t *out_rows,
                         uint32_t *out_columns);
+    /* Whether it is kept in 4 bytes whatever the precision; NULL: nothing is. */
+    bool (*is_exact)(uint32_t saved);
     /* Whether selective recomputation computes it again rather than keeping it. */
     bool (*is_selected)(uint32_t saved);
     /* Writes saved[1...] and `y` from saved[0]. */
@@ -34,7 +36,7 @@ typedef struct {
     uint32_t (*add_backward)(gw_pass *pass, const gw_pass_part *part, uint32_t dy);
 } gw_transformer_block;
 
-extern const gw_transformer_block gw_block_attention, gw_block_perceptron;
+extern const gw_transformer_block gw_block_attention, gw_block_perceptron, gw_block_experts;
 
 /* A function of one pass over a place, in the making. */
 struct gw_pass {
@@ -47,6 +49,7 @@ struct gw_pass {
      * head; saved those of the blocks, then of the head. */
     uint32_t *tensors, *saved, *gradients;
     uint32_t first_head_tensor, first_head_saved; /* Where the head's begin. */
+    uint32_t dropped; /* Choices of experts so far; GW_INDEX_NONE: nobody has counted. */
 };
 
 /* --- Sizes --- */
@@ -57,6 +60,9 @@ double gw_transformer_weight_scale(void);
 double gw_transformer_added_scale(const gw_transformer *model);
 void gw_transformer_append_tensor(GArray *list, uint32_t rows, uint32_t columns, bool is_split,
                                   double scale, double constant);
+/* What a device has of `rows` x hidden of each expert's weights. */
+void gw_transformer_append_experts(const gw_transformer *model, GArray *list, uint32_t rows,
+                                   double scale);
 /* Tokens of a device's micro-batch. */
 uint32_t gw_transformer_local_rows(const gw_transformer *model);
 

@@ -22,4 +22,5 @@ extern const gw_workload_ops gw_workload_graph;       /* workload_graph.c */
 extern const gw_workload_ops gw_workload_mixture;     /* workload_mixture.c */
 extern const gw_workload_ops gw_workload_mlp;         /* workload_mlp.c */
 extern const gw_workload_ops gw_workload_pipeline;    /* workload_pipeline.c */
+extern const gw_workload_ops gw_workload_products;    /* workload_products.c */
 extern const gw_workload_ops gw_workload_transformer; /* workload_transformer.c */

@@ -13,6 +13,7 @@
 #include "workload/workload.h"
 #include "workload/workload_params.h"
 #include "workload/workload_schedule.h"
+#include "workload/workload_transformer_experts.h"
 
 #define LAYERS_MAX 1024U
 #define WIDTH_MAX  (1U << 20) /* Of hidden, feed_forward, sequence and batch. */
@@ -30,6 +31,7 @@ static const char *const optimizer_names[] = {"adam", "sgd", NULL};
 
 typedef struct {
     gw_transformer model;
+    gw_expert_settings experts;
     uint32_t stages, chunks;
     const gw_schedule_ops *schedule_ops;
     gw_workload_schedule *schedule;
@@ -206,11 +208,13 @@ static bool make_schedule(gw_params *params, training *job, GError **error)
 static bool read_training(gw_params *params, training *out, GError **error)
 {
     if (!read_model(params, &out->model, error) || !read_parallelism(params, out, error) ||
+        !gw_transformer_read_experts(params, &out->model, &out->experts, error) ||
         !gw_params_choice(params, "optimizer", false, optimizer_names, &out->optimizer, error))
         return false;
     out->learning_rate = out->optimizer == OPTIMIZER_SGD ? 0.02 : 0.001;
     return gw_params_number(params, "learning_rate", false, 0, 1000, &out->learning_rate, error) &&
            check_divisors(params, out, error) && check_sizes(params, out, error) &&
+           gw_transformer_fit_experts(params, &out->model, &out->experts, error) &&
            gw_params_finish(params, error) && make_schedule(params, out, error);
 }
 
@@ -252,6 +256,18 @@ static uint32_t add_kept(gw_function *function, const gw_transformer_tensor *ten
     return y;
 }
 
+/* Alike on any mesh. */
+static void draw_tensor(const training *job, gw_function *function,
+                        const gw_transformer_tensor *tensor, uint32_t number, uint32_t y)
+{
+    gw_emit_random(function, tensor->scale, gw_random_at(job->model.seed, 1 + number),
+                   tensor->is_split ? GW_TRANSFORMER_TENSOR : 0, y);
+    gw_operation *random =
+        &g_array_index(function->operations, gw_operation, function->operations->len - 1);
+    random->blocks = tensor->blocks;
+    random->block_axes = tensor->blocks > 0 ? GW_TRANSFORMER_DATA : 0;
+}
+
 /* () -> (each tensor and its moments, and its copy) */
 static gw_function *make_init(const training *job, const GArray *tensors, uint32_t first_tensor)
 {
@@ -265,9 +281,7 @@ static gw_function *make_init(const training *job, const GArray *tensors, uint32
             if (k > 0 || tensor->scale == 0)
                 gw_emit_fill(function, k > 0 ? 0 : tensor->constant, y);
             else
-                gw_emit_random(function, tensor->scale,
-                               gw_random_at(job->model.seed, 1 + first_tensor + i),
-                               tensor->is_split ? GW_TRANSFORMER_TENSOR : 0, y);
+                draw_tensor(job, function, tensor, first_tensor + i, y);
         }
         add_copy(job, function, tensor, values[0]);
     }
@@ -290,9 +304,18 @@ static uint32_t sum_along_data(const training *job, gw_function *function, uint3
     return y;
 }
 
-/* (slopes of all tensors, then each tensor and its moments [, last place: loss]) -> (each tensor
- * and its moments, and its copy [, loss of the whole batch]) */
-static gw_function *make_update(const training *job, const GArray *tensors, bool is_last)
+/* A number that the devices have parts of: an input more, and the sum as an output. */
+static void add_total(const training *job, gw_function *function)
+{
+    const uint32_t part = gw_function_add_input(function, 1, 1, false);
+    sum_along_data(job, function, part, gw_function_add_output(function, 1, 1, false));
+}
+
+/* (slopes of all tensors, then each tensor and its moments [, last place: loss] [, choices that
+ * were dropped]) -> (each tensor and its moments, and its copy [, loss of the whole batch]
+ * [, choices likewise]) */
+static gw_function *make_update(const training *job, const GArray *tensors, bool is_last,
+                                bool drops)
 {
     gw_function *function = gw_function_new("update");
     function->computations = 1;
@@ -307,7 +330,10 @@ static gw_function *make_update(const training *job, const GArray *tensors, bool
         gw_operation operation = {.kind = job->optimizer == OPTIMIZER_SGD ? GW_OPERATION_SGD
                                                                           : GW_OPERATION_ADAM,
                                   .scalar = job->learning_rate};
-        operation.inputs[1] = (uint16_t)sum_along_data(job, function, slopes[i], GW_INDEX_NONE);
+        operation.inputs[1] =
+            (uint16_t)(tensor->blocks > 0
+                           ? slopes[i] /* Experts have seen all devices' tokens. */
+                           : sum_along_data(job, function, slopes[i], GW_INDEX_NONE));
         for (uint32_t k = 0; k < count_kept(job); k++) { /* (p, g, m, v) -> (p', m', v') */
             operation.inputs[k == 0 ? 0 : k + 1] = (uint16_t)gw_function_add_input(
                 function, tensor->rows, tensor->columns, tensor->is_split);
@@ -318,10 +344,10 @@ static gw_function *make_update(const training *job, const GArray *tensors, bool
         gw_function_add(function, &operation);
         add_copy(job, function, tensor, operation.outputs[0]);
     }
-    if (is_last) {
-        const uint32_t part = gw_function_add_input(function, 1, 1, false);
-        sum_along_data(job, function, part, gw_function_add_output(function, 1, 1, false));
-    }
+    if (is_last)
+        add_total(job, function);
+    if (drops)
+        add_total(job, function);
     return function;
 }
 
@@ -329,6 +355,7 @@ static gw_function *make_update(const training *job, const GArray *tensors, bool
 
 typedef struct { /* A place of the pipeline, in the making. */
     uint32_t mesh, tensor_count, first_tensor;
+    bool drops; /* It has gates. */
     GArray *tensors;
     uint32_t tokens, init, update;        /* Nodes; GW_INDEX_NONE: it has none. */
     uint32_t forwards[2], backwards[2];   /* Functions: of the first micro-batch, of the others. */
@@ -343,9 +370,9 @@ typedef struct {
     uint32_t microbatch_count;
 } step_maker;
 
-/* "forward3.s1.c0"; what there is only one of is not said. */
-static uint32_t add_node(const step_maker *maker, const char *kind, uint32_t place,
-                         uint32_t microbatch, uint32_t function)
+/* "forward3.s1.c0"; what there is only one of is not said.  The caller frees. */
+static char *name_part(const step_maker *maker, const char *kind, uint32_t place,
+                       uint32_t microbatch)
 {
     const training *job = maker->job;
     GString *name = g_string_new(kind);
@@ -355,10 +382,16 @@ static uint32_t add_node(const step_maker *maker, const char *kind, uint32_t pla
         g_string_append_printf(name, ".s%u", place % job->stages);
     if (job->chunks > 1)
         g_string_append_printf(name, ".c%u", place / job->stages);
+    return g_string_free(name, FALSE);
+}
+
+static uint32_t add_node(const step_maker *maker, const char *kind, uint32_t place,
+                         uint32_t microbatch, uint32_t function)
+{
+    g_autofree char *name = name_part(maker, kind, place, microbatch);
     const uint32_t node =
-        gw_builder_add_node(maker->builder, name->str, function, maker->places[place].mesh);
-    gw_builder_label(maker->builder, node, place % job->stages, microbatch);
-    g_string_free(name, TRUE);
+        gw_builder_add_node(maker->builder, name, function, maker->places[place].mesh);
+    gw_builder_label(maker->builder, node, place % maker->job->stages, microbatch);
     return node;
 }
 
@@ -379,6 +412,7 @@ static void begin_place(const step_maker *maker, uint32_t index)
     place->mesh = index % job->stages;
     place->tensors = gw_transformer_list_tensors(model, index, &place->first_tensor);
     place->tensor_count = place->tensors->len;
+    place->drops = gw_transformer_count_expert_layers(model, index) > 0;
     place->forward = g_new(uint32_t, maker->microbatch_count);
     place->backward = g_new(uint32_t, maker->microbatch_count);
     place->last_forward = place->last_backward = place->tokens = GW_INDEX_NONE;
@@ -438,6 +472,8 @@ static void connect_forward(const step_maker *maker, uint32_t index, uint32_t m,
                             m + (is_first ? maker->microbatch_count : 0), node, input++);
     if (is_last && is_next)
         gw_builder_add_edge(maker->builder, place->last_forward, 0, node, input++);
+    if (place->drops && is_next)
+        gw_builder_add_edge(maker->builder, place->last_forward, is_last ? 2 : 1, node, input++);
     carry_tensors(maker, place, node, input);
 }
 
@@ -449,6 +485,7 @@ static void connect_backward(const step_maker *maker, uint32_t index, uint32_t m
     const bool is_first = index == 0, is_last = index + 1 == maker->job->model.places;
     const uint32_t saved_count = gw_transformer_count_saved(&maker->job->model, index);
     const uint32_t first_slope = is_first ? 0 : 1; /* Output: that of what it takes comes before. */
+    const uint32_t first_saved = (is_last ? 2 : 1) + (place->drops ? 1 : 0);
     uint32_t input = 0;
     if (is_first)
         gw_builder_add_edge(builder, place->tokens, m, node, input++);
@@ -459,9 +496,22 @@ static void connect_backward(const step_maker *maker, uint32_t index, uint32_t m
     else
         gw_builder_add_edge(builder, place[1].backward[m], 0, node, input++);
     for (uint32_t i = 0; i < saved_count; i++)
-        gw_builder_add_edge(builder, place->forward[m], (is_last ? 2 : 1) + i, node, input++);
+        gw_builder_add_edge(builder, place->forward[m], first_saved + i, node, input++);
     for (uint32_t i = 0; is_next && i < place->tensor_count; i++)
         gw_builder_add_edge(builder, place->last_backward, first_slope + i, node, input++);
+}
+
+static void connect_dropped(const step_maker *maker, uint32_t index, uint32_t input,
+                            uint32_t output)
+{
+    const training *job = maker->job;
+    const transformer_place *place = &maker->places[index];
+    const gw_routing routing = gw_transformer_routing(&job->model, &job->experts, index);
+    g_autofree char *name = name_part(maker, "dropped", index, GW_INDEX_NONE);
+    gw_builder_add_edge(maker->builder, place->last_forward, index + 1 == job->model.places ? 2 : 1,
+                        place->update, input);
+    gw_builder_add_result(maker->builder, name, place->update, output);
+    gw_builder_set_routing(maker->builder, &routing);
 }
 
 static void connect_update(const step_maker *maker, uint32_t index)
@@ -475,11 +525,14 @@ static void connect_update(const step_maker *maker, uint32_t index)
         for (uint32_t k = 0; k < kept_count; k++)
             carry(maker, place, i * carried_count + k, place->update, count + i * kept_count + k);
     }
-    if (index + 1 == maker->job->model.places) {
-        gw_builder_add_edge(maker->builder, place->last_forward, 0, place->update,
-                            count + count * kept_count);
-        gw_builder_add_result(maker->builder, "loss", place->update, count * carried_count);
+    const bool is_last = index + 1 == maker->job->model.places;
+    const uint32_t input = count + count * kept_count, output = count * carried_count;
+    if (is_last) {
+        gw_builder_add_edge(maker->builder, place->last_forward, 0, place->update, input);
+        gw_builder_add_result(maker->builder, "loss", place->update, output);
     }
+    if (place->drops)
+        connect_dropped(maker, index, input + (is_last ? 1 : 0), output + (is_last ? 1 : 0));
 }
 
 /* --- The step --- */
@@ -544,7 +597,8 @@ static void add_step(const step_maker *maker)
     for (uint32_t p = 0; p < job->model.places; p++) {
         transformer_place *place = &maker->places[p];
         const uint32_t function = gw_builder_take_function(
-            maker->builder, make_update(job, place->tensors, p + 1 == job->model.places));
+            maker->builder,
+            make_update(job, place->tensors, p + 1 == job->model.places, place->drops));
         const uint32_t node = add_node(maker, "update", p, GW_INDEX_NONE, function);
         gw_check(node == place->update);
         connect_update(maker, p);
@@ -597,6 +651,7 @@ static const char *const transformer_help[] = {
     "precision  \"float32\" (default), or \"bfloat16\": activations, and the copy of the "
     "parameters that "
     "passes read, take 2 bytes",
+    GW_TRANSFORMER_EXPERTS_HELP,
     "optimizer  \"adam\" (default) or \"sgd\"",
     "learning_rate  default 0.001 for adam, 0.02 for sgd",
     NULL,

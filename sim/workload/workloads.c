@@ -10,6 +10,7 @@ const gw_workload_ops *const gw_workloads[] = {
     &gw_workload_mixture,
     &gw_workload_mlp,
     &gw_workload_pipeline,
+    &gw_workload_products,
     &gw_workload_transformer,
     NULL,
 };

@@ -51,7 +51,7 @@ static void finish_job(world *self, uint32_t job)
     self->jobs_left--;
 }
 
-/* Simulated devices hold no data, so results are no values and stay unrecorded. */
+/* Simulated devices hold no data, so results are no values, and only drawn ones are recorded. */
 static void record_note(gw_recorder *recorder, const gw_note *note, gw_time now_ns)
 {
     const uint32_t job = (uint32_t)note->a;
@@ -86,6 +86,8 @@ static void record_note(gw_recorder *recorder, const gw_note *note, gw_time now_
         gw_recorder_spilled(recorder, job, note->b);
     } else if (note->kind == GW_NOTE_RETURNED) {
         gw_recorder_returned(recorder, job, note->b);
+    } else if (note->kind == GW_NOTE_RESULT) {
+        gw_recorder_add_drawn(recorder, job, (uint32_t)note->b, note->b >> 32, note->value);
     } else if (note->kind == GW_NOTE_ROWS) {
         gw_recorder_add_rows(recorder, job, note->b, (uint64_t)note->value);
     }

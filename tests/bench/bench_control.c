@@ -40,7 +40,14 @@ static const control_case shapes[] = {
     {GW_BENCH_PROFILE_ROWS, "fused, 256 clients, 64 hosts x 16", "fused", 256, 64, 16, 1, 8},
 };
 
-static void add_cases(const control_case *cases, uint32_t count, GArray *rows)
+/* Long enough for a few hundred ticks each. */
+static const control_case sampled[] = {
+    {"control.where", "chained, 512 hosts x 4", "chained", 1, 512, 4, 160, 0},
+    {"control.where", "op by op, 512 hosts x 4", "op_by_op", 1, 512, 4, 60, 1},
+    {"control.where", "chained, 1 host x 1", "chained", 1, 1, 1, 20000, 2},
+};
+
+static void add_cases(const control_case *cases, uint32_t count, bool is_sampled, GArray *rows)
 {
     g_autofree gw_bench_chain *chains = g_new0(gw_bench_chain, count);
     for (uint32_t i = 0; i < count; i++)
@@ -53,7 +60,8 @@ static void add_cases(const control_case *cases, uint32_t count, GArray *rows)
                                      .submit = cases[i].submit,
                                      .profile = "ideal",
                                      .steps = cases[i].steps,
-                                     .base_index = cases[i].base_index};
+                                     .base_index = cases[i].base_index,
+                                     .is_sampled = is_sampled};
     gw_bench_run_chains(chains, count, rows);
 }
 
@@ -88,7 +96,17 @@ static void add_policies(GArray *rows)
 
 void gw_bench_control(GArray *rows)
 {
-    add_cases(sizes, G_N_ELEMENTS(sizes), rows);
-    add_cases(shapes, G_N_ELEMENTS(shapes), rows);
+    add_cases(sizes, G_N_ELEMENTS(sizes), false, rows);
+    gw_bench_control_shapes(rows);
     add_policies(rows);
+}
+
+void gw_bench_control_where(GArray *rows)
+{
+    add_cases(sampled, G_N_ELEMENTS(sampled), true, rows);
+}
+
+void gw_bench_control_shapes(GArray *rows)
+{
+    add_cases(shapes, G_N_ELEMENTS(shapes), false, rows);
 }

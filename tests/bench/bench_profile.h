@@ -9,6 +9,7 @@
 #pragma once
 
 #include "controller/port.h"
+#include "record/json.h"
 #include "tests/bench/bench.h"
 
 typedef struct {
@@ -20,6 +21,10 @@ typedef struct {
 
 /* Of `rows` (gw_bench_row). */
 gw_bench_profile gw_bench_fit_profile(const GArray *rows);
+/* Into an open object, as a profile called `name`; `command` is what measured it.  Costs are
+ * rounded up to whole nanoseconds. */
+void gw_bench_put_profile(const gw_bench_profile *profile, const char *name, const char *command,
+                          gw_json *json);
 /* A profile that scenarios can name, written whole or not at all.  Costs are rounded up to whole
  * nanoseconds.  GW_ERROR_SYSTEM when it cannot be written. */
 bool gw_bench_write_profile(const gw_bench_profile *profile, const char *path, GError **error);

@@ -20,7 +20,15 @@ typedef struct {
     const char *policy;    /* NULL: fifo. */
     uint32_t mesh_devices; /* Of each job; 0: all. */
     bool counts_gangs;     /* Its operations are gangs, not their shards. */
+    bool is_sampled;       /* Null world: says where its time goes (bench_where.h). */
 } gw_bench_chain;
+
+/* Fills in what gw_bench_set_time() does; false: standard error says why not. */
+typedef bool (*gw_bench_measure)(const void *what, gw_bench_row *row);
+/* In a process of its own; the row comes back from there. */
+bool gw_bench_measure_in_child(gw_bench_measure measure, const void *what, gw_bench_row *row);
+/* Count, cost, rate and the peak memory of this process. */
+void gw_bench_set_time(gw_bench_row *row, uint64_t operations, double elapsed_s);
 
 /* Appends a row per chain; its operations are device operations (shards of gangs), or gangs.  A
  * chain whose run fails ends the list there, and standard error says why. */

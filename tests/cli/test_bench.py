@@ -26,6 +26,22 @@ class Bench(program.Case):
         self.assertAlmostEqual(ten_times["count"] / once["count"], 10, delta=0.1)
         self.assertLess(ten_times["peak_bytes"], 1.1 * once["peak_bytes"])
 
+    def test_where_a_launch_goes(self):
+        if program.is_sanitized():
+            self.skipTest("it takes minutes there, and says nothing")
+        result = self.accept("bench", "control", "--profile", "--rounds", "1", "--json")
+        rows = json.loads(result.stdout)
+        self.assertEqual({row["name"] for row in rows}, {"control.where"})
+        for row in rows:
+            parts = row["parts_ns"]
+            self.assertGreater(row["ticks"], 50)
+            self.assertAlmostEqual(sum(parts.values()) / row["ns_per_operation"], 1, delta=1e-9)
+            for part in ("client", "executor", "store", "messages", "devices"):
+                self.assertGreater(parts[part], 0, f"{row['case']}: {part}")
+            # Every file of the controller is known to belong somewhere.
+            self.assertLess(parts["other"], 0.1 * row["ns_per_operation"])
+        self.assertGreater(rows[1]["parts_ns"]["scheduler"], 0)
+
     def test_fabric(self):
         if program.is_sanitized():
             self.skipTest("it takes minutes there, and says nothing")

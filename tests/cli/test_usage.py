@@ -7,7 +7,7 @@ import re
 
 import program
 
-COMMANDS = ("run", "check", "compare", "plot", "list", "bench")
+COMMANDS = ("run", "check", "compare", "plot", "list", "bench", "collectives")
 QUICKSTART = program.CONFIGS / "quickstart.json"
 MLP = program.CONFIGS / "mlp_cpu.json"
 
@@ -80,8 +80,11 @@ class WrongUsage(program.Case):
     def test_unknown_bench(self):
         self.refuse(2, ['no bench "engin"', 'did you mean "engine"?'], "bench", "engin")
         self.refuse(2, ["expected one bench"], "bench")
-        self.refuse(2, ['--profile: only "control" measures one'], "bench", "engine",
-                    "--profile", "p.json")
+        self.refuse(2, ['--profile: only "control" measures that'], "bench", "engine", "--profile")
+        self.refuse(2, ['--costs: only "control" measures that'], "bench", "engine", "--costs",
+                    "p.json")
+        self.refuse(2, ["expected one of them"], "bench", "control", "--profile", "--costs",
+                    "p.json")
         self.refuse(2, ["--rounds: -1, expected 1 to 1000"], "bench", "engine", "--rounds=-1")
         self.refuse(2, ["expected one bench"], "bench", "engine", "sim")
 
@@ -167,15 +170,17 @@ class Set(program.Case):
 class List(program.Case):
     def test_everything_and_each_kind(self):
         everything = self.accept("list").stdout
-        for kind, names in (("workloads", ["chain", "graph", "mixture", "mlp", "pipeline"]),
+        for kind, names in (("workloads", ["chain", "graph", "mixture", "mlp", "pipeline",
+                                           "products", "transformer"]),
                             ("systems", ["pathways", "multi_controller", "tf1", "ray"]),
                             ("policies", ["fifo", "none"]),
                             ("accelerators", ["a100", "cpu", "h100", "tpu_v3_core", "tpu_v4",
                                               "v100_10g"]),
                             ("profiles", ["gangway", "ideal", "jax-2021", "pathways-2022",
                                           "ray-1.3", "tf1-2021"]),
-                            ("collectives", ["direct", "halving_doubling", "ring", "torus",
-                                             "tree"]),
+                            ("collectives", ["direct", "halving_doubling", "hierarchical", "ring",
+                                             "torus", "tree"]),
+                            ("networks", ["infiniband_hdr", "infiniband_ndr"]),
                             ("figures", ["compare", "timeline", "utilization"])):
             text = self.accept("list", kind).stdout
             self.assertTrue(text.startswith(kind + "\n"), text)

@@ -12,10 +12,14 @@ EPSILON = 1e-5
 
 
 class Model:
-    def __init__(self, seed, layers, hidden, heads, vocabulary, sequence, batch):
+    def __init__(self, seed, layers, hidden, heads, vocabulary, sequence, batch, experts=0,
+                 experts_every=1, top=2, capacity_factor=1.25, balance=0.01):
         self.layers, self.hidden, self.heads = layers, hidden, heads
         self.vocabulary, self.sequence, self.batch = vocabulary, sequence, batch
-        wide = 4 * hidden
+        self.experts, self.every, self.top, self.balance = experts, experts_every, top, balance
+        self.capacity = experts and min(
+            math.ceil(capacity_factor * top * sequence / experts), sequence)
+        self.wide = wide = 4 * hidden
         scale = DEVIATION * math.sqrt(3)
         added = scale / math.sqrt(2 * layers)
         draws = [random_at(random_at(seed, 0), i) >> 40 for i in range(batch * (sequence + 1))]
@@ -23,21 +27,34 @@ class Model:
         self.sequences = [tokens[b * (sequence + 1):(b + 1) * (sequence + 1)]
                           for b in range(batch)]
         # Rows, columns and scale of each, in the order of the functions' inputs; 0: a constant.
-        layer = [(1, hidden, 0, 1), (1, hidden, 0, 0),
-                 *[(hidden, hidden, scale, 0), (1, hidden, 0, 0)] * 3,
-                 (hidden, hidden, added, 0), (1, hidden, 0, 0),
-                 (1, hidden, 0, 1), (1, hidden, 0, 0),
-                 (wide, hidden, scale, 0), (1, wide, 0, 0),
-                 (wide, hidden, added, 0), (1, hidden, 0, 0)]
-        shapes = [(vocabulary, hidden, scale, 0), (sequence, hidden, scale, 0), *layer * layers,
-                  (1, hidden, 0, 1), (1, hidden, 0, 0), (vocabulary, hidden, scale, 0)]
+        attention = [(1, hidden, 0, 1), (1, hidden, 0, 0),
+                     *[(hidden, hidden, scale, 0), (1, hidden, 0, 0)] * 3,
+                     (hidden, hidden, added, 0), (1, hidden, 0, 0),
+                     (1, hidden, 0, 1), (1, hidden, 0, 0)]
+        perceptron = [(wide, hidden, scale, 0), (1, wide, 0, 0),
+                      (wide, hidden, added, 0), (1, hidden, 0, 0)]
+        mixture = [(experts, hidden, scale, 0), (experts * wide, hidden, scale, 0),
+                   (experts * wide, hidden, added, 0)]
+        shapes = [(vocabulary, hidden, scale, 0), (sequence, hidden, scale, 0)]
+        for layer in range(layers):
+            shapes += attention + (mixture if self.has_experts(layer) else perceptron)
+        shapes += [(1, hidden, 0, 1), (1, hidden, 0, 0), (vocabulary, hidden, scale, 0)]
         self.tensors = [uniform(rows, columns, size, random_at(seed, 1 + i)) if size
                         else [[constant] * columns for _ in range(rows)]
                         for i, (rows, columns, size, constant) in enumerate(shapes)]
 
+    def has_experts(self, layer):
+        return self.experts > 0 and (layer + 1) % self.every == 0
+
+    def objective(self):
+        """What slopes are of: the loss, and what balances experts."""
+        loss = self.loss()
+        return loss + self.balance * math.fsum(self.unbalance) / (self.batch * self.sequence)
+
     def loss(self):
         """The mean over all tokens of minus log softmax at the next one."""
         total = 0.0
+        self.unbalance, self.dropped = [], 0
         for tokens in self.sequences:
             logits = self.logits(tokens[:-1])
             total -= math.fsum(math.log(softmax(row)[label])
@@ -48,16 +65,43 @@ class Model:
         tensors = iter(self.tensors)
         table, positions = next(tensors), next(tensors)
         x = [[e + p for e, p in zip(table[word], place)] for word, place in zip(ids, positions)]
-        for _ in range(self.layers):
+        for layer in range(self.layers):
             n = norm(x, next(tensors), next(tensors))
             q, k, v = (dense(n, next(tensors), next(tensors)) for _ in range(3))
             x = add(x, add_row(product(self.attend(q, k, v), next(tensors)), next(tensors)))
             n = norm(x, next(tensors), next(tensors))
+            if self.has_experts(layer):
+                x = add(x, self.mix(n, next(tensors), next(tensors), next(tensors)))
+                continue
             active = [[gelu(value) for value in row]
                       for row in dense(n, next(tensors), next(tensors))]
             x = add(x, add_row(product(active, next(tensors)), next(tensors)))
         n = norm(x, next(tensors), next(tensors))
         return product(n, transpose(next(tensors)))
+
+    def mix(self, x, gate, widen, narrow):
+        """The rows of one sequence, which is a group: all first choices, then all second ones."""
+        shares = [softmax(row) for row in product(x, transpose(gate))]
+        ranked = [sorted(range(self.experts), key=lambda e: (-row[e], e))[:self.top]
+                  for row in shares]
+        taken = [0] * self.experts
+        out = [[0.0] * self.hidden for _ in x]
+        for rank in range(self.top):
+            for i, row in enumerate(x):
+                expert = ranked[i][rank]
+                if taken[expert] == self.capacity:
+                    self.dropped += 1
+                    continue
+                taken[expert] += 1
+                whole = math.fsum(shares[i][e] for e in ranked[i]) if self.top > 1 else 1
+                block = slice(expert * self.wide, (expert + 1) * self.wide)
+                wide = [gelu(v) for v in product([row], transpose(widen[block]))[0]]
+                answer = product([wide], narrow[block])[0]
+                out[i] = [o + shares[i][expert] / whole * a for o, a in zip(out[i], answer)]
+        for expert in range(self.experts):
+            part = sum(1 for choices in ranked if choices[0] == expert) / len(x)
+            self.unbalance.append(self.experts * part * math.fsum(row[expert] for row in shares))
+        return out
 
     def attend(self, q, k, v):
         width = self.hidden // self.heads
@@ -101,9 +145,9 @@ def gelu(x):
 def slope(model, row, column):
     at = row[column]
     row[column] = at + STEP
-    above = model.loss()
+    above = model.objective()
     row[column] = at - STEP
-    below = model.loss()
+    below = model.objective()
     row[column] = at
     return (above - below) / (2 * STEP)
 

@@ -58,6 +58,13 @@ static void draw_cluster(gw_random *random, fuzz_run *run)
         run->made.islands[i].devices_per_host = devices_per_host;
         run->made.islands[i].host_count = a * b / devices_per_host;
         run->made.islands[i].is_switched = b == 1 && draw(random, 3) == 0;
+        if (run->made.islands[i].is_switched && draw(random, 2) == 0) {
+            run->made.islands[i].network =
+                (gw_network){.nics_per_host = devices_per_host == 2 ? 1 << draw(random, 3) : 1,
+                             .nic_bytes_per_s = 4e9,
+                             .latency_ns = 500,
+                             .oversubscription = draw(random, 2) == 0 ? 1 : 3};
+        }
     }
     gw_cluster_spec *spec = &run->made.spec;
     spec->dcn_cards_per_host = draw(random, 3);

@@ -36,6 +36,21 @@ static inline double accelerator_file_rate(gw_params *root, gw_params *sources, 
     return value;
 }
 
+/* Links that go one way round a ring: half of those into a switch, where there are such. */
+static inline double accelerator_file_ring_links(gw_params *root, gw_params *sources,
+                                                 const char *path)
+{
+    g_autoptr(GError) error = NULL;
+    uint64_t links = 2;
+    const char *source = NULL;
+    accelerator_file_expect(gw_params_count(root, "links", false, 1, 64, &links, &error), error,
+                            path);
+    accelerator_file_expect(
+        gw_params_string(sources, "links", gw_params_has(root, "links"), &source, &error), error,
+        path);
+    return (double)links / 2;
+}
+
 /* The accelerator in configs/accelerators/`name`.json; fails the test when anything is missing,
  * unknown or without a source.  Its name is the caller's. */
 static inline gw_accelerator accelerator_file_read(const char *name)
@@ -53,6 +68,7 @@ static inline gw_accelerator accelerator_file_read(const char *name)
     ck_assert_str_eq(own_name, name);
 #define READ(key, unit) accelerator_file_rate(root, from, key, unit, path)
     const char *const optional = "switch_reduction_efficiency";
+    const double ring_links = accelerator_file_ring_links(root, from, path);
     const gw_accelerator made = {
         .name = g_strdup(own_name),
         .peak_flops = READ("peak", GW_UNIT_FLOPS),
@@ -62,7 +78,7 @@ static inline gw_accelerator accelerator_file_read(const char *name)
         .matmul_efficiency = READ("matmul_efficiency", 0),
         .hbm_efficiency = READ("hbm_efficiency", 0),
         .kernel_overhead_ns = (gw_span)READ("kernel_overhead", GW_UNIT_SPAN),
-        .link_bytes_per_s = READ("link_bandwidth", GW_UNIT_RATE),
+        .link_bytes_per_s = READ("link_bandwidth", GW_UNIT_RATE) * ring_links,
         .link_efficiency = READ("link_efficiency", 0),
         .hop_latency_ns = (gw_span)READ("hop_latency", GW_UNIT_SPAN),
         .collective_overhead_ns = (gw_span)READ("collective_overhead", GW_UNIT_SPAN),

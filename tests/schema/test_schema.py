@@ -24,7 +24,8 @@ import jsonschema
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 GOOD = [ROOT / "tests/schema/good", ROOT / "configs", ROOT / "configs/paper",
-        ROOT / "configs/reproduce/pathways", ROOT / "configs/reproduce/zero-bubble"]
+        ROOT / "configs/reproduce/pathways", ROOT / "configs/reproduce/zero-bubble",
+        ROOT / "configs/reproduce/gshard"]
 BAD = ROOT / "tests/schema/bad"
 # Good ones that only the schema is asked about: their plugins are beside them when it is built.
 WITH_PLUGIN = [ROOT / f"examples/{kind}/scenario.json"
@@ -57,6 +58,11 @@ C_ONLY = {
     "fault_client_unknown": "a name defined elsewhere",
     "fault_host_beyond": "one number against another",
     "fault_island_beyond": "a sum over islands",
+    "experts_data": "divisibility",
+    "experts_every": "one number against another",
+    "experts_group": "divisibility",
+    "experts_seats": "a product",
+    "experts_top": "one number against another",
     "fault_order": "one span against another",
     "fault_removed_twice": "what the earlier ones did",
     "fault_with_spill": "one key against another's",
@@ -79,6 +85,8 @@ C_ONLY = {
     "mixture_capacity_beyond_tokens": "one number against another",
     "mixture_not_divisible": "divisibility",
     "placer_plugin_missing": "which files exist",
+    "nodes_network_unknown": "which files exist",
+    "nodes_nics_do_not_divide": "divisibility",
     "pipeline_file_deadlock": "what a file says",
     "pipeline_file_forgets": "what a file says",
     "pipeline_file_missing": "which files exist",
@@ -179,6 +187,7 @@ KEYS = [
     "placement", "at_ns", "remove", "client", "lease", "lease_ns", "once", "axes", "root", "shift",
     "sharded", "inputs", "independent", "meshes", "dispatch", "chunks", "activations_max",
     "weight_activation_bytes",
+    "network", "nics_per_host", "nic_latency_ns", "oversubscription", "interconnect",
 ]
 
 
@@ -219,7 +228,7 @@ def check_mutations(validator, gangway, options):
     with tempfile.TemporaryDirectory() as folder:
         inside = pathlib.Path(folder) / "configs"
         inside.mkdir()
-        for kind in ("accelerators", "profiles"):
+        for kind in ("accelerators", "networks", "profiles"):
             (inside / kind).symlink_to(ROOT / "configs" / kind)
         path = inside / "mutation.json"
         for number in range(options.mutations):

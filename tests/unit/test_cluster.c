@@ -81,6 +81,44 @@ START_TEST(unused_dimensions_are_not_wrapped)
 }
 END_TEST
 
+/* Cards are dealt to devices in parts of equal size; more cards than devices make rails wider. */
+START_TEST(rails_are_the_hosts_cards)
+{
+    for (uint32_t nics = 2; nics <= 8; nics *= 2) {
+        small_cluster made;
+        small_cluster_init(&made);
+        small_cluster_add(&made, 8, 1, 1, 0);
+        made.islands[0].host_count = 2;
+        made.islands[0].devices_per_host = 4;
+        made.islands[0].is_switched = true;
+        made.islands[0].network = (gw_network){.nics_per_host = nics,
+                                               .nic_bytes_per_s = 3e9,
+                                               .latency_ns = 7,
+                                               .oversubscription = nics == 8 ? 4 : 1};
+        const gw_cluster *cluster = small_cluster_build(&made);
+        const gw_cluster_island *island = &cluster->islands[0];
+        ck_assert_uint_eq(island->rails_per_host, MIN(nics, 4));
+        ck_assert_double_eq(island->rail_bytes_per_s, nics == 8 ? 6e9 : 3e9);
+        ck_assert_double_eq(island->core_bytes_per_s, nics == 8 ? 2 * 8 * 3e9 / 4 : 0);
+        ck_assert_uint_eq(island->network_latency_ns, 7);
+        for (uint32_t i = 0; i < 8; i++) {
+            ck_assert_uint_eq(gw_cluster_rail_of(cluster, (gw_device_id){i}),
+                              nics == 2 ? i % 4 / 2 : i % 4);
+        }
+        small_cluster_clear(&made);
+    }
+}
+END_TEST
+
+START_TEST(torus_has_no_rails)
+{
+    small_cluster made;
+    const gw_cluster *cluster = small_cluster_of(&made, 4, 1, 1, 0);
+    ck_assert_uint_eq(cluster->islands[0].rails_per_host, 0);
+    gw_cluster_rail_of(cluster, (gw_device_id){0});
+}
+END_TEST
+
 START_TEST(shape_that_holds_other_than_its_devices_aborts)
 {
     small_cluster made;
@@ -118,6 +156,8 @@ int main(void)
 {
     Suite *suite = suite_create("cluster");
     TCase *cases = tcase_create("cluster");
+    tcase_add_test(cases, rails_are_the_hosts_cards);
+    tcase_add_test_raise_signal(cases, torus_has_no_rails, SIGABRT);
     tcase_add_test(cases, devices_and_hosts_are_numbered_island_by_island);
     tcase_add_test(cases, last_dimension_runs_fastest);
     tcase_add_test(cases, coordinates_lead_back_to_the_device);

@@ -118,6 +118,8 @@ START_TEST(what_is_carried_and_read_back_is_one_output)
     gw_builder_add_result(builder, "late", y, 0);
     gw_builder_add_result(builder, "early", x, 0);
     gw_builder_add_result(builder, "again", x, 0);
+    const gw_routing routing = {.experts = 3, .choices = 2, .capacity = 5, .tokens = 7};
+    gw_builder_set_routing(builder, &routing);
     g_autoptr(gw_program) program = finish(builder);
     g_autoptr(gw_program) fused = fuse(program);
     const gw_function *function = gw_program_function(fused, 1);
@@ -126,6 +128,8 @@ START_TEST(what_is_carried_and_read_back_is_one_output)
     ck_assert_uint_eq(fused->results->len, 3);
     ck_assert_str_eq(get_result(fused, 0)->name, "late");
     ck_assert_str_eq(get_result(fused, 2)->name, "again");
+    ck_assert_uint_eq(get_result(fused, 2)->routing.tokens, 7);
+    ck_assert_uint_eq(get_result(fused, 1)->routing.experts, 0);
     ck_assert_uint_eq(get_result(fused, 1)->output, get_result(fused, 2)->output);
     ck_assert_uint_ne(get_result(fused, 0)->output, get_result(fused, 1)->output);
     const uint32_t early = gw_function_output(function, get_result(fused, 1)->output);

@@ -130,6 +130,34 @@ START_TEST(a_run_leaves_its_files)
 }
 END_TEST
 
+/* Without data only what is drawn counts. */
+START_TEST(drawn_results_are_kept)
+{
+    static const bool is_drawn[] = {false, true};
+    static const char *const names[] = {"loss", "dropped"};
+    gw_recorder_job two[] = {jobs[0], jobs[1]};
+    two[0].result_names = names;
+    two[0].result_count = 2;
+    two[0].is_drawn = is_drawn;
+    two[1].result_names = names;
+    two[1].result_count = 1;
+    gw_recorder_settings settings = make_settings(NULL);
+    settings.jobs = two;
+    g_autoptr(gw_recorder) recorder = make_recorder(&settings);
+    add_all(recorder);
+    gw_recorder_add_drawn(recorder, 0, 0, 0, 77);
+    gw_recorder_add_drawn(recorder, 0, 1, 0, 5);
+    gw_recorder_add_drawn(recorder, 0, 1, 1, 6);
+    gw_recorder_add_drawn(recorder, 1, 0, 0, 88); /* It draws nothing. */
+    finish(recorder);
+    const char *summary = gw_recorder_summary(recorder);
+    ck_assert_ptr_nonnull(strstr(summary, "5.0,"));
+    ck_assert_ptr_nonnull(strstr(summary, "6.0"));
+    ck_assert_ptr_null(strstr(summary, "77.0"));
+    ck_assert_ptr_null(strstr(summary, "88.0"));
+}
+END_TEST
+
 START_TEST(waits_and_lateness_reach_the_summary)
 {
     const gw_recorder_settings settings = make_settings(NULL);
@@ -425,6 +453,7 @@ int main(void)
     Suite *suite = suite_create("recorder");
     TCase *cases = tcase_create("recorder");
     tcase_add_test(cases, a_run_leaves_its_files);
+    tcase_add_test(cases, drawn_results_are_kept);
     tcase_add_test(cases, waits_and_lateness_reach_the_summary);
     tcase_add_test(cases, gangs_have_a_row_each);
     tcase_add_test(cases, shards_have_a_row_for_each_report);

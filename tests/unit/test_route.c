@@ -5,7 +5,7 @@
 #include <signal.h>
 #include <stdlib.h>
 
-#include "small_cluster.h"
+#include "node_cluster.h"
 #include "topology/route.h"
 
 #define LINKS_MAX 64
@@ -240,6 +240,28 @@ START_TEST(islands_meet_over_pcie_and_dcn)
 }
 END_TEST
 
+START_TEST(nodes_meet_over_rails)
+{
+    small_cluster made;
+    const node_shape shape = {2, 4, 2, 5e9};
+    const gw_cluster *cluster = node_cluster_of(&made, &shape);
+    const gw_route inside = gw_route_between(cluster, (gw_device_id){4}, (gw_device_id){7});
+    ck_assert_int_eq(inside.kind, GW_ROUTE_ICI);
+    ck_assert_uint_eq(inside.hop_count, 2);
+    const gw_route across = gw_route_between(cluster, (gw_device_id){3}, (gw_device_id){4});
+    ck_assert_int_eq(across.kind, GW_ROUTE_RAIL);
+    ck_assert_uint_eq(across.hop_count, 0);
+    ck_assert_uint_eq(across.latency_ns, 3000 + 4000 + 3000);
+    ck_assert_double_eq(across.rate_bytes_per_s, 5e9);
+    small_cluster_clear(&made);
+    made.islands[0].network.oversubscription = 8; /* 20e9 over 8. */
+    cluster = small_cluster_build(&made);
+    ck_assert_double_eq(
+        gw_route_between(cluster, (gw_device_id){3}, (gw_device_id){4}).rate_bytes_per_s, 2.5e9);
+    small_cluster_clear(&made);
+}
+END_TEST
+
 START_TEST(route_to_nowhere_aborts)
 {
     small_cluster made;
@@ -252,6 +274,7 @@ int main(void)
 {
     Suite *suite = suite_create("route");
     TCase *cases = tcase_create("route");
+    tcase_add_test(cases, nodes_meet_over_rails);
     tcase_add_test(cases, neighbours_are_one_hop_apart);
     tcase_add_test(cases, self_goes_over_no_link);
     tcase_add_test(cases, ring_takes_the_shorter_way_round);

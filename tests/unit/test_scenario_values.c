@@ -80,6 +80,48 @@ START_TEST(certain_draws)
 }
 END_TEST
 
+static gw_scenario *load_experts(const char *seed, const char *rest)
+{
+    g_autofree char *text = g_strdup_printf(
+        "{\"seed\": %s, \"cluster\": {\"islands\": [{\"hosts\": 1, \"devices_per_host\": 1, "
+        "\"accelerator\": \"a100\"}]}, \"jobs\": [{\"name\": \"j\", \"count\": 2, "
+        "\"workload\": \"transformer\", \"parameters\": {\"layers\": 1, \"hidden\": 8, \"heads\": "
+        "1, "
+        "\"vocabulary\": 4, \"sequence\": 16, \"batch\": 8, \"experts\": 4, "
+        "\"routing\": {\"zipf\": 1}}%s}]}",
+        seed, rest);
+    g_autoptr(GError) error = NULL;
+    gw_scenario *scenario = gw_scenario_parse(text, "values", &error);
+    ck_assert_msg(scenario != NULL, "%s", error == NULL ? "" : error->message);
+    return scenario;
+}
+
+/* Result 1 is what gates drop: drawn unless the scenario says it, and so known well enough to end a
+ * job by. */
+START_TEST(dropped_choices_are_drawn)
+{
+    g_autoptr(gw_scenario) one = load_experts("1", "");
+    g_autoptr(gw_scenario) again =
+        load_experts("1", ", \"until\": {\"result\": \"dropped\", \"above\": 30}");
+    g_autoptr(gw_scenario) other = load_experts("2", "");
+    g_autoptr(gw_scenario) said = load_experts("1", ", \"values\": {\"dropped\": [4]}");
+    double ours = 0, theirs = 0, second = 0;
+    for (uint32_t run = 0; run < 50; run++) {
+        const double drawn = gw_scenario_value(one, 0, 1, run);
+        ck_assert(drawn >= 0 && drawn <= 256);
+        ck_assert_double_eq(drawn, gw_scenario_value(again, 0, 1, run));
+        ck_assert_double_eq(gw_scenario_value(one, 0, 0, run), 0);
+        ck_assert_double_eq(gw_scenario_value(said, 0, 1, run), 4);
+        ours += drawn;
+        theirs += gw_scenario_value(other, 0, 1, run);
+        second += gw_scenario_value(one, 1, 1, run);
+    }
+    ck_assert_double_gt(ours, 0);
+    ck_assert_double_ne(ours, theirs);
+    ck_assert_double_ne(ours, second);
+}
+END_TEST
+
 static Suite *values_suite(void)
 {
     Suite *suite = suite_create("values");
@@ -88,6 +130,7 @@ static Suite *values_suite(void)
     tcase_add_test(tcase, draws_follow_their_distributions);
     tcase_add_test(tcase, draws_depend_on_seed_job_result_and_run_alone);
     tcase_add_test(tcase, certain_draws);
+    tcase_add_test(tcase, dropped_choices_are_drawn);
     suite_add_tcase(suite, tcase);
     return suite;
 }

@@ -179,6 +179,50 @@ START_TEST(switch_has_ports)
 }
 END_TEST
 
+/* Two hosts of 4: rails are links of their own, shared by the devices of a part of the host. */
+START_TEST(nodes_have_rails)
+{
+    wired built;
+    wired_init(&built);
+    built.made.islands[0].is_switched = true;
+    built.made.islands[0].network =
+        (gw_network){.nics_per_host = 2, .nic_bytes_per_s = 6e9, .latency_ns = 500};
+    wired_build(&built);
+    const gw_wires_path inside = path_between(&built, 0, 3);
+    ck_assert_uint_eq(inside.hop_count, 2);
+    ck_assert_double_eq(inside.rate_bytes_per_s, 100e9);
+    const gw_wires_path across = path_between(&built, 0, 7);
+    ck_assert_uint_eq(across.hop_count, 4); /* PCIe, rail, rail, PCIe. */
+    ck_assert_uint_eq(across.latency_ns, 6500);
+    ck_assert_double_eq(across.rate_bytes_per_s, 6e9);
+    ck_assert_uint_eq(count_common(&built, 0, 4, 1, 6), 1); /* Out by one rail, in by two. */
+    ck_assert_uint_eq(count_common(&built, 0, 4, 1, 5), 2);
+    ck_assert_uint_eq(count_common(&built, 0, 4, 2, 5), 1);
+    ck_assert_uint_eq(count_common(&built, 0, 4, 2, 6), 0);
+    ck_assert_uint_eq(count_common(&built, 0, 4, 4, 0), 0);
+    ck_assert_uint_eq(count_common(&built, 0, 4, 1, 8), 0); /* The DCN's card is another. */
+    wired_clear(&built);
+}
+END_TEST
+
+START_TEST(core_is_one_link)
+{
+    wired built;
+    wired_init(&built);
+    built.made.islands[1].is_switched = true;
+    built.made.islands[1].network = (gw_network){
+        .nics_per_host = 8, .nic_bytes_per_s = 2e9, .latency_ns = 500, .oversubscription = 16};
+    wired_build(&built);
+    const gw_wires_path across = path_between(&built, 8, 12);
+    ck_assert_uint_eq(across.hop_count, 5);
+    /* 2 hosts of 8 cards of 2e9 over 16; a rail is two cards. */
+    ck_assert_double_eq(across.rate_bytes_per_s, 2e9);
+    ck_assert_uint_eq(count_common(&built, 8, 12, 15, 11), 1);
+    ck_assert_uint_eq(count_common(&built, 8, 12, 8, 9), 0);
+    wired_clear(&built);
+}
+END_TEST
+
 START_TEST(device_that_is_not_there_aborts)
 {
     wired built;
@@ -198,6 +242,8 @@ int main(void)
     tcase_add_test(cases, cards_belong_to_parts_of_a_host);
     tcase_add_test(cases, host_and_island_have_limits);
     tcase_add_test(cases, switch_has_ports);
+    tcase_add_test(cases, nodes_have_rails);
+    tcase_add_test(cases, core_is_one_link);
     tcase_add_test_raise_signal(cases, device_that_is_not_there_aborts, SIGABRT);
     suite_add_tcase(suite, cases);
     SRunner *runner = srunner_create(suite);

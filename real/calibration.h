@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What operations and collectives take on this machine (probe.h), as accelerator files give it
+ * (program/measured.h). */
+#pragma once
+
+#include "program/measured.h"
+#include "real/probe.h"
+
+typedef struct {
+    char what[64];  /* "gelu" */
+    char shape[48]; /* "64 x 256" */
+    double size;    /* Of the work, in `unit`: */
+    const char *unit;
+    gw_probe_stat stat;
+} gw_calibration_row;
+
+/* How many of `total` are measured. */
+typedef void (*gw_calibration_progress)(void *context, uint32_t done, uint32_t total);
+
+typedef struct {
+    gw_measured *measured;
+    GArray *rows;         /* gw_calibration_row: all that was measured, in order. */
+    double product_flops; /* The best rate of a matrix product, FLOP/s, on all threads at once. */
+    double vector_flops;  /* The best rate of y = x + z, additions/s. */
+    double copy_bytes_per_s;
+    double stream_bytes_per_s; /* y = x + z beyond the caches, 12 bytes an addition. */
+    gw_span handover_ns;
+    double product_error, attention_error; /* The worst of the fits (base/fit.h). */
+} gw_calibration;
+
+gw_calibration *gw_calibrate(const gw_probe_settings *settings, gw_calibration_progress progress,
+                             void *context);
+void gw_calibration_free(gw_calibration *calibration);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(gw_calibration, gw_calibration_free)

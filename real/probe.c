@@ -1,0 +1,471 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A probe runs batches, each long enough for the clock, until its time is up; all batches of all
+ * threads are one sample. */
+#include "real/probe.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/random.h"
+#include "real/activity.h"
+#include "real/cpu_collective.h"
+#include "real/cpu_operations.h"
+
+#define BATCH_NS    50000.0 /* Against the clock's 25 ns. */
+#define BATCHES_MIN 5
+#define HEAD_SIZE   32
+
+/* --- Samples --- */
+
+static int compare_reals(const void *a, const void *b)
+{
+    const double one = *(const double *)a, other = *(const double *)b;
+    return (one > other) - (one < other);
+}
+
+static gw_probe_stat summarize(GArray *sample)
+{
+    gw_check(sample->len > 0);
+    g_array_sort(sample, compare_reals);
+    const double *sorted = (const double *)(const void *)sample->data;
+    const double median = sorted[sample->len / 2];
+    const double width = sorted[sample->len * 3 / 4] - sorted[sample->len / 4];
+    return (gw_probe_stat){median, median > 0 ? width / median : 0, sample->len};
+}
+
+/* --- Many threads, the same thing --- */
+
+typedef struct probe_run probe_run;
+struct probe_run {
+    const gw_probe_settings *settings;
+    uint32_t thread_count;
+    const void *what;
+    void *(*prepare)(const probe_run *run, uint32_t index); /* NULL: no memory. */
+    /* `number` goes up by one from step to step, on all threads alike. */
+    void (*step)(const probe_run *run, uint32_t index, void *own, uint64_t number);
+    void (*clear)(void *own);
+    pthread_barrier_t barrier;
+    uint64_t batch_steps, batch_count; /* Agreed: the first thread's word, between two barriers. */
+};
+
+typedef struct {
+    probe_run *run;
+    uint32_t index;
+    pthread_t thread;
+    GArray *sample; /* double: ns per step, by batch. */
+} probe_thread;
+
+static double time_steps(const probe_run *run, uint32_t index, void *own, uint64_t first,
+                         uint64_t count)
+{
+    const uint64_t before_ns = gw_monotonic_ns();
+    for (uint64_t i = 0; i < count; i++)
+        run->step(run, index, own, first + i);
+    return (double)(gw_monotonic_ns() - before_ns) / (double)count;
+}
+
+/* After a step in cold caches, three say how long one takes. */
+static void agree(probe_run *run, double step_ns)
+{
+    const double budget_ns = run->settings->seconds * 1e9;
+    run->batch_steps = (uint64_t)MAX(BATCH_NS / MAX(step_ns, 1), 1);
+    run->batch_count =
+        (uint64_t)MAX(budget_ns / (MAX(step_ns, 1) * (double)run->batch_steps), BATCHES_MIN);
+}
+
+static void *run_thread(void *context)
+{
+    probe_thread *thread = context;
+    probe_run *run = thread->run;
+    void *own = run->prepare != NULL ? run->prepare(run, thread->index) : NULL;
+    pthread_barrier_wait(&run->barrier);
+    time_steps(run, thread->index, own, 0, 1);
+    const double step_ns = time_steps(run, thread->index, own, 1, 3);
+    if (thread->index == 0)
+        agree(run, step_ns);
+    pthread_barrier_wait(&run->barrier);
+    for (uint64_t i = 0, next = 4; i < run->batch_count; i++, next += run->batch_steps) {
+        const double batch_ns = time_steps(run, thread->index, own, next, run->batch_steps);
+        g_array_append_val(thread->sample, batch_ns);
+    }
+    if (run->clear != NULL)
+        run->clear(own);
+    return NULL;
+}
+
+static gw_probe_stat run_probe(probe_run *run)
+{
+    g_autofree probe_thread *threads = g_new0(probe_thread, run->thread_count);
+    g_autoptr(GArray) sample = g_array_new(FALSE, FALSE, sizeof(double));
+    pthread_barrier_init(&run->barrier, NULL, run->thread_count);
+    for (uint32_t i = 0; i < run->thread_count; i++) {
+        threads[i] = (probe_thread){.run = run, .index = i};
+        threads[i].sample = g_array_new(FALSE, FALSE, sizeof(double));
+        gw_check(pthread_create(&threads[i].thread, NULL, run_thread, &threads[i]) == 0);
+    }
+    for (uint32_t i = 0; i < run->thread_count; i++) {
+        pthread_join(threads[i].thread, NULL);
+        g_array_append_vals(sample, threads[i].sample->data, threads[i].sample->len);
+        g_array_unref(threads[i].sample);
+    }
+    pthread_barrier_destroy(&run->barrier);
+    return summarize(sample);
+}
+
+static float *make_floats(uint64_t count, uint64_t seed)
+{
+    void *data = NULL;
+    gw_check(posix_memalign(&data, GW_CPU_ALIGNMENT_BYTES, MAX(count, 16) * sizeof(float)) == 0);
+    float *floats = data;
+    for (uint64_t i = 0; i < count; i++)
+        floats[i] = (float)(gw_random_at(seed, i) >> 40) / (float)(1 << 24);
+    return floats;
+}
+
+/* --- Operations --- */
+
+typedef struct {
+    const gw_function *function;
+    gw_cpu_plan *plan;
+    float **values;
+    float *scratch;
+} operation_memory;
+
+/* A value of ids has whole numbers below this; 0: it has no ids. */
+static uint64_t count_words(const gw_function *function, const gw_operation *operation,
+                            uint32_t value)
+{
+    switch (operation->kind) {
+    case GW_OPERATION_EMBEDDING:
+        return value == operation->inputs[1]
+                   ? gw_function_value(function, operation->inputs[0])->rows
+                   : 0;
+    case GW_OPERATION_TOKEN_STATISTICS:
+    case GW_OPERATION_TOKEN_LOSS:
+        return value == operation->inputs[1]
+                   ? gw_function_value(function, operation->inputs[0])->columns
+                   : 0;
+    case GW_OPERATION_EMBEDDING_GRADIENT:
+        return value == operation->inputs[0]
+                   ? gw_function_value(function, operation->outputs[0])->rows
+                   : 0;
+    default:
+        return 0;
+    }
+}
+
+static void *prepare_operation(const probe_run *run, uint32_t index)
+{
+    const gw_function *function = run->what;
+    const gw_operation *operation = gw_function_operation(function, 0);
+    operation_memory *made = g_new0(operation_memory, 1);
+    made->function = function;
+    made->plan = gw_cpu_plan_new(function);
+    made->values = g_new0(float *, function->values->len);
+    for (uint32_t i = 0; i < function->values->len; i++) {
+        const gw_value *value = gw_function_value(function, i);
+        const uint64_t count = (uint64_t)value->rows * value->columns;
+        made->values[i] = make_floats(count, (uint64_t)index * GW_FUNCTION_VALUES_MAX + i);
+        const uint64_t words = count_words(function, operation, i);
+        for (uint64_t k = 0; words > 0 && k < count; k++)
+            made->values[i][k] = (float)(gw_random_at(7, k) % words);
+    }
+    return made;
+}
+
+static void step_operation(const probe_run *run, uint32_t index, void *own, uint64_t number)
+{
+    (void)index;
+    (void)number;
+    const gw_function *function = run->what;
+    const operation_memory *memory = own;
+    const gw_cpu_context context = {.function = function, .values = memory->values};
+    gw_cpu_operation_run(&context, gw_function_operation(function, 0));
+}
+
+static void clear_operation(void *own)
+{
+    operation_memory *memory = own;
+    for (uint32_t i = 0; i < memory->function->values->len; i++)
+        free(memory->values[i]);
+    gw_cpu_plan_free(memory->plan);
+    g_free(memory->values);
+    g_free(memory);
+}
+
+gw_probe_stat gw_probe_operation(const gw_probe_settings *settings, const gw_function *function)
+{
+    gw_cpu_operations_init();
+    probe_run run = {.settings = settings,
+                     .thread_count = settings->thread_count,
+                     .what = function,
+                     .prepare = prepare_operation,
+                     .step = step_operation,
+                     .clear = clear_operation};
+    return run_probe(&run);
+}
+
+/* --- Collectives --- */
+
+typedef struct {
+    gw_operation operation;
+    uint32_t element_count;
+    gw_activity activity;
+    gw_cpu_meetings *meetings;
+} collective_probe;
+
+typedef struct {
+    float *input, *output;
+} collective_memory;
+
+static void *prepare_collective(const probe_run *run, uint32_t index)
+{
+    const collective_probe *probe = run->what;
+    collective_memory *made = g_new0(collective_memory, 1);
+    made->input = make_floats(probe->element_count, index);
+    made->output = make_floats((uint64_t)probe->element_count * run->thread_count, index);
+    return made;
+}
+
+static void step_collective(const probe_run *run, uint32_t index, void *own, uint64_t number)
+{
+    const collective_probe *probe = run->what;
+    const collective_memory *memory = own;
+    const gw_cpu_member member = {.gang = number,
+                                  .position = index,
+                                  .member_count = run->thread_count,
+                                  .operation = &probe->operation,
+                                  .input = memory->input,
+                                  .output = memory->output,
+                                  .input_count = probe->element_count};
+    uint64_t last_ns;
+    gw_check(gw_cpu_meetings_join(probe->meetings, &member, &last_ns));
+}
+
+static void clear_collective(void *own)
+{
+    collective_memory *memory = own;
+    free(memory->input);
+    free(memory->output);
+    g_free(memory);
+}
+
+gw_probe_stat gw_probe_collective(const gw_probe_settings *settings, gw_operation_kind kind,
+                                  uint32_t member_count, uint32_t element_count)
+{
+    collective_probe probe = {.operation = {.kind = kind, .axes = 1, .shift = 1},
+                              .element_count = element_count};
+    gw_activity_init(&probe.activity);
+    gw_activity_begin(&probe.activity, member_count);
+    probe.meetings = gw_cpu_meetings_new(&probe.activity);
+    probe_run run = {.settings = settings,
+                     .thread_count = member_count,
+                     .what = &probe,
+                     .prepare = prepare_collective,
+                     .step = step_collective,
+                     .clear = clear_collective};
+    const gw_probe_stat stat = run_probe(&run);
+    gw_cpu_meetings_free(probe.meetings);
+    gw_activity_clear(&probe.activity);
+    return stat;
+}
+
+/* --- Hand-overs and copies --- */
+
+typedef struct {
+    pthread_mutex_t mutex;
+    pthread_cond_t changed[2];
+    uint64_t turn; /* Whose it is: its parity. */
+} handover_probe;
+
+static void step_handover(const probe_run *run, uint32_t index, void *own, uint64_t number)
+{
+    (void)own;
+    (void)number;
+    handover_probe *probe = (handover_probe *)run->what;
+    pthread_mutex_lock(&probe->mutex);
+    while (probe->turn % 2 != index)
+        pthread_cond_wait(&probe->changed[index], &probe->mutex);
+    probe->turn++;
+    pthread_mutex_unlock(&probe->mutex);
+    pthread_cond_signal(&probe->changed[1 - index]);
+}
+
+gw_probe_stat gw_probe_handover(const gw_probe_settings *settings)
+{
+    handover_probe probe = {.turn = 0};
+    pthread_mutex_init(&probe.mutex, NULL);
+    pthread_cond_init(&probe.changed[0], NULL);
+    pthread_cond_init(&probe.changed[1], NULL);
+    probe_run run = {
+        .settings = settings, .thread_count = 2, .what = &probe, .step = step_handover};
+    gw_probe_stat stat = run_probe(&run);
+    stat.median_ns /= 2; /* A step is there and back. */
+    pthread_cond_destroy(&probe.changed[0]);
+    pthread_cond_destroy(&probe.changed[1]);
+    pthread_mutex_destroy(&probe.mutex);
+    return stat;
+}
+
+static void *prepare_copy(const probe_run *run, uint32_t index)
+{
+    return make_floats(*(const uint64_t *)run->what / 2, index); /* Source, and target behind it. */
+}
+
+static void step_copy(const probe_run *run, uint32_t index, void *own, uint64_t number)
+{
+    (void)index;
+    (void)number;
+    const uint64_t size_bytes = *(const uint64_t *)run->what;
+    memcpy((char *)own + size_bytes, own, size_bytes);
+    __asm__ volatile("" : : "r"(own) : "memory"); /* It is wanted. */
+}
+
+gw_probe_stat gw_probe_copy(const gw_probe_settings *settings, uint64_t size_bytes)
+{
+    probe_run run = {.settings = settings,
+                     .thread_count = 1,
+                     .what = &size_bytes,
+                     .prepare = prepare_copy,
+                     .step = step_copy,
+                     .clear = free};
+    return run_probe(&run);
+}
+
+/* --- Functions to probe --- */
+
+static uint16_t take(gw_function *function, uint32_t rows, uint32_t columns)
+{
+    return (uint16_t)gw_function_add_input(function, rows, columns, false);
+}
+
+static uint16_t give(gw_function *function, uint32_t rows, uint32_t columns)
+{
+    return (uint16_t)gw_function_add_output(function, rows, columns, false);
+}
+
+static void add_map_operands(gw_function *function, gw_operation *operation, uint32_t rows,
+                             uint32_t columns)
+{
+    operation->inputs[0] = take(function, rows, columns);
+    if (gw_operation_input_count(operation) > 1) {
+        const uint32_t z_rows = operation->map == GW_MAP_ADD_ROW ? 1 : rows;
+        const uint32_t z_columns = operation->map == GW_MAP_MULTIPLY_COLUMN ? 1 : columns;
+        operation->inputs[1] = take(function, z_rows, z_columns);
+    }
+    operation->outputs[0] = give(function, rows, columns);
+}
+
+/* q, k, v [, p, dy] and y, p, or the slopes of q, k, v. */
+static void add_attention_operands(gw_function *function, gw_operation *operation, uint32_t rows,
+                                   uint32_t columns, uint32_t sequence)
+{
+    const bool is_gradient = operation->kind == GW_OPERATION_ATTENTION_GRADIENT;
+    operation->heads = columns / HEAD_SIZE;
+    operation->sequence = sequence;
+    operation->is_causal = true;
+    for (uint32_t i = 0; i < 3; i++)
+        operation->inputs[i] = take(function, rows, columns);
+    if (is_gradient) {
+        operation->inputs[3] = take(function, rows * operation->heads, sequence);
+        operation->inputs[4] = take(function, rows, columns);
+    }
+    operation->outputs[0] = give(function, rows, columns);
+    operation->outputs[1] = is_gradient ? give(function, rows, columns)
+                                        : give(function, rows * operation->heads, sequence);
+    if (is_gradient)
+        operation->outputs[2] = give(function, rows, columns);
+}
+
+/* Whose operands are as large as each other, but for rows of gains and the like. */
+static void add_alike_operands(gw_function *function, gw_operation *operation, uint32_t rows,
+                               uint32_t columns)
+{
+    const gw_operation_kind kind = operation->kind;
+    const bool is_norm = kind == GW_OPERATION_LAYER_NORM;
+    const bool is_norm_gradient = kind == GW_OPERATION_LAYER_NORM_GRADIENT;
+    for (uint32_t i = 0; i < gw_operation_input_count(operation); i++) {
+        const bool is_row = (is_norm && i > 0) || (is_norm_gradient && i == 1);
+        operation->inputs[i] = take(function, is_row ? 1 : rows, columns);
+    }
+    for (uint32_t i = 0; i < gw_operation_output_count(operation); i++) {
+        const bool is_row = is_norm_gradient && i > 0;
+        operation->outputs[i] = give(function, is_row ? 1 : rows, columns);
+    }
+}
+
+static void add_token_operands(gw_function *function, gw_operation *operation, uint32_t rows,
+                               uint32_t columns, uint32_t words)
+{
+    switch (operation->kind) {
+    case GW_OPERATION_EMBEDDING:
+        operation->inputs[0] = take(function, words, columns);
+        operation->inputs[1] = take(function, rows, 1);
+        operation->outputs[0] = give(function, rows, columns);
+        return;
+    case GW_OPERATION_EMBEDDING_GRADIENT:
+        operation->inputs[0] = take(function, rows, 1);
+        operation->inputs[1] = take(function, rows, columns);
+        operation->outputs[0] = give(function, words, columns);
+        return;
+    case GW_OPERATION_TOKEN_STATISTICS:
+        operation->inputs[0] = take(function, rows, columns);
+        operation->inputs[1] = take(function, rows, 1);
+        operation->outputs[0] = give(function, rows, 3);
+        return;
+    default:
+        operation->inputs[0] = take(function, rows, columns);
+        operation->inputs[1] = take(function, rows, 1);
+        operation->inputs[2] = take(function, rows, 3);
+        operation->outputs[0] = give(function, 1, 1);
+        operation->outputs[1] = give(function, rows, columns);
+        return;
+    }
+}
+
+gw_function *gw_probe_function(gw_operation_kind kind, uint32_t map, uint32_t rows,
+                               uint32_t columns, uint32_t inner)
+{
+    gw_function *function = gw_function_new(gw_operation_name(kind));
+    gw_operation operation = {.kind = kind, .scalar = 0.01};
+    switch (kind) {
+    case GW_OPERATION_MATMUL:
+        operation.inputs[0] = take(function, rows, inner);
+        operation.inputs[1] = take(function, inner, columns);
+        operation.outputs[0] = give(function, rows, columns);
+        break;
+    case GW_OPERATION_MAP:
+        operation.map = (gw_map)map;
+        add_map_operands(function, &operation, rows, columns);
+        break;
+    case GW_OPERATION_REDUCE:
+        operation.reduction = (gw_reduction)map;
+        operation.inputs[0] = take(function, rows, columns);
+        operation.outputs[0] =
+            map == GW_REDUCTION_SUM_ROWS ? give(function, 1, columns) : give(function, 1, 1);
+        break;
+    case GW_OPERATION_ATTENTION:
+    case GW_OPERATION_ATTENTION_GRADIENT:
+        add_attention_operands(function, &operation, rows, columns, inner);
+        break;
+    case GW_OPERATION_EMBEDDING:
+    case GW_OPERATION_EMBEDDING_GRADIENT:
+    case GW_OPERATION_TOKEN_STATISTICS:
+    case GW_OPERATION_TOKEN_LOSS:
+        add_token_operands(function, &operation, rows, columns, inner);
+        break;
+    case GW_OPERATION_CROSS_ENTROPY:
+        operation.inputs[0] = take(function, rows, columns);
+        operation.inputs[1] = take(function, rows, columns);
+        operation.outputs[0] = give(function, 1, 1);
+        operation.outputs[1] = give(function, rows, columns);
+        break;
+    default:
+        add_alike_operands(function, &operation, rows, columns);
+        break;
+    }
+    gw_function_add(function, &operation);
+    return function;
+}

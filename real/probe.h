@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What this machine takes for the things that CPU devices do, measured the way devices do them: all
+ * cores at once, each with memory of its own; collectives between as many threads as there are
+ * members; hand-overs between sleeping threads. */
+#pragma once
+
+#include "program/function.h"
+
+/* Of repeated measurements of the same thing. */
+typedef struct {
+    double median_ns;
+    double spread; /* The middle half's width over the median. */
+    uint32_t count;
+} gw_probe_stat;
+
+/* How long to measure each thing, and on how many threads. */
+typedef struct {
+    double seconds;
+    uint32_t thread_count;
+} gw_probe_settings;
+
+/* A function of one operation; the caller frees.  `kind` is no collective.  Sizes: MATMUL makes
+ * rows x columns from rows x inner; ATTENTION and its gradient have rows tokens of `columns`
+ * columns in sequences of `inner`, and one head per 32 columns; EMBEDDING and what has tokens have
+ * a vocabulary of `inner`; others ignore `inner`. */
+gw_function *gw_probe_function(gw_operation_kind kind, uint32_t map, uint32_t rows,
+                               uint32_t columns, uint32_t inner);
+/* One run of the function's operation, on every thread. */
+gw_probe_stat gw_probe_operation(const gw_probe_settings *settings, const gw_function *function);
+/* A collective of `member_count` threads, each with an input of `element_count` floats. */
+gw_probe_stat gw_probe_collective(const gw_probe_settings *settings, gw_operation_kind kind,
+                                  uint32_t member_count, uint32_t element_count);
+/* From one thread's signal to the other's having woken. */
+gw_probe_stat gw_probe_handover(const gw_probe_settings *settings);
+/* memcpy of so many bytes by one thread. */
+gw_probe_stat gw_probe_copy(const gw_probe_settings *settings, uint64_t size_bytes);

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* "measured" of an accelerator: what its operations and collectives were seen to take. */
+#include <string.h>
+
+#include "base/check.h"
+#include "scenario/scenario_private.h"
+
+#define POINTS_MAX  64
+#define MEMBERS_MAX 65536
+#define NS_MAX      1e15 /* 11 days. */
+#define SIZE_MAX_OF 1e15
+
+static bool read_points(gw_params *list, gw_measured_curve *out, GError **error)
+{
+    const uint32_t count = gw_params_length(list);
+    if (count < 1 || count > POINTS_MAX) {
+        gw_params_error(list, NULL, error, "found %u points, expected 1 to %u", count, POINTS_MAX);
+        return false;
+    }
+    out->points = g_new0(gw_measured_point, count);
+    out->count = count;
+    for (uint32_t i = 0; i < count; i++) {
+        gw_params *pair = gw_params_at(list, i);
+        gw_measured_point *point = &out->points[i];
+        if (!gw_params_is_array(pair) || gw_params_length(pair) != 2) {
+            gw_params_error(pair, NULL, error, "expected a size and its nanoseconds");
+            return false;
+        }
+        if (!gw_params_as_number(gw_params_at(pair, 0), &point->size, error) ||
+            !gw_params_as_number(gw_params_at(pair, 1), &point->ns, error))
+            return false;
+        const double least = i > 0 ? out->points[i - 1].size : 0;
+        if (!(point->size > least) || point->size > SIZE_MAX_OF) {
+            gw_params_error(pair, NULL, error, "found size %g, expected more than %g", point->size,
+                            least);
+            return false;
+        }
+        if (!(point->ns >= 0) || point->ns > NS_MAX) {
+            gw_params_error(pair, NULL, error, "found %g ns, expected 0 to %g", point->ns, NS_MAX);
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool read_curve(gw_params *object, const char *key, gw_measured_curve *out, GError **error)
+{
+    gw_params *list = NULL;
+    if (!gw_params_array(object, key, false, &list, error))
+        return false;
+    return list == NULL || read_points(list, out, error);
+}
+
+static uint32_t count_terms(gw_measured_form form)
+{
+    return form == GW_MEASURED_PRODUCT ? 5 : 4;
+}
+
+static bool read_sum(gw_params *object, const char *key, gw_measured_form form,
+                     gw_measured_sum *out, GError **error)
+{
+    gw_params *list = NULL;
+    if (!gw_params_array(object, key, false, &list, error))
+        return false;
+    if (list == NULL)
+        return true;
+    if (gw_params_length(list) != count_terms(form)) {
+        gw_params_error(list, NULL, error, "found %u numbers, expected %u", gw_params_length(list),
+                        count_terms(form));
+        return false;
+    }
+    for (uint32_t i = 0; i < count_terms(form); i++) {
+        gw_params *value = gw_params_at(list, i);
+        if (!gw_params_as_number(value, &out->ns[i], error))
+            return false;
+        if (!(out->ns[i] >= 0) || out->ns[i] > NS_MAX) {
+            gw_params_error(value, NULL, error, "found %g ns, expected 0 to %g", out->ns[i],
+                            NS_MAX);
+            return false;
+        }
+    }
+    out->is_given = true;
+    return true;
+}
+
+static bool read_operations(gw_params *root, gw_measured *out, GError **error)
+{
+    gw_params *object = NULL;
+    if (!gw_params_object(root, "operations", true, &object, error))
+        return false;
+    for (uint32_t i = 0; gw_measured_kinds[i].name != NULL; i++) {
+        const gw_measured_kind *kind = &gw_measured_kinds[i];
+        if (kind->form == GW_MEASURED_CURVE
+                ? !read_curve(object, kind->name, &out->curves[i], error)
+                : !read_sum(object, kind->name, kind->form, &out->sums[i], error))
+            return false;
+    }
+    return gw_params_finish(object, error);
+}
+
+/* --- Collectives --- */
+
+static gw_measured_collective *add_collective(gw_measured *out, gw_operation_kind kind,
+                                              uint32_t member_count)
+{
+    out->collectives = g_renew(gw_measured_collective, out->collectives, out->collective_count + 1);
+    gw_measured_collective *made = &out->collectives[out->collective_count++];
+    *made = (gw_measured_collective){kind, member_count, {NULL, 0}};
+    return made;
+}
+
+static bool read_collective(gw_params *value, gw_operation_kind kind, uint64_t least,
+                            gw_measured *out, uint64_t *out_members, GError **error)
+{
+    gw_params *object = NULL, *points = NULL;
+    if (!gw_params_as_object(value, &object, error) ||
+        !gw_params_count(object, "members", true, 2, MEMBERS_MAX, out_members, error) ||
+        !gw_params_array(object, "points", true, &points, error))
+        return false;
+    if (*out_members <= least) {
+        gw_params_error(object, "members", error,
+                        "found %" G_GUINT64_FORMAT ", expected more than %" G_GUINT64_FORMAT,
+                        *out_members, least);
+        return false;
+    }
+    gw_measured_collective *made = add_collective(out, kind, (uint32_t)*out_members);
+    return read_points(points, &made->curve, error) && gw_params_finish(object, error);
+}
+
+static bool read_collectives(gw_params *root, gw_measured *out, GError **error)
+{
+    gw_params *object = NULL;
+    if (!gw_params_object(root, "collectives", false, &object, error))
+        return false;
+    if (object == NULL)
+        return true;
+    for (gw_operation_kind kind = GW_OPERATION_ALL_REDUCE; kind <= GW_OPERATION_PERMUTE; kind++) {
+        gw_params *list = NULL;
+        uint64_t members = 0;
+        if (!gw_params_array(object, gw_operation_name(kind), false, &list, error))
+            return false;
+        for (uint32_t i = 0; list != NULL && i < gw_params_length(list); i++)
+            if (!read_collective(gw_params_at(list, i), kind, members, out, &members, error))
+                return false;
+    }
+    return gw_params_finish(object, error);
+}
+
+bool gw_measured_read(gw_params *accelerator, gw_measured **out, GError **error)
+{
+    gw_params *root = NULL;
+    if (!gw_params_object(accelerator, "measured", false, &root, error))
+        return false;
+    if (root == NULL)
+        return true;
+    const char *source = NULL;
+    g_autoptr(gw_measured) made = g_new0(gw_measured, 1);
+    if (!gw_params_string(root, "source", true, &source, error) ||
+        !read_operations(root, made, error) || !read_collectives(root, made, error) ||
+        !gw_params_finish(root, error))
+        return false;
+    *out = g_steal_pointer(&made);
+    return true;
+}

@@ -1,0 +1,124 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""`gangway calibrate` writes a machine that scenarios can name, and files of machines are read with
+care."""
+import copy
+import json
+
+import program
+
+MLP = str(program.CONFIGS / "mlp_cpu.json")
+
+
+def as_machine(path):
+    return ["--set", f"cluster.islands.0.accelerator={path}", "--set", f"control.profile={path}"]
+
+
+class Calibrate(program.Case):
+    def test_the_file_is_a_machine(self):
+        if program.is_sanitized():
+            self.skipTest("it takes minutes there, and says nothing")
+        path = self.folder / "new" / "here.json"
+        printed = self.accept("calibrate", "--quick", "--name", "here", "--out", str(path),
+                              "--rows").stdout
+        for word in ("products", "hand-over", "controller", "spread", "gelu", "all_reduce"):
+            self.assertIn(word, printed)
+        machine = json.loads(path.read_text())
+        self.assertEqual(machine["accelerator"]["name"], "here")
+        measured = machine["accelerator"]["measured"]
+        for points in (measured["operations"]["gelu"],
+                       measured["collectives"]["all_reduce"][0]["points"]):
+            sizes = [size for size, _ in points]
+            self.assertEqual(sizes, sorted(set(sizes)))
+            self.assertGreater(points[-1][1], points[0][1])  # 4096 times the work.
+        self.assertEqual(len(measured["operations"]["matmul"]), 5)
+        self.accept("run", MLP, *as_machine(path))
+
+    def test_mistakes_of_usage(self):
+        self.refuse(2, ["found 1 arguments, expected none"], "calibrate", "here")
+        self.refuse(2, ["--threads: -1, expected 1 to 1024"], "calibrate", "--threads", "-1")
+        self.refuse(2, ["expected a name without a slash"], "calibrate", "--name", "a/b")
+
+
+SPAN_KEYS = ("kernel_overhead", "hop_latency", "collective_overhead", "pcie_latency")
+RATE_KEYS = ("hbm_bandwidth", "link_bandwidth", "pcie_bandwidth")
+EFFICIENCIES = ("matmul_efficiency", "hbm_efficiency", "link_efficiency")
+
+
+def make_machine(measured):
+    figures = {"peak": "100GFLOP/s", "vector": "1GFLOP/s", "hbm": "1GiB", "busy_power": "10W",
+               "idle_power": "1W", **{key: "1us" for key in SPAN_KEYS},
+               **{key: "1GB/s" for key in RATE_KEYS}, **{key: 1.0 for key in EFFICIENCIES}}
+    costs = ("call", "schedule", "send", "receive", "prepare", "launch", "complete", "lower")
+    return {
+        "accelerator": {"name": "made", **figures, "sources": {key: "made" for key in figures},
+                        "measured": measured},
+        "profile": {"name": "made", "network": "free", "costs": {key: "0ns" for key in costs},
+                    "sources": {key: "made" for key in costs}},
+    }
+
+
+GOOD = {
+    "source": "made",
+    "operations": {"add_scalar": [[1, 5000]], "scale": [[1, 2000]], "matmul": [1, 2, 3, 4, 5]},
+    "collectives": {"all_reduce": [{"members": 2, "points": [[4, 10000]]}]},
+}
+
+
+class Machines(program.Case):
+    def write_machine(self, measured):
+        path = self.folder / "machine.json"
+        path.write_text(json.dumps(make_machine(measured)))
+        return path
+
+    def test_what_was_measured_counts(self):
+        """A computation of the chain is an all-reduce, a scale and an add: 17 us, and a start-up
+        of 1 us."""
+        path = self.write_machine(GOOD)
+        chain = self.folder / "chain.json"
+        chain.write_text(json.dumps({
+            "name": "chain",
+            "cluster": {"islands": [{"hosts": 1, "devices_per_host": 2, "accelerator": str(path)}]},
+            "control": {"profile": str(path)},
+            "jobs": [{"workload": "chain", "parameters": {"devices": 2, "length": 4}, "steps": 3}],
+        }))
+        self.accept("run", str(chain), "--out", str(self.out))
+        rows = (self.out / "gangs.csv").read_text().splitlines()
+        columns = rows[0].split(",")
+        spans = set()
+        for row in rows[1:]:
+            values = dict(zip(columns, row.split(",")))
+            spans.add(int(values["end_ns"]) - int(values["start_ns"]))
+        self.assertIn(18000, spans)
+
+    def test_mistakes(self):
+        for change, parts in (
+            (lambda m: m.pop("source"), ['/accelerator/measured: found no "source"']),
+            (lambda m: m.pop("operations"), ['/accelerator/measured: found no "operations"']),
+            (lambda m: m["operations"].update(gleu=[[1, 1]]), ["gleu", 'did you mean "gelu"?']),
+            (lambda m: m["operations"].update(gelu=[]), ["found 0 points, expected 1 to 64"]),
+            (lambda m: m["operations"].update(gelu=[[1]]), ["a size and its nanoseconds"]),
+            (lambda m: m["operations"].update(gelu=[[2, 1], [2, 2]]),
+             ["/operations/gelu/1: found size 2, expected more than 2"]),
+            (lambda m: m["operations"].update(gelu=[[2, -1]]), ["found -1 ns"]),
+            (lambda m: m["operations"].update(gelu=3), ["/operations/gelu"]),
+            (lambda m: m["operations"].update(matmul=[1]), ["found 1 numbers, expected 5"]),
+            (lambda m: m["operations"].update(matmul=[1, 2, 3, 4, -5]), ["found -5 ns"]),
+            (lambda m: m["collectives"]["all_reduce"].append({"members": 2, "points": [[4, 1]]}),
+             ["/all_reduce/1/members: found 2, expected more than 2"]),
+            (lambda m: m["collectives"].update(all_redcue=[]), ["all_redcue"]),
+        ):
+            measured = copy.deepcopy(GOOD)
+            change(measured)
+            self.refuse(1, parts, "check", MLP, *as_machine(self.write_machine(measured)))
+
+    def test_half_a_machine(self):
+        path = self.folder / "machine.json"
+        machine = make_machine(GOOD)
+        del machine["profile"]
+        path.write_text(json.dumps(machine))
+        self.refuse(1, ['found no "profile"', "machine.json"], "check", MLP, *as_machine(path))
+
+
+if __name__ == "__main__":
+    program.main()
