@@ -14,14 +14,14 @@
 
 static char **settings;
 static char *folder;
-static int wanted_count = 10, simulation_count = 24, step_count = 1, device_count, process_count;
+static int wanted_count = 10, simulation_count = 12, step_count = 1, device_count, process_count;
 static gboolean wants_json, is_fresh, is_quiet;
 
 static const GOptionEntry entries[] = {
     {"top", 't', 0, G_OPTION_ARG_INT, &wanted_count, "How many of the best ways (default: 10)",
      "N"},
     {"simulations", 'n', 0, G_OPTION_ARG_INT, &simulation_count,
-     "Simulate so many ways at most (default: 24)", "N"},
+     "Simulate so many ways at most (default: 12)", "N"},
     {"steps", 0, 0, G_OPTION_ARG_INT, &step_count, "Of each simulation (default: 1)", "N"},
     {"devices", 'd', 0, G_OPTION_ARG_INT, &device_count,
      "Use so many of the cluster's devices (default: all)", "N"},
