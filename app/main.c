@@ -10,11 +10,17 @@
 #include "base/error.h"
 
 static const gw_command *const commands[] = {
-    &gw_command_run,         &gw_command_check,
-    &gw_command_compare,     &gw_command_reproduce,
-    &gw_command_plot,        &gw_command_list,
-    &gw_command_bench,       &gw_command_calibrate,
-    &gw_command_collectives, NULL,
+    &gw_command_run,
+    &gw_command_check,
+    &gw_command_compare,
+    &gw_command_reproduce,
+    &gw_command_plan,
+    &gw_command_plot,
+    &gw_command_list,
+    &gw_command_bench,
+    &gw_command_calibrate,
+    &gw_command_collectives,
+    NULL,
 };
 
 static void print_help(FILE *out)

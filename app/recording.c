@@ -72,6 +72,29 @@ static void describe_stages(gw_recording *recording, gw_recorder_job *out,
     out->stage_count = count;
 }
 
+/* As admission counts it (controller/lower.h). */
+static void describe_memory(gw_recording *recording, gw_recorder_job *out, const gw_job *job)
+{
+    const gw_program *program = job->program;
+    g_autofree gw_plan_memory *peaks = g_new0(gw_plan_memory, program->meshes->len);
+    gw_recorder_memory *memory = (gw_recorder_memory *)table(recording, 1, sizeof *memory);
+    guint most = 0;
+    gw_plan_peak(job->plan, peaks);
+    for (guint m = 1; m < program->meshes->len; m++)
+        most = peaks[m].bytes > peaks[most].bytes ? m : most;
+    *memory = (gw_recorder_memory){
+        .mesh = gw_program_mesh(program, most)->name,
+        .bytes = peaks[most].bytes,
+        .parameters_bytes = peaks[most].class_bytes[GW_MEMORY_PARAMETERS],
+        .gradients_bytes = peaks[most].class_bytes[GW_MEMORY_GRADIENTS],
+        .optimizer_bytes = peaks[most].class_bytes[GW_MEMORY_OPTIMIZER],
+        .activations_bytes = peaks[most].class_bytes[GW_MEMORY_ACTIVATIONS],
+        .temporaries_bytes = peaks[most].class_bytes[GW_MEMORY_TEMPORARIES],
+        .other_bytes = peaks[most].class_bytes[GW_MEMORY_OTHER],
+    };
+    out->memory = memory;
+}
+
 static void describe_job(gw_recording *recording, gw_recorder_job *out, const gw_job *job,
                          guint device_count)
 {
@@ -94,6 +117,7 @@ static void describe_job(gw_recording *recording, gw_recorder_job *out, const gw
     out->has_exchanges = job->program->exchange_count > 0;
     describe_nodes(recording, out, program);
     describe_stages(recording, out, program);
+    describe_memory(recording, out, job);
 }
 
 gw_recording *gw_recording_new(const gw_scenario *scenario, const char *backend, const char *folder,

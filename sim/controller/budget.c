@@ -128,8 +128,10 @@ static void fill_needs(gw_spender *spender)
     for (uint32_t n = 0; n < plan->node_count; n++) {
         const gw_plan_node *node = &plan->nodes[n];
         uint64_t outputs_bytes = 0;
-        for (uint32_t o = 0; o < node->output_count; o++)
-            outputs_bytes += plan->slots[node->first_slot + o].size_bytes;
+        for (uint32_t o = 0; o < node->output_count; o++) {
+            const gw_plan_slot *slot = &plan->slots[node->first_slot + o];
+            outputs_bytes += slot->taken_input > 0 ? 0 : slot->size_bytes;
+        }
         for (uint32_t run = 0; run < 2; run++) {
             uint64_t *need_bytes = &spender->need_bytes[2 * n + 1 - run];
             *need_bytes = outputs_bytes;

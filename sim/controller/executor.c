@@ -9,6 +9,7 @@
 #include "base/check.h"
 #include "controller/collected.h"
 #include "controller/decide.h"
+#include "controller/donation.h"
 #include "controller/executor_private.h"
 
 #define TAG_RUN_BITS      23
@@ -197,6 +198,7 @@ void gw_executor_install(gw_executor *executor, gw_node_id source,
     if (message->instance >= executor->instances->len)
         g_ptr_array_set_size(executor->instances, (gint)message->instance + 1);
     gw_check(g_ptr_array_index(executor->instances, message->instance) == NULL);
+    gw_check(!job->plan->has_donations || gw_control_may_donate(executor->control));
     executor->port->devices->load(executor->port, &executable);
     gw_host_instance *instance = gw_host_instance_new(
         executor->directory, executor->self, job, &executable, executor->system, &executor->store);
@@ -300,7 +302,7 @@ static void read_results(gw_executor *executor, gw_host_instance *instance, uint
             .source_device =
                 {instance->lowered->local_devices[instance->lowered->first_local[node->mesh]]},
             .source_buffer =
-                instance->block.first_buffer + gw_block_entry(&instance->block, slot, run),
+                gw_block_buffer(&instance->block, gw_block_entry(&instance->block, slot, run)),
             .result = r,
             .run = run,
             .size_bytes = instance->plan->slots[slot].size_bytes,
@@ -341,6 +343,31 @@ static bool reserve_input(gw_executor *executor, gw_host_instance *instance, uin
     return false;
 }
 
+static uint32_t count_references(const gw_host_instance *instance, uint32_t slot, uint32_t run)
+{
+    const bool has_next = run + 1 < instance->run_count;
+    return instance->refs[slot] + (has_next ? instance->refs_next[slot] : 0);
+}
+
+/* Outputs that need no memory: all else of the gang has its own. */
+static void take_over_inputs(gw_executor *executor, gw_host_instance *instance,
+                             const gw_plan_node *node, uint32_t run, uint64_t gang)
+{
+    gw_block *block = &instance->block;
+    uint32_t *numbers = (uint32_t *)(void *)executor->numbers->data + node->input_count;
+    for (uint32_t o = 0; o < node->output_count; o++) {
+        const uint32_t slot = node->first_slot + o;
+        const uint32_t taken_input = instance->plan->slots[slot].taken_input;
+        if (taken_input == 0)
+            continue;
+        const gw_plan_input *input = &instance->plan->inputs[taken_input - 1];
+        const uint32_t donor = gw_block_entry(block, gw_host_instance_source_slot(input, run),
+                                              gw_host_instance_source_run(input, run));
+        gw_block_take_over(block, slot, run, gang, count_references(instance, slot, run), donor);
+        numbers[o] = gw_block_buffer(block, gw_block_entry(block, slot, run));
+    }
+}
+
 /* Inbound buffers, then outputs; all or none.  Fills `numbers` with the kernel's buffers. */
 static bool reserve_buffers(gw_executor *executor, gw_host_instance *instance,
                             const gw_plan_node *node, uint32_t run, uint64_t gang)
@@ -366,21 +393,26 @@ static bool reserve_buffers(gw_executor *executor, gw_host_instance *instance,
         }
         if (is_full)
             break;
-        numbers[i] = block->first_buffer + gw_block_entry(block, slot, source_run);
+        numbers[i] = gw_block_buffer(block, gw_block_entry(block, slot, source_run));
     }
-    bool has_next = run + 1 < instance->run_count;
     for (; !is_full && o < node->output_count; o++) {
         uint32_t slot = node->first_slot + o;
-        uint32_t refs = instance->refs[slot] + (has_next ? instance->refs_next[slot] : 0);
-        is_full = !reserve_slot(executor, instance, slot, run, gang, refs);
+        if (instance->plan->slots[slot].taken_input > 0)
+            continue;
+        is_full = !reserve_slot(executor, instance, slot, run, gang,
+                                count_references(instance, slot, run));
         if (is_full)
             break;
-        numbers[node->input_count + o] = block->first_buffer + gw_block_entry(block, slot, run);
+        numbers[node->input_count + o] = gw_block_buffer(block, gw_block_entry(block, slot, run));
     }
-    if (!is_full)
+    if (!is_full) {
+        if (instance->plan->has_donations)
+            take_over_inputs(executor, instance, node, run, gang);
         return true;
+    }
     while (o-- > 0)
-        gw_store_undo(&executor->store, block, node->first_slot + o, run);
+        if (instance->plan->slots[node->first_slot + o].taken_input == 0)
+            gw_store_undo(&executor->store, block, node->first_slot + o, run);
     while (i-- > 0) {
         const gw_plan_input *input = &instance->plan->inputs[node->first_input + i];
         if (gw_plan_input_arrives(input, run))

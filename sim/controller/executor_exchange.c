@@ -32,8 +32,8 @@ static exchange_step step_of(gw_executor *executor, uint32_t instance, uint32_t 
 
 static uint32_t buffer_of(const exchange_step *step, uint32_t slot)
 {
-    return step->instance->block.first_buffer +
-           gw_block_entry(&step->instance->block, slot, step->run);
+    return gw_block_buffer(&step->instance->block,
+                           gw_block_entry(&step->instance->block, slot, step->run));
 }
 
 static uint32_t inbound_buffer_of(const exchange_step *step, uint32_t edge)
@@ -57,7 +57,7 @@ static void copy_rows(const exchange_step *step, uint32_t edge, uint32_t slot, g
     copy.kind = GW_COPY_TO_DEVICE;
     copy.instance = step->instance->instance;
     copy.source_gang = step->instance->block.writers[entry].gang;
-    copy.source_buffer = step->instance->block.first_buffer + entry;
+    copy.source_buffer = gw_block_buffer(&step->instance->block, entry);
     executor->port->devices->copy(executor->port, &copy,
                                   gw_executor_begin_flight(executor, &begun));
 }

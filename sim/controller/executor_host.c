@@ -21,7 +21,7 @@ void gw_executor_copy_to_host(gw_executor *executor, gw_host_instance *instance,
                 .source_gang = gang,
                 .source_device = {*(end - left)},
                 .source_buffer =
-                    instance->block.first_buffer + gw_block_entry(&instance->block, slot, run),
+                    gw_block_buffer(&instance->block, gw_block_entry(&instance->block, slot, run)),
                 .size_bytes = instance->plan->slots[slot].size_bytes,
             };
             executor->port->devices->copy(executor->port, &copy,
@@ -50,11 +50,11 @@ void gw_executor_copy_from_host(gw_executor *executor, gw_host_instance *instanc
                 .kind = GW_COPY_FROM_HOST,
                 .instance = instance->instance,
                 .source_device = {lowered->local_devices[d]},
-                .source_buffer = instance->block.first_buffer + entry,
+                .source_buffer = gw_block_buffer(&instance->block, entry),
                 .size_bytes = instance->plan->slots[slot].size_bytes,
                 .target_gang = gang,
                 .target_device = {lowered->local_devices[d]},
-                .target_buffer = instance->block.first_buffer + entry,
+                .target_buffer = gw_block_buffer(&instance->block, entry),
             };
             executor->port->devices->copy(executor->port, &copy,
                                           gw_executor_begin_flight(executor, &begun));

@@ -127,7 +127,7 @@ static GPtrArray *list_wanted(const gw_executor *executor, const gw_host_instanc
         const uint32_t entry = gw_block_entry(&instance->block, slot, run);
         const uint32_t *first = instance->lowered->first_local + plan->slots[slot].mesh;
         for (uint32_t i = first[0]; i < first[1] && instance->block.refs[entry] > 0; i++) {
-            const gw_moving_shard shard = {slot, instance->block.first_buffer + entry,
+            const gw_moving_shard shard = {slot, gw_block_buffer(&instance->block, entry),
                                            sources[local[i]], targets[local[i]]};
             const gw_device_id source = {shard.source_device};
             want_shard(wanted, gw_directory_host(executor->directory, source).index, &shard);
@@ -244,7 +244,7 @@ void gw_executor_move_shards(gw_executor *executor, gw_node_id source,
             .instance = instance->instance,
             .source_gang = GW_GANG_NONE,
             .source_device = {shard->source_device},
-            .source_buffer = instance->block.first_buffer + entry,
+            .source_buffer = gw_block_buffer(&instance->block, entry),
             .size_bytes = instance->plan->slots[shard->slot].size_bytes,
             .target_gang = GW_GANG_NONE,
             .target_device = {shard->target_device},

@@ -36,7 +36,7 @@ typedef struct { /* A buffer that comes back for the gang that is being launched
 
 typedef struct { /* A target that was ready before its source was. */
     gw_ready_item item;
-    uint32_t host, next;
+    uint32_t host, next; /* 1 + the next one; 0: it is the last. */
 } gw_waiting_target;
 
 typedef struct { /* Of an instance that is drained. */

@@ -39,7 +39,7 @@ static void send_away(gw_executor *executor, gw_spillable *buffer)
             .kind = GW_COPY_SPILL,
             .instance = buffer->instance,
             .source_device = {lowered->local_devices[d]},
-            .source_buffer = instance->block.first_buffer + buffer->entry,
+            .source_buffer = gw_block_buffer(&instance->block, buffer->entry),
             .result = GW_INDEX_NONE,
             .size_bytes = buffer->size_bytes,
         };
@@ -159,12 +159,12 @@ static void return_inputs(gw_executor *executor, gw_host_instance *instance,
                 .kind = GW_COPY_RETURN,
                 .instance = instance->instance,
                 .source_device = {lowered->local_devices[d]},
-                .source_buffer = instance->block.first_buffer + back->entry,
+                .source_buffer = gw_block_buffer(&instance->block, back->entry),
                 .result = GW_INDEX_NONE,
                 .size_bytes = instance->plan->slots[back->slot].size_bytes,
                 .target_gang = gang,
                 .target_device = {lowered->local_devices[d]},
-                .target_buffer = instance->block.first_buffer + back->entry,
+                .target_buffer = gw_block_buffer(&instance->block, back->entry),
             };
             executor->port->devices->copy(executor->port, &copy,
                                           gw_executor_begin_flight(executor, &begun));

@@ -19,7 +19,7 @@ static void copy_piece(gw_executor *executor, gw_host_instance *instance, const 
         .instance = instance->instance,
         .source_gang = instance->block.writers[entry].gang,
         .source_device = {piece->source_device},
-        .source_buffer = instance->block.first_buffer + entry,
+        .source_buffer = gw_block_buffer(&instance->block, entry),
         .source_offset_bytes = piece->source_offset_bytes,
         .size_bytes = piece->size_bytes,
         .target_gang = item->gang,
@@ -68,7 +68,7 @@ static void take_ready(gw_executor *executor, uint32_t host, const gw_ready_item
     uint32_t index = gw_pool_take(&executor->targets);
     *(gw_waiting_target *)gw_pool_at(&executor->targets, index) =
         (gw_waiting_target){*item, host, writer->ready};
-    writer->ready = index;
+    writer->ready = index + 1;
 }
 
 void gw_executor_ready(gw_executor *executor, gw_node_id source, const gw_ready *message)
@@ -85,18 +85,19 @@ void gw_executor_serve_targets(gw_executor *executor, gw_host_instance *instance
         if (!instance->plan->slots[slot].is_copied)
             continue;
         gw_writer *writer = &instance->block.writers[gw_block_entry(&instance->block, slot, run)];
-        uint32_t reversed = GW_INDEX_NONE;
-        while (writer->ready != GW_INDEX_NONE) {
+        uint32_t reversed = 0;
+        while (writer->ready > 0) {
             uint32_t index = writer->ready;
-            gw_waiting_target *target = (gw_waiting_target *)gw_pool_at(&executor->targets, index);
+            gw_waiting_target *target =
+                (gw_waiting_target *)gw_pool_at(&executor->targets, index - 1);
             writer->ready = target->next;
             target->next = reversed;
             reversed = index;
         }
-        while (reversed != GW_INDEX_NONE) {
+        while (reversed > 0) {
             gw_waiting_target target =
-                *(gw_waiting_target *)gw_pool_at(&executor->targets, reversed);
-            gw_pool_give(&executor->targets, reversed);
+                *(gw_waiting_target *)gw_pool_at(&executor->targets, reversed - 1);
+            gw_pool_give(&executor->targets, reversed - 1);
             reversed = target.next;
             copy_pieces(executor, &target.item, target.host, slot, run);
         }
@@ -136,8 +137,8 @@ void gw_executor_announce_inputs(gw_executor *executor, gw_host_instance *instan
             .instance = instance->instance,
             .run = run,
             .transfer = number,
-            .buffer = instance->block.first_buffer +
-                      gw_block_entry(&instance->block, input->inbound_slot, run),
+            .buffer = gw_block_buffer(&instance->block,
+                                      gw_block_entry(&instance->block, input->inbound_slot, run)),
         };
         for (uint32_t s = 0; s < transfer->source_count; s++) {
             uint32_t host = g_array_index(instance->lowered->source_hosts, uint32_t,

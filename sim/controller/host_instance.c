@@ -21,15 +21,19 @@ static void count_slot_references(gw_host_instance *instance)
 {
     const gw_plan *plan = instance->plan;
     const gw_lowered *lowered = instance->lowered;
-    for (uint32_t s = 0; s < plan->slot_count; s++) {
-        instance->refs[s] = 1 + plan->slots[s].readers;
-        instance->refs_next[s] = plan->slots[s].readers_next;
+    for (uint32_t m = 0; m < lowered->mesh_count; m++) {
+        const bool is_here = gw_lowered_local_count(lowered, m) > 0;
+        for (uint32_t s = plan->mesh_slots[m]; is_here && s < plan->mesh_slots[m + 1]; s++) {
+            instance->refs[s] = 1 + plan->slots[s].readers;
+            instance->refs_next[s] = plan->slots[s].readers_next;
+        }
     }
-    for (uint32_t t = 0; t < plan->transfer_count; t++) {
+    for (uint32_t i = 0; i < plan->outgoing_count; i++) {
+        const uint32_t t = plan->outgoing[i];
         uint32_t slot = plan->transfer_slot[t];
-        if (slot == GW_INDEX_NONE)
-            continue;
         const gw_plan_input *input = &plan->inputs[t / 2];
+        if (gw_lowered_local_count(lowered, plan->slots[slot].mesh) == 0)
+            continue;
         if (input->is_permanent) /* Kept for good, and asked for whenever a reader likes. */
             continue;
         uint32_t pieces = lowered->transfers[t].piece_count;

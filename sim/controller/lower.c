@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "controller/donation.h"
 
 /* --- The plan --- */
 
@@ -21,18 +22,16 @@ static uint64_t *list_scratch(const gw_program *program)
     return scratch_bytes;
 }
 
-static void number_slots(gw_plan *plan)
+static void set_nodes(gw_plan *plan)
 {
     const gw_program *program = plan->program;
     g_autofree uint64_t *scratch_bytes = list_scratch(program);
-    GArray *slots = g_array_new(FALSE, TRUE, sizeof(gw_plan_slot));
     for (uint32_t n = 0; n < plan->node_count; n++) {
         const gw_node *node = gw_program_node(program, n);
         const gw_function *function = gw_program_function(program, n);
         gw_plan_node *planned = &plan->nodes[n];
         planned->mesh = node->mesh;
         planned->is_once = node->is_once;
-        planned->first_slot = slots->len;
         planned->output_count = function->output_count;
         planned->first_input = program->first_edge[n];
         planned->input_count = program->first_edge[n + 1] - program->first_edge[n];
@@ -40,34 +39,78 @@ static void number_slots(gw_plan *plan)
         planned->decider = node->decider;
         plan->has_decisions = plan->has_decisions || gw_node_is_decided(node);
         gw_check(planned->input_count == function->input_count);
-        for (uint32_t o = 0; o < function->output_count; o++) {
-            const gw_value *value = gw_function_value(function, gw_function_output(function, o));
-            gw_plan_slot slot = {.size_bytes = gw_value_bytes(value), .mesh = node->mesh};
-            g_array_append_val(slots, slot);
-        }
         uint64_t *workspace_bytes = &plan->workspace_bytes[node->mesh];
         *workspace_bytes = MAX(*workspace_bytes, scratch_bytes[node->function]);
         if (gw_node_is_decided(node))
             *workspace_bytes = MAX(*workspace_bytes, scratch_bytes[node->otherwise]);
     }
+}
+
+/* Whether the input comes from another mesh, in run 0 or later. */
+static bool ever_arrives(const gw_plan *plan, const gw_edge *edge)
+{
+    const uint32_t mesh = plan->nodes[edge->target_node].mesh;
+    return plan->nodes[edge->source_node].mesh != mesh ||
+           (edge->is_carried && plan->nodes[edge->initial_node].mesh != mesh);
+}
+
+static void count_slots(gw_plan *plan)
+{
+    const uint32_t mesh_count = plan->program->meshes->len;
+    uint32_t *first = plan->mesh_slots = g_new0(uint32_t, mesh_count + 1);
+    for (uint32_t n = 0; n < plan->node_count; n++)
+        first[plan->nodes[n].mesh + 1] += plan->nodes[n].output_count;
+    for (uint32_t e = 0; e < plan->program->edges->len; e++) {
+        const gw_edge *edge = gw_program_edge(plan->program, e);
+        first[plan->nodes[edge->target_node].mesh + 1] += ever_arrives(plan, edge) ? 1 : 0;
+    }
+    for (uint32_t m = 0; m < mesh_count; m++)
+        first[m + 1] += first[m];
+    plan->slot_count = first[mesh_count];
+}
+
+static uint32_t add_slot(gw_plan *plan, uint32_t *next, uint32_t mesh, const gw_value *value,
+                         gw_memory_class memory)
+{
+    plan->slots[next[mesh]] =
+        (gw_plan_slot){.size_bytes = gw_value_bytes(value), .mesh = mesh, .memory = memory};
+    return next[mesh]++;
+}
+
+/* What arrives is what its source is. */
+static gw_memory_class class_of_source(const gw_program *program, const gw_edge *edge)
+{
+    const gw_function *function = gw_program_function(program, edge->source_node);
+    return gw_function_value(function, gw_function_output(function, edge->source_output))->memory;
+}
+
+/* Mesh by mesh, so that a host touches none of its tables where meshes of others are: outputs in
+ * order of nodes, then what arrives. */
+static void number_slots(gw_plan *plan)
+{
+    const gw_program *program = plan->program;
+    count_slots(plan);
+    g_autofree uint32_t *next =
+        g_memdup2(plan->mesh_slots, (program->meshes->len + 1) * sizeof(uint32_t));
+    plan->slots = g_new0(gw_plan_slot, plan->slot_count + 1);
+    for (uint32_t n = 0; n < plan->node_count; n++) {
+        const gw_function *function = gw_program_function(program, n);
+        plan->nodes[n].first_slot = next[plan->nodes[n].mesh];
+        for (uint32_t o = 0; o < function->output_count; o++) {
+            const gw_value *value = gw_function_value(function, gw_function_output(function, o));
+            add_slot(plan, next, plan->nodes[n].mesh, value, value->memory);
+        }
+    }
     for (uint32_t e = 0; e < program->edges->len; e++) {
         const gw_edge *edge = gw_program_edge(program, e);
-        uint32_t target_mesh = plan->nodes[edge->target_node].mesh;
-        gw_plan_input *input = &plan->inputs[e];
-        bool arrives = plan->nodes[edge->source_node].mesh != target_mesh ||
-                       (edge->is_carried && plan->nodes[edge->initial_node].mesh != target_mesh);
-        input->inbound_slot = GW_INDEX_NONE;
-        if (!arrives)
-            continue;
         const gw_function *function = gw_program_function(program, edge->target_node);
-        const gw_value *value =
-            gw_function_value(function, gw_function_input(function, edge->target_input));
-        gw_plan_slot slot = {.size_bytes = gw_value_bytes(value), .mesh = target_mesh};
-        input->inbound_slot = slots->len;
-        g_array_append_val(slots, slot);
+        plan->inputs[e].inbound_slot = GW_INDEX_NONE;
+        if (ever_arrives(plan, edge))
+            plan->inputs[e].inbound_slot = add_slot(
+                plan, next, plan->nodes[edge->target_node].mesh,
+                gw_function_value(function, gw_function_input(function, edge->target_input)),
+                class_of_source(program, edge));
     }
-    plan->slot_count = slots->len;
-    plan->slots = (gw_plan_slot *)g_array_free(slots, FALSE);
 }
 
 /* The transfer that fills this input from `source_slot`, or a reader in place. */
@@ -179,12 +222,14 @@ gw_plan *gw_plan_new(const gw_program *program)
     plan->has_exchanges = program->exchange_count > 0;
     for (uint32_t t = 0; t < plan->transfer_count; t++)
         plan->transfer_slot[t] = GW_INDEX_NONE;
+    set_nodes(plan);
     number_slots(plan);
     plan_inputs(plan);
     list_outgoing(plan);
     for (uint32_t r = program->results->len; r-- > 0;)
         plan->nodes[g_array_index(program->results, gw_result, r).node].result = r;
     mark_copied_slots(plan);
+    gw_plan_settle_donations(plan);
     return plan;
 }
 
@@ -194,105 +239,12 @@ void gw_plan_free(gw_plan *plan)
         return;
     g_free(plan->nodes);
     g_free(plan->slots);
+    g_free(plan->mesh_slots);
     g_free(plan->inputs);
     g_free(plan->outgoing);
     g_free(plan->transfer_slot);
     g_free(plan->workspace_bytes);
     g_free(plan);
-}
-
-/* --- Peak memory: one run after another, in the order of dispatch --- */
-
-typedef struct {
-    const gw_plan *plan;
-    uint64_t *live_bytes, *peak_bytes; /* By mesh. */
-    uint32_t *refs;                    /* By 2 * slot + run parity. */
-} peak_walk;
-
-static void walk_reserve(peak_walk *walk, uint32_t slot, uint32_t run, uint32_t refs)
-{
-    const gw_plan_slot *planned = &walk->plan->slots[slot];
-    uint64_t *live_bytes = &walk->live_bytes[planned->mesh];
-    *live_bytes += planned->size_bytes;
-    walk->peak_bytes[planned->mesh] = MAX(walk->peak_bytes[planned->mesh], *live_bytes);
-    walk->refs[2 * slot + run % 2] = refs;
-}
-
-static void walk_release(peak_walk *walk, uint32_t slot, uint32_t run)
-{
-    const gw_plan_slot *planned = &walk->plan->slots[slot];
-    if (planned->is_permanent)
-        return;
-    uint32_t *refs = &walk->refs[2 * slot + run % 2];
-    gw_check(*refs > 0);
-    if (--*refs == 0)
-        walk->live_bytes[planned->mesh] -= planned->size_bytes;
-}
-
-static void walk_node(peak_walk *walk, uint32_t n, uint32_t run)
-{
-    const gw_plan *plan = walk->plan;
-    const gw_plan_node *node = &plan->nodes[n];
-    for (uint32_t i = 0; i < node->input_count; i++) {
-        const gw_plan_input *input = &plan->inputs[node->first_input + i];
-        if (gw_plan_input_arrives(input, run))
-            walk_reserve(walk, input->inbound_slot, run, 1);
-    }
-    for (uint32_t o = 0; o < node->output_count; o++) {
-        uint32_t slot = node->first_slot + o;
-        walk_reserve(walk, slot, run,
-                     1 + plan->slots[slot].readers + plan->slots[slot].readers_next);
-    }
-    for (uint32_t t = 0; t < node->outgoing_count; t++) {
-        uint32_t transfer = plan->outgoing[node->first_outgoing + t];
-        walk->refs[2 * plan->transfer_slot[transfer] + run % 2]++;
-    }
-    for (uint32_t i = 0; i < node->input_count; i++) {
-        const gw_plan_input *input = &plan->inputs[node->first_input + i];
-        bool is_first = input->is_carried && run == 0;
-        uint32_t source_run = input->is_carried && run > 0 ? run - 1 : run;
-        if (gw_plan_input_arrives(input, run))
-            walk_release(walk, input->inbound_slot, run);
-        walk_release(walk, is_first ? input->initial_slot : input->slot, source_run);
-    }
-    for (uint32_t o = 0; o < node->output_count; o++)
-        walk_release(walk, node->first_slot + o, run);
-}
-
-void gw_plan_peak_bytes(const gw_plan *plan, uint64_t *out_bytes)
-{
-    uint32_t mesh_count = plan->program->meshes->len;
-    g_autofree uint64_t *live_bytes = g_new0(uint64_t, mesh_count);
-    g_autofree uint32_t *refs = g_new0(uint32_t, 2 * plan->slot_count + 1);
-    peak_walk walk = {plan, live_bytes, out_bytes, refs};
-    for (uint32_t m = 0; m < mesh_count; m++)
-        out_bytes[m] = live_bytes[m] = plan->workspace_bytes[m];
-    for (uint32_t run = 0; run < 3; run++)
-        for (uint32_t n = 0; n < plan->node_count; n++)
-            if (run == 0 || !plan->nodes[n].is_once)
-                walk_node(&walk, n, run);
-}
-
-bool gw_plan_has_state(const gw_plan *plan)
-{
-    for (uint32_t n = 0; n < plan->node_count; n++) {
-        const gw_plan_node *node = &plan->nodes[n];
-        if (node->is_once)
-            return true;
-        for (uint32_t i = 0; i < node->input_count; i++)
-            if (plan->inputs[node->first_input + i].is_carried)
-                return true;
-    }
-    return false;
-}
-
-void gw_plan_state_bytes(const gw_plan *plan, uint64_t *out_bytes)
-{
-    for (uint32_t m = 0; m < plan->program->meshes->len; m++)
-        out_bytes[m] = plan->workspace_bytes[m];
-    for (uint32_t s = 0; s < plan->slot_count; s++)
-        if (plan->slots[s].is_permanent || plan->slots[s].is_carried)
-            out_bytes[plan->slots[s].mesh] += plan->slots[s].size_bytes;
 }
 
 /* --- One host --- */
@@ -402,13 +354,13 @@ static void lower_transfer(lowering *job, uint32_t number)
         job, edge->target_node,
         gw_function_input(gw_program_function(program, edge->target_node), edge->target_input));
     gw_lowered *lowered = job->lowered;
-    gw_lowered_transfer *transfer = &lowered->transfers[number];
-    transfer->first_piece = lowered->pieces->len;
-    transfer->first_source = lowered->source_hosts->len;
     bool has_sources = gw_lowered_local_count(lowered, source.mesh) > 0;
     bool has_targets = gw_lowered_local_count(lowered, target.mesh) > 0;
     if (!has_sources && !has_targets)
         return;
+    gw_lowered_transfer *transfer = &lowered->transfers[number];
+    transfer->first_piece = lowered->pieces->len;
+    transfer->first_source = lowered->source_hosts->len;
     uint32_t local = 0;
     for (uint32_t shard = 0; shard < target.shard_count; shard++) {
         uint32_t first;
@@ -498,10 +450,9 @@ gw_lowered *gw_lowered_new(const gw_plan *plan, const gw_assignment *assignment,
         return lowered;
     lowered->arrivals = g_new0(uint32_t *, 2 * plan->node_count);
     lowered->transfers = g_new0(gw_lowered_transfer, plan->transfer_count + 1);
-    for (uint32_t t = 0; t < plan->transfer_count; t++) {
+    for (uint32_t i = 0; i < plan->outgoing_count; i++) {
+        const uint32_t t = plan->outgoing[i];
         const gw_edge *edge = gw_program_edge(plan->program, t / 2);
-        if (plan->transfer_slot[t] == GW_INDEX_NONE)
-            continue;
         if (edge->exchange.kind != GW_EXCHANGE_NONE)
             lower_exchange(&job, edge);
         else

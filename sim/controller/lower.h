@@ -24,6 +24,9 @@ typedef struct {
     bool is_permanent;     /* A set-up's output that every run reads. */
     bool is_copied;        /* Transfers or results read it. */
     bool is_carried;       /* The run after reads it. */
+    gw_memory_class memory;
+    uint32_t taken_input; /* 1 + the input (of `inputs`) whose buffer it takes over, in every run
+                             (donation.h); 0: it has one of its own. */
 } gw_plan_slot;
 
 typedef struct {
@@ -49,12 +52,14 @@ typedef struct {
     const gw_program *program;
     gw_plan_node *nodes;
     gw_plan_slot *slots;
+    uint32_t *mesh_slots; /* By mesh, and one more: where its slots begin, one after the other. */
     gw_plan_input *inputs;
     uint32_t *outgoing; /* Transfers by source node. */
     uint32_t outgoing_count;
     bool has_copied_slots;
     bool has_decisions;        /* Some node has a decider. */
     bool has_exchanges;        /* Some transfer is one (program/exchange.h). */
+    bool has_donations;        /* Some slot takes a buffer over. */
     uint32_t *transfer_slot;   /* By transfer: the source's slot; GW_INDEX_NONE: not one. */
     uint64_t *workspace_bytes; /* By mesh: the largest temporaries of its functions. */
     uint32_t node_count, slot_count, transfer_count;
@@ -62,6 +67,9 @@ typedef struct {
 
 /* `program` is borrowed for the plan's life. */
 gw_plan *gw_plan_new(const gw_program *program);
+/* Every slot has a buffer of its own from now on: where buffers are read by others than gangs and
+ * transfers of the program, at times that its order does not say. */
+void gw_plan_forgo_donations(gw_plan *plan);
 void gw_plan_free(gw_plan *plan);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(gw_plan, gw_plan_free)
 
@@ -88,8 +96,15 @@ static inline uint32_t gw_plan_input_transfer(const gw_plan_input *input, uint32
     return 2 * input->edge + (input->is_carried && run == 0 ? 1 : 0);
 }
 
-/* Bytes per device that one run after another holds at most on each mesh, in the order of
- * dispatch, workspace included.  `out_bytes` has one entry per mesh. */
+typedef struct { /* Per device. */
+    uint64_t bytes;
+    uint64_t class_bytes[GW_MEMORY_CLASSES]; /* They add up to that. */
+} gw_plan_memory;
+
+/* What one run after another holds on each mesh when it holds most, in the order of dispatch,
+ * workspace included.  `out` has one entry per mesh. */
+void gw_plan_peak(const gw_plan *plan, gw_plan_memory *out);
+/* Of that the sums alone. */
 void gw_plan_peak_bytes(const gw_plan *plan, uint64_t *out_bytes);
 
 /* One shard's piece of a transfer, from this host. */

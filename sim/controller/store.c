@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Entries are a flat ring over runs, so that finding one is arithmetic and a long job needs no
- * more memory than a short one. */
+ * more memory than a short one.  Tables begin as zeros that nobody has written, so that what a host
+ * never touches, of meshes that lie elsewhere, takes no memory. */
 #include "controller/store.h"
 
 #include "base/check.h"
@@ -39,15 +40,17 @@ void gw_store_open(gw_store *store, gw_block *block, uint32_t instance, const gw
                         .refs = g_new0(uint32_t, count + 1)};
     if (plan->has_copied_slots)
         block->writers = g_new0(gw_writer, count);
-    for (uint32_t i = 0; block->writers != NULL && i < count; i++)
-        block->writers[i].ready = GW_INDEX_NONE;
+    if (plan->has_donations) {
+        block->buffers = g_new0(uint32_t, count + 1);
+        block->is_taken = g_new0(uint8_t, count + 1);
+    }
     store->next_buffer += count + plan->program->meshes->len;
 }
 
 static gw_memory memory_of(const gw_block *block, uint32_t slot, uint32_t entry)
 {
     const gw_plan_slot *planned = &block->plan->slots[slot];
-    return (gw_memory){block->instance, planned->mesh, block->first_buffer + entry,
+    return (gw_memory){block->instance, planned->mesh, gw_block_buffer(block, entry),
                        planned->size_bytes};
 }
 
@@ -57,13 +60,15 @@ void gw_block_clear(gw_block *block)
     g_clear_pointer(&block->writers, g_free);
     g_clear_pointer(&block->is_away, g_free);
     g_clear_pointer(&block->is_moved, g_free);
+    g_clear_pointer(&block->buffers, g_free);
+    g_clear_pointer(&block->is_taken, g_free);
 }
 
 void gw_store_close(gw_store *store, gw_block *block)
 {
     uint32_t slot_count = block->plan->slot_count;
     for (uint32_t i = 0; i < slot_count * block->depth; i++) {
-        if (block->refs[i] == 0)
+        if (block->refs[i] == 0 || (block->is_taken != NULL && block->is_taken[i]))
             continue;
         const gw_memory memory = memory_of(block, i % slot_count, i);
         if (block->is_away == NULL || !block->is_away[i]) {
@@ -101,10 +106,39 @@ bool gw_store_reserve_moved(gw_store *store, gw_block *block, uint32_t slot, uin
     return true;
 }
 
+void gw_block_take_over(gw_block *block, uint32_t slot, uint32_t run, uint64_t gang, uint32_t refs,
+                        uint32_t donor)
+{
+    const uint32_t entry = gw_block_entry(block, slot, run);
+    gw_check(block->refs[entry] == 0 && refs > 0);
+    gw_check(block->refs[donor] > 0 && !block->is_taken[donor]);
+    block->refs[entry] = refs;
+    block->buffers[entry] = gw_block_buffer(block, donor) + 1;
+    block->is_taken[donor] = 1;
+    if (block->is_moved != NULL) {
+        block->is_moved[entry] = block->is_moved[donor];
+        block->is_moved[donor] = 0;
+    }
+    if (block->plan->slots[slot].is_copied)
+        block->writers[entry].gang = gang;
+}
+
+/* The entry is as it was at first. */
+static void forget_donation(gw_block *block, uint32_t entry)
+{
+    block->buffers[entry] = 0;
+    block->is_taken[entry] = 0;
+}
+
 static void give_back(gw_store *store, gw_block *block, uint32_t slot, uint32_t entry)
 {
     const gw_memory memory = memory_of(block, slot, entry);
+    const bool is_taken = block->is_taken != NULL && block->is_taken[entry];
     block->refs[entry] = 0;
+    if (block->buffers != NULL)
+        forget_donation(block, entry);
+    if (is_taken)
+        return;
     store->port->devices->memory_release(store->port, &memory);
     store->was_released = true;
     tell_listener(store, block, entry, &memory);

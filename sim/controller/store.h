@@ -11,7 +11,7 @@
 
 typedef struct {    /* Of an entry whose slot is copied from: asked for rarely, so kept apart. */
     uint64_t gang;  /* That writes it. */
-    uint32_t ready; /* The executor's list of targets that await it; GW_INDEX_NONE: empty. */
+    uint32_t ready; /* The executor's list of targets that await it: 1 + the first; 0: empty. */
 } gw_writer;
 
 typedef struct {
@@ -22,6 +22,9 @@ typedef struct {
     gw_writer *writers; /* By entry; NULL: nothing is copied from any. */
     uint8_t *is_away;   /* By entry: it lies in the host's memory; NULL: none ever does. */
     uint8_t *is_moved;  /* By entry: nobody has ordered it; NULL: that holds for none. */
+    uint32_t *buffers;  /* By entry: 1 + its buffer, which others held before it; 0: its own, as
+                           all have where this is NULL. */
+    uint8_t *is_taken;  /* By entry: another holds its buffer by now; NULL: likewise. */
 } gw_block;
 
 /* So much was given back on every local device of the mesh. */
@@ -51,6 +54,12 @@ static inline uint32_t gw_block_entry(const gw_block *block, uint32_t slot, uint
     return (run % block->depth) * block->plan->slot_count + slot;
 }
 
+static inline uint32_t gw_block_buffer(const gw_block *block, uint32_t entry)
+{
+    const bool is_own = block->buffers == NULL || block->buffers[entry] == 0;
+    return is_own ? block->first_buffer + entry : block->buffers[entry] - 1;
+}
+
 /* Frees what the block is made of, without a word to the port: the world is gone. */
 void gw_block_clear(gw_block *block);
 
@@ -62,6 +71,10 @@ bool gw_store_reserve(gw_store *store, gw_block *block, uint32_t slot, uint32_t 
  * the listener does not hear when it is given back. */
 bool gw_store_reserve_moved(gw_store *store, gw_block *block, uint32_t slot, uint32_t run,
                             uint32_t refs);
+/* An entry with `refs` references that takes over the buffer of `donor`, an entry that is held by
+ * readers alone; they go on reading, and the last of them gives nothing back. */
+void gw_block_take_over(gw_block *block, uint32_t slot, uint32_t run, uint64_t gang, uint32_t refs,
+                        uint32_t donor);
 /* One reference less; the last one gives the memory back.  Permanent slots are kept. */
 void gw_store_release(gw_store *store, gw_block *block, uint32_t slot, uint32_t run);
 /* Takes a reservation back that nobody has used. */

@@ -12,6 +12,17 @@
 
 typedef enum { GW_VALUE_INPUT = 1, GW_VALUE_OUTPUT, GW_VALUE_TEMPORARY } gw_value_role;
 
+/* What a buffer is for, to those who read how much memory a job takes. */
+typedef enum {
+    GW_MEMORY_OTHER,
+    GW_MEMORY_PARAMETERS,
+    GW_MEMORY_GRADIENTS,
+    GW_MEMORY_OPTIMIZER, /* What it keeps besides parameters. */
+    GW_MEMORY_ACTIVATIONS,
+    GW_MEMORY_TEMPORARIES, /* Workspace: of functions, no output's. */
+} gw_memory_class;
+#define GW_MEMORY_CLASSES (GW_MEMORY_TEMPORARIES + 1)
+
 typedef struct {
     gw_value_role role;
     uint32_t position;      /* Among the inputs, or the outputs, or the temporaries. */
@@ -22,6 +33,9 @@ typedef struct {
                                holds the whole (replicated).  So RANDOM, which goes by an element's
                                place in the whole, gives sharded values parts that differ, and
                                replicated ones the same everywhere. */
+    uint32_t donor;         /* Of an output: 1 + the position of the input whose buffer it may take
+                               over (gw_function_donate); 0: none. */
+    gw_memory_class memory; /* Of an output. */
 } gw_value;
 
 typedef struct {
@@ -49,6 +63,15 @@ uint32_t gw_function_add_temporary(gw_function *function, uint32_t rows, uint32_
 /* Makes a temporary the next output. */
 void gw_function_give(gw_function *function, uint32_t value, bool is_sharded);
 void gw_function_add(gw_function *function, const gw_operation *operation);
+
+/* Outputs from position `first` on are of this class; before that they are GW_MEMORY_OTHER. */
+void gw_function_classify(gw_function *function, uint32_t first, gw_memory_class memory);
+/* "optimizer state" */
+const char *gw_memory_class_name(gw_memory_class memory);
+
+/* The output may be written over the input, value by value (indexes): where nobody reads the input
+ * afterwards, one buffer does for both.  What the output holds is the same either way. */
+void gw_function_donate(gw_function *function, uint32_t input, uint32_t output);
 
 /* The index of the input (output) value at `position`. */
 uint32_t gw_function_input(const gw_function *function, uint32_t position);
@@ -94,10 +117,19 @@ uint64_t gw_function_collective_bytes(const gw_function *function, uint32_t inde
 /* It has DURATION or WORK: it models time, not data. */
 bool gw_function_models_time(const gw_function *function);
 
+/* Whether the operation may write its output `output` over its operand `input`: it goes element by
+ * element, and reads each before it writes it. */
+bool gw_operation_writes_over(const gw_operation *operation, uint32_t input, uint32_t output);
+/* True when every output with a donor is as large as it, and the donor of no other, and whatever
+ * writes the output may write over the donor, is the last to read it and reads it but once.  Else
+ * GW_ERROR_SCENARIO naming function and output. */
+bool gw_function_check_donors(const gw_function *function, GError **error);
+
 /* True when every value has a size up to GW_VALUE_BYTES_MAX; every operand exists, has the shape
  * that its operation needs with groups over a mesh of `shape` (`dims` 1 to 3), and is an input or
  * written before it is read; no operation writes an input or what it reads; every output is
- * written once.  Else GW_ERROR_SCENARIO naming function, operation and value.
+ * written once; donors are as gw_function_check_donors asks.  Else GW_ERROR_SCENARIO naming
+ * function, operation and value.
  *
  * A function with DURATION or WORK models time, not data: what no operation of it has written may
  * be read and handed on all the same, and holds anything. */

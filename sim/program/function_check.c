@@ -732,5 +732,5 @@ bool gw_function_check(const gw_function *function, uint32_t dims, const uint32_
             return false;
         }
     }
-    return check_outputs_written(&at, error);
+    return check_outputs_written(&at, error) && gw_function_check_donors(function, error);
 }

@@ -4,7 +4,8 @@
  * One list serves both worlds: the simulator prices each operation (FLOPs and bytes against the
  * device, bytes and group against the interconnect), the CPU executes it.  Operands are values of
  * the function (function.h): row-major matrices of one shard; a tensor of more dimensions is a
- * matrix of its leading dimensions' product times the last.  Outputs never alias inputs. */
+ * matrix of its leading dimensions' product times the last.  Outputs never alias inputs, but for
+ * those of a function that take an input's buffer over (gw_function_donate). */
 #pragma once
 
 #include <stdbool.h>

@@ -15,6 +15,14 @@
 
 typedef struct gw_recorder gw_recorder;
 
+/* Of one device, when most is held; they add up to `bytes`. */
+typedef struct {
+    const char *mesh;
+    uint64_t bytes;
+    uint64_t parameters_bytes, gradients_bytes, optimizer_bytes;
+    uint64_t activations_bytes, temporaries_bytes, other_bytes;
+} gw_recorder_memory;
+
 typedef struct {
     const char *name;
     uint64_t step_count;                   /* Runs asked for. */
@@ -29,7 +37,8 @@ typedef struct {
                              program, and recorded like a value; NULL: none is. */
     uint32_t device_count; /* Distinct devices that the job's meshes need. */
     bool has_deadline;
-    const double *activations_max; /* By stage, in micro-batches; NULL: it has no stages. */
+    const double *activations_max;    /* By stage, in micro-batches; NULL: it has no stages. */
+    const gw_recorder_memory *memory; /* Of the mesh that needs most; NULL: nobody has said. */
     uint32_t stage_count;
     bool has_exchanges;
 } gw_recorder_job;

@@ -93,6 +93,19 @@ static const key_help keys[] = {
      "By stage: the most whose activations it holds at a time, by the order of its schedule; only "
      "of pipelines.  Of a micro-batch that waits for its pass for weights only what is kept for "
      "that counts, and of a chunk its part."},
+    {"jobs[].memory.mesh", "text", "The mesh of its program that needs most memory per device."},
+    {"jobs[].memory.bytes", "bytes",
+     "What a device there holds when it holds most, as one step follows another in the order of "
+     "dispatch: what devices must have for the job.  The others are its parts."},
+    {"jobs[].memory.parameters_bytes", "bytes",
+     "Parameters, copies of 2 bytes that passes read included."},
+    {"jobs[].memory.gradients_bytes", "bytes", "Slopes of parameters."},
+    {"jobs[].memory.optimizer_bytes", "bytes", "What the optimizer keeps besides parameters."},
+    {"jobs[].memory.activations_bytes", "bytes",
+     "What passes hand to each other, of all micro-batches that are under way."},
+    {"jobs[].memory.temporaries_bytes", "bytes", "Workspace of functions."},
+    {"jobs[].memory.other_bytes", "bytes",
+     "Buffers of which the workload does not say what they are for."},
     {"jobs[].computations", "count", "Computations of its gangs that are done."},
     {"jobs[].computations_per_s", "1/s",
      "The steady rate: computations after the first call that has any, over the time from the end "

@@ -150,6 +150,20 @@ static double compute_job_energy_j(const gw_recorder_settings *settings, const g
     return energy_j;
 }
 
+static void render_memory(gw_json *json, const gw_recorder_memory *memory)
+{
+    gw_json_open_object(json, "memory");
+    gw_json_string(json, "mesh", memory->mesh);
+    gw_json_count(json, "bytes", memory->bytes);
+    gw_json_count(json, "parameters_bytes", memory->parameters_bytes);
+    gw_json_count(json, "gradients_bytes", memory->gradients_bytes);
+    gw_json_count(json, "optimizer_bytes", memory->optimizer_bytes);
+    gw_json_count(json, "activations_bytes", memory->activations_bytes);
+    gw_json_count(json, "temporaries_bytes", memory->temporaries_bytes);
+    gw_json_count(json, "other_bytes", memory->other_bytes);
+    gw_json_close_object(json);
+}
+
 static void render_job(gw_json *json, const gw_summary *summary, uint32_t index,
                        uint64_t all_busy_ns)
 {
@@ -193,6 +207,9 @@ static void render_job(gw_json *json, const gw_summary *summary, uint32_t index,
     gw_json_real(json, "bubble_fraction", compute_bubble(job, about->device_count));
     if (about->activations_max != NULL) {
         gw_json_reals(json, "peak_activations", about->activations_max, about->stage_count);
+    }
+    if (about->memory != NULL) {
+        render_memory(json, about->memory);
     }
     gw_json_count(json, "computations", job->computations);
     gw_json_real(json, "computations_per_s", compute_rate_per_s(job));

@@ -174,29 +174,40 @@ static bool read_vary(gw_scenario *scenario, gw_params *root, GError **error)
 
 /* Mistakes in the words come before mistakes in what they mean: the root's keys are checked before
  * any program is built. */
-static bool read_scenario(gw_scenario *scenario, GError **error)
+static bool read_machine(gw_scenario *scenario, gw_params **out_jobs, GError **error)
 {
     gw_params *root = scenario->document;
-    gw_params *jobs = NULL;
     return read_header(scenario, root, error) && read_outputs(scenario, root, error) &&
            read_vary(scenario, root, error) && gw_scenario_read_cluster(scenario, root, error) &&
            gw_scenario_read_control(scenario, root, error) &&
            gw_scenario_read_faults(scenario, root, error) &&
-           gw_params_array(root, "jobs", true, &jobs, error) && gw_params_finish(root, error) &&
-           gw_scenario_read_jobs(scenario, jobs, error) &&
-           gw_scenario_read_failures(scenario, root, error);
+           gw_params_array(root, "jobs", true, out_jobs, error) && gw_params_finish(root, error);
 }
 
-/* Takes `document`. */
-static gw_scenario *make_scenario(gw_params *document, const char *path, GError **error)
+static bool read_scenario(gw_scenario *scenario, GError **error)
 {
-    g_autoptr(gw_scenario) scenario = g_new0(gw_scenario, 1);
+    gw_params *jobs = NULL;
+    return read_machine(scenario, &jobs, error) && gw_scenario_read_jobs(scenario, jobs, error) &&
+           gw_scenario_read_failures(scenario, scenario->document, error);
+}
+
+/* Takes `document`; of nothing yet. */
+static gw_scenario *new_scenario(gw_params *document, const char *path)
+{
+    gw_scenario *scenario = g_new0(gw_scenario, 1);
     scenario->path = g_strdup(path);
     scenario->document = document;
     scenario->programs = g_ptr_array_new_with_free_func(free_program);
     scenario->plans = g_ptr_array_new_with_free_func(free_plan);
     scenario->owned = g_ptr_array_new_with_free_func(g_free);
     scenario->inputs = g_ptr_array_new_with_free_func(g_free);
+    return scenario;
+}
+
+/* Takes `document`. */
+static gw_scenario *make_scenario(gw_params *document, const char *path, GError **error)
+{
+    g_autoptr(gw_scenario) scenario = new_scenario(document, path);
     if (!read_scenario(scenario, error)) {
         return NULL;
     }
@@ -210,6 +221,16 @@ gw_scenario *gw_scenario_load(const char *path, const char *const *settings, GEr
 {
     gw_params *document = load_document(path, settings, error);
     return document == NULL ? NULL : make_scenario(document, path, error);
+}
+
+gw_scenario *gw_scenario_load_machine(const char *path, const char *const *settings, GError **error)
+{
+    gw_params *document = load_document(path, settings, error);
+    if (document == NULL)
+        return NULL;
+    g_autoptr(gw_scenario) scenario = new_scenario(document, path);
+    gw_params *jobs = NULL;
+    return read_machine(scenario, &jobs, error) ? g_steal_pointer(&scenario) : NULL;
 }
 
 gw_scenario *gw_scenario_parse(const char *text, const char *path, GError **error)

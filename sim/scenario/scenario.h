@@ -38,6 +38,10 @@ typedef struct {
  * GANGWAY_CONFIGS, then in the program's own data (base/data.h).  Everything is checked:
  * shapes, units, unknown keys, programs, slices that fit their island, memory that can ever fit. */
 gw_scenario *gw_scenario_load(const char *path, const char *const *settings, GError **error);
+/* As gw_scenario_load, but for its jobs, which are left unread: job_count is 0, and `document` has
+ * them. */
+gw_scenario *gw_scenario_load_machine(const char *path, const char *const *settings,
+                                      GError **error);
 /* The same from memory, as if it stood in a file at `path`.  `text` is borrowed for the call. */
 gw_scenario *gw_scenario_parse(const char *text, const char *path, GError **error);
 void gw_scenario_free(gw_scenario *scenario);

@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "base/error.h"
+#include "controller/donation.h"
 #include "controller/system.h"
 #include "scenario/scenario_private.h"
 #include "workload/workload.h"
@@ -163,6 +164,8 @@ static bool make_program(gw_scenario *scenario, gw_params *job, job_entry *entry
         built = fused;
     }
     gw_plan *plan = gw_plan_new(built);
+    if (!gw_control_may_donate(&scenario->control))
+        gw_plan_forgo_donations(plan);
     entry->job.program = built;
     entry->job.plan = plan;
     g_ptr_array_add(scenario->plans, plan);

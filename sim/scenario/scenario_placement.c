@@ -15,7 +15,7 @@ typedef struct {
     gw_params *job;
     gw_params *pin; /* Its own object in "placement"; NULL: not pinned. */
     uint32_t device_count;
-    uint64_t need_bytes; /* Per device. */
+    gw_plan_memory need; /* Per device. */
     uint32_t island;     /* GW_INDEX_NONE: any. */
     uint32_t kind;       /* Of accelerator; GW_INDEX_NONE: any. */
 } mesh_fit;
@@ -235,16 +235,46 @@ static void refuse_size(const mesh_fit *fit, uint64_t largest, GError **error)
                     has_kind ? fit->scenario->cluster.accelerators[fit->kind].name : "");
 }
 
+/* "activations 40 GiB (8 micro-batches of 5 GiB), parameters 20 GiB": the largest part first.  The
+ * caller frees. */
+static char *describe_memory(const mesh_fit *fit)
+{
+    GString *words = g_string_new(NULL);
+    gw_plan_memory left = fit->need;
+    for (;;) {
+        uint32_t most = 0;
+        for (uint32_t c = 1; c < GW_MEMORY_CLASSES; c++)
+            most = left.class_bytes[c] > left.class_bytes[most] ? c : most;
+        const uint64_t bytes = left.class_bytes[most];
+        if (bytes == 0)
+            break;
+        g_autofree char *size = gw_bytes_format(bytes);
+        g_string_append_printf(words, "%s%s %s", words->len > 0 ? ", " : "",
+                               gw_memory_class_name((gw_memory_class)most), size);
+        if (most == GW_MEMORY_ACTIVATIONS && fit->mesh->activations_max > 1) {
+            g_autofree char *each =
+                gw_bytes_format((uint64_t)((double)bytes / fit->mesh->activations_max));
+            g_string_append_printf(words, " (%.3g micro-batches of %s)", fit->mesh->activations_max,
+                                   each);
+        }
+        left.class_bytes[most] = 0;
+    }
+    return g_string_free(words, FALSE);
+}
+
 static void refuse_memory(const mesh_fit *fit, const gw_accelerator *accelerator, GError **error)
 {
     g_autofree char *name = gw_error_quote(fit->mesh->name);
-    g_autofree char *need = gw_bytes_format(fit->need_bytes);
+    g_autofree char *need = gw_bytes_format(fit->need.bytes);
     g_autofree char *has = gw_bytes_format(accelerator->hbm_bytes);
+    g_autofree char *excess = gw_bytes_format(fit->need.bytes - accelerator->hbm_bytes);
+    g_autofree char *parts = describe_memory(fit);
     gw_params_error(fit->pin != NULL ? fit->pin : fit->job, NULL, error,
                     "found that mesh %s needs %s (%" G_GUINT64_FORMAT
                     " bytes) per device, expected at most the %s (%" G_GUINT64_FORMAT
-                    " bytes) of a %s",
-                    name, need, fit->need_bytes, has, accelerator->hbm_bytes, accelerator->name);
+                    " bytes) of a %s; %s too much: %s",
+                    name, need, fit->need.bytes, has, accelerator->hbm_bytes, accelerator->name,
+                    excess, parts);
 }
 
 static bool check_fit(const mesh_fit *fit, GError **error)
@@ -257,7 +287,7 @@ static bool check_fit(const mesh_fit *fit, GError **error)
         return false;
     }
     const gw_accelerator *accelerator = find_accelerator(fit->scenario, roomiest);
-    if (fit->need_bytes > accelerator->hbm_bytes) {
+    if (fit->need.bytes > accelerator->hbm_bytes) {
         refuse_memory(fit, accelerator, error);
         return false;
     }
@@ -325,8 +355,8 @@ static bool check_meshes(const gw_scenario *scenario, gw_params *params, const g
                          const placement_tables *tables, GError **error)
 {
     const uint32_t mesh_count = job->program->meshes->len;
-    g_autofree uint64_t *need_bytes = g_new0(uint64_t, mesh_count);
-    gw_plan_peak_bytes(job->plan, need_bytes);
+    g_autofree gw_plan_memory *needs = g_new0(gw_plan_memory, mesh_count);
+    gw_plan_peak(job->plan, needs);
     for (uint32_t i = 0; i < mesh_count; i++) {
         const gw_mesh *mesh = gw_program_mesh(job->program, i);
         const mesh_fit fit = {.scenario = scenario,
@@ -334,7 +364,7 @@ static bool check_meshes(const gw_scenario *scenario, gw_params *params, const g
                               .job = params,
                               .pin = tables->pins[i],
                               .device_count = gw_mesh_device_count(mesh),
-                              .need_bytes = need_bytes[i],
+                              .need = needs[i],
                               .island = tables->islands[i],
                               .kind = tables->kinds[i]};
         if (!check_fit(&fit, error)) {

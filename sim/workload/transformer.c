@@ -191,8 +191,20 @@ static gw_pass begin(const gw_transformer *model, const char *name, uint32_t pla
     return pass;
 }
 
+/* What is for slopes has been said to be. */
+static void classify_outputs(gw_function *function)
+{
+    for (uint32_t o = 0; o < function->output_count; o++) {
+        gw_value *value =
+            &g_array_index(function->values, gw_value, gw_function_output(function, o));
+        if (value->memory == GW_MEMORY_OTHER)
+            value->memory = GW_MEMORY_ACTIVATIONS;
+    }
+}
+
 gw_function *gw_pass_end(gw_pass *pass)
 {
+    classify_outputs(pass->function);
     if (pass->waiting != NULL)
         g_array_unref(pass->waiting);
     if (pass->sources != NULL)
@@ -420,9 +432,12 @@ static void place_finished(gw_pass *pass, const GArray *blocks)
         for (uint32_t i = 0; i < count; i++) {
             const gw_transformer_tensor *tensor =
                 &g_array_index(pass->list, gw_transformer_tensor, first + i);
-            if (may_wait == NULL || !may_wait(i))
-                pass->gradients[first + i] = gw_function_add_output(
-                    pass->function, tensor->rows, tensor->columns, tensor->is_split);
+            if (may_wait != NULL && may_wait(i))
+                continue;
+            const uint32_t y = gw_function_add_output(pass->function, tensor->rows, tensor->columns,
+                                                      tensor->is_split);
+            g_array_index(pass->function->values, gw_value, y).memory = GW_MEMORY_GRADIENTS;
+            pass->gradients[first + i] = y;
         }
     }
 }

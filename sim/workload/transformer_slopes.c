@@ -92,6 +92,8 @@ void gw_pass_place_slopes(gw_pass *pass, const uint32_t *given)
         pass->outputs[i] = gw_function_add_output(
             pass->function, is_part ? gw_transformer_part_rows(pass->model, tensor) : tensor->rows,
             tensor->columns, tensor->is_split || is_part);
+        g_array_index(pass->function->values, gw_value, pass->outputs[i]).memory =
+            GW_MEMORY_GRADIENTS;
         if (given != NULL && given[i] != GW_INDEX_NONE)
             pass->gradients[i] = given[i];
         else if (pass->before != NULL || is_summed(pass, tensor))
@@ -113,6 +115,8 @@ static void finish_whole(gw_pass *pass, uint32_t index)
                 ? gw_function_add_temporary(pass->function, tensor->rows, tensor->columns)
                 : pass->outputs[index];
         gw_emit_map(pass->function, GW_MAP_ADD, pass->before[index], x, y);
+        if (!is_summed(pass, tensor) || !gw_transformer_is_parted(pass->model, tensor))
+            gw_function_donate(pass->function, pass->before[index], pass->outputs[index]);
         x = y;
     }
     if (is_summed(pass, tensor))
@@ -138,10 +142,12 @@ static void settle_parts(gw_pass *pass, GArray *list)
     for (uint32_t i = 0; i < list->len; i++) {
         const uint32_t index = g_array_index(list, uint32_t, i);
         const uint32_t part = pass->gradients[index], y = pass->outputs[index];
-        if (pass->before != NULL)
-            gw_emit_map(pass->function, GW_MAP_ADD, pass->before[index], part, y);
-        else
+        if (pass->before == NULL) {
             gw_emit_map(pass->function, GW_MAP_COPY, part, 0, y);
+            continue;
+        }
+        gw_emit_map(pass->function, GW_MAP_ADD, pass->before[index], part, y);
+        gw_function_donate(pass->function, pass->before[index], y);
     }
     g_array_set_size(list, 0);
 }

@@ -8,6 +8,9 @@
 #include "workload/emit.h"
 #include "workload/transformer_private.h"
 
+/* Slopes that are summed at a time, and then used up, so that not all sums are held at once. */
+#define SUMS_BYTES (UINT64_C(200) << 20)
+
 /* --- Parts --- */
 
 bool gw_transformer_is_parted(const gw_transformer *model, const gw_transformer_tensor *tensor)
@@ -83,12 +86,16 @@ uint32_t gw_transformer_read_rows(const gw_transformer *model, const gw_transfor
 
 /* --- Values --- */
 
+/* The `k`th of what is kept of the tensor. */
 static uint32_t add_kept_output(const gw_transformer *model, gw_function *function,
-                                const gw_transformer_tensor *tensor)
+                                const gw_transformer_tensor *tensor, uint32_t k)
 {
-    return gw_function_add_output(function, gw_transformer_part_rows(model, tensor),
-                                  tensor->columns,
-                                  tensor->is_split || gw_transformer_is_parted(model, tensor));
+    const uint32_t y =
+        gw_function_add_output(function, gw_transformer_part_rows(model, tensor), tensor->columns,
+                               tensor->is_split || gw_transformer_is_parted(model, tensor));
+    g_array_index(function->values, gw_value, y).memory =
+        k == 0 ? GW_MEMORY_PARAMETERS : GW_MEMORY_OPTIMIZER;
+    return y;
 }
 
 static uint32_t add_copy_output(const gw_transformer *model, gw_function *function,
@@ -97,8 +104,9 @@ static uint32_t add_copy_output(const gw_transformer *model, gw_function *functi
     const bool is_parted = model->zero == 3 && gw_transformer_is_parted(model, tensor);
     const uint32_t y = gw_function_add_output(function, gw_transformer_read_rows(model, tensor),
                                               tensor->columns, tensor->is_split || is_parted);
-    g_array_index(function->values, gw_value, y).element_bytes =
-        gw_transformer_element_bytes(model);
+    gw_value *copy = &g_array_index(function->values, gw_value, y);
+    copy->element_bytes = gw_transformer_element_bytes(model);
+    copy->memory = GW_MEMORY_PARAMETERS;
     return y;
 }
 
@@ -124,7 +132,7 @@ static void add_first(const gw_transformer *model, gw_function *function,
                       const gw_transformer_tensor *tensor, uint32_t number)
 {
     const bool is_parted = gw_transformer_is_parted(model, tensor);
-    const uint32_t own = add_kept_output(model, function, tensor);
+    const uint32_t own = add_kept_output(model, function, tensor, 0);
     uint32_t whole = own;
     if (is_parted)
         whole = gw_function_add_temporary(function, tensor->rows, tensor->columns);
@@ -135,7 +143,7 @@ static void add_first(const gw_transformer *model, gw_function *function,
                                                   .inputs = {(uint16_t)whole},
                                                   .outputs = {(uint16_t)own}});
     for (uint32_t k = 1; k < gw_transformer_count_kept(model); k++)
-        gw_emit_fill(function, 0, add_kept_output(model, function, tensor));
+        gw_emit_fill(function, 0, add_kept_output(model, function, tensor, k));
     if (has_copies(model))
         gw_emit_map(function, GW_MAP_COPY, model->zero == 3 ? own : whole, 0,
                     add_copy_output(model, function, tensor));
@@ -154,19 +162,24 @@ gw_function *gw_transformer_make_init(const gw_transformer *model, uint32_t plac
 
 /* --- The update --- */
 
-/* Takes the tensor's slopes; returns where their sum is, or will be. */
 static uint32_t take_slopes(const gw_transformer *model, gw_function *function,
-                            const gw_transformer_tensor *tensor, gw_bundle *sums)
+                            const gw_transformer_tensor *tensor)
 {
     const bool is_parted = gw_transformer_is_parted(model, tensor);
     const bool is_late = gw_transformer_sum_when(model, tensor) == GW_SUM_UPDATE;
-    const uint32_t part_rows = gw_transformer_part_rows(model, tensor);
-    const uint32_t x =
-        gw_function_add_input(function, is_late ? tensor->rows : part_rows, tensor->columns,
-                              tensor->is_split || (is_parted && !is_late));
-    if (!is_late)
+    return gw_function_add_input(function,
+                                 is_late ? tensor->rows : gw_transformer_part_rows(model, tensor),
+                                 tensor->columns, tensor->is_split || (is_parted && !is_late));
+}
+
+/* Where the sum of slopes `x` is, or will be when the bundle is written. */
+static uint32_t sum_slopes(const gw_transformer *model, gw_function *function,
+                           const gw_transformer_tensor *tensor, gw_bundle *sums, uint32_t x)
+{
+    if (gw_transformer_sum_when(model, tensor) != GW_SUM_UPDATE)
         return x;
-    const uint32_t y = gw_function_add_temporary(function, part_rows, tensor->columns);
+    const uint32_t y = gw_function_add_temporary(function, gw_transformer_part_rows(model, tensor),
+                                                 tensor->columns);
     gw_transformer_add_sum(model, tensor, sums, x, y);
     return y;
 }
@@ -205,7 +218,8 @@ static void add_optimizer(const gw_transformer *model, gw_function *function,
         operation.inputs[k == 0 ? 0 : k + 1] = (uint16_t)gw_function_add_input(
             function, gw_transformer_part_rows(model, tensor), tensor->columns,
             tensor->is_split || gw_transformer_is_parted(model, tensor));
-        operation.outputs[k] = (uint16_t)add_kept_output(model, function, tensor);
+        operation.outputs[k] = (uint16_t)add_kept_output(model, function, tensor, k);
+        gw_function_donate(function, operation.inputs[k == 0 ? 0 : k + 1], operation.outputs[k]);
     }
     gw_function_add(function, &operation);
     add_copy(model, function, tensor, copies, operation.outputs[0]);
@@ -228,16 +242,20 @@ gw_function *gw_transformer_make_update(const gw_transformer *model, uint32_t pl
     g_autoptr(GArray) tensors = gw_transformer_list_tensors(model, place, &first);
     gw_function *function = gw_function_new("update");
     function->computations = 1;
-    gw_bundle sums = gw_bundle_of(function, UINT64_MAX, false);
+    gw_bundle sums = gw_bundle_of(function, SUMS_BYTES, false);
     gw_bundle copies = gw_bundle_of(function, UINT64_MAX, false);
     g_autofree uint32_t *slopes = g_new(uint32_t, tensors->len);
     for (uint32_t i = 0; i < tensors->len; i++)
-        slopes[i] =
-            take_slopes(model, function, &g_array_index(tensors, gw_transformer_tensor, i), &sums);
-    gw_bundle_flush(&sums);
-    for (uint32_t i = 0; i < tensors->len; i++)
-        add_optimizer(model, function, &g_array_index(tensors, gw_transformer_tensor, i), slopes[i],
-                      &copies);
+        slopes[i] = take_slopes(model, function, &g_array_index(tensors, gw_transformer_tensor, i));
+    for (uint32_t i = 0, next = 0; i < tensors->len; i++) {
+        slopes[i] = sum_slopes(model, function, &g_array_index(tensors, gw_transformer_tensor, i),
+                               &sums, slopes[i]);
+        if (i + 1 == tensors->len)
+            gw_bundle_flush(&sums);
+        for (; sums.waiting->len == 0 && next <= i; next++)
+            add_optimizer(model, function, &g_array_index(tensors, gw_transformer_tensor, next),
+                          slopes[next], &copies);
+    }
     gw_bundle_flush(&copies);
     if (place + 1 == model->places)
         add_total(model, function);

@@ -294,6 +294,7 @@ static void add_update(const mlp_spec *mlp, gw_function *function, uint32_t rows
         const uint32_t input = gw_function_add_input(function, rows, columns, false);
         operation.inputs[i == 0 ? 0 : i + 1] = (uint16_t)input;
         operation.outputs[i] = (uint16_t)gw_function_add_output(function, rows, columns, false);
+        gw_function_donate(function, input, operation.outputs[i]);
     }
     operation.inputs[1] = (uint16_t)gradient;
     gw_function_add(function, &operation);

@@ -5,6 +5,7 @@
 #include "base/check.h"
 #include "base/random.h"
 #include "controller/budget.h"
+#include "controller/donation.h"
 #include "controller/spill.h"
 #include "controller/system.h"
 #include "drawn_dispatch.h"

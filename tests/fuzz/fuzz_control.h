@@ -175,6 +175,60 @@ static inline void draw_spill(fuzz_case *drawn, uint64_t seed)
     }
 }
 
+static inline bool is_alike(const gw_function *function, uint32_t input, uint32_t output)
+{
+    const gw_value *one = gw_function_value(function, gw_function_input(function, input));
+    const gw_value *other = gw_function_value(function, gw_function_output(function, output));
+    return one->rows == other->rows && one->is_sharded == other->is_sharded;
+}
+
+/* Each output of the node takes over an input that is as large, its own of the run before if it
+ * reads that. */
+static inline void draw_donors(gw_random *random, const gw_program *program, uint32_t node)
+{
+    gw_function *function =
+        g_ptr_array_index(program->functions, gw_program_node(program, node)->function);
+    bool is_given[VALUES_MAX + 1] = {false};
+    for (uint32_t o = 0; o < function->output_count; o++) {
+        uint32_t donor = GW_INDEX_NONE;
+        for (uint32_t i = 0; i < MIN(function->input_count, VALUES_MAX); i++) {
+            const gw_edge *edge = gw_program_edge(program, program->first_edge[node] + i);
+            const bool is_own =
+                edge->is_carried && edge->source_node == node && edge->source_output == o;
+            if (!is_given[i] && is_alike(function, i, o) &&
+                (donor == GW_INDEX_NONE || is_own || gw_random_below(random, 2) == 0))
+                donor = i;
+        }
+        if (donor == GW_INDEX_NONE || gw_random_below(random, 4) == 0)
+            continue;
+        is_given[donor] = true;
+        gw_function_donate(function, gw_function_input(function, donor),
+                           gw_function_output(function, o));
+    }
+}
+
+/* Mostly outputs take over inputs' buffers where they may, and memory that was just enough is just
+ * enough again; from a stream of its own. */
+static inline void draw_donations(fuzz_case *drawn, uint64_t seed)
+{
+    gw_random random;
+    gw_random_init(&random, seed, "fuzz.controller.donations");
+    if (!gw_control_may_donate(&drawn->control) || gw_random_below(&random, 4) == 0)
+        return;
+    const uint64_t needed_before_bytes = find_needed_bytes(drawn);
+    for (uint32_t j = 0; j < drawn->job_count; j++) {
+        drawn_job *made = &drawn->drawn[j];
+        for (uint32_t n = 0; n < made->program->nodes->len; n++)
+            draw_donors(&random, made->program, n);
+        gw_plan_free(made->plan);
+        drawn->jobs[j].plan = made->plan = gw_plan_new(made->program);
+        gw_plan_peak_bytes(made->plan, made->peak_bytes);
+    }
+    for (uint32_t i = 0; i < drawn->island_count; i++)
+        if (drawn->islands[i].hbm_bytes == needed_before_bytes)
+            drawn->islands[i].hbm_bytes = find_needed_bytes(drawn);
+}
+
 /* Sometimes bytes ahead are limited, down to less than any gang needs; from a stream of its own. */
 static inline void draw_lookahead_memory(fuzz_case *drawn, uint64_t seed)
 {

@@ -429,6 +429,7 @@ static void draw_case(fuzz_case *drawn, uint64_t seed)
     draw_policy(drawn, seed);
     draw_failures(drawn, seed);
     draw_spill(drawn, seed);
+    draw_donations(drawn, seed);
     draw_lookahead_memory(drawn, seed);
 }
 
@@ -539,7 +540,7 @@ static void check_peak(const fuzz_case *drawn, const toy_world *world)
 }
 
 typedef struct { /* Cases in which it happened. */
-    uint64_t stalls, moves, stays;
+    uint64_t stalls, moves, stays, donations;
 } fuzz_counts;
 
 /* False: it stalled where it must not. */
@@ -573,6 +574,10 @@ static bool run_seed(uint64_t seed, bool is_told, fuzz_counts *counts)
     }
     counts->moves += toy_world_message_count(world, GW_MESSAGE_MOVE) > 0;
     counts->stays += toy_world_message_count(world, GW_MESSAGE_SLICE_STAY) > 0;
+    bool donates = false;
+    for (uint32_t j = 0; j < drawn.job_count; j++)
+        donates |= drawn.jobs[j].plan->has_donations;
+    counts->donations += donates;
     toy_world_free(world);
     clear_case(&drawn);
     return is_right;
@@ -604,7 +609,8 @@ int main(int argument_count, char **arguments)
     }
     printf("%" G_GUINT64_FORMAT " runs, %" G_GUINT64_FORMAT
            " of them ended in a wait in a circle, as they may; in %" G_GUINT64_FORMAT
-           " a job moved with its data, in %" G_GUINT64_FORMAT " it was told to stay\n",
-           done_count, counts.stalls, counts.moves, counts.stays);
+           " a job moved with its data, in %" G_GUINT64_FORMAT
+           " it was told to stay, in %" G_GUINT64_FORMAT " outputs took inputs' buffers over\n",
+           done_count, counts.stalls, counts.moves, counts.stays, counts.donations);
     return EXIT_SUCCESS;
 }

@@ -57,6 +57,10 @@ static gw_function *read_function(const char *name, const char *text)
             }
             gw_function_add_temporary(function, read_rows(&text), 1);
             break;
+        case '=':
+            gw_function_donate(function, gw_function_input(function, read_rows(&text) - 1),
+                               gw_function_output(function, function->output_count - 1));
+            break;
         case '!':
             add_meeting(function);
             break;

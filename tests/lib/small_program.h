@@ -5,8 +5,9 @@
  *
  * takes a sharded value of 8 rows a shard and a replicated one of 4, makes two, has temporaries
  * of 16 rows (by default none), and its shards must meet ("!": a collective over the mesh's first
- * dimension, which adds 2 rows of temporaries).  Every part but ">" may be missing.  A row is one
- * element of 4 bytes; functions take 1000 ns. */
+ * dimension, which adds 2 rows of temporaries).  "s8=1" is an output that may take over the first
+ * input. Every part but ">" may be missing.  A row is one element of 4 bytes; functions take 1000
+ * ns. */
 #pragma once
 
 #include "program/builder.h"

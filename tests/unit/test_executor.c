@@ -123,11 +123,11 @@ START_TEST(nodes_of_other_hosts_and_set_up_are_skipped)
     dispatch(&made, 0, 0, 0, 3, 0);
     CHECK_CALLS(made.port, "reserve 4 B for buffer 0 of instance 0 on mesh 0\n"
                            "enqueue gang 2.0: instance 0 node 0 run 0, writes 0\n"
-                           "reserve 4 B for buffer 2 of instance 0 on mesh 0\n"
-                           "enqueue gang 2.2: instance 0 node 2 run 0, writes 2\n");
+                           "reserve 4 B for buffer 1 of instance 0 on mesh 0\n"
+                           "enqueue gang 2.2: instance 0 node 2 run 0, writes 1\n");
     dispatch(&made, 0, 1, 1, 2, 3);
-    CHECK_CALLS(made.port, "reserve 4 B for buffer 5 of instance 0 on mesh 0\n"
-                           "enqueue gang 2.4: instance 0 node 2 run 1, writes 5\n");
+    CHECK_CALLS(made.port, "reserve 4 B for buffer 4 of instance 0 on mesh 0\n"
+                           "enqueue gang 2.4: instance 0 node 2 run 1, writes 4\n");
     clear_bench(&made);
 }
 END_TEST
@@ -295,14 +295,14 @@ START_TEST(what_does_not_fit_whole_takes_nothing)
     made.port->limit_bytes = 48;
     record_port_clear(made.port);
     dispatch(&made, 0, 0, 1, 2, 1);
-    CHECK_CALLS(made.port, "reserve 20 B for buffer 1 of instance 0 on mesh 0\n"
-                           "enqueue gang 2.1: instance 0 node 1 run 0, writes 1\n"
-                           "reserve 12 B for buffer 4 of instance 0 on mesh 0\n"
-                           "reserve 16 B for buffer 2 of instance 0 on mesh 0\n"
-                           "reserve 20 B for buffer 3 of instance 0 on mesh 0: full\n"
+    CHECK_CALLS(made.port, "reserve 20 B for buffer 0 of instance 0 on mesh 0\n"
+                           "enqueue gang 2.1: instance 0 node 1 run 0, writes 0\n"
+                           "reserve 12 B for buffer 3 of instance 0 on mesh 0\n"
+                           "reserve 16 B for buffer 1 of instance 0 on mesh 0\n"
+                           "reserve 20 B for buffer 2 of instance 0 on mesh 0: full\n"
                            "note MEMORY_WAIT, gang 2.2 needs 20 B\n"
-                           "release 16 B for buffer 2 of instance 0 on mesh 0\n"
-                           "release 12 B for buffer 4 of instance 0 on mesh 0\n");
+                           "release 16 B for buffer 1 of instance 0 on mesh 0\n"
+                           "release 12 B for buffer 3 of instance 0 on mesh 0\n");
     ck_assert_uint_eq(record_port_held_bytes(made.port, 0), 20);
     finish_kernel(&made);
     ck_assert_uint_eq(record_port_held_bytes(made.port, 0), 48);

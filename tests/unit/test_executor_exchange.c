@@ -93,8 +93,8 @@ static void expect_silence(bench *at)
 static void launch_all(bench *at)
 {
     dispatch(at, 0, 0, ROUTER, 3, ROUTER);
-    expect_text(at, (const char *const[]){"node 1 run 0, reads 3, writes 2, awaits 1",
-                                          "node 2 run 0, reads 4, awaits 1",
+    expect_text(at, (const char *const[]){"node 1 run 0, reads 4, writes 3, awaits 1",
+                                          "node 2 run 0, reads 2, awaits 1",
                                           "copy 8 B of buffer 1 from device 0", NULL});
     finish_kernel(at);
     expect_silence(at);
@@ -113,19 +113,19 @@ START_TEST(rows_go_and_return)
                         "release 8 B for buffer 1", NULL});
     promise(at, 2);
     expect_text(at, (const char *const[]){
-                        "expect 2 copies, 5 rows, into buffer 3 on device 1 for gang 2.1",
+                        "expect 2 copies, 5 rows, into buffer 4 on device 1 for gang 2.1",
                         "note ROWS, job 0, 5, 0 dropped",
-                        "send to host 1: PLACE, instance 0 run 0 edge 0, buffer 3 for gang 2.1; "
+                        "send to host 1: PLACE, instance 0 run 0 edge 0, buffer 4 for gang 2.1; "
                         "2 rows of shard 1 from 0 to shard 0 at 3",
-                        "copy 12 B of buffer 0 from device 0 by gang 2.0 to buffer 3 on device 1 "
+                        "copy 12 B of buffer 0 from device 0 by gang 2.0 to buffer 4 on device 1 "
                         "for gang 2.1",
                         NULL});
     place(at, 5, 3); /* All is known that will come back. */
     expect_text(at, (const char *const[]){
                         "copy 20 B of buffer 0 + 12 from device 0 by gang 2.0 to buffer 77 on "
                         "device 3 for gang 2.1",
-                        "expect 2 copies, 8 rows, into buffer 4 on device 0 for gang 2.2",
-                        "copy 12 B of buffer 2 from device 1 by gang 2.1 to buffer 4 on device 0 "
+                        "expect 2 copies, 8 rows, into buffer 2 on device 0 for gang 2.2",
+                        "copy 12 B of buffer 3 from device 1 by gang 2.1 to buffer 2 on device 0 "
                         "for gang 2.2",
                         "send to host 1: READY", NULL});
     finish_copy(at, 0);
@@ -133,13 +133,13 @@ START_TEST(rows_go_and_return)
     expect_text(at, (const char *const[]){"release 32 B for buffer 0", NULL});
     ready(at, 1, 0, 0, 2, 99, COMBINE); /* The edge after the DEAL. */
     expect_text(at, (const char *const[]){
-                        "copy 8 B of buffer 2 + 12 from device 1 by gang 2.1 to buffer 99 on "
+                        "copy 8 B of buffer 3 + 12 from device 1 by gang 2.1 to buffer 99 on "
                         "device 2 for gang 2.2",
                         NULL});
     finish_kernel(at);
     finish_copy(at, 0);
     finish_copy(at, 0);
-    expect_text(at, (const char *const[]){"release 24 B for buffer 2", NULL});
+    expect_text(at, (const char *const[]){"release 24 B for buffer 3", NULL});
     finish_kernel(at);
     expect_text(at, (const char *const[]){"PROGRESS", NULL});
     ck_assert_uint_eq(record_port_held_count(at->port), 0);
@@ -158,14 +158,14 @@ START_TEST(nothing_is_sent_for_no_row)
     expect_silence(at);
     finish_copy(at, 0);
     expect_text(
-        at, (const char *const[]){"expect 0 copies, 0 rows, into buffer 3 on device 1 for gang 2.1",
+        at, (const char *const[]){"expect 0 copies, 0 rows, into buffer 4 on device 1 for gang 2.1",
                                   "note ROWS, job 0, 0, 0 dropped", "PROMISE", NULL});
     ck_assert(!record_port_asks(at->port, RECORD_COPY));
     finish_kernel(at); /* It had nothing to wait for. */
-    expect_text(at, (const char *const[]){"release 24 B for buffer 2", NULL});
+    expect_text(at, (const char *const[]){"release 24 B for buffer 3", NULL});
     place(at, 8, 0);
     finish_copy(at, 0);
-    expect_text(at, (const char *const[]){"expect 1 copies, 8 rows, into buffer 4", NULL});
+    expect_text(at, (const char *const[]){"expect 1 copies, 8 rows, into buffer 2", NULL});
     finish_kernel(at);
     ck_assert_uint_eq(record_port_held_count(at->port), 0);
     clear_bench(at);
@@ -185,7 +185,7 @@ START_TEST(what_was_dropped_does_not_return)
                 (const char *const[]){"expect 2 copies, 6 rows", "note ROWS, job 0, 6, 5 dropped",
                                       "2 rows of shard 1 from 0 to shard 0 at 4", NULL});
     place(at, 0, 4); /* None of ours was taken there. */
-    expect_text(at, (const char *const[]){"expect 1 copies, 4 rows, into buffer 4", NULL});
+    expect_text(at, (const char *const[]){"expect 1 copies, 4 rows, into buffer 2", NULL});
     clear_bench(at);
 }
 END_TEST

@@ -212,7 +212,7 @@ START_TEST(transfers_are_numbered_by_edge_and_way)
     ck_assert_uint_eq(gw_plan_input_transfer(carried, 5), 0);
     ck_assert_uint_eq(gw_plan_input_transfer(plain, 0), 2);
     ck_assert_uint_eq(gw_plan_input_transfer(plain, 5), 2);
-    ck_assert_uint_eq(plan->transfer_slot[0], 2); /* step's output, */
+    ck_assert_uint_eq(plan->transfer_slot[0], 3); /* step's output, behind all of the left mesh, */
     ck_assert_uint_eq(plan->transfer_slot[1], GW_INDEX_NONE);
     ck_assert_uint_eq(plan->transfer_slot[2], 1); /* work's. */
     ck_assert_uint_eq(plan->slots[carried->inbound_slot].mesh, 0);
@@ -220,7 +220,7 @@ START_TEST(transfers_are_numbered_by_edge_and_way)
     ck_assert_uint_eq(plan->slots[plain->inbound_slot].mesh, 1);
     ck_assert_uint_eq(plan->slots[plain->inbound_slot].size_bytes, 32);
     ck_assert_uint_eq(plan->slots[0].readers, 1);      /* init: in place, in run 0 alone. */
-    ck_assert_uint_eq(plan->slots[2].readers_next, 0); /* step: by a transfer. */
+    ck_assert_uint_eq(plan->slots[3].readers_next, 0); /* step: by a transfer. */
     ck_assert(!plan->nodes[0].has_transfers);
     ck_assert_uint_eq(plan->outgoing[plan->nodes[1].first_outgoing], 2);
     ck_assert_uint_eq(plan->outgoing[plan->nodes[2].first_outgoing], 0);

@@ -68,6 +68,39 @@ START_TEST(entries_are_a_ring_over_runs)
 }
 END_TEST
 
+START_TEST(a_buffer_changes_hands)
+{
+    gw_builder *builder = gw_builder_new("hands");
+    const uint32_t mesh = small_mesh(builder, 2);
+    small_node(builder, "make", mesh, "> s4");
+    small_node(builder, "take", mesh, "s4 > s4=1");
+    gw_builder_add_edge(builder, 0, 0, 1, 0);
+    g_autoptr(gw_program) program = small_finish(builder);
+    g_autoptr(gw_plan) plan = gw_plan_new(program);
+    bench made;
+    gw_block block;
+    init_bench(&made);
+    gw_store_open(&made.store, &block, 0, plan, 3);
+    const uint32_t maker = gw_block_entry(&block, 0, 1), taker = gw_block_entry(&block, 1, 1);
+    ck_assert(gw_store_reserve(&made.store, &block, 0, 1, 8, 2));
+    gw_block_take_over(&block, 1, 1, 9, 1, maker);
+    ck_assert_uint_eq(gw_block_buffer(&block, taker), block.first_buffer + maker);
+    record_port_clear(made.port);
+    gw_store_release(&made.store, &block, 0, 1); /* The maker's gang, and the taker's. */
+    gw_store_release(&made.store, &block, 0, 1);
+    ck_assert_str_eq(record_port_text(made.port), "");
+    ck_assert_uint_eq(record_port_held_count(made.port), 1);
+    gw_store_release(&made.store, &block, 1, 1);
+    ck_assert_uint_eq(record_port_held_count(made.port), 0);
+    ck_assert_uint_eq(gw_block_buffer(&block, taker), block.first_buffer + taker);
+    ck_assert(gw_store_reserve(&made.store, &block, 0, 4, 10, 2)); /* The same entry again. */
+    gw_block_take_over(&block, 1, 4, 11, 1, maker);
+    gw_store_close(&made.store, &block); /* Once, whoever of them holds it. */
+    ck_assert_uint_eq(record_port_held_count(made.port), 0);
+    clear_bench(&made);
+}
+END_TEST
+
 START_TEST(blocks_share_no_number)
 {
     bench made;
@@ -251,6 +284,7 @@ int main(void)
 {
     TCase *cases = tcase_create("store");
     tcase_add_test(cases, entries_are_a_ring_over_runs);
+    tcase_add_test(cases, a_buffer_changes_hands);
     tcase_add_test(cases, blocks_share_no_number);
     tcase_add_test(cases, last_reference_gives_the_memory_back);
     tcase_add_test(cases, full_memory_takes_nothing);

@@ -13,6 +13,14 @@ static const uint32_t none[] = {GW_INDEX_NONE, GW_INDEX_NONE};
 static const char *const result_names[] = {"loss"};
 
 static const double activations[] = {2, 1.5};
+static const gw_recorder_memory memory = {.mesh = "stage1",
+                                          .bytes = 63,
+                                          .parameters_bytes = 1,
+                                          .gradients_bytes = 2,
+                                          .optimizer_bytes = 4,
+                                          .activations_bytes = 8,
+                                          .temporaries_bytes = 16,
+                                          .other_bytes = 32};
 static const gw_recorder_job jobs[] = {
     {.name = "large",
      .step_count = 1000000,
@@ -27,6 +35,7 @@ static const gw_recorder_job jobs[] = {
      .device_count = 4,
      .has_deadline = true,
      .activations_max = activations,
+     .memory = &memory,
      .stage_count = 2,
      .has_exchanges = true},
     {.name = "say \"hi\",\n世界",
@@ -200,6 +209,9 @@ START_TEST(the_jobs_are_as_by_hand)
     check_number(json, "jobs.1.moved_bytes", 8000);
     check_number(json, "jobs.1.moving_ns", 80);
     check_number(json, "jobs.0.step_time_ns", 200);
+    check_number(json, "jobs.0.memory.bytes", 63);
+    check_number(json, "jobs.0.memory.optimizer_bytes", 4);
+    check_number(json, "jobs.0.memory.other_bytes", 32);
     check_near(json, "jobs.0.tokens_per_s", 2000 / 200e-9);
     check_near(json, "jobs.0.device_time_share", 800.0 / 1500.0);
     /* 70 ns of computing a step on each device. */

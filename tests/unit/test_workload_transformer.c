@@ -405,6 +405,7 @@ int main(void)
     tcase_add_test(cases, a_pipeline_has_a_node_for_each_pass);
     tcase_add_test(cases, a_backward_pass_may_be_two_nodes);
     tcase_add_test(cases, the_largest_place_has_room);
+    tcase_set_timeout(cases, 60); /* Hundreds of programs. */
     tcase_add_test(cases, combinations_fit_together);
     tcase_add_test(cases, mistakes_have_words);
     suite_add_tcase(suite, cases);

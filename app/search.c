@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Candidates are in order of their bounds, so that the first whose bound is no better than what is
+ * found ends the search, and the order of simulating does not depend on how many cores there are.
+ */
+#include "app/search.h"
+
+#include <math.h>
+
+#include "app/batch.h"
+#include "app/command.h"
+#include "app/metric.h"
+#include "app/progress_line.h"
+#include "app/search_estimate.h"
+#include "base/check.h"
+#include "base/error.h"
+
+#define ROUND_RUNS 8 /* Simulated between two looks at what is found. */
+
+/* What is estimated to need so much more than there is may fit all the same: small programs are
+ * carried on, and of several chunks that may count slopes too early
+ * (docs/MODEL.md, "Planning").  Admission decides. */
+#define MEMORY_DOUBT 0.1
+
+typedef struct {
+    gw_search_point point;
+    double memory_bytes, bound_ns; /* Estimated. */
+    guint index;                   /* Among all points. */
+} candidate;
+
+typedef struct {
+    const gw_search_settings *settings;
+    gw_search *search;
+    GArray *candidates; /* candidate */
+} searcher;
+
+void gw_search_free(gw_search *search)
+{
+    if (search == NULL)
+        return;
+    gw_search_space_free(search->space);
+    g_ptr_array_unref(search->ways);
+    g_free(search->failure);
+    g_free(search->impossible);
+    g_free(search);
+}
+
+/* --- Estimates --- */
+
+static gint compare_candidates(gconstpointer a, gconstpointer b)
+{
+    const candidate *one = a, *other = b;
+    if (one->bound_ns != other->bound_ns)
+        return one->bound_ns < other->bound_ns ? -1 : 1;
+    return one->index < other->index ? -1 : one->index > other->index;
+}
+
+static guint64 find_memory(const gw_search_space *space)
+{
+    const gw_cluster_spec *cluster = &space->machine->cluster;
+    guint64 most_bytes = 0;
+    for (guint i = 0; i < cluster->island_count; i++)
+        most_bytes =
+            MAX(most_bytes, cluster->accelerators[cluster->islands[i].accelerator].hbm_bytes);
+    return most_bytes;
+}
+
+/* The same but for a larger micro-batch, which needs no less memory. */
+static bool is_larger(const gw_search_point *point, const gw_search_point *other)
+{
+    for (guint i = 0; i < GW_SEARCH_MICROBATCH; i++)
+        if (point->values[i] != other->values[i])
+            return false;
+    return point->values[GW_SEARCH_MICROBATCH] > other->values[GW_SEARCH_MICROBATCH];
+}
+
+static void look_at(searcher *at, gw_search_estimator *estimator, const GArray *points, guint index,
+                    const gw_search_point **inout_full)
+{
+    gw_search *search = at->search;
+    candidate made = {.point = g_array_index(points, gw_search_point, index), .index = index};
+    g_autofree char *reason = NULL;
+    if (*inout_full != NULL && is_larger(&made.point, *inout_full)) {
+        search->memory_count++;
+        return;
+    }
+    if (!gw_search_estimate_memory(estimator, &made.point, &made.memory_bytes, &reason)) {
+        search->impossible_count++;
+        if (search->impossible == NULL)
+            search->impossible = g_steal_pointer(&reason);
+        return;
+    }
+    search->least_bytes = MIN(search->least_bytes, made.memory_bytes);
+    if (made.memory_bytes > (1 + MEMORY_DOUBT) * (double)find_memory(search->space)) {
+        search->memory_count++;
+        *inout_full = &g_array_index(points, gw_search_point, index);
+        return;
+    }
+    made.bound_ns = gw_search_estimate_bound_ns(estimator, &made.point);
+    g_array_append_val(at->candidates, made);
+}
+
+static bool refuse_interrupted(GError **error)
+{
+    g_set_error_literal(error, GW_ERROR, GW_ERROR_INTERRUPTED, "interrupted");
+    return false;
+}
+
+static bool estimate_points(searcher *at, GError **error)
+{
+    g_autoptr(gw_search_estimator) estimator = gw_search_estimator_new(at->search->space);
+    g_autoptr(GArray) points = gw_search_space_list(at->search->space);
+    const gw_search_point *full = NULL;
+    gw_progress_line line;
+    gw_progress_line_init(&line, at->settings->is_quiet);
+    line.noun = "ways";
+    at->search->point_count = points->len;
+    at->search->least_bytes = INFINITY;
+    for (guint i = 0; i < points->len && !gw_command_is_interrupted(); i++) {
+        look_at(at, estimator, points, i, &full);
+        gw_progress_line_update(&line, i + 1, points->len, 0);
+    }
+    gw_progress_line_clear(&line);
+    if (gw_command_is_interrupted())
+        return refuse_interrupted(error);
+    g_array_sort(at->candidates, compare_candidates);
+    return true;
+}
+
+/* --- Simulations --- */
+
+static char **make_settings(const searcher *at, const gw_search_point *point)
+{
+    GPtrArray *texts = g_ptr_array_new();
+    const char *const *given = at->settings->settings;
+    for (guint i = 0; given != NULL && given[i] != NULL; i++)
+        g_ptr_array_add(texts, g_strdup(given[i]));
+    for (guint i = 0; i < GW_SEARCH_DIMENSIONS; i++) {
+        g_autofree char *value = gw_search_value_text(i, point->values[i]);
+        g_ptr_array_add(
+            texts, g_strdup_printf("jobs.0.parameters.%s=%s", gw_search_dimension_name(i), value));
+    }
+    g_ptr_array_add(texts, g_strdup_printf("jobs.0.steps=%" G_GUINT64_FORMAT, at->settings->steps));
+    g_ptr_array_add(texts, NULL);
+    return (char **)g_ptr_array_free(texts, FALSE);
+}
+
+static gw_search_way *read_way(const gw_search *search, const candidate *tried, const char *summary)
+{
+    g_autoptr(gw_params) root = gw_params_parse(summary, "summary.json", NULL);
+    gw_check(root != NULL);
+    gw_search_way *way = g_new0(gw_search_way, 1);
+    const double steps = gw_metric_read(root, "jobs.0.steps");
+    way->point = tried->point;
+    way->bound_ns = tried->bound_ns;
+    way->estimated_bytes = tried->memory_bytes;
+    way->step_time_ns = gw_metric_read(root, "jobs.0.step_time_ns");
+    way->tokens_per_s = gw_metric_read(root, "jobs.0.tokens_per_s");
+    way->mfu = gw_metric_read(root, "jobs.0.mfu");
+    way->memory_bytes = gw_metric_read(root, "jobs.0.memory.bytes");
+    way->exposed_fraction = gw_metric_read(root, "jobs.0.communication_exposed_ns") /
+                            ((double)search->space->devices * steps * way->step_time_ns);
+    way->energy_j = gw_metric_read(root, "energy_j") / steps;
+    return way;
+}
+
+static void take_result(searcher *at, const candidate *tried, const gw_batch_result *result)
+{
+    gw_search *search = at->search;
+    if (result->exit_code == 0) {
+        g_ptr_array_add(search->ways, read_way(search, tried, result->summary));
+        return;
+    }
+    search->failed_count++;
+    if (search->failure == NULL)
+        search->failure = g_strdup(result->message);
+}
+
+static bool simulate(searcher *at, guint first, guint count, GError **error)
+{
+    g_autofree gw_batch_run *runs = g_new0(gw_batch_run, count);
+    g_autoptr(GPtrArray) texts = g_ptr_array_new_with_free_func((GDestroyNotify)g_strfreev);
+    for (guint i = 0; i < count; i++) {
+        char **made = make_settings(at, &g_array_index(at->candidates, candidate, first + i).point);
+        g_ptr_array_add(texts, made);
+        runs[i] = (gw_batch_run){
+            .path = at->settings->path, .settings = (const char *const *)made, .backend = "sim"};
+    }
+    const gw_batch_settings batch = {.process_count_max = at->settings->process_count_max,
+                                     .folder = at->settings->folder,
+                                     .is_fresh = at->settings->is_fresh,
+                                     .is_quiet = at->settings->is_quiet};
+    g_autoptr(GPtrArray) results = gw_batch_execute(runs, count, &batch, error);
+    if (results == NULL)
+        return false;
+    for (guint i = 0; i < count; i++)
+        take_result(at, &g_array_index(at->candidates, candidate, first + i),
+                    (const gw_batch_result *)results->pdata[i]);
+    return true;
+}
+
+static gint compare_ways(gconstpointer a, gconstpointer b)
+{
+    const gw_search_way *one = *(const gw_search_way *const *)a;
+    const gw_search_way *other = *(const gw_search_way *const *)b;
+    if (one->step_time_ns != other->step_time_ns)
+        return one->step_time_ns < other->step_time_ns ? -1 : 1;
+    return one->bound_ns < other->bound_ns ? -1 : one->bound_ns > other->bound_ns;
+}
+
+/* The time of the last of so many best ways; INFINITY: there are not as many. */
+static double find_time(const gw_search *search, guint count)
+{
+    return search->ways->len < count
+               ? INFINITY
+               : ((const gw_search_way *)search->ways->pdata[count - 1])->step_time_ns;
+}
+
+/* Candidates from `first` on whose bound is below `time_ns`; they come first. */
+static guint count_below(const searcher *at, guint first, double time_ns)
+{
+    guint end = first;
+    while (end < at->candidates->len &&
+           g_array_index(at->candidates, candidate, end).bound_ns < time_ns)
+        end++;
+    return end - first;
+}
+
+static bool simulate_best(searcher *at, GError **error)
+{
+    gw_search *search = at->search;
+    const guint wanted = at->settings->wanted_count, most = at->settings->simulations_max;
+    guint next = 0;
+    for (;;) {
+        const guint round = MIN(ROUND_RUNS, most - MIN(most, search->ways->len));
+        const guint count = MIN(count_below(at, next, find_time(search, wanted)), round);
+        if (count == 0)
+            break;
+        if (!simulate(at, next, count, error))
+            return false;
+        g_ptr_array_sort(search->ways, compare_ways);
+        next += count;
+    }
+    search->left_count = count_below(at, next, find_time(search, wanted));
+    search->best_left_count = count_below(at, next, find_time(search, 1));
+    search->slower_count = at->candidates->len - next - search->left_count;
+    return true;
+}
+
+/* --- All of it --- */
+
+static bool refuse_space(const gw_search *search, const gw_search_settings *settings,
+                         GError **error)
+{
+    g_autofree char *least = gw_bytes_format((guint64)search->least_bytes);
+    g_autofree char *most = gw_bytes_format(find_memory(search->space));
+    if (search->point_count == 0)
+        g_set_error(
+            error, GW_ERROR, GW_ERROR_SCENARIO,
+            "%s: /jobs/0/parameters: found no degrees whose product is %" G_GUINT64_FORMAT
+            " devices, expected tensor, stages and data that divide heads (%" G_GUINT64_FORMAT
+            "), layers (%" G_GUINT64_FORMAT ") and batch (%" G_GUINT64_FORMAT
+            "), and what is fixed in the scenario among them",
+            settings->path, search->space->devices, search->space->heads, search->space->layers,
+            search->space->batch);
+    else if (search->memory_count > 0)
+        g_set_error(error, GW_ERROR, GW_ERROR_SCENARIO,
+                    "%s: /jobs/0: found no way of %" G_GUINT64_FORMAT
+                    " that fits: the smallest needs %s per device, expected at most the %s of the "
+                    "largest",
+                    settings->path, search->point_count, least, most);
+    else
+        g_set_error(error, GW_ERROR, GW_ERROR_SCENARIO,
+                    "%s: /jobs/0: found no way of %" G_GUINT64_FORMAT
+                    " that the workload takes; the first: %s",
+                    settings->path, search->point_count, search->impossible);
+    return false;
+}
+
+static bool run_search(searcher *at, GError **error)
+{
+    gw_search *search = at->search;
+    if (!estimate_points(at, error))
+        return false;
+    if (at->candidates->len == 0)
+        return refuse_space(search, at->settings, error);
+    if (!simulate_best(at, error))
+        return false;
+    if (search->ways->len > 0)
+        return true;
+    g_set_error(error, GW_ERROR, GW_ERROR_SCENARIO,
+                "none of %" G_GUINT64_FORMAT " ways could be simulated; the first: %s",
+                search->failed_count, search->failure);
+    return false;
+}
+
+gw_search *gw_search_run(const gw_search_settings *settings, GError **error)
+{
+    g_autoptr(gw_search) search = g_new0(gw_search, 1);
+    search->ways = g_ptr_array_new_with_free_func(g_free);
+    search->space =
+        gw_search_space_new(settings->path, settings->settings, settings->devices, error);
+    if (search->space == NULL)
+        return NULL;
+    g_autoptr(GArray) candidates = g_array_new(FALSE, FALSE, sizeof(candidate));
+    searcher at = {settings, search, candidates};
+    return run_search(&at, error) ? g_steal_pointer(&search) : NULL;
+}

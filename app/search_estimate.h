@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a point of the search needs and takes, without running it.
+ *
+ * Small programs of the same workload stand for the large one: three places of the pipeline (its
+ * first, one between, its last) with one layer and with two, for two micro-batches and for three.
+ * Memory and time of theirs are taken from the plan and from the accelerator's model, and carried
+ * on in proportion to layers and micro-batches.  So a new way to part work is estimated as soon as
+ * the workload knows it. */
+#pragma once
+
+#include "app/search_space.h"
+
+typedef struct gw_search_estimator gw_search_estimator;
+
+/* `space` is borrowed for its life. */
+gw_search_estimator *gw_search_estimator_new(const gw_search_space *space);
+void gw_search_estimator_free(gw_search_estimator *estimator);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(gw_search_estimator, gw_search_estimator_free)
+
+/* What a device holds at most, where most is needed; as gw_plan_peak_bytes counts.  False: there is
+ * no such way, says the workload or the schedule; *out_reason (the caller frees) is why. */
+bool gw_search_estimate_memory(gw_search_estimator *estimator, const gw_search_point *point,
+                               double *out_bytes, char **out_reason);
+/* No step takes less: the schedule played, with passes and transfers that nothing holds up, and
+ * collectives as if nothing shared their links.  Of a point whose memory could be estimated. */
+double gw_search_estimate_bound_ns(gw_search_estimator *estimator, const gw_search_point *point);

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Stages take turns, each going on as far as what it needs has ended: a round without any progress
+ * would be a schedule that waits for itself. */
+#include "app/search_play.h"
+
+#include <math.h>
+
+#include "base/check.h"
+
+typedef struct {
+    const gw_workload_schedule *schedule;
+    const gw_search_pass_times *times;
+    double transfer_ns;
+    double *forward_ns, *backward_ns; /* By place and micro-batch: the end; NAN: not yet. */
+} play;
+
+/* When what the slot needs is there; NAN: not yet. */
+static double find_ready(const play *at, const gw_slot *slot, guint place)
+{
+    const guint count = at->schedule->microbatch_count;
+    const guint last = at->schedule->stage_count * at->schedule->chunk_count - 1;
+    const double transfer_ns = at->schedule->stage_count > 1 ? at->transfer_ns : 0;
+    if (slot->kind == GW_SLOT_FORWARD)
+        return place == 0 ? 0
+                          : at->forward_ns[(place - 1) * count + slot->microbatch] + transfer_ns;
+    if (place == last)
+        return at->forward_ns[place * count + slot->microbatch];
+    return at->backward_ns[(place + 1) * count + slot->microbatch] + transfer_ns;
+}
+
+/* Does the stage's slots from *next on, as far as they can be done. */
+static void go_on(const play *at, guint stage, guint *next, double *free_ns)
+{
+    const gw_workload_schedule *schedule = at->schedule;
+    for (; *next < schedule->first_slot[stage + 1]; (*next)++) {
+        const gw_slot *slot = &schedule->slots[*next];
+        const guint place = slot->chunk * schedule->stage_count + stage;
+        const double ready_ns = find_ready(at, slot, place);
+        if (isnan(ready_ns))
+            return;
+        const bool is_forward = slot->kind == GW_SLOT_FORWARD;
+        const gw_search_pass_times *times = &at->times[place];
+        *free_ns = MAX(*free_ns, ready_ns) + (is_forward ? times->forward_ns : times->backward_ns);
+        double *ends = is_forward ? at->forward_ns : at->backward_ns;
+        ends[place * schedule->microbatch_count + slot->microbatch] = *free_ns;
+    }
+}
+
+double gw_search_play_ns(const gw_workload_schedule *schedule, const gw_search_pass_times *times,
+                         double transfer_ns)
+{
+    const guint stages = schedule->stage_count;
+    const gsize pass_count = (gsize)stages * schedule->chunk_count * schedule->microbatch_count;
+    g_autofree double *ends_ns = g_new(double, 2 * pass_count);
+    g_autofree guint *next = g_new(guint, stages);
+    g_autofree double *free_ns = g_new0(double, stages);
+    const play at = {schedule, times, transfer_ns, ends_ns, ends_ns + pass_count};
+    for (gsize i = 0; i < 2 * pass_count; i++)
+        ends_ns[i] = NAN;
+    for (guint s = 0; s < stages; s++)
+        next[s] = schedule->first_slot[s];
+    for (bool is_done = false; !is_done;) {
+        bool has_moved = false;
+        is_done = true;
+        for (guint s = 0; s < stages; s++) {
+            const guint before = next[s];
+            go_on(&at, s, &next[s], &free_ns[s]);
+            has_moved |= next[s] > before;
+            is_done &= next[s] == schedule->first_slot[s + 1];
+        }
+        gw_check(is_done || has_moved);
+    }
+    return free_ns[0];
+}

@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Dimensions are walked like the wheels of a lock, each listing its values anew when one before it
+ * has turned; so a dimension need only know those before it. */
+#include "app/search_space.h"
+
+#include <string.h>
+
+#include "base/check.h"
+#include "base/error.h"
+#include "workload/workload_schedule.h"
+
+#define SIZE_MAX_COUNT (1U << 24) /* Of anything that a model has. */
+
+static const char *const recompute_names[] = {"none", "selective", "full", NULL};
+
+typedef void (*value_lister)(const gw_search_space *space, const gw_search_point *point,
+                             GArray *out);
+
+typedef struct {
+    const char *name;
+    value_lister list;
+    const char *(*name_value)(guint value); /* NULL: values are numbers. */
+} dimension_row;
+
+/* --- Values --- */
+
+static void add_value(GArray *out, guint64 value)
+{
+    const guint added = (guint)value;
+    g_array_append_val(out, added);
+}
+
+/* In ascending order, up to `most`. */
+static void add_divisors(GArray *out, guint64 number, guint64 most)
+{
+    guint64 first = 1;
+    for (; first * first <= number; first++)
+        if (number % first == 0 && first <= most)
+            add_value(out, first);
+    while (--first > 0)
+        if (number % first == 0 && number / first != first && number / first <= most)
+            add_value(out, number / first);
+}
+
+static void list_tensor(const gw_search_space *space, const gw_search_point *point, GArray *out)
+{
+    (void)point;
+    g_autoptr(GArray) divisors = g_array_new(FALSE, FALSE, sizeof(guint));
+    add_divisors(divisors, space->devices, space->island_devices);
+    for (guint i = 0; i < divisors->len; i++) {
+        const guint64 tensor = g_array_index(divisors, guint, i);
+        if (space->heads % tensor == 0 && space->vocabulary % tensor == 0 &&
+            space->feed_forward % tensor == 0)
+            add_value(out, tensor);
+    }
+}
+
+static void list_stages(const gw_search_space *space, const gw_search_point *point, GArray *out)
+{
+    const guint64 left = space->devices / point->values[GW_SEARCH_TENSOR];
+    g_autoptr(GArray) divisors = g_array_new(FALSE, FALSE, sizeof(guint));
+    add_divisors(divisors, space->layers, left);
+    for (guint i = 0; i < divisors->len; i++)
+        if (left % g_array_index(divisors, guint, i) == 0)
+            add_value(out, g_array_index(divisors, guint, i));
+}
+
+static void list_data(const gw_search_space *space, const gw_search_point *point, GArray *out)
+{
+    const guint64 tensor = point->values[GW_SEARCH_TENSOR];
+    const guint64 data = space->devices / tensor / point->values[GW_SEARCH_STAGES];
+    if (space->batch % data == 0 && data * tensor <= space->island_devices)
+        add_value(out, data);
+}
+
+static void list_chunks(const gw_search_space *space, const gw_search_point *point, GArray *out)
+{
+    const guint64 layers = space->layers / point->values[GW_SEARCH_STAGES];
+    const guint64 most = point->values[GW_SEARCH_STAGES] == 1 ? 1 : GW_SCHEDULE_CHUNKS_MAX;
+    add_divisors(out, layers, most);
+}
+
+/* Those that the workload takes.  One stage has no schedule to speak of. */
+static void list_schedules(const gw_search_space *space, const gw_search_point *point, GArray *out)
+{
+    (void)space;
+    const bool has_chunks = point->values[GW_SEARCH_CHUNKS] > 1;
+    for (guint i = 0; gw_workload_schedules[i] != NULL; i++) {
+        const gw_schedule_ops *ops = gw_workload_schedules[i];
+        if (ops->splits || ops->needs_limit || ops->needs_file || ops->has_chunks != has_chunks)
+            continue;
+        if (point->values[GW_SEARCH_STAGES] > 1 || ops == &gw_schedule_1f1b)
+            add_value(out, i);
+    }
+}
+
+static void list_recompute(const gw_search_space *space, const gw_search_point *point, GArray *out)
+{
+    (void)space, (void)point;
+    for (guint i = 0; recompute_names[i] != NULL; i++)
+        add_value(out, i);
+}
+
+static void list_microbatch(const gw_search_space *space, const gw_search_point *point, GArray *out)
+{
+    const guint64 sequences = space->batch / point->values[GW_SEARCH_DATA];
+    add_divisors(out, sequences, sequences);
+}
+
+static const char *name_schedule(guint value)
+{
+    return gw_workload_schedules[value]->name;
+}
+
+static const char *name_recompute(guint value)
+{
+    return recompute_names[value];
+}
+
+static const dimension_row dimensions[GW_SEARCH_DIMENSIONS] = {
+    [GW_SEARCH_TENSOR] = {"tensor", list_tensor, NULL},
+    [GW_SEARCH_STAGES] = {"stages", list_stages, NULL},
+    [GW_SEARCH_DATA] = {"data", list_data, NULL},
+    [GW_SEARCH_CHUNKS] = {"chunks", list_chunks, NULL},
+    [GW_SEARCH_SCHEDULE] = {"schedule", list_schedules, name_schedule},
+    [GW_SEARCH_RECOMPUTE] = {"recompute", list_recompute, name_recompute},
+    [GW_SEARCH_MICROBATCH] = {"microbatch", list_microbatch, NULL},
+};
+
+const char *gw_search_dimension_name(gw_search_dimension dimension)
+{
+    gw_check(dimension < GW_SEARCH_DIMENSIONS);
+    return dimensions[dimension].name;
+}
+
+char *gw_search_value_text(gw_search_dimension dimension, guint value)
+{
+    gw_check(dimension < GW_SEARCH_DIMENSIONS);
+    return dimensions[dimension].name_value != NULL
+               ? g_strdup(dimensions[dimension].name_value(value))
+               : g_strdup_printf("%u", value);
+}
+
+guint64 gw_search_microbatches(const gw_search_space *space, const gw_search_point *point)
+{
+    return space->batch / point->values[GW_SEARCH_DATA] / point->values[GW_SEARCH_MICROBATCH];
+}
+
+/* --- Points --- */
+
+static bool is_allowed(const gw_search_space *space, guint place, guint value)
+{
+    return !space->is_fixed[place] || space->fixed[place] == value;
+}
+
+static void walk(const gw_search_space *space, gw_search_point *point, guint place, GArray *points)
+{
+    if (place == GW_SEARCH_DIMENSIONS) {
+        g_array_append_vals(points, point, 1);
+        return;
+    }
+    g_autoptr(GArray) values = g_array_new(FALSE, FALSE, sizeof(guint));
+    dimensions[place].list(space, point, values);
+    for (guint i = 0; i < values->len; i++) {
+        point->values[place] = g_array_index(values, guint, i);
+        if (is_allowed(space, place, point->values[place]))
+            walk(space, point, place + 1, points);
+    }
+}
+
+GArray *gw_search_space_list(const gw_search_space *space)
+{
+    GArray *points = g_array_new(FALSE, FALSE, sizeof(gw_search_point));
+    gw_search_point point = {{0}};
+    walk(space, &point, 0, points);
+    return points;
+}
+
+/* --- Reading --- */
+
+static bool read_sizes(gw_search_space *space, GError **error)
+{
+    gw_params *parameters = space->parameters;
+    if (!gw_params_count(parameters, "layers", true, 1, SIZE_MAX_COUNT, &space->layers, error) ||
+        !gw_params_count(parameters, "hidden", true, 1, SIZE_MAX_COUNT, &space->hidden, error) ||
+        !gw_params_count(parameters, "heads", true, 1, SIZE_MAX_COUNT, &space->heads, error) ||
+        !gw_params_count(parameters, "vocabulary", true, 2, SIZE_MAX_COUNT, &space->vocabulary,
+                         error) ||
+        !gw_params_count(parameters, "sequence", true, 1, SIZE_MAX_COUNT, &space->sequence,
+                         error) ||
+        !gw_params_count(parameters, "batch", true, 1, SIZE_MAX_COUNT, &space->batch, error))
+        return false;
+    space->feed_forward = 4 * space->hidden;
+    return gw_params_count(parameters, "feed_forward", false, 1, SIZE_MAX_COUNT,
+                           &space->feed_forward, error);
+}
+
+static bool read_fixed_name(gw_search_space *space, guint place, GError **error)
+{
+    g_autoptr(GPtrArray) names = g_ptr_array_new();
+    const bool is_schedule = place == GW_SEARCH_SCHEDULE;
+    for (guint i = 0; is_schedule ? gw_workload_schedules[i] != NULL : recompute_names[i] != NULL;
+         i++)
+        g_ptr_array_add(names, (void *)dimensions[place].name_value(i));
+    g_ptr_array_add(names, NULL);
+    return gw_params_choice(space->parameters, dimensions[place].name, true,
+                            (const char *const *)names->pdata, &space->fixed[place], error);
+}
+
+static bool read_fixed(gw_search_space *space, GError **error)
+{
+    for (guint place = 0; place < GW_SEARCH_DIMENSIONS; place++) {
+        guint64 count = 0;
+        space->is_fixed[place] = gw_params_has(space->parameters, dimensions[place].name);
+        if (!space->is_fixed[place])
+            continue;
+        if (dimensions[place].name_value != NULL) {
+            if (!read_fixed_name(space, place, error))
+                return false;
+            continue;
+        }
+        if (!gw_params_count(space->parameters, dimensions[place].name, true, 1, SIZE_MAX_COUNT,
+                             &count, error))
+            return false;
+        space->fixed[place] = (guint)count;
+    }
+    return true;
+}
+
+static bool read_job(gw_search_space *space, GError **error)
+{
+    gw_params *jobs = NULL, *job = NULL;
+    const char *workload = NULL;
+    if (!gw_params_array(space->machine->document, "jobs", true, &jobs, error))
+        return false;
+    if (gw_params_length(jobs) != 1) {
+        gw_params_error(jobs, NULL, error, "found %u jobs, expected the one to be laid out",
+                        gw_params_length(jobs));
+        return false;
+    }
+    if (!gw_params_as_object(gw_params_at(jobs, 0), &job, error) ||
+        !gw_params_string(job, "workload", true, &workload, error))
+        return false;
+    if (strcmp(workload, "transformer") != 0) {
+        g_autofree char *found = gw_error_quote(workload);
+        gw_params_error(job, "workload", error, "found %s, expected \"transformer\"", found);
+        return false;
+    }
+    return gw_params_object(job, "parameters", true, &space->parameters, error) &&
+           read_sizes(space, error) && read_fixed(space, error);
+}
+
+static bool count_devices(gw_search_space *space, guint64 devices, GError **error)
+{
+    const gw_cluster_spec *cluster = &space->machine->cluster;
+    guint64 sum = 0;
+    for (guint i = 0; i < cluster->island_count; i++) {
+        const guint64 count =
+            (guint64)cluster->islands[i].host_count * cluster->islands[i].devices_per_host;
+        space->island_devices = MAX(space->island_devices, count);
+        sum += count;
+    }
+    space->devices = devices > 0 ? devices : sum;
+    if (space->devices <= sum)
+        return true;
+    g_set_error(error, GW_ERROR, GW_ERROR_USAGE,
+                "--devices: found %" G_GUINT64_FORMAT ", expected at most the %" G_GUINT64_FORMAT
+                " of the cluster",
+                devices, sum);
+    return false;
+}
+
+gw_search_space *gw_search_space_new(const char *path, const char *const *settings, guint64 devices,
+                                     GError **error)
+{
+    g_autoptr(gw_search_space) space = g_new0(gw_search_space, 1);
+    space->machine = gw_scenario_load_machine(path, settings, error);
+    if (space->machine == NULL || !read_job(space, error) || !count_devices(space, devices, error))
+        return NULL;
+    return g_steal_pointer(&space);
+}
+
+void gw_search_space_free(gw_search_space *space)
+{
+    if (space == NULL)
+        return;
+    gw_scenario_free(space->machine);
+    g_free(space);
+}

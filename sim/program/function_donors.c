@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Outputs that may be written over inputs.  Whether one buffer does for both is for the plan to
+ * say, which knows who else reads it (controller/donation.c); here is what the function alone can
+ * tell.
+ */
+#include "base/check.h"
+#include "base/error.h"
+#include "program/function.h"
+
+void gw_function_donate(gw_function *function, uint32_t input, uint32_t output)
+{
+    const gw_value *donor = gw_function_value(function, input);
+    gw_value *taker = &g_array_index(function->values, gw_value, output);
+    gw_check(donor->role == GW_VALUE_INPUT);
+    gw_check(taker->role == GW_VALUE_OUTPUT);
+    taker->donor = donor->position + 1;
+}
+
+bool gw_operation_writes_over(const gw_operation *operation, uint32_t input, uint32_t output)
+{
+    switch (operation->kind) {
+    case GW_OPERATION_SGD: /* (p, g) -> (p') */
+        return input == 0;
+    case GW_OPERATION_ADAM: /* (p, g, m, v) -> (p', m', v') */
+        return output == 0 ? input == 0 : input == output + 1;
+    case GW_OPERATION_MAP:
+        return operation->map == GW_MAP_ADD || operation->map == GW_MAP_SUBTRACT ||
+               operation->map == GW_MAP_MULTIPLY;
+    default:
+        return false;
+    }
+}
+
+typedef struct {
+    const gw_function *function;
+    uint32_t input, output; /* Values. */
+} donation;
+
+static bool refuse(const donation *given, GError **error, const char *reason)
+{
+    g_set_error(error, GW_ERROR, GW_ERROR_SCENARIO,
+                "function \"%s\": output %u takes over input %u: %s", given->function->name,
+                gw_function_value(given->function, given->output)->position,
+                gw_function_value(given->function, given->input)->position, reason);
+    return false;
+}
+
+static bool check_alike(const donation *given, GError **error)
+{
+    const gw_value *input = gw_function_value(given->function, given->input);
+    const gw_value *output = gw_function_value(given->function, given->output);
+    return (input->rows == output->rows && input->columns == output->columns &&
+            input->element_bytes == output->element_bytes &&
+            input->is_sharded == output->is_sharded) ||
+           refuse(given, error, "found another shape, expected the same");
+}
+
+/* The donor is read by none after the operation that writes the output, and by that one once, or
+ * not at all. */
+static bool check_use(const donation *given, GError **error)
+{
+    bool is_written = false;
+    for (uint32_t i = 0; i < given->function->operations->len; i++) {
+        const gw_operation *operation = gw_function_operation(given->function, i);
+        uint32_t written = GW_INDEX_NONE, read = GW_INDEX_NONE, read_count = 0;
+        for (uint32_t k = 0; k < gw_operation_output_count(operation); k++)
+            written = operation->outputs[k] == given->output ? k : written;
+        for (uint32_t k = 0; k < gw_operation_input_count(operation); k++) {
+            read_count += operation->inputs[k] == given->input;
+            read = operation->inputs[k] == given->input ? k : read;
+        }
+        if (is_written && read_count > 0)
+            return refuse(given, error, "found that it is read again, expected that it is not");
+        if (written == GW_INDEX_NONE)
+            continue;
+        is_written = true;
+        const bool is_in_place =
+            read_count == 1 && gw_operation_writes_over(operation, read, written);
+        if (read_count > 0 && !is_in_place)
+            return refuse(given, error,
+                          "found that its writer does not read it element by element, expected an "
+                          "operation that may write over what it reads");
+    }
+    return true;
+}
+
+bool gw_function_check_donors(const gw_function *function, GError **error)
+{
+    g_autofree bool *is_taken = g_new0(bool, function->input_count + 1);
+    for (uint32_t o = 0; o < function->output_count; o++) {
+        const uint32_t output = gw_function_output(function, o);
+        const uint32_t donor = gw_function_value(function, output)->donor;
+        if (donor == 0)
+            continue;
+        gw_check(donor <= function->input_count);
+        const donation given = {function, gw_function_input(function, donor - 1), output};
+        if (is_taken[donor - 1])
+            return refuse(&given, error, "found that another does, expected one at most");
+        is_taken[donor - 1] = true;
+        if (!check_alike(&given, error) || !check_use(&given, error))
+            return false;
+    }
+    return true;
+}

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Estimates of a large model's ways against what the scenario of each says of its memory. */
+#include <check.h>
+#include <math.h>
+#include <stdlib.h>
+
+#include "app/search_estimate.h"
+#include "workload/workload_schedule.h"
+
+#define PLAN GW_SOURCE_DIR "/configs/plan.json"
+#define TOLERANCE                                                                                  \
+    0.03        /* Small programs are carried on in proportion (docs/MODEL.md, "Planning"). */
+#define STEP 41 /* Of the points, so many are passed over; each takes a program to be built. */
+
+static char **list_settings(const gw_search_point *point)
+{
+    GPtrArray *texts = g_ptr_array_new();
+    for (guint d = 0; d < GW_SEARCH_DIMENSIONS; d++) {
+        g_autofree char *value = gw_search_value_text(d, point->values[d]);
+        g_ptr_array_add(
+            texts, g_strdup_printf("jobs.0.parameters.%s=%s", gw_search_dimension_name(d), value));
+    }
+    g_ptr_array_add(texts, NULL);
+    return (char **)g_ptr_array_free(texts, FALSE);
+}
+
+/* NAN: admission refuses it. */
+static double find_memory(const gw_search_point *point)
+{
+    g_auto(GStrv) settings = list_settings(point);
+    g_autoptr(gw_scenario) scenario = gw_scenario_load(PLAN, (const char *const *)settings, NULL);
+    if (scenario == NULL)
+        return NAN;
+    const gw_plan *plan = scenario->jobs[0].plan;
+    g_autofree uint64_t *peaks_bytes = g_new0(uint64_t, plan->program->meshes->len);
+    uint64_t most_bytes = 0;
+    gw_plan_peak_bytes(plan, peaks_bytes);
+    for (guint m = 0; m < plan->program->meshes->len; m++)
+        most_bytes = MAX(most_bytes, peaks_bytes[m]);
+    return (double)most_bytes;
+}
+
+/* Few micro-batches, and several chunks: slopes are counted that have not begun. */
+static bool is_early(const gw_search_space *space, const gw_search_point *point)
+{
+    return point->values[GW_SEARCH_CHUNKS] > 1 &&
+           gw_search_microbatches(space, point) <= 2 * point->values[GW_SEARCH_STAGES];
+}
+
+START_TEST(memory_is_that_of_admission)
+{
+    g_autoptr(gw_search_space) space = gw_search_space_new(PLAN, NULL, 0, NULL);
+    g_autoptr(gw_search_estimator) estimator = gw_search_estimator_new(space);
+    g_autoptr(GArray) points = gw_search_space_list(space);
+    guint seen_count = 0;
+    for (guint i = 0; i < points->len; i += STEP) {
+        const gw_search_point *point = &g_array_index(points, gw_search_point, i);
+        g_autofree char *reason = NULL;
+        double estimated_bytes;
+        if (!gw_search_estimate_memory(estimator, point, &estimated_bytes, &reason) ||
+            is_early(space, point))
+            continue;
+        const double memory_bytes = find_memory(point);
+        if (isnan(memory_bytes)) {
+            ck_assert_double_gt(estimated_bytes, 0.97 * 80 * 1024 * 1024 * 1024);
+            continue;
+        }
+        g_autofree char *words = NULL;
+        for (guint d = 0; d < GW_SEARCH_DIMENSIONS; d++) {
+            g_autofree char *before = words;
+            words = g_strdup_printf("%s %u", before == NULL ? "" : before, point->values[d]);
+        }
+        ck_assert_msg(fabs(estimated_bytes / memory_bytes - 1) < TOLERANCE, "%s: %g of %g bytes",
+                      words, estimated_bytes, memory_bytes);
+        seen_count++;
+    }
+    ck_assert_uint_gt(seen_count, 10);
+}
+END_TEST
+
+START_TEST(what_cannot_be_says_why)
+{
+    static const char *const fixed[] = {"jobs.0.parameters.stages=4", "jobs.0.parameters.chunks=2",
+                                        "jobs.0.parameters.microbatch=16", NULL};
+    g_autoptr(gw_search_space) space = gw_search_space_new(PLAN, fixed, 0, NULL);
+    g_autoptr(gw_search_estimator) estimator = gw_search_estimator_new(space);
+    g_autoptr(GArray) points = gw_search_space_list(space);
+    guint refused_count = 0;
+    for (guint i = 0; i < points->len; i++) { /* 2 micro-batches at most, in groups of 4. */
+        g_autofree char *reason = NULL;
+        double estimated_bytes;
+        if (gw_search_estimate_memory(estimator, &g_array_index(points, gw_search_point, i),
+                                      &estimated_bytes, &reason))
+            continue;
+        ck_assert_ptr_nonnull(reason);
+        refused_count++;
+    }
+    ck_assert_uint_eq(refused_count, points->len);
+    ck_assert_uint_gt(refused_count, 0);
+}
+END_TEST
+
+static double find_bound(gw_search_estimator *estimator, const gw_search_point *point)
+{
+    g_autofree char *reason = NULL;
+    double bytes;
+    ck_assert(gw_search_estimate_memory(estimator, point, &bytes, &reason));
+    return gw_search_estimate_bound_ns(estimator, point);
+}
+
+START_TEST(bounds_go_with_the_work)
+{
+    g_autoptr(gw_search_space) space = gw_search_space_new(PLAN, NULL, 0, NULL);
+    g_autoptr(gw_search_estimator) estimator = gw_search_estimator_new(space);
+    gw_search_point plain = {{1, 4, 4, 1, 0, 0, 1}}; /* 8 micro-batches through 4 stages. */
+    gw_search_point again = plain, gpipe = plain, halves = plain;
+    again.values[GW_SEARCH_RECOMPUTE] = 2;
+    while (gw_workload_schedules[gpipe.values[GW_SEARCH_SCHEDULE]] != &gw_schedule_gpipe)
+        gpipe.values[GW_SEARCH_SCHEDULE]++;
+    halves.values[GW_SEARCH_MICROBATCH] = 2;
+    const double plain_ns = find_bound(estimator, &plain);
+    ck_assert_double_gt(plain_ns, 0);
+    ck_assert_double_gt(find_bound(estimator, &again), 1.15 * plain_ns);
+    ck_assert_double_lt(find_bound(estimator, &again), 1.45 * plain_ns);
+    ck_assert_double_eq_tol(find_bound(estimator, &gpipe) / plain_ns, 1, 0.05);
+    ck_assert_double_gt(find_bound(estimator, &halves), plain_ns); /* (4 + 3) / 4 to (8 + 3) / 8. */
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("search_estimate");
+    TCase *cases = tcase_create("estimate");
+    tcase_set_timeout(cases, 120);
+    tcase_add_test(cases, memory_is_that_of_admission);
+    tcase_add_test(cases, what_cannot_be_says_why);
+    tcase_add_test(cases, bounds_go_with_the_work);
+    suite_add_tcase(suite, cases);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    const int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Schedules played with a time per place: closed forms, and the player of the workload. */
+#include <check.h>
+#include <stdlib.h>
+
+#include "app/search_play.h"
+
+static gw_workload_schedule *make(const gw_schedule_ops *ops, uint32_t stages, uint32_t chunks,
+                                  uint32_t microbatches)
+{
+    g_autofree gw_stage_times *times = g_new0(gw_stage_times, stages);
+    for (uint32_t s = 0; s < stages; s++)
+        times[s] = (gw_stage_times){.forward_ns = 1000, .backward_ns = 2000};
+    const gw_schedule_request request = {.stage_count = stages,
+                                         .microbatch_count = microbatches,
+                                         .chunk_count = chunks,
+                                         .times = times};
+    gw_workload_schedule *schedule = ops->make(&request, NULL);
+    ck_assert_ptr_nonnull(schedule);
+    return schedule;
+}
+
+static gw_search_pass_times *make_times(uint32_t places)
+{
+    gw_search_pass_times *times = g_new(gw_search_pass_times, places);
+    for (uint32_t p = 0; p < places; p++)
+        times[p] = (gw_search_pass_times){1, 2};
+    return times;
+}
+
+/* (m + (p - 1) / v) (F + B) of a stage, and no transfers. */
+START_TEST(equal_places_have_the_known_bubble)
+{
+    const uint32_t stages = 4, microbatches = 8;
+    g_autofree gw_search_pass_times *times = make_times(stages * 2);
+    g_autoptr(gw_workload_schedule) plain = make(&gw_schedule_1f1b, stages, 1, microbatches);
+    g_autoptr(gw_workload_schedule) gpipe = make(&gw_schedule_gpipe, stages, 1, microbatches);
+    g_autoptr(gw_workload_schedule) chunked =
+        make(&gw_schedule_interleaved, stages, 2, microbatches);
+    ck_assert_double_eq(gw_search_play_ns(plain, times, 0), 3 * (8 + 3));
+    ck_assert_double_eq(gw_search_play_ns(gpipe, times, 0), 3 * (8 + 3));
+    ck_assert_double_eq(gw_search_play_ns(chunked, times, 0), 3 * (16 + 3));
+}
+END_TEST
+
+START_TEST(one_stage_does_one_pass_after_the_other)
+{
+    g_autofree gw_search_pass_times *times = make_times(1);
+    g_autoptr(gw_workload_schedule) schedule = make(&gw_schedule_1f1b, 1, 1, 5);
+    ck_assert_double_eq(gw_search_play_ns(schedule, times, 100), 5 * 3);
+}
+END_TEST
+
+/* There and back over every boundary, once; the one micro-batch waits for all of it. */
+START_TEST(transfers_take_their_time)
+{
+    g_autofree gw_search_pass_times *times = make_times(3);
+    g_autoptr(gw_workload_schedule) schedule = make(&gw_schedule_1f1b, 3, 1, 1);
+    times[1].forward_ns = 7;
+    ck_assert_double_eq(gw_search_play_ns(schedule, times, 10), 3 + 9 + 3 + 4 * 10);
+}
+END_TEST
+
+/* Of a pipeline with one chunk the workload's own player finds the same. */
+START_TEST(both_players_agree)
+{
+    const uint32_t stages = 5, microbatches = 9;
+    g_autoptr(gw_workload_schedule) schedule = make(&gw_schedule_1f1b, stages, 1, microbatches);
+    g_autofree gw_search_pass_times *times = make_times(stages);
+    g_autofree gw_stage_times *stage_times = g_new0(gw_stage_times, stages);
+    g_autofree gw_time *starts_ns = g_new0(gw_time, schedule->first_slot[stages]);
+    for (uint32_t s = 0; s < stages; s++) {
+        times[s] = (gw_search_pass_times){10 + 3 * s, 25 - 2 * s};
+        stage_times[s] =
+            (gw_stage_times){.forward_ns = 10 + 3 * s, .backward_ns = 25 - 2 * s, .transfer_ns = 4};
+    }
+    ck_assert(gw_workload_schedule_play(schedule, stage_times, starts_ns, NULL));
+    const uint32_t last = schedule->first_slot[1] - 1;
+    ck_assert_double_eq(gw_search_play_ns(schedule, times, 4), (double)starts_ns[last] + 25);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("search_play");
+    TCase *cases = tcase_create("play");
+    tcase_add_test(cases, equal_places_have_the_known_bubble);
+    tcase_add_test(cases, one_stage_does_one_pass_after_the_other);
+    tcase_add_test(cases, transfers_take_their_time);
+    tcase_add_test(cases, both_players_agree);
+    suite_add_tcase(suite, cases);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    const int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The ways there are: all of them, each once, and none that cannot be. */
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "app/search_space.h"
+#include "base/error.h"
+
+#define PLAN GW_SOURCE_DIR "/configs/plan.json" /* 16 devices, 24 layers, 16 heads, batch 32. */
+
+static gw_search_space *make_space(const char *const *settings, guint64 devices)
+{
+    g_autoptr(GError) error = NULL;
+    gw_search_space *space = gw_search_space_new(PLAN, settings, devices, &error);
+    ck_assert_msg(space != NULL, "%s", error == NULL ? "no message" : error->message);
+    return space;
+}
+
+static guint value_at(const GArray *points, guint index, gw_search_dimension dimension)
+{
+    return g_array_index(points, gw_search_point, index).values[dimension];
+}
+
+START_TEST(points_use_all_devices_and_are_different)
+{
+    g_autoptr(gw_search_space) space = make_space(NULL, 0);
+    g_autoptr(GArray) points = gw_search_space_list(space);
+    ck_assert_uint_eq(space->devices, 16);
+    ck_assert_uint_gt(points->len, 100);
+    for (guint i = 0; i < points->len; i++) {
+        const guint tensor = value_at(points, i, GW_SEARCH_TENSOR);
+        const guint stages = value_at(points, i, GW_SEARCH_STAGES);
+        const guint data = value_at(points, i, GW_SEARCH_DATA);
+        const gw_search_point *point = &g_array_index(points, gw_search_point, i);
+        ck_assert_uint_eq(tensor * stages * data, 16);
+        ck_assert_uint_eq(24 % (stages * value_at(points, i, GW_SEARCH_CHUNKS)), 0);
+        ck_assert_uint_eq(gw_search_microbatches(space, point) * data *
+                              value_at(points, i, GW_SEARCH_MICROBATCH),
+                          32);
+        ck_assert(i == 0 || memcmp(point, point - 1, sizeof *point) != 0);
+    }
+}
+END_TEST
+
+/* One stage: tensor 16 and data 1 to tensor 1 and data 16; five of them, three recomputations, and
+ * the divisors of 32 over data; 8 stages divide both 24 and 16, 16 do not. */
+START_TEST(all_combinations_are_there)
+{
+    static const char *const one_stage[] = {"jobs.0.parameters.stages=1", NULL};
+    g_autoptr(gw_search_space) space = make_space(one_stage, 0);
+    g_autoptr(GArray) points = gw_search_space_list(space);
+    ck_assert_uint_eq(points->len, 3 * (6 + 5 + 4 + 3 + 2));
+    static const char *const many[] = {"jobs.0.parameters.stages=16", NULL};
+    g_autoptr(gw_search_space) none = make_space(many, 0);
+    g_autoptr(GArray) no_points = gw_search_space_list(none);
+    ck_assert_uint_eq(no_points->len, 0);
+}
+END_TEST
+
+START_TEST(the_micro_batch_turns_fastest_and_grows)
+{
+    g_autoptr(gw_search_space) space = make_space(NULL, 4);
+    g_autoptr(GArray) points = gw_search_space_list(space);
+    ck_assert_uint_eq(space->devices, 4);
+    for (guint i = 1; i < points->len; i++) {
+        bool is_same = true;
+        for (guint d = 0; d < GW_SEARCH_MICROBATCH; d++)
+            is_same = is_same && value_at(points, i, d) == value_at(points, i - 1, d);
+        ck_assert(!is_same || value_at(points, i, GW_SEARCH_MICROBATCH) >
+                                  value_at(points, i - 1, GW_SEARCH_MICROBATCH));
+    }
+}
+END_TEST
+
+START_TEST(values_are_told_as_scenarios_have_them)
+{
+    static const char *const fixed[] = {"jobs.0.parameters.recompute=selective",
+                                        "jobs.0.parameters.schedule=gpipe",
+                                        "jobs.0.parameters.stages=2", NULL};
+    g_autoptr(gw_search_space) space = make_space(fixed, 0);
+    g_autoptr(GArray) points = gw_search_space_list(space);
+    ck_assert_uint_gt(points->len, 0);
+    g_autofree char *recompute =
+        gw_search_value_text(GW_SEARCH_RECOMPUTE, value_at(points, 0, GW_SEARCH_RECOMPUTE));
+    g_autofree char *schedule =
+        gw_search_value_text(GW_SEARCH_SCHEDULE, value_at(points, 0, GW_SEARCH_SCHEDULE));
+    g_autofree char *stages =
+        gw_search_value_text(GW_SEARCH_STAGES, value_at(points, 0, GW_SEARCH_STAGES));
+    ck_assert_str_eq(recompute, "selective");
+    ck_assert_str_eq(schedule, "gpipe");
+    ck_assert_str_eq(stages, "2");
+    ck_assert_str_eq(gw_search_dimension_name(GW_SEARCH_MICROBATCH), "microbatch");
+}
+END_TEST
+
+START_TEST(more_devices_than_there_are)
+{
+    g_autoptr(GError) error = NULL;
+    ck_assert_ptr_null(gw_search_space_new(PLAN, NULL, 17, &error));
+    ck_assert(g_error_matches(error, GW_ERROR, GW_ERROR_USAGE));
+    ck_assert_str_eq(error->message, "--devices: found 17, expected at most the 16 of the cluster");
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("search_space");
+    TCase *cases = tcase_create("space");
+    tcase_add_test(cases, points_use_all_devices_and_are_different);
+    tcase_add_test(cases, all_combinations_are_there);
+    tcase_add_test(cases, the_micro_batch_turns_fastest_and_grows);
+    tcase_add_test(cases, values_are_told_as_scenarios_have_them);
+    tcase_add_test(cases, more_devices_than_there_are);
+    suite_add_tcase(suite, cases);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    const int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
