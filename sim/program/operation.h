@@ -89,10 +89,11 @@ typedef enum {
  * the group is the whole.
  *
  * ATTENTION: q, k, v and y are tokens x (heads * head size), each head a band of columns; tokens
- * are whole sequences of `sequence` rows.  Per sequence and head, p = softmax(q k^T / sqrt(head
+ * are whole sequences, of `sequence` rows in q and y.  k and v have as many sequences, which may be
+ * longer or shorter unless it `is_causal`.  Per sequence and head, p = softmax(q k^T / sqrt(head
  * size)) along each row, over the columns up to the row's own where it `is_causal` (0 beyond), and
- * y = p v.  p has `sequence` columns and a block of `sequence` rows per sequence and head, heads
- * fastest. */
+ * y = p v.  p has a column for each row of a sequence of k, and a block of `sequence` rows per
+ * sequence and head, heads fastest. */
 #define GW_TOKENS_MAX            (1U << 24) /* Whole numbers up to there are exact in float32. */
 #define GW_OPERATION_INPUTS_MAX  5
 #define GW_OPERATION_OUTPUTS_MAX 3
