@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What blocks are made of.  Weights are stored so that what is split is their rows: those of
+ * products from the left (queries, keys, values, the perceptron's first, the head) as the transpose
+ * of what they multiply by. */
+#include "workload/emit.h"
+#include "workload/transformer_private.h"
+
+uint32_t gw_pass_thin(const gw_pass *pass, uint32_t value)
+{
+    g_array_index(pass->function->values, gw_value, value).element_bytes =
+        gw_transformer_element_bytes(pass->model);
+    return value;
+}
+
+uint32_t gw_pass_add_temporary(gw_pass *pass, uint32_t rows, uint32_t columns)
+{
+    return gw_pass_thin(pass, gw_function_add_temporary(pass->function, rows, columns));
+}
+
+uint32_t gw_pass_add_activation(gw_pass *pass)
+{
+    return gw_pass_add_temporary(pass, pass->rows, pass->model->hidden);
+}
+
+uint32_t gw_pass_sum_parts(gw_pass *pass, uint32_t x)
+{
+    if (pass->model->tensor == 1)
+        return x;
+    const gw_value *value = gw_function_value(pass->function, x);
+    const uint32_t y = gw_pass_add_temporary(pass, value->rows, value->columns);
+    gw_emit_collective(pass->function, GW_OPERATION_ALL_REDUCE, GW_TRANSFORMER_TENSOR, x, y);
+    return y;
+}
+
+uint32_t gw_pass_add_sum(gw_pass *pass, uint32_t a, uint32_t b)
+{
+    const uint32_t y = gw_pass_add_activation(pass);
+    gw_emit_map(pass->function, GW_MAP_ADD, a, b, y);
+    return y;
+}
+
+void gw_pass_add_norm(gw_pass *pass, uint32_t x, uint32_t gain, uint32_t bias, uint32_t y)
+{
+    gw_function_add(pass->function,
+                    &(gw_operation){.kind = GW_OPERATION_LAYER_NORM,
+                                    .inputs = {(uint16_t)x, (uint16_t)gain, (uint16_t)bias},
+                                    .outputs = {(uint16_t)y}});
+}
+
+uint32_t gw_pass_add_norm_gradient(gw_pass *pass, uint32_t x, uint32_t gain, uint32_t dy,
+                                   uint32_t dgain, uint32_t dbias)
+{
+    const uint32_t dx = gw_pass_add_activation(pass);
+    gw_function_add(pass->function,
+                    &(gw_operation){.kind = GW_OPERATION_LAYER_NORM_GRADIENT,
+                                    .inputs = {(uint16_t)x, (uint16_t)gain, (uint16_t)dy},
+                                    .outputs = {(uint16_t)dx, (uint16_t)dgain, (uint16_t)dbias}});
+    return dx;
+}
+
+void gw_pass_add_dense(gw_pass *pass, const gw_pass_part *part, uint32_t weights, uint32_t x,
+                       uint32_t y)
+{
+    const gw_value *value = gw_function_value(pass->function, y);
+    const uint32_t product = gw_pass_add_temporary(pass, value->rows, value->columns);
+    gw_emit_matmul(pass->function, x, false, part->tensors[weights], true, product);
+    gw_emit_map(pass->function, GW_MAP_ADD_ROW, product, part->tensors[weights + 1], y);
+}
+
+uint32_t gw_pass_add_dense_gradient(gw_pass *pass, const gw_pass_part *part, uint32_t weights,
+                                    uint32_t x, uint32_t dy)
+{
+    const uint32_t dx = gw_pass_add_activation(pass);
+    gw_emit_matmul(pass->function, dy, true, x, false, part->gradients[weights]);
+    gw_emit_sum_rows(pass->function, dy, part->gradients[weights + 1]);
+    gw_emit_matmul(pass->function, dy, false, part->tensors[weights], false, dx);
+    return dx;
+}
+
+void gw_pass_add_to_stream(gw_pass *pass, const gw_pass_part *part, uint32_t weights, uint32_t x,
+                           uint32_t y)
+{
+    const uint32_t product = gw_pass_add_activation(pass), sum = gw_pass_add_activation(pass);
+    gw_emit_matmul(pass->function, x, false, part->tensors[weights], false, product);
+    gw_emit_map(pass->function, GW_MAP_ADD_ROW, gw_pass_sum_parts(pass, product),
+                part->tensors[weights + 1], sum);
+    gw_emit_map(pass->function, GW_MAP_ADD, part->saved[0], sum, y);
+}
+
+uint32_t gw_pass_add_stream_gradient(gw_pass *pass, const gw_pass_part *part, uint32_t weights,
+                                     uint32_t x, uint32_t dy)
+{
+    const gw_value *value = gw_function_value(pass->function, x);
+    const uint32_t dx = gw_pass_add_temporary(pass, value->rows, value->columns);
+    gw_emit_matmul(pass->function, x, true, dy, false, part->gradients[weights]);
+    gw_emit_sum_rows(pass->function, dy, part->gradients[weights + 1]);
+    gw_emit_matmul(pass->function, dy, false, part->tensors[weights], true, dx);
+    return dx;
+}

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files transformer*.c share: a pass in the making, and blocks.
+ *
+ * A layer is a row of blocks, each y = x + f(norm(x)): attention, then a perceptron.  A block knows
+ * its parameters, what its backward pass reads again, and how its passes are written; where layers
+ * lie, what is computed again and how slopes add up is transformer.c's, and the same for all. */
+#pragma once
+
+#include "workload/transformer.h"
+
+typedef struct gw_pass gw_pass;
+
+/* A block of one layer in a pass: values of the function, each by the block's own numbering. */
+typedef struct {
+    const uint32_t *tensors;
+    const uint32_t *saved;     /* The first is always the block's input. */
+    const uint32_t *gradients; /* Backward: of tensors, of this micro-batch alone. */
+} gw_pass_part;
+
+typedef struct {
+    const char *name;
+    uint32_t tensor_count, saved_count;
+    /* All of them, in order (gw_transformer_append_tensor). */
+    void (*append_tensors)(const gw_transformer *model, GArray *list);
+    void (*saved_shape)(const gw_transformer *model, uint32_t saved, uint32_t *out_rows,
+                        uint32_t *out_columns);
+    /* Whether selective recomputation computes it again rather than keeping it. */
+    bool (*is_selected)(uint32_t saved);
+    /* Writes saved[1...] and `y` from saved[0]. */
+    void (*add_forward)(gw_pass *pass, const gw_pass_part *part, uint32_t y);
+    /* Writes what is_selected from what is kept; NULL: nothing is. */
+    void (*add_selected)(gw_pass *pass, const gw_pass_part *part);
+    /* From the slopes of y: writes the slopes of tensors; returns those of saved[0]. */
+    uint32_t (*add_backward)(gw_pass *pass, const gw_pass_part *part, uint32_t dy);
+} gw_transformer_block;
+
+extern const gw_transformer_block gw_block_attention, gw_block_perceptron;
+
+/* A function of one pass over a place, in the making. */
+struct gw_pass {
+    const gw_transformer *model;
+    gw_function *function;
+    uint32_t rows;          /* Tokens of a device's micro-batch. */
+    bool is_first, is_last; /* The place has the embedding, the head. */
+    uint32_t ids, labels;
+    /* All of the place's: tensors and their slopes those of the embedding, of the blocks, of the
+     * head; saved those of the blocks, then of the head. */
+    uint32_t *tensors, *saved, *gradients;
+    uint32_t first_head_tensor, first_head_saved; /* Where the head's begin. */
+};
+
+/* --- Sizes --- */
+
+/* Of first weights: uniform with the deviation 0.02 (Radford et al., 2019); of those whose products
+ * are added to the stream of activations, smaller the more layers there are. */
+double gw_transformer_weight_scale(void);
+double gw_transformer_added_scale(const gw_transformer *model);
+void gw_transformer_append_tensor(GArray *list, uint32_t rows, uint32_t columns, bool is_split,
+                                  double scale, double constant);
+/* Tokens of a device's micro-batch. */
+uint32_t gw_transformer_local_rows(const gw_transformer *model);
+
+/* --- Writing operations (transformer_pass.c) --- */
+
+/* As gw_transformer_element_bytes says from here on; returns it. */
+uint32_t gw_pass_thin(const gw_pass *pass, uint32_t value);
+uint32_t gw_pass_add_temporary(gw_pass *pass, uint32_t rows, uint32_t columns);
+uint32_t gw_pass_add_activation(gw_pass *pass); /* rows x hidden */
+/* The sum along tensor; x itself where it is not split. */
+uint32_t gw_pass_sum_parts(gw_pass *pass, uint32_t x);
+uint32_t gw_pass_add_sum(gw_pass *pass, uint32_t a, uint32_t b);
+void gw_pass_add_norm(gw_pass *pass, uint32_t x, uint32_t gain, uint32_t bias, uint32_t y);
+/* dx of y = norm(x); returns it. */
+uint32_t gw_pass_add_norm_gradient(gw_pass *pass, uint32_t x, uint32_t gain, uint32_t dy,
+                                   uint32_t dgain, uint32_t dbias);
+/* y = x weights^T + bias, the bias being the tensor after `weights`. */
+void gw_pass_add_dense(gw_pass *pass, const gw_pass_part *part, uint32_t weights, uint32_t x,
+                       uint32_t y);
+/* Its slopes: of weights and bias, and this device's part of dx, which it returns. */
+uint32_t gw_pass_add_dense_gradient(gw_pass *pass, const gw_pass_part *part, uint32_t weights,
+                                    uint32_t x, uint32_t dy);
+/* y = the block's input + sum over tensor of (x weights) + bias, likewise. */
+void gw_pass_add_to_stream(gw_pass *pass, const gw_pass_part *part, uint32_t weights, uint32_t x,
+                           uint32_t y);
+/* Its slopes: of weights and bias, and of x, which it returns. */
+uint32_t gw_pass_add_stream_gradient(gw_pass *pass, const gw_pass_part *part, uint32_t weights,
+                                     uint32_t x, uint32_t dy);
+
+/* --- The ends (transformer_ends.c) --- */
+
+enum { GW_EMBEDDING_TENSORS = 2, GW_HEAD_TENSORS = 3, GW_HEAD_SAVED = 2 };
+void gw_transformer_append_embedding(const gw_transformer *model, GArray *list);
+void gw_transformer_append_head(const gw_transformer *model, GArray *list);
+/* From ids to the first layer's input. */
+void gw_pass_add_embedding(gw_pass *pass, uint32_t y);
+void gw_pass_add_embedding_gradient(gw_pass *pass, uint32_t dy);
+/* Where the last layer's output goes. */
+uint32_t gw_pass_head_input(const gw_pass *pass);
+/* From there through the last norm to the loss of the device's part of the vocabulary, added to
+ * `before` unless that is GW_INDEX_NONE, and the slopes of its logits. */
+void gw_pass_add_head(gw_pass *pass, uint32_t before, uint32_t loss, uint32_t dlogits);
+/* From the slopes of the logits to those of the last layer's output, which it returns. */
+uint32_t gw_pass_add_head_gradient(gw_pass *pass, uint32_t dlogits);
