@@ -26,24 +26,25 @@ void gw_transformer_append_head(const gw_transformer *model, GArray *list)
 
 void gw_pass_add_embedding(gw_pass *pass, uint32_t y)
 {
+    const uint32_t *tensors = pass->tensors + pass->first_embedding_tensor;
     const uint32_t part = gw_pass_add_activation(pass);
-    gw_function_add(pass->function, &(gw_operation){.kind = GW_OPERATION_EMBEDDING,
-                                                    .axes = GW_TRANSFORMER_TENSOR,
-                                                    .inputs = {(uint16_t)pass->tensors[EMBEDDING],
-                                                               (uint16_t)pass->ids},
-                                                    .outputs = {(uint16_t)part}});
-    gw_emit_map(pass->function, GW_MAP_ADD_ROW, gw_pass_sum_parts(pass, part),
-                pass->tensors[POSITIONS], y);
+    gw_function_add(pass->function,
+                    &(gw_operation){.kind = GW_OPERATION_EMBEDDING,
+                                    .axes = GW_TRANSFORMER_TENSOR,
+                                    .inputs = {(uint16_t)tensors[EMBEDDING], (uint16_t)pass->ids},
+                                    .outputs = {(uint16_t)part}});
+    gw_emit_map(pass->function, GW_MAP_ADD_ROW, gw_pass_sum_parts(pass, part), tensors[POSITIONS],
+                y);
 }
 
 void gw_pass_add_embedding_gradient(gw_pass *pass, uint32_t dy)
 {
-    gw_function_add(pass->function,
-                    &(gw_operation){.kind = GW_OPERATION_EMBEDDING_GRADIENT,
-                                    .axes = GW_TRANSFORMER_TENSOR,
-                                    .inputs = {(uint16_t)pass->ids, (uint16_t)dy},
-                                    .outputs = {(uint16_t)pass->gradients[EMBEDDING]}});
-    gw_emit_sum_rows(pass->function, dy, pass->gradients[POSITIONS]);
+    const uint32_t *gradients = pass->gradients + pass->first_embedding_tensor;
+    gw_function_add(pass->function, &(gw_operation){.kind = GW_OPERATION_EMBEDDING_GRADIENT,
+                                                    .axes = GW_TRANSFORMER_TENSOR,
+                                                    .inputs = {(uint16_t)pass->ids, (uint16_t)dy},
+                                                    .outputs = {(uint16_t)gradients[EMBEDDING]}});
+    gw_emit_sum_rows(pass->function, dy, gradients[POSITIONS]);
 }
 
 /* The head's among what the place has. */

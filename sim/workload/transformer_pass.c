@@ -34,7 +34,10 @@ uint32_t gw_pass_sum_parts(gw_pass *pass, uint32_t x)
 
 uint32_t gw_pass_add_sum(gw_pass *pass, uint32_t a, uint32_t b)
 {
-    const uint32_t y = gw_pass_add_activation(pass);
+    if (a == GW_INDEX_NONE)
+        return b;
+    const gw_value *value = gw_function_value(pass->function, a);
+    const uint32_t y = gw_pass_add_temporary(pass, value->rows, value->columns);
     gw_emit_map(pass->function, GW_MAP_ADD, a, b, y);
     return y;
 }
@@ -70,7 +73,8 @@ void gw_pass_add_dense(gw_pass *pass, const gw_pass_part *part, uint32_t weights
 uint32_t gw_pass_add_dense_gradient(gw_pass *pass, const gw_pass_part *part, uint32_t weights,
                                     uint32_t x, uint32_t dy)
 {
-    const uint32_t dx = gw_pass_add_activation(pass);
+    const gw_value *value = gw_function_value(pass->function, x);
+    const uint32_t dx = gw_pass_add_temporary(pass, value->rows, value->columns);
     gw_emit_matmul(pass->function, dy, true, x, false, part->gradients[weights]);
     gw_emit_sum_rows(pass->function, dy, part->gradients[weights + 1]);
     gw_emit_matmul(pass->function, dy, false, part->tensors[weights], false, dx);

@@ -34,17 +34,22 @@ typedef struct {
     uint32_t (*add_backward)(gw_pass *pass, const gw_pass_part *part, uint32_t dy);
 } gw_transformer_block;
 
-extern const gw_transformer_block gw_block_attention, gw_block_perceptron;
+extern const gw_transformer_block gw_block_attention, gw_block_cross, gw_block_perceptron;
 
 /* A function of one pass over a place, in the making. */
 struct gw_pass {
+    /* Of the side that is being written, encoder or decoder: */
     const gw_transformer *model;
+    uint32_t rows; /* tokens of a device's micro-batch, */
+    uint32_t ids;
+    uint32_t first_embedding_tensor;
+    /* Of both: */
     gw_function *function;
-    uint32_t rows;          /* Tokens of a device's micro-batch. */
-    bool is_first, is_last; /* The place has the embedding, the head. */
-    uint32_t ids, labels;
-    /* All of the place's: tensors and their slopes those of the embedding, of the blocks, of the
-     * head; saved those of the blocks, then of the head. */
+    uint32_t labels;
+    uint32_t memory;  /* What the encoder gives; */
+    uint32_t dmemory; /* this device's part of its slopes so far, GW_INDEX_NONE: none yet. */
+    /* All of the place's: tensors and their slopes those of each side's embedding, blocks and end;
+     * saved those of the blocks, then of the ends. */
     uint32_t *tensors, *saved, *gradients;
     uint32_t first_head_tensor, first_head_saved; /* Where the head's begin. */
 };
@@ -57,8 +62,9 @@ double gw_transformer_weight_scale(void);
 double gw_transformer_added_scale(const gw_transformer *model);
 void gw_transformer_append_tensor(GArray *list, uint32_t rows, uint32_t columns, bool is_split,
                                   double scale, double constant);
-/* Tokens of a device's micro-batch. */
+/* Tokens of a device's micro-batch; of what a decoder's layers look at. */
 uint32_t gw_transformer_local_rows(const gw_transformer *model);
+uint32_t gw_transformer_memory_rows(const gw_transformer *model);
 
 /* --- Writing operations (transformer_pass.c) --- */
 
@@ -68,9 +74,10 @@ uint32_t gw_pass_add_temporary(gw_pass *pass, uint32_t rows, uint32_t columns);
 uint32_t gw_pass_add_activation(gw_pass *pass); /* rows x hidden */
 /* The sum along tensor; x itself where it is not split. */
 uint32_t gw_pass_sum_parts(gw_pass *pass, uint32_t x);
+/* a + b; b if a is GW_INDEX_NONE. */
 uint32_t gw_pass_add_sum(gw_pass *pass, uint32_t a, uint32_t b);
 void gw_pass_add_norm(gw_pass *pass, uint32_t x, uint32_t gain, uint32_t bias, uint32_t y);
-/* dx of y = norm(x); returns it. */
+/* dx of y = norm(x); returns it.  x is of the side. */
 uint32_t gw_pass_add_norm_gradient(gw_pass *pass, uint32_t x, uint32_t gain, uint32_t dy,
                                    uint32_t dgain, uint32_t dbias);
 /* y = x weights^T + bias, the bias being the tensor after `weights`. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Training steps of a decoder-only transformer (transformer.h), data-, tensor- and
+/* Training steps of a transformer (transformer.h), data-, tensor- and
  * pipeline-parallel.
  *
  * Set-up draws the tokens of the batch and the parameters from the seed alone, so any meshes train
@@ -67,17 +67,33 @@ static bool expect_multiple(gw_params *params, const char *key, uint32_t value, 
     return false;
 }
 
+/* Each place has as many, and each of several either the encoder's or the decoder's. */
+static bool check_layers(gw_params *params, const gw_transformer *model, GError **error)
+{
+    const uint32_t all = model->encoder_layers + model->layers;
+    if (model->encoder_layers == 0)
+        return expect_multiple(params, "layers", all, "stages times chunks", model->places, error);
+    if (all % model->places != 0) {
+        gw_params_error(params, "encoder_layers", error,
+                        "found %u, with the decoder's %u, expected a multiple of stages times "
+                        "chunks (%u) together",
+                        model->encoder_layers, model->layers, model->places);
+        return false;
+    }
+    return model->places == 1 ||
+           expect_multiple(params, "encoder_layers", model->encoder_layers, "layers in each place",
+                           all / model->places, error);
+}
+
 static bool check_divisors(gw_params *params, const training *job, GError **error)
 {
     const gw_transformer *model = &job->model;
-    return expect_multiple(params, "hidden", model->hidden, "heads", model->heads, error) &&
-           expect_multiple(params, "heads", model->heads, "tensor", model->tensor, error) &&
+    return expect_multiple(params, "heads", model->heads, "tensor", model->tensor, error) &&
            expect_multiple(params, "feed_forward", model->feed_forward, "tensor", model->tensor,
                            error) &&
            expect_multiple(params, "vocabulary", model->vocabulary, "tensor", model->tensor,
                            error) &&
-           expect_multiple(params, "layers", model->layers, "stages times chunks", model->places,
-                           error) &&
+           check_layers(params, model, error) &&
            expect_multiple(params, "batch", model->batch, "data", model->data, error) &&
            expect_multiple(params, "batch", model->batch / model->data,
                            "microbatch, on each of data", model->microbatch, error);
@@ -86,18 +102,20 @@ static bool check_divisors(gw_params *params, const training *job, GError **erro
 static bool check_sizes(gw_params *params, const training *job, GError **error)
 {
     const gw_transformer *model = &job->model;
-    const uint64_t tokens = (uint64_t)model->microbatch * model->sequence;
+    const uint32_t longest = MAX(model->sequence, model->encoder_sequence);
+    const uint64_t tokens = (uint64_t)model->microbatch * longest;
     const uint64_t widest =
-        MAX(MAX((uint64_t)model->feed_forward, model->vocabulary), (uint64_t)model->hidden);
+        MAX(MAX((uint64_t)model->feed_forward, model->vocabulary),
+            MAX((uint64_t)model->hidden, gw_transformer_attention_width(model)));
     const double largest = (double)MAX(tokens, model->hidden) * (double)widest * 4;
-    const double shares = (double)tokens * model->heads / model->tensor * model->sequence * 4;
+    const double shares = (double)tokens * model->heads / model->tensor * longest * 4;
     if (tokens > UINT32_MAX / model->heads / model->tensor ||
         MAX(largest, shares) > (double)GW_VALUE_BYTES_MAX) {
         g_autofree char *most = gw_bytes_format(GW_VALUE_BYTES_MAX);
         gw_params_error(params, "microbatch", error,
                         "found %u sequences of %u tokens, whose activations a device cannot hold "
                         "in values of at most %s",
-                        model->microbatch, model->sequence, most);
+                        model->microbatch, longest, most);
         return false;
     }
     const uint64_t passes = 2 * (uint64_t)gw_transformer_count_microbatches(model) * model->places;
@@ -110,18 +128,53 @@ static bool check_sizes(gw_params *params, const training *job, GError **error)
     return true;
 }
 
+/* By default heads make up the width of the activations. */
+static bool read_head_size(gw_params *params, gw_transformer *model, GError **error)
+{
+    if (!read_size(params, "head_size", false, 1, WIDTH_MAX, &model->head_size, error))
+        return false;
+    if (model->head_size == 0)
+        return expect_multiple(params, "hidden", model->hidden, "heads", model->heads, error);
+    if (gw_transformer_attention_width(model) <= 4 * WIDTH_MAX)
+        return true;
+    gw_params_error(params, "head_size", error,
+                    "found %u, with %u heads %" G_GUINT64_FORMAT " columns, expected at most %u",
+                    model->head_size, model->heads, gw_transformer_attention_width(model),
+                    4 * WIDTH_MAX);
+    return false;
+}
+
+static bool read_encoder(gw_params *params, gw_transformer *model, GError **error)
+{
+    if (!read_size(params, "encoder_layers", false, 0, LAYERS_MAX, &model->encoder_layers, error) ||
+        !read_size(params, "encoder_sequence", false, 1, WIDTH_MAX, &model->encoder_sequence,
+                   error))
+        return false;
+    if (model->encoder_layers == 0 && model->encoder_sequence > 0) {
+        gw_params_error(params, "encoder_sequence", error,
+                        "found %u without \"encoder_layers\", expected an encoder of at least 1",
+                        model->encoder_sequence);
+        return false;
+    }
+    if (model->encoder_layers > 0 && model->encoder_sequence == 0)
+        model->encoder_sequence = model->sequence;
+    return true;
+}
+
 static bool read_model(gw_params *params, gw_transformer *model, GError **error)
 {
     model->data = model->tensor = 1;
     if (!read_size(params, "layers", true, 1, LAYERS_MAX, &model->layers, error) ||
         !read_size(params, "hidden", true, 1, WIDTH_MAX, &model->hidden, error) ||
-        !read_size(params, "heads", true, 1, WIDTH_MAX, &model->heads, error))
+        !read_size(params, "heads", true, 1, WIDTH_MAX, &model->heads, error) ||
+        !read_head_size(params, model, error))
         return false;
     model->feed_forward = 4 * model->hidden;
     uint32_t recompute = GW_RECOMPUTE_NONE, precision = PRECISION_FLOAT32;
     if (!read_size(params, "feed_forward", false, 1, 4 * WIDTH_MAX, &model->feed_forward, error) ||
         !read_size(params, "vocabulary", true, 2, GW_TOKENS_MAX, &model->vocabulary, error) ||
         !read_size(params, "sequence", true, 1, WIDTH_MAX, &model->sequence, error) ||
+        !read_encoder(params, model, error) ||
         !read_size(params, "batch", true, 1, WIDTH_MAX, &model->batch, error) ||
         !gw_params_choice(params, "recompute", false, recompute_names, &recompute, error) ||
         !gw_params_choice(params, "precision", false, precision_names, &precision, error))
@@ -181,7 +234,7 @@ static bool read_parallelism(gw_params *params, training *out, GError **error)
  * nothing: it says in which order stages' passes are dispatched. */
 static bool make_schedule(gw_params *params, training *job, GError **error)
 {
-    const gw_span layers = job->model.layers / job->stages;
+    const gw_span layers = (job->model.encoder_layers + job->model.layers) / job->stages;
     g_autofree gw_stage_times *times = g_new0(gw_stage_times, job->stages);
     for (uint32_t s = 0; s < job->stages; s++)
         times[s] = (gw_stage_times){.forward_ns = layers * 1000,
@@ -371,7 +424,8 @@ static void begin_place(const step_maker *maker, uint32_t index)
     place->forward = g_new(uint32_t, maker->microbatch_count);
     place->backward = g_new(uint32_t, maker->microbatch_count);
     place->last_forward = place->last_backward = place->tokens = GW_INDEX_NONE;
-    if (index == 0 || index + 1 == model->places)
+    const gw_transformer_ends ends = gw_transformer_place_ends(model, index);
+    if (ends.opens_encoder || ends.opens_decoder || ends.closes_decoder)
         place->tokens = add_setup(maker, "tokens", index, gw_transformer_make_tokens(model, index));
     place->init =
         add_setup(maker, "init", index, make_init(job, place->tensors, place->first_tensor));
@@ -409,52 +463,79 @@ static void carry_tensors(const step_maker *maker, const transformer_place *plac
         carry(maker, place, i * count_carried(maker->job) + read, target, first_input + i);
 }
 
+/* The place whose forward gives what the decoder's look at. */
+static uint32_t find_encoder_end(const gw_transformer *model)
+{
+    uint32_t place = 0;
+    while (!gw_transformer_place_ends(model, place).closes_encoder)
+        place++;
+    return place;
+}
+
 static void connect_forward(const step_maker *maker, uint32_t index, uint32_t m, bool is_next)
 {
     const transformer_place *place = &maker->places[index];
+    const gw_transformer *model = &maker->job->model;
+    const gw_transformer_ends ends = gw_transformer_place_ends(model, index);
     const uint32_t node = place->forward[m];
-    const bool is_first = index == 0, is_last = index + 1 == maker->job->model.places;
-    uint32_t input = 0;
-    if (is_first)
-        gw_builder_add_edge(maker->builder, place->tokens, m, node, input++);
-    else
+    uint32_t input = 0, tokens = m;
+    for (uint32_t i = 0; i < (uint32_t)ends.opens_encoder + ends.opens_decoder; i++) {
+        gw_builder_add_edge(maker->builder, place->tokens, tokens, node, input++);
+        tokens += maker->microbatch_count;
+    }
+    if (gw_transformer_takes_stream(ends))
         gw_builder_add_edge(maker->builder, place[-1].forward[m], 0, node, input++);
-    if (is_last)
-        gw_builder_add_edge(maker->builder, place->tokens,
-                            m + (is_first ? maker->microbatch_count : 0), node, input++);
-    if (is_last && is_next)
+    if (gw_transformer_takes_memory(ends))
+        gw_builder_add_edge(maker->builder, maker->places[find_encoder_end(model)].forward[m], 0,
+                            node, input++);
+    if (ends.closes_decoder)
+        gw_builder_add_edge(maker->builder, place->tokens, tokens, node, input++);
+    if (ends.closes_decoder && is_next)
         gw_builder_add_edge(maker->builder, place->last_forward, 0, node, input++);
     carry_tensors(maker, place, node, input);
+}
+
+/* Outputs of a place's backward before the slopes of its tensors. */
+static uint32_t count_stream_slopes(gw_transformer_ends ends)
+{
+    return (gw_transformer_takes_stream(ends) ? 1 : 0) +
+           (gw_transformer_takes_memory(ends) ? 1 : 0);
 }
 
 static void connect_backward(const step_maker *maker, uint32_t index, uint32_t m, bool is_next)
 {
     const transformer_place *place = &maker->places[index];
+    const gw_transformer *model = &maker->job->model;
+    const gw_transformer_ends ends = gw_transformer_place_ends(model, index);
     gw_builder *builder = maker->builder;
     const uint32_t node = place->backward[m];
-    const bool is_first = index == 0, is_last = index + 1 == maker->job->model.places;
-    const uint32_t saved_count = gw_transformer_count_saved(&maker->job->model, index);
-    const uint32_t first_slope = is_first ? 0 : 1; /* Output: that of what it takes comes before. */
+    const uint32_t saved_count = gw_transformer_count_saved(model, index);
     uint32_t input = 0;
-    if (is_first)
-        gw_builder_add_edge(builder, place->tokens, m, node, input++);
+    for (uint32_t i = 0; i < (uint32_t)ends.opens_encoder + ends.opens_decoder; i++)
+        gw_builder_add_edge(builder, place->tokens, m + i * maker->microbatch_count, node, input++);
     carry_tensors(maker, place, node, input);
     input += place->tensor_count;
-    if (is_last)
+    if (ends.closes_decoder)
         gw_builder_add_edge(builder, place->forward[m], 1, node, input++);
-    else
+    else /* What the place after takes first is what this one gives. */
         gw_builder_add_edge(builder, place[1].backward[m], 0, node, input++);
+    if (ends.reads_memory && !ends.closes_decoder)
+        gw_builder_add_edge(builder, place[1].backward[m], 1, node, input++);
     for (uint32_t i = 0; i < saved_count; i++)
-        gw_builder_add_edge(builder, place->forward[m], (is_last ? 2 : 1) + i, node, input++);
+        gw_builder_add_edge(builder, place->forward[m], (ends.closes_decoder ? 2 : 1) + i, node,
+                            input++);
     for (uint32_t i = 0; is_next && i < place->tensor_count; i++)
-        gw_builder_add_edge(builder, place->last_backward, first_slope + i, node, input++);
+        gw_builder_add_edge(builder, place->last_backward, count_stream_slopes(ends) + i, node,
+                            input++);
 }
 
 static void connect_update(const step_maker *maker, uint32_t index)
 {
     const transformer_place *place = &maker->places[index];
     const uint32_t kept_count = count_kept(maker->job), carried_count = count_carried(maker->job);
-    const uint32_t first_slope = index == 0 ? 0 : 1, count = place->tensor_count;
+    const uint32_t count = place->tensor_count;
+    const uint32_t first_slope =
+        count_stream_slopes(gw_transformer_place_ends(&maker->job->model, index));
     for (uint32_t i = 0; i < count; i++) {
         gw_builder_add_edge(maker->builder, place->last_backward, first_slope + i, place->update,
                             i);
@@ -556,24 +637,29 @@ static gw_program *build_transformer(gw_params *params, uint64_t seed, GError **
     add_step(&maker);
     for (uint32_t p = 0; p < job.model.places; p++)
         end_place(&places[p]);
-    gw_builder_set_tokens(maker.builder, (double)job.model.batch * job.model.sequence);
+    gw_builder_set_tokens(maker.builder, (double)job.model.batch *
+                                             (job.model.encoder_sequence + job.model.sequence));
     return gw_workload_finish(maker.builder, params, error);
 }
 
 static const char *const transformer_help[] = {
     "layers  how many",
-    "hidden  width of the activations; a multiple of \"heads\"",
+    "hidden  width of the activations; a multiple of \"heads\", unless there is a \"head_size\"",
     "heads  of attention; a multiple of \"tensor\"",
+    "head_size  columns of each head; default \"hidden\" over \"heads\"",
     "feed_forward  width inside the perceptron; default 4 times \"hidden\"",
     "vocabulary  different tokens; a multiple of \"tensor\"",
-    "sequence  tokens of a sequence",
+    "sequence  tokens of a sequence; with an encoder the decoder's",
+    "encoder_layers  of an encoder, whose output each of \"layers\" looks at; default 0, none",
+    "encoder_sequence  tokens of a sequence of the encoder; default \"sequence\"",
     "batch  sequences per step, over all devices; a multiple of \"data\"",
     "microbatch  sequences of a micro-batch on one device; a divisor of the batch over \"data\", "
     "and all of it by default",
     "data  how many groups of devices share the batch; default 1",
     "tensor  how many devices share each layer; default 1",
     "stages  of the pipeline, each on a mesh of data by tensor; default 1; \"layers\" is a "
-    "multiple of stages times chunks",
+    "multiple of stages times chunks; with an encoder both together are, and each place's all "
+    "the encoder's or all the decoder's",
     "chunks  of layers that each stage has, one stage's between others'; default 1",
     "schedule  the order of passes: \"1f1b\" (default), or another that leaves a backward pass "
     "whole",
@@ -591,7 +677,7 @@ static const char *const transformer_help[] = {
 const gw_workload_ops gw_workload_transformer = {
     .name = "transformer",
     .summary =
-        "training of a decoder-only transformer, data- and tensor-parallel, with real gradients",
+        "training of a transformer, data-, tensor- and pipeline-parallel, with real gradients",
     .help = transformer_help,
     .build = build_transformer,
 };

@@ -66,16 +66,36 @@ class Transformer(program.Case):
         again = self.losses("jobs.0.steps=50", f"{P}.precision=bfloat16", f"{P}.recompute=full")
         self.check_close(again, half, 1e-6)
 
+    def test_an_encoder_before_it(self):
+        """Sides of different lengths, heads wider than the activations; all meshes, pipelines."""
+        sides = (f"{P}.encoder_layers=2", f"{P}.encoder_sequence=24", f"{P}.head_size=12",
+                 "jobs.0.steps=50")
+        alone = self.losses(f"{P}.data=1", f"{P}.tensor=1", *sides)
+        self.assertLess(alone[-1], 0.1 * alone[0])
+        for data, tensor, stages, chunks, microbatch, more in (
+                (2, 2, 1, 1, 4, "recompute=full"), (1, 4, 1, 1, 8, "recompute=none"),
+                (2, 1, 1, 1, 2, "recompute=selective"), (2, 1, 2, 1, 4, "recompute=full"),
+                (1, 1, 4, 1, 2, "recompute=none"), (1, 2, 2, 2, 2, "schedule=interleaved"),
+                (1, 1, 2, 1, 1, "schedule=gpipe")):
+            with self.subTest((data, tensor, stages, chunks, microbatch, more)):
+                shared = self.losses(
+                    f"{P}.data={data}", f"{P}.tensor={tensor}", f"{P}.stages={stages}",
+                    f"{P}.chunks={chunks}", f"{P}.microbatch={microbatch}", f"{P}.{more}", *sides)
+                self.check_close(shared, alone, TOLERANCE)
+
     def test_against_another_implementation(self):
         sizes = {"layers": 2, "hidden": 4, "heads": 2, "vocabulary": 6, "sequence": 3, "batch": 2}
-        for optimizer, rate in (("sgd", 0.05), ("adam", 0.001)):
-            with self.subTest(optimizer):
+        sides = {"layers": 1, "encoder_layers": 2, "encoder_sequence": 4, "head_size": 4}
+        for optimizer, rate, more in (("sgd", 0.05, {}), ("adam", 0.001, {}),
+                                      ("sgd", 0.05, sides), ("adam", 0.001, sides)):
+            with self.subTest((optimizer, more)):
+                chosen = {**sizes, **more}
                 ours = self.losses(
                     "seed=7", f"{P}.data=2", f"{P}.tensor=2", f"{P}.optimizer={optimizer}",
                     f"{P}.learning_rate={rate}", "jobs.0.steps=4",
-                    *(f"{P}.{key}={value}" for key, value in sizes.items()))
+                    *(f"{P}.{key}={value}" for key, value in chosen.items()))
                 made = perceptron.Sgd(rate) if optimizer == "sgd" else perceptron.Adam(rate)
-                theirs = transformer.train(transformer.Model(7, **sizes), made, 4)
+                theirs = transformer.train(transformer.Model(7, **chosen), made, 4)
                 self.check_close(ours, theirs, EXACT_TOLERANCE)
                 self.assertLess(ours[-1], ours[0])
 
