@@ -26,13 +26,18 @@ double gw_transformer_added_scale(const gw_transformer *model)
 void gw_transformer_append_tensor(GArray *list, uint32_t rows, uint32_t columns, bool is_split,
                                   double scale, double constant)
 {
-    const gw_transformer_tensor tensor = {rows, columns, is_split, scale, constant};
+    const gw_transformer_tensor tensor = {rows, columns, is_split, scale, constant, false};
     g_array_append_val(list, tensor);
 }
 
 uint32_t gw_transformer_local_rows(const gw_transformer *model)
 {
     return model->microbatch * model->sequence;
+}
+
+uint32_t gw_transformer_stream_rows(const gw_transformer *model)
+{
+    return gw_transformer_local_rows(model) / (model->is_sequence_parallel ? model->tensor : 1);
 }
 
 uint64_t gw_transformer_attention_width(const gw_transformer *model)
@@ -244,6 +249,7 @@ static gw_pass begin(const place_layout *layout, const char *name)
 {
     gw_pass pass = {.model = layout->model,
                     .function = gw_function_new(name),
+                    .seen = GW_INDEX_NONE,
                     .dmemory = GW_INDEX_NONE,
                     .first_head_tensor = layout->head,
                     .first_head_saved = layout->saved_head};
@@ -256,6 +262,8 @@ static gw_function *end(gw_pass *pass)
     g_free(pass->tensors);
     g_free(pass->saved);
     g_free(pass->gradients);
+    g_free(pass->before);
+    g_free(pass->outputs);
     return pass->function;
 }
 
@@ -280,19 +288,9 @@ static void take_side(gw_pass *pass, const place_layout *layout, bool is_encoder
 {
     pass->model = is_encoder ? &layout->encoder : layout->model;
     pass->rows = gw_transformer_local_rows(pass->model);
+    pass->stream_rows = gw_transformer_stream_rows(pass->model);
     pass->ids = is_encoder ? ids.encoder : ids.decoder;
     pass->first_embedding_tensor = is_encoder ? 0 : layout->decoder_embedding;
-}
-
-static void take_tensors(gw_pass *pass, const GArray *list)
-{
-    pass->tensors = g_new(uint32_t, list->len);
-    for (uint32_t i = 0; i < list->len; i++) {
-        const gw_transformer_tensor *tensor = &g_array_index(list, gw_transformer_tensor, i);
-        pass->tensors[i] =
-            gw_pass_thin(pass, gw_function_add_input(pass->function, tensor->rows, tensor->columns,
-                                                     tensor->is_split));
-    }
 }
 
 static uint32_t place_one_saved(gw_pass *pass, bool is_kept_one, bool is_output, uint32_t rows,
@@ -322,7 +320,7 @@ static void place_saved(gw_pass *pass, const place_layout *layout, bool is_outpu
         const bool is_encoder = s < layout->saved_head;
         pass->saved[s] = place_one_saved(
             pass, true, is_output,
-            gw_transformer_local_rows(is_encoder ? &layout->encoder : layout->model), hidden);
+            gw_transformer_stream_rows(is_encoder ? &layout->encoder : layout->model), hidden);
     }
     if (layout->ends.reads_memory)
         pass->memory = pass->saved[layout->saved_memory];
@@ -334,6 +332,36 @@ static gw_pass_part part_of(const gw_pass *pass, const place_block *one)
                           .saved = pass->saved + one->first_saved,
                           .gradients =
                               pass->gradients != NULL ? pass->gradients + one->first_tensor : NULL};
+}
+
+/* The first block of the layer that block `index` belongs to. */
+static uint32_t find_opening(const place_layout *layout, uint32_t index)
+{
+    while (!block_at(layout, index)->opens)
+        index--;
+    return index;
+}
+
+/* Behind the last block of the layer that block `index` belongs to. */
+static uint32_t find_closing(const place_layout *layout, uint32_t index)
+{
+    while (!block_at(layout, index)->closes)
+        index++;
+    return index + 1;
+}
+
+/* The parameters of the layer that block `index` belongs to. */
+static void gather_layer(gw_pass *pass, const place_layout *layout, uint32_t index)
+{
+    const uint32_t first = block_at(layout, find_opening(layout, index))->first_tensor;
+    const place_block *last = block_at(layout, find_closing(layout, index) - 1);
+    gw_pass_gather_tensors(pass, first, last->first_tensor + last->block->tensor_count - first);
+}
+
+static void gather_head(gw_pass *pass, const place_layout *layout)
+{
+    if (layout->ends.closes_decoder)
+        gw_pass_gather_tensors(pass, layout->head, GW_HEAD_TENSORS);
 }
 
 /* Forward of blocks [first, end), the last of which writes `y`. */
@@ -351,13 +379,17 @@ static void add_blocks(gw_pass *pass, const place_layout *layout, uint32_t first
 static void last_shape(const place_layout *layout, uint32_t *out_rows, uint32_t *out_columns)
 {
     const gw_transformer *model = layout->model;
-    *out_rows = gw_transformer_local_rows(layout->ends.has_decoder ? model : &layout->encoder);
     *out_columns = layout->ends.closes_decoder ? model->vocabulary / model->tensor : model->hidden;
+    *out_rows =
+        layout->ends.closes_decoder
+            ? gw_transformer_local_rows(model)
+            : gw_transformer_stream_rows(layout->ends.has_decoder ? model : &layout->encoder);
 }
 
 /* --- Forward --- */
 
-/* The side's blocks [first, end), from ids or from `x`, to `y`. */
+/* The side's blocks [first, end), from ids or from `x`, to `y`.  Each layer's parameters, and then
+ * the head's, are asked for before the layer in front of it is begun. */
 static void add_side(gw_pass *pass, const place_layout *layout, uint32_t first, uint32_t end,
                      uint32_t x, uint32_t y)
 {
@@ -366,7 +398,15 @@ static void add_side(gw_pass *pass, const place_layout *layout, uint32_t first, 
         gw_pass_add_embedding(pass, start);
     else
         gw_emit_map(pass->function, GW_MAP_COPY, x, 0, start);
-    add_blocks(pass, layout, first, end, y);
+    for (uint32_t i = first, next = first; i < end; i = next) {
+        next = find_closing(layout, i);
+        if (next < layout->blocks->len)
+            gather_layer(pass, layout, next);
+        else
+            gather_head(pass, layout);
+        add_blocks(pass, layout, i, next,
+                   next < end ? pass->saved[block_at(layout, next)->first_saved] : y);
+    }
 }
 
 /* From `x` or ids to `result`, or what the place's decoder looks at. */
@@ -385,14 +425,15 @@ static void add_encoder(gw_pass *pass, const place_layout *layout, uint32_t x, u
 
 static uint32_t take_activation(gw_pass *pass, const gw_transformer *side)
 {
-    return gw_pass_thin(pass, gw_function_add_input(pass->function, gw_transformer_local_rows(side),
-                                                    side->hidden, true));
+    return gw_pass_thin(pass,
+                        gw_function_add_input(pass->function, gw_transformer_stream_rows(side),
+                                              side->hidden, true));
 }
 
 static uint32_t give_activation(gw_pass *pass, const gw_transformer *side)
 {
     return gw_pass_thin(pass,
-                        gw_function_add_output(pass->function, gw_transformer_local_rows(side),
+                        gw_function_add_output(pass->function, gw_transformer_stream_rows(side),
                                                side->hidden, true));
 }
 
@@ -413,7 +454,7 @@ static forward_ends place_forward_ends(gw_pass *pass, const place_layout *layout
     pass->labels = take_ids(pass, layout->model, ends.closes_decoder);
     if (ends.closes_decoder && is_next)
         at.before = gw_function_add_input(pass->function, 1, 1, false);
-    take_tensors(pass, list);
+    gw_pass_take_tensors(pass, list);
     at.result = ends.closes_decoder ? gw_function_add_output(pass->function, 1, 1, false)
                                     : give_activation(pass, side);
     if (ends.closes_decoder) {
@@ -425,6 +466,18 @@ static forward_ends place_forward_ends(gw_pass *pass, const place_layout *layout
     return at;
 }
 
+/* What is needed before the first layer is done. */
+static void gather_first(gw_pass *pass, const place_layout *layout)
+{
+    if (layout->ends.opens_encoder)
+        gw_pass_gather_tensors(pass, 0, GW_EMBEDDING_TENSORS);
+    if (layout->ends.closes_encoder)
+        gw_pass_gather_tensors(pass, layout->encoder_end, ENCODER_END_TENSORS);
+    if (layout->ends.opens_decoder)
+        gw_pass_gather_tensors(pass, layout->decoder_embedding, GW_EMBEDDING_TENSORS);
+    gather_layer(pass, layout, 0);
+}
+
 gw_function *gw_transformer_make_forward(const gw_transformer *model, uint32_t place, bool is_next)
 {
     g_auto(place_layout) layout = lay_out(model, place);
@@ -433,6 +486,7 @@ gw_function *gw_transformer_make_forward(const gw_transformer *model, uint32_t p
     const pass_ids ids = take_all_ids(&pass, &layout);
     const forward_ends at = place_forward_ends(&pass, &layout, list, is_next);
     place_saved(&pass, &layout, true);
+    gather_first(&pass, &layout);
     if (layout.encoder_count > 0) {
         take_side(&pass, &layout, true, ids);
         add_encoder(&pass, &layout, at.x, at.result);
@@ -454,11 +508,9 @@ gw_function *gw_transformer_make_forward(const gw_transformer *model, uint32_t p
 /* What the layer that `last` closes needs and forward has not kept. */
 static void add_again(gw_pass *pass, const place_layout *layout, uint32_t last)
 {
-    uint32_t first = last;
-    while (!block_at(layout, first)->opens)
-        first--;
+    const uint32_t first = find_opening(layout, last);
     if (pass->model->recompute == GW_RECOMPUTE_FULL)
-        add_blocks(pass, layout, first, last + 1, gw_pass_add_activation(pass));
+        add_blocks(pass, layout, first, last + 1, gw_pass_add_stream(pass));
     for (uint32_t i = first; pass->model->recompute == GW_RECOMPUTE_SELECTIVE && i <= last; i++) {
         const gw_pass_part part = part_of(pass, block_at(layout, i));
         if (block_at(layout, i)->block->add_selected != NULL)
@@ -466,72 +518,45 @@ static void add_again(gw_pass *pass, const place_layout *layout, uint32_t last)
     }
 }
 
-/* Outputs for the slopes of tensors; and, after others, where those of this micro-batch go first.
- */
-static uint32_t *place_gradients(gw_pass *pass, const GArray *list, bool is_next)
-{
-    uint32_t *outputs = g_new(uint32_t, list->len);
-    pass->gradients = g_new(uint32_t, list->len);
-    for (uint32_t i = 0; i < list->len; i++) {
-        const gw_transformer_tensor *tensor = &g_array_index(list, gw_transformer_tensor, i);
-        outputs[i] =
-            gw_function_add_output(pass->function, tensor->rows, tensor->columns, tensor->is_split);
-        pass->gradients[i] =
-            is_next ? gw_function_add_temporary(pass->function, tensor->rows, tensor->columns)
-                    : outputs[i];
-    }
-    return outputs;
-}
-
-/* The slopes so far, and those of this micro-batch. */
-static void add_up(gw_pass *pass, const GArray *list, const uint32_t *before,
-                   const uint32_t *outputs)
-{
-    for (uint32_t i = 0; before != NULL && i < list->len; i++)
-        gw_emit_map(pass->function, GW_MAP_ADD, before[i], pass->gradients[i], outputs[i]);
-}
-
-static uint32_t *take_gradients(gw_pass *pass, const GArray *list)
-{
-    uint32_t *inputs = g_new(uint32_t, list->len);
-    for (uint32_t i = 0; i < list->len; i++) {
-        const gw_transformer_tensor *tensor = &g_array_index(list, gw_transformer_tensor, i);
-        inputs[i] =
-            gw_function_add_input(pass->function, tensor->rows, tensor->columns, tensor->is_split);
-    }
-    return inputs;
-}
-
-/* The side's blocks [first, end) from `dy`, to ids or `out`. */
+/* The side's blocks [first, end) from `dy`, to ids or `out`.  Each layer's parameters are asked for
+ * before the layer behind it is begun. */
 static void add_side_gradient(gw_pass *pass, const place_layout *layout, uint32_t first,
                               uint32_t end, uint32_t dy, uint32_t out)
 {
     uint32_t dx = dy;
     for (uint32_t i = end; i-- > first;) {
         const place_block *one = block_at(layout, i);
-        const gw_pass_part part = part_of(pass, one);
-        if (one->closes)
+        if (one->closes) {
+            const uint32_t opening = find_opening(layout, i);
+            if (opening > 0)
+                gather_layer(pass, layout, opening - 1);
             add_again(pass, layout, i);
+        }
+        const gw_pass_part part = part_of(pass, one);
         dx = one->block->add_backward(pass, &part, dx);
+        gw_pass_finish_slopes(pass, one->first_tensor, one->block->tensor_count);
     }
-    if (pass->ids != GW_INDEX_NONE)
-        gw_pass_add_embedding_gradient(pass, dx);
-    else
+    if (pass->ids == GW_INDEX_NONE) {
         gw_emit_map(pass->function, GW_MAP_COPY, dx, 0, out);
+        return;
+    }
+    gw_pass_add_embedding_gradient(pass, dx);
+    gw_pass_finish_slopes(pass, pass->first_embedding_tensor, GW_EMBEDDING_TENSORS);
 }
 
 /* From the slopes of what the encoder gives to those of its last layer's output. */
 static uint32_t add_encoder_end_gradient(gw_pass *pass, const place_layout *layout, uint32_t dy)
 {
-    const uint32_t *gradients = pass->gradients + layout->encoder_end;
-    return gw_pass_add_norm_gradient(pass, pass->saved[layout->saved_encoder_input],
-                                     pass->tensors[layout->encoder_end + ENCODER_NORM_GAIN], dy,
-                                     gradients[ENCODER_NORM_GAIN], gradients[ENCODER_NORM_BIAS]);
+    const uint32_t first = layout->encoder_end;
+    const uint32_t dx = gw_pass_add_norm_gradient(
+        pass, pass->saved[layout->saved_encoder_input], pass->tensors[first + ENCODER_NORM_GAIN],
+        dy, pass->gradients[first + ENCODER_NORM_GAIN], pass->gradients[first + ENCODER_NORM_BIAS]);
+    gw_pass_finish_slopes(pass, first, ENCODER_END_TENSORS);
+    return dx;
 }
 
 typedef struct { /* Values; GW_INDEX_NONE: the place has none. */
     uint32_t dy, dmemory_after, dx, dmemory;
-    uint32_t *before, *outputs;
 } backward_ends;
 
 static backward_ends place_backward_ends(gw_pass *pass, const place_layout *layout,
@@ -541,18 +566,19 @@ static backward_ends place_backward_ends(gw_pass *pass, const place_layout *layo
     uint32_t rows, columns;
     backward_ends at = {
         .dmemory_after = GW_INDEX_NONE, .dx = GW_INDEX_NONE, .dmemory = GW_INDEX_NONE};
-    take_tensors(pass, list);
+    gw_pass_take_tensors(pass, list);
     last_shape(layout, &rows, &columns);
     at.dy = gw_pass_thin(pass, gw_function_add_input(pass->function, rows, columns, true));
     if (ends.reads_memory && !ends.closes_decoder)
         at.dmemory_after = take_activation(pass, &layout->encoder);
     place_saved(pass, layout, false);
-    at.before = is_next ? take_gradients(pass, list) : NULL;
+    if (is_next)
+        gw_pass_take_slopes(pass);
     if (gw_transformer_takes_stream(ends))
         at.dx = give_activation(pass, ends.has_decoder ? layout->model : &layout->encoder);
     if (gw_transformer_takes_memory(ends))
         at.dmemory = give_activation(pass, &layout->encoder);
-    at.outputs = place_gradients(pass, list, is_next);
+    gw_pass_place_slopes(pass);
     return at;
 }
 
@@ -561,8 +587,11 @@ static backward_ends place_backward_ends(gw_pass *pass, const place_layout *layo
 static uint32_t add_decoder_gradient(gw_pass *pass, const place_layout *layout,
                                      const backward_ends *at)
 {
-    const uint32_t dy =
-        layout->ends.closes_decoder ? gw_pass_add_head_gradient(pass, at->dy) : at->dy;
+    uint32_t dy = at->dy;
+    if (layout->ends.closes_decoder) {
+        dy = gw_pass_add_head_gradient(pass, dy);
+        gw_pass_finish_slopes(pass, layout->head, GW_HEAD_TENSORS);
+    }
     add_side_gradient(pass, layout, layout->encoder_count, layout->blocks->len, dy, at->dx);
     if (!layout->ends.reads_memory)
         return GW_INDEX_NONE;
@@ -573,15 +602,20 @@ static uint32_t add_decoder_gradient(gw_pass *pass, const place_layout *layout,
     return total;
 }
 
-gw_function *gw_transformer_make_backward(const gw_transformer *model, uint32_t place, bool is_next)
+gw_function *gw_transformer_make_backward(const gw_transformer *model, uint32_t place, bool is_next,
+                                          bool is_end)
 {
     g_auto(place_layout) layout = lay_out(model, place);
     g_autoptr(GArray) list = list_tensors(&layout);
     gw_pass pass = begin(&layout, "backward");
+    pass.is_end = is_end;
     const pass_ids ids = take_all_ids(&pass, &layout);
     const backward_ends at = place_backward_ends(&pass, &layout, list, is_next);
-    g_autofree uint32_t *before = at.before, *outputs = at.outputs;
     uint32_t dy = at.dy;
+    gather_head(&pass, &layout);
+    gather_layer(&pass, &layout, layout.blocks->len - 1);
+    if (layout.ends.closes_encoder)
+        gw_pass_gather_tensors(&pass, layout.encoder_end, ENCODER_END_TENSORS);
     if (layout.ends.has_decoder) {
         take_side(&pass, &layout, false, ids);
         dy = add_decoder_gradient(&pass, &layout, &at);
@@ -592,7 +626,7 @@ gw_function *gw_transformer_make_backward(const gw_transformer *model, uint32_t 
             dy = add_encoder_end_gradient(&pass, &layout, dy);
         add_side_gradient(&pass, &layout, 0, layout.encoder_count, dy, at.dx);
     }
-    add_up(&pass, list, before, outputs);
+    gw_pass_end_slopes(&pass);
     return end(&pass);
 }
 

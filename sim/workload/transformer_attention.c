@@ -54,7 +54,7 @@ static void find_shape(const gw_transformer *model, uint32_t saved, uint32_t key
 {
     gw_check(saved < SAVED);
     const bool is_of_heads = saved >= QUERIES;
-    *out_rows = gw_transformer_local_rows(model);
+    *out_rows = is_of_heads ? gw_transformer_local_rows(model) : gw_transformer_stream_rows(model);
     *out_columns = is_of_heads ? own_width(model) : model->hidden;
     if (saved == KEYS || saved == VALUES)
         *out_rows = key_rows;
@@ -103,28 +103,43 @@ static void attend(gw_pass *pass, const gw_pass_part *part, bool is_cross, uint3
     gw_function_add(pass->function, &operation);
 }
 
-/* `looked_at` are the tokens that have keys and values. */
-static void go_forward(gw_pass *pass, const gw_pass_part *part, bool is_cross, uint32_t looked_at,
-                       uint32_t y)
+/* What the queries are of. */
+static uint32_t find_norm(gw_pass *pass, const gw_pass_part *part)
 {
-    const uint32_t n = part->saved[NORM];
     gw_pass_add_norm(pass, part->saved[INPUT], part->tensors[NORM_GAIN], part->tensors[NORM_BIAS],
-                     n);
+                     part->saved[NORM]);
+    return gw_pass_gather(pass, part->saved[NORM], false);
+}
+
+/* From queries of `n`, and keys and values of `seen`. */
+static void go_forward(gw_pass *pass, const gw_pass_part *part, bool is_cross, uint32_t n,
+                       uint32_t seen, uint32_t y)
+{
     gw_pass_add_dense(pass, part, QUERY, n, part->saved[QUERIES]);
-    gw_pass_add_dense(pass, part, KEY, looked_at, part->saved[KEYS]);
-    gw_pass_add_dense(pass, part, VALUE, looked_at, part->saved[VALUES]);
+    gw_pass_add_dense(pass, part, KEY, seen, part->saved[KEYS]);
+    gw_pass_add_dense(pass, part, VALUE, seen, part->saved[VALUES]);
     attend(pass, part, is_cross, part->saved[ATTENDED]);
     gw_pass_add_to_stream(pass, part, PROJECTION, part->saved[ATTENDED], y);
 }
 
 static void add_forward(gw_pass *pass, const gw_pass_part *part, uint32_t y)
 {
-    go_forward(pass, part, false, part->saved[NORM], y);
+    const uint32_t n = find_norm(pass, part);
+    go_forward(pass, part, false, n, n, y);
+}
+
+/* All tokens of what the encoder gives, for all layers that look at it. */
+static uint32_t see_memory(gw_pass *pass)
+{
+    if (pass->seen == GW_INDEX_NONE)
+        pass->seen = gw_pass_gather(pass, pass->memory, false);
+    return pass->seen;
 }
 
 static void cross_add_forward(gw_pass *pass, const gw_pass_part *part, uint32_t y)
 {
-    go_forward(pass, part, true, pass->memory, y);
+    const uint32_t n = find_norm(pass, part);
+    go_forward(pass, part, true, n, see_memory(pass), y);
 }
 
 static void add_selected(gw_pass *pass, const gw_pass_part *part)
@@ -137,12 +152,13 @@ static void cross_add_selected(gw_pass *pass, const gw_pass_part *part)
     attend(pass, part, true, gw_pass_add_temporary(pass, pass->rows, own_width(pass->model)));
 }
 
-/* The slopes of queries, keys and values. */
-static void go_back(gw_pass *pass, const gw_pass_part *part, bool is_cross, uint32_t dy,
-                    uint32_t out_slopes[3])
+/* The slopes of queries, keys and values; returns what the queries are of. */
+static uint32_t go_back(gw_pass *pass, const gw_pass_part *part, bool is_cross, uint32_t dy,
+                        uint32_t out_slopes[3])
 {
     const uint32_t dattended =
         gw_pass_add_stream_gradient(pass, part, PROJECTION, part->saved[ATTENDED], dy);
+    const uint32_t n = gw_pass_gather(pass, part->saved[NORM], true);
     gw_operation operation = attention(pass, GW_OPERATION_ATTENTION_GRADIENT, is_cross);
     const uint32_t read[] = {QUERIES, KEYS, VALUES, SHARES};
     for (uint32_t i = 0; i < G_N_ELEMENTS(read); i++)
@@ -154,6 +170,7 @@ static void go_back(gw_pass *pass, const gw_pass_part *part, bool is_cross, uint
         operation.outputs[i] = (uint16_t)out_slopes[i];
     }
     gw_function_add(pass->function, &operation);
+    return n;
 }
 
 /* From this device's part of the slopes of the norm to those of the block's input. */
@@ -167,9 +184,8 @@ static uint32_t go_through_norm(gw_pass *pass, const gw_pass_part *part, uint32_
 
 static uint32_t add_backward(gw_pass *pass, const gw_pass_part *part, uint32_t dy)
 {
-    const uint32_t n = part->saved[NORM];
     uint32_t slopes[3];
-    go_back(pass, part, false, dy, slopes);
+    const uint32_t n = go_back(pass, part, false, dy, slopes);
     const uint32_t dn_q = gw_pass_add_dense_gradient(pass, part, QUERY, n, slopes[0]);
     const uint32_t dn_k = gw_pass_add_dense_gradient(pass, part, KEY, n, slopes[1]);
     const uint32_t dn_v = gw_pass_add_dense_gradient(pass, part, VALUE, n, slopes[2]);
@@ -180,12 +196,13 @@ static uint32_t add_backward(gw_pass *pass, const gw_pass_part *part, uint32_t d
 static uint32_t cross_add_backward(gw_pass *pass, const gw_pass_part *part, uint32_t dy)
 {
     uint32_t slopes[3];
-    go_back(pass, part, true, dy, slopes);
-    const uint32_t dn = gw_pass_add_dense_gradient(pass, part, QUERY, part->saved[NORM], slopes[0]);
+    const uint32_t n = go_back(pass, part, true, dy, slopes);
+    const uint32_t dn = gw_pass_add_dense_gradient(pass, part, QUERY, n, slopes[0]);
+    const uint32_t seen = see_memory(pass);
     for (uint32_t i = 1; i < 3; i++)
         pass->dmemory = gw_pass_add_sum(
             pass, pass->dmemory,
-            gw_pass_add_dense_gradient(pass, part, i == 1 ? KEY : VALUE, pass->memory, slopes[i]));
+            gw_pass_add_dense_gradient(pass, part, i == 1 ? KEY : VALUE, seen, slopes[i]));
     return go_through_norm(pass, part, dn, dy);
 }
 

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "workload/transformer.h"
+#include "workload/transformer_bundle.h"
 
 typedef struct gw_pass gw_pass;
 
@@ -40,18 +41,25 @@ extern const gw_transformer_block gw_block_attention, gw_block_cross, gw_block_p
 struct gw_pass {
     /* Of the side that is being written, encoder or decoder: */
     const gw_transformer *model;
-    uint32_t rows; /* tokens of a device's micro-batch, */
+    uint32_t rows;        /* tokens of a device's micro-batch, */
+    uint32_t stream_rows; /* and of what it holds of the activations between blocks; */
     uint32_t ids;
     uint32_t first_embedding_tensor;
     /* Of both: */
     gw_function *function;
     uint32_t labels;
-    uint32_t memory;  /* What the encoder gives; */
-    uint32_t dmemory; /* this device's part of its slopes so far, GW_INDEX_NONE: none yet. */
+    uint32_t memory;  /* What the encoder gives, of the stream; */
+    uint32_t seen;    /* all tokens' rows of it, */
+    uint32_t dmemory; /* and this device's part of their slopes so far.  GW_INDEX_NONE: not yet. */
     /* All of the place's: tensors and their slopes those of each side's embedding, blocks and end;
      * saved those of the blocks, then of the ends. */
     uint32_t *tensors, *saved, *gradients;
     uint32_t first_head_tensor, first_head_saved; /* Where the head's begin. */
+    const GArray *list;                           /* Of the tensors. */
+    /* Backward, by tensor: the slopes so far, which it takes (NULL: none), and which it gives. */
+    uint32_t *before, *outputs;
+    bool is_end;    /* It is of the last micro-batch. */
+    gw_bundle sums; /* Of slopes. */
 };
 
 /* --- Sizes --- */
@@ -62,9 +70,30 @@ double gw_transformer_weight_scale(void);
 double gw_transformer_added_scale(const gw_transformer *model);
 void gw_transformer_append_tensor(GArray *list, uint32_t rows, uint32_t columns, bool is_split,
                                   double scale, double constant);
-/* Tokens of a device's micro-batch; of what a decoder's layers look at. */
+/* Tokens of a device's micro-batch; and those of the stream between blocks that it holds. */
 uint32_t gw_transformer_local_rows(const gw_transformer *model);
+uint32_t gw_transformer_stream_rows(const gw_transformer *model);
+/* Tokens that a decoder's layers look at. */
 uint32_t gw_transformer_memory_rows(const gw_transformer *model);
+
+/* --- Tensors and their slopes (transformer_slopes.c) --- */
+
+/* Inputs for all of `list`, which is borrowed for the pass's life. */
+void gw_pass_take_tensors(gw_pass *pass, const GArray *list);
+/* From here on `count` tensors from the `first` on are whole, where passes take parts. */
+void gw_pass_gather_tensors(gw_pass *pass, uint32_t first, uint32_t count);
+/* Backward: inputs for slopes so far, if it `is_next`; outputs for slopes, and where those of this
+ * micro-batch go first. */
+void gw_pass_take_slopes(gw_pass *pass);
+void gw_pass_place_slopes(gw_pass *pass);
+/* Those of so many tensors are there: adds them up, and sums them over devices in due course. */
+void gw_pass_finish_slopes(gw_pass *pass, uint32_t first, uint32_t count);
+/* All are there. */
+void gw_pass_end_slopes(gw_pass *pass);
+
+/* Sums slopes `x` of the tensor over devices into `y`, when the bundle is written. */
+void gw_transformer_add_sum(const gw_transformer *model, const gw_transformer_tensor *tensor,
+                            gw_bundle *bundle, uint32_t x, uint32_t y);
 
 /* --- Writing operations (transformer_pass.c) --- */
 
@@ -72,21 +101,26 @@ uint32_t gw_transformer_memory_rows(const gw_transformer *model);
 uint32_t gw_pass_thin(const gw_pass *pass, uint32_t value);
 uint32_t gw_pass_add_temporary(gw_pass *pass, uint32_t rows, uint32_t columns);
 uint32_t gw_pass_add_activation(gw_pass *pass); /* rows x hidden */
-/* The sum along tensor; x itself where it is not split. */
+uint32_t gw_pass_add_stream(gw_pass *pass);     /* stream_rows x hidden */
+/* From parts of activations (of all tokens) into the stream: the sum along tensor; x itself where
+ * it is not split. */
 uint32_t gw_pass_sum_parts(gw_pass *pass, uint32_t x);
-/* a + b; b if a is GW_INDEX_NONE. */
+/* From the stream: all tokens' rows; x itself where each device has them.  `is_overlapped` as of
+ * operations. */
+uint32_t gw_pass_gather(gw_pass *pass, uint32_t x, bool is_overlapped);
+/* a + b, of one shape; b if a is GW_INDEX_NONE. */
 uint32_t gw_pass_add_sum(gw_pass *pass, uint32_t a, uint32_t b);
 void gw_pass_add_norm(gw_pass *pass, uint32_t x, uint32_t gain, uint32_t bias, uint32_t y);
-/* dx of y = norm(x); returns it.  x is of the side. */
+/* dx of y = norm(x), x being of the side's stream; returns it. */
 uint32_t gw_pass_add_norm_gradient(gw_pass *pass, uint32_t x, uint32_t gain, uint32_t dy,
                                    uint32_t dgain, uint32_t dbias);
-/* y = x weights^T + bias, the bias being the tensor after `weights`. */
+/* y = x weights^T + bias, the bias being the tensor after `weights`; of all tokens. */
 void gw_pass_add_dense(gw_pass *pass, const gw_pass_part *part, uint32_t weights, uint32_t x,
                        uint32_t y);
 /* Its slopes: of weights and bias, and this device's part of dx, which it returns. */
 uint32_t gw_pass_add_dense_gradient(gw_pass *pass, const gw_pass_part *part, uint32_t weights,
                                     uint32_t x, uint32_t dy);
-/* y = the block's input + sum over tensor of (x weights) + bias, likewise. */
+/* y = the block's input + sum over tensor of (x weights) + bias, likewise; y is of the stream. */
 void gw_pass_add_to_stream(gw_pass *pass, const gw_pass_part *part, uint32_t weights, uint32_t x,
                            uint32_t y);
 /* Its slopes: of weights and bias, and of x, which it returns. */

@@ -117,7 +117,7 @@ static double count_place_flops(const gw_transformer *model, bool is_backward)
     double flops = 0;
     for (uint32_t p = 0; p < model->places; p++) {
         g_autoptr(gw_function) function = is_backward
-                                              ? gw_transformer_make_backward(model, p, false)
+                                              ? gw_transformer_make_backward(model, p, false, true)
                                               : gw_transformer_make_forward(model, p, false);
         flops += count_product_flops(function);
     }
@@ -163,7 +163,7 @@ START_TEST(sums_are_where_they_belong)
 {
     const gw_transformer model = model_of(2, 1);
     g_autoptr(gw_function) forth = gw_transformer_make_forward(&model, 0, false);
-    g_autoptr(gw_function) back = gw_transformer_make_backward(&model, 0, false);
+    g_autoptr(gw_function) back = gw_transformer_make_backward(&model, 0, false, true);
     ck_assert_uint_eq(count_sums(forth), 2 * ENCODER_LAYERS + 3 * LAYERS + 2);
     ck_assert_uint_eq(count_sums(back), 2 * ENCODER_LAYERS + 3 * LAYERS + 2);
 }
