@@ -47,7 +47,7 @@ uint64_t gw_transformer_attention_width(const gw_transformer *model)
 
 uint32_t gw_transformer_count_microbatches(const gw_transformer *model)
 {
-    return model->batch / model->data / model->microbatch;
+    return model->batch / MAX(model->islands, 1) / model->data / model->microbatch;
 }
 
 uint32_t gw_transformer_element_bytes(const gw_transformer *model)
@@ -632,18 +632,19 @@ gw_function *gw_transformer_make_backward(const gw_transformer *model, uint32_t 
 
 /* --- Tokens --- */
 
-/* Micro-batch m of the mesh's d groups has sequences from m d `microbatch` on.  `seed_place`: of
- * the side; tensors have those from 1 on. */
+/* Micro-batch m of island i of n has sequences from (m n + i) d `microbatch` on, d groups.
+ * `seed_place`: of the side; tensors have those from 1 on. */
 static void add_tokens(const gw_transformer *side, gw_function *function, uint32_t microbatch,
                        uint64_t seed_place, uint32_t ids, uint32_t labels)
 {
-    gw_function_add(function, &(gw_operation){.kind = GW_OPERATION_TOKENS,
-                                              .axes = GW_TRANSFORMER_DATA,
-                                              .sequence = side->sequence,
-                                              .scalar = side->vocabulary,
-                                              .shift = microbatch,
-                                              .seed = gw_random_at(side->seed, seed_place),
-                                              .outputs = {(uint16_t)ids, (uint16_t)labels}});
+    gw_function_add(function,
+                    &(gw_operation){.kind = GW_OPERATION_TOKENS,
+                                    .axes = GW_TRANSFORMER_DATA,
+                                    .sequence = side->sequence,
+                                    .scalar = side->vocabulary,
+                                    .shift = microbatch * MAX(side->islands, 1) + side->island,
+                                    .seed = gw_random_at(side->seed, seed_place),
+                                    .outputs = {(uint16_t)ids, (uint16_t)labels}});
 }
 
 /* Outputs where they are wanted, of each micro-batch. */

@@ -48,6 +48,8 @@ typedef struct {
     uint32_t microbatch;   /* and of one micro-batch, on one device. */
     uint32_t data, tensor; /* The mesh of a place. */
     uint32_t places;       /* A divisor of all layers; if over 1, the encoder has whole places. */
+    uint32_t islands;      /* Each with all of the model, and sequences of its own; 0 is 1. */
+    uint32_t island;       /* This is the one of them. */
     bool is_encoder;       /* This is one side of the model (gw_transformer_encoder). */
     gw_recompute recompute;
     bool is_half; /* Activations and the parameters that passes read are kept in 2 bytes; ids,
@@ -134,8 +136,10 @@ gw_transformer_sum gw_transformer_sum_when(const gw_transformer *model,
 
 /* () -> (what goes on of each tensor) */
 gw_function *gw_transformer_make_init(const gw_transformer *model, uint32_t place);
-/* (slopes of all tensors, then what is kept of each [, last place: loss]) -> (what goes on of each
- * [, loss of the whole batch]) */
+/* Whether the place's update gives the loss: the last place's does, on the first island. */
+bool gw_transformer_gives_loss(const gw_transformer *model, uint32_t place);
+/* (slopes of all tensors, from each island in order; then what is kept of each tensor [, loss, from
+ * each island]) -> (what goes on of each [, loss of the whole batch]) */
 gw_function *gw_transformer_make_update(const gw_transformer *model, uint32_t place);
 
 /* --- Passes --- */

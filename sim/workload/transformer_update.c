@@ -34,7 +34,8 @@ gw_transformer_sum gw_transformer_sum_when(const gw_transformer *model,
         return GW_SUM_NEVER;
     if (model->zero >= 2 && gw_transformer_is_parted(model, tensor))
         return GW_SUM_EACH_PASS;
-    return model->bucket_bytes > 0 ? GW_SUM_LAST_PASS : GW_SUM_UPDATE;
+    /* Other islands are sent sums. */
+    return model->bucket_bytes > 0 || model->islands > 1 ? GW_SUM_LAST_PASS : GW_SUM_UPDATE;
 }
 
 /* A device with a whole tensor keeps all of the sum, others their part. */
@@ -204,14 +205,58 @@ static void add_optimizer(const gw_transformer *model, gw_function *function,
     add_copy(model, function, tensor, copies, operation.outputs[0]);
 }
 
+/* The sum of `count` values of one shape, in order. */
+static uint32_t add_up(gw_function *function, const uint32_t *values, uint32_t count)
+{
+    uint32_t sum = values[0];
+    for (uint32_t i = 1; i < count; i++) {
+        const gw_value value = *gw_function_value(function, sum);
+        const uint32_t next = gw_function_add_temporary(function, value.rows, value.columns);
+        gw_emit_map(function, GW_MAP_ADD, sum, values[i], next);
+        sum = next;
+    }
+    return sum;
+}
+
+bool gw_transformer_gives_loss(const gw_transformer *model, uint32_t place)
+{
+    return place + 1 == model->places && model->island == 0;
+}
+
 static void add_whole_loss(const gw_transformer *model, gw_function *function)
 {
-    const uint32_t part = gw_function_add_input(function, 1, 1, false);
+    const uint32_t island_count = MAX(model->islands, 1);
+    g_autofree uint32_t *parts = g_new(uint32_t, island_count);
+    for (uint32_t i = 0; i < island_count; i++)
+        parts[i] = gw_function_add_input(function, 1, 1, false);
+    const uint32_t part = add_up(function, parts, island_count);
     const uint32_t whole = gw_function_add_output(function, 1, 1, false);
     if (model->data > 1)
         gw_emit_collective(function, GW_OPERATION_ALL_REDUCE, GW_TRANSFORMER_DATA, part, whole);
     else
         gw_emit_map(function, GW_MAP_COPY, part, 0, whole);
+}
+
+/* The slopes of all tensors, from all islands; the caller frees. */
+static uint32_t *take_all_slopes(const gw_transformer *model, gw_function *function,
+                                 const GArray *tensors)
+{
+    const uint32_t island_count = MAX(model->islands, 1), count = tensors->len;
+    gw_bundle sums = gw_bundle_of(function, UINT64_MAX, false);
+    g_autofree uint32_t *taken = g_new(uint32_t, (size_t)island_count * count);
+    g_autofree uint32_t *alike = g_new(uint32_t, island_count);
+    for (uint32_t i = 0; i < island_count * count; i++)
+        taken[i] = take_slopes(model, function,
+                               &g_array_index(tensors, gw_transformer_tensor, i % count), &sums);
+    gw_bundle_flush(&sums);
+    gw_bundle_clear(&sums);
+    uint32_t *slopes = g_new(uint32_t, count);
+    for (uint32_t i = 0; i < count; i++) {
+        for (uint32_t island = 0; island < island_count; island++)
+            alike[island] = taken[island * count + i];
+        slopes[i] = add_up(function, alike, island_count);
+    }
+    return slopes;
 }
 
 gw_function *gw_transformer_make_update(const gw_transformer *model, uint32_t place)
@@ -220,20 +265,14 @@ gw_function *gw_transformer_make_update(const gw_transformer *model, uint32_t pl
     g_autoptr(GArray) tensors = gw_transformer_list_tensors(model, place, &first);
     gw_function *function = gw_function_new("update");
     function->computations = 1;
-    gw_bundle sums = gw_bundle_of(function, UINT64_MAX, false);
     gw_bundle copies = gw_bundle_of(function, UINT64_MAX, false);
-    g_autofree uint32_t *slopes = g_new(uint32_t, tensors->len);
-    for (uint32_t i = 0; i < tensors->len; i++)
-        slopes[i] =
-            take_slopes(model, function, &g_array_index(tensors, gw_transformer_tensor, i), &sums);
-    gw_bundle_flush(&sums);
+    g_autofree uint32_t *slopes = take_all_slopes(model, function, tensors);
     for (uint32_t i = 0; i < tensors->len; i++)
         add_optimizer(model, function, &g_array_index(tensors, gw_transformer_tensor, i), slopes[i],
                       &copies);
     gw_bundle_flush(&copies);
-    if (place + 1 == model->places)
+    if (gw_transformer_gives_loss(model, place))
         add_whole_loss(model, function);
-    gw_bundle_clear(&sums);
     gw_bundle_clear(&copies);
     return function;
 }

@@ -7,6 +7,7 @@
  */
 #define BUCKET_BYTES 25000000U
 #define LAYERS_MAX   1024U
+#define ISLANDS_MAX  64U
 #define WIDTH_MAX    (1U << 20) /* Of hidden, feed_forward, sequence and batch. */
 
 static const char *const recompute_names[] = {
@@ -70,6 +71,17 @@ static bool check_layers(gw_params *params, const gw_transformer *model, GError 
                            all / model->places, error);
 }
 
+static bool check_batch(gw_params *params, const gw_transformer *model, GError **error)
+{
+    const uint32_t share = model->batch / model->data;
+    if (!expect_multiple(params, "batch", model->batch, "data", model->data, error))
+        return false;
+    return expect_multiple(params, "batch", share, "islands, on each of data", model->islands,
+                           error) &&
+           expect_multiple(params, "batch", share / model->islands, "microbatch, on each of data",
+                           model->microbatch, error);
+}
+
 static bool check_divisors(gw_params *params, const gw_training *job, GError **error)
 {
     const gw_transformer *model = &job->model;
@@ -78,10 +90,7 @@ static bool check_divisors(gw_params *params, const gw_training *job, GError **e
                            error) &&
            expect_multiple(params, "vocabulary", model->vocabulary, "tensor", model->tensor,
                            error) &&
-           check_layers(params, model, error) &&
-           expect_multiple(params, "batch", model->batch, "data", model->data, error) &&
-           expect_multiple(params, "batch", model->batch / model->data,
-                           "microbatch, on each of data", model->microbatch, error);
+           check_layers(params, model, error) && check_batch(params, model, error);
 }
 
 static bool check_sequence_parallel(gw_params *params, const gw_transformer *model, GError **error)
@@ -110,6 +119,13 @@ static bool check_sequence_parallel(gw_params *params, const gw_transformer *mod
 
 static bool check_zero(gw_params *params, const gw_transformer *model, GError **error)
 {
+    if (model->zero == 0 && model->islands > 1 && model->data > 1) {
+        gw_params_error(params, "zero", error,
+                        "found 0 with %u islands, expected 1 to 3: each device exchanges the part "
+                        "of the slopes that it applies",
+                        model->islands);
+        return false;
+    }
     if (model->zero == 0 || model->data > 1)
         return true;
     gw_params_error(params, "zero", error,
@@ -138,7 +154,8 @@ static bool check_sizes(gw_params *params, const gw_training *job, GError **erro
                         model->microbatch, longest, most);
         return false;
     }
-    const uint64_t passes = 2 * (uint64_t)gw_transformer_count_microbatches(model) * model->places;
+    const uint64_t passes =
+        2 * (uint64_t)gw_transformer_count_microbatches(model) * model->places * model->islands;
     if (passes > GW_WORKLOAD_NODES_MAX) {
         gw_params_error(params, "microbatch", error,
                         "found %" G_GUINT64_FORMAT " passes of micro-batches, expected at most %u",
@@ -237,10 +254,11 @@ static bool read_schedule(gw_params *params, gw_training *out, GError **error)
 static bool read_parallelism(gw_params *params, gw_training *out, GError **error)
 {
     gw_transformer *model = &out->model;
-    out->stages = out->chunks = 1;
+    out->stages = out->chunks = model->islands = 1;
     if (!read_size(params, "data", false, 1, GW_WORKLOAD_DEVICES_MAX, &model->data, error) ||
         !read_size(params, "tensor", false, 1, GW_WORKLOAD_DEVICES_MAX / model->data,
                    &model->tensor, error) ||
+        !read_size(params, "islands", false, 1, ISLANDS_MAX, &model->islands, error) ||
         !gw_params_bool(params, "sequence_parallel", false, &model->is_sequence_parallel, error) ||
         !read_size(params, "stages", false, 1, LAYERS_MAX, &out->stages, error) ||
         !read_size(params, "chunks", false, 1, GW_SCHEDULE_CHUNKS_MAX, &out->chunks, error) ||
@@ -248,10 +266,11 @@ static bool read_parallelism(gw_params *params, gw_training *out, GError **error
         return false;
     model->places = out->stages * out->chunks;
     model->bucket_bytes = out->stages > 1 ? 0 : BUCKET_BYTES;
+    model->zero = model->islands > 1 && model->data > 1 ? 1 : 0;
     if (!read_size(params, "zero", false, 0, 3, &model->zero, error) ||
         !gw_params_bytes(params, "bucket", false, &model->bucket_bytes, error))
         return false;
-    model->microbatch = MAX(model->batch / model->data, 1);
+    model->microbatch = MAX(model->batch / model->data / model->islands, 1);
     return read_size(params, "microbatch", false, 1, WIDTH_MAX, &model->microbatch, error);
 }
 
@@ -325,13 +344,16 @@ static const char *const transformer_help[] = {
     "zero  what the groups of \"data\" part instead of all keeping it: 0 (default) nothing, 1 what "
     "the "
     "optimizer keeps, 2 slopes too, 3 parameters too, which passes gather; a tensor whose rows do "
-    "not divide by \"data\" stays whole",
+    "not divide by \"data\" stays whole; with several islands at least 1",
     "bucket  bytes of slopes that are summed along \"data\" as soon as they are there, beside the "
     "backward pass; 0: after it; default 25MB, with more than one stage 0",
     "microbatch  sequences of a micro-batch on one device; a divisor of the batch over \"data\", "
     "and all of it by default",
     "data  how many groups of devices share the batch; default 1",
     "tensor  how many devices share each layer; default 1",
+    "islands  how many have all of the model, each on meshes of its own, and share the batch: sums "
+    "of "
+    "slopes are exchanged after the backward passes, each device's part with its mates'; default 1",
     "sequence_parallel  true: between products each device holds its block of the tokens along "
     "\"tensor\", which divides the tokens of a micro-batch; default false",
     "stages  of the pipeline, each on a mesh of data by tensor; default 1; \"layers\" is a "

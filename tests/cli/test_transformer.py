@@ -123,6 +123,22 @@ class Transformer(program.Case):
                     f"{P}.chunks={chunks}", f"{P}.microbatch={microbatch}", f"{P}.{more}", *sides)
                 self.check_close(shared, alone, TOLERANCE)
 
+    def test_neither_do_islands(self):
+        """Each with all of the model; with parts of every kind, pipelines and an encoder."""
+        more = ("jobs.0.steps=50", "cluster.islands.0.count=4")
+        alone = self.losses(f"{P}.data=1", f"{P}.tensor=1", *more)
+        for islands, *settings in (
+                (2,), (2, "data=1", "tensor=1"), (4, "data=2", "tensor=1", "zero=3", "bucket=1kB"),
+                (2, "zero=2", "microbatch=1", "recompute=full"),
+                (2, "tensor=1", "stages=2", "microbatch=1", "bucket=0B"),
+                (4, "sequence_parallel=true", "microbatch=1")):
+            with self.subTest((islands, settings)):
+                shared = self.losses(f"{P}.islands={islands}",
+                                     *(f"{P}.{setting}" for setting in settings), *more)
+                self.check_close(shared, alone, TOLERANCE)
+        sides = (f"{P}.encoder_layers=2", f"{P}.encoder_sequence=24", *more)
+        self.check_close(self.losses(f"{P}.islands=2", *sides), self.losses(*sides), TOLERANCE)
+
     def test_against_another_implementation(self):
         sizes = {"layers": 2, "hidden": 4, "heads": 2, "vocabulary": 6, "sequence": 3, "batch": 2}
         sides = {"layers": 1, "encoder_layers": 2, "encoder_sequence": 4, "head_size": 4}

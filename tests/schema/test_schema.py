@@ -103,6 +103,8 @@ C_ONLY = {
     "transformer_encoder_alone": "a sum of what is there",
     "transformer_encoder_stages": "divisibility",
     "transformer_heads": "divisibility",
+    "transformer_islands_batch": "divisibility",
+    "transformer_islands_zero": "one number against another",
     "transformer_heads_wide": "a product",
     "transformer_huge": "a product",
     "transformer_microbatch": "divisibility",
