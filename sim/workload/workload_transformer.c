@@ -557,6 +557,8 @@ static gw_program *build_transformer(gw_params *params, uint64_t seed, GError **
     for (uint32_t p = 0; p < job.model.places; p++)
         end_place(&places[p]);
     gw_builder_set_tokens(maker.builder, (double)job.model.batch * job.model.sequence);
+    gw_builder_set_flops(maker.builder, gw_transformer_model_flops(&job.model),
+                         gw_transformer_hardware_flops(&job.model));
     return gw_workload_finish(maker.builder, params, error);
 }
 
