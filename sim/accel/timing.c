@@ -93,7 +93,9 @@ gw_timing *gw_timing_new(const gw_accel_model *model, const gw_function *functio
         gw_check(cluster->island_of_device[devices[shard]] == island);
     }
     g_autoptr(gw_timing) made = make_timing(function, mesh);
-    made->local_ns[0] = cluster->islands[island].accelerator->kernel_overhead_ns;
+    const gw_accelerator *accelerator = cluster->islands[island].accelerator;
+    g_autofree gw_fused *fused = accelerator->fuses ? gw_fusion_new(function) : NULL;
+    made->local_ns[0] = accelerator->kernel_overhead_ns;
     uint32_t next = 0;
     gw_span collectives_ns = 0;
     for (uint32_t i = 0; i < function->operations->len; i++) {
@@ -103,7 +105,8 @@ gw_timing *gw_timing_new(const gw_accel_model *model, const gw_function *functio
                                            made->collective_ns + made->first_group[next]);
             next++;
         } else {
-            made->local_ns[next] += model->ops->operation_ns(model, island, function, operation);
+            made->local_ns[next] += model->ops->operation_ns(model, island, function, operation,
+                                                             fused != NULL ? &fused[i] : NULL);
         }
     }
     for (uint32_t i = 0; i <= made->collective_count; i++) {
@@ -118,8 +121,10 @@ void gw_timing_count(const gw_accel_model *model, uint32_t island, const gw_func
 {
     g_autoptr(gw_function) scratch = gw_function_copy(function);
     gw_counted_resize(counted, scratch, rows);
+    const gw_accelerator *accelerator = model->cluster->islands[island].accelerator;
+    g_autofree gw_fused *fused = accelerator->fuses ? gw_fusion_new(scratch) : NULL;
     uint32_t next = 0;
-    out_ns[0] = model->cluster->islands[island].accelerator->kernel_overhead_ns;
+    out_ns[0] = accelerator->kernel_overhead_ns;
     for (uint32_t i = 0; i < function->operations->len; i++) {
         if (gw_operation_is_collective(gw_function_operation(function, i))) {
             out_ns[++next] = 0;
@@ -127,8 +132,8 @@ void gw_timing_count(const gw_accel_model *model, uint32_t island, const gw_func
         }
         const bool is_whole = !counted->operations[i];
         const gw_operation operation = gw_counted_operation(counted, scratch, i, rows);
-        out_ns[next] +=
-            model->ops->operation_ns(model, island, is_whole ? function : scratch, &operation);
+        out_ns[next] += model->ops->operation_ns(model, island, is_whole ? function : scratch,
+                                                 &operation, fused != NULL ? &fused[i] : NULL);
     }
 }
 

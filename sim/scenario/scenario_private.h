@@ -73,3 +73,6 @@ char **gw_catalog_list(gw_catalog_kind kind, const char *folder);
  * caller's to free. --- */
 bool gw_accelerator_load(const char *path, gw_accelerator *out, GError **error);
 bool gw_profile_load(const char *path, gw_profile *out, GError **error);
+
+/* "matrix_unit" of an accelerator's file; absent leaves *out alone (scenario_matrix.c). */
+bool gw_matrix_unit_read(gw_params *root, gw_matrix_unit *out, GError **error);

@@ -161,3 +161,8 @@ gw_function *gw_transformer_make_backward(const gw_transformer *model, uint32_t 
                                           bool is_end);
 /* How many outputs of forward backward reads again, beside the slopes of the logits. */
 uint32_t gw_transformer_count_saved(const gw_transformer *model, uint32_t place);
+
+/* FLOPs of matrix products of a step over all devices (transformer_flops.c): what the model needs,
+ * and with what is computed again. */
+double gw_transformer_model_flops(const gw_transformer *model);
+double gw_transformer_hardware_flops(const gw_transformer *model);

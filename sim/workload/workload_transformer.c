@@ -327,6 +327,8 @@ static gw_program *build_transformer(gw_params *params, uint64_t seed, GError **
     gw_training_add_step(&job, builder);
     gw_builder_set_tokens(builder, (double)job.model.batch *
                                        (job.model.encoder_sequence + job.model.sequence));
+    gw_builder_set_flops(builder, gw_transformer_model_flops(&job.model),
+                         gw_transformer_hardware_flops(&job.model));
     return gw_workload_finish(builder, params, error);
 }
 

@@ -163,6 +163,9 @@ class Transformer(program.Case):
             self.assertEqual(job["steps"], 20)
             self.assertAlmostEqual(job["tokens_per_s"] * job["step_time_ns"] * 1e-9, 8 * 16,
                                    delta=1)
+            self.assertLess(0, job["mfu"])
+            self.assertLess(job["mfu"], 1)
+            self.assertEqual(job["mfu"], job["hfu"])  # Nothing is computed again.
 
 
 if __name__ == "__main__":
