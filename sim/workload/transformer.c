@@ -70,14 +70,21 @@ gw_transformer gw_transformer_encoder(const gw_transformer *model)
     return encoder;
 }
 
-static uint32_t count_layers(const gw_transformer *model)
+/* The first layer of a place; of the place behind the last: how many there are. */
+static uint32_t find_first_layer(const gw_transformer *model, uint32_t place)
 {
-    return (model->encoder_layers + model->layers) / model->places;
+    const uint32_t all = model->encoder_layers + model->layers;
+    if (!model->has_light_ends)
+        return place * (all / model->places);
+    if (place == 0)
+        return 0;
+    return MIN(place * ((all + 2) / model->places) - 1, all);
 }
 
 gw_transformer_ends gw_transformer_place_ends(const gw_transformer *model, uint32_t place)
 {
-    const uint32_t first = place * count_layers(model), end = first + count_layers(model);
+    const uint32_t first = find_first_layer(model, place);
+    const uint32_t end = find_first_layer(model, place + 1);
     const uint32_t boundary = model->encoder_layers; /* The decoder's first. */
     return (gw_transformer_ends){
         .opens_encoder = boundary > 0 && first == 0,
@@ -153,7 +160,8 @@ static place_layout lay_out(const gw_transformer *model, uint32_t place)
                            .encoder = gw_transformer_encoder(model),
                            .ends = gw_transformer_place_ends(model, place),
                            .blocks = g_array_new(FALSE, FALSE, sizeof(place_block))};
-    const uint32_t first = place * count_layers(model), end = first + count_layers(model);
+    const uint32_t first = find_first_layer(model, place);
+    const uint32_t end = find_first_layer(model, place + 1);
     const uint32_t boundary = MIN(MAX(first, model->encoder_layers), end);
     uint32_t saved = 0;
     layout.tensor_count = layout.ends.opens_encoder ? GW_EMBEDDING_TENSORS : 0;

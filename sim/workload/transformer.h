@@ -48,6 +48,7 @@ typedef struct {
     uint32_t microbatch;   /* and of one micro-batch, on one device. */
     uint32_t data, tensor; /* The mesh of a place. */
     uint32_t places;       /* A divisor of all layers; if over 1, the encoder has whole places. */
+    bool has_light_ends;   /* The first and the last of several places have a layer fewer. */
     uint32_t islands;      /* Each with all of the model, and sequences of its own; 0 is 1. */
     uint32_t island;       /* This is the one of them. */
     bool is_encoder;       /* This is one side of the model (gw_transformer_encoder). */

@@ -53,10 +53,30 @@ static bool expect_multiple(gw_params *params, const char *key, uint32_t value, 
     return false;
 }
 
+static bool check_light_ends(gw_params *params, const gw_transformer *model, GError **error)
+{
+    const uint32_t all = model->layers + 2;
+    if (model->encoder_layers > 0 || model->places == 1) {
+        gw_params_error(params, "light_ends", error,
+                        "found true %s, expected a decoder alone, on several stages",
+                        model->places == 1 ? "with one stage" : "with an encoder");
+        return false;
+    }
+    if (all % model->places == 0 && all / model->places > 1)
+        return true;
+    gw_params_error(params, "layers", error,
+                    "found %u, expected 2 less than a multiple of stages times chunks (%u), with "
+                    "light ends at least twice as many",
+                    model->layers, model->places);
+    return false;
+}
+
 /* Each place has as many, and each of several either the encoder's or the decoder's. */
 static bool check_layers(gw_params *params, const gw_transformer *model, GError **error)
 {
     const uint32_t all = model->encoder_layers + model->layers;
+    if (model->has_light_ends)
+        return check_light_ends(params, model, error);
     if (model->encoder_layers == 0)
         return expect_multiple(params, "layers", all, "stages times chunks", model->places, error);
     if (all % model->places != 0) {
@@ -261,6 +281,7 @@ static bool read_parallelism(gw_params *params, gw_training *out, GError **error
         !read_size(params, "islands", false, 1, ISLANDS_MAX, &model->islands, error) ||
         !gw_params_bool(params, "sequence_parallel", false, &model->is_sequence_parallel, error) ||
         !read_size(params, "stages", false, 1, LAYERS_MAX, &out->stages, error) ||
+        !gw_params_bool(params, "light_ends", false, &model->has_light_ends, error) ||
         !read_size(params, "chunks", false, 1, GW_SCHEDULE_CHUNKS_MAX, &out->chunks, error) ||
         !read_schedule(params, out, error))
         return false;
@@ -278,7 +299,8 @@ static bool read_parallelism(gw_params *params, gw_training *out, GError **error
  * nothing: it says in which order stages' passes are dispatched. */
 static bool make_schedule(gw_params *params, gw_training *job, GError **error)
 {
-    const gw_span layers = (job->model.encoder_layers + job->model.layers) / job->stages;
+    const uint32_t all = job->model.encoder_layers + job->model.layers;
+    const gw_span layers = (all + (job->model.has_light_ends ? 2 : 0)) / job->stages;
     g_autofree gw_stage_times *times = g_new0(gw_stage_times, job->stages);
     for (uint32_t s = 0; s < job->stages; s++)
         times[s] = (gw_stage_times){.forward_ns = layers * 1000,
@@ -361,6 +383,9 @@ static const char *const transformer_help[] = {
     "stages  of the pipeline, each on a mesh of data by tensor; default 1; \"layers\" is a "
     "multiple of stages times chunks; with an encoder both together are, and each place's all "
     "the encoder's or all the decoder's",
+    "light_ends  true: the first and the last stage have a layer fewer than others, where "
+    "embedding "
+    "and head are; \"layers\" is then 2 less than a multiple; default false",
     "chunks  of layers that each stage has, one stage's between others'; default 1",
     "schedule  the order of passes: \"1f1b\" (default), or another that leaves a backward pass "
     "whole",

@@ -123,6 +123,16 @@ class Transformer(program.Case):
                     f"{P}.chunks={chunks}", f"{P}.microbatch={microbatch}", f"{P}.{more}", *sides)
                 self.check_close(shared, alone, TOLERANCE)
 
+    def test_light_ends(self):
+        alone = self.losses(f"{P}.layers=6", f"{P}.data=1", f"{P}.tensor=1", "jobs.0.steps=50")
+        for stages, chunks, schedule in ((4, 1, "gpipe"), (2, 2, "interleaved"), (2, 1, "1f1b")):
+            with self.subTest((stages, chunks, schedule)):
+                piped = self.losses(
+                    f"{P}.layers=6", f"{P}.data=1", f"{P}.tensor=1", f"{P}.microbatch=2",
+                    f"{P}.stages={stages}", f"{P}.chunks={chunks}", f"{P}.schedule={schedule}",
+                    f"{P}.light_ends=true", "jobs.0.steps=50")
+                self.check_close(piped, alone, TOLERANCE)
+
     def test_neither_do_islands(self):
         """Each with all of the model; with parts of every kind, pipelines and an encoder."""
         more = ("jobs.0.steps=50", "cluster.islands.0.count=4")

@@ -107,6 +107,8 @@ C_ONLY = {
     "transformer_islands_zero": "one number against another",
     "transformer_heads_wide": "a product",
     "transformer_huge": "a product",
+    "transformer_light_alone": "one value against another",
+    "transformer_light_layers": "divisibility",
     "transformer_microbatch": "divisibility",
     "transformer_stages": "divisibility",
     "transformer_tensor": "divisibility",

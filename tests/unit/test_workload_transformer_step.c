@@ -151,8 +151,45 @@ START_TEST(islands_have_sequences_of_their_own)
 }
 END_TEST
 
+/* Eight layers, as in places of ten, two of them embedding and head. */
+START_TEST(light_ends_have_a_layer_fewer)
+{
+    gw_transformer model = {.layers = 8,
+                            .hidden = 24,
+                            .heads = 6,
+                            .feed_forward = 96,
+                            .vocabulary = 42,
+                            .sequence = 10,
+                            .batch = 1,
+                            .microbatch = 1,
+                            .data = 1,
+                            .tensor = 1,
+                            .places = 5,
+                            .has_light_ends = true};
+    uint32_t first, tensor_count = 0;
+    for (uint32_t p = 0; p < model.places; p++) {
+        g_autoptr(GArray) tensors = gw_transformer_list_tensors(&model, p, &first);
+        const uint32_t layers = p == 0 || p == 4 ? 1 : 2;
+        ck_assert_uint_eq(first, tensor_count);
+        ck_assert_uint_eq(tensors->len, 16 * layers + (p == 0 ? 2 : 0) + (p == 4 ? 3 : 0));
+        tensor_count += tensors->len;
+    }
+    model.places = 2;
+    for (uint32_t p = 0; p < model.places; p++) {
+        g_autoptr(GArray) tensors = gw_transformer_list_tensors(&model, p, &first);
+        ck_assert_uint_eq(tensors->len, 16 * 4 + (p == 0 ? 2 : 3));
+    }
+}
+END_TEST
+
 START_TEST(mistakes_have_words)
 {
+    build_bad("{" SIZES ", \"light_ends\": true}", "/light_ends: found true with one stage");
+    build_bad("{" SIZES ", \"light_ends\": true, \"stages\": 2, \"encoder_layers\": 2}",
+              "/light_ends: found true with an encoder");
+    build_bad("{" SIZES ", \"light_ends\": true, \"stages\": 3}",
+              "/layers: found 2, expected 2 less than a multiple of stages times chunks (3)");
+    build_bad("{" SIZES ", \"light_ends\": true, \"stages\": 4}", "with light ends at least twice");
     build_bad("{" SIZES ", \"islands\": 3}",
               "/batch: found 8, expected a multiple of islands, on each of data (3)");
     build_bad("{" SIZES ", \"data\": 4, \"islands\": 4}",
@@ -175,6 +212,7 @@ int main(void)
     tcase_add_test(cases, each_device_sends_its_part);
     tcase_add_test(cases, all_islands_add_up_in_one_order);
     tcase_add_test(cases, islands_have_sequences_of_their_own);
+    tcase_add_test(cases, light_ends_have_a_layer_fewer);
     tcase_add_test(cases, mistakes_have_words);
     suite_add_tcase(suite, cases);
     SRunner *runner = srunner_create(suite);
