@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # A 3B decoder on 128 cores: tokens per second with weights in parts and in pipelines.  Reads
-# pathways_table2.csv (row, a column a way) and pathways_table2_published.csv (curve, row, tokens/s).
+# pathways_table2.csv (row, a column a way) and pathways_table2_published.csv (curve, row,
+# tokens/s).
 
 data = folder.'/pathways_table2.csv'
 prints = folder.'/pathways_table2_published.csv'
