@@ -89,6 +89,20 @@ uint32_t gw_function_add_temporary(gw_function *function, uint32_t rows, uint32_
                                               .element_bytes = 4});
 }
 
+void gw_function_give(gw_function *function, uint32_t index, bool is_sharded)
+{
+    gw_value *given = &g_array_index(function->values, gw_value, index);
+    gw_check(given->role == GW_VALUE_TEMPORARY);
+    for (uint32_t i = index + 1; i < function->values->len; i++) {
+        gw_value *later = &g_array_index(function->values, gw_value, i);
+        later->position -= later->role == GW_VALUE_TEMPORARY ? 1 : 0;
+    }
+    given->role = GW_VALUE_OUTPUT;
+    given->position = function->output_count++;
+    given->is_sharded = is_sharded;
+    g_array_append_val(function->outputs, index);
+}
+
 void gw_function_add(gw_function *function, const gw_operation *operation)
 {
     g_array_append_vals(function->operations, operation, 1);

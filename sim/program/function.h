@@ -46,6 +46,8 @@ uint32_t gw_function_add_input(gw_function *function, uint32_t rows, uint32_t co
 uint32_t gw_function_add_output(gw_function *function, uint32_t rows, uint32_t columns,
                                 bool is_sharded);
 uint32_t gw_function_add_temporary(gw_function *function, uint32_t rows, uint32_t columns);
+/* Makes a temporary the next output. */
+void gw_function_give(gw_function *function, uint32_t value, bool is_sharded);
 void gw_function_add(gw_function *function, const gw_operation *operation);
 
 /* The index of the input (output) value at `position`. */

@@ -258,6 +258,7 @@ static gw_pass begin(const place_layout *layout, const char *name)
     gw_pass pass = {.model = layout->model,
                     .function = gw_function_new(name),
                     .seen = GW_INDEX_NONE,
+                    .gathered = GW_INDEX_NONE,
                     .dmemory = GW_INDEX_NONE,
                     .first_head_tensor = layout->head,
                     .first_head_saved = layout->saved_head};
@@ -265,8 +266,12 @@ static gw_pass begin(const place_layout *layout, const char *name)
     return pass;
 }
 
-static gw_function *end(gw_pass *pass)
+gw_function *gw_pass_end(gw_pass *pass)
 {
+    if (pass->waiting != NULL)
+        g_array_unref(pass->waiting);
+    if (pass->sources != NULL)
+        g_array_unref(pass->sources);
     g_free(pass->tensors);
     g_free(pass->saved);
     g_free(pass->gradients);
@@ -307,8 +312,12 @@ static uint32_t place_one_saved(gw_pass *pass, bool is_kept_one, bool is_output,
     gw_function *function = pass->function;
     if (!is_kept_one)
         return gw_pass_add_temporary(pass, rows, columns);
-    return gw_pass_thin(pass, is_output ? gw_function_add_output(function, rows, columns, true)
-                                        : gw_function_add_input(function, rows, columns, true));
+    if (is_output)
+        return gw_pass_thin(pass, gw_function_add_output(function, rows, columns, true));
+    const uint32_t value = gw_pass_thin(pass, gw_function_add_input(function, rows, columns, true));
+    /* Outputs of forward: what the place gives, or the loss; slopes of logits; then these. */
+    gw_pass_note_source(pass, GW_HANDED_FORWARD, 1 + pass->forward_source_count, value);
+    return value;
 }
 
 static void place_saved(gw_pass *pass, const place_layout *layout, bool is_output)
@@ -336,7 +345,8 @@ static void place_saved(gw_pass *pass, const place_layout *layout, bool is_outpu
 
 static gw_pass_part part_of(const gw_pass *pass, const place_block *one)
 {
-    return (gw_pass_part){.tensors = pass->tensors + one->first_tensor,
+    return (gw_pass_part){.first_tensor = one->first_tensor,
+                          .tensors = pass->tensors + one->first_tensor,
                           .saved = pass->saved + one->first_saved,
                           .gradients =
                               pass->gradients != NULL ? pass->gradients + one->first_tensor : NULL};
@@ -508,7 +518,7 @@ gw_function *gw_transformer_make_forward(const gw_transformer *model, uint32_t p
     }
     if (layout.ends.closes_decoder)
         gw_pass_add_head(&pass, at.before, at.result, at.dlogits);
-    return end(&pass);
+    return gw_pass_end(&pass);
 }
 
 /* --- Backward --- */
@@ -563,31 +573,65 @@ static uint32_t add_encoder_end_gradient(gw_pass *pass, const place_layout *layo
     return dx;
 }
 
+/* Backward for inputs: outputs for slopes that may not wait. */
+static void place_finished(gw_pass *pass, const place_layout *layout)
+{
+    pass->gradients = g_new(uint32_t, pass->list->len);
+    for (uint32_t i = 0; i < pass->list->len; i++)
+        pass->gradients[i] = GW_INDEX_NONE;
+    for (uint32_t b = 0; b <= layout->blocks->len; b++) {
+        const bool is_head = b == layout->blocks->len;
+        if (is_head && !layout->ends.closes_decoder)
+            continue;
+        const place_block *one = is_head ? NULL : block_at(layout, b);
+        const uint32_t first = is_head ? layout->head : one->first_tensor;
+        const uint32_t count = is_head ? GW_HEAD_TENSORS : one->block->tensor_count;
+        bool (*may_wait)(uint32_t) = is_head ? gw_transformer_may_head_wait : one->block->may_wait;
+        for (uint32_t i = 0; i < count; i++) {
+            const gw_transformer_tensor *tensor =
+                &g_array_index(pass->list, gw_transformer_tensor, first + i);
+            if (may_wait == NULL || !may_wait(i))
+                pass->gradients[first + i] = gw_function_add_output(
+                    pass->function, tensor->rows, tensor->columns, tensor->is_split);
+        }
+    }
+}
+
 typedef struct { /* Values; GW_INDEX_NONE: the place has none. */
+    pass_ids ids;
     uint32_t dy, dmemory_after, dx, dmemory;
 } backward_ends;
 
-static backward_ends place_backward_ends(gw_pass *pass, const place_layout *layout,
-                                         const GArray *list, bool is_next)
+/* All inputs but slopes so far. */
+static backward_ends take_backward(gw_pass *pass, const place_layout *layout, const GArray *list)
 {
     const gw_transformer_ends ends = layout->ends;
     uint32_t rows, columns;
-    backward_ends at = {
-        .dmemory_after = GW_INDEX_NONE, .dx = GW_INDEX_NONE, .dmemory = GW_INDEX_NONE};
+    backward_ends at = {.ids = take_all_ids(pass, layout),
+                        .dmemory_after = GW_INDEX_NONE,
+                        .dx = GW_INDEX_NONE,
+                        .dmemory = GW_INDEX_NONE};
+    if (at.ids.decoder != GW_INDEX_NONE)
+        gw_pass_note_source(pass, GW_HANDED_TOKENS, 0, at.ids.decoder);
     gw_pass_take_tensors(pass, list);
     last_shape(layout, &rows, &columns);
     at.dy = gw_pass_thin(pass, gw_function_add_input(pass->function, rows, columns, true));
+    if (ends.closes_decoder)
+        gw_pass_note_source(pass, GW_HANDED_FORWARD, 1, at.dy);
     if (ends.reads_memory && !ends.closes_decoder)
         at.dmemory_after = take_activation(pass, &layout->encoder);
     place_saved(pass, layout, false);
-    if (is_next)
-        gw_pass_take_slopes(pass);
-    if (gw_transformer_takes_stream(ends))
-        at.dx = give_activation(pass, ends.has_decoder ? layout->model : &layout->encoder);
-    if (gw_transformer_takes_memory(ends))
-        at.dmemory = give_activation(pass, &layout->encoder);
-    gw_pass_place_slopes(pass);
     return at;
+}
+
+/* Outputs but slopes of tensors. */
+static void give_backward(gw_pass *pass, const place_layout *layout, backward_ends *at)
+{
+    const gw_transformer_ends ends = layout->ends;
+    if (gw_transformer_takes_stream(ends))
+        at->dx = give_activation(pass, ends.has_decoder ? layout->model : &layout->encoder);
+    if (gw_transformer_takes_memory(ends))
+        at->dmemory = give_activation(pass, &layout->encoder);
 }
 
 /* The decoder's part of a place; returns the slopes of what the encoder gives, all in all so far,
@@ -610,6 +654,25 @@ static uint32_t add_decoder_gradient(gw_pass *pass, const place_layout *layout,
     return total;
 }
 
+static void write_backward(gw_pass *pass, const place_layout *layout, const backward_ends *at)
+{
+    uint32_t dy = at->dy;
+    gather_head(pass, layout);
+    gather_layer(pass, layout, layout->blocks->len - 1);
+    if (layout->ends.closes_encoder)
+        gw_pass_gather_tensors(pass, layout->encoder_end, ENCODER_END_TENSORS);
+    if (layout->ends.has_decoder) {
+        take_side(pass, layout, false, at->ids);
+        dy = add_decoder_gradient(pass, layout, at);
+    }
+    if (layout->encoder_count > 0) {
+        take_side(pass, layout, true, at->ids);
+        if (layout->ends.closes_encoder)
+            dy = add_encoder_end_gradient(pass, layout, dy);
+        add_side_gradient(pass, layout, 0, layout->encoder_count, dy, at->dx);
+    }
+}
+
 gw_function *gw_transformer_make_backward(const gw_transformer *model, uint32_t place, bool is_next,
                                           bool is_end)
 {
@@ -617,25 +680,31 @@ gw_function *gw_transformer_make_backward(const gw_transformer *model, uint32_t 
     g_autoptr(GArray) list = list_tensors(&layout);
     gw_pass pass = begin(&layout, "backward");
     pass.is_end = is_end;
-    const pass_ids ids = take_all_ids(&pass, &layout);
-    const backward_ends at = place_backward_ends(&pass, &layout, list, is_next);
-    uint32_t dy = at.dy;
-    gather_head(&pass, &layout);
-    gather_layer(&pass, &layout, layout.blocks->len - 1);
-    if (layout.ends.closes_encoder)
-        gw_pass_gather_tensors(&pass, layout.encoder_end, ENCODER_END_TENSORS);
-    if (layout.ends.has_decoder) {
-        take_side(&pass, &layout, false, ids);
-        dy = add_decoder_gradient(&pass, &layout, &at);
-    }
-    if (layout.encoder_count > 0) {
-        take_side(&pass, &layout, true, ids);
-        if (layout.ends.closes_encoder)
-            dy = add_encoder_end_gradient(&pass, &layout, dy);
-        add_side_gradient(&pass, &layout, 0, layout.encoder_count, dy, at.dx);
-    }
+    backward_ends at = take_backward(&pass, &layout, list);
+    if (is_next)
+        gw_pass_take_slopes(&pass);
+    give_backward(&pass, &layout, &at);
+    gw_pass_place_slopes(&pass, NULL);
+    write_backward(&pass, &layout, &at);
     gw_pass_end_slopes(&pass);
-    return end(&pass);
+    return gw_pass_end(&pass);
+}
+
+gw_pass gw_pass_make_inputs(const gw_transformer *model, uint32_t place)
+{
+    gw_check(model->encoder_layers == 0); /* Slopes that wait are of one side. */
+    g_auto(place_layout) layout = lay_out(model, place);
+    g_autoptr(GArray) list = list_tensors(&layout);
+    gw_pass pass = begin(&layout, "inputs");
+    pass.waiting = g_array_new(FALSE, FALSE, sizeof(gw_slopes));
+    pass.sources = g_array_new(FALSE, FALSE, sizeof(gw_handed));
+    backward_ends at = take_backward(&pass, &layout, list);
+    give_backward(&pass, &layout, &at);
+    place_finished(&pass, &layout);
+    write_backward(&pass, &layout, &at);
+    pass.list = NULL;
+    pass.model = model;
+    return pass;
 }
 
 /* --- Tokens --- */

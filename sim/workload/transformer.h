@@ -160,6 +160,27 @@ gw_function *gw_transformer_make_forward(const gw_transformer *model, uint32_t p
  * tensors so far): as gw_transformer_make_forward; `is_end`: it is the last micro-batch. */
 gw_function *gw_transformer_make_backward(const gw_transformer *model, uint32_t place, bool is_next,
                                           bool is_end);
+/* Backward in two parts.  The first is for inputs: as make_backward, but instead of slopes of
+ * tensors it gives what the second needs. */
+gw_function *gw_transformer_make_inputs(const gw_transformer *model, uint32_t place);
+/* (what list_handed says [, slopes of tensors so far]) -> (slopes of tensors so far) */
+gw_function *gw_transformer_make_weights(const gw_transformer *model, uint32_t place, bool is_next,
+                                         bool is_end);
+/* What the second part takes, in order (gw_handed); the caller unrefs. */
+typedef enum {
+    GW_HANDED_TOKENS = 1, /* The micro-batch's ids; `output` is nothing. */
+    GW_HANDED_FORWARD,    /* An output of forward, */
+    GW_HANDED_INPUTS,     /* or of the first part. */
+} gw_handed_source;
+typedef struct {
+    gw_handed_source source;
+    uint32_t output;
+    uint32_t value;  /* Of the function of the first part. */
+    uint32_t tensor; /* It is this one's slopes; GW_INDEX_NONE: activations. */
+} gw_handed;
+GArray *gw_transformer_list_handed(const gw_transformer *model, uint32_t place);
+/* How much of the activations that forward leaves is held between the two parts, 0 to 1. */
+double gw_transformer_kept_share(const gw_transformer *model, uint32_t place);
 /* How many outputs of forward backward reads again, beside the slopes of the logits. */
 uint32_t gw_transformer_count_saved(const gw_transformer *model, uint32_t place);
 

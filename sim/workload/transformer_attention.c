@@ -108,7 +108,7 @@ static uint32_t find_norm(gw_pass *pass, const gw_pass_part *part)
 {
     gw_pass_add_norm(pass, part->saved[INPUT], part->tensors[NORM_GAIN], part->tensors[NORM_BIAS],
                      part->saved[NORM]);
-    return gw_pass_gather(pass, part->saved[NORM], false);
+    return part->saved[NORM];
 }
 
 /* From queries of `n`, and keys and values of `seen`. */
@@ -128,18 +128,10 @@ static void add_forward(gw_pass *pass, const gw_pass_part *part, uint32_t y)
     go_forward(pass, part, false, n, n, y);
 }
 
-/* All tokens of what the encoder gives, for all layers that look at it. */
-static uint32_t see_memory(gw_pass *pass)
-{
-    if (pass->seen == GW_INDEX_NONE)
-        pass->seen = gw_pass_gather(pass, pass->memory, false);
-    return pass->seen;
-}
-
 static void cross_add_forward(gw_pass *pass, const gw_pass_part *part, uint32_t y)
 {
     const uint32_t n = find_norm(pass, part);
-    go_forward(pass, part, true, n, see_memory(pass), y);
+    go_forward(pass, part, true, n, gw_pass_see_memory(pass), y);
 }
 
 static void add_selected(gw_pass *pass, const gw_pass_part *part)
@@ -158,7 +150,8 @@ static uint32_t go_back(gw_pass *pass, const gw_pass_part *part, bool is_cross, 
 {
     const uint32_t dattended =
         gw_pass_add_stream_gradient(pass, part, PROJECTION, part->saved[ATTENDED], dy);
-    const uint32_t n = gw_pass_gather(pass, part->saved[NORM], true);
+    const uint32_t n = part->saved[NORM];
+    gw_pass_gather_ahead(pass, n);
     gw_operation operation = attention(pass, GW_OPERATION_ATTENTION_GRADIENT, is_cross);
     const uint32_t read[] = {QUERIES, KEYS, VALUES, SHARES};
     for (uint32_t i = 0; i < G_N_ELEMENTS(read); i++)
@@ -198,12 +191,17 @@ static uint32_t cross_add_backward(gw_pass *pass, const gw_pass_part *part, uint
     uint32_t slopes[3];
     const uint32_t n = go_back(pass, part, true, dy, slopes);
     const uint32_t dn = gw_pass_add_dense_gradient(pass, part, QUERY, n, slopes[0]);
-    const uint32_t seen = see_memory(pass);
+    const uint32_t seen = gw_pass_see_memory(pass);
     for (uint32_t i = 1; i < 3; i++)
         pass->dmemory = gw_pass_add_sum(
             pass, pass->dmemory,
             gw_pass_add_dense_gradient(pass, part, i == 1 ? KEY : VALUE, seen, slopes[i]));
     return go_through_norm(pass, part, dn, dy);
+}
+
+static bool may_wait(uint32_t tensor)
+{
+    return tensor >= QUERY;
 }
 
 const gw_transformer_block gw_block_attention = {
@@ -216,6 +214,7 @@ const gw_transformer_block gw_block_attention = {
     .add_forward = add_forward,
     .add_selected = add_selected,
     .add_backward = add_backward,
+    .may_wait = may_wait,
 };
 
 const gw_transformer_block gw_block_cross = {
@@ -228,4 +227,5 @@ const gw_transformer_block gw_block_cross = {
     .add_forward = cross_add_forward,
     .add_selected = cross_add_selected,
     .add_backward = cross_add_backward,
+    .may_wait = may_wait,
 };

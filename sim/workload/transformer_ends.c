@@ -25,6 +25,11 @@ void gw_transformer_append_head(const gw_transformer *model, GArray *list)
                                  gw_transformer_weight_scale(), 0);
 }
 
+bool gw_transformer_may_head_wait(uint32_t tensor)
+{
+    return tensor == HEAD;
+}
+
 void gw_pass_add_embedding(gw_pass *pass, uint32_t y)
 {
     const uint32_t *tensors = pass->tensors + pass->first_embedding_tensor;
@@ -53,21 +58,17 @@ void gw_pass_add_embedding(gw_pass *pass, uint32_t y)
                        y);
 }
 
-void gw_pass_add_embedding_gradient(gw_pass *pass, uint32_t own_dy)
+void gw_pass_add_embedding_gradient(gw_pass *pass, uint32_t dy)
 {
-    const uint32_t *gradients = pass->gradients + pass->first_embedding_tensor;
-    const uint32_t dy = gw_pass_gather(pass, own_dy, false);
-    gw_function_add(pass->function, &(gw_operation){.kind = GW_OPERATION_EMBEDDING_GRADIENT,
-                                                    .axes = GW_TRANSFORMER_TENSOR,
-                                                    .inputs = {(uint16_t)pass->ids, (uint16_t)dy},
-                                                    .outputs = {(uint16_t)gradients[EMBEDDING]}});
-    gw_emit_sum_rows(pass->function, dy, gradients[POSITIONS]);
+    gw_pass_add_slopes(pass, &(gw_slopes){GW_SLOPES_EMBEDDING,
+                                          pass->first_embedding_tensor + EMBEDDING, pass->ids, dy});
 }
 
 /* The head's among what the place has. */
 static gw_pass_part head_of(const gw_pass *pass)
 {
     return (gw_pass_part){
+        .first_tensor = pass->first_head_tensor,
         .tensors = pass->tensors + pass->first_head_tensor,
         .saved = pass->saved + pass->first_head_saved,
         .gradients = pass->gradients != NULL ? pass->gradients + pass->first_head_tensor : NULL};
@@ -102,7 +103,7 @@ void gw_pass_add_head(gw_pass *pass, uint32_t before, uint32_t loss, uint32_t dl
     const gw_pass_part head = head_of(pass);
     gw_pass_add_norm(pass, head.saved[INPUT], head.tensors[NORM_GAIN], head.tensors[NORM_BIAS],
                      head.saved[NORM]);
-    const uint32_t n = gw_pass_gather(pass, head.saved[NORM], false);
+    const uint32_t n = gw_pass_gather(pass, head.saved[NORM]);
     const uint32_t logits =
         gw_pass_add_temporary(pass, pass->rows, model->vocabulary / model->tensor);
     gw_emit_matmul(function, n, false, head.tensors[HEAD], true, logits);
@@ -124,9 +125,10 @@ uint32_t gw_pass_add_head_gradient(gw_pass *pass, uint32_t dlogits)
 {
     const gw_pass_part head = head_of(pass);
     const uint32_t dn = gw_pass_add_activation(pass);
-    const uint32_t n = gw_pass_gather(pass, head.saved[NORM], true);
+    gw_pass_gather_ahead(pass, head.saved[NORM]);
     gw_emit_matmul(pass->function, dlogits, false, head.tensors[HEAD], false, dn);
-    gw_emit_matmul(pass->function, dlogits, true, n, false, head.gradients[HEAD]);
+    gw_pass_add_slopes(
+        pass, &(gw_slopes){GW_SLOPES_HEAD, head.first_tensor + HEAD, head.saved[NORM], dlogits});
     return gw_pass_add_norm_gradient(pass, head.saved[INPUT], head.tensors[NORM_GAIN],
                                      gw_pass_sum_parts(pass, dn), head.gradients[NORM_GAIN],
                                      head.gradients[NORM_BIAS]);

@@ -41,10 +41,8 @@ uint32_t gw_pass_sum_parts(gw_pass *pass, uint32_t x)
     return y;
 }
 
-uint32_t gw_pass_gather(gw_pass *pass, uint32_t x, bool is_overlapped)
+static uint32_t gather(gw_pass *pass, uint32_t x, bool is_overlapped)
 {
-    if (!pass->model->is_sequence_parallel)
-        return x;
     const gw_value *value = gw_function_value(pass->function, x);
     const uint32_t y =
         gw_pass_add_temporary(pass, value->rows * pass->model->tensor, value->columns);
@@ -54,6 +52,38 @@ uint32_t gw_pass_gather(gw_pass *pass, uint32_t x, bool is_overlapped)
                                                     .outputs = {(uint16_t)y},
                                                     .is_overlapped = is_overlapped});
     return y;
+}
+
+/* Of the side's stream, unless it is of all tokens already. */
+static uint32_t gather_stream(gw_pass *pass, uint32_t x, bool is_overlapped)
+{
+    if (!pass->model->is_sequence_parallel || x == pass->seen ||
+        gw_function_value(pass->function, x)->rows == pass->rows)
+        return x;
+    if (pass->gathered != x) {
+        pass->gathered_whole = gather(pass, x, is_overlapped);
+        pass->gathered = x;
+    }
+    return pass->gathered_whole;
+}
+
+uint32_t gw_pass_see_memory(gw_pass *pass)
+{
+    if (pass->seen == GW_INDEX_NONE)
+        pass->seen =
+            pass->model->is_sequence_parallel ? gather(pass, pass->memory, false) : pass->memory;
+    return pass->seen;
+}
+
+uint32_t gw_pass_gather(gw_pass *pass, uint32_t x)
+{
+    return gather_stream(pass, x, false);
+}
+
+void gw_pass_gather_ahead(gw_pass *pass, uint32_t x)
+{
+    if (pass->waiting == NULL)
+        gather_stream(pass, x, true);
 }
 
 uint32_t gw_pass_add_sum(gw_pass *pass, uint32_t a, uint32_t b)
@@ -90,18 +120,19 @@ void gw_pass_add_dense(gw_pass *pass, const gw_pass_part *part, uint32_t weights
 {
     const gw_value *value = gw_function_value(pass->function, y);
     const uint32_t product = gw_pass_add_temporary(pass, value->rows, value->columns);
-    gw_emit_matmul(pass->function, x, false, part->tensors[weights], true, product);
+    gw_emit_matmul(pass->function, gw_pass_gather(pass, x), false, part->tensors[weights], true,
+                   product);
     gw_emit_map(pass->function, GW_MAP_ADD_ROW, product, part->tensors[weights + 1], y);
 }
 
 uint32_t gw_pass_add_dense_gradient(gw_pass *pass, const gw_pass_part *part, uint32_t weights,
                                     uint32_t x, uint32_t dy)
 {
-    const gw_value *value = gw_function_value(pass->function, x);
-    const uint32_t dx = gw_pass_add_temporary(pass, value->rows, value->columns);
+    const uint32_t columns = gw_function_value(pass->function, part->tensors[weights])->columns;
+    const uint32_t rows = gw_function_value(pass->function, dy)->rows;
+    const uint32_t dx = gw_pass_add_temporary(pass, rows, columns);
     gw_emit_matmul(pass->function, dy, false, part->tensors[weights], false, dx);
-    gw_emit_matmul(pass->function, dy, true, x, false, part->gradients[weights]);
-    gw_emit_sum_rows(pass->function, dy, part->gradients[weights + 1]);
+    gw_pass_add_slopes(pass, &(gw_slopes){GW_SLOPES_DENSE, part->first_tensor + weights, x, dy});
     return dx;
 }
 
@@ -120,9 +151,8 @@ uint32_t gw_pass_add_stream_gradient(gw_pass *pass, const gw_pass_part *part, ui
 {
     const gw_value *value = gw_function_value(pass->function, x);
     const uint32_t dx = gw_pass_add_temporary(pass, value->rows, value->columns);
-    const uint32_t whole = gw_pass_gather(pass, dy, false);
-    gw_emit_matmul(pass->function, whole, false, part->tensors[weights], true, dx);
-    gw_emit_matmul(pass->function, x, true, whole, false, part->gradients[weights]);
-    gw_emit_sum_rows(pass->function, dy, part->gradients[weights + 1]);
+    gw_emit_matmul(pass->function, gw_pass_gather(pass, dy), false, part->tensors[weights], true,
+                   dx);
+    gw_pass_add_slopes(pass, &(gw_slopes){GW_SLOPES_STREAM, part->first_tensor + weights, x, dy});
     return dx;
 }

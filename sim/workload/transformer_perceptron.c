@@ -42,8 +42,7 @@ static void add_forward(gw_pass *pass, const gw_pass_part *part, uint32_t y)
 {
     gw_pass_add_norm(pass, part->saved[INPUT], part->tensors[NORM_GAIN], part->tensors[NORM_BIAS],
                      part->saved[NORM]);
-    gw_pass_add_dense(pass, part, WIDEN, gw_pass_gather(pass, part->saved[NORM], false),
-                      part->saved[WIDE]);
+    gw_pass_add_dense(pass, part, WIDEN, part->saved[NORM], part->saved[WIDE]);
     gw_emit_map(pass->function, GW_MAP_GELU, part->saved[WIDE], 0, part->saved[ACTIVATED]);
     gw_pass_add_to_stream(pass, part, NARROW, part->saved[ACTIVATED], y);
 }
@@ -52,14 +51,19 @@ static uint32_t add_backward(gw_pass *pass, const gw_pass_part *part, uint32_t d
 {
     const uint32_t dactive =
         gw_pass_add_stream_gradient(pass, part, NARROW, part->saved[ACTIVATED], dy);
-    const uint32_t n = gw_pass_gather(pass, part->saved[NORM], true);
+    gw_pass_gather_ahead(pass, part->saved[NORM]);
     const uint32_t dwide = gw_pass_add_temporary(pass, pass->rows, own_width(pass->model));
     gw_emit_map(pass->function, GW_MAP_GELU_GRADIENT, dactive, part->saved[WIDE], dwide);
-    const uint32_t dn = gw_pass_add_dense_gradient(pass, part, WIDEN, n, dwide);
+    const uint32_t dn = gw_pass_add_dense_gradient(pass, part, WIDEN, part->saved[NORM], dwide);
     const uint32_t through = gw_pass_add_norm_gradient(
         pass, part->saved[INPUT], part->tensors[NORM_GAIN], gw_pass_sum_parts(pass, dn),
         part->gradients[NORM_GAIN], part->gradients[NORM_BIAS]);
     return gw_pass_add_sum(pass, dy, through);
+}
+
+static bool may_wait(uint32_t tensor)
+{
+    return tensor >= WIDEN;
 }
 
 const gw_transformer_block gw_block_perceptron = {
@@ -72,4 +76,5 @@ const gw_transformer_block gw_block_perceptron = {
     .add_forward = add_forward,
     .add_selected = NULL,
     .add_backward = add_backward,
+    .may_wait = may_wait,
 };

@@ -16,6 +16,7 @@ typedef struct {
     const uint32_t *tensors;
     const uint32_t *saved;     /* The first is always the block's input. */
     const uint32_t *gradients; /* Backward: of tensors, of this micro-batch alone. */
+    uint32_t first_tensor;     /* Among the place's. */
 } gw_pass_part;
 
 typedef struct {
@@ -33,9 +34,26 @@ typedef struct {
     void (*add_selected)(gw_pass *pass, const gw_pass_part *part);
     /* From the slopes of y: writes the slopes of tensors; returns those of saved[0]. */
     uint32_t (*add_backward)(gw_pass *pass, const gw_pass_part *part, uint32_t dy);
+    /* Whether the tensor's slopes, which gw_pass_add_slopes writes, may wait for a pass of their
+     * own; NULL: none may. */
+    bool (*may_wait)(uint32_t tensor);
 } gw_transformer_block;
 
 extern const gw_transformer_block gw_block_attention, gw_block_cross, gw_block_perceptron;
+
+/* Slopes of parameters that nobody waits for, so that a pass of their own may write them. */
+typedef enum {
+    GW_SLOPES_DENSE = 1, /* Of a gw_pass_add_dense: weights and bias; */
+    GW_SLOPES_HEAD,      /* of weights alone. */
+    GW_SLOPES_STREAM,    /* Of a gw_pass_add_to_stream: weights and bias. */
+    GW_SLOPES_EMBEDDING, /* Table and positions; x is the ids. */
+} gw_slopes_kind;
+
+typedef struct {
+    gw_slopes_kind kind;
+    uint32_t tensor; /* The first of them, among the place's. */
+    uint32_t x, dy;
+} gw_slopes;
 
 /* A function of one pass over a place, in the making. */
 struct gw_pass {
@@ -60,6 +78,11 @@ struct gw_pass {
     uint32_t *before, *outputs;
     bool is_end;    /* It is of the last micro-batch. */
     gw_bundle sums; /* Of slopes. */
+    /* Backward for inputs alone: the slopes that wait (gw_slopes), and which outputs of other nodes
+     * of the same mesh its inputs are (gw_handed).  Else NULL. */
+    GArray *waiting, *sources;
+    uint32_t forward_source_count;     /* Of those, outputs of forward. */
+    uint32_t gathered, gathered_whole; /* What was gathered last, and where it is. */
 };
 
 /* --- Sizes --- */
@@ -82,10 +105,10 @@ uint32_t gw_transformer_memory_rows(const gw_transformer *model);
 void gw_pass_take_tensors(gw_pass *pass, const GArray *list);
 /* From here on `count` tensors from the `first` on are whole, where passes take parts. */
 void gw_pass_gather_tensors(gw_pass *pass, uint32_t first, uint32_t count);
-/* Backward: inputs for slopes so far, if it `is_next`; outputs for slopes, and where those of this
- * micro-batch go first. */
+/* Backward: inputs for slopes so far; outputs for slopes, and where those of this micro-batch go
+ * first.  `given` by tensor: they are there (NULL, GW_INDEX_NONE: they are not). */
 void gw_pass_take_slopes(gw_pass *pass);
-void gw_pass_place_slopes(gw_pass *pass);
+void gw_pass_place_slopes(gw_pass *pass, const uint32_t *given);
 /* Those of so many tensors are there: adds them up, and sums them over devices in due course. */
 void gw_pass_finish_slopes(gw_pass *pass, uint32_t first, uint32_t count);
 /* All are there. */
@@ -94,6 +117,17 @@ void gw_pass_end_slopes(gw_pass *pass);
 /* Sums slopes `x` of the tensor over devices into `y`, when the bundle is written. */
 void gw_transformer_add_sum(const gw_transformer *model, const gw_transformer_tensor *tensor,
                             gw_bundle *bundle, uint32_t x, uint32_t y);
+
+/* --- Backward in two parts (transformer_split.c) --- */
+
+/* Writes the slopes, now or in a pass of their own.  What went into a product from the left, x, or
+ * came out into the stream, dy, may be of the stream; the other is of all tokens. */
+void gw_pass_add_slopes(gw_pass *pass, const gw_slopes *slopes);
+/* Backward for inputs: value `input` of the function is `output` of the node in `source`. */
+void gw_pass_note_source(gw_pass *pass, gw_handed_source source, uint32_t output, uint32_t input);
+/* The pass that is backward for inputs; the caller ends it. (transformer.c) */
+gw_pass gw_pass_make_inputs(const gw_transformer *model, uint32_t place);
+gw_function *gw_pass_end(gw_pass *pass); /* Its function, the caller's. */
 
 /* --- Writing operations (transformer_pass.c) --- */
 
@@ -105,16 +139,21 @@ uint32_t gw_pass_add_stream(gw_pass *pass);     /* stream_rows x hidden */
 /* From parts of activations (of all tokens) into the stream: the sum along tensor; x itself where
  * it is not split. */
 uint32_t gw_pass_sum_parts(gw_pass *pass, uint32_t x);
-/* From the stream: all tokens' rows; x itself where each device has them.  `is_overlapped` as of
- * operations. */
-uint32_t gw_pass_gather(gw_pass *pass, uint32_t x, bool is_overlapped);
+/* From the stream: all tokens' rows; x itself where each device has them.  What was gathered last
+ * is not gathered anew. */
+uint32_t gw_pass_gather(gw_pass *pass, uint32_t x);
+/* Begins to gather what gw_pass_add_slopes will read, beside the work until then. */
+void gw_pass_gather_ahead(gw_pass *pass, uint32_t x);
+/* All tokens' rows of what the encoder gives; gathered once. */
+uint32_t gw_pass_see_memory(gw_pass *pass);
 /* a + b, of one shape; b if a is GW_INDEX_NONE. */
 uint32_t gw_pass_add_sum(gw_pass *pass, uint32_t a, uint32_t b);
 void gw_pass_add_norm(gw_pass *pass, uint32_t x, uint32_t gain, uint32_t bias, uint32_t y);
 /* dx of y = norm(x), x being of the side's stream; returns it. */
 uint32_t gw_pass_add_norm_gradient(gw_pass *pass, uint32_t x, uint32_t gain, uint32_t dy,
                                    uint32_t dgain, uint32_t dbias);
-/* y = x weights^T + bias, the bias being the tensor after `weights`; of all tokens. */
+/* y = x weights^T + bias, the bias being the tensor after `weights`; y is of all tokens, x may be
+ * of the stream. */
 void gw_pass_add_dense(gw_pass *pass, const gw_pass_part *part, uint32_t weights, uint32_t x,
                        uint32_t y);
 /* Its slopes: of weights and bias, and this device's part of dx, which it returns. */
@@ -132,6 +171,8 @@ uint32_t gw_pass_add_stream_gradient(gw_pass *pass, const gw_pass_part *part, ui
 enum { GW_EMBEDDING_TENSORS = 2, GW_HEAD_TENSORS = 3, GW_HEAD_SAVED = 2 };
 void gw_transformer_append_embedding(const gw_transformer *model, GArray *list);
 void gw_transformer_append_head(const gw_transformer *model, GArray *list);
+/* As may_wait of blocks; embeddings' slopes may. */
+bool gw_transformer_may_head_wait(uint32_t tensor);
 /* From ids to the first layer's input. */
 void gw_pass_add_embedding(gw_pass *pass, uint32_t y);
 void gw_pass_add_embedding_gradient(gw_pass *pass, uint32_t dy);

@@ -75,7 +75,7 @@ void gw_pass_take_slopes(gw_pass *pass)
     }
 }
 
-void gw_pass_place_slopes(gw_pass *pass)
+void gw_pass_place_slopes(gw_pass *pass, const uint32_t *given)
 {
     pass->sums = gw_bundle_of(
         pass->function, pass->model->bucket_bytes > 0 ? pass->model->bucket_bytes : UINT64_MAX,
@@ -89,10 +89,13 @@ void gw_pass_place_slopes(gw_pass *pass)
         pass->outputs[i] = gw_function_add_output(
             pass->function, is_part ? gw_transformer_part_rows(pass->model, tensor) : tensor->rows,
             tensor->columns, tensor->is_split || is_part);
-        pass->gradients[i] =
-            pass->before != NULL || is_summed(pass, tensor)
-                ? gw_function_add_temporary(pass->function, tensor->rows, tensor->columns)
-                : pass->outputs[i];
+        if (given != NULL && given[i] != GW_INDEX_NONE)
+            pass->gradients[i] = given[i];
+        else if (pass->before != NULL || is_summed(pass, tensor))
+            pass->gradients[i] =
+                gw_function_add_temporary(pass->function, tensor->rows, tensor->columns);
+        else
+            pass->gradients[i] = pass->outputs[i];
     }
 }
 
@@ -111,6 +114,8 @@ static void finish_whole(gw_pass *pass, uint32_t index)
     }
     if (is_summed(pass, tensor))
         gw_transformer_add_sum(pass->model, tensor, &pass->sums, x, pass->outputs[index]);
+    else if (pass->before == NULL && x != pass->outputs[index])
+        gw_emit_map(pass->function, GW_MAP_COPY, x, 0, pass->outputs[index]);
 }
 
 /* Parts of sums: these are added up at the end, when nobody waits for them any more. */
@@ -127,6 +132,8 @@ static void finish_part(gw_pass *pass, uint32_t index)
 
 void gw_pass_finish_slopes(gw_pass *pass, uint32_t first, uint32_t count)
 {
+    if (pass->waiting != NULL)
+        return;
     for (uint32_t i = first; i < first + count; i++)
         if (is_added_in_parts(pass, tensor_at(pass, i)))
             finish_part(pass, i);

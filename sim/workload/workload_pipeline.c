@@ -11,18 +11,14 @@
  * whether a step waits for all stages of the one before. */
 #include "workload/workload.h"
 #include "workload/workload_params.h"
-#include "workload/workload_schedule.h"
+#include "workload/workload_schedule_choice.h"
 
-#define STAGES_MAX       4096U
-#define MICROBATCHES_MAX 65536U
-#define DEFAULT_SCHEDULE "1f1b"
+#define STAGES_MAX 4096U
 
 typedef struct {
-    uint64_t stage_count, microbatch_count, chunk_count, devices_per_stage;
+    uint64_t stage_count, microbatch_count, devices_per_stage;
     uint64_t activation_bytes, kept_bytes;
-    double activations_max; /* 0: not given. */
-    const gw_schedule_ops *ops;
-    char *file;            /* NULL: none. */
+    gw_schedule_choice choice;
     gw_stage_times *times; /* By stage. */
     gw_workload_schedule *schedule;
     gw_time *start_ns; /* By slot. */
@@ -32,7 +28,7 @@ static void clear_pipeline(pipeline_spec *pipeline)
 {
     gw_workload_schedule_free(pipeline->schedule);
     g_free(pipeline->start_ns);
-    g_free(pipeline->file);
+    gw_schedule_choice_clear(&pipeline->choice);
     g_free(pipeline->times);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(pipeline_spec, clear_pipeline)
@@ -47,7 +43,7 @@ static bool read_times(gw_params *params, pipeline_spec *out, GError **error)
     g_autofree gw_span *backward_ns = g_new0(gw_span, count);
     g_autofree gw_span *weight_ns = g_new0(gw_span, count);
     g_autofree gw_span *transfer_ns = g_new0(gw_span, count);
-    const uint64_t least_ns = out->chunk_count;
+    const uint64_t least_ns = out->choice.chunk_count;
     if (!gw_workload_read_spans(params, "forward", true, least_ns, count, forward_ns, error) ||
         !gw_workload_read_spans(params, "backward", true, least_ns, count, backward_ns, error) ||
         !gw_workload_read_spans(params, "weight", false, 0, count, weight_ns, error) ||
@@ -66,8 +62,8 @@ static bool read_times(gw_params *params, pipeline_spec *out, GError **error)
 
 static bool check_sizes(gw_params *params, const pipeline_spec *pipeline, GError **error)
 {
-    const uint64_t per_microbatch =
-        pipeline->stage_count * pipeline->chunk_count * (pipeline->ops->splits ? 3 : 2);
+    const uint64_t per_microbatch = pipeline->stage_count * pipeline->choice.chunk_count *
+                                    (pipeline->choice.ops->splits ? 3 : 2);
     if (per_microbatch * pipeline->microbatch_count > GW_WORKLOAD_NODES_MAX) {
         gw_params_error(params, "microbatches", error,
                         "found %" G_GUINT64_FORMAT " in %" G_GUINT64_FORMAT
@@ -79,70 +75,13 @@ static bool check_sizes(gw_params *params, const pipeline_spec *pipeline, GError
     return true;
 }
 
-static bool read_ops(gw_params *params, pipeline_spec *out, GError **error)
-{
-    g_autoptr(GPtrArray) names = g_ptr_array_new();
-    for (size_t i = 0; gw_workload_schedules[i] != NULL; i++) {
-        g_ptr_array_add(names, (void *)gw_workload_schedules[i]->name);
-    }
-    g_ptr_array_add(names, NULL);
-    uint32_t index = GW_INDEX_NONE;
-    if (!gw_params_choice(params, "schedule", false, (const char *const *)names->pdata, &index,
-                          error)) {
-        return false;
-    }
-    out->ops = index == GW_INDEX_NONE ? gw_workload_schedule_find(DEFAULT_SCHEDULE)
-                                      : gw_workload_schedules[index];
-    return true;
-}
-
-/* A path from the scenario's folder. */
-static bool read_file(gw_params *params, pipeline_spec *out, GError **error)
-{
-    const char *name = NULL;
-    if (!gw_params_string(params, "schedule_file", out->ops->needs_file, &name, error)) {
-        return false;
-    }
-    if (name == NULL) {
-        return true;
-    }
-    if (!out->ops->needs_file) {
-        gw_params_error(params, "schedule_file", error,
-                        "found one with schedule \"%s\", expected schedule \"%s\"", out->ops->name,
-                        gw_schedule_file.name);
-        return false;
-    }
-    g_autofree char *folder = g_path_get_dirname(gw_params_source(params));
-    const bool is_plain = g_path_is_absolute(name) || strcmp(folder, ".") == 0;
-    out->file = is_plain ? g_strdup(name) : g_build_filename(folder, name, NULL);
-    return true;
-}
-
-static bool read_chunks(gw_params *params, pipeline_spec *out, GError **error)
-{
-    if (!gw_params_count(params, "chunks", false, 1, GW_SCHEDULE_CHUNKS_MAX, &out->chunk_count,
-                         error)) {
-        return false;
-    }
-    if (out->chunk_count > 1 && !out->ops->has_chunks) {
-        gw_params_error(params, "chunks", error,
-                        "found %" G_GUINT64_FORMAT " with schedule \"%s\", expected 1, or a "
-                        "schedule that knows chunks, such as \"%s\"",
-                        out->chunk_count, out->ops->name, gw_schedule_interleaved.name);
-        return false;
-    }
-    return true;
-}
-
 static bool read_memory(gw_params *params, pipeline_spec *out, GError **error)
 {
     if (!gw_workload_read_buffer(params, "activation", false, &out->activation_bytes, error)) {
         return false;
     }
     out->kept_bytes = out->activation_bytes;
-    if (!gw_workload_read_buffer(params, "weight_activation", false, &out->kept_bytes, error) ||
-        !gw_params_number(params, "activations_max", out->ops->needs_limit, 1, MICROBATCHES_MAX,
-                          &out->activations_max, error)) {
+    if (!gw_workload_read_buffer(params, "weight_activation", false, &out->kept_bytes, error)) {
         return false;
     }
     if (out->kept_bytes > out->activation_bytes) {
@@ -170,7 +109,7 @@ static bool check_durations(gw_params *params, const pipeline_spec *pipeline, GE
             gw_params_error(params, "weight", error,
                             "schedule \"%s\" has %s, which takes no time; expected a \"weight\" "
                             "of 1 ns per chunk at least",
-                            pipeline->ops->name, words);
+                            pipeline->choice.ops->name, words);
             return false;
         }
     }
@@ -182,58 +121,23 @@ static double find_kept_share(const pipeline_spec *pipeline)
     return (double)pipeline->kept_bytes / (double)pipeline->activation_bytes;
 }
 
-static bool check_memory(gw_params *params, const pipeline_spec *pipeline, GError **error)
-{
-    for (uint32_t stage = 0; stage < pipeline->stage_count; stage++) {
-        const double peak =
-            gw_workload_schedule_peak(pipeline->schedule, stage, find_kept_share(pipeline));
-        if (pipeline->activations_max > 0 && peak > pipeline->activations_max) {
-            gw_params_error(params, "activations_max", error,
-                            "found %g, expected %g at least, which is what schedule \"%s\" holds "
-                            "on stage %u",
-                            pipeline->activations_max, peak, pipeline->ops->name, stage);
-            return false;
-        }
-    }
-    return true;
-}
-
-static bool play_schedule(pipeline_spec *pipeline, GError **error)
-{
-    const gw_workload_schedule *schedule = pipeline->schedule;
-    if (!gw_workload_schedule_check(schedule, error)) {
-        return false;
-    }
-    pipeline->start_ns = g_new(gw_time, schedule->first_slot[schedule->stage_count]);
-    return gw_workload_schedule_play(schedule, pipeline->times, pipeline->start_ns, error);
-}
-
 static bool make_schedule(gw_params *params, pipeline_spec *pipeline, GError **error)
 {
     const gw_schedule_request request = {.stage_count = (uint32_t)pipeline->stage_count,
                                          .microbatch_count = (uint32_t)pipeline->microbatch_count,
-                                         .chunk_count = (uint32_t)pipeline->chunk_count,
                                          .times = pipeline->times,
-                                         .kept_share = find_kept_share(pipeline),
-                                         .activations_max = pipeline->activations_max,
-                                         .file = pipeline->file};
-    g_autoptr(GError) cause = NULL;
-    pipeline->schedule = pipeline->ops->make(&request, &cause);
-    if (pipeline->schedule == NULL || !play_schedule(pipeline, &cause)) {
-        gw_params_error(params, pipeline->ops->needs_file ? "schedule_file" : "schedule", error,
-                        "%s", cause->message);
-        return false;
-    }
-    return check_durations(params, pipeline, error) && check_memory(params, pipeline, error);
+                                         .kept_share = find_kept_share(pipeline)};
+    pipeline->schedule =
+        gw_schedule_choice_make(params, &pipeline->choice, request, &pipeline->start_ns, error);
+    return pipeline->schedule != NULL && check_durations(params, pipeline, error);
 }
 
 static bool read_pipeline(gw_params *params, pipeline_spec *out, GError **error)
 {
     return gw_params_count(params, "stages", true, 1, STAGES_MAX, &out->stage_count, error) &&
-           gw_params_count(params, "microbatches", true, 1, MICROBATCHES_MAX,
+           gw_params_count(params, "microbatches", true, 1, GW_SCHEDULE_MICROBATCHES_MAX,
                            &out->microbatch_count, error) &&
-           read_ops(params, out, error) && read_file(params, out, error) &&
-           read_chunks(params, out, error) &&
+           gw_schedule_choice_read(params, &gw_schedule_1f1b, &out->choice, error) &&
            gw_params_count(params, "devices_per_stage", false, 1, GW_WORKLOAD_DEVICES_MAX,
                            &out->devices_per_stage, error) &&
            read_memory(params, out, error) && check_sizes(params, out, error) &&
@@ -439,14 +343,13 @@ static void add_nodes(const pipeline_spec *pipeline, gw_builder *builder)
 static gw_program *build_pipeline(gw_params *params, uint64_t seed, GError **error)
 {
     (void)seed; /* Nothing is random. */
-    g_auto(pipeline_spec)
-        pipeline = {.chunk_count = 1, .devices_per_stage = 1, .activation_bytes = 1 << 20};
+    g_auto(pipeline_spec) pipeline = {.devices_per_stage = 1, .activation_bytes = 1 << 20};
     if (!read_pipeline(params, &pipeline, error)) {
         return NULL;
     }
     gw_builder *builder = gw_builder_new("pipeline");
-    if (pipeline.file != NULL) {
-        gw_builder_set_input(builder, pipeline.file);
+    if (pipeline.choice.file != NULL) {
+        gw_builder_set_input(builder, pipeline.choice.file);
     }
     add_meshes(&pipeline, builder);
     add_nodes(&pipeline, builder);

@@ -3,11 +3,11 @@
 #include "workload/workload.h"
 #include "workload/workload_transformer_private.h"
 
-/* Of slopes that are summed together: the default of Li et al., "PyTorch Distributed", VLDB 2020.
- */
+/* Of slopes that are summed together: the default of Li et al. (docs/MODEL.md, [LI20]). */
 #define BUCKET_BYTES 25000000U
 #define LAYERS_MAX   1024U
 #define ISLANDS_MAX  64U
+#define PLACE_MAX    256U       /* Layers of a place: a pass has below 256 values for each. */
 #define WIDTH_MAX    (1U << 20) /* Of hidden, feed_forward, sequence and batch. */
 
 static const char *const recompute_names[] = {
@@ -27,6 +27,7 @@ static const char *const optimizer_names[] = {
 static void clear_training(gw_training *job)
 {
     gw_workload_schedule_free(job->schedule);
+    gw_schedule_choice_clear(&job->choice);
     g_free(job->start_ns);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(gw_training, clear_training)
@@ -137,6 +138,17 @@ static bool check_sequence_parallel(gw_params *params, const gw_transformer *mod
     return true;
 }
 
+static bool check_places(gw_params *params, const gw_transformer *model, GError **error)
+{
+    const uint32_t all = model->encoder_layers + model->layers;
+    if (all / model->places <= PLACE_MAX)
+        return true;
+    gw_params_error(params, "layers", error,
+                    "found %u on stages times chunks of %u, expected at most %u on each", all,
+                    model->places, PLACE_MAX);
+    return false;
+}
+
 static bool check_zero(gw_params *params, const gw_transformer *model, GError **error)
 {
     if (model->zero == 0 && model->islands > 1 && model->data > 1) {
@@ -175,7 +187,7 @@ static bool check_sizes(gw_params *params, const gw_training *job, GError **erro
         return false;
     }
     const uint64_t passes =
-        2 * (uint64_t)gw_transformer_count_microbatches(model) * model->places * model->islands;
+        3 * (uint64_t)gw_transformer_count_microbatches(model) * model->places * model->islands;
     if (passes > GW_WORKLOAD_NODES_MAX) {
         gw_params_error(params, "microbatch", error,
                         "found %" G_GUINT64_FORMAT " passes of micro-batches, expected at most %u",
@@ -241,36 +253,6 @@ static bool read_model(gw_params *params, gw_transformer *model, GError **error)
     return true;
 }
 
-/* Of those that leave a backward pass whole and need no more than sizes. */
-static bool read_schedule(gw_params *params, gw_training *out, GError **error)
-{
-    g_autoptr(GPtrArray) names = g_ptr_array_new();
-    g_autoptr(GPtrArray) tables = g_ptr_array_new();
-    for (size_t i = 0; gw_workload_schedules[i] != NULL; i++) {
-        const gw_schedule_ops *ops = gw_workload_schedules[i];
-        if (ops->splits || ops->needs_limit || ops->needs_file)
-            continue;
-        g_ptr_array_add(names, (void *)ops->name);
-        g_ptr_array_add(tables, (void *)ops);
-    }
-    g_ptr_array_add(names, NULL);
-    uint32_t index = GW_INDEX_NONE;
-    if (!gw_params_choice(params, "schedule", false, (const char *const *)names->pdata, &index,
-                          error))
-        return false;
-    out->schedule_ops = index == GW_INDEX_NONE
-                            ? &gw_schedule_1f1b
-                            : (const gw_schedule_ops *)g_ptr_array_index(tables, index);
-    if (out->chunks > 1 && !out->schedule_ops->has_chunks) {
-        gw_params_error(params, "chunks", error,
-                        "found %u with schedule \"%s\", expected 1, or a schedule that knows "
-                        "chunks, such as \"%s\"",
-                        out->chunks, out->schedule_ops->name, gw_schedule_interleaved.name);
-        return false;
-    }
-    return true;
-}
-
 static bool read_parallelism(gw_params *params, gw_training *out, GError **error)
 {
     gw_transformer *model = &out->model;
@@ -282,9 +264,9 @@ static bool read_parallelism(gw_params *params, gw_training *out, GError **error
         !gw_params_bool(params, "sequence_parallel", false, &model->is_sequence_parallel, error) ||
         !read_size(params, "stages", false, 1, LAYERS_MAX, &out->stages, error) ||
         !gw_params_bool(params, "light_ends", false, &model->has_light_ends, error) ||
-        !read_size(params, "chunks", false, 1, GW_SCHEDULE_CHUNKS_MAX, &out->chunks, error) ||
-        !read_schedule(params, out, error))
+        !gw_schedule_choice_read(params, &gw_schedule_1f1b, &out->choice, error))
         return false;
+    out->chunks = (uint32_t)out->choice.chunk_count;
     model->places = out->stages * out->chunks;
     model->bucket_bytes = out->stages > 1 ? 0 : BUCKET_BYTES;
     model->zero = model->islands > 1 && model->data > 1 ? 1 : 0;
@@ -295,31 +277,42 @@ static bool read_parallelism(gw_params *params, gw_training *out, GError **error
     return read_size(params, "microbatch", false, 1, WIDTH_MAX, &model->microbatch, error);
 }
 
-/* When passes would start if a layer's forward took 1 us, its backward 2, and a transfer next to
- * nothing: it says in which order stages' passes are dispatched. */
+/* Slopes that wait for a pass of their own are of one side. */
+static bool check_encoder_schedule(gw_params *params, const gw_training *job, GError **error)
+{
+    const gw_schedule_ops *ops = job->choice.ops;
+    if (job->model.encoder_layers == 0 || (!ops->splits && !ops->needs_file))
+        return true;
+    gw_params_error(params, "schedule", error,
+                    "found \"%s\" with an encoder, expected one that leaves a backward pass whole, "
+                    "such as \"%s\"",
+                    ops->name, gw_schedule_1f1b.name);
+    return false;
+}
+
+/* When passes would start if each of a layer's three (forward, backward for inputs, for weights)
+ * took 1 us, and a transfer next to nothing: it says in which order stages' passes are dispatched.
+ */
 static bool make_schedule(gw_params *params, gw_training *job, GError **error)
 {
     const uint32_t all = job->model.encoder_layers + job->model.layers;
-    const gw_span layers = (all + (job->model.has_light_ends ? 2 : 0)) / job->stages;
+    const gw_span layers_ns = (all + (job->model.has_light_ends ? 2 : 0)) / job->stages * 1000;
     g_autofree gw_stage_times *times = g_new0(gw_stage_times, job->stages);
     for (uint32_t s = 0; s < job->stages; s++)
-        times[s] = (gw_stage_times){.forward_ns = layers * 1000,
-                                    .backward_ns = layers * 2000,
-                                    .transfer_ns = job->stages > 1 ? 1 : 0};
+        times[s] = (gw_stage_times){.forward_ns = layers_ns,
+                                    .backward_ns = 2 * layers_ns,
+                                    .transfer_ns = job->stages > 1 ? 1 : 0,
+                                    .weight_ns = layers_ns};
+    if (!check_encoder_schedule(params, job, error))
+        return false;
+    job->kept_share = job->model.encoder_layers > 0 ? 0 : gw_transformer_kept_share(&job->model, 0);
     const gw_schedule_request request = {.stage_count = job->stages,
                                          .microbatch_count =
                                              gw_transformer_count_microbatches(&job->model),
-                                         .chunk_count = job->chunks,
-                                         .times = times};
-    g_autoptr(GError) cause = NULL;
-    job->schedule = job->schedule_ops->make(&request, &cause);
-    if (job->schedule != NULL && gw_workload_schedule_check(job->schedule, &cause)) {
-        job->start_ns = g_new(gw_time, job->schedule->first_slot[job->stages]);
-        if (gw_workload_schedule_play(job->schedule, times, job->start_ns, &cause))
-            return true;
-    }
-    gw_params_error(params, "schedule", error, "%s", cause->message);
-    return false;
+                                         .times = times,
+                                         .kept_share = job->kept_share};
+    job->schedule = gw_schedule_choice_make(params, &job->choice, request, &job->start_ns, error);
+    return job->schedule != NULL;
 }
 
 static bool read_training(gw_params *params, gw_training *out, GError **error)
@@ -333,9 +326,10 @@ static bool read_training(gw_params *params, gw_training *out, GError **error)
     model->learning_rate = model->optimizer == GW_OPTIMIZER_SGD ? 0.02 : 0.001;
     return gw_params_number(params, "learning_rate", false, 0, 1000, &model->learning_rate,
                             error) &&
-           check_divisors(params, out, error) && check_sizes(params, out, error) &&
-           check_sequence_parallel(params, model, error) && check_zero(params, model, error) &&
-           gw_params_finish(params, error) && make_schedule(params, out, error);
+           check_divisors(params, out, error) && check_places(params, model, error) &&
+           check_sizes(params, out, error) && check_sequence_parallel(params, model, error) &&
+           check_zero(params, model, error) && gw_params_finish(params, error) &&
+           make_schedule(params, out, error);
 }
 
 /* --- The program --- */
@@ -346,6 +340,8 @@ static gw_program *build_transformer(gw_params *params, uint64_t seed, GError **
     if (!read_training(params, &job, error))
         return NULL;
     gw_builder *builder = gw_builder_new("transformer");
+    if (job.choice.file != NULL)
+        gw_builder_set_input(builder, job.choice.file);
     gw_training_add_step(&job, builder);
     gw_builder_set_tokens(builder, (double)job.model.batch *
                                        (job.model.encoder_sequence + job.model.sequence));
@@ -387,8 +383,9 @@ static const char *const transformer_help[] = {
     "embedding "
     "and head are; \"layers\" is then 2 less than a multiple; default false",
     "chunks  of layers that each stage has, one stage's between others'; default 1",
-    "schedule  the order of passes: \"1f1b\" (default), or another that leaves a backward pass "
-    "whole",
+    "schedule  the order of passes: \"1f1b\" (default), or another of `gangway list schedules`",
+    "schedule_file  CSV of schedule \"file\", from the scenario's folder",
+    "activations_max  micro-batches that a stage may hold: zb-auto searches so, others are checked",
     "recompute  in the backward pass: \"none\" (default), \"selective\": the softmax of attention, "
     "or \"full\": "
     "layers from their inputs",
@@ -402,8 +399,8 @@ static const char *const transformer_help[] = {
 
 const gw_workload_ops gw_workload_transformer = {
     .name = "transformer",
-    .summary =
-        "training of a transformer, data-, tensor- and pipeline-parallel, with real gradients",
+    .summary = "training of a transformer, shared by data, tensors, stages and islands, with real "
+               "gradients",
     .help = transformer_help,
     .build = build_transformer,
 };

@@ -5,12 +5,13 @@
 
 #include "workload/transformer.h"
 #include "workload/workload_params.h"
-#include "workload/workload_schedule.h"
+#include "workload/workload_schedule_choice.h"
 
 typedef struct {
     gw_transformer model;
     uint32_t stages, chunks;
-    const gw_schedule_ops *schedule_ops;
+    gw_schedule_choice choice;
+    double kept_share; /* Of a micro-batch's activations, between the parts of a backward pass. */
     gw_workload_schedule *schedule;
     gw_time *start_ns; /* By slot: when it would start if a layer's forward took 1 us. */
 } gw_training;

@@ -4,7 +4,8 @@
  * Set-up draws the tokens of the batch and the parameters from the seed alone, so any meshes train
  * the same model on the same sequences.  In a step each place of the pipeline does forward and
  * backward of every micro-batch, in the order of the schedule, and then its update.  Parameters and
- * moments are carried from update to the next run.
+ * moments are carried from update to the next run.  Schedules may have backward passes in two
+ * parts; slopes then add up along the second ones.
  *
  * On several islands each has all of this for itself, and sequences of its own.  Sums of slopes, of
  * which each device has a part, go from the last backward pass of a place to the update of the same
@@ -18,12 +19,16 @@
 
 typedef struct { /* A place of the pipeline, in the making. */
     uint32_t mesh, tensor_count;
-    uint32_t tokens, init, update;        /* Nodes; GW_INDEX_NONE: it has none. */
-    uint32_t forwards[2];                 /* Functions: of the first micro-batch, of the others; */
-    uint32_t backwards[2][2];             /* and of the last, or not. GW_INDEX_NONE: not made. */
-    uint32_t backward_count;              /* Of nodes added. */
-    uint32_t *forward, *backward;         /* Nodes, by micro-batch. */
-    uint32_t last_forward, last_backward; /* The latest added; GW_INDEX_NONE: none. */
+    uint32_t tokens, init, update; /* Nodes; GW_INDEX_NONE: it has none. */
+    /* Functions; GW_INDEX_NONE: not made yet.  Of the first micro-batch, or not; and of the last,
+     * or not. */
+    uint32_t forwards[2], inputs, backwards[2][2], weights[2][2];
+    GArray *handed;               /* From inputs to weights (gw_handed); NULL: not asked yet. */
+    uint32_t *forward, *backward; /* Nodes, by micro-batch; backward may be for inputs alone. */
+    uint32_t last_forward;        /* The latest added; GW_INDEX_NONE: none. */
+    /* The latest node that gives slopes, which are its outputs from first_slope on; and how many
+     * such have been added. */
+    uint32_t last_slopes, first_slope, slopes_count;
 } transformer_place;
 
 typedef struct { /* Of one island. */
@@ -76,20 +81,21 @@ static void begin_place(const step_maker *maker, uint32_t index)
     place->tensor_count = tensors->len;
     place->forward = g_new(uint32_t, maker->microbatch_count);
     place->backward = g_new(uint32_t, maker->microbatch_count);
-    place->last_forward = place->last_backward = place->tokens = GW_INDEX_NONE;
+    place->last_forward = place->last_slopes = place->tokens = GW_INDEX_NONE;
     const gw_transformer_ends ends = gw_transformer_place_ends(model, index);
     if (ends.opens_encoder || ends.opens_decoder || ends.closes_decoder)
         place->tokens = add_setup(maker, "tokens", index, gw_transformer_make_tokens(model, index));
     place->init = add_setup(maker, "init", index, gw_transformer_make_init(model, index));
-    place->backwards[0][0] = place->backwards[0][1] = GW_INDEX_NONE;
-    place->backwards[1][0] = place->backwards[1][1] = GW_INDEX_NONE;
-    for (uint32_t next = 0; next < MIN(maker->microbatch_count, 2); next++)
-        place->forwards[next] = gw_builder_take_function(
-            maker->builder, gw_transformer_make_forward(model, index, next > 0));
+    place->inputs = GW_INDEX_NONE;
+    for (uint32_t i = 0; i < 2; i++)
+        place->forwards[i] = place->backwards[i][0] = place->backwards[i][1] =
+            place->weights[i][0] = place->weights[i][1] = GW_INDEX_NONE;
 }
 
 static void end_place(transformer_place *place)
 {
+    if (place->handed != NULL)
+        g_array_unref(place->handed);
     g_free(place->forward);
     g_free(place->backward);
 }
@@ -147,6 +153,18 @@ static void connect_forward(const step_maker *maker, uint32_t index, uint32_t m,
     carry_tensors(maker, place, node, input);
 }
 
+/* The slopes so far, if there are any, as the node's inputs from `input` on; it has those after it,
+ * as outputs from `first_slope` on. */
+static void connect_slopes(const step_maker *maker, transformer_place *place, uint32_t node,
+                           uint32_t input, uint32_t first_slope)
+{
+    for (uint32_t i = 0; place->last_slopes != GW_INDEX_NONE && i < place->tensor_count; i++)
+        gw_builder_add_edge(maker->builder, place->last_slopes, place->first_slope + i, node,
+                            input + i);
+    place->last_slopes = node;
+    place->first_slope = first_slope;
+}
+
 /* Outputs of a place's backward before the slopes of its tensors. */
 static uint32_t count_stream_slopes(gw_transformer_ends ends)
 {
@@ -154,7 +172,8 @@ static uint32_t count_stream_slopes(gw_transformer_ends ends)
            (gw_transformer_takes_memory(ends) ? 1 : 0);
 }
 
-static void connect_backward(const step_maker *maker, uint32_t index, uint32_t m, bool is_next)
+/* All but slopes of tensors; returns how many inputs those are. */
+static uint32_t connect_backward(const step_maker *maker, uint32_t index, uint32_t m)
 {
     const transformer_place *place = &maker->places[index];
     const gw_transformer *model = maker->model;
@@ -176,9 +195,28 @@ static void connect_backward(const step_maker *maker, uint32_t index, uint32_t m
     for (uint32_t i = 0; i < saved_count; i++)
         gw_builder_add_edge(builder, place->forward[m], (ends.closes_decoder ? 2 : 1) + i, node,
                             input++);
-    for (uint32_t i = 0; is_next && i < place->tensor_count; i++)
-        gw_builder_add_edge(builder, place->last_backward, count_stream_slopes(ends) + i, node,
-                            input++);
+    return input;
+}
+
+/* Returns how many inputs it has but slopes so far. */
+static uint32_t connect_weights(const step_maker *maker, uint32_t index, uint32_t m, uint32_t node)
+{
+    const transformer_place *place = &maker->places[index];
+    for (uint32_t i = 0; i < place->handed->len; i++) {
+        const gw_handed *handed = &g_array_index(place->handed, gw_handed, i);
+        switch (handed->source) {
+        case GW_HANDED_TOKENS:
+            gw_builder_add_edge(maker->builder, place->tokens, m, node, i);
+            break;
+        case GW_HANDED_FORWARD:
+            gw_builder_add_edge(maker->builder, place->forward[m], handed->output, node, i);
+            break;
+        case GW_HANDED_INPUTS:
+            gw_builder_add_edge(maker->builder, place->backward[m], handed->output, node, i);
+            break;
+        }
+    }
+    return place->handed->len;
 }
 
 /* What all islands give to the update of one of them. */
@@ -189,13 +227,13 @@ static void connect_update(const step_maker *maker, uint32_t index)
     const uint32_t kept_count = gw_transformer_count_kept(model),
                    carried_count = gw_transformer_count_carried(model);
     const uint32_t count = place->tensor_count;
-    const uint32_t first_slope = count_stream_slopes(gw_transformer_place_ends(model, index));
     uint32_t input = 0;
-    for (uint32_t island = 0; island < model->islands; island++)
+    for (uint32_t island = 0; island < model->islands; island++) {
+        const transformer_place *source = &maker->all_places[island * model->places + index];
         for (uint32_t i = 0; i < count; i++)
-            gw_builder_add_edge(maker->builder,
-                                maker->all_places[island * model->places + index].last_backward,
-                                first_slope + i, place->update, input++);
+            gw_builder_add_edge(maker->builder, source->last_slopes, source->first_slope + i,
+                                place->update, input++);
+    }
     for (uint32_t i = 0; i < count; i++)
         for (uint32_t k = 0; k < kept_count; k++)
             carry(maker, place, i * carried_count + k, place->update, input++);
@@ -235,35 +273,83 @@ static started_slot *sort_slots(const gw_training *job)
     return order;
 }
 
-/* The function of the next backward pass of the place. */
-static uint32_t ask_backward(const step_maker *maker, uint32_t index)
+/* The function of the place's next pass that gives slopes: `make` makes it, `made` is by whether it
+ * is not the first, and is the last. */
+static uint32_t ask_slopes(const step_maker *maker, uint32_t index, uint32_t made[2][2],
+                           gw_function *(*make)(const gw_transformer *, uint32_t, bool, bool))
 {
     transformer_place *place = &maker->places[index];
-    const bool is_next = place->backward_count > 0;
-    const bool is_end = ++place->backward_count == maker->microbatch_count;
-    uint32_t *made = &place->backwards[is_next][is_end];
-    if (*made == GW_INDEX_NONE)
-        *made = gw_builder_take_function(
-            maker->builder, gw_transformer_make_backward(maker->model, index, is_next, is_end));
-    return *made;
+    const bool is_next = place->slopes_count > 0;
+    const bool is_end = ++place->slopes_count == maker->microbatch_count;
+    uint32_t *function = &made[is_next][is_end];
+    if (*function == GW_INDEX_NONE)
+        *function =
+            gw_builder_take_function(maker->builder, make(maker->model, index, is_next, is_end));
+    return *function;
+}
+
+static void add_forward(const step_maker *maker, uint32_t index, uint32_t m)
+{
+    transformer_place *place = &maker->places[index];
+    const bool is_next = place->last_forward != GW_INDEX_NONE;
+    if (place->forwards[is_next] == GW_INDEX_NONE)
+        place->forwards[is_next] = gw_builder_take_function(
+            maker->builder, gw_transformer_make_forward(maker->model, index, is_next));
+    place->forward[m] = add_node(maker, "forward", index, m, place->forwards[is_next]);
+    connect_forward(maker, index, m, is_next);
+    place->last_forward = place->forward[m];
+}
+
+static void add_backward(const step_maker *maker, uint32_t index, uint32_t m)
+{
+    transformer_place *place = &maker->places[index];
+    const uint32_t function =
+        ask_slopes(maker, index, place->backwards, gw_transformer_make_backward);
+    place->backward[m] = add_node(maker, "backward", index, m, function);
+    const uint32_t input = connect_backward(maker, index, m);
+    /* What it gives to the place in front comes before slopes. */
+    connect_slopes(maker, place, place->backward[m], input,
+                   count_stream_slopes(gw_transformer_place_ends(maker->model, index)));
+}
+
+static void add_inputs(const step_maker *maker, uint32_t index, uint32_t m)
+{
+    const gw_transformer *model = maker->model;
+    transformer_place *place = &maker->places[index];
+    if (place->inputs == GW_INDEX_NONE) {
+        place->handed = gw_transformer_list_handed(model, index);
+        place->inputs =
+            gw_builder_take_function(maker->builder, gw_transformer_make_inputs(model, index));
+    }
+    place->backward[m] = add_node(maker, "inputs", index, m, place->inputs);
+    connect_backward(maker, index, m);
+}
+
+static void add_weights(const step_maker *maker, uint32_t index, uint32_t m)
+{
+    transformer_place *place = &maker->places[index];
+    const uint32_t function = ask_slopes(maker, index, place->weights, gw_transformer_make_weights);
+    const uint32_t node = add_node(maker, "weights", index, m, function);
+    connect_slopes(maker, place, node, connect_weights(maker, index, m, node), 0);
 }
 
 static void add_pass(const step_maker *maker, const started_slot *started)
 {
-    const gw_training *job = maker->job;
-    const gw_slot *slot = &job->schedule->slots[started->slot];
-    const uint32_t index = slot->chunk * job->stages + started->stage, m = slot->microbatch;
-    transformer_place *place = &maker->places[index];
-    if (slot->kind == GW_SLOT_FORWARD) {
-        const bool is_next = place->last_forward != GW_INDEX_NONE;
-        place->forward[m] = add_node(maker, "forward", index, m, place->forwards[is_next]);
-        connect_forward(maker, index, m, is_next);
-        place->last_forward = place->forward[m];
-    } else {
-        const bool is_next = place->last_backward != GW_INDEX_NONE;
-        place->backward[m] = add_node(maker, "backward", index, m, ask_backward(maker, index));
-        connect_backward(maker, index, m, is_next);
-        place->last_backward = place->backward[m];
+    const gw_slot *slot = &maker->job->schedule->slots[started->slot];
+    const uint32_t index = slot->chunk * maker->job->stages + started->stage;
+    switch (slot->kind) {
+    case GW_SLOT_FORWARD:
+        add_forward(maker, index, slot->microbatch);
+        return;
+    case GW_SLOT_BACKWARD:
+        add_backward(maker, index, slot->microbatch);
+        return;
+    case GW_SLOT_INPUTS:
+        add_inputs(maker, index, slot->microbatch);
+        return;
+    case GW_SLOT_WEIGHTS:
+        add_weights(maker, index, slot->microbatch);
+        return;
     }
 }
 
@@ -309,8 +395,9 @@ static void add_meshes(const gw_training *job, gw_builder *builder)
                               has_stages ? stage : "", NULL)
                 : g_strdup("devices");
         const uint32_t mesh = gw_builder_add_mesh(builder, name, 2, shape);
-        gw_builder_set_activations(builder, mesh,
-                                   gw_workload_schedule_peak(job->schedule, i % job->stages, 0));
+        gw_builder_set_activations(
+            builder, mesh,
+            gw_workload_schedule_peak(job->schedule, i % job->stages, job->kept_share));
     }
 }
 

@@ -46,6 +46,51 @@ class Transformer(program.Case):
                     f"{P}.schedule={schedule}", "jobs.0.steps=50")
                 self.check_close(piped, alone, TOLERANCE)
 
+    def test_nor_do_backward_passes_in_two_parts(self):
+        alone = self.losses(f"{P}.layers=4", f"{P}.data=1", f"{P}.tensor=1", "jobs.0.steps=50")
+        for settings in (
+                ("data=1", "tensor=1", "stages=4", "schedule=zb-h1"),
+                ("data=1", "tensor=1", "stages=2", "schedule=zb-h2", "recompute=full"),
+                ("data=2", "tensor=1", "stages=2", "schedule=zb-1p", "recompute=selective"),
+                ("data=1", "tensor=2", "stages=2", "schedule=zb-2p", "sequence_parallel=true"),
+                ("data=2", "tensor=1", "stages=2", "schedule=zb-auto", "activations_max=3",
+                 "zero=3"),
+                ("data=2", "tensor=2", "stages=1", "schedule=zb-h1", "zero=2",
+                 "sequence_parallel=true", "bucket=4KiB")):
+            with self.subTest(settings):
+                split = self.losses(f"{P}.layers=4", f"{P}.microbatch=1",
+                                    *(f"{P}.{setting}" for setting in settings), "jobs.0.steps=50")
+                self.check_close(split, alone, TOLERANCE)
+
+    def test_a_schedule_of_ones_own_may_split_some(self):
+        """Whole passes and passes in two parts on one stage: slopes go from either to either."""
+        rows = ["stage,operation,microbatch"]
+        rows += [f"0,{word}" for word in ("F,0", "F,1", "F,2", "F,3", "BW,0", "B,1", "BW,2", "W,1",
+                                          "B,3", "W,3")]
+        rows += [f"1,{word}" for word in ("F,0", "B,0", "F,1", "BW,1", "F,2", "W,0", "B,2", "F,3",
+                                          "B,3", "W,3", "W,2")]
+        path = self.folder / "mixed.csv"
+        path.write_text("\n".join(rows) + "\n")
+        usual = self.losses(f"{P}.tensor=1", f"{P}.microbatch=1", "jobs.0.steps=50")
+        mixed = self.losses(f"{P}.tensor=1", f"{P}.microbatch=1", f"{P}.stages=2",
+                            f"{P}.schedule=file", f"{P}.schedule_file={path}", "jobs.0.steps=50")
+        self.check_close(mixed, usual, TOLERANCE)
+
+    def test_splitting_fills_bubbles(self):
+        """As many activations are held as by 1F1B, and the step is shorter."""
+        times = {}
+        for schedule in ("1f1b", "zb-h1"):
+            summary = self.summary(
+                SCENARIO, "--paranoid", *(word for setting in (
+                    "cluster.islands.0.accelerator=tpu_v4", "jobs.0.submit=chained",
+                    f"{P}.hidden=1024", f"{P}.heads=8", f"{P}.layers=8", f"{P}.sequence=512",
+                    f"{P}.batch=16", f"{P}.microbatch=1", f"{P}.data=1", f"{P}.tensor=1",
+                    f"{P}.stages=4", f"{P}.schedule={schedule}", "jobs.0.steps=4")
+                    for word in ("--set", setting)))
+            times[schedule] = summary["jobs"][0]["step_time_ns"]
+            self.assertLessEqual(max(summary["jobs"][0]["peak_activations"]), 4)
+        self.assertLess(times["zb-h1"], 0.95 * times["1f1b"])
+
     def test_sequence_parallelism_does_not_matter(self):
         alone = self.losses(f"{P}.data=1", f"{P}.tensor=1", "jobs.0.steps=50")
         for settings in (("data=1", "tensor=2"), ("data=1", "tensor=4", "microbatch=1"),

@@ -124,6 +124,32 @@ START_TEST(values_are_found_by_position)
 }
 END_TEST
 
+START_TEST(a_temporary_may_become_an_output)
+{
+    g_autoptr(gw_function) function = gw_function_new("f");
+    gw_function_add_temporary(function, 1, 1);
+    gw_function_add_output(function, 1, 1, false);
+    const uint32_t given = gw_function_add_temporary(function, 6, 7);
+    const uint32_t later = gw_function_add_temporary(function, 1, 1);
+    gw_function_give(function, given, true);
+    ck_assert_uint_eq(function->output_count, 2);
+    ck_assert_uint_eq(gw_function_output(function, 1), given);
+    ck_assert_uint_eq(gw_function_value(function, given)->position, 1);
+    ck_assert(gw_function_value(function, given)->is_sharded);
+    ck_assert_uint_eq(gw_function_value(function, 0)->position, 0);
+    ck_assert_uint_eq(gw_function_value(function, later)->position, 1);
+    const uint32_t last = gw_function_add_temporary(function, 1, 1);
+    ck_assert_uint_eq(gw_function_value(function, last)->position, 2);
+}
+END_TEST
+
+START_TEST(an_output_is_not_given_again)
+{
+    gw_function *function = gw_function_new("f");
+    gw_function_give(function, gw_function_add_output(function, 1, 1, false), true);
+}
+END_TEST
+
 START_TEST(position_beyond_the_inputs_aborts)
 {
     g_autoptr(gw_function) function = make_function(SHAPES({1, 1}), NULL, NULL);
@@ -661,6 +687,8 @@ static TCase *make_cost_cases(void)
 {
     TCase *cases = tcase_create("values and cost");
     tcase_add_test(cases, values_are_found_by_position);
+    tcase_add_test(cases, a_temporary_may_become_an_output);
+    tcase_add_test_raise_signal(cases, an_output_is_not_given_again, SIGABRT);
     tcase_add_test_raise_signal(cases, position_beyond_the_inputs_aborts, SIGABRT);
     tcase_add_test(cases, bytes_of_values_and_temporaries);
     tcase_add_test(cases, places_are_kept_while_needed);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/random.h"
 #include "workload/transformer.h"
 #include "workload/workload.h"
 
@@ -267,6 +268,92 @@ START_TEST(a_pipeline_has_a_node_for_each_pass)
 }
 END_TEST
 
+/* ZB-H1 on two stages: slopes add up along the parts for weights. */
+START_TEST(a_backward_pass_may_be_two_nodes)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(gw_program) program =
+        build("{\"layers\": 4, \"hidden\": 24, \"heads\": 6, \"vocabulary\": 42, \"sequence\": 10, "
+              "\"batch\": 2, \"stages\": 2, \"microbatch\": 1, \"schedule\": \"zb-h1\"}",
+              &error);
+    ck_assert_msg(program != NULL, "%s", error != NULL ? error->message : "");
+    const uint32_t pass_count = 2 * 2 * 3;
+    ck_assert_uint_eq(program->nodes->len, 4 + pass_count + 2);
+    uint32_t inputs = 0, weights = 0;
+    for (uint32_t i = 0; i < program->nodes->len; i++) {
+        const char *name = gw_program_node(program, i)->name;
+        inputs += g_str_has_prefix(name, "inputs") ? 1 : 0;
+        weights += g_str_has_prefix(name, "weights") ? 1 : 0;
+        ck_assert(!g_str_has_prefix(name, "backward"));
+    }
+    ck_assert_uint_eq(inputs, 4);
+    ck_assert_uint_eq(weights, 4);
+}
+END_TEST
+
+/* The most layers of a place, with all that adds values: functions name them in 16 bits. */
+START_TEST(the_largest_place_has_room)
+{
+    static const char *const schedules[] = {"1f1b", "zb-h1"};
+    for (uint32_t i = 0; i < G_N_ELEMENTS(schedules); i++) {
+        g_autoptr(GError) error = NULL;
+        g_autofree char *json = g_strdup_printf(
+            "{\"layers\": 256, \"hidden\": 24, \"heads\": 6, \"vocabulary\": 42, \"sequence\": 10, "
+            "\"batch\": 4, \"data\": 2, \"tensor\": 2, \"microbatch\": 1, \"zero\": 3, "
+            "\"sequence_parallel\": true, \"recompute\": \"full\", \"precision\": \"bfloat16\", "
+            "\"schedule\": \"%s\"}",
+            schedules[i]);
+        g_autoptr(gw_program) program = build(json, &error);
+        ck_assert_msg(program != NULL, "%s", error != NULL ? error->message : "");
+    }
+    build_bad("{\"layers\": 257, \"hidden\": 24, \"heads\": 6, \"vocabulary\": 42, "
+              "\"sequence\": 10, \"batch\": 4}",
+              "/layers: found 257 on stages times chunks of 1, expected at most 256 on each");
+}
+END_TEST
+
+static uint32_t draw(uint64_t *inout_place, uint32_t count)
+{
+    return (uint32_t)(gw_random_at(11, (*inout_place)++) % count);
+}
+
+/* Any combination is a program, whose functions have been checked, or a mistake with words. */
+START_TEST(combinations_fit_together)
+{
+    static const char *const schedules[] = {"1f1b", "gpipe", "zb-h1", "zb-h2", "zb-1p", "zb-2p"};
+    static const char *const recomputes[] = {"none", "selective", "full"};
+    static const char *const precisions[] = {"float32", "bfloat16"};
+    static const char *const optimizers[] = {"adam", "sgd"};
+    static const char *const buckets[] = {"0B", "1kB", "25MB"};
+    uint64_t place = 0;
+    uint32_t built = 0;
+    for (uint32_t i = 0; i < 400; i++) {
+        const uint32_t stages = 1 + draw(&place, 3), data = 1 + draw(&place, 4);
+        const uint32_t tensor = 1 + draw(&place, 3), microbatch = 1 + draw(&place, 2);
+        g_autofree char *json = g_strdup_printf(
+            "{\"layers\": %u, \"hidden\": 12, \"heads\": 6, \"vocabulary\": 12, \"sequence\": %u, "
+            "\"batch\": %u, \"data\": %u, \"tensor\": %u, \"microbatch\": %u, \"stages\": %u, "
+            "\"zero\": %u, \"sequence_parallel\": %s, \"schedule\": \"%s\", \"recompute\": \"%s\", "
+            "\"precision\": \"%s\", \"optimizer\": \"%s\", \"bucket\": \"%s\"}",
+            stages * (1 + draw(&place, 2)), 4 + draw(&place, 3),
+            data * microbatch * (1 + draw(&place, 3)), data, tensor, microbatch, stages,
+            draw(&place, 4), draw(&place, 2) > 0 ? "true" : "false",
+            schedules[draw(&place, G_N_ELEMENTS(schedules))],
+            recomputes[draw(&place, G_N_ELEMENTS(recomputes))],
+            precisions[draw(&place, G_N_ELEMENTS(precisions))],
+            optimizers[draw(&place, G_N_ELEMENTS(optimizers))],
+            buckets[draw(&place, G_N_ELEMENTS(buckets))]);
+        g_autoptr(GError) error = NULL;
+        g_autoptr(gw_program) program = build(json, &error);
+        built += program != NULL ? 1 : 0;
+        const bool is_known = program != NULL || strstr(error->message, "/zero: ") != NULL ||
+                              strstr(error->message, "/sequence_parallel: ") != NULL;
+        ck_assert_msg(is_known, "%s: %s", json, error != NULL ? error->message : "");
+    }
+    ck_assert_uint_gt(built, 150);
+}
+END_TEST
+
 START_TEST(mistakes_have_words)
 {
     build_bad("{" SIZES ", \"tensor\": 4}", "/heads: found 6, expected a multiple of tensor (4)");
@@ -281,7 +368,11 @@ START_TEST(mistakes_have_words)
               "/layers: found 3, expected a multiple of stages times chunks (2)");
     build_bad("{" SIZES ", \"data\": 2, \"microbatch\": 3}",
               "/batch: found 2, expected a multiple of microbatch, on each of data (3)");
-    build_bad("{" SIZES ", \"stages\": 3, \"schedule\": \"zb-h1\"}", "/schedule: found \"zb-h1\"");
+    build_bad("{" SIZES ", \"stages\": 3, \"schedule\": \"zb-h3\"}", "/schedule: found \"zb-h3\"");
+    build_bad("{" SIZES ", \"stages\": 3, \"schedule\": \"zb-auto\"}", "activations_max");
+    build_bad("{" SIZES ", \"stages\": 3, \"schedule\": \"1f1b\", \"microbatch\": 1, "
+              "\"activations_max\": 2}",
+              "/activations_max: found 2, expected 3 at least, which is what schedule \"1f1b\"");
     build_bad("{" SIZES ", \"chunks\": 3}", "/chunks: found 3 with schedule \"1f1b\"");
     build_bad("{" SIZES ", \"stages\": 3, \"schedule\": \"interleaved\"}", "/schedule: ");
     build_bad("{" SIZES ", \"sequence_parallel\": true}",
@@ -312,6 +403,9 @@ int main(void)
     tcase_add_test(cases, sequence_parallel_splits_the_stream);
     tcase_add_test(cases, a_step_is_three_nodes);
     tcase_add_test(cases, a_pipeline_has_a_node_for_each_pass);
+    tcase_add_test(cases, a_backward_pass_may_be_two_nodes);
+    tcase_add_test(cases, the_largest_place_has_room);
+    tcase_add_test(cases, combinations_fit_together);
     tcase_add_test(cases, mistakes_have_words);
     suite_add_tcase(suite, cases);
     SRunner *runner = srunner_create(suite);
