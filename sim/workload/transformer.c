@@ -276,6 +276,7 @@ gw_function *gw_pass_end(gw_pass *pass)
     g_free(pass->saved);
     g_free(pass->gradients);
     g_free(pass->before);
+    g_free(pass->is_finished);
     g_free(pass->outputs);
     return pass->function;
 }

@@ -76,8 +76,9 @@ struct gw_pass {
     const GArray *list;                           /* Of the tensors. */
     /* Backward, by tensor: the slopes so far, which it takes (NULL: none), and which it gives. */
     uint32_t *before, *outputs;
-    bool is_end;    /* It is of the last micro-batch. */
-    gw_bundle sums; /* Of slopes. */
+    bool *is_finished; /* By tensor: its slopes are added up. */
+    bool is_end;       /* It is of the last micro-batch. */
+    gw_bundle sums;    /* Of slopes. */
     /* Backward for inputs alone: the slopes that wait (gw_slopes), and which outputs of other nodes
      * of the same mesh its inputs are (gw_handed).  Else NULL. */
     GArray *waiting, *sources;
@@ -109,7 +110,8 @@ void gw_pass_gather_tensors(gw_pass *pass, uint32_t first, uint32_t count);
  * first.  `given` by tensor: they are there (NULL, GW_INDEX_NONE: they are not). */
 void gw_pass_take_slopes(gw_pass *pass);
 void gw_pass_place_slopes(gw_pass *pass, const uint32_t *given);
-/* Those of so many tensors are there: adds them up, and sums them over devices in due course. */
+/* Those of so many tensors are there: adds them up, unless they are, and sums them over devices in
+ * due course. */
 void gw_pass_finish_slopes(gw_pass *pass, uint32_t first, uint32_t count);
 /* All are there. */
 void gw_pass_end_slopes(gw_pass *pass);

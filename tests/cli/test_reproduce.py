@@ -16,7 +16,7 @@ SOURCES = {"5", "6", "7", "8", "9", "11", "12", "1", "2"}  # Table 1, Table 2, s
 MISSED = {"Phases of parallel dispatch", "T5-Base: tokens/s under JAX",
           "T5-Large: tokens/s under JAX", "T5-3B: tokens/s under JAX",
           "T5-11B: tokens/s under JAX", "Pipeline S=4 M=16", "Pipeline S=16 M=64",
-          "Order of the three", "64B: GB between islands"}
+          "64B: GB between islands"}
 
 
 class Claims(program.Case):
