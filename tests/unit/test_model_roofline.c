@@ -208,6 +208,24 @@ START_TEST(attention_is_its_products_and_a_softmax)
 }
 END_TEST
 
+/* Queries as above look at sequences of 50: keys' side 12 kB, scores 120 kB. */
+START_TEST(attention_to_shorter_sequences)
+{
+    bench built;
+    bench_init(&built);
+    gw_accelerator *accelerator = &built.made.accelerators[0];
+    accelerator->matrix_unit = (gw_matrix_unit){
+        .part_count = 1, .tile_count = 1, .tiles = {{10, 10, 1}}, .depth_multiple = 1};
+    gw_operation forward = make_attention(&built, false);
+    forward.is_causal = false;
+    for (uint32_t i = 1; i < 3; i++)
+        forward.inputs[i] = (uint16_t)gw_function_add_input(built.function, 100, 30, true);
+    forward.outputs[1] = (uint16_t)gw_function_add_output(built.function, 600, 50, true);
+    ck_assert_uint_eq(time_of(&built, &forward), 2 * (24 + 12 + 120) * 2 + 2 * 120 * 2);
+    bench_clear(&built);
+}
+END_TEST
+
 START_TEST(attention_alike_in_all_shapes_is_one_kernel)
 {
     bench built;
@@ -283,6 +301,7 @@ int main(void)
     tcase_add_test(cases, a_kernel_is_priced_where_it_begins);
     tcase_add_test(cases, attention_is_its_products_and_a_softmax);
     tcase_add_test(cases, attention_alike_in_all_shapes_is_one_kernel);
+    tcase_add_test(cases, attention_to_shorter_sequences);
     tcase_add_test(cases, each_island_has_its_own_roofs);
     tcase_add_test(cases, collectives_are_those_of_the_torus);
     tcase_add_test(cases, models_are_listed_in_order_of_name);
