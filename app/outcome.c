@@ -70,6 +70,9 @@ static void add_job(GString *text, gw_params *job)
     double tokens = number(job, "tokens_per_s");
     if (tokens > 0)
         g_string_append_printf(text, ", %.4g tokens/s", tokens);
+    double mfu = number(job, "mfu");
+    if (mfu > 0)
+        g_string_append_printf(text, ", MFU %.3f, HFU %.3f", mfu, number(job, "hfu"));
     double bubble = number(job, "bubble_fraction");
     if (bubble >= 0)
         g_string_append_printf(text, ", bubble %.4f", bubble);

@@ -155,6 +155,30 @@ static bool read_points(const paper_reader *reader, const curve_defaults *defaul
 
 /* --- Curves --- */
 
+/* What the curve is divided by: a curve that has the same x, and is of none itself. */
+static bool read_over(const paper_reader *reader, gw_params *object, gw_paper_curve *curve,
+                      GError **error)
+{
+    const GPtrArray *curves = reader->figure->curves; /* This one is the last. */
+    const char *name = NULL;
+    curve->over = GW_PAPER_NONE;
+    if (!gw_params_string(object, "over", false, &name, error))
+        return false;
+    if (name == NULL)
+        return true;
+    for (guint i = 0; i + 1 < curves->len; i++) {
+        const gw_paper_curve *other = (const gw_paper_curve *)curves->pdata[i];
+        if (strcmp(other->name, name) == 0 && other->over == GW_PAPER_NONE) {
+            curve->over = i;
+            return true;
+        }
+    }
+    g_autofree char *found = gw_error_quote(name);
+    gw_params_error(object, "over", error,
+                    "found %s, expected an earlier curve that is over none itself", found);
+    return false;
+}
+
 static bool read_curve(const paper_reader *reader, gw_params *object, GError **error)
 {
     gw_paper_curve *curve = new_curve();
@@ -166,6 +190,7 @@ static bool read_curve(const paper_reader *reader, gw_params *object, GError **e
         !gw_params_string(object, "scenario", true, &scenario, error) ||
         !gw_params_string(object, "measure", false, &defaults.measure, error) ||
         !gw_params_number(object, "scale", false, 0, G_MAXDOUBLE, &defaults.scale, error) ||
+        !read_over(reader, object, curve, error) ||
         !read_settings(object, &defaults.settings, error) ||
         !gw_params_array(object, "points", false, &points, error) ||
         !gw_params_finish(object, error))

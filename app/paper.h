@@ -5,6 +5,8 @@
 
 #include "app/claim.h"
 
+#define GW_PAPER_NONE G_MAXUINT
+
 typedef struct {
     double x;
     const char **settings; /* "path=value", NULL ends them: of the figure, the curve, the point. */
@@ -17,6 +19,8 @@ typedef struct {
     char *scenario; /* Path. */
     GArray *points; /* gw_paper_point; x rises. */
     GArray *x, *y;  /* double, by point; y is NAN until it is known. */
+    guint over;     /* y is divided by that of this curve, an earlier one of the figure that is of
+                       none; GW_PAPER_NONE: it is not. */
 } gw_paper_curve;
 
 typedef struct { /* A published point, beside the curve that it is of. */

@@ -95,6 +95,28 @@ static void describe_memory(gw_recording *recording, gw_recorder_job *out, const
     out->memory = memory;
 }
 
+/* FLOP/s of each device that the job may lie on; 0: there are several kinds. */
+static double find_peak(const gw_scenario *scenario, const gw_job *job)
+{
+    const gw_cluster_spec *cluster = &scenario->cluster;
+    g_autoptr(gw_directory) directory = gw_scenario_directory(scenario);
+    double peak_flops = 0;
+    for (guint m = 0; m < job->program->meshes->len; m++) {
+        const guint32 island = job->islands != NULL ? job->islands[m] : GW_INDEX_NONE;
+        const guint32 kind = job->accelerators != NULL ? job->accelerators[m] : GW_INDEX_NONE;
+        for (guint i = 0; i < cluster->island_count; i++) {
+            if ((island != GW_INDEX_NONE && island != i) ||
+                (kind != GW_INDEX_NONE && kind != directory->islands[i].accelerator))
+                continue;
+            const double peak = cluster->accelerators[cluster->islands[i].accelerator].peak_flops;
+            if (peak_flops > 0 && peak != peak_flops)
+                return 0;
+            peak_flops = peak;
+        }
+    }
+    return peak_flops;
+}
+
 static void describe_job(gw_recording *recording, gw_recorder_job *out, const gw_job *job,
                          guint device_count)
 {
@@ -109,6 +131,8 @@ static void describe_job(gw_recording *recording, gw_recorder_job *out, const gw
     out->name = job->name;
     out->step_count = job->runs;
     out->tokens_per_step = program->tokens_per_run;
+    out->model_flops_per_step = program->model_flops_per_run;
+    out->hardware_flops_per_step = program->hardware_flops_per_run;
     out->result_names = names;
     out->result_count = result_count;
     out->is_drawn = is_drawn;
@@ -139,8 +163,10 @@ gw_recording *gw_recording_new(const gw_scenario *scenario, const char *backend,
     }
     recording->jobs =
         (gw_recorder_job *)table(recording, scenario->job_count, sizeof(gw_recorder_job));
-    for (guint j = 0; j < scenario->job_count; j++)
+    for (guint j = 0; j < scenario->job_count; j++) {
         describe_job(recording, &recording->jobs[j], &scenario->jobs[j], device_count);
+        recording->jobs[j].peak_flops = find_peak(scenario, &scenario->jobs[j]);
+    }
     gw_recorder_settings settings = {
         .scenario = scenario->name,
         .backend = backend,

@@ -116,6 +116,25 @@ static bool take_result(const wanted_point *wanted, const gw_batch_result *resul
     return true;
 }
 
+/* y at x; NAN where the curve has no such point. */
+static double find_y(const gw_paper_curve *curve, double x)
+{
+    for (guint i = 0; i < curve->x->len; i++)
+        if (g_array_index(curve->x, double, i) == x)
+            return g_array_index(curve->y, double, i);
+    return NAN;
+}
+
+static void divide_curves(const gw_paper_figure *figure)
+{
+    for (guint c = 0; c < figure->curves->len; c++) {
+        const gw_paper_curve *curve = curve_at(figure, c);
+        for (guint i = 0; curve->over != GW_PAPER_NONE && i < curve->x->len; i++)
+            g_array_index(curve->y, double, i) /=
+                find_y(curve_at(figure, curve->over), g_array_index(curve->x, double, i));
+    }
+}
+
 bool gw_reproduction_run(gw_paper *paper, const bool *is_wanted, const gw_batch_settings *settings,
                          GError **error)
 {
@@ -136,6 +155,9 @@ bool gw_reproduction_run(gw_paper *paper, const bool *is_wanted, const gw_batch_
         if (!take_result(wanted, result, error))
             return false;
     }
+    for (guint f = 0; f < paper->figures->len; f++)
+        if (is_wanted[f])
+            divide_curves(figure_at(paper, f));
     return true;
 }
 

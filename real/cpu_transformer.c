@@ -205,31 +205,36 @@ void gw_cpu_run_layer_norm_gradient(const gw_cpu_context *context, const gw_oper
 
 /* --- Attention --- */
 
-typedef struct {                 /* One sequence and head: where its part of each operand begins. */
-    uint64_t at, at_p;           /* In q, k, v and their like; in p and its like. */
-    blasint rows, width, stride; /* Rows of the sequence, columns of the head, of all heads. */
+typedef struct {         /* One sequence and head: where its part of each operand begins. */
+    uint64_t at_q, at_k; /* In q and k, and their like. */
+    uint64_t at_p;
+    blasint rows, keys;    /* Of the sequence, in q and k; */
+    blasint width, stride; /* columns of the head, of all heads. */
     float scale;
 } attention_block;
 
 static attention_block block_of(const gw_operation *operation, const gw_cpu_operand *q,
-                                uint64_t number)
+                                const gw_cpu_operand *k, uint64_t number)
 {
-    const uint64_t rows = operation->sequence, width = q->columns / operation->heads;
+    const uint64_t rows = operation->sequence, keys = k->rows / (q->rows / rows);
+    const uint64_t width = q->columns / operation->heads;
     const uint64_t head = number % operation->heads, sequence = number / operation->heads;
-    return (attention_block){.at = sequence * rows * q->columns + head * width,
-                             .at_p = number * rows * rows,
+    return (attention_block){.at_q = sequence * rows * q->columns + head * width,
+                             .at_k = sequence * keys * q->columns + head * width,
+                             .at_p = number * rows * keys,
                              .rows = (blasint)rows,
+                             .keys = (blasint)keys,
                              .width = (blasint)width,
                              .stride = (blasint)q->columns,
                              .scale = (float)(1 / sqrt((double)width))};
 }
 
 /* Along each row, over its first columns up to its own where it is causal; 0 beyond. */
-static void softmax_rows(float *p, uint64_t rows, bool is_causal)
+static void softmax_rows(float *p, uint64_t rows, uint64_t columns, bool is_causal)
 {
     for (uint64_t row = 0; row < rows; row++) {
-        float *to = p + row * rows;
-        const uint64_t seen = is_causal ? row + 1 : rows;
+        float *to = p + row * columns;
+        const uint64_t seen = is_causal ? row + 1 : columns;
         const float largest = gw_cpu_largest(to, seen);
         double sum = 0;
         for (uint64_t i = 0; i < seen; i++) {
@@ -239,7 +244,7 @@ static void softmax_rows(float *p, uint64_t rows, bool is_causal)
         const float factor = (float)(1 / sum);
         for (uint64_t i = 0; i < seen; i++)
             to[i] *= factor;
-        memset(to + seen, 0, (rows - seen) * sizeof(float));
+        memset(to + seen, 0, (columns - seen) * sizeof(float));
     }
 }
 
@@ -253,27 +258,27 @@ void gw_cpu_run_attention(const gw_cpu_context *context, const gw_operation *ope
     const uint64_t count = q.rows / operation->sequence * operation->heads;
     gw_cpu_products_begin();
     for (uint64_t b = 0; b < count; b++) {
-        const attention_block at = block_of(operation, &q, b);
+        const attention_block at = block_of(operation, &q, &k, b);
         float *scores = p.data + at.at_p;
-        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, at.rows, at.rows, at.width, at.scale,
-                    q.data + at.at, at.stride, k.data + at.at, at.stride, 0, scores, at.rows);
-        softmax_rows(scores, operation->sequence, operation->is_causal);
-        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, at.rows, at.width, at.rows, 1,
-                    scores, at.rows, v.data + at.at, at.stride, 0, y.data + at.at, at.stride);
+        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, at.rows, at.keys, at.width, at.scale,
+                    q.data + at.at_q, at.stride, k.data + at.at_k, at.stride, 0, scores, at.keys);
+        softmax_rows(scores, operation->sequence, p.columns, operation->is_causal);
+        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, at.rows, at.width, at.keys, 1,
+                    scores, at.keys, v.data + at.at_k, at.stride, 0, y.data + at.at_q, at.stride);
     }
     gw_cpu_products_end();
 }
 
 /* From dp to the slopes of the scores, in place: ds = p (dp - sum of dp p along the row). */
-static void softmax_gradient_rows(const float *p, float *dp, uint64_t rows)
+static void softmax_gradient_rows(const float *p, float *dp, uint64_t rows, uint64_t columns)
 {
     for (uint64_t row = 0; row < rows; row++) {
-        const float *from = p + row * rows;
-        float *to = dp + row * rows;
+        const float *from = p + row * columns;
+        float *to = dp + row * columns;
         double sum = 0;
-        for (uint64_t i = 0; i < rows; i++)
+        for (uint64_t i = 0; i < columns; i++)
             sum += (double)from[i] * to[i];
-        for (uint64_t i = 0; i < rows; i++)
+        for (uint64_t i = 0; i < columns; i++)
             to[i] = from[i] * (to[i] - (float)sum);
     }
 }
@@ -289,20 +294,20 @@ void gw_cpu_run_attention_gradient(const gw_cpu_context *context, const gw_opera
     const gw_cpu_operand dk = gw_cpu_output(context, operation, 1);
     const gw_cpu_operand dv = gw_cpu_output(context, operation, 2);
     const uint64_t rows = operation->sequence, count = q.rows / rows * operation->heads;
-    g_autofree float *slopes = g_new(float, rows *rows);
+    g_autofree float *slopes = g_new(float, rows *p.columns);
     gw_cpu_products_begin();
     for (uint64_t b = 0; b < count; b++) {
-        const attention_block at = block_of(operation, &q, b);
+        const attention_block at = block_of(operation, &q, &k, b);
         const float *shares = p.data + at.at_p;
-        cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, at.rows, at.width, at.rows, 1, shares,
-                    at.rows, dy.data + at.at, at.stride, 0, dv.data + at.at, at.stride);
-        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, at.rows, at.rows, at.width, 1,
-                    dy.data + at.at, at.stride, v.data + at.at, at.stride, 0, slopes, at.rows);
-        softmax_gradient_rows(shares, slopes, rows);
-        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, at.rows, at.width, at.rows, at.scale,
-                    slopes, at.rows, k.data + at.at, at.stride, 0, dq.data + at.at, at.stride);
-        cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, at.rows, at.width, at.rows, at.scale,
-                    slopes, at.rows, q.data + at.at, at.stride, 0, dk.data + at.at, at.stride);
+        cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, at.keys, at.width, at.rows, 1, shares,
+                    at.keys, dy.data + at.at_q, at.stride, 0, dv.data + at.at_k, at.stride);
+        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, at.rows, at.keys, at.width, 1,
+                    dy.data + at.at_q, at.stride, v.data + at.at_k, at.stride, 0, slopes, at.keys);
+        softmax_gradient_rows(shares, slopes, rows, p.columns);
+        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, at.rows, at.width, at.keys, at.scale,
+                    slopes, at.keys, k.data + at.at_k, at.stride, 0, dq.data + at.at_q, at.stride);
+        cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, at.keys, at.width, at.rows, at.scale,
+                    slopes, at.keys, q.data + at.at_q, at.stride, 0, dk.data + at.at_k, at.stride);
     }
     gw_cpu_products_end();
 }

@@ -3,6 +3,7 @@
  * asking changes nothing.  device.c says when. */
 #pragma once
 
+#include "accel/fusion.h"
 #include "program/exchange.h"
 #include "topology/cluster.h"
 
@@ -19,9 +20,11 @@ typedef struct {
 typedef struct gw_accel_model gw_accel_model;
 typedef struct {
     const char *name, *summary; /* "roofline" */
-    /* One shard's operation that is no collective, on a device of `island`. */
+    /* One shard's operation that is no collective, on a device of `island`.  `fused`: what it is
+     * one kernel with; NULL: it stands alone. */
     gw_span (*operation_ns)(const gw_accel_model *model, uint32_t island,
-                            const gw_function *function, const gw_operation *operation);
+                            const gw_function *function, const gw_operation *operation,
+                            const gw_fused *fused);
     /* From the moment the last member has come to the moment all leave together. */
     gw_span (*collective_ns)(const gw_accel_model *model, const gw_collective *collective);
 } gw_accel_ops;

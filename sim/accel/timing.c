@@ -230,6 +230,7 @@ gw_timing *gw_timing_new(const gw_accel_model *model, const gw_function *functio
         made->first_play = g_new0(uint32_t, made->collective_count + 1);
     }
     made->local_ns[0] = accelerator->kernel_overhead_ns;
+    g_autofree gw_fused *fused = accelerator->fuses ? gw_fusion_new(function) : NULL;
     uint32_t next = 0, collective = 0;
     gw_span collectives_ns = 0;
     for (uint32_t i = 0; i < function->operations->len; i++) {
@@ -239,7 +240,8 @@ gw_timing *gw_timing_new(const gw_accel_model *model, const gw_function *functio
             collectives_ns += price_groups(model, function, i, mesh, devices, made, collective);
             collective++;
         } else {
-            made->local_ns[next] += model->ops->operation_ns(model, island, function, operation);
+            made->local_ns[next] += model->ops->operation_ns(model, island, function, operation,
+                                                             fused != NULL ? &fused[i] : NULL);
         }
     }
     for (uint32_t i = 0; i <= made->step_count; i++) {
@@ -256,6 +258,7 @@ void gw_timing_count(const gw_accel_model *model, uint32_t island, const gw_func
     g_autoptr(gw_function) scratch = gw_function_copy(function);
     g_autoptr(GArray) steps = list_steps(function, !accelerator->stops_to_transfer);
     gw_counted_resize(counted, scratch, rows);
+    g_autofree gw_fused *fused = accelerator->fuses ? gw_fusion_new(scratch) : NULL;
     uint32_t next = 0;
     memset(out_ns, 0, (steps->len + 1) * sizeof *out_ns);
     out_ns[0] = accelerator->kernel_overhead_ns;
@@ -266,8 +269,8 @@ void gw_timing_count(const gw_accel_model *model, uint32_t island, const gw_func
         }
         const bool is_whole = !counted->operations[i];
         const gw_operation operation = gw_counted_operation(counted, scratch, i, rows);
-        out_ns[next] +=
-            model->ops->operation_ns(model, island, is_whole ? function : scratch, &operation);
+        out_ns[next] += model->ops->operation_ns(model, island, is_whole ? function : scratch,
+                                                 &operation, fused != NULL ? &fused[i] : NULL);
     }
 }
 

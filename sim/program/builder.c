@@ -174,6 +174,15 @@ void gw_builder_set_tokens(gw_builder *builder, double tokens_per_run)
     builder->program->tokens_per_run = tokens_per_run;
 }
 
+void gw_builder_set_flops(gw_builder *builder, double model_flops_per_run,
+                          double hardware_flops_per_run)
+{
+    gw_check(isfinite(model_flops_per_run) && model_flops_per_run >= 0);
+    gw_check(isfinite(hardware_flops_per_run) && hardware_flops_per_run >= 0);
+    builder->program->model_flops_per_run = model_flops_per_run;
+    builder->program->hardware_flops_per_run = hardware_flops_per_run;
+}
+
 void gw_builder_set_input(gw_builder *builder, const char *path)
 {
     gw_check(builder->program->input_path == NULL);

@@ -55,6 +55,10 @@ void gw_builder_add_result(gw_builder *builder, const char *name, uint32_t node,
 /* The latest result counts what gates drop; experts 0: it does not. */
 void gw_builder_set_routing(gw_builder *builder, const gw_routing *routing);
 void gw_builder_set_tokens(gw_builder *builder, double tokens_per_run);
+/* FLOPs of a run over all devices, of matrix products: what the model needs; what is done, with
+ * what is computed again.  Finite, and neither less than 0. */
+void gw_builder_set_flops(gw_builder *builder, double model_flops_per_run,
+                          double hardware_flops_per_run);
 /* A file that the program is made from; copied. */
 void gw_builder_set_input(gw_builder *builder, const char *path);
 /* For figures: the most micro-batches whose activations the mesh holds at a time. */

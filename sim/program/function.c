@@ -294,15 +294,15 @@ static double count_matmul_flops(const gw_function *function, const gw_operation
     return 2 * inner * count_elements(function, operation->outputs[0]);
 }
 
-/* Two products of the forward pass, or the four of its gradient, each of 2 rows x sequence x
+/* Two products of the forward pass, or the four of its gradient, each of 2 rows x keys x
  * columns (the masked half included, as the field counts them), and the softmax or its derivative.
  */
 static double count_attention_flops(const gw_function *function, const gw_operation *operation)
 {
     const bool is_gradient = operation->kind == GW_OPERATION_ATTENTION_GRADIENT;
-    const double product =
-        2.0 * operation->sequence * count_elements(function, operation->inputs[0]);
     const uint32_t p = is_gradient ? operation->inputs[3] : operation->outputs[1];
+    const double product = 2.0 * gw_function_value(function, p)->columns *
+                           count_elements(function, operation->inputs[0]);
     return (is_gradient ? 4 : 2) * product + (is_gradient ? 4 : 5) * count_elements(function, p);
 }
 

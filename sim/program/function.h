@@ -98,12 +98,12 @@ uint64_t gw_function_place_temporaries(const gw_function *function, uint64_t uni
 
 /* FLOPs of one shard's operation (docs/MODEL.md): MATMUL 2mnk, BLOCK_MATMUL and its gradient as if
  * they had a block; ATTENTION 4 tsc and 5 per element of p, its gradient 8 tsc and 4, for t tokens
- * of c columns in sequences of s; EMBEDDING_GRADIENT 1 per element of dy; GATE 1 per share and
- * choice; DISPATCH_GRADIENT 1, COMBINE 2 and its gradient 3 per choice and column; per element of
- * its first operand MAP, REDUCE, ROUTE, RANDOM and TOKENS 1, SGD 2, TOKEN_LOSS 3, TOKEN_STATISTICS
- * and GATE_GRADIENT 4, SOFTMAX 5, GELU, LAYER_NORM and CROSS_ENTROPY 8, ADAM 12, GELU_GRADIENT 13,
- * LAYER_NORM_GRADIENT 14; COPY, FILL, EMBEDDING, GATHER, SCATTER, DISPATCH, DURATION and
- * collectives none; WORK its own. */
+ * of c columns and sequences of s in k; EMBEDDING_GRADIENT 1 per element of dy; GATE 1 per share
+ * and choice; DISPATCH_GRADIENT 1, COMBINE 2 and its gradient 3 per choice and column; per element
+ * of its first operand MAP, REDUCE, ROUTE, RANDOM and TOKENS 1, SGD 2, TOKEN_LOSS 3,
+ * TOKEN_STATISTICS and GATE_GRADIENT 4, SOFTMAX 5, GELU, LAYER_NORM and CROSS_ENTROPY 8, ADAM 12,
+ * GELU_GRADIENT 13, LAYER_NORM_GRADIENT 14; COPY, FILL, EMBEDDING, GATHER, SCATTER, DISPATCH,
+ * DURATION and collectives none; WORK its own. */
 double gw_operation_flops(const gw_function *function, const gw_operation *operation);
 /* The bytes that it reads and writes in device memory: all operands once; DURATION 0, WORK its
  * own, of collectives one member's input, of an EMBEDDING's table the rows that it gives out, and

@@ -312,12 +312,35 @@ static bool check_token_loss(const checker *at, GError **error)
            expect_shape_of(at, operation->outputs[1], operation->inputs[0], error);
 }
 
+/* Rows of a sequence of k, of which there have to be as many as of q; 0 and an error otherwise. */
+static uint32_t find_key_sequence(const checker *at, GError **error)
+{
+    const gw_operation *operation = at->operation;
+    const uint32_t q_rows = gw_function_value(at->function, operation->inputs[0])->rows;
+    const uint32_t k_rows = gw_function_value(at->function, operation->inputs[1])->rows;
+    const uint32_t count = q_rows / operation->sequence;
+    if (k_rows % count != 0) {
+        refuse_operation(at, error, "found %u rows of keys, expected a multiple of %u sequences",
+                         k_rows, count);
+        return 0;
+    }
+    if (operation->is_causal && k_rows != q_rows) {
+        refuse_operation(at, error,
+                         "found %u rows of keys, expected %u, one for each query, as it is causal",
+                         k_rows, q_rows);
+        return 0;
+    }
+    return k_rows / count;
+}
+
+/* (q, k, v) -> (y, p), or (q, k, v, p, dy) -> (dq, dk, dv). */
 static bool check_attention(const checker *at, GError **error)
 {
     const gw_operation *operation = at->operation;
     const bool is_gradient = operation->kind == GW_OPERATION_ATTENTION_GRADIENT;
     const gw_value *q = gw_function_value(at->function, operation->inputs[0]);
-    const uint32_t heads = operation->heads, sequence = operation->sequence;
+    const gw_value *k = gw_function_value(at->function, operation->inputs[1]);
+    const uint32_t heads = operation->heads;
     if (heads == 0 || q->columns % heads != 0) {
         return refuse_operation(at, error, "found %u heads, expected a divisor of %u columns",
                                 heads, q->columns);
@@ -325,23 +348,20 @@ static bool check_attention(const checker *at, GError **error)
     if (!check_sequence(at, q->rows, error)) {
         return false;
     }
+    const uint32_t key_sequence = find_key_sequence(at, error);
     const uint32_t p = is_gradient ? operation->inputs[3] : operation->outputs[1];
-    if (!expect_shape(at, p, (uint64_t)q->rows * heads, sequence, error)) {
+    if (key_sequence == 0 || !expect_shape(at, p, (uint64_t)q->rows * heads, key_sequence, error) ||
+        !expect_shape(at, operation->inputs[1], k->rows, q->columns, error) ||
+        !expect_shape_of(at, operation->inputs[2], operation->inputs[1], error)) {
         return false;
     }
-    for (uint32_t i = 1; i < gw_operation_input_count(operation); i++) {
-        if (operation->inputs[i] != p &&
-            !expect_shape_of(at, operation->inputs[i], operation->inputs[0], error)) {
-            return false;
-        }
+    if (!is_gradient) {
+        return expect_shape_of(at, operation->outputs[0], operation->inputs[0], error);
     }
-    for (uint32_t i = 0; i < gw_operation_output_count(operation); i++) {
-        if (operation->outputs[i] != p &&
-            !expect_shape_of(at, operation->outputs[i], operation->inputs[0], error)) {
-            return false;
-        }
-    }
-    return true;
+    return expect_shape_of(at, operation->inputs[4], operation->inputs[0], error) &&
+           expect_shape_of(at, operation->outputs[0], operation->inputs[0], error) &&
+           expect_shape_of(at, operation->outputs[1], operation->inputs[1], error) &&
+           expect_shape_of(at, operation->outputs[2], operation->inputs[1], error);
 }
 
 /* All operands are of the first one's shape. */

@@ -6,6 +6,20 @@
 #include "base/units.h"
 #include "program/measured.h"
 
+/* How a matrix unit cuts products (accel/product.h). */
+#define GW_MATRIX_TILES_MAX 8
+typedef struct {
+    uint32_t rows, columns;
+    double efficiency; /* Beside the best tile's; (0, 1] */
+} gw_matrix_tile;
+typedef struct {
+    uint32_t part_count; /* That work at a time, each on a tile of its own. */
+    uint32_t tile_count; /* 0: all shapes are alike. */
+    gw_matrix_tile tiles[GW_MATRIX_TILES_MAX];
+    uint32_t depth_multiple; /* The inner dimension is filled up to a multiple of it. */
+    uint32_t ramp_depth;     /* So much more of it would take as long as a tile's start and end. */
+} gw_matrix_unit;
+
 /* One file of configs/accelerators/.  Every rate is of one device (for a TPU v3: one core). */
 typedef struct {
     char *name;          /* "tpu_v3_core" */
@@ -27,6 +41,9 @@ typedef struct {
     double switch_reduction_efficiency; /* Of two links' rate, reached by an all-reduce that the
                                            switch of an island adds up; 0: it cannot. */
     gw_measured *measured; /* In place of rates where it says something; owned; NULL: nothing. */
+    gw_matrix_unit matrix_unit;
+    gw_span operation_overhead_ns; /* Start and end of every operation of a kernel */
+    bool fuses;                    /* Operations that follow each other (accel/fusion.h). */
 } gw_accelerator;
 
 /* How an island's collectives go round; in order of name, as in accel/rounds_algorithms.c. */

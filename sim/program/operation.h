@@ -103,10 +103,11 @@ typedef enum {
  * and adds nothing, so that the sum over the group is the whole.
  *
  * ATTENTION: q, k, v and y are tokens x (heads * head size), each head a band of columns; tokens
- * are whole sequences of `sequence` rows.  Per sequence and head, p = softmax(q k^T / sqrt(head
+ * are whole sequences, of `sequence` rows in q and y.  k and v have as many sequences, which may be
+ * longer or shorter unless it `is_causal`.  Per sequence and head, p = softmax(q k^T / sqrt(head
  * size)) along each row, over the columns up to the row's own where it `is_causal` (0 beyond), and
- * y = p v.  p has `sequence` columns and a block of `sequence` rows per sequence and head, heads
- * fastest.
+ * y = p v.  p has a column for each row of a sequence of k, and a block of `sequence` rows per
+ * sequence and head, heads fastest.
  *
  * GATE sends tokens to experts, as GShard and Switch do (Lepikhin et al., 2020, algorithm 1; Fedus
  * et al., 2021): a row of shares (tokens x experts) chooses the column of its greatest share, and,

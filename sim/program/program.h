@@ -84,6 +84,7 @@ typedef struct {
     char *input_path;      /* A file that it was made from, besides the scenario; NULL: none. */
     struct gw_counted **counted; /* By node (exchange.h); NULL: no rows are dealt to it. */
     uint32_t exchange_count;     /* Edges that are exchanges. */
+    double model_flops_per_run, hardware_flops_per_run; /* Over all devices; 0: not known. */
 } gw_program;
 
 void gw_program_free(gw_program *program);

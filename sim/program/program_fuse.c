@@ -267,6 +267,7 @@ gw_program *gw_program_fuse(const gw_program *program, GError **error)
     copy_nodes(&fusion, builder, node_of);
     copy_edges(&fusion, builder, node_of);
     gw_builder_set_tokens(builder, program->tokens_per_run);
+    gw_builder_set_flops(builder, program->model_flops_per_run, program->hardware_flops_per_run);
     g_free(fusion.first_output);
     g_free(fusion.is_kept);
     g_free(fusion.output_values);

@@ -41,6 +41,8 @@ typedef struct {
     const gw_recorder_memory *memory; /* Of the mesh that needs most; NULL: nobody has said. */
     uint32_t stage_count;
     bool has_exchanges;
+    double model_flops_per_step, hardware_flops_per_step; /* Over its devices; 0: not known. */
+    double peak_flops; /* FLOP/s of one of its devices; 0: they are not all of one kind. */
 } gw_recorder_job;
 
 /* Islands follow each other: the first begins with device 0, the last ends with the last. */

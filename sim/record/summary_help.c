@@ -58,6 +58,14 @@ static const key_help keys[] = {
      "from the start of its first gang to the end of its last.  Of none: null."},
     {"jobs[].tokens_per_s", "1/s",
      "Tokens of a step over step_time_ns; only of jobs that have tokens."},
+    {"jobs[].model_flops_per_s", "FLOP/s",
+     "FLOPs of matrix products that a step of the model needs, whatever is computed again, per "
+     "device and second of step_time_ns; only of jobs whose workload knows them."},
+    {"jobs[].hardware_flops_per_s", "FLOP/s", "The same of the products that are done; likewise."},
+    {"jobs[].mfu", "0 to 1",
+     "model_flops_per_s over its devices' peak; likewise; null where they may be of several "
+     "kinds."},
+    {"jobs[].hfu", "0 to 1", "hardware_flops_per_s over that peak; likewise."},
     {"jobs[].device_time_share", "0 to 1", "The job's busy device time over that of all jobs."},
     {"jobs[].communication_exposed_ns", "ns",
      "Device time in collectives that its members stood in, or that they waited for while they "

@@ -164,6 +164,18 @@ static void render_memory(gw_json *json, const gw_recorder_memory *memory)
     gw_json_close_object(json);
 }
 
+/* FLOP/s of one device, and their part of what it can; null where devices differ. */
+static void render_flops(gw_json *json, const gw_recorder_job *about, double step_time_ns)
+{
+    const double device_seconds = about->device_count * step_time_ns / NS_PER_S;
+    const double model = divide(about->model_flops_per_step, device_seconds);
+    const double hardware = divide(about->hardware_flops_per_step, device_seconds);
+    gw_json_real(json, "model_flops_per_s", model);
+    gw_json_real(json, "hardware_flops_per_s", hardware);
+    gw_json_real(json, "mfu", divide(model, about->peak_flops));
+    gw_json_real(json, "hfu", divide(hardware, about->peak_flops));
+}
+
 static void render_job(gw_json *json, const gw_summary *summary, uint32_t index,
                        uint64_t all_busy_ns)
 {
@@ -188,6 +200,9 @@ static void render_job(gw_json *json, const gw_summary *summary, uint32_t index,
     gw_json_real(json, "step_time_ns", step_time_ns);
     if (about->tokens_per_step > 0) {
         gw_json_real(json, "tokens_per_s", divide(about->tokens_per_step * NS_PER_S, step_time_ns));
+    }
+    if (about->model_flops_per_step > 0) {
+        render_flops(json, about, step_time_ns);
     }
     gw_json_real(json, "device_time_share",
                  all_busy_ns == 0 ? 0.0 : (double)job->busy_ns / (double)all_busy_ns);

@@ -30,7 +30,7 @@ typedef struct {
     GPtrArray *programs, *plans; /* Owned; jobs borrow, copies the same ones. */
     GPtrArray *owned;            /* Everything else that jobs borrow. */
     GPtrArray *inputs;           /* Paths of the other files that were read; owned. */
-    bool checks_nan; /* For the caller to set: devices that compute fail at a NaN. */
+    bool checks_nan;             /* For the caller to set: devices that compute fail at a NaN. */
 } gw_scenario;
 
 /* `settings` are "path=value" strings ended by NULL (may be NULL): --set.  Accelerators and

@@ -155,8 +155,11 @@ static bool read_optional_figures(gw_params *root, gw_accelerator *out, GError *
         return false;
     }
     out->stops_to_transfer = !computes;
-    return !gw_params_has(root, switch_reduction.key) ||
-           read_efficiency(root, &switch_reduction, &out->switch_reduction_efficiency, error);
+    return (!gw_params_has(root, switch_reduction.key) ||
+            read_efficiency(root, &switch_reduction, &out->switch_reduction_efficiency, error)) &&
+           gw_matrix_unit_read(root, &out->matrix_unit, error) &&
+           gw_params_span(root, "operation_overhead", false, &out->operation_overhead_ns, error) &&
+           gw_params_bool(root, "fuses", false, &out->fuses, error);
 }
 
 static bool check_figures(gw_params *root, const gw_accelerator *accelerator, GError **error)
@@ -185,17 +188,36 @@ static bool read_sources_of(gw_params *sources, const figure *figures, uint32_t 
     return true;
 }
 
-static bool read_accelerator_sources(gw_params *root, GError **error)
+/* Of what the file has. */
+static bool read_optional_sources(gw_params *sources, const gw_accelerator *read, GError **error)
+{
+    const struct {
+        const char *key;
+        bool is_there;
+    } figures[] = {
+        {switch_reduction.key, read->switch_reduction_efficiency > 0},
+        {"matrix_unit", read->matrix_unit.tile_count > 0},
+        {"operation_overhead", read->operation_overhead_ns > 0},
+        {"fuses", read->fuses},
+    };
+    for (uint32_t i = 0; i < G_N_ELEMENTS(figures); i++) {
+        if ((figures[i].is_there || gw_params_has(sources, figures[i].key)) &&
+            !read_source(sources, figures[i].key, error)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool read_accelerator_sources(gw_params *root, const gw_accelerator *read, GError **error)
 {
     gw_params *sources = NULL;
-    const bool has_reduction = gw_params_has(root, switch_reduction.key);
     const bool has_transfer = gw_params_has(root, transfer_key);
     return gw_params_object(root, "sources", true, &sources, error) &&
            read_sources_of(sources, rates, G_N_ELEMENTS(rates), error) &&
            read_sources_of(sources, efficiencies, G_N_ELEMENTS(efficiencies), error) &&
            read_sources_of(sources, spans, G_N_ELEMENTS(spans), error) &&
-           read_source(sources, "hbm", error) &&
-           (!has_reduction || read_source(sources, switch_reduction.key, error)) &&
+           read_source(sources, "hbm", error) && read_optional_sources(sources, read, error) &&
            (!gw_params_has(root, LINKS_KEY) || read_source(sources, LINKS_KEY, error)) &&
            (!has_transfer || read_source(sources, transfer_key, error)) &&
            gw_params_finish(sources, error);
@@ -232,7 +254,7 @@ bool gw_accelerator_load(const char *path, gw_accelerator *out, GError **error)
     if (!gw_params_string(root, "name", true, &name, error) ||
         !gw_params_string(root, "description", false, &description, error) ||
         !read_figures(root, &made, error) || !read_optional_figures(root, &made, error) ||
-        !check_figures(root, &made, error) || !read_accelerator_sources(root, error) ||
+        !check_figures(root, &made, error) || !read_accelerator_sources(root, &made, error) ||
         !gw_measured_read(root, &measured, error) || !gw_params_finish(root, error)) {
         return false;
     }

@@ -97,3 +97,5 @@ bool gw_network_load(const char *path, gw_network_figures *out, GError **error);
  * island without nodes is refused the words that only those have. */
 bool gw_scenario_read_network(gw_scenario *scenario, gw_params *island, bool has_nodes,
                               gw_island_spec *spec, GError **error);
+/* "matrix_unit" of an accelerator's file; absent leaves *out alone (scenario_matrix.c). */
+bool gw_matrix_unit_read(gw_params *root, gw_matrix_unit *out, GError **error);

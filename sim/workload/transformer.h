@@ -1,19 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A decoder-only transformer as functions of one training step, for workload_transformer.c.
+/* A transformer, decoder-only or encoder-decoder, as functions of one training step, for
+ * workload_transformer.c.
  *
  * Layers are x + attention(norm(x)), then x + perceptron(norm(x)), with GELU between the two
  * products (Radford et al., "Language Models are Unsupervised Multitask Learners", 2019), learned
  * positions, a last norm, and a head that is not tied to the embedding.
  *
+ * With an encoder (Vaswani et al., "Attention is all you need", 2017) its layers come first, look
+ * at all of a sequence, and end in a norm of their own.  What they give is what each layer of the
+ * decoder looks at between its two halves: x + cross(norm(x)).  Either has an embedding and
+ * positions of its own.
+ *
  * Layers lie in places, one after the other; the first place also has the embedding, the last the
- * head and the loss.  Each place is on a mesh of two dimensions, data x tensor.  Along data,
- * devices have sequences of their own and sum slopes before the update.  Along tensor they share
- * each layer as Megatron does (Shoeybi et al., 2019, section 3): heads, the perceptron's width and
- * the vocabulary are split; two sums in the forward and two in the backward pass of a layer make
- * whole activations, which all of them hold; or, sequence-parallel (Korthikanti et al., 2022,
- * section 4.2), each sum leaves every one its block of the tokens, norms and what is added to the
- * stream work on those, and the next product gathers them again.  A step takes the batch in
- * micro-batches, and adds up the slopes and the loss of one after the other. */
+ * head and the loss.  Where there are several, an encoder ends with a place.  Each place is on a
+ * mesh of two dimensions, data x tensor.  Along data, devices have sequences of their own and sum
+ * slopes before the update.  Along tensor they share each layer as Megatron does (Shoeybi et al.,
+ * 2019, section 3): heads, the perceptron's width and the vocabulary are split; two sums in the
+ * forward and two in the backward pass of a layer make whole activations, which all of them hold;
+ * or, sequence-parallel (Korthikanti et al., 2022, section 4.2), each sum leaves every one its
+ * block of the tokens, norms and what is added to the stream work on those, and the next product
+ * gathers them again.  A step takes the batch in micro-batches, and adds up the slopes and the loss
+ * of one after the other. */
 #pragma once
 
 #include "program/function.h"
@@ -34,10 +41,17 @@ typedef enum { GW_OPTIMIZER_ADAM, GW_OPTIMIZER_SGD } gw_optimizer;
 typedef struct {
     uint64_t seed;
     uint32_t layers, hidden, heads, feed_forward, vocabulary, sequence;
+    uint32_t head_size;      /* Columns of a head; 0: so that all heads' are `hidden`. */
+    uint32_t encoder_layers; /* 0: decoder-only; `layers` and `sequence` are the decoder's. */
+    uint32_t encoder_sequence;
     uint32_t batch;        /* Sequences of a step, over all devices, */
     uint32_t microbatch;   /* and of one micro-batch, on one device. */
     uint32_t data, tensor; /* The mesh of a place. */
-    uint32_t places;       /* A divisor of layers. */
+    uint32_t places;       /* A divisor of all layers; if over 1, the encoder has whole places. */
+    bool has_light_ends;   /* The first and the last of several places have a layer fewer. */
+    uint32_t islands;      /* Each with all of the model, and sequences of its own; 0 is 1. */
+    uint32_t island;       /* This is the one of them. */
+    bool is_encoder;       /* This is one side of the model (gw_transformer_encoder). */
     gw_recompute recompute;
     bool is_half; /* Activations and the parameters that passes read are kept in 2 bytes; ids,
                      statistics, shares of experts, loss and slopes of parameters in 4. */
@@ -70,12 +84,35 @@ typedef struct {
                            sequence-parallel.  Of others that are not split each then has a part. */
 } gw_transformer_tensor;
 
+/* The encoder alone: a model whose layers and sequence are the encoder's. */
+gw_transformer gw_transformer_encoder(const gw_transformer *model);
+
+/* Which ends of the model a place has. */
+typedef struct {
+    bool opens_encoder, closes_encoder, opens_decoder, closes_decoder;
+    bool has_decoder;  /* Layers of it, */
+    bool reads_memory; /* which look at what an encoder gives. */
+} gw_transformer_ends;
+gw_transformer_ends gw_transformer_place_ends(const gw_transformer *model, uint32_t place);
+/* It begins with what the place before gives, rather than with ids. */
+static inline bool gw_transformer_takes_stream(gw_transformer_ends ends)
+{
+    return !ends.opens_encoder && !ends.opens_decoder;
+}
+/* It begins with what an encoder elsewhere gives. */
+static inline bool gw_transformer_takes_memory(gw_transformer_ends ends)
+{
+    return ends.reads_memory && !ends.closes_encoder;
+}
+
 /* All of a place, in the order in which functions take them (gw_transformer_tensor); the caller
  * unrefs.  Over all places, those of each follow those of the one before; *out_first: how many
  * those are. */
 GArray *gw_transformer_list_tensors(const gw_transformer *model, uint32_t place,
                                     uint32_t *out_first);
 
+/* Columns of all heads together. */
+uint64_t gw_transformer_attention_width(const gw_transformer *model);
 uint32_t gw_transformer_count_microbatches(const gw_transformer *model);
 /* Layers of the place that have experts. */
 uint32_t gw_transformer_count_expert_layers(const gw_transformer *model, uint32_t place);
@@ -111,24 +148,29 @@ gw_transformer_sum gw_transformer_sum_when(const gw_transformer *model,
 
 /* () -> (what goes on of each tensor) */
 gw_function *gw_transformer_make_init(const gw_transformer *model, uint32_t place);
-/* (slopes of all tensors, then what is kept of each [, last place: loss] [, with experts: choices
- * that were dropped]) -> (what goes on of each [, loss of the whole batch] [, choices likewise]) */
+/* Whether the place's update gives the loss: the last place's does, on the first island. */
+bool gw_transformer_gives_loss(const gw_transformer *model, uint32_t place);
+/* (slopes of all tensors, from each island in order; then what is kept of each tensor [, loss, from
+ * each island] [, with experts: choices that were dropped]) -> (what goes on of each [, loss of the
+ * whole batch] [, choices likewise]) */
 gw_function *gw_transformer_make_update(const gw_transformer *model, uint32_t place);
 
 /* --- Passes --- */
 
-/* Of the first place: () -> (ids of each micro-batch); of the last: labels likewise; of an only one
- * all ids, then all labels. */
+/* () -> (encoder's ids of each micro-batch, if it opens that; the decoder's likewise; if it closes
+ * it, labels).  Of other places there is none. */
 gw_function *gw_transformer_make_tokens(const gw_transformer *model, uint32_t place);
-/* (ids, or what the place before gives [, last place: labels] [, loss of the micro-batches before]
- * [, choices that they dropped], tensors) -> (what the place gives; of the last place: loss so far,
- * slopes of the logits; then what backward reads again; of one with experts: choices dropped so
- * far).  `is_next`: it is not the first micro-batch, and the last place takes a loss, and one with
- * experts what was dropped.  Losses and slopes are of the whole batch's mean. */
+/* ([encoder's ids,] [decoder's ids,] [what the place before gives,] [what the encoder gives,]
+ * [labels,] [loss of the micro-batches before,] [choices that they dropped,] tensors) -> (what the
+ * place gives, or loss so far and slopes of the logits; then what backward reads again; of one with
+ * experts: choices dropped so far): of ids, labels and loss those of the
+ * ends it has, loss unless it is the first micro-batch (`is_next`).  Losses and slopes are of the
+ * whole batch's mean. */
 gw_function *gw_transformer_make_forward(const gw_transformer *model, uint32_t place, bool is_next);
-/* ([first place: ids,] tensors, slopes of what the place gives, or of the logits, what forward left
- * [, slopes of tensors so far]) -> ([slopes of what the place takes; not of the first,] slopes of
- * tensors so far).  `is_next` as above; `is_end`: it is the last micro-batch. */
+/* ([encoder's ids,] [decoder's ids,] tensors, slopes of what the place gives, or of the logits, [of
+ * what the encoder gives, so far, from the place after,] what forward left [, slopes of tensors so
+ * far]) -> ([slopes of what the place before gives,] [of what the encoder gives, so far,] slopes of
+ * tensors so far): as gw_transformer_make_forward; `is_end`: it is the last micro-batch. */
 gw_function *gw_transformer_make_backward(const gw_transformer *model, uint32_t place, bool is_next,
                                           bool is_end);
 /* Backward in two parts.  The first is for inputs: as make_backward, but instead of slopes of
@@ -154,3 +196,8 @@ GArray *gw_transformer_list_handed(const gw_transformer *model, uint32_t place);
 double gw_transformer_kept_share(const gw_transformer *model, uint32_t place);
 /* How many outputs of forward backward reads again, beside the slopes of the logits. */
 uint32_t gw_transformer_count_saved(const gw_transformer *model, uint32_t place);
+
+/* FLOPs of matrix products of a step over all devices (transformer_flops.c): what the model needs,
+ * and with what is computed again. */
+double gw_transformer_model_flops(const gw_transformer *model);
+double gw_transformer_hardware_flops(const gw_transformer *model);

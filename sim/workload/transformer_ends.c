@@ -14,7 +14,7 @@ void gw_transformer_append_embedding(const gw_transformer *model, GArray *list)
     gw_transformer_append_tensor(list, model->vocabulary / model->tensor, model->hidden, true,
                                  scale, 0);
     gw_transformer_append_tensor(list, model->sequence, model->hidden, false, scale, 0);
-    g_array_index(list, gw_transformer_tensor, POSITIONS).is_seen_whole = true;
+    g_array_index(list, gw_transformer_tensor, list->len - 1).is_seen_whole = true;
 }
 
 void gw_transformer_append_head(const gw_transformer *model, GArray *list)
@@ -32,15 +32,16 @@ bool gw_transformer_may_head_wait(uint32_t tensor)
 
 void gw_pass_add_embedding(gw_pass *pass, uint32_t y)
 {
+    const uint32_t *tensors = pass->tensors + pass->first_embedding_tensor;
     const uint32_t part = gw_pass_add_activation(pass);
-    gw_function_add(pass->function, &(gw_operation){.kind = GW_OPERATION_EMBEDDING,
-                                                    .axes = GW_TRANSFORMER_TENSOR,
-                                                    .inputs = {(uint16_t)pass->tensors[EMBEDDING],
-                                                               (uint16_t)pass->ids},
-                                                    .outputs = {(uint16_t)part}});
+    gw_function_add(pass->function,
+                    &(gw_operation){.kind = GW_OPERATION_EMBEDDING,
+                                    .axes = GW_TRANSFORMER_TENSOR,
+                                    .inputs = {(uint16_t)tensors[EMBEDDING], (uint16_t)pass->ids},
+                                    .outputs = {(uint16_t)part}});
     if (!pass->model->is_sequence_parallel) {
         gw_emit_map(pass->function, GW_MAP_ADD_ROW, gw_pass_sum_parts(pass, part),
-                    pass->tensors[POSITIONS], y);
+                    tensors[POSITIONS], y);
         return;
     }
     /* A block of tokens need not begin where a sequence does, so each adds its share of all
@@ -50,7 +51,7 @@ void gw_pass_add_embedding(gw_pass *pass, uint32_t y)
     gw_function_add(pass->function, &(gw_operation){.kind = GW_OPERATION_MAP,
                                                     .map = GW_MAP_SCALE,
                                                     .scalar = 1.0 / pass->model->tensor,
-                                                    .inputs = {(uint16_t)pass->tensors[POSITIONS]},
+                                                    .inputs = {(uint16_t)tensors[POSITIONS]},
                                                     .outputs = {(uint16_t)share}});
     gw_emit_map(pass->function, GW_MAP_ADD_ROW, part, share, placed);
     gw_emit_collective(pass->function, GW_OPERATION_REDUCE_SCATTER, GW_TRANSFORMER_TENSOR, placed,
@@ -59,7 +60,9 @@ void gw_pass_add_embedding(gw_pass *pass, uint32_t y)
 
 void gw_pass_add_embedding_gradient(gw_pass *pass, uint32_t dy)
 {
-    gw_pass_add_slopes(pass, &(gw_slopes){GW_SLOPES_EMBEDDING, EMBEDDING, pass->ids, dy, false});
+    gw_pass_add_slopes(pass,
+                       &(gw_slopes){GW_SLOPES_EMBEDDING, pass->first_embedding_tensor + EMBEDDING,
+                                    pass->ids, dy, false});
 }
 
 /* The head's among what the place has. */

@@ -31,7 +31,9 @@ uint32_t gw_pass_sum_parts(gw_pass *pass, uint32_t x)
 {
     if (pass->model->tensor == 1)
         return x;
-    const uint32_t y = gw_pass_add_stream(pass);
+    const gw_value *value = gw_function_value(pass->function, x);
+    const uint32_t parts = pass->model->is_sequence_parallel ? pass->model->tensor : 1;
+    const uint32_t y = gw_pass_add_temporary(pass, value->rows / parts, value->columns);
     gw_emit_collective(pass->function,
                        pass->model->is_sequence_parallel ? GW_OPERATION_REDUCE_SCATTER
                                                          : GW_OPERATION_ALL_REDUCE,
@@ -41,34 +43,53 @@ uint32_t gw_pass_sum_parts(gw_pass *pass, uint32_t x)
 
 static uint32_t gather(gw_pass *pass, uint32_t x, bool is_overlapped)
 {
-    if (gw_function_value(pass->function, x)->rows == pass->rows)
-        return x;
-    if (pass->gathered == x)
-        return pass->gathered_whole;
-    const uint32_t y = gw_pass_add_activation(pass);
+    const gw_value *value = gw_function_value(pass->function, x);
+    const uint32_t y =
+        gw_pass_add_temporary(pass, value->rows * pass->model->tensor, value->columns);
     gw_function_add(pass->function, &(gw_operation){.kind = GW_OPERATION_ALL_GATHER,
                                                     .axes = GW_TRANSFORMER_TENSOR,
                                                     .inputs = {(uint16_t)x},
                                                     .outputs = {(uint16_t)y},
                                                     .is_overlapped = is_overlapped});
-    pass->gathered = x;
-    pass->gathered_whole = y;
     return y;
+}
+
+/* Of the side's stream, unless it is of all tokens already. */
+static uint32_t gather_stream(gw_pass *pass, uint32_t x, bool is_overlapped)
+{
+    if (!pass->model->is_sequence_parallel || x == pass->seen ||
+        gw_function_value(pass->function, x)->rows == pass->rows)
+        return x;
+    if (pass->gathered != x) {
+        pass->gathered_whole = gather(pass, x, is_overlapped);
+        pass->gathered = x;
+    }
+    return pass->gathered_whole;
+}
+
+uint32_t gw_pass_see_memory(gw_pass *pass)
+{
+    if (pass->seen == GW_INDEX_NONE)
+        pass->seen =
+            pass->model->is_sequence_parallel ? gather(pass, pass->memory, false) : pass->memory;
+    return pass->seen;
 }
 
 uint32_t gw_pass_gather(gw_pass *pass, uint32_t x)
 {
-    return gather(pass, x, false);
+    return gather_stream(pass, x, false);
 }
 
 void gw_pass_gather_ahead(gw_pass *pass, uint32_t x)
 {
     if (pass->waiting == NULL)
-        gather(pass, x, true);
+        gather_stream(pass, x, true);
 }
 
 uint32_t gw_pass_add_sum(gw_pass *pass, uint32_t a, uint32_t b)
 {
+    if (a == GW_INDEX_NONE)
+        return b;
     const gw_value *value = gw_function_value(pass->function, a);
     const uint32_t y = gw_pass_add_temporary(pass, value->rows, value->columns);
     gw_emit_map(pass->function, GW_MAP_ADD, a, b, y);
@@ -107,7 +128,9 @@ void gw_pass_add_dense(gw_pass *pass, const gw_pass_part *part, uint32_t weights
 uint32_t gw_pass_add_dense_gradient(gw_pass *pass, const gw_pass_part *part, uint32_t weights,
                                     uint32_t x, uint32_t dy)
 {
-    const uint32_t dx = gw_pass_add_activation(pass);
+    const uint32_t columns = gw_function_value(pass->function, part->tensors[weights])->columns;
+    const uint32_t rows = gw_function_value(pass->function, dy)->rows;
+    const uint32_t dx = gw_pass_add_temporary(pass, rows, columns);
     gw_emit_matmul(pass->function, dy, false, part->tensors[weights], false, dx);
     gw_pass_add_slopes(pass,
                        &(gw_slopes){GW_SLOPES_DENSE, part->first_tensor + weights, x, dy, false});

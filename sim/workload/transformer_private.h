@@ -41,7 +41,8 @@ typedef struct {
     bool (*may_wait)(uint32_t tensor);
 } gw_transformer_block;
 
-extern const gw_transformer_block gw_block_attention, gw_block_perceptron, gw_block_experts;
+extern const gw_transformer_block gw_block_attention, gw_block_cross, gw_block_perceptron,
+    gw_block_experts;
 
 /* Slopes of parameters that nobody waits for, so that a pass of their own may write them. */
 typedef enum {
@@ -60,22 +61,29 @@ typedef struct {
 
 /* A function of one pass over a place, in the making. */
 struct gw_pass {
+    /* Of the side that is being written, encoder or decoder: */
     const gw_transformer *model;
+    uint32_t rows;        /* tokens of a device's micro-batch, */
+    uint32_t stream_rows; /* and of what it holds of the activations between blocks; */
+    uint32_t ids;
+    uint32_t first_embedding_tensor;
+    /* Of both: */
     gw_function *function;
-    uint32_t rows;          /* Tokens of a device's micro-batch, */
-    uint32_t stream_rows;   /* and of what it holds of the activations between blocks. */
-    bool is_first, is_last; /* The place has the embedding, the head. */
-    uint32_t ids, labels;
-    /* All of the place's: tensors and their slopes those of the embedding, of the blocks, of the
-     * head; saved those of the blocks, then of the head. */
+    uint32_t labels;
+    uint32_t memory;  /* What the encoder gives, of the stream; */
+    uint32_t seen;    /* all tokens' rows of it, */
+    uint32_t dmemory; /* and this device's part of their slopes so far.  GW_INDEX_NONE: not yet. */
+    /* All of the place's: tensors and their slopes those of each side's embedding, blocks and end;
+     * saved those of the blocks, then of the ends. */
     uint32_t *tensors, *saved, *gradients;
     uint32_t first_head_tensor, first_head_saved; /* Where the head's begin. */
     uint32_t dropped;   /* Choices of experts so far; GW_INDEX_NONE: nobody has counted. */
     const GArray *list; /* Of the tensors. */
     /* Backward, by tensor: the slopes so far, which it takes (NULL: none), and which it gives. */
     uint32_t *before, *outputs;
-    bool is_end;    /* It is of the last micro-batch. */
-    gw_bundle sums; /* Of slopes. */
+    bool *is_finished; /* By tensor: its slopes are added up. */
+    bool is_end;       /* It is of the last micro-batch. */
+    gw_bundle sums;    /* Of slopes. */
     /* Tensors whose parts of sums nobody has read: those in the bundle, those that it has issued
      * since a layer ended last, and those before. */
     GArray *collected, *issued, *under_way;
@@ -100,6 +108,8 @@ void gw_transformer_append_experts(const gw_transformer *model, GArray *list, ui
 /* Tokens of a device's micro-batch; and those of the stream between blocks that it holds. */
 uint32_t gw_transformer_local_rows(const gw_transformer *model);
 uint32_t gw_transformer_stream_rows(const gw_transformer *model);
+/* Tokens that a decoder's layers look at. */
+uint32_t gw_transformer_memory_rows(const gw_transformer *model);
 
 /* --- Tensors and their slopes (transformer_slopes.c) --- */
 
@@ -111,7 +121,8 @@ void gw_pass_gather_tensors(gw_pass *pass, uint32_t first, uint32_t count);
  * first.  `given` by tensor: they are there (NULL, GW_INDEX_NONE: they are not). */
 void gw_pass_take_slopes(gw_pass *pass);
 void gw_pass_place_slopes(gw_pass *pass, const uint32_t *given);
-/* Those of so many tensors are there: adds them up, and sums them over devices in due course. */
+/* Those of so many tensors are there: adds them up, unless they are, and sums them over devices in
+ * due course. */
 void gw_pass_finish_slopes(gw_pass *pass, uint32_t first, uint32_t count);
 /* The layer's are: waits for sums that were issued before it, so that no more than two layers'
  * whole slopes are held where parts are kept. */
@@ -125,7 +136,8 @@ void gw_transformer_add_sum(const gw_transformer *model, const gw_transformer_te
 
 /* --- Backward in two parts (transformer_split.c) --- */
 
-/* Writes the slopes, now or in a pass of their own; x and dy are of all tokens or of the stream. */
+/* Writes the slopes, now or in a pass of their own.  What went into a product from the left, x, or
+ * came out into the stream, dy, may be of the stream; the other is of all tokens. */
 void gw_pass_add_slopes(gw_pass *pass, const gw_slopes *slopes);
 /* Backward for inputs: value `input` of the function is `output` of the node in `source`. */
 void gw_pass_note_source(gw_pass *pass, gw_handed_source source, uint32_t output, uint32_t input);
@@ -140,7 +152,7 @@ uint32_t gw_pass_thin(const gw_pass *pass, uint32_t value);
 uint32_t gw_pass_add_temporary(gw_pass *pass, uint32_t rows, uint32_t columns);
 uint32_t gw_pass_add_activation(gw_pass *pass); /* rows x hidden */
 uint32_t gw_pass_add_stream(gw_pass *pass);     /* stream_rows x hidden */
-/* From parts of activations (rows x hidden) into the stream: the sum along tensor; x itself where
+/* From parts of activations (of all tokens) into the stream: the sum along tensor; x itself where
  * it is not split. */
 uint32_t gw_pass_sum_parts(gw_pass *pass, uint32_t x);
 /* From the stream: all tokens' rows; x itself where each device has them.  What was gathered last
@@ -148,9 +160,12 @@ uint32_t gw_pass_sum_parts(gw_pass *pass, uint32_t x);
 uint32_t gw_pass_gather(gw_pass *pass, uint32_t x);
 /* Begins to gather what gw_pass_add_slopes will read, beside the work until then. */
 void gw_pass_gather_ahead(gw_pass *pass, uint32_t x);
-uint32_t gw_pass_add_sum(gw_pass *pass, uint32_t a, uint32_t b); /* Of a's shape. */
+/* All tokens' rows of what the encoder gives; gathered once. */
+uint32_t gw_pass_see_memory(gw_pass *pass);
+/* a + b, of one shape; b if a is GW_INDEX_NONE. */
+uint32_t gw_pass_add_sum(gw_pass *pass, uint32_t a, uint32_t b);
 void gw_pass_add_norm(gw_pass *pass, uint32_t x, uint32_t gain, uint32_t bias, uint32_t y);
-/* dx of y = norm(x); returns it. */
+/* dx of y = norm(x), x being of the side's stream; returns it. */
 uint32_t gw_pass_add_norm_gradient(gw_pass *pass, uint32_t x, uint32_t gain, uint32_t dy,
                                    uint32_t dgain, uint32_t dbias);
 /* y = x weights^T + bias, the bias being the tensor after `weights`; y is of all tokens, x may be

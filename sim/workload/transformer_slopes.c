@@ -85,6 +85,7 @@ void gw_pass_place_slopes(gw_pass *pass, const uint32_t *given)
     pass->under_way = g_array_new(FALSE, FALSE, sizeof(uint32_t));
     pass->outputs = g_new(uint32_t, pass->list->len);
     pass->gradients = g_new(uint32_t, pass->list->len);
+    pass->is_finished = g_new0(bool, pass->list->len);
     for (uint32_t i = 0; i < pass->list->len; i++) {
         const gw_transformer_tensor *tensor = tensor_at(pass, i);
         const bool is_part =
@@ -164,6 +165,9 @@ void gw_pass_finish_slopes(gw_pass *pass, uint32_t first, uint32_t count)
     if (pass->waiting != NULL)
         return;
     for (uint32_t i = first; i < first + count; i++) {
+        if (pass->is_finished[i])
+            continue;
+        pass->is_finished[i] = true;
         if (is_added_in_parts(pass, tensor_at(pass, i)))
             finish_part(pass, i);
         else

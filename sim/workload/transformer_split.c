@@ -25,10 +25,13 @@ static void write_slopes(gw_pass *pass, const gw_slopes *slopes)
         write_embedding_slopes(pass, slopes);
         return;
     }
-    const uint32_t x = gw_pass_gather(pass, slopes->x), dy = gw_pass_gather(pass, slopes->dy);
     const bool is_stream = slopes->kind == GW_SLOPES_STREAM;
+    const uint32_t x = is_stream ? slopes->x : gw_pass_gather(pass, slopes->x);
+    const uint32_t dy = is_stream ? gw_pass_gather(pass, slopes->dy) : slopes->dy;
     gw_emit_matmul(pass->function, is_stream ? x : dy, true, is_stream ? dy : x, false,
                    pass->gradients[slopes->tensor]);
+    /* Right behind the product, which may take it along (docs/MODEL.md, "Fusion"). */
+    gw_pass_finish_slopes(pass, slopes->tensor, 1);
     if (slopes->kind != GW_SLOPES_HEAD)
         gw_emit_sum_rows(pass->function, slopes->dy, pass->gradients[slopes->tensor + 1]);
 }
@@ -204,6 +207,7 @@ gw_function *gw_transformer_make_weights(const gw_transformer *model, uint32_t p
                     .stream_rows = inputs.stream_rows,
                     .list = tensors,
                     .is_end = is_end,
+                    .seen = GW_INDEX_NONE,
                     .gathered = GW_INDEX_NONE};
     pass.function->computations = 1;
     g_autofree uint32_t *given = g_new(uint32_t, tensors->len);

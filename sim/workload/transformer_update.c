@@ -39,7 +39,8 @@ gw_transformer_sum gw_transformer_sum_when(const gw_transformer *model,
         return GW_SUM_NEVER;
     if (model->zero >= 2 && gw_transformer_is_parted(model, tensor))
         return GW_SUM_EACH_PASS;
-    return model->bucket_bytes > 0 ? GW_SUM_LAST_PASS : GW_SUM_UPDATE;
+    /* Other islands are sent sums. */
+    return model->bucket_bytes > 0 || model->islands > 1 ? GW_SUM_LAST_PASS : GW_SUM_UPDATE;
 }
 
 /* A device with a whole tensor keeps all of the sum, others their part. */
@@ -225,15 +226,72 @@ static void add_optimizer(const gw_transformer *model, gw_function *function,
     add_copy(model, function, tensor, copies, operation.outputs[0]);
 }
 
-/* A number that devices have parts of: an input more, and its sum as an output. */
-static void add_total(const gw_transformer *model, gw_function *function)
+/* The sum of `count` values of one shape, in order. */
+static uint32_t add_up(gw_function *function, const uint32_t *values, uint32_t count)
 {
-    const uint32_t part = gw_function_add_input(function, 1, 1, false);
+    uint32_t sum = values[0];
+    for (uint32_t i = 1; i < count; i++) {
+        const gw_value value = *gw_function_value(function, sum);
+        const uint32_t next = gw_function_add_temporary(function, value.rows, value.columns);
+        gw_emit_map(function, GW_MAP_ADD, sum, values[i], next);
+        sum = next;
+    }
+    return sum;
+}
+
+bool gw_transformer_gives_loss(const gw_transformer *model, uint32_t place)
+{
+    return place + 1 == model->places && model->island == 0;
+}
+
+/* A number that devices of so many islands have parts of: an input from each, and their sum as an
+ * output. */
+static void add_total(const gw_transformer *model, gw_function *function, uint32_t island_count)
+{
+    g_autofree uint32_t *parts = g_new(uint32_t, island_count);
+    for (uint32_t i = 0; i < island_count; i++)
+        parts[i] = gw_function_add_input(function, 1, 1, false);
+    const uint32_t part = add_up(function, parts, island_count);
     const uint32_t whole = gw_function_add_output(function, 1, 1, false);
     if (model->data > 1)
         gw_emit_collective(function, GW_OPERATION_ALL_REDUCE, GW_TRANSFORMER_DATA, part, whole);
     else
         gw_emit_map(function, GW_MAP_COPY, part, 0, whole);
+}
+
+/* The update of a tensor from the slopes of all islands, the sums of which are there. */
+static void add_tensor(const gw_transformer *model, gw_function *function,
+                       const gw_transformer_tensor *tensor, const uint32_t *slopes,
+                       gw_bundle *copies)
+{
+    const uint32_t sum = add_up(function, slopes, MAX(model->islands, 1));
+    add_optimizer(model, function, tensor, sum, copies);
+}
+
+/* Of all tensors, as their sums are written. */
+static void add_tensors(const gw_transformer *model, gw_function *function, const GArray *tensors,
+                        gw_bundle *copies)
+{
+    const uint32_t island_count = MAX(model->islands, 1), count = tensors->len;
+    gw_bundle sums = gw_bundle_of(function, SUMS_BYTES, false);
+    g_autofree uint32_t *slopes = g_new(uint32_t, (size_t)island_count * count); /* By tensor. */
+    for (uint32_t island = 0; island < island_count; island++)
+        for (uint32_t i = 0; i < count; i++)
+            slopes[i * island_count + island] =
+                take_slopes(model, function, &g_array_index(tensors, gw_transformer_tensor, i));
+    for (uint32_t i = 0, next = 0; i < count; i++) {
+        for (uint32_t island = 0; island < island_count; island++) {
+            uint32_t *slope = &slopes[i * island_count + island];
+            *slope = sum_slopes(model, function, &g_array_index(tensors, gw_transformer_tensor, i),
+                                &sums, *slope);
+        }
+        if (i + 1 == count)
+            gw_bundle_flush(&sums);
+        for (; sums.waiting->len == 0 && next <= i; next++)
+            add_tensor(model, function, &g_array_index(tensors, gw_transformer_tensor, next),
+                       &slopes[next * island_count], copies);
+    }
+    gw_bundle_clear(&sums);
 }
 
 gw_function *gw_transformer_make_update(const gw_transformer *model, uint32_t place)
@@ -242,26 +300,13 @@ gw_function *gw_transformer_make_update(const gw_transformer *model, uint32_t pl
     g_autoptr(GArray) tensors = gw_transformer_list_tensors(model, place, &first);
     gw_function *function = gw_function_new("update");
     function->computations = 1;
-    gw_bundle sums = gw_bundle_of(function, SUMS_BYTES, false);
     gw_bundle copies = gw_bundle_of(function, UINT64_MAX, false);
-    g_autofree uint32_t *slopes = g_new(uint32_t, tensors->len);
-    for (uint32_t i = 0; i < tensors->len; i++)
-        slopes[i] = take_slopes(model, function, &g_array_index(tensors, gw_transformer_tensor, i));
-    for (uint32_t i = 0, next = 0; i < tensors->len; i++) {
-        slopes[i] = sum_slopes(model, function, &g_array_index(tensors, gw_transformer_tensor, i),
-                               &sums, slopes[i]);
-        if (i + 1 == tensors->len)
-            gw_bundle_flush(&sums);
-        for (; sums.waiting->len == 0 && next <= i; next++)
-            add_optimizer(model, function, &g_array_index(tensors, gw_transformer_tensor, next),
-                          slopes[next], &copies);
-    }
+    add_tensors(model, function, tensors, &copies);
     gw_bundle_flush(&copies);
-    if (place + 1 == model->places)
-        add_total(model, function);
+    if (gw_transformer_gives_loss(model, place))
+        add_total(model, function, MAX(model->islands, 1));
     if (gw_transformer_count_expert_layers(model, place) > 0)
-        add_total(model, function);
-    gw_bundle_clear(&sums);
+        add_total(model, function, 1);
     gw_bundle_clear(&copies);
     return function;
 }

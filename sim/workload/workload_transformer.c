@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Training of a decoder-only transformer (transformer.h): its parameters. */
+/* Training of a transformer (transformer.h): its parameters. */
 #include "workload/workload.h"
 #include "workload/workload_transformer_private.h"
 
 /* Of slopes that are summed together: the default of Li et al. (docs/MODEL.md, [LI20]). */
 #define BUCKET_BYTES 25000000U
 #define LAYERS_MAX   1024U
+#define ISLANDS_MAX  64U
 #define PLACE_MAX    256U       /* Layers of a place: a pass has below 256 values for each. */
 #define WIDTH_MAX    (1U << 20) /* Of hidden, feed_forward, sequence and batch. */
 
@@ -53,54 +54,110 @@ static bool expect_multiple(gw_params *params, const char *key, uint32_t value, 
     return false;
 }
 
+static bool check_light_ends(gw_params *params, const gw_transformer *model, GError **error)
+{
+    const uint32_t all = model->layers + 2;
+    if (model->encoder_layers > 0 || model->places == 1) {
+        gw_params_error(params, "light_ends", error,
+                        "found true %s, expected a decoder alone, on several stages",
+                        model->places == 1 ? "with one stage" : "with an encoder");
+        return false;
+    }
+    if (all % model->places == 0 && all / model->places > 1)
+        return true;
+    gw_params_error(params, "layers", error,
+                    "found %u, expected 2 less than a multiple of stages times chunks (%u), with "
+                    "light ends at least twice as many",
+                    model->layers, model->places);
+    return false;
+}
+
+/* Each place has as many, and each of several either the encoder's or the decoder's. */
+static bool check_layers(gw_params *params, const gw_transformer *model, GError **error)
+{
+    const uint32_t all = model->encoder_layers + model->layers;
+    if (model->has_light_ends)
+        return check_light_ends(params, model, error);
+    if (model->encoder_layers == 0)
+        return expect_multiple(params, "layers", all, "stages times chunks", model->places, error);
+    if (all % model->places != 0) {
+        gw_params_error(params, "encoder_layers", error,
+                        "found %u, with the decoder's %u, expected a multiple of stages times "
+                        "chunks (%u) together",
+                        model->encoder_layers, model->layers, model->places);
+        return false;
+    }
+    return model->places == 1 ||
+           expect_multiple(params, "encoder_layers", model->encoder_layers, "layers in each place",
+                           all / model->places, error);
+}
+
+static bool check_batch(gw_params *params, const gw_transformer *model, GError **error)
+{
+    const uint32_t share = model->batch / model->data;
+    if (!expect_multiple(params, "batch", model->batch, "data", model->data, error))
+        return false;
+    return expect_multiple(params, "batch", share, "islands, on each of data", model->islands,
+                           error) &&
+           expect_multiple(params, "batch", share / model->islands, "microbatch, on each of data",
+                           model->microbatch, error);
+}
+
 static bool check_divisors(gw_params *params, const gw_training *job, GError **error)
 {
     const gw_transformer *model = &job->model;
-    return expect_multiple(params, "hidden", model->hidden, "heads", model->heads, error) &&
-           expect_multiple(params, "heads", model->heads, "tensor", model->tensor, error) &&
+    return expect_multiple(params, "heads", model->heads, "tensor", model->tensor, error) &&
            expect_multiple(params, "feed_forward", model->feed_forward, "tensor", model->tensor,
                            error) &&
            expect_multiple(params, "vocabulary", model->vocabulary, "tensor", model->tensor,
                            error) &&
-           expect_multiple(params, "layers", model->layers, "stages times chunks", model->places,
-                           error) &&
-           expect_multiple(params, "batch", model->batch, "data", model->data, error) &&
-           expect_multiple(params, "batch", model->batch / model->data,
-                           "microbatch, on each of data", model->microbatch, error);
+           check_layers(params, model, error) && check_batch(params, model, error);
 }
 
 static bool check_sequence_parallel(gw_params *params, const gw_transformer *model, GError **error)
 {
     if (!model->is_sequence_parallel)
         return true;
-    const uint32_t tokens = model->microbatch * model->sequence;
     if (model->tensor == 1) {
         gw_params_error(params, "sequence_parallel", error,
                         "found true with 1 device to share each layer, expected \"tensor\" of at "
                         "least 2");
         return false;
     }
-    if (tokens % model->tensor == 0)
-        return true;
-    gw_params_error(params, "sequence_parallel", error,
-                    "found %u tokens in a micro-batch (%u sequences of %u), expected a multiple of "
-                    "tensor (%u)",
-                    tokens, model->microbatch, model->sequence, model->tensor);
-    return false;
+    const uint32_t sequences[] = {model->sequence, model->encoder_sequence};
+    for (uint32_t i = 0; i < G_N_ELEMENTS(sequences); i++) {
+        const uint32_t tokens = model->microbatch * sequences[i];
+        if (tokens % model->tensor == 0)
+            continue;
+        gw_params_error(params, "sequence_parallel", error,
+                        "found %u tokens in a micro-batch (%u sequences of %u), expected a "
+                        "multiple of tensor (%u)",
+                        tokens, model->microbatch, sequences[i], model->tensor);
+        return false;
+    }
+    return true;
 }
 
 static bool check_places(gw_params *params, const gw_transformer *model, GError **error)
 {
-    if (model->layers / model->places <= PLACE_MAX)
+    const uint32_t all = model->encoder_layers + model->layers;
+    if (all / model->places <= PLACE_MAX)
         return true;
     gw_params_error(params, "layers", error,
-                    "found %u on stages times chunks of %u, expected at most %u on each",
-                    model->layers, model->places, PLACE_MAX);
+                    "found %u on stages times chunks of %u, expected at most %u on each", all,
+                    model->places, PLACE_MAX);
     return false;
 }
 
 static bool check_zero(gw_params *params, const gw_transformer *model, GError **error)
 {
+    if (model->zero == 0 && model->islands > 1 && model->data > 1) {
+        gw_params_error(params, "zero", error,
+                        "found 0 with %u islands, expected 1 to 3: each device exchanges the part "
+                        "of the slopes that it applies",
+                        model->islands);
+        return false;
+    }
     if (model->zero == 0 || model->data > 1)
         return true;
     gw_params_error(params, "zero", error,
@@ -113,21 +170,24 @@ static bool check_zero(gw_params *params, const gw_transformer *model, GError **
 static bool check_sizes(gw_params *params, const gw_training *job, GError **error)
 {
     const gw_transformer *model = &job->model;
-    const uint64_t tokens = (uint64_t)model->microbatch * model->sequence;
+    const uint32_t longest = MAX(model->sequence, model->encoder_sequence);
+    const uint64_t tokens = (uint64_t)model->microbatch * longest;
     const uint64_t widest =
-        MAX(MAX((uint64_t)model->feed_forward, model->vocabulary), (uint64_t)model->hidden);
+        MAX(MAX((uint64_t)model->feed_forward, model->vocabulary),
+            MAX((uint64_t)model->hidden, gw_transformer_attention_width(model)));
     const double largest = (double)MAX(tokens, model->hidden) * (double)widest * 4;
-    const double shares = (double)tokens * model->heads / model->tensor * model->sequence * 4;
+    const double shares = (double)tokens * model->heads / model->tensor * longest * 4;
     if (tokens > UINT32_MAX / model->heads / model->tensor ||
         MAX(largest, shares) > (double)GW_VALUE_BYTES_MAX) {
         g_autofree char *most = gw_bytes_format(GW_VALUE_BYTES_MAX);
         gw_params_error(params, "microbatch", error,
                         "found %u sequences of %u tokens, whose activations a device cannot hold "
                         "in values of at most %s",
-                        model->microbatch, model->sequence, most);
+                        model->microbatch, longest, most);
         return false;
     }
-    const uint64_t passes = 3 * (uint64_t)gw_transformer_count_microbatches(model) * model->places;
+    const uint64_t passes =
+        3 * (uint64_t)gw_transformer_count_microbatches(model) * model->places * model->islands;
     if (passes > GW_WORKLOAD_NODES_MAX) {
         gw_params_error(params, "microbatch", error,
                         "found %" G_GUINT64_FORMAT " passes of micro-batches, expected at most %u",
@@ -137,18 +197,53 @@ static bool check_sizes(gw_params *params, const gw_training *job, GError **erro
     return true;
 }
 
+/* By default heads make up the width of the activations. */
+static bool read_head_size(gw_params *params, gw_transformer *model, GError **error)
+{
+    if (!read_size(params, "head_size", false, 1, WIDTH_MAX, &model->head_size, error))
+        return false;
+    if (model->head_size == 0)
+        return expect_multiple(params, "hidden", model->hidden, "heads", model->heads, error);
+    if (gw_transformer_attention_width(model) <= 4 * WIDTH_MAX)
+        return true;
+    gw_params_error(params, "head_size", error,
+                    "found %u, with %u heads %" G_GUINT64_FORMAT " columns, expected at most %u",
+                    model->head_size, model->heads, gw_transformer_attention_width(model),
+                    4 * WIDTH_MAX);
+    return false;
+}
+
+static bool read_encoder(gw_params *params, gw_transformer *model, GError **error)
+{
+    if (!read_size(params, "encoder_layers", false, 0, LAYERS_MAX, &model->encoder_layers, error) ||
+        !read_size(params, "encoder_sequence", false, 1, WIDTH_MAX, &model->encoder_sequence,
+                   error))
+        return false;
+    if (model->encoder_layers == 0 && model->encoder_sequence > 0) {
+        gw_params_error(params, "encoder_sequence", error,
+                        "found %u without \"encoder_layers\", expected an encoder of at least 1",
+                        model->encoder_sequence);
+        return false;
+    }
+    if (model->encoder_layers > 0 && model->encoder_sequence == 0)
+        model->encoder_sequence = model->sequence;
+    return true;
+}
+
 static bool read_model(gw_params *params, gw_transformer *model, GError **error)
 {
     model->data = model->tensor = 1;
     if (!read_size(params, "layers", true, 1, LAYERS_MAX, &model->layers, error) ||
         !read_size(params, "hidden", true, 1, WIDTH_MAX, &model->hidden, error) ||
-        !read_size(params, "heads", true, 1, WIDTH_MAX, &model->heads, error))
+        !read_size(params, "heads", true, 1, WIDTH_MAX, &model->heads, error) ||
+        !read_head_size(params, model, error))
         return false;
     model->feed_forward = 4 * model->hidden;
     uint32_t recompute = GW_RECOMPUTE_NONE, precision = PRECISION_FLOAT32;
     if (!read_size(params, "feed_forward", false, 1, 4 * WIDTH_MAX, &model->feed_forward, error) ||
         !read_size(params, "vocabulary", true, 2, GW_TOKENS_MAX, &model->vocabulary, error) ||
         !read_size(params, "sequence", true, 1, WIDTH_MAX, &model->sequence, error) ||
+        !read_encoder(params, model, error) ||
         !read_size(params, "batch", true, 1, WIDTH_MAX, &model->batch, error) ||
         !gw_params_choice(params, "recompute", false, recompute_names, &recompute, error) ||
         !gw_params_choice(params, "precision", false, precision_names, &precision, error))
@@ -161,22 +256,38 @@ static bool read_model(gw_params *params, gw_transformer *model, GError **error)
 static bool read_parallelism(gw_params *params, gw_training *out, GError **error)
 {
     gw_transformer *model = &out->model;
-    out->stages = out->chunks = 1;
+    out->stages = out->chunks = model->islands = 1;
     if (!read_size(params, "data", false, 1, GW_WORKLOAD_DEVICES_MAX, &model->data, error) ||
         !read_size(params, "tensor", false, 1, GW_WORKLOAD_DEVICES_MAX / model->data,
                    &model->tensor, error) ||
+        !read_size(params, "islands", false, 1, ISLANDS_MAX, &model->islands, error) ||
         !gw_params_bool(params, "sequence_parallel", false, &model->is_sequence_parallel, error) ||
         !read_size(params, "stages", false, 1, LAYERS_MAX, &out->stages, error) ||
+        !gw_params_bool(params, "light_ends", false, &model->has_light_ends, error) ||
         !gw_schedule_choice_read(params, &gw_schedule_1f1b, &out->choice, error))
         return false;
     out->chunks = (uint32_t)out->choice.chunk_count;
     model->places = out->stages * out->chunks;
     model->bucket_bytes = out->stages > 1 ? 0 : BUCKET_BYTES;
+    model->zero = model->islands > 1 && model->data > 1 ? 1 : 0;
     if (!read_size(params, "zero", false, 0, 3, &model->zero, error) ||
         !gw_params_bytes(params, "bucket", false, &model->bucket_bytes, error))
         return false;
-    model->microbatch = MAX(model->batch / model->data, 1);
+    model->microbatch = MAX(model->batch / model->data / model->islands, 1);
     return read_size(params, "microbatch", false, 1, WIDTH_MAX, &model->microbatch, error);
+}
+
+/* Slopes that wait for a pass of their own are of one side. */
+static bool check_encoder_schedule(gw_params *params, const gw_training *job, GError **error)
+{
+    const gw_schedule_ops *ops = job->choice.ops;
+    if (job->model.encoder_layers == 0 || (!ops->splits && !ops->needs_file))
+        return true;
+    gw_params_error(params, "schedule", error,
+                    "found \"%s\" with an encoder, expected one that leaves a backward pass whole, "
+                    "such as \"%s\"",
+                    ops->name, gw_schedule_1f1b.name);
+    return false;
 }
 
 /* When passes would start if each of a layer's three (forward, backward for inputs, for weights)
@@ -184,14 +295,17 @@ static bool read_parallelism(gw_params *params, gw_training *out, GError **error
  */
 static bool make_schedule(gw_params *params, gw_training *job, GError **error)
 {
-    const gw_span layers_ns = job->model.layers / job->stages * 1000;
+    const uint32_t all = job->model.encoder_layers + job->model.layers;
+    const gw_span layers_ns = (all + (job->model.has_light_ends ? 2 : 0)) / job->stages * 1000;
     g_autofree gw_stage_times *times = g_new0(gw_stage_times, job->stages);
     for (uint32_t s = 0; s < job->stages; s++)
         times[s] = (gw_stage_times){.forward_ns = layers_ns,
                                     .backward_ns = 2 * layers_ns,
                                     .transfer_ns = job->stages > 1 ? 1 : 0,
                                     .weight_ns = layers_ns};
-    job->kept_share = gw_transformer_kept_share(&job->model, 0);
+    if (!check_encoder_schedule(params, job, error))
+        return false;
+    job->kept_share = job->model.encoder_layers > 0 ? 0 : gw_transformer_kept_share(&job->model, 0);
     const gw_schedule_request request = {.stage_count = job->stages,
                                          .microbatch_count =
                                              gw_transformer_count_microbatches(&job->model),
@@ -231,32 +345,45 @@ static gw_program *build_transformer(gw_params *params, uint64_t seed, GError **
     if (job.choice.file != NULL)
         gw_builder_set_input(builder, job.choice.file);
     gw_training_add_step(&job, builder);
-    gw_builder_set_tokens(builder, (double)job.model.batch * job.model.sequence);
+    gw_builder_set_tokens(builder, (double)job.model.batch *
+                                       (job.model.encoder_sequence + job.model.sequence));
+    gw_builder_set_flops(builder, gw_transformer_model_flops(&job.model),
+                         gw_transformer_hardware_flops(&job.model));
     return gw_workload_finish(builder, params, error);
 }
 
 static const char *const transformer_help[] = {
     "layers  how many",
-    "hidden  width of the activations; a multiple of \"heads\"",
+    "hidden  width of the activations; a multiple of \"heads\", unless there is a \"head_size\"",
     "heads  of attention; a multiple of \"tensor\"",
+    "head_size  columns of each head; default \"hidden\" over \"heads\"",
     "feed_forward  width inside the perceptron; default 4 times \"hidden\"",
     "vocabulary  different tokens; a multiple of \"tensor\"",
-    "sequence  tokens of a sequence",
+    "sequence  tokens of a sequence; with an encoder the decoder's",
+    "encoder_layers  of an encoder, whose output each of \"layers\" looks at; default 0, none",
+    "encoder_sequence  tokens of a sequence of the encoder; default \"sequence\"",
     "batch  sequences per step, over all devices; a multiple of \"data\"",
     "zero  what the groups of \"data\" part instead of all keeping it: 0 (default) nothing, 1 what "
     "the "
     "optimizer keeps, 2 slopes too, 3 parameters too, which passes gather; a tensor whose rows do "
-    "not divide by \"data\" stays whole",
+    "not divide by \"data\" stays whole; with several islands at least 1",
     "bucket  bytes of slopes that are summed along \"data\" as soon as they are there, beside the "
     "backward pass; 0: after it; default 25MB, with more than one stage 0",
     "microbatch  sequences of a micro-batch on one device; a divisor of the batch over \"data\", "
     "and all of it by default",
     "data  how many groups of devices share the batch; default 1",
     "tensor  how many devices share each layer; default 1",
+    "islands  how many have all of the model, each on meshes of its own, and share the batch: sums "
+    "of "
+    "slopes are exchanged after the backward passes, each device's part with its mates'; default 1",
     "sequence_parallel  true: between products each device holds its block of the tokens along "
     "\"tensor\", which divides the tokens of a micro-batch; default false",
     "stages  of the pipeline, each on a mesh of data by tensor; default 1; \"layers\" is a "
-    "multiple of stages times chunks",
+    "multiple of stages times chunks; with an encoder both together are, and each place's all "
+    "the encoder's or all the decoder's",
+    "light_ends  true: the first and the last stage have a layer fewer than others, where "
+    "embedding "
+    "and head are; \"layers\" is then 2 less than a multiple; default false",
     "chunks  of layers that each stage has, one stage's between others'; default 1",
     "schedule  the order of passes: \"1f1b\" (default), or another of `gangway list schedules`",
     "schedule_file  CSV of schedule \"file\", from the scenario's folder",
@@ -275,8 +402,8 @@ static const char *const transformer_help[] = {
 
 const gw_workload_ops gw_workload_transformer = {
     .name = "transformer",
-    .summary = "training of a decoder-only transformer, shared by data, tensors and stages, with "
-               "real gradients",
+    .summary = "training of a transformer, shared by data, tensors, stages and islands, with real "
+               "gradients",
     .help = transformer_help,
     .build = build_transformer,
 };

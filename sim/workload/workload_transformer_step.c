@@ -5,7 +5,11 @@
  * the same model on the same sequences.  In a step each place of the pipeline does forward and
  * backward of every micro-batch, in the order of the schedule, and then its update.  Parameters and
  * moments are carried from update to the next run.  Schedules may have backward passes in two
- * parts; slopes then add up along the second ones. */
+ * parts; slopes then add up along the second ones.
+ *
+ * On several islands each has all of this for itself, and sequences of its own.  Sums of slopes, of
+ * which each device has a part, go from the last backward pass of a place to the update of the same
+ * place on every island, which adds them up in the same order. */
 #include <stdlib.h>
 
 #include "base/check.h"
@@ -29,14 +33,16 @@ typedef struct { /* A place of the pipeline, in the making. */
     uint32_t last_slopes, first_slope, slopes_count;
 } transformer_place;
 
-typedef struct {
+typedef struct { /* Of one island. */
     const gw_training *job;
+    gw_transformer own; /* The job's model, on this island. */
+    const gw_transformer *model;
     gw_builder *builder;
-    transformer_place *places;
+    transformer_place *places, *all_places; /* The island's; all islands', one after the other. */
     uint32_t microbatch_count;
 } step_maker;
 
-/* "forward3.s1.c0"; what there is only one of is not said.  The caller frees. */
+/* "forward3.i0.s1.c0"; what there is only one of is not said.  The caller frees. */
 static char *name_part(const step_maker *maker, const char *kind, uint32_t place,
                        uint32_t microbatch)
 {
@@ -44,6 +50,8 @@ static char *name_part(const step_maker *maker, const char *kind, uint32_t place
     GString *name = g_string_new(kind);
     if (microbatch != GW_INDEX_NONE && maker->microbatch_count > 1)
         g_string_append_printf(name, "%u", microbatch);
+    if (maker->model->islands > 1)
+        g_string_append_printf(name, ".i%u", maker->model->island);
     if (job->stages > 1)
         g_string_append_printf(name, ".s%u", place % job->stages);
     if (job->chunks > 1)
@@ -73,9 +81,9 @@ static uint32_t add_setup(const step_maker *maker, const char *kind, uint32_t pl
 static void begin_place(const step_maker *maker, uint32_t index)
 {
     const gw_training *job = maker->job;
-    const gw_transformer *model = &job->model;
+    const gw_transformer *model = maker->model;
     transformer_place *place = &maker->places[index];
-    place->mesh = index % job->stages;
+    place->mesh = model->island * job->stages + index % job->stages;
     uint32_t first_tensor;
     g_autoptr(GArray) tensors = gw_transformer_list_tensors(model, index, &first_tensor);
     place->tensor_count = tensors->len;
@@ -85,7 +93,8 @@ static void begin_place(const step_maker *maker, uint32_t index)
     place->forward = g_new(uint32_t, maker->microbatch_count);
     place->backward = g_new(uint32_t, maker->microbatch_count);
     place->last_forward = place->last_slopes = place->tokens = GW_INDEX_NONE;
-    if (index == 0 || index + 1 == model->places)
+    const gw_transformer_ends ends = gw_transformer_place_ends(model, index);
+    if (ends.opens_encoder || ends.opens_decoder || ends.closes_decoder)
         place->tokens = add_setup(maker, "tokens", index, gw_transformer_make_tokens(model, index));
     place->init = add_setup(maker, "init", index, gw_transformer_make_init(model, index));
     place->inputs = GW_INDEX_NONE;
@@ -116,27 +125,41 @@ static void carry(const step_maker *maker, const transformer_place *place, uint3
 static void carry_tensors(const step_maker *maker, const transformer_place *place, uint32_t target,
                           uint32_t first_input)
 {
-    const gw_transformer *model = &maker->job->model;
+    const gw_transformer *model = maker->model;
     const uint32_t read = gw_transformer_read_of_carried(model);
     for (uint32_t i = 0; i < place->tensor_count; i++)
         carry(maker, place, i * gw_transformer_count_carried(model) + read, target,
               first_input + i);
 }
 
+/* The place whose forward gives what the decoder's look at. */
+static uint32_t find_encoder_end(const gw_transformer *model)
+{
+    uint32_t place = 0;
+    while (!gw_transformer_place_ends(model, place).closes_encoder)
+        place++;
+    return place;
+}
+
 static void connect_forward(const step_maker *maker, uint32_t index, uint32_t m, bool is_next)
 {
     const transformer_place *place = &maker->places[index];
+    const gw_transformer *model = maker->model;
+    const gw_transformer_ends ends = gw_transformer_place_ends(model, index);
     const uint32_t node = place->forward[m];
-    const bool is_first = index == 0, is_last = index + 1 == maker->job->model.places;
-    uint32_t input = 0;
-    if (is_first)
-        gw_builder_add_edge(maker->builder, place->tokens, m, node, input++);
-    else
+    uint32_t input = 0, tokens = m;
+    for (uint32_t i = 0; i < (uint32_t)ends.opens_encoder + ends.opens_decoder; i++) {
+        gw_builder_add_edge(maker->builder, place->tokens, tokens, node, input++);
+        tokens += maker->microbatch_count;
+    }
+    if (gw_transformer_takes_stream(ends))
         gw_builder_add_edge(maker->builder, place[-1].forward[m], 0, node, input++);
-    if (is_last)
-        gw_builder_add_edge(maker->builder, place->tokens,
-                            m + (is_first ? maker->microbatch_count : 0), node, input++);
-    if (is_last && is_next)
+    if (gw_transformer_takes_memory(ends))
+        gw_builder_add_edge(maker->builder, maker->places[find_encoder_end(model)].forward[m], 0,
+                            node, input++);
+    if (ends.closes_decoder)
+        gw_builder_add_edge(maker->builder, place->tokens, tokens, node, input++);
+    if (ends.closes_decoder && is_next)
         gw_builder_add_edge(maker->builder, place->last_forward, 0, node, input++);
     if (place->drops && is_next)
         gw_builder_add_edge(maker->builder, place->last_forward, place->dropped_output, node,
@@ -156,25 +179,36 @@ static void connect_slopes(const step_maker *maker, transformer_place *place, ui
     place->first_slope = first_slope;
 }
 
+/* Outputs of a place's backward before the slopes of its tensors. */
+static uint32_t count_stream_slopes(gw_transformer_ends ends)
+{
+    return (gw_transformer_takes_stream(ends) ? 1 : 0) +
+           (gw_transformer_takes_memory(ends) ? 1 : 0);
+}
+
 /* All but slopes of tensors; returns how many inputs those are. */
 static uint32_t connect_backward(const step_maker *maker, uint32_t index, uint32_t m)
 {
     const transformer_place *place = &maker->places[index];
+    const gw_transformer *model = maker->model;
+    const gw_transformer_ends ends = gw_transformer_place_ends(model, index);
     gw_builder *builder = maker->builder;
     const uint32_t node = place->backward[m];
-    const bool is_first = index == 0, is_last = index + 1 == maker->job->model.places;
-    const uint32_t saved_count = gw_transformer_count_saved(&maker->job->model, index);
+    const uint32_t saved_count = gw_transformer_count_saved(model, index);
     uint32_t input = 0;
-    if (is_first)
-        gw_builder_add_edge(builder, place->tokens, m, node, input++);
+    for (uint32_t i = 0; i < (uint32_t)ends.opens_encoder + ends.opens_decoder; i++)
+        gw_builder_add_edge(builder, place->tokens, m + i * maker->microbatch_count, node, input++);
     carry_tensors(maker, place, node, input);
     input += place->tensor_count;
-    if (is_last)
+    if (ends.closes_decoder)
         gw_builder_add_edge(builder, place->forward[m], 1, node, input++);
-    else
+    else /* What the place after takes first is what this one gives. */
         gw_builder_add_edge(builder, place[1].backward[m], 0, node, input++);
+    if (ends.reads_memory && !ends.closes_decoder)
+        gw_builder_add_edge(builder, place[1].backward[m], 1, node, input++);
     for (uint32_t i = 0; i < saved_count; i++)
-        gw_builder_add_edge(builder, place->forward[m], (is_last ? 2 : 1) + i, node, input++);
+        gw_builder_add_edge(builder, place->forward[m], (ends.closes_decoder ? 2 : 1) + i, node,
+                            input++);
     return input;
 }
 
@@ -212,26 +246,33 @@ static void connect_dropped(const step_maker *maker, uint32_t index, uint32_t in
     gw_builder_set_routing(maker->builder, &routing);
 }
 
+/* What all islands give to the update of one of them. */
 static void connect_update(const step_maker *maker, uint32_t index)
 {
     const transformer_place *place = &maker->places[index];
-    const uint32_t kept_count = gw_transformer_count_kept(&maker->job->model),
-                   carried_count = gw_transformer_count_carried(&maker->job->model);
+    const gw_transformer *model = maker->model;
+    const uint32_t kept_count = gw_transformer_count_kept(model),
+                   carried_count = gw_transformer_count_carried(model);
     const uint32_t count = place->tensor_count;
-    for (uint32_t i = 0; i < count; i++) {
-        gw_builder_add_edge(maker->builder, place->last_slopes, place->first_slope + i,
-                            place->update, i);
+    uint32_t input = 0;
+    for (uint32_t island = 0; island < model->islands; island++) {
+        const transformer_place *source = &maker->all_places[island * model->places + index];
+        for (uint32_t i = 0; i < count; i++)
+            gw_builder_add_edge(maker->builder, source->last_slopes, source->first_slope + i,
+                                place->update, input++);
+    }
+    for (uint32_t i = 0; i < count; i++)
         for (uint32_t k = 0; k < kept_count; k++)
-            carry(maker, place, i * carried_count + k, place->update, count + i * kept_count + k);
-    }
-    const bool is_last = index + 1 == maker->job->model.places;
-    const uint32_t input = count + count * kept_count, output = count * carried_count;
-    if (is_last) {
-        gw_builder_add_edge(maker->builder, place->last_forward, 0, place->update, input);
-        gw_builder_add_result(maker->builder, "loss", place->update, output);
-    }
+            carry(maker, place, i * carried_count + k, place->update, input++);
+    const bool gives_loss = gw_transformer_gives_loss(model, index);
+    for (uint32_t island = 0; gives_loss && island < model->islands; island++)
+        gw_builder_add_edge(maker->builder,
+                            maker->all_places[island * model->places + index].last_forward, 0,
+                            place->update, input++);
+    if (gives_loss)
+        gw_builder_add_result(maker->builder, "loss", place->update, count * carried_count);
     if (place->drops)
-        connect_dropped(maker, index, input + (is_last ? 1 : 0), output + (is_last ? 1 : 0));
+        connect_dropped(maker, index, input, count * carried_count + (gives_loss ? 1 : 0));
 }
 
 /* --- The step --- */
@@ -271,8 +312,8 @@ static uint32_t ask_slopes(const step_maker *maker, uint32_t index, uint32_t mad
     const bool is_end = ++place->slopes_count == maker->microbatch_count;
     uint32_t *function = &made[is_next][is_end];
     if (*function == GW_INDEX_NONE)
-        *function = gw_builder_take_function(maker->builder,
-                                             make(&maker->job->model, index, is_next, is_end));
+        *function =
+            gw_builder_take_function(maker->builder, make(maker->model, index, is_next, is_end));
     return *function;
 }
 
@@ -282,7 +323,7 @@ static void add_forward(const step_maker *maker, uint32_t index, uint32_t m)
     const bool is_next = place->last_forward != GW_INDEX_NONE;
     if (place->forwards[is_next] == GW_INDEX_NONE)
         place->forwards[is_next] = gw_builder_take_function(
-            maker->builder, gw_transformer_make_forward(&maker->job->model, index, is_next));
+            maker->builder, gw_transformer_make_forward(maker->model, index, is_next));
     place->forward[m] = add_node(maker, "forward", index, m, place->forwards[is_next]);
     connect_forward(maker, index, m, is_next);
     place->last_forward = place->forward[m];
@@ -296,12 +337,13 @@ static void add_backward(const step_maker *maker, uint32_t index, uint32_t m)
     place->backward[m] = add_node(maker, "backward", index, m, function);
     const uint32_t input = connect_backward(maker, index, m);
     /* What it gives to the place in front comes before slopes. */
-    connect_slopes(maker, place, place->backward[m], input, index == 0 ? 0 : 1);
+    connect_slopes(maker, place, place->backward[m], input,
+                   count_stream_slopes(gw_transformer_place_ends(maker->model, index)));
 }
 
 static void add_inputs(const step_maker *maker, uint32_t index, uint32_t m)
 {
-    const gw_transformer *model = &maker->job->model;
+    const gw_transformer *model = maker->model;
     transformer_place *place = &maker->places[index];
     if (place->inputs == GW_INDEX_NONE) {
         place->handed = gw_transformer_list_handed(model, index);
@@ -340,42 +382,73 @@ static void add_pass(const step_maker *maker, const started_slot *started)
     }
 }
 
-static void add_step(const step_maker *maker)
+static void add_update(const step_maker *maker, uint32_t index)
 {
-    const gw_training *job = maker->job;
+    const uint32_t function =
+        gw_builder_take_function(maker->builder, gw_transformer_make_update(maker->model, index));
+    const uint32_t node = add_node(maker, "update", index, GW_INDEX_NONE, function);
+    gw_check(node == maker->places[index].update);
+    connect_update(maker, index);
+}
+
+/* `makers` by island, which take turns. */
+static void add_step(const step_maker *makers, uint32_t island_count)
+{
+    const gw_training *job = makers->job;
     const uint32_t slot_count = job->schedule->first_slot[job->stages];
+    const uint32_t place_count = job->model.places, all_count = island_count * place_count;
     g_autofree started_slot *order = sort_slots(job);
-    for (uint32_t p = 0; p < job->model.places; p++)
-        begin_place(maker, p);
-    for (uint32_t p = 0; p < job->model.places; p++) { /* Numbers of nodes that come last. */
-        const uint32_t setup_count = maker->places[job->model.places - 1].init + 1;
-        maker->places[p].update = setup_count + slot_count + p;
-    }
+    for (uint32_t p = 0; p < all_count; p++)
+        begin_place(&makers[p / place_count], p % place_count);
+    const uint32_t setup_count = makers->all_places[all_count - 1].init + 1;
+    for (uint32_t p = 0; p < all_count; p++) /* Numbers of nodes that come last. */
+        makers->all_places[p].update = setup_count + island_count * slot_count + p;
     for (uint32_t i = 0; i < slot_count; i++)
-        add_pass(maker, &order[i]);
-    for (uint32_t p = 0; p < job->model.places; p++) {
-        transformer_place *place = &maker->places[p];
-        const uint32_t function =
-            gw_builder_take_function(maker->builder, gw_transformer_make_update(&job->model, p));
-        const uint32_t node = add_node(maker, "update", p, GW_INDEX_NONE, function);
-        gw_check(node == place->update);
-        connect_update(maker, p);
+        for (uint32_t island = 0; island < island_count; island++)
+            add_pass(&makers[island], &order[i]);
+    for (uint32_t p = 0; p < all_count; p++)
+        add_update(&makers[p / place_count], p % place_count);
+}
+
+/* "devices", "stage1", "island0", "island0.stage1". */
+static void add_meshes(const gw_training *job, gw_builder *builder)
+{
+    const uint32_t shape[] = {job->model.data, job->model.tensor};
+    for (uint32_t i = 0; i < job->model.islands * job->stages; i++) {
+        g_autofree char *island = g_strdup_printf("island%u", i / job->stages);
+        g_autofree char *stage = g_strdup_printf("stage%u", i % job->stages);
+        const bool has_islands = job->model.islands > 1, has_stages = job->stages > 1;
+        g_autofree char *name =
+            has_islands || has_stages
+                ? g_strconcat(has_islands ? island : "", has_islands && has_stages ? "." : "",
+                              has_stages ? stage : "", NULL)
+                : g_strdup("devices");
+        const uint32_t mesh = gw_builder_add_mesh(builder, name, 2, shape);
+        gw_builder_set_activations(
+            builder, mesh,
+            gw_workload_schedule_peak(job->schedule, i % job->stages, job->kept_share));
     }
 }
 
 void gw_training_add_step(const gw_training *job, gw_builder *builder)
 {
-    const uint32_t shape[] = {job->model.data, job->model.tensor};
-    g_autofree transformer_place *places = g_new0(transformer_place, job->model.places);
-    const step_maker maker = {job, builder, places, gw_transformer_count_microbatches(&job->model)};
-    for (uint32_t s = 0; s < job->stages; s++) {
-        g_autofree char *name = g_strdup_printf("stage%u", s);
-        const uint32_t mesh =
-            gw_builder_add_mesh(maker.builder, job->stages > 1 ? name : "devices", 2, shape);
-        gw_builder_set_activations(maker.builder, mesh,
-                                   gw_workload_schedule_peak(job->schedule, s, job->kept_share));
+    const uint32_t island_count = job->model.islands, place_count = job->model.places;
+    g_autofree transformer_place *places =
+        g_new0(transformer_place, (size_t)island_count * place_count);
+    g_autofree step_maker *makers = g_new0(step_maker, island_count);
+    add_meshes(job, builder);
+    for (uint32_t i = 0; i < island_count; i++) {
+        makers[i] =
+            (step_maker){.job = job,
+                         .own = job->model,
+                         .model = &makers[i].own,
+                         .builder = builder,
+                         .places = places + (size_t)i * place_count,
+                         .all_places = places,
+                         .microbatch_count = gw_transformer_count_microbatches(&job->model)};
+        makers[i].own.island = i;
     }
-    add_step(&maker);
-    for (uint32_t p = 0; p < job->model.places; p++)
+    add_step(makers, island_count);
+    for (uint32_t p = 0; p < island_count * place_count; p++)
         end_place(&places[p]);
 }

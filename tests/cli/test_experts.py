@@ -1,12 +1,12 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """A mixture of experts trained for real: losses and dropped choices do not depend on the mesh, and
-are those of an implementation of its own (transformer.py); simulated, choices are drawn."""
+are those of an implementation of its own (experts.py); simulated, choices are drawn."""
 import json
 
 import perceptron
 import program
-import transformer
+import experts
 
 SCENARIO = program.CONFIGS / "experts_cpu.json"
 TOLERANCE = 1e-4        # Relative; sums of float32 in another order.
@@ -92,11 +92,11 @@ class Experts(program.Case):
                     f"{P}.learning_rate={rate}", "jobs.0.steps=3",
                     *(f"{P}.{key}={value}" for key, value in sizes.items()))
                 made = perceptron.Sgd(rate) if optimizer == "sgd" else perceptron.Adam(rate)
-                model = transformer.Model(7, **sizes)
+                model = experts.Model(7, **sizes)
                 model.loss()
                 self.assertEqual(ours["dropped"][0], model.dropped)
                 self.assertGreater(model.dropped, 0)
-                self.check_close(ours["loss"], transformer.train(model, made, 3), EXACT_TOLERANCE)
+                self.check_close(ours["loss"], experts.train(model, made, 3), EXACT_TOLERANCE)
 
     def test_simulated_choices_are_drawn(self):
         """8 sequences of 16 tokens with two choices: 256, of which an even share is taken."""

@@ -151,16 +151,62 @@ class Transformer(program.Case):
         again = self.losses("jobs.0.steps=50", f"{P}.precision=bfloat16", f"{P}.recompute=full")
         self.check_close(again, half, 1e-6)
 
+    def test_an_encoder_before_it(self):
+        """Sides of different lengths, heads wider than the activations; all meshes, pipelines."""
+        sides = (f"{P}.encoder_layers=2", f"{P}.encoder_sequence=24", f"{P}.head_size=12",
+                 "jobs.0.steps=50")
+        alone = self.losses(f"{P}.data=1", f"{P}.tensor=1", *sides)
+        self.assertLess(alone[-1], 0.1 * alone[0])
+        for data, tensor, stages, chunks, microbatch, more in (
+                (2, 2, 1, 1, 4, "recompute=full"), (1, 4, 1, 1, 8, "recompute=none"),
+                (2, 1, 1, 1, 2, "recompute=selective"), (2, 1, 2, 1, 4, "recompute=full"),
+                (1, 1, 4, 1, 2, "recompute=none"), (1, 2, 2, 2, 2, "schedule=interleaved"),
+                (1, 1, 2, 1, 1, "schedule=gpipe")):
+            with self.subTest((data, tensor, stages, chunks, microbatch, more)):
+                shared = self.losses(
+                    f"{P}.data={data}", f"{P}.tensor={tensor}", f"{P}.stages={stages}",
+                    f"{P}.chunks={chunks}", f"{P}.microbatch={microbatch}", f"{P}.{more}", *sides)
+                self.check_close(shared, alone, TOLERANCE)
+
+    def test_light_ends(self):
+        alone = self.losses(f"{P}.layers=6", f"{P}.data=1", f"{P}.tensor=1", "jobs.0.steps=50")
+        for stages, chunks, schedule in ((4, 1, "gpipe"), (2, 2, "interleaved"), (2, 1, "1f1b")):
+            with self.subTest((stages, chunks, schedule)):
+                piped = self.losses(
+                    f"{P}.layers=6", f"{P}.data=1", f"{P}.tensor=1", f"{P}.microbatch=2",
+                    f"{P}.stages={stages}", f"{P}.chunks={chunks}", f"{P}.schedule={schedule}",
+                    f"{P}.light_ends=true", "jobs.0.steps=50")
+                self.check_close(piped, alone, TOLERANCE)
+
+    def test_neither_do_islands(self):
+        """Each with all of the model; with parts of every kind, pipelines and an encoder."""
+        more = ("jobs.0.steps=50", "cluster.islands.0.count=4")
+        alone = self.losses(f"{P}.data=1", f"{P}.tensor=1", *more)
+        for islands, *settings in (
+                (2,), (2, "data=1", "tensor=1"), (4, "data=2", "tensor=1", "zero=3", "bucket=1kB"),
+                (2, "zero=2", "microbatch=1", "recompute=full"),
+                (2, "tensor=1", "stages=2", "microbatch=1", "bucket=0B"),
+                (4, "sequence_parallel=true", "microbatch=1")):
+            with self.subTest((islands, settings)):
+                shared = self.losses(f"{P}.islands={islands}",
+                                     *(f"{P}.{setting}" for setting in settings), *more)
+                self.check_close(shared, alone, TOLERANCE)
+        sides = (f"{P}.encoder_layers=2", f"{P}.encoder_sequence=24", *more)
+        self.check_close(self.losses(f"{P}.islands=2", *sides), self.losses(*sides), TOLERANCE)
+
     def test_against_another_implementation(self):
         sizes = {"layers": 2, "hidden": 4, "heads": 2, "vocabulary": 6, "sequence": 3, "batch": 2}
-        for optimizer, rate in (("sgd", 0.05), ("adam", 0.001)):
-            with self.subTest(optimizer):
+        sides = {"layers": 1, "encoder_layers": 2, "encoder_sequence": 4, "head_size": 4}
+        for optimizer, rate, more in (("sgd", 0.05, {}), ("adam", 0.001, {}),
+                                      ("sgd", 0.05, sides), ("adam", 0.001, sides)):
+            with self.subTest((optimizer, more)):
+                chosen = {**sizes, **more}
                 ours = self.losses(
                     "seed=7", f"{P}.data=2", f"{P}.tensor=2", f"{P}.optimizer={optimizer}",
                     f"{P}.learning_rate={rate}", "jobs.0.steps=4",
-                    *(f"{P}.{key}={value}" for key, value in sizes.items()))
+                    *(f"{P}.{key}={value}" for key, value in chosen.items()))
                 made = perceptron.Sgd(rate) if optimizer == "sgd" else perceptron.Adam(rate)
-                theirs = transformer.train(transformer.Model(7, **sizes), made, 4)
+                theirs = transformer.train(transformer.Model(7, **chosen), made, 4)
                 self.check_close(ours, theirs, EXACT_TOLERANCE)
                 self.assertLess(ours[-1], ours[0])
 
@@ -172,6 +218,9 @@ class Transformer(program.Case):
             self.assertEqual(job["steps"], 20)
             self.assertAlmostEqual(job["tokens_per_s"] * job["step_time_ns"] * 1e-9, 8 * 16,
                                    delta=1)
+            self.assertLess(0, job["mfu"])
+            self.assertLess(job["mfu"], 1)
+            self.assertEqual(job["mfu"], job["hfu"])  # Nothing is computed again.
 
 
 if __name__ == "__main__":

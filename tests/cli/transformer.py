@@ -12,108 +12,93 @@ EPSILON = 1e-5
 
 
 class Model:
-    def __init__(self, seed, layers, hidden, heads, vocabulary, sequence, batch, experts=0,
-                 experts_every=1, top=2, capacity_factor=1.25, balance=0.01):
-        self.layers, self.hidden, self.heads = layers, hidden, heads
-        self.vocabulary, self.sequence, self.batch = vocabulary, sequence, batch
-        self.experts, self.every, self.top, self.balance = experts, experts_every, top, balance
-        self.capacity = experts and min(
-            math.ceil(capacity_factor * top * sequence / experts), sequence)
-        self.wide = wide = 4 * hidden
-        scale = DEVIATION * math.sqrt(3)
-        added = scale / math.sqrt(2 * layers)
-        draws = [random_at(random_at(seed, 0), i) >> 40 for i in range(batch * (sequence + 1))]
-        tokens = [draw * vocabulary >> 24 for draw in draws]
-        self.sequences = [tokens[b * (sequence + 1):(b + 1) * (sequence + 1)]
-                          for b in range(batch)]
+    def __init__(self, seed, layers, hidden, heads, vocabulary, sequence, batch, head_size=0,
+                 encoder_layers=0, encoder_sequence=0):
+        self.layers, self.encoder_layers, self.heads = layers, encoder_layers, heads
+        self.width = head_size or hidden // heads
+        self.batch, self.sequence = batch, sequence
+        self.encoder_sequences = draw(random_at(seed, 2 ** 64 - 1), batch, encoder_sequence,
+                                      vocabulary)
+        self.sequences = draw(random_at(seed, 0), batch, sequence, vocabulary)
         # Rows, columns and scale of each, in the order of the functions' inputs; 0: a constant.
-        attention = [(1, hidden, 0, 1), (1, hidden, 0, 0),
-                     *[(hidden, hidden, scale, 0), (1, hidden, 0, 0)] * 3,
-                     (hidden, hidden, added, 0), (1, hidden, 0, 0),
-                     (1, hidden, 0, 1), (1, hidden, 0, 0)]
-        perceptron = [(wide, hidden, scale, 0), (1, wide, 0, 0),
-                      (wide, hidden, added, 0), (1, hidden, 0, 0)]
-        mixture = [(experts, hidden, scale, 0), (experts * wide, hidden, scale, 0),
-                   (experts * wide, hidden, added, 0)]
-        shapes = [(vocabulary, hidden, scale, 0), (sequence, hidden, scale, 0)]
-        for layer in range(layers):
-            shapes += attention + (mixture if self.has_experts(layer) else perceptron)
-        shapes += [(1, hidden, 0, 1), (1, hidden, 0, 0), (vocabulary, hidden, scale, 0)]
+        wide, scale = heads * self.width, DEVIATION * math.sqrt(3)
+        ends = [(1, hidden, 0, 1), (1, hidden, 0, 0)]
+
+        def side(length, count, *parts):
+            added = scale / math.sqrt(2 * count) if count else 0
+            made = {
+                "attention": [*ends, *[(wide, hidden, scale, 0), (1, wide, 0, 0)] * 3,
+                              (wide, hidden, added, 0), (1, hidden, 0, 0)],
+                "perceptron": [*ends, (4 * hidden, hidden, scale, 0), (1, 4 * hidden, 0, 0),
+                               (4 * hidden, hidden, added, 0), (1, hidden, 0, 0)],
+            }
+            layer = [shape for part in parts for shape in made[part]]
+            return [(vocabulary, hidden, scale, 0), (length, hidden, scale, 0), *layer * count,
+                    *ends] if count else []
+
+        cross = ["attention"] if encoder_layers else []
+        shapes = [*side(encoder_sequence, encoder_layers, "attention", "perceptron"),
+                  *side(sequence, layers, "attention", *cross, "perceptron"),
+                  (vocabulary, hidden, scale, 0)]
         self.tensors = [uniform(rows, columns, size, random_at(seed, 1 + i)) if size
                         else [[constant] * columns for _ in range(rows)]
                         for i, (rows, columns, size, constant) in enumerate(shapes)]
 
-    def has_experts(self, layer):
-        return self.experts > 0 and (layer + 1) % self.every == 0
-
-    def objective(self):
-        """What slopes are of: the loss, and what balances experts."""
-        loss = self.loss()
-        return loss + self.balance * math.fsum(self.unbalance) / (self.batch * self.sequence)
-
     def loss(self):
         """The mean over all tokens of minus log softmax at the next one."""
         total = 0.0
-        self.unbalance, self.dropped = [], 0
-        for tokens in self.sequences:
-            logits = self.logits(tokens[:-1])
+        for seen, tokens in zip(self.encoder_sequences, self.sequences):
+            logits = self.logits(seen[:-1], tokens[:-1])
             total -= math.fsum(math.log(softmax(row)[label])
                                for row, label in zip(logits, tokens[1:]))
         return total / (self.batch * self.sequence)
 
-    def logits(self, ids):
+    def logits(self, seen, ids):
         tensors = iter(self.tensors)
+        memory = None
+        if self.encoder_layers:
+            memory = self.side(tensors, seen, self.encoder_layers, False, None)
+        n = self.side(tensors, ids, self.layers, True, memory)
+        return product(n, transpose(next(tensors)))
+
+    def side(self, tensors, ids, layers, is_causal, memory):
         table, positions = next(tensors), next(tensors)
         x = [[e + p for e, p in zip(table[word], place)] for word, place in zip(ids, positions)]
-        for layer in range(self.layers):
+        for _ in range(layers):
+            x = self.attention(tensors, x, is_causal, None)
+            if memory is not None:
+                x = self.attention(tensors, x, False, memory)
             n = norm(x, next(tensors), next(tensors))
-            q, k, v = (dense(n, next(tensors), next(tensors)) for _ in range(3))
-            x = add(x, add_row(product(self.attend(q, k, v), next(tensors)), next(tensors)))
-            n = norm(x, next(tensors), next(tensors))
-            if self.has_experts(layer):
-                x = add(x, self.mix(n, next(tensors), next(tensors), next(tensors)))
-                continue
             active = [[gelu(value) for value in row]
                       for row in dense(n, next(tensors), next(tensors))]
             x = add(x, add_row(product(active, next(tensors)), next(tensors)))
+        return norm(x, next(tensors), next(tensors))
+
+    def attention(self, tensors, x, is_causal, memory):
         n = norm(x, next(tensors), next(tensors))
-        return product(n, transpose(next(tensors)))
+        q, k, v = (dense(source, next(tensors), next(tensors))
+                   for source in (n, memory or n, memory or n))
+        attended = self.attend(q, k, v, is_causal)
+        return add(x, add_row(product(attended, next(tensors)), next(tensors)))
 
-    def mix(self, x, gate, widen, narrow):
-        """The rows of one sequence, which is a group: all first choices, then all second ones."""
-        shares = [softmax(row) for row in product(x, transpose(gate))]
-        ranked = [sorted(range(self.experts), key=lambda e: (-row[e], e))[:self.top]
-                  for row in shares]
-        taken = [0] * self.experts
-        out = [[0.0] * self.hidden for _ in x]
-        for rank in range(self.top):
-            for i, row in enumerate(x):
-                expert = ranked[i][rank]
-                if taken[expert] == self.capacity:
-                    self.dropped += 1
-                    continue
-                taken[expert] += 1
-                whole = math.fsum(shares[i][e] for e in ranked[i]) if self.top > 1 else 1
-                block = slice(expert * self.wide, (expert + 1) * self.wide)
-                wide = [gelu(v) for v in product([row], transpose(widen[block]))[0]]
-                answer = product([wide], narrow[block])[0]
-                out[i] = [o + shares[i][expert] / whole * a for o, a in zip(out[i], answer)]
-        for expert in range(self.experts):
-            part = sum(1 for choices in ranked if choices[0] == expert) / len(x)
-            self.unbalance.append(self.experts * part * math.fsum(row[expert] for row in shares))
-        return out
-
-    def attend(self, q, k, v):
-        width = self.hidden // self.heads
-        out = [[0.0] * self.hidden for _ in q]
+    def attend(self, q, k, v, is_causal):
+        out = [[0.0] * len(q[0]) for _ in q]
         for head in range(self.heads):
-            band = slice(head * width, (head + 1) * width)
+            band = slice(head * self.width, (head + 1) * self.width)
             for i, row in enumerate(q):
                 shares = softmax([math.fsum(a * b for a, b in zip(row[band], k[j][band]))
-                                  / math.sqrt(width) for j in range(i + 1)])
+                                  / math.sqrt(self.width)
+                                  for j in range(i + 1 if is_causal else len(k))])
                 for c in range(band.start, band.stop):
                     out[i][c] = math.fsum(s * v[j][c] for j, s in enumerate(shares))
         return out
+
+
+def draw(seed, batch, sequence, vocabulary):
+    """Sequences of one token more than `sequence`."""
+    draws = [random_at(seed, i) >> 40 for i in range(batch * (sequence + 1))]
+    tokens = [value * vocabulary >> 24 for value in draws]
+    return [tokens[b * (sequence + 1):(b + 1) * (sequence + 1)] for b in range(batch)]
 
 
 def add(a, b):
@@ -145,9 +130,9 @@ def gelu(x):
 def slope(model, row, column):
     at = row[column]
     row[column] = at + STEP
-    above = model.objective()
+    above = model.loss()
     row[column] = at - STEP
-    below = model.objective()
+    below = model.loss()
     row[column] = at
     return (above - below) / (2 * STEP)
 

@@ -51,6 +51,69 @@ static inline double accelerator_file_ring_links(gw_params *root, gw_params *sou
     return (double)links / 2;
 }
 
+static inline void accelerator_file_matrix_unit(gw_params *root, gw_matrix_unit *out,
+                                                const char *path)
+{
+    g_autoptr(GError) error = NULL;
+    gw_params *unit = NULL, *tiles = NULL, *tile = NULL;
+    uint64_t parts = 1, multiple = 1, ramp = 0, rows = 0, columns = 0;
+    accelerator_file_expect(
+        gw_params_object(root, "matrix_unit", true, &unit, &error) &&
+            gw_params_count(unit, "parts", false, 1, 1024, &parts, &error) &&
+            gw_params_count(unit, "depth_multiple", false, 1, 1024, &multiple, &error) &&
+            gw_params_count(unit, "ramp_depth", false, 0, 1024, &ramp, &error) &&
+            gw_params_array(unit, "tiles", true, &tiles, &error) && gw_params_finish(unit, &error),
+        error, path);
+    out->part_count = (uint32_t)parts;
+    out->depth_multiple = (uint32_t)multiple;
+    out->ramp_depth = (uint32_t)ramp;
+    out->tile_count = gw_params_length(tiles);
+    ck_assert_uint_ge(out->tile_count, 1);
+    ck_assert_uint_le(out->tile_count, GW_MATRIX_TILES_MAX);
+    for (uint32_t i = 0; i < out->tile_count; i++) {
+        out->tiles[i].efficiency = 1;
+        accelerator_file_expect(
+            gw_params_as_object(gw_params_at(tiles, i), &tile, &error) &&
+                gw_params_count(tile, "rows", true, 8, 1024, &rows, &error) &&
+                gw_params_count(tile, "columns", true, 8, 1024, &columns, &error) &&
+                gw_params_number(tile, "efficiency", false, 0.01, 1, &out->tiles[i].efficiency,
+                                 &error) &&
+                gw_params_finish(tile, &error),
+            error, path);
+        out->tiles[i].rows = (uint32_t)rows;
+        out->tiles[i].columns = (uint32_t)columns;
+    }
+}
+
+static inline void accelerator_file_source(gw_params *sources, const char *key, const char *path)
+{
+    g_autoptr(GError) error = NULL;
+    const char *source = NULL;
+    accelerator_file_expect(gw_params_string(sources, key, true, &source, &error), error, path);
+    ck_assert_msg(strlen(source) >= ACCELERATOR_SOURCE_LENGTH_MIN, "%s: %s has no source", path,
+                  key);
+}
+
+/* What not every file has. */
+static inline void accelerator_file_optional(gw_params *root, gw_params *sources,
+                                             gw_accelerator *out, const char *path)
+{
+    g_autoptr(GError) error = NULL;
+    if (gw_params_has(root, "matrix_unit")) {
+        accelerator_file_source(sources, "matrix_unit", path);
+        accelerator_file_matrix_unit(root, &out->matrix_unit, path);
+    }
+    if (gw_params_has(root, "operation_overhead")) {
+        out->operation_overhead_ns =
+            (gw_span)accelerator_file_rate(root, sources, "operation_overhead", GW_UNIT_SPAN, path);
+    }
+    if (gw_params_has(root, "fuses")) {
+        accelerator_file_source(sources, "fuses", path);
+        accelerator_file_expect(gw_params_bool(root, "fuses", true, &out->fuses, &error), error,
+                                path);
+    }
+}
+
 /* The accelerator in configs/accelerators/`name`.json; fails the test when anything is missing,
  * unknown or without a source.  Its name is the caller's. */
 static inline gw_accelerator accelerator_file_read(const char *name)
@@ -69,7 +132,7 @@ static inline gw_accelerator accelerator_file_read(const char *name)
 #define READ(key, unit) accelerator_file_rate(root, from, key, unit, path)
     const char *const optional = "switch_reduction_efficiency";
     const double ring_links = accelerator_file_ring_links(root, from, path);
-    const gw_accelerator made = {
+    gw_accelerator made = {
         .name = g_strdup(own_name),
         .peak_flops = READ("peak", GW_UNIT_FLOPS),
         .vector_flops = READ("vector", GW_UNIT_FLOPS),
@@ -89,6 +152,7 @@ static inline gw_accelerator accelerator_file_read(const char *name)
         .switch_reduction_efficiency = gw_params_has(root, optional) ? READ(optional, 0) : 0,
     };
 #undef READ
+    accelerator_file_optional(root, from, &made, path);
     accelerator_file_expect(gw_params_finish(from, &error), error, path);
     accelerator_file_expect(gw_params_finish(root, &error), error, path);
     return made;

@@ -38,8 +38,8 @@ static void bench_clear(bench *built)
 
 static double seconds_of(const bench *built, const gw_operation *operation)
 {
-    return 1e-9 *
-           (double)built->model.ops->operation_ns(&built->model, 0, built->function, operation);
+    return 1e-9 * (double)built->model.ops->operation_ns(&built->model, 0, built->function,
+                                                         operation, NULL);
 }
 
 START_TEST(every_file_is_whole_and_sourced)
@@ -76,6 +76,12 @@ START_TEST(every_file_is_in_the_list)
 }
 END_TEST
 
+/* Start and end of the operation, in seconds. */
+static double overhead_of(const bench *built)
+{
+    return 1e-9 * (double)built->accelerator->operation_overhead_ns;
+}
+
 /* Attainable FLOP/s at 2^-6 to 2^16 FLOPs a byte.  Tolerance 1 ns of the time: what rounding up
  * to whole nanoseconds adds, made small beside the time by a GFLOP of work or more. */
 START_TEST(roofline_has_its_two_parts)
@@ -89,10 +95,10 @@ START_TEST(roofline_has_its_two_parts)
     for (double intensity = 1.0 / 64; intensity <= 65536; intensity *= 2) {
         const gw_operation work = {
             .kind = GW_OPERATION_WORK, .flops = 1e12, .bytes = 1e12 / intensity};
-        const double seconds = seconds_of(&built, &work);
+        const double seconds = seconds_of(&built, &work) - overhead_of(&built);
         const double expected = intensity * slope < flat ? 1e12 / (intensity * slope) : 1e12 / flat;
-        ck_assert_double_ge(seconds, expected * (1 - 1e-12));
-        ck_assert_double_le(seconds, expected * (1 + 1e-12) + 1e-9);
+        ck_assert_double_ge(seconds, expected * (1 - 1e-12) - 1e-15);
+        ck_assert_double_le(seconds, expected * (1 + 1e-12) + 1.001e-9);
         ck_assert_double_ge(1 / seconds, before * (1 - 1e-9));
         before = 1 / seconds;
     }
@@ -101,11 +107,13 @@ START_TEST(roofline_has_its_two_parts)
 END_TEST
 
 /* Of fp32 squares n x n: 2n^3 FLOPs and 12 n^2 bytes, so n/6 FLOPs a byte.  Twice the ridge's n is
- * bound by arithmetic, half of it by memory; 1 ns for rounding. */
+ * bound by arithmetic, half of it by memory; 1 ns for rounding.  All shapes taken to be alike. */
 START_TEST(square_products_turn_at_the_ridge)
 {
     bench built;
     bench_init(&built, names[_i]);
+    built.made.accelerators[0].matrix_unit.tile_count = 0;
+    built.made.accelerators[0].operation_overhead_ns = 0;
     const gw_accelerator *accelerator = built.accelerator;
     const double flat = accelerator->peak_flops * accelerator->matmul_efficiency;
     const double slope = accelerator->hbm_bytes_per_s * accelerator->hbm_efficiency;
@@ -118,6 +126,74 @@ START_TEST(square_products_turn_at_the_ridge)
         const double expected = n > ridge ? 2.0 * n * n * n / flat : 12.0 * n * n / slope;
         ck_assert_double_eq_tol(seconds_of(&built, &product), expected, 1.001e-9);
     }
+    bench_clear(&built);
+}
+END_TEST
+
+/* Products of bfloat16, rows x depth by depth x columns, in `us`. */
+typedef struct {
+    uint32_t rows, columns, depth;
+    double us;
+} measured_product;
+
+/* Measured on one A100 80GB SXM (microsoft/vidur, data/profiling/compute/a100, medians): the
+ * projections of Llama 2 70B, whole and an eighth, of 512 and 2048 tokens. */
+static const measured_product measured[] = {
+    {512, 1280, 8192, 69},     {512, 7168, 8192, 300},    {512, 8192, 1024, 50},
+    {512, 8192, 3584, 164},    {512, 8192, 8192, 355},    {512, 8192, 28672, 1035},
+    {512, 10240, 8192, 386},   {512, 57344, 8192, 2133},  {2048, 1280, 8192, 195},
+    {2048, 7168, 8192, 1081},  {2048, 8192, 1024, 158},   {2048, 8192, 3584, 550},
+    {2048, 8192, 8192, 1196},  {2048, 8192, 28672, 4051}, {2048, 10240, 8192, 1437},
+    {2048, 57344, 8192, 8029},
+};
+
+static double product_us(bench *built, const measured_product *shape)
+{
+    gw_operation product = {.kind = GW_OPERATION_MATMUL};
+    product.inputs[0] =
+        (uint16_t)gw_function_add_temporary(built->function, shape->rows, shape->depth);
+    product.inputs[1] =
+        (uint16_t)gw_function_add_temporary(built->function, shape->depth, shape->columns);
+    product.outputs[0] =
+        (uint16_t)gw_function_add_temporary(built->function, shape->rows, shape->columns);
+    for (uint32_t i = 0; i < built->function->values->len; i++) {
+        g_array_index(built->function->values, gw_value, i).element_bytes = 2;
+    }
+    return 1e6 * seconds_of(built, &product);
+}
+
+/* The fit is to all products that were measured (mean error 5.9 %); of these few the mean is 3.7 %
+ * and the worst 12 %. */
+START_TEST(products_take_what_was_measured)
+{
+    bench built;
+    bench_init(&built, "a100");
+    double sum = 0;
+    for (uint32_t i = 0; i < G_N_ELEMENTS(measured); i++) {
+        const double error = product_us(&built, &measured[i]) / measured[i].us - 1;
+        ck_assert_double_le(error, 0.13);
+        ck_assert_double_ge(error, -0.13);
+        sum += error < 0 ? -error : error;
+    }
+    ck_assert_double_le(sum / G_N_ELEMENTS(measured), 0.045);
+    bench_clear(&built);
+}
+END_TEST
+
+/* 128 x 128 multipliers: one column, or one of the inner dimension, too many costs as 128 do, one
+ * row as 8; which side is which is the compiler's choice. */
+START_TEST(systolic_array_fills_up)
+{
+    bench built;
+    bench_init(&built, "tpu_v3_core");
+    built.made.accelerators[0].hbm_bytes_per_s *= 1e6; /* Not bound by memory. */
+    const double whole_us = product_us(&built, &(measured_product){1024, 1024, 1024, 0});
+    const double wide_us = product_us(&built, &(measured_product){1024, 1025, 1024, 0});
+    const double deep_us = product_us(&built, &(measured_product){1024, 1024, 1025, 0});
+    const double both_us = product_us(&built, &(measured_product){1025, 1025, 1024, 0});
+    ck_assert_double_eq_tol(wide_us / whole_us, 129.0 / 128, 1e-3);
+    ck_assert_double_eq_tol(both_us / whole_us, 129.0 / 128 * 9 / 8, 1e-3);
+    ck_assert_double_eq_tol(deep_us / whole_us, 9.0 / 8, 1e-3);
     bench_clear(&built);
 }
 END_TEST
@@ -148,6 +224,8 @@ int main(void)
     tcase_add_test(cases, every_file_is_in_the_list);
     tcase_add_loop_test(cases, roofline_has_its_two_parts, 0, NAME_COUNT);
     tcase_add_loop_test(cases, square_products_turn_at_the_ridge, 0, NAME_COUNT);
+    tcase_add_test(cases, products_take_what_was_measured);
+    tcase_add_test(cases, systolic_array_fills_up);
     tcase_add_test(cases, published_step_is_no_faster_than_the_roof);
     suite_add_tcase(suite, cases);
     SRunner *runner = srunner_create(suite);

@@ -269,7 +269,12 @@ END_TEST
 /* --- Attention: 2 sequences of 5 tokens, 3 heads of 4 columns --- */
 
 enum { SEQUENCES = 2, ROWS = 5, HEADS = 3, WIDTH = 4, COLUMNS = HEADS * WIDTH };
-enum { TOKENS = SEQUENCES * ROWS, COUNT = TOKENS * COLUMNS, P_COUNT = TOKENS * HEADS * ROWS };
+enum { TOKENS = SEQUENCES * ROWS };
+
+static const struct {
+    bool is_causal;
+    uint32_t keys; /* Rows of a sequence of k. */
+} attentions[] = {{false, ROWS}, {true, ROWS}, {false, 7}, {false, 2}};
 
 static void init_attention(bench *made, gw_operation_kind kind, bool is_causal)
 {
@@ -279,80 +284,81 @@ static void init_attention(bench *made, gw_operation_kind kind, bool is_causal)
     made->operation.is_causal = is_causal;
 }
 
-/* The score of token `j` for token `i` of a sequence, scaled; -infinity where it is masked. */
-static double score(const float *q, const float *k, uint32_t sequence, uint32_t head, uint32_t i,
-                    uint32_t j, bool is_causal)
+/* The score of token `j` of the keys' sequence for token `i`, scaled; -infinity where masked. */
+static double score(const bench *made, uint32_t keys, uint32_t sequence, uint32_t head, uint32_t i,
+                    uint32_t j)
 {
     double sum = 0;
     for (uint32_t c = 0; c < WIDTH; c++)
-        sum += (double)q[(sequence * ROWS + i) * COLUMNS + head * WIDTH + c] *
-               k[(sequence * ROWS + j) * COLUMNS + head * WIDTH + c];
-    return is_causal && j > i ? -INFINITY : sum / sqrt(WIDTH);
+        sum += (double)made->values[0][(sequence * ROWS + i) * COLUMNS + head * WIDTH + c] *
+               made->values[1][(sequence * keys + j) * COLUMNS + head * WIDTH + c];
+    return made->operation.is_causal && j > i ? -INFINITY : sum / sqrt(WIDTH);
 }
 
-static void check_attention_row(bench *made, uint32_t sequence, uint32_t head, uint32_t i,
-                                bool is_causal)
+static void check_attention_row(bench *made, uint32_t keys, uint32_t sequence, uint32_t head,
+                                uint32_t i)
 {
-    const float *q = made->values[0], *k = made->values[1], *v = made->values[2];
-    const float *y = made->values[3], *p = made->values[4];
-    double shares[ROWS], sum = 0;
-    for (uint32_t j = 0; j < ROWS; j++) {
-        shares[j] = exp(score(q, k, sequence, head, i, j, is_causal));
+    const float *v = made->values[2], *y = made->values[3], *p = made->values[4];
+    double shares[COLUMNS], sum = 0;
+    for (uint32_t j = 0; j < keys; j++) {
+        shares[j] = exp(score(made, keys, sequence, head, i, j));
         sum += shares[j];
     }
-    for (uint32_t j = 0; j < ROWS; j++) {
+    for (uint32_t j = 0; j < keys; j++) {
         shares[j] /= sum;
-        check_near(p[((sequence * HEADS + head) * ROWS + i) * ROWS + j], shares[j], 1e-6);
+        check_near(p[((sequence * HEADS + head) * ROWS + i) * keys + j], shares[j], 1e-6);
     }
     for (uint32_t c = 0; c < WIDTH; c++) {
         const uint32_t column = head * WIDTH + c;
         double expected = 0;
-        for (uint32_t j = 0; j < ROWS; j++)
-            expected += shares[j] * v[(sequence * ROWS + j) * COLUMNS + column];
+        for (uint32_t j = 0; j < keys; j++)
+            expected += shares[j] * v[(sequence * keys + j) * COLUMNS + column];
         check_near(y[(sequence * ROWS + i) * COLUMNS + column], expected, 1e-6);
     }
 }
 
 START_TEST(attention_agrees_with_loops)
 {
-    const bool is_causal = _i == 1;
+    const uint32_t keys = attentions[_i].keys;
     bench made;
-    init_attention(&made, GW_OPERATION_ATTENTION, is_causal);
-    for (uint32_t i = 0; i < 3; i++)
-        add_input(&made, TOKENS, COLUMNS);
+    init_attention(&made, GW_OPERATION_ATTENTION, attentions[_i].is_causal);
+    add_input(&made, TOKENS, COLUMNS);
+    add_input(&made, SEQUENCES * keys, COLUMNS);
+    add_input(&made, SEQUENCES * keys, COLUMNS);
     add_output(&made, TOKENS, COLUMNS, false);
-    add_output(&made, TOKENS * HEADS, ROWS, false);
+    add_output(&made, TOKENS * HEADS, keys, false);
     run(&made);
     for (uint32_t sequence = 0; sequence < SEQUENCES; sequence++)
         for (uint32_t head = 0; head < HEADS; head++)
             for (uint32_t i = 0; i < ROWS; i++)
-                check_attention_row(&made, sequence, head, i, is_causal);
+                check_attention_row(&made, keys, sequence, head, i);
     bench_clear(&made);
 }
 END_TEST
 
 START_TEST(attention_gradients_are_its_slopes)
 {
-    const bool is_causal = _i == 1;
+    const uint32_t keys = attentions[_i].keys;
+    const uint32_t rows[] = {TOKENS, SEQUENCES * keys, SEQUENCES * keys};
     bench forward, backward;
-    init_attention(&forward, GW_OPERATION_ATTENTION, is_causal);
-    init_attention(&backward, GW_OPERATION_ATTENTION_GRADIENT, is_causal);
+    init_attention(&forward, GW_OPERATION_ATTENTION, attentions[_i].is_causal);
+    init_attention(&backward, GW_OPERATION_ATTENTION_GRADIENT, attentions[_i].is_causal);
     float *operands[3];
     for (uint32_t i = 0; i < 3; i++) {
-        operands[i] = add_input(&forward, TOKENS, COLUMNS);
-        copy_input(add_input(&backward, TOKENS, COLUMNS), operands[i], COUNT);
+        operands[i] = add_input(&forward, rows[i], COLUMNS);
+        copy_input(add_input(&backward, rows[i], COLUMNS), operands[i], rows[i] * COLUMNS);
     }
     add_output(&forward, TOKENS, COLUMNS, false);
-    const float *p = add_output(&forward, TOKENS * HEADS, ROWS, false);
+    const float *p = add_output(&forward, TOKENS * HEADS, keys, false);
     run(&forward);
-    copy_input(add_input(&backward, TOKENS * HEADS, ROWS), p, P_COUNT);
+    copy_input(add_input(&backward, TOKENS * HEADS, keys), p, TOKENS * HEADS * keys);
     const float *dy = add_input(&backward, TOKENS, COLUMNS);
     const float *slopes[3];
     for (uint32_t i = 0; i < 3; i++)
-        slopes[i] = add_output(&backward, TOKENS, COLUMNS, false);
+        slopes[i] = add_output(&backward, rows[i], COLUMNS, false);
     run(&backward);
     for (uint32_t i = 0; i < 3; i++)
-        check_slopes(&forward, dy, COUNT, operands[i], slopes[i], COUNT);
+        check_slopes(&forward, dy, TOKENS * COLUMNS, operands[i], slopes[i], rows[i] * COLUMNS);
     bench_clear(&forward);
     bench_clear(&backward);
 }
@@ -369,8 +375,8 @@ int main(void)
     tcase_add_test(tcase, tokens_come_with_the_next_ones);
     tcase_add_loop_test(tcase, token_loss_is_cross_entropy_by_id, 1, 3);
     tcase_add_test(tcase, layer_norm_gradients_are_its_slopes);
-    tcase_add_loop_test(tcase, attention_agrees_with_loops, 0, 2);
-    tcase_add_loop_test(tcase, attention_gradients_are_its_slopes, 0, 2);
+    tcase_add_loop_test(tcase, attention_agrees_with_loops, 0, G_N_ELEMENTS(attentions));
+    tcase_add_loop_test(tcase, attention_gradients_are_its_slopes, 0, G_N_ELEMENTS(attentions));
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

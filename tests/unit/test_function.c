@@ -259,6 +259,9 @@ START_TEST(transformers_cost_by_their_parts)
     operation.sequence = 4;
     expect_cost(operation, SHAPES({12, 6}, {12, 6}, {12, 6}), SHAPES({12, 6}, {24, 4}),
                 4 * 4 * n + 5 * p, 4 * (4 * n + p));
+    /* Keys in sequences of 5. */
+    expect_cost(operation, SHAPES({12, 6}, {15, 6}, {15, 6}), SHAPES({12, 6}, {24, 5}),
+                4 * 5 * n + 5 * 120, 4 * (2 * n + 2 * 90 + 120));
     operation.kind = GW_OPERATION_ATTENTION_GRADIENT;
     expect_cost(operation, SHAPES({12, 6}, {12, 6}, {12, 6}, {24, 4}, {12, 6}),
                 SHAPES({12, 6}, {12, 6}, {12, 6}), 8 * 4 * n + 4 * p, 4 * (7 * n + p));
@@ -437,6 +440,35 @@ START_TEST(attention_shapes)
                 SHAPES({12, 6}, {12, 6}, {12, 6}));
     expect_bad(operation, SHAPES({12, 6}, {12, 6}, {12, 6}, {24, 6}, {12, 6}),
                SHAPES({12, 6}, {12, 6}, {12, 6}), "input 3: found 24 x 6, expected 24 x 4");
+}
+END_TEST
+
+/* 3 sequences: of 4 rows in q, of 5 in k. */
+START_TEST(attention_to_sequences_of_another_length)
+{
+    gw_operation operation = make_operation(GW_OPERATION_ATTENTION);
+    operation.heads = 2;
+    operation.sequence = 4;
+    expect_good(operation, SHAPES({12, 6}, {15, 6}, {15, 6}), SHAPES({12, 6}, {24, 5}));
+    expect_bad(operation, SHAPES({12, 6}, {15, 6}, {15, 6}), SHAPES({12, 6}, {24, 4}),
+               "output 1: found 24 x 4, expected 24 x 5");
+    expect_bad(operation, SHAPES({12, 6}, {14, 6}, {14, 6}), SHAPES({12, 6}, {24, 5}),
+               "found 14 rows of keys, expected a multiple of 3 sequences");
+    expect_bad(operation, SHAPES({12, 6}, {15, 4}, {15, 4}), SHAPES({12, 6}, {24, 5}),
+               "input 1: found 15 x 4, expected 15 x 6");
+    expect_bad(operation, SHAPES({12, 6}, {15, 6}, {12, 6}), SHAPES({12, 6}, {24, 5}),
+               "input 2: found 12 x 6, expected 15 x 6");
+    operation.is_causal = true;
+    expect_bad(operation, SHAPES({12, 6}, {15, 6}, {15, 6}), SHAPES({12, 6}, {24, 5}),
+               "found 15 rows of keys, expected 12, one for each query, as it is causal");
+    operation.is_causal = false;
+    operation.kind = GW_OPERATION_ATTENTION_GRADIENT;
+    expect_good(operation, SHAPES({12, 6}, {15, 6}, {15, 6}, {24, 5}, {12, 6}),
+                SHAPES({12, 6}, {15, 6}, {15, 6}));
+    expect_bad(operation, SHAPES({12, 6}, {15, 6}, {15, 6}, {24, 5}, {15, 6}),
+               SHAPES({12, 6}, {15, 6}, {15, 6}), "input 4: found 15 x 6, expected 12 x 6");
+    expect_bad(operation, SHAPES({12, 6}, {15, 6}, {15, 6}, {24, 5}, {12, 6}),
+               SHAPES({12, 6}, {12, 6}, {15, 6}), "output 1: found 12 x 6, expected 15 x 6");
 }
 END_TEST
 
@@ -626,6 +658,7 @@ static TCase *make_check_cases(void)
     tcase_add_test(cases, network_shapes);
     tcase_add_test(cases, transformer_shapes);
     tcase_add_test(cases, attention_shapes);
+    tcase_add_test(cases, attention_to_sequences_of_another_length);
     tcase_add_test(cases, collective_shapes_go_by_the_group);
     tcase_add_test(cases, collectives_need_axes_and_members);
     tcase_add_test(cases, reading_comes_after_writing);

@@ -30,7 +30,7 @@ static void bench_clear(bench *built)
 
 static gw_span time_of(const bench *built, const gw_operation *operation)
 {
-    return built->model.ops->operation_ns(&built->model, 0, built->function, operation);
+    return built->model.ops->operation_ns(&built->model, 0, built->function, operation, NULL);
 }
 
 START_TEST(duration_is_taken_as_it_is)
@@ -107,6 +107,135 @@ START_TEST(all_else_runs_on_the_vector_unit)
 }
 END_TEST
 
+static gw_operation make_product(bench *built, uint32_t rows, uint32_t depth, uint32_t columns)
+{
+    gw_operation product = {.kind = GW_OPERATION_MATMUL};
+    product.inputs[0] = (uint16_t)gw_function_add_input(built->function, rows, depth, true);
+    product.inputs[1] = (uint16_t)gw_function_add_input(built->function, depth, columns, false);
+    product.outputs[0] = (uint16_t)gw_function_add_output(built->function, rows, columns, true);
+    return product;
+}
+
+START_TEST(shape_counts_where_there_are_tiles)
+{
+    bench built;
+    bench_init(&built);
+    gw_accelerator *accelerator = &built.made.accelerators[0];
+    accelerator->matrix_unit = (gw_matrix_unit){
+        .part_count = 1, .tile_count = 1, .tiles = {{1000, 1000, 1}}, .depth_multiple = 1};
+    const gw_operation even = make_product(&built, 5000, 5000, 5000);
+    const gw_operation odd = make_product(&built, 5001, 5000, 5000);
+    ck_assert_uint_eq(time_of(&built, &even), 5000000);
+    ck_assert_uint_eq(time_of(&built, &odd), 6000000);
+    bench_clear(&built);
+}
+END_TEST
+
+START_TEST(every_operation_has_a_start)
+{
+    bench built;
+    bench_init(&built);
+    built.made.accelerators[0].operation_overhead_ns = 777;
+    const gw_operation product = make_product(&built, 5000, 5000, 5000);
+    ck_assert_uint_eq(time_of(&built, &product), 5000777);
+    const gw_operation work = {.kind = GW_OPERATION_WORK, .flops = 50e9};
+    ck_assert_uint_eq(time_of(&built, &work), 1000777);
+    const gw_operation none = {.kind = GW_OPERATION_WORK};
+    ck_assert_uint_eq(time_of(&built, &none), 0);
+    const gw_operation duration = {.kind = GW_OPERATION_DURATION, .duration_ns = 5};
+    ck_assert_uint_eq(time_of(&built, &duration), 5); /* As given. */
+    bench_clear(&built);
+}
+END_TEST
+
+START_TEST(a_kernel_is_priced_where_it_begins)
+{
+    bench built;
+    bench_init(&built);
+    const gw_accel_model *model = &built.model;
+    const gw_operation product = make_product(&built, 100, 100, 100);
+    const gw_operation map = {.kind = GW_OPERATION_MAP, .map = GW_MAP_TANH};
+    const gw_fused lead = {.leads = true, .bytes = 500e3, .map_flops = 2e6};
+    const gw_fused rest = {.is_continued = true};
+    /* Memory 1000 ns, arithmetic 40; the sum behind a product costs no arithmetic of its own. */
+    ck_assert_uint_eq(model->ops->operation_ns(model, 0, built.function, &product, &lead), 1000);
+    ck_assert_uint_eq(model->ops->operation_ns(model, 0, built.function, &map, &lead), 2000);
+    ck_assert_uint_eq(model->ops->operation_ns(model, 0, built.function, &map, &rest), 0);
+    bench_clear(&built);
+}
+END_TEST
+
+/* 2 sequences of 100, 3 heads of 10 columns: sides of 24 kB, scores of 240 kB. */
+static gw_operation make_attention(bench *built, bool is_gradient)
+{
+    gw_operation made = {.kind =
+                             is_gradient ? GW_OPERATION_ATTENTION_GRADIENT : GW_OPERATION_ATTENTION,
+                         .heads = 3,
+                         .sequence = 100,
+                         .is_causal = true};
+    for (uint32_t i = 0; i < 3; i++) {
+        made.inputs[i] = (uint16_t)gw_function_add_input(built->function, 200, 30, true);
+        made.outputs[i] = (uint16_t)gw_function_add_output(built->function, 200, 30, true);
+    }
+    const uint16_t scores = (uint16_t)gw_function_add_output(built->function, 600, 100, true);
+    made.inputs[4] = made.inputs[0];
+    made.inputs[3] = made.outputs[1] = scores;
+    if (is_gradient) {
+        made.outputs[1] = made.outputs[0];
+    }
+    return made;
+}
+
+START_TEST(attention_is_its_products_and_a_softmax)
+{
+    bench built;
+    bench_init(&built);
+    gw_accelerator *accelerator = &built.made.accelerators[0];
+    accelerator->matrix_unit = (gw_matrix_unit){
+        .part_count = 1, .tile_count = 1, .tiles = {{10, 10, 1}}, .depth_multiple = 1};
+    const gw_operation forward = make_attention(&built, false);
+    const gw_operation gradient = make_attention(&built, true);
+    /* Memory: 288 kB of a product, 576 ns; two passes over the scores, 960 ns; three, 1440. */
+    ck_assert_uint_eq(time_of(&built, &forward), 2 * 576 + 960);
+    ck_assert_uint_eq(time_of(&built, &gradient), 4 * 576 + 1440);
+    accelerator->operation_overhead_ns = 10;
+    ck_assert_uint_eq(time_of(&built, &forward), 2 * 576 + 960 + 3 * 10);
+    ck_assert_uint_eq(time_of(&built, &gradient), 4 * 576 + 1440 + 5 * 10);
+    /* Arithmetic: 2 x 6 x 100 x 100 x 10 FLOPs of a product at 500e9. */
+    accelerator->peak_flops = 1e12;
+    ck_assert_uint_eq(time_of(&built, &forward), 2 * 2400 + 960 + 3 * 10);
+    bench_clear(&built);
+}
+END_TEST
+
+/* Queries as above look at sequences of 50: keys' side 12 kB, scores 120 kB. */
+START_TEST(attention_to_shorter_sequences)
+{
+    bench built;
+    bench_init(&built);
+    gw_accelerator *accelerator = &built.made.accelerators[0];
+    accelerator->matrix_unit = (gw_matrix_unit){
+        .part_count = 1, .tile_count = 1, .tiles = {{10, 10, 1}}, .depth_multiple = 1};
+    gw_operation forward = make_attention(&built, false);
+    forward.is_causal = false;
+    for (uint32_t i = 1; i < 3; i++)
+        forward.inputs[i] = (uint16_t)gw_function_add_input(built.function, 100, 30, true);
+    forward.outputs[1] = (uint16_t)gw_function_add_output(built.function, 600, 50, true);
+    ck_assert_uint_eq(time_of(&built, &forward), 2 * (24 + 12 + 120) * 2 + 2 * 120 * 2);
+    bench_clear(&built);
+}
+END_TEST
+
+START_TEST(attention_alike_in_all_shapes_is_one_kernel)
+{
+    bench built;
+    bench_init(&built);
+    const gw_operation forward = make_attention(&built, false);
+    ck_assert_uint_eq(time_of(&built, &forward), (4 * 24 + 240) * 2); /* Each operand once. */
+    bench_clear(&built);
+}
+END_TEST
+
 START_TEST(each_island_has_its_own_roofs)
 {
     small_cluster made;
@@ -117,8 +246,8 @@ START_TEST(each_island_has_its_own_roofs)
     const gw_accel_model model = gw_accel_model_of(&gw_model_roofline, made.cluster);
     g_autoptr(gw_function) function = gw_function_new("test");
     const gw_operation work = {.kind = GW_OPERATION_WORK, .flops = 50e9};
-    ck_assert_uint_eq(model.ops->operation_ns(&model, 0, function, &work), 1000000);
-    ck_assert_uint_eq(model.ops->operation_ns(&model, 1, function, &work), 4000000);
+    ck_assert_uint_eq(model.ops->operation_ns(&model, 0, function, &work, NULL), 1000000);
+    ck_assert_uint_eq(model.ops->operation_ns(&model, 1, function, &work, NULL), 4000000);
     small_cluster_clear(&made);
 }
 END_TEST
@@ -167,6 +296,12 @@ int main(void)
     tcase_add_test(cases, large_matrix_product_is_bound_by_arithmetic);
     tcase_add_test(cases, thin_matrix_product_is_bound_by_memory);
     tcase_add_test(cases, all_else_runs_on_the_vector_unit);
+    tcase_add_test(cases, shape_counts_where_there_are_tiles);
+    tcase_add_test(cases, every_operation_has_a_start);
+    tcase_add_test(cases, a_kernel_is_priced_where_it_begins);
+    tcase_add_test(cases, attention_is_its_products_and_a_softmax);
+    tcase_add_test(cases, attention_alike_in_all_shapes_is_one_kernel);
+    tcase_add_test(cases, attention_to_shorter_sequences);
     tcase_add_test(cases, each_island_has_its_own_roofs);
     tcase_add_test(cases, collectives_are_those_of_the_torus);
     tcase_add_test(cases, models_are_listed_in_order_of_name);

@@ -83,6 +83,11 @@ static const char *const wrong[][2] = {
     {ONE(FIGURE, "{'x':1,'set':[1]}", CURVE, "", CLAIM), "/points/0/set/0"},
     {ONE(FIGURE, "{'x':1}", "'name':'a,b','scenario':'s'", "", CLAIM), "without commas"},
     {ONE(FIGURE, "{'x':1}", "'name':'a'", "", CLAIM), "scenario"},
+    {ONE(FIGURE, "{'x':1}", CURVE ",'over':'b'", "", CLAIM),
+     "/over: found \"b\", expected an earlier"},
+    {ONE(FIGURE, "{'x':1}", CURVE ",'over':'a'", "", CLAIM),
+     "/over: found \"a\", expected an earlier"},
+    {ONE(FIGURE, "{'x':1}", CURVE ",'over':1", "", CLAIM), "/over"},
     {ONE(FIGURE, "{'x':1}", CURVE, "'published':[{'curve':'b','x':1,'y':1,'how':'h'}],", CLAIM),
      "/published/0/curve"},
     {ONE(FIGURE, "{'x':1}", CURVE, "'published':[{'curve':'a','x':1,'y':1}],", CLAIM), "how"},
@@ -104,7 +109,7 @@ START_TEST(papers_are_found_by_name)
     g_autoptr(GError) error = NULL;
     g_autoptr(gw_paper) paper = gw_paper_load("pathways", &error);
     ck_assert_msg(paper != NULL, "%s", error != NULL ? error->message : "");
-    ck_assert_uint_eq(paper->figures->len, 6);
+    ck_assert_uint_eq(paper->figures->len, 10);
     ck_assert_ptr_null(gw_paper_load("pathway", &error));
     ck_assert(g_error_matches(error, GW_ERROR, GW_ERROR_USAGE));
     ck_assert_ptr_nonnull(strstr(error->message, "did you mean \"pathways\"?"));

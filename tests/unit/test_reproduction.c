@@ -12,7 +12,9 @@ static const char paper_text[] =
     "'curves':[{'name':'a','scenario':'%s','points':[{'x':1,'set':['jobs.steps=1']},"
     "{'x':2,'set':['jobs.steps=2']}]},"
     "{'name':'b','scenario':'%s','scale':0.5,'measure':'%s',"
-    "'points':[{'x':2,'set':['jobs.steps=2']},{'x':3,'set':['jobs.steps=%s']}]}],"
+    "'points':[{'x':2,'set':['jobs.steps=2']},{'x':3,'set':['jobs.steps=%s']}]},"
+    "{'name':'c','scenario':'%s','over':'a','scale':3,"
+    "'points':[{'x':2,'set':['jobs.steps=4']},{'x':4,'set':['jobs.steps=4']}]}],"
     "'claims':[{'item':'i','kind':'ratio','curves':['b','a'],'from':2,'to':2,'published':0.5,"
     "'tolerance':0}]}]}";
 
@@ -25,7 +27,8 @@ static gw_paper *load(char *folder, const char *measure, const char *steps)
     g_autofree char *scenario = NULL;
     ck_assert(g_file_get_contents(QUICKSTART, &scenario, NULL, NULL));
     ck_assert(g_file_set_contents(link, scenario, -1, NULL));
-    g_autofree char *text = g_strdup_printf(paper_text, "q.json", "q.json", measure, steps);
+    g_autofree char *text =
+        g_strdup_printf(paper_text, "q.json", "q.json", measure, steps, "q.json");
     ck_assert(g_file_set_contents(path, g_strdelimit(text, "'", '"'), -1, NULL));
     gw_paper *paper = gw_paper_load(path, &error);
     ck_assert_msg(paper != NULL, "%s", error != NULL ? error->message : "");
@@ -51,6 +54,8 @@ START_TEST(points_get_their_values)
     ck_assert_double_eq(value(paper, 0, 1), 2);
     ck_assert_double_eq(value(paper, 1, 0), 1);
     ck_assert_double_eq(value(paper, 1, 1), 1.5);
+    ck_assert_double_eq(value(paper, 2, 0), 3 * 4 / 2.0);
+    ck_assert(isnan(value(paper, 2, 1))); /* The other curve has no such point. */
     g_autoptr(GPtrArray) rows = gw_reproduction_judge(paper, is_wanted);
     ck_assert_uint_eq(rows->len, 1);
     const gw_claim_row *row = rows->pdata[0];

@@ -37,7 +37,10 @@ static const gw_recorder_job jobs[] = {
      .activations_max = activations,
      .memory = &memory,
      .stage_count = 2,
-     .has_exchanges = true},
+     .has_exchanges = true,
+     .model_flops_per_step = 400,
+     .hardware_flops_per_step = 600,
+     .peak_flops = 2e9},
     {.name = "say \"hi\",\n世界",
      .step_count = 1,
      .node_names = node_names,
@@ -194,7 +197,12 @@ START_TEST(the_jobs_are_as_by_hand)
     const json_t *second = json_array_get(json_object_get(json, "jobs"), 1);
     ck_assert_str_eq(json_string_value(json_object_get(second, "name")), jobs[1].name);
     ck_assert_ptr_null(json_object_get(second, "tokens_per_s"));
+    ck_assert_ptr_null(json_object_get(second, "mfu"));
     ck_assert_ptr_null(json_object_get(second, "peak_activations"));
+    check_near(json, "jobs.0.model_flops_per_s", 400 / (4 * 200e-9));
+    check_near(json, "jobs.0.hardware_flops_per_s", 600 / (4 * 200e-9));
+    check_near(json, "jobs.0.mfu", 0.25);
+    check_near(json, "jobs.0.hfu", 0.375);
     check_number(json, "jobs.0.peak_activations.0", 2);
     check_number(json, "jobs.0.peak_activations.1", 1.5);
     check_number(json, "jobs.0.devices", 4);
@@ -266,6 +274,7 @@ START_TEST(a_run_of_nothing_has_no_rates)
     check_number(json, "jobs.0.steps", 0);
     check_number(json, "jobs.0.step_time_ns", (double)NAN);
     check_number(json, "jobs.0.tokens_per_s", (double)NAN);
+    check_number(json, "jobs.0.mfu", (double)NAN);
     check_number(json, "jobs.0.bubble_fraction", (double)NAN);
     check_number(json, "jobs.0.device_time_share", 0);
     check_number(json, "jobs.0.computations_per_s", 0);
