@@ -642,7 +642,9 @@ bool gw_rank_cluster_finish(gw_rank_cluster *cluster, uint32_t code, gw_rank_las
         put_out(cluster, r, gw_packet_new(GW_PACKET_END, code, 0, 0));
     }
     send_output(cluster);
-    if (!cluster->is_stopped) {
+    /* Only who is at rest may be looked at: others' devices go on meanwhile. */
+    const uint32_t end_code = is_first ? code : cluster->end_code;
+    if (!cluster->is_stopped && end_code == GW_ERROR_STALL) {
         gw_cpu_cluster_explain(cluster->cpu, words);
         gw_rank_meetings_explain(cluster->meetings, words);
     }

@@ -225,8 +225,12 @@ uint32_t story_place(const story *told, uint32_t node, gw_input_kind kind, uint6
 
 bool story_has(const story *told, uint32_t node, gw_input_kind kind, uint64_t tag)
 {
+    pthread_mutex_t *mutex = (pthread_mutex_t *)&told->mutex; /* Others may be telling. */
     uint32_t place;
-    return count_tag(told, node, kind, tag, &place) > 0;
+    pthread_mutex_lock(mutex);
+    const bool has = count_tag(told, node, kind, tag, &place) > 0;
+    pthread_mutex_unlock(mutex);
+    return has;
 }
 
 double story_value(const story *told, uint32_t node, uint64_t tag)
