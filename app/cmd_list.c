@@ -3,8 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "accel/rounds.h"
 #include "accel/model.h"
+#include "accel/rounds.h"
 #include "app/command.h"
 #include "base/error.h"
 #include "controller/dispatch_policy.h"
@@ -95,6 +95,11 @@ static void list_profiles(void)
     list_names(gw_scenario_profiles());
 }
 
+static void list_networks(void)
+{
+    list_names(gw_scenario_networks());
+}
+
 static void list_figures(void)
 {
     list_names(gw_figure_subjects());
@@ -117,6 +122,7 @@ static const struct {
     {"dispatches", list_dispatches},     {"spills", list_spills},
     {"accelerators", list_accelerators}, {"profiles", list_profiles},
     {"backends", list_backends},         {"figures", list_figures},
+    {"networks", list_networks},
 };
 
 static int refuse_list(const char *word)
@@ -138,7 +144,7 @@ static int run_list(int argc, char **argv)
     if (!gw_command_parse("list", "[KIND]",
                           "KIND is one of workloads, schedules, collectives, systems, policies, "
                           "placements, dispatches, spills, accelerators, profiles, backends, "
-                          "figures; all of them without it.",
+                          "figures, networks; all of them without it.",
                           entries, &argc, &argv, &exit_code))
         return exit_code;
     if (argc > 2) {

@@ -8,6 +8,7 @@
  * which do the same at the same time: it gets one part in `stride` of the rate. */
 #include "accel/collective.h"
 
+#include "accel/collective_nodes.h"
 #include "accel/rounds.h"
 #include "base/check.h"
 #include "topology/route.h"
@@ -340,6 +341,21 @@ static bool price_by_algorithm(const gw_cluster *cluster, const gw_collective *c
     return true;
 }
 
+/* By the algorithm that the island's scenario names, where it can; else by the fastest. */
+static gw_span price_over_nodes(const gw_cluster *cluster, const gw_collective *collective)
+{
+    const gw_cluster_island *island =
+        gw_cluster_island_of(cluster, (gw_device_id){collective->devices[0]});
+    gw_span span_ns = gw_collective_nodes_ns(cluster, collective, island->collectives);
+    if (span_ns < GW_TIME_NEVER) {
+        return span_ns;
+    }
+    g_autoptr(gw_rounds) rounds = gw_rounds_plan(
+        gw_rounds_algorithms[island->collectives - GW_ALGORITHM_DIRECT], cluster, collective);
+    return rounds != NULL ? gw_rounds_ns(rounds, cluster, collective->devices)
+                          : gw_collective_nodes_ns(cluster, collective, GW_ALGORITHM_AUTO);
+}
+
 gw_span gw_collective_ns(const gw_cluster *cluster, const gw_collective *collective)
 {
     const gw_collective_shape shape =
@@ -349,6 +365,9 @@ gw_span gw_collective_ns(const gw_cluster *cluster, const gw_collective *collect
     }
     const gw_accelerator *accelerator =
         gw_cluster_island_of(cluster, (gw_device_id){collective->devices[0]})->accelerator;
+    if (gw_node_group_is_spread(cluster, collective)) {
+        return accelerator->collective_overhead_ns + price_over_nodes(cluster, collective);
+    }
     gw_span rounds_ns;
     if (price_by_algorithm(cluster, collective, &shape, &rounds_ns)) {
         return accelerator->collective_overhead_ns + rounds_ns;

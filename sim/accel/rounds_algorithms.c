@@ -5,7 +5,9 @@
 #include <string.h>
 
 #include "accel/collective.h"
+#include "accel/node_group.h"
 #include "accel/rounds.h"
+#include "accel/rounds_nodes.h"
 #include "base/check.h"
 #include "topology/route.h"
 
@@ -58,7 +60,9 @@ static gw_rounds *gather_round_ring(const gw_cluster *cluster, const gw_collecti
 
 static gw_rounds *plan_ring(const gw_cluster *cluster, const gw_collective *collective)
 {
-    return plan_by_gathering(cluster, collective, gather_round_ring);
+    return plan_by_gathering(cluster, collective,
+                             gw_node_group_is_spread(cluster, collective) ? gw_rounds_gather_nodes
+                                                                          : gather_round_ring);
 }
 
 /* --- Rings both ways along all axes of a torus --- */
@@ -251,19 +255,43 @@ static gw_rounds *broadcast_down_tree(uint32_t count, uint64_t size_bytes)
 
 static gw_rounds *plan_tree(const gw_cluster *cluster, const gw_collective *collective)
 {
-    (void)cluster;
-    gw_rounds *broadcast = broadcast_down_tree(collective->member_count, collective->size_bytes);
-    if (collective->kind == GW_OPERATION_BROADCAST) {
-        return broadcast;
+    const uint32_t count = collective->member_count;
+    const bool is_all_reduce = collective->kind == GW_OPERATION_ALL_REDUCE;
+    if (!is_all_reduce && collective->kind != GW_OPERATION_BROADCAST) {
+        return NULL;
     }
-    if (collective->kind == GW_OPERATION_ALL_REDUCE) {
-        gw_rounds_reverse(broadcast); /* Now it adds up, at member 0. */
-        gw_rounds_take_next(broadcast,
-                            broadcast_down_tree(collective->member_count, collective->size_bytes));
-        return broadcast;
+    const bool is_spread = gw_node_group_is_spread(cluster, collective);
+    gw_rounds *made = NULL;
+    for (uint32_t i = 0; i < (is_all_reduce ? 2 : 1); i++) {
+        gw_rounds *down = is_spread ? gw_rounds_broadcast_nodes(cluster, collective)
+                                    : broadcast_down_tree(count, collective->size_bytes);
+        if (is_all_reduce && i == 0) {
+            gw_rounds_reverse(down); /* Now it adds up, at member 0. */
+        }
+        if (made == NULL) {
+            made = down;
+        } else {
+            gw_rounds_take_next(made, down);
+        }
     }
-    gw_rounds_free(broadcast);
-    return NULL;
+    return made;
+}
+
+/* --- Inside nodes and between them --- */
+
+static gw_rounds *plan_hierarchical(const gw_cluster *cluster, const gw_collective *collective)
+{
+    if (!gw_node_group_is_spread(cluster, collective)) {
+        return NULL;
+    }
+    switch (collective->kind) {
+    case GW_OPERATION_BROADCAST:
+        return gw_rounds_scatter_and_gather(cluster, collective);
+    case GW_OPERATION_ALL_TO_ALL:
+        return gw_rounds_exchange_by_level(cluster, collective);
+    default:
+        return plan_by_gathering(cluster, collective, gw_rounds_gather_by_level);
+    }
 }
 
 /* --- Everybody to everybody, all at once --- */
@@ -303,10 +331,28 @@ static gw_rounds *send_to_all(const gw_cluster *cluster, const gw_collective *co
     return made;
 }
 
+/* A permutation is one transfer of each member, and as direct as can be. */
+static gw_rounds *send_shifted(const gw_collective *collective)
+{
+    const uint32_t count = collective->member_count, shift = collective->shift % count;
+    if (shift == 0) {
+        return NULL; /* Each to itself: a copy, and no transfer. */
+    }
+    gw_rounds *made = gw_rounds_new(count, 1);
+    gw_rounds_phase *phase = gw_rounds_add_phase(made, 0, 1);
+    for (uint32_t m = 0; m < count; m++) {
+        gw_rounds_set_send(made, phase, m, 0, (m + shift) % count, collective->size_bytes);
+    }
+    return made;
+}
+
 /* An all-reduce in which everybody has all inputs and adds them up: for short ones. */
 static gw_rounds *plan_direct(const gw_cluster *cluster, const gw_collective *collective)
 {
     const uint64_t part_bytes = divide_up(collective->size_bytes, collective->member_count);
+    if (collective->kind == GW_OPERATION_PERMUTE) {
+        return send_shifted(collective);
+    }
     if (collective->member_count > DIRECT_MEMBERS_MAX) {
         return NULL;
     }
@@ -334,9 +380,14 @@ static const gw_rounds_algorithm halving_doubling = {
     .summary = "partners twice as far apart in each round; powers of two",
     .plan = plan_halving_doubling,
 };
+static const gw_rounds_algorithm hierarchical = {
+    .name = "hierarchical",
+    .summary = "inside each node, then between nodes by slot, and back; groups over nodes",
+    .plan = plan_hierarchical,
+};
 static const gw_rounds_algorithm ring = {
     .name = "ring",
-    .summary = "one ring in group order, one way round",
+    .summary = "one ring in group order, one way round; over nodes one for each rail",
     .plan = plan_ring,
 };
 static const gw_rounds_algorithm torus = {
@@ -351,7 +402,7 @@ static const gw_rounds_algorithm tree = {
 };
 
 const gw_rounds_algorithm *const gw_rounds_algorithms[] = {
-    &direct, &halving_doubling, &ring, &torus, &tree, NULL,
+    &direct, &halving_doubling, &hierarchical, &ring, &torus, &tree, NULL,
 };
 
 const gw_rounds_algorithm *gw_rounds_algorithm_find(const char *name)

@@ -45,13 +45,23 @@ typedef struct {
 
 /* How an island's collectives go round; in order of name, as in accel/rounds_algorithms.c. */
 typedef enum {
-    GW_ALGORITHM_AUTO = 0, /* In closed form: what suits shape and size. */
+    GW_ALGORITHM_AUTO = 0, /* In closed form: what is fastest for shape and size. */
     GW_ALGORITHM_DIRECT,
     GW_ALGORITHM_HALVING_DOUBLING,
+    GW_ALGORITHM_HIERARCHICAL,
     GW_ALGORITHM_RING,
     GW_ALGORITHM_TORUS,
     GW_ALGORITHM_TREE
 } gw_algorithm_kind;
+
+/* What joins hosts whose devices are joined by a switch each: one file of configs/networks/, with
+ * what the scenario says of it. */
+typedef struct {
+    uint32_t nics_per_host;  /* 0: no such network; else they divide the devices, or these them. */
+    double nic_bytes_per_s;  /* Of one NIC, each way: what large messages reach. */
+    gw_span latency_ns;      /* One way, from NIC to NIC. */
+    double oversubscription; /* All NICs of the island over the network's core; up to 1: none. */
+} gw_network;
 
 typedef struct {
     uint32_t accelerator; /* Index. */
@@ -62,6 +72,7 @@ typedef struct {
     gw_algorithm_kind collectives;
     bool is_switched; /* All devices on one switch, and the shape a line or ring without meaning. */
     uint64_t host_memory_bytes; /* Of one host, for buffers that are spilled; 0: none. */
+    gw_network network;         /* With NICs: the switch is a host's own, and `is_switched`. */
 } gw_island_spec;
 
 typedef struct {

@@ -63,6 +63,7 @@ gw_directory *gw_scenario_directory(const gw_scenario *scenario);
  * g_strfreev.  Never NULL. */
 char **gw_scenario_accelerators(void);
 char **gw_scenario_profiles(void);
+char **gw_scenario_networks(void);
 
 /* The same of configs/reproduce: publications, each a file and a folder of scenarios. */
 char **gw_scenario_papers(void);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Where accelerators, profiles and papers are found: in folders "accelerators", "profiles" and
- * "reproduce" beside the scenario, in the nearest "configs" folder above it, in each folder of
- * GANGWAY_CONFIGS, and in the program's own data (base/data.h), in this order.  The first file of
- * that name is the one. */
+/* Where accelerators, profiles, papers and networks are found: in folders "accelerators",
+ * "profiles", "reproduce" and "networks" beside the scenario, in the nearest "configs" folder above
+ * it, in each folder of GANGWAY_CONFIGS, and in the program's own data (base/data.h), in this
+ * order.  The first file of that name is the one. */
 #include <string.h>
 
 #include "base/check.h"
@@ -20,6 +20,7 @@ static const struct {
     [GW_CATALOG_ACCELERATORS] = {"accelerators", "an accelerator"},
     [GW_CATALOG_PROFILES] = {"profiles", "a profile"},
     [GW_CATALOG_PAPERS] = {"reproduce", "a paper"},
+    [GW_CATALOG_NETWORKS] = {"networks", "a network"},
 };
 
 /* --- The search path --- */
@@ -132,6 +133,11 @@ char **gw_scenario_papers(void)
     return gw_catalog_list(GW_CATALOG_PAPERS, ".");
 }
 
+char **gw_scenario_networks(void)
+{
+    return gw_catalog_list(GW_CATALOG_NETWORKS, ".");
+}
+
 /* --- Finding one --- */
 
 static void refuse_name(gw_catalog_kind kind, const char *folder, const GPtrArray *path,
@@ -180,7 +186,7 @@ static char *find_file(const GPtrArray *path, const char *name)
 char *gw_catalog_find(gw_catalog_kind kind, const char *scenario_path, const gw_params *object,
                       const char *key, const char *name, GError **error)
 {
-    gw_check(kind >= GW_CATALOG_ACCELERATORS && kind <= GW_CATALOG_PAPERS);
+    gw_check(kind >= GW_CATALOG_ACCELERATORS && kind <= GW_CATALOG_NETWORKS);
     g_autofree char *relative = g_path_get_dirname(scenario_path);
     g_autofree char *folder = g_canonicalize_filename(relative, NULL);
     if (strchr(name, '/') != NULL || g_str_has_suffix(name, FILE_SUFFIX)) {

@@ -116,12 +116,14 @@ static bool read_torus(gw_params *island, gw_island_spec *spec, GError **error)
 }
 
 /* A switch has no shape: sizes and rings would say what is not there. */
-static bool read_interconnect(gw_params *island, gw_island_spec *spec, GError **error)
+static bool read_interconnect(gw_params *island, gw_island_spec *spec, bool *out_has_nodes,
+                              GError **error)
 {
-    static const char *const kinds[] = {"torus", "switch", NULL};
+    static const char *const kinds[] = {"torus", "switch", "nodes", NULL};
     static const char *const algorithms[] = {[GW_ALGORITHM_AUTO] = "auto",
                                              [GW_ALGORITHM_DIRECT] = "direct",
                                              [GW_ALGORITHM_HALVING_DOUBLING] = "halving_doubling",
+                                             [GW_ALGORITHM_HIERARCHICAL] = "hierarchical",
                                              [GW_ALGORITHM_RING] = "ring",
                                              [GW_ALGORITHM_TORUS] = "torus",
                                              [GW_ALGORITHM_TREE] = "tree",
@@ -131,7 +133,8 @@ static bool read_interconnect(gw_params *island, gw_island_spec *spec, GError **
     if (!gw_params_choice(island, "interconnect", false, kinds, &kind, error)) {
         return false;
     }
-    spec->is_switched = kind == 1;
+    spec->is_switched = kind > 0;
+    *out_has_nodes = kind == 2;
     uint32_t algorithm = GW_ALGORITHM_AUTO;
     if (!gw_params_choice(island, "collectives", false, algorithms, &algorithm, error)) {
         return false;
@@ -140,8 +143,9 @@ static bool read_interconnect(gw_params *island, gw_island_spec *spec, GError **
     for (uint32_t i = 0; spec->is_switched && i < G_N_ELEMENTS(keys_of_tori); i++) {
         if (gw_params_has(island, keys_of_tori[i])) {
             gw_params_error(island, keys_of_tori[i], error,
-                            "found it beside \"interconnect\": \"switch\", expected it with a "
-                            "torus only");
+                            "found it beside \"interconnect\": \"%s\", expected it with a torus "
+                            "only",
+                            kinds[kind]);
             return false;
         }
     }
@@ -216,9 +220,11 @@ static bool read_island(cluster_reader *reader, gw_params *island, GError **erro
     }
     spec.host_count = (uint32_t)host_count;
     spec.devices_per_host = (uint32_t)devices_per_host;
-    if (!read_interconnect(island, &spec, error) || !read_torus(island, &spec, error) ||
-        !read_wrap(island, &spec, error) || !gw_params_finish(island, error) ||
-        !check_total(reader, island, &spec, count, error)) {
+    bool has_nodes = false;
+    if (!read_interconnect(island, &spec, &has_nodes, error) ||
+        !gw_scenario_read_network(reader->scenario, island, has_nodes, &spec, error) ||
+        !read_torus(island, &spec, error) || !read_wrap(island, &spec, error) ||
+        !gw_params_finish(island, error) || !check_total(reader, island, &spec, count, error)) {
         return false;
     }
     for (uint64_t i = 0; i < count; i++) {

@@ -60,6 +60,7 @@ typedef enum {
     GW_CATALOG_ACCELERATORS = 1,
     GW_CATALOG_PROFILES,
     GW_CATALOG_PAPERS,
+    GW_CATALOG_NETWORKS,
 } gw_catalog_kind;
 
 /* The path of the file that `name`, the value of `object`'s `key`, means.  A name with a slash or
@@ -76,3 +77,17 @@ bool gw_profile_load(const char *path, gw_profile *out, GError **error);
 
 /* "matrix_unit" of an accelerator's file; absent leaves *out alone (scenario_matrix.c). */
 bool gw_matrix_unit_read(gw_params *root, gw_matrix_unit *out, GError **error);
+
+/* --- What joins an island's nodes (scenario_network.c) --- */
+typedef struct {
+    double nic_bytes_per_s, nic_efficiency; /* One card, each way; the part that is reached. */
+    gw_span latency_ns;                     /* From card to card. */
+} gw_network_figures;
+
+/* A file of configs/networks; `out` is filled only on success. */
+bool gw_network_load(const char *path, gw_network_figures *out, GError **error);
+
+/* Fills spec->network from the `island` of the scenario, whose hosts and devices have been read; an
+ * island without nodes is refused the words that only those have. */
+bool gw_scenario_read_network(gw_scenario *scenario, gw_params *island, bool has_nodes,
+                              gw_island_spec *spec, GError **error);

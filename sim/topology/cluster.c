@@ -5,6 +5,24 @@
 
 #include "base/check.h"
 
+/* NICs beyond the devices' number make rails wider, not more. */
+static void join_nodes(gw_cluster_island *made, const gw_network *network)
+{
+    if (network->nics_per_host == 0) {
+        return;
+    }
+    gw_check(made->is_switched);
+    made->rails_per_host = MIN(network->nics_per_host, made->devices_per_host);
+    gw_check(made->devices_per_host % made->rails_per_host == 0);
+    gw_check(network->nics_per_host % made->rails_per_host == 0);
+    const double host_bytes_per_s = network->nics_per_host * network->nic_bytes_per_s;
+    made->rail_bytes_per_s = host_bytes_per_s / made->rails_per_host;
+    made->network_latency_ns = network->latency_ns;
+    if (network->oversubscription > 1) {
+        made->core_bytes_per_s = made->host_count * host_bytes_per_s / network->oversubscription;
+    }
+}
+
 static void lay_out_island(gw_cluster *cluster, uint32_t island)
 {
     const gw_island_spec *spec = &cluster->spec->islands[island];
@@ -24,6 +42,7 @@ static void lay_out_island(gw_cluster *cluster, uint32_t island)
         .accelerator = &cluster->spec->accelerators[spec->accelerator],
     };
     gw_check(made->device_count > 0);
+    join_nodes(made, &spec->network);
     uint64_t place_count = 1;
     for (uint32_t d = 0; d < GW_ISLAND_DIMS_MAX; d++) {
         gw_check(spec->shape[d] >= 1);
@@ -97,4 +116,13 @@ uint32_t gw_cluster_host_of(const gw_cluster *cluster, gw_device_id device)
     gw_check(device.index < cluster->device_count);
     const gw_cluster_island *island = gw_cluster_island_of(cluster, device);
     return island->first_host + (device.index - island->first_device) / island->devices_per_host;
+}
+
+uint32_t gw_cluster_rail_of(const gw_cluster *cluster, gw_device_id device)
+{
+    gw_check(device.index < cluster->device_count);
+    const gw_cluster_island *island = gw_cluster_island_of(cluster, device);
+    gw_check(island->rails_per_host > 0);
+    const uint32_t place = (device.index - island->first_device) % island->devices_per_host;
+    return place / (island->devices_per_host / island->rails_per_host);
 }

@@ -19,6 +19,12 @@ typedef struct {
     bool is_switched; /* No torus, and coordinates say nothing of who is near. */
     const gw_accelerator *accelerator;
     gw_algorithm_kind collectives;
+    /* Not 0: each host is a node, whose devices have a switch of their own, and nodes are joined
+     * by rails.  Devices of a host share its rails in parts of equal size; a rail is one NIC, or
+     * those of one device together.  All rails meet in the core, whose rate 0 is no limit. */
+    uint32_t rails_per_host;
+    double rail_bytes_per_s, core_bytes_per_s;
+    gw_span network_latency_ns;
 } gw_cluster_island;
 
 typedef struct {
@@ -45,3 +51,6 @@ void gw_cluster_coordinates(const gw_cluster *cluster, gw_device_id device,
 gw_device_id gw_cluster_device_at(const gw_cluster *cluster, uint32_t island,
                                   const uint32_t coordinates[GW_ISLAND_DIMS_MAX]);
 uint32_t gw_cluster_host_of(const gw_cluster *cluster, gw_device_id device);
+
+/* Of an island with rails: that of the device, by place on its host. */
+uint32_t gw_cluster_rail_of(const gw_cluster *cluster, gw_device_id device);

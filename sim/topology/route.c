@@ -82,6 +82,21 @@ static gw_route route_over_dcn(const gw_cluster *cluster, const gw_accelerator *
     };
 }
 
+/* Each byte crosses both devices' PCIe and both rails, and the core where that is narrower. */
+static gw_route route_over_rails(const gw_cluster_island *island)
+{
+    const gw_accelerator *accelerator = island->accelerator;
+    double rate_bytes_per_s = MIN(accelerator->pcie_bytes_per_s, island->rail_bytes_per_s);
+    if (island->core_bytes_per_s > 0) {
+        rate_bytes_per_s = MIN(rate_bytes_per_s, island->core_bytes_per_s);
+    }
+    return (gw_route){
+        .kind = GW_ROUTE_RAIL,
+        .latency_ns = 2 * accelerator->pcie_latency_ns + island->network_latency_ns,
+        .rate_bytes_per_s = rate_bytes_per_s,
+    };
+}
+
 /* One place on from `coordinates` along dimension `d`. */
 static void take_step(const gw_cluster_island *island, uint32_t d, bool is_negative,
                       uint32_t coordinates[GW_ISLAND_DIMS_MAX])
@@ -122,7 +137,12 @@ gw_route gw_route_trace(const gw_cluster *cluster, gw_device_id source, gw_devic
     if (cluster->island_of_device[source.index] != cluster->island_of_device[target.index]) {
         return route_over_dcn(cluster, here, gw_cluster_island_of(cluster, target)->accelerator);
     }
-    if (gw_cluster_island_of(cluster, source)->is_switched) {
+    const gw_cluster_island *island = gw_cluster_island_of(cluster, source);
+    if (island->rails_per_host > 0 &&
+        gw_cluster_host_of(cluster, source) != gw_cluster_host_of(cluster, target)) {
+        return route_over_rails(island);
+    }
+    if (island->is_switched) {
         return route_through_switch(here, source, target, out_links, capacity);
     }
     steps along[GW_ISLAND_DIMS_MAX];

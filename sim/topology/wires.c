@@ -13,7 +13,9 @@ void gw_wires_init(gw_wires *wires, const gw_cluster *cluster)
     const uint64_t device_count = cluster->device_count, host_count = cluster->host_count;
     const uint32_t cards_per_host = MAX(cluster->spec->dcn_cards_per_host, 1);
     uint32_t hop_count_max = 8; /* Memory, or through the DCN: four ways of two. */
+    uint32_t rails_per_host = 0;
     for (uint32_t i = 0; i < cluster->island_count; i++) {
+        rails_per_host = MAX(rails_per_host, cluster->islands[i].rails_per_host);
         const uint32_t *shape = cluster->islands[i].shape;
         hop_count_max = MAX(hop_count_max, shape[0] + shape[1] + shape[2]);
     }
@@ -22,7 +24,9 @@ void gw_wires_init(gw_wires *wires, const gw_cluster *cluster)
     const uint64_t first_card = first_pcie + 2 * device_count;
     const uint64_t first_host = first_card + 2 * cards_per_host * host_count;
     const uint64_t first_uplink = first_host + 2 * host_count;
-    const uint64_t link_count = first_uplink + 2 * (uint64_t)cluster->island_count;
+    const uint64_t first_rail = first_uplink + 2 * (uint64_t)cluster->island_count;
+    const uint64_t first_core = first_rail + 2 * rails_per_host * host_count;
+    const uint64_t link_count = first_core + cluster->island_count;
     gw_check(link_count < GW_INDEX_NONE);
     *wires = (gw_wires){
         .cluster = cluster,
@@ -31,8 +35,11 @@ void gw_wires_init(gw_wires *wires, const gw_cluster *cluster)
         .first_card = (uint32_t)first_card,
         .first_host = (uint32_t)first_host,
         .first_uplink = (uint32_t)first_uplink,
+        .first_rail = (uint32_t)first_rail,
+        .first_core = (uint32_t)first_core,
         .link_count = (uint32_t)link_count,
         .cards_per_host = cards_per_host,
+        .rails_per_host = rails_per_host,
         .hop_count_max = hop_count_max,
         .links = g_new(uint32_t, hop_count_max),
     };
@@ -98,6 +105,31 @@ static gw_wires_path cross_dcn(const gw_wires *wires, gw_device_id source, gw_de
     return path;
 }
 
+static void add_rail(const gw_wires *wires, gw_device_id device, uint32_t way, gw_wires_path *path,
+                     gw_max_min_hop *hops)
+{
+    const uint32_t rail = gw_cluster_host_of(wires->cluster, device) * wires->rails_per_host +
+                          gw_cluster_rail_of(wires->cluster, device);
+    add_hop(path, hops, wires->first_rail + 2 * rail + way,
+            gw_cluster_island_of(wires->cluster, device)->rail_bytes_per_s);
+}
+
+static gw_wires_path cross_rails(const gw_wires *wires, gw_device_id source, gw_device_id target,
+                                 gw_max_min_hop *hops)
+{
+    const gw_cluster_island *island = gw_cluster_island_of(wires->cluster, source);
+    gw_wires_path path = {.latency_ns = island->network_latency_ns};
+    add_pcie(wires, source, OUT, &path, hops);
+    add_rail(wires, source, OUT, &path, hops);
+    if (island->core_bytes_per_s > 0) {
+        add_hop(&path, hops, wires->first_core + wires->cluster->island_of_device[source.index],
+                island->core_bytes_per_s);
+    }
+    add_rail(wires, target, IN, &path, hops);
+    add_pcie(wires, target, IN, &path, hops);
+    return path;
+}
+
 gw_wires_path gw_wires_between(const gw_wires *wires, gw_device_id source, gw_device_id target,
                                bool takes_negative, gw_max_min_hop *out_hops)
 {
@@ -110,6 +142,9 @@ gw_wires_path gw_wires_between(const gw_wires *wires, gw_device_id source, gw_de
     }
     if (route.kind == GW_ROUTE_DCN) {
         return cross_dcn(wires, source, target, out_hops);
+    }
+    if (route.kind == GW_ROUTE_RAIL) {
+        return cross_rails(wires, source, target, out_hops);
     }
     gw_check(route.hop_count <= wires->hop_count_max);
     for (uint32_t i = 0; i < route.hop_count; i++) {

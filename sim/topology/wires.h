@@ -2,7 +2,9 @@
 /* Every link of a cluster that transfers can meet on, numbered, and which of them a transfer
  * crosses: links of the torus, or a device's two ports on a switch; each device's memory and its
  * PCIe, each way; each host's network cards, each way, and what the host can carry in all; each
- * island's way into the DCN.  docs/MODEL.md, "Interconnect" and "Host and DCN". */
+ * island's way into the DCN; of islands of nodes also each host's rails, each way, and what the
+ * network between them carries in all.  docs/MODEL.md, "Interconnect", "GPU clusters" and "Host and
+ * DCN". */
 #pragma once
 
 #include "topology/max_min.h"
@@ -11,10 +13,11 @@
 typedef struct {
     const gw_cluster *cluster;                                               /* Borrowed. */
     uint32_t first_memory, first_pcie, first_card, first_host, first_uplink; /* Links' numbers. */
+    uint32_t first_rail, first_core;
     uint32_t link_count;
-    uint32_t cards_per_host;
-    uint32_t hop_count_max; /* Of any path. */
-    uint32_t *links;        /* Room for the route that is walked. */
+    uint32_t cards_per_host, rails_per_host; /* Of any host: the most. */
+    uint32_t hop_count_max;                  /* Of any path. */
+    uint32_t *links;                         /* Room for the route that is walked. */
 } gw_wires;
 
 /* A cluster that scenario/ has let through has fewer than 2^32 links. */

@@ -79,6 +79,8 @@ C_ONLY = {
     "mixture_capacity_beyond_tokens": "one number against another",
     "mixture_not_divisible": "divisibility",
     "placer_plugin_missing": "which files exist",
+    "nodes_network_unknown": "which files exist",
+    "nodes_nics_do_not_divide": "divisibility",
     "pipeline_file_deadlock": "what a file says",
     "pipeline_file_forgets": "what a file says",
     "pipeline_file_missing": "which files exist",
@@ -179,6 +181,7 @@ KEYS = [
     "placement", "at_ns", "remove", "client", "lease", "lease_ns", "once", "axes", "root", "shift",
     "sharded", "inputs", "independent", "meshes", "dispatch", "chunks", "activations_max",
     "weight_activation_bytes",
+    "network", "nics_per_host", "nic_latency_ns", "oversubscription", "interconnect",
 ]
 
 

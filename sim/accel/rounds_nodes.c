@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A level is a set of rows: the members of each host, or those of each slot.  What is done with a
+ * row is done with all rows of the level in the same phases. */
+#include "accel/rounds_nodes.h"
+
+#include "accel/node_group.h"
+#include "base/check.h"
+
+static uint64_t divide_up(uint64_t size_bytes, uint64_t count)
+{
+    return size_bytes / count + (size_bytes % count > 0 ? 1 : 0);
+}
+
+/* Rows of an even group: `length` members each, the i-th of row r at order[r * row_step + i *
+ * step]. */
+typedef struct {
+    const uint32_t *order;
+    uint32_t row_count, row_step, length, step;
+} level;
+
+static level inside_of(const gw_node_group *group)
+{
+    return (level){group->order, group->host_count, group->per_host_max, group->per_host_max, 1};
+}
+
+static level across_of(const gw_node_group *group)
+{
+    return (level){group->order, group->per_host_max, 1, group->host_count, group->per_host_max};
+}
+
+static uint32_t member_at(const level *on, uint32_t row, uint32_t index)
+{
+    return on->order[row * on->row_step + index * on->step];
+}
+
+static bool is_power_of_two(uint32_t count)
+{
+    return (count & (count - 1)) == 0;
+}
+
+/* In a phase repeated `repeat_count` times everybody in a row sends to who is `shift` on. */
+static void add_shift(gw_rounds *made, const level *on, uint32_t shift, uint32_t repeat_count,
+                      uint64_t size_bytes)
+{
+    gw_rounds_phase *phase = gw_rounds_add_phase(made, 0, repeat_count);
+    for (uint32_t row = 0; row < on->row_count; row++) {
+        for (uint32_t i = 0; i < on->length; i++) {
+            gw_rounds_set_send(made, phase, member_at(on, row, i), 0,
+                               member_at(on, row, (i + shift) % on->length), size_bytes);
+        }
+    }
+}
+
+static void add_swap(gw_rounds *made, const level *on, uint32_t apart, uint64_t size_bytes)
+{
+    gw_rounds_phase *phase = gw_rounds_add_phase(made, 0, 1);
+    for (uint32_t row = 0; row < on->row_count; row++) {
+        for (uint32_t i = 0; i < on->length; i++) {
+            gw_rounds_set_send(made, phase, member_at(on, row, i), 0, member_at(on, row, i ^ apart),
+                               size_bytes);
+        }
+    }
+}
+
+/* Partners twice as far apart each time, or a ring. */
+static void gather_level(gw_rounds *made, const level *on, uint64_t block_bytes)
+{
+    if (!is_power_of_two(on->length)) {
+        add_shift(made, on, 1, on->length - 1, block_bytes);
+        return;
+    }
+    for (uint32_t apart = 1; apart < on->length; apart *= 2) {
+        add_swap(made, on, apart, apart * block_bytes);
+    }
+}
+
+/* Of the first `row_count` rows: what their first members have is cut into equal parts.  One after
+ * the other, the last comes first: it then gathers from those that have nothing to pass on yet. */
+static void scatter_level(gw_rounds *made, const level *on, uint32_t row_count, uint64_t size_bytes)
+{
+    const uint64_t part_bytes = divide_up(size_bytes, on->length);
+    if (!is_power_of_two(on->length)) {
+        for (uint32_t i = on->length - 1; i > 0; i--) {
+            gw_rounds_phase *phase = gw_rounds_add_phase(made, 0, 1);
+            for (uint32_t row = 0; row < row_count; row++) {
+                gw_rounds_set_send(made, phase, member_at(on, row, 0), 0, member_at(on, row, i),
+                                   part_bytes);
+            }
+        }
+        return;
+    }
+    for (uint32_t span = on->length / 2; span > 0; span /= 2) {
+        gw_rounds_phase *phase = gw_rounds_add_phase(made, 0, 1);
+        for (uint32_t row = 0; row < row_count; row++) {
+            for (uint32_t i = 0; i < on->length; i += 2 * span) {
+                gw_rounds_set_send(made, phase, member_at(on, row, i), 0,
+                                   member_at(on, row, i + span), span * part_bytes);
+            }
+        }
+    }
+}
+
+gw_rounds *gw_rounds_gather_nodes(const gw_cluster *cluster, const gw_collective *collective,
+                                  uint64_t block_bytes)
+{
+    gw_node_group group;
+    gw_node_group_init(&group, cluster, collective);
+    const uint32_t count = group.member_count;
+    g_autofree uint32_t *starts = gw_node_group_list_rails(&group, cluster, collective);
+    gw_rounds *made = gw_rounds_new(count, group.rail_count);
+    for (uint32_t part = 0; part < group.rail_count; part++) {
+        gw_rounds_phase *phase = gw_rounds_add_phase(made, part, count - 1);
+        uint32_t first = GW_INDEX_NONE, last = GW_INDEX_NONE;
+        for (uint32_t h = 0; h < group.host_count; h++) {
+            const uint32_t host_first = group.firsts[h];
+            const uint32_t length = group.firsts[h + 1] - host_first;
+            for (uint32_t i = 0; i < length; i++) {
+                const uint32_t member = group.order[host_first + (starts[part] + i) % length];
+                if (last == GW_INDEX_NONE) {
+                    first = member;
+                } else {
+                    gw_rounds_set_send(made, phase, last, 0, member,
+                                       divide_up(block_bytes, group.rail_count));
+                }
+                last = member;
+            }
+        }
+        gw_rounds_set_send(made, phase, last, 0, first, divide_up(block_bytes, group.rail_count));
+    }
+    gw_node_group_clear(&group);
+    return made;
+}
+
+gw_rounds *gw_rounds_gather_by_level(const gw_cluster *cluster, const gw_collective *collective,
+                                     uint64_t block_bytes)
+{
+    gw_node_group group;
+    gw_node_group_init(&group, cluster, collective);
+    gw_rounds *made = NULL;
+    if (group.is_even) {
+        const level across = across_of(&group), inside = inside_of(&group);
+        made = gw_rounds_new(group.member_count, 1);
+        gather_level(made, &across, block_bytes);
+        if (inside.length > 1) {
+            gather_level(made, &inside, group.host_count * block_bytes);
+        }
+    }
+    gw_node_group_clear(&group);
+    return made;
+}
+
+gw_rounds *gw_rounds_scatter_and_gather(const gw_cluster *cluster, const gw_collective *collective)
+{
+    gw_node_group group;
+    gw_node_group_init(&group, cluster, collective);
+    gw_rounds *made = NULL;
+    if (group.is_even) {
+        const level across = across_of(&group), inside = inside_of(&group);
+        const uint64_t host_part_bytes = divide_up(collective->size_bytes, group.per_host_max);
+        made = gw_rounds_new(group.member_count, 1);
+        if (inside.length > 1) {
+            scatter_level(made, &inside, 1, collective->size_bytes);
+        }
+        scatter_level(made, &across, across.row_count, host_part_bytes);
+        gather_level(made, &across, divide_up(host_part_bytes, group.host_count));
+        if (inside.length > 1) {
+            gather_level(made, &inside, host_part_bytes);
+        }
+    }
+    gw_node_group_clear(&group);
+    return made;
+}
+
+gw_rounds *gw_rounds_exchange_by_level(const gw_cluster *cluster, const gw_collective *collective)
+{
+    gw_node_group group;
+    gw_node_group_init(&group, cluster, collective);
+    gw_rounds *made = NULL;
+    if (group.is_even) {
+        const level across = across_of(&group), inside = inside_of(&group);
+        made = gw_rounds_new(group.member_count, 1);
+        for (uint32_t shift = 1; shift < inside.length; shift++) {
+            add_shift(made, &inside, shift, 1, divide_up(collective->size_bytes, inside.length));
+        }
+        for (uint32_t shift = 1; shift < across.length; shift++) {
+            add_shift(made, &across, shift, 1, divide_up(collective->size_bytes, across.length));
+        }
+    }
+    gw_node_group_clear(&group);
+    return made;
+}
+
+static uint32_t round_up_to_power(uint32_t count)
+{
+    uint32_t power = 1;
+    while (power < count) {
+        power *= 2;
+    }
+    return power;
+}
+
+gw_rounds *gw_rounds_broadcast_nodes(const gw_cluster *cluster, const gw_collective *collective)
+{
+    gw_node_group group;
+    gw_node_group_init(&group, cluster, collective);
+    const uint32_t *order = group.order, *firsts = group.firsts;
+    gw_rounds *made = gw_rounds_new(group.member_count, 1);
+    for (uint32_t span = round_up_to_power(group.host_count) / 2; span > 0; span /= 2) {
+        gw_rounds_phase *phase = gw_rounds_add_phase(made, 0, 1);
+        for (uint32_t h = 0; h + span < group.host_count; h += 2 * span) {
+            gw_rounds_set_send(made, phase, order[firsts[h]], 0, order[firsts[h + span]],
+                               collective->size_bytes);
+        }
+    }
+    for (uint32_t span = round_up_to_power(group.per_host_max) / 2; span > 0; span /= 2) {
+        gw_rounds_phase *phase = gw_rounds_add_phase(made, 0, 1);
+        for (uint32_t h = 0; h < group.host_count; h++) {
+            for (uint32_t i = firsts[h]; i + span < firsts[h + 1]; i += 2 * span) {
+                gw_rounds_set_send(made, phase, order[i], 0, order[i + span],
+                                   collective->size_bytes);
+            }
+        }
+    }
+    gw_node_group_clear(&group);
+    return made;
+}
