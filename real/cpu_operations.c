@@ -512,6 +512,15 @@ static void run_scatter(const gw_cpu_context *context, const gw_operation *opera
     }
 }
 
+static void run_slice(const gw_cpu_context *context, const gw_operation *operation)
+{
+    const gw_cpu_operand x = gw_cpu_input(context, operation, 0);
+    const gw_cpu_operand y = gw_cpu_output(context, operation, 0);
+    const uint64_t place = gw_cpu_place(context, operation, NULL);
+    gw_check(place < x.rows / y.rows);
+    memcpy(y.data, x.data + place * y.count, y.count * sizeof(float));
+}
+
 static void run_sgd(const gw_cpu_context *context, const gw_operation *operation)
 {
     const gw_cpu_operand p = gw_cpu_input(context, operation, 0),
@@ -561,6 +570,7 @@ void gw_cpu_operation_run(const gw_cpu_context *context, const gw_operation *ope
         [GW_OPERATION_ROUTE] = run_route,
         [GW_OPERATION_GATHER] = run_gather,
         [GW_OPERATION_SCATTER] = run_scatter,
+        [GW_OPERATION_SLICE] = run_slice,
         [GW_OPERATION_TOKENS] = gw_cpu_run_tokens,
         [GW_OPERATION_EMBEDDING] = gw_cpu_run_embedding,
         [GW_OPERATION_EMBEDDING_GRADIENT] = gw_cpu_run_embedding_gradient,

@@ -35,11 +35,15 @@ static uint32_t *list_members(const gw_mesh *mesh, uint8_t axes, const uint32_t 
     return members;
 }
 
-/* Prices each group into `out_ns`; returns the longest. */
+/* Prices each group into `out_ns`; returns the longest.  Nothing is added for one that goes with
+ * the collective before it. */
 static gw_span price_groups(const gw_accel_model *model, const gw_function *function,
-                            const gw_operation *operation, const gw_mesh *mesh,
-                            const uint32_t *devices, gw_span *out_ns)
+                            uint32_t index, const gw_mesh *mesh, const uint32_t *devices,
+                            gw_span *out_ns)
 {
+    const gw_operation *operation = gw_function_operation(function, index);
+    if (operation->is_joined)
+        return 0;
     g_autofree uint32_t *members = list_members(mesh, operation->axes, devices);
     const uint32_t group_count = group_count_of(mesh, operation->axes);
     const uint32_t size = gw_mesh_device_count(mesh) / group_count;
@@ -47,7 +51,7 @@ static gw_span price_groups(const gw_accel_model *model, const gw_function *func
     for (uint32_t i = 0; i < group_count; i++) {
         const gw_collective collective = {
             .kind = operation->kind,
-            .size_bytes = gw_value_bytes(gw_function_value(function, operation->inputs[0])),
+            .size_bytes = gw_function_collective_bytes(function, index),
             .member_count = size,
             .devices = members + (size_t)i * size,
             .shift = operation->shift,
@@ -97,7 +101,7 @@ gw_timing *gw_timing_new(const gw_accel_model *model, const gw_function *functio
     for (uint32_t i = 0; i < function->operations->len; i++) {
         const gw_operation *operation = gw_function_operation(function, i);
         if (gw_operation_is_collective(operation)) {
-            collectives_ns += price_groups(model, function, operation, mesh, devices,
+            collectives_ns += price_groups(model, function, i, mesh, devices,
                                            made->collective_ns + made->first_group[next]);
             next++;
         } else {

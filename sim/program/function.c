@@ -306,8 +306,9 @@ double gw_operation_bytes(const gw_function *function, const gw_operation *opera
         return operation->bytes;
     }
     double total_bytes = 0;
-    /* Of an embedding's table only the rows that it gives out. */
-    const bool reads_rows = operation->kind == GW_OPERATION_EMBEDDING;
+    /* Of an embedding's table, and of what is sliced, only the rows that it gives out. */
+    const bool reads_rows =
+        operation->kind == GW_OPERATION_EMBEDDING || operation->kind == GW_OPERATION_SLICE;
     for (uint32_t i = 0; i < gw_operation_input_count(operation); i++) {
         const uint32_t read = reads_rows && i == 0 ? operation->outputs[0] : operation->inputs[i];
         total_bytes += (double)gw_value_bytes(gw_function_value(function, read));
@@ -317,6 +318,20 @@ double gw_operation_bytes(const gw_function *function, const gw_operation *opera
     }
     for (uint32_t i = 0; i < gw_operation_output_count(operation); i++) {
         total_bytes += (double)gw_value_bytes(gw_function_value(function, operation->outputs[i]));
+    }
+    return total_bytes;
+}
+
+uint64_t gw_function_collective_bytes(const gw_function *function, uint32_t index)
+{
+    if (gw_function_operation(function, index)->is_joined)
+        return 0;
+    uint64_t total_bytes = 0;
+    for (uint32_t i = index; i < function->operations->len; i++) {
+        const gw_operation *operation = gw_function_operation(function, i);
+        if (i > index && !operation->is_joined)
+            break;
+        total_bytes += gw_value_bytes(gw_function_value(function, operation->inputs[0]));
     }
     return total_bytes;
 }

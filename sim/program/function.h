@@ -75,9 +75,13 @@ uint64_t gw_function_place_temporaries(const gw_function *function, uint64_t uni
  * collectives none; WORK its own. */
 double gw_operation_flops(const gw_function *function, const gw_operation *operation);
 /* The bytes that it reads and writes in device memory: all operands once; DURATION 0, WORK its
- * own, of collectives one member's input, and of an EMBEDDING's table the rows that it gives out.
- */
+ * own, of collectives one member's input, of an EMBEDDING's table the rows that it gives out, and
+ * of what SLICE cuts the block that it keeps. */
 double gw_operation_bytes(const gw_function *function, const gw_operation *operation);
+
+/* What the collective at `index` moves together with those that are joined to it: one member's
+ * inputs; 0 where it is joined to one before. */
+uint64_t gw_function_collective_bytes(const gw_function *function, uint32_t index);
 
 /* It has DURATION or WORK: it models time, not data. */
 bool gw_function_models_time(const gw_function *function);

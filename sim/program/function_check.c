@@ -414,6 +414,15 @@ static bool check_collective(const checker *at, GError **error)
     }
 }
 
+static bool check_slice(const checker *at, GError **error)
+{
+    const gw_operation *operation = at->operation;
+    const gw_value *x = gw_function_value(at->function, operation->inputs[0]);
+    const uint32_t group = count_group(at);
+    return expect_divisible(at, x->rows, group, error) &&
+           expect_shape(at, operation->outputs[0], x->rows / group, x->columns, error);
+}
+
 static bool check_shapes(const checker *at, GError **error)
 {
     if (!check_axes(at, error)) {
@@ -441,6 +450,8 @@ static bool check_shapes(const checker *at, GError **error)
     case GW_OPERATION_GATHER:
     case GW_OPERATION_SCATTER:
         return check_reordering(at, error);
+    case GW_OPERATION_SLICE:
+        return check_slice(at, error);
     case GW_OPERATION_TOKENS:
         return check_tokens(at, error);
     case GW_OPERATION_EMBEDDING:
@@ -467,6 +478,22 @@ static bool check_shapes(const checker *at, GError **error)
 
 /* --- The whole --- */
 
+static bool check_joined(const checker *at, GError **error)
+{
+    const gw_operation *operation = at->operation;
+    if (!operation->is_joined)
+        return true;
+    if (at->position > 0) {
+        const gw_operation *before = operation - 1;
+        if (gw_operation_is_collective(operation) && before->kind == operation->kind &&
+            before->axes == operation->axes && before->is_overlapped == operation->is_overlapped)
+            return true;
+    }
+    return refuse_operation(at, error,
+                            "joined, expected a collective of the same kind over the same axes "
+                            "before it");
+}
+
 static bool check_kind(const checker *at, GError **error)
 {
     const gw_operation *operation = at->operation;
@@ -492,7 +519,7 @@ static bool check_kind(const checker *at, GError **error)
     if (operation->is_overlapped && !gw_operation_is_collective(operation)) {
         return refuse_operation(at, error, "overlapped, expected that of collectives only");
     }
-    return true;
+    return check_joined(at, error);
 }
 
 static bool check_values(const gw_function *function, GError **error)

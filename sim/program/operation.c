@@ -39,6 +39,7 @@ static const struct {
     [GW_OPERATION_ROUTE] = {"route", 1, 3, false},
     [GW_OPERATION_GATHER] = {"gather", 2, 1, false},
     [GW_OPERATION_SCATTER] = {"scatter", 2, 1, false},
+    [GW_OPERATION_SLICE] = {"slice", 1, 1, false},
 };
 
 static bool is_kind(gw_operation_kind kind)

@@ -51,8 +51,9 @@ typedef enum {
                              many chose each; chosen (rows x 1): the scores, in order of rows */
     GW_OPERATION_GATHER,  /* (x, order) -> (y): row i of y is row order[i] of x */
     GW_OPERATION_SCATTER, /* (x, order) -> (y): row order[i] of y is row i of x */
+    GW_OPERATION_SLICE,   /* (x) -> (y): the member's block of x's rows; what ALL_GATHER undoes */
 } gw_operation_kind;
-#define GW_OPERATION_KIND_COUNT (GW_OPERATION_SCATTER + 1)
+#define GW_OPERATION_KIND_COUNT (GW_OPERATION_SLICE + 1)
 
 typedef enum {
     GW_MAP_COPY = 1,        /* y = x */
@@ -85,8 +86,8 @@ typedef enum {
  * Split over the mesh dimensions in `axes`: RANDOM and TOKENS make the member's block of the rows
  * of one whole, TOKENS from block `shift` times the group's size on; tables of EMBEDDING and its
  * gradient hold the member's block of rows, and logits of TOKEN_STATISTICS and TOKEN_LOSS its block
- * of columns.  An id of another member's block reads zeros and adds nothing, so that the sum over
- * the group is the whole.
+ * of columns; SLICE keeps the member's block of rows.  An id of another member's block reads zeros
+ * and adds nothing, so that the sum over the group is the whole.
  *
  * ATTENTION: q, k, v and y are tokens x (heads * head size), each head a band of columns; tokens
  * are whole sequences of `sequence` rows.  Per sequence and head, p = softmax(q k^T / sqrt(head
@@ -118,6 +119,10 @@ typedef struct {
     bool is_overlapped; /* Collectives: members go on, and wait where its output is read first, or
                            at the function's end; in order with others such.  It changes when, not
                            what: a world may as well wait here. */
+    bool is_joined;     /* Collectives: one with the operation before, a collective of the same kind
+                           over the same axes, overlapped or not alike: what they move travels
+                           together, as when a list of values is handed to one collective.  It
+                           changes how long they take, not what they do. */
     bool is_counted;    /* DURATION, WORK: so much for as many dealt rows as there may be, and in
                            proportion for fewer (exchange.h). */
 } gw_operation;

@@ -26,13 +26,18 @@ double gw_transformer_added_scale(const gw_transformer *model)
 void gw_transformer_append_tensor(GArray *list, uint32_t rows, uint32_t columns, bool is_split,
                                   double scale, double constant)
 {
-    const gw_transformer_tensor tensor = {rows, columns, is_split, scale, constant};
+    const gw_transformer_tensor tensor = {rows, columns, is_split, scale, constant, false};
     g_array_append_val(list, tensor);
 }
 
 uint32_t gw_transformer_local_rows(const gw_transformer *model)
 {
     return model->microbatch * model->sequence;
+}
+
+uint32_t gw_transformer_stream_rows(const gw_transformer *model)
+{
+    return gw_transformer_local_rows(model) / (model->is_sequence_parallel ? model->tensor : 1);
 }
 
 uint32_t gw_transformer_count_microbatches(const gw_transformer *model)
@@ -152,6 +157,7 @@ static gw_pass begin(const gw_transformer *model, const char *name, uint32_t pla
     gw_pass pass = {.model = model,
                     .function = gw_function_new(name),
                     .rows = gw_transformer_local_rows(model),
+                    .stream_rows = gw_transformer_stream_rows(model),
                     .first_head_tensor = last->first_tensor + last->block->tensor_count,
                     .first_head_saved = last->first_saved + last->block->saved_count,
                     .is_first = place == 0,
@@ -165,23 +171,14 @@ static gw_function *end(gw_pass *pass)
     g_free(pass->tensors);
     g_free(pass->saved);
     g_free(pass->gradients);
+    g_free(pass->before);
+    g_free(pass->outputs);
     return pass->function;
 }
 
 static uint32_t take_ids(gw_pass *pass)
 {
     return gw_function_add_input(pass->function, pass->rows, 1, true);
-}
-
-static void take_tensors(gw_pass *pass, const GArray *list)
-{
-    pass->tensors = g_new(uint32_t, list->len);
-    for (uint32_t i = 0; i < list->len; i++) {
-        const gw_transformer_tensor *tensor = &g_array_index(list, gw_transformer_tensor, i);
-        pass->tensors[i] =
-            gw_pass_thin(pass, gw_function_add_input(pass->function, tensor->rows, tensor->columns,
-                                                     tensor->is_split));
-    }
 }
 
 static uint32_t place_one_saved(gw_pass *pass, bool is_kept_one, bool is_output, uint32_t rows,
@@ -208,7 +205,7 @@ static void place_saved(gw_pass *pass, const GArray *blocks, bool is_output)
     }
     for (uint32_t s = 0; pass->is_last && s < GW_HEAD_SAVED; s++)
         pass->saved[pass->first_head_saved + s] =
-            place_one_saved(pass, true, is_output, pass->rows, pass->model->hidden);
+            place_one_saved(pass, true, is_output, pass->stream_rows, pass->model->hidden);
 }
 
 static gw_pass_part part_of(const gw_pass *pass, const place_block *one)
@@ -217,6 +214,25 @@ static gw_pass_part part_of(const gw_pass *pass, const place_block *one)
                           .saved = pass->saved + one->first_saved,
                           .gradients =
                               pass->gradients != NULL ? pass->gradients + one->first_tensor : NULL};
+}
+
+/* The first block of the layer that block `index` belongs to. */
+static uint32_t find_opening(const GArray *blocks, uint32_t index)
+{
+    while (!block_at(blocks, index)->opens)
+        index--;
+    return index;
+}
+
+/* The parameters of the layer that block `index` belongs to. */
+static void gather_layer(gw_pass *pass, const GArray *blocks, uint32_t index)
+{
+    uint32_t last = index;
+    while (!block_at(blocks, last)->closes)
+        last++;
+    const uint32_t first = block_at(blocks, find_opening(blocks, index))->first_tensor;
+    const place_block *end = block_at(blocks, last);
+    gw_pass_gather_tensors(pass, first, end->first_tensor + end->block->tensor_count - first);
 }
 
 /* Forward of blocks [first, end), the last of which writes `y`. */
@@ -232,6 +248,23 @@ static void add_blocks(gw_pass *pass, const GArray *blocks, uint32_t first, uint
 
 /* --- Forward --- */
 
+/* All blocks, the last of which writes `y`.  Each layer's parameters, and then the head's, are
+ * asked for before the layer in front of it is begun. */
+static void add_layers(gw_pass *pass, const GArray *blocks, uint32_t y)
+{
+    for (uint32_t first = 0, end = 0; first < blocks->len; first = end) {
+        while (!block_at(blocks, end++)->closes)
+            continue;
+        const bool is_last = end == blocks->len;
+        if (!is_last)
+            gather_layer(pass, blocks, end);
+        else if (pass->is_last)
+            gw_pass_gather_tensors(pass, pass->first_head_tensor, GW_HEAD_TENSORS);
+        add_blocks(pass, blocks, first, end,
+                   is_last ? y : pass->saved[block_at(blocks, end)->first_saved]);
+    }
+}
+
 static uint32_t add_logits_output(gw_pass *pass)
 {
     const uint32_t columns = pass->model->vocabulary / pass->model->tensor;
@@ -241,7 +274,7 @@ static uint32_t add_logits_output(gw_pass *pass)
 static uint32_t add_stream_output(gw_pass *pass)
 {
     return gw_pass_thin(
-        pass, gw_function_add_output(pass->function, pass->rows, pass->model->hidden, true));
+        pass, gw_function_add_output(pass->function, pass->stream_rows, pass->model->hidden, true));
 }
 
 gw_function *gw_transformer_make_forward(const gw_transformer *model, uint32_t place, bool is_next)
@@ -254,22 +287,26 @@ gw_function *gw_transformer_make_forward(const gw_transformer *model, uint32_t p
     if (pass.is_first)
         pass.ids = take_ids(&pass);
     else
-        x = gw_pass_thin(&pass, gw_function_add_input(function, pass.rows, model->hidden, true));
+        x = gw_pass_thin(&pass,
+                         gw_function_add_input(function, pass.stream_rows, model->hidden, true));
     if (pass.is_last)
         pass.labels = take_ids(&pass);
     if (pass.is_last && is_next)
         before = gw_function_add_input(function, 1, 1, false);
-    take_tensors(&pass, list);
+    gw_pass_take_tensors(&pass, list);
     const uint32_t result =
         pass.is_last ? gw_function_add_output(function, 1, 1, false) : add_stream_output(&pass);
     if (pass.is_last)
         dlogits = add_logits_output(&pass);
     place_saved(&pass, blocks, true);
     if (pass.is_first)
+        gw_pass_gather_tensors(&pass, 0, GW_EMBEDDING_TENSORS);
+    gather_layer(&pass, blocks, 0);
+    if (pass.is_first)
         gw_pass_add_embedding(&pass, pass.saved[0]);
     else
         gw_emit_map(function, GW_MAP_COPY, x, 0, pass.saved[0]);
-    add_blocks(&pass, blocks, 0, blocks->len, pass.is_last ? gw_pass_head_input(&pass) : result);
+    add_layers(&pass, blocks, pass.is_last ? gw_pass_head_input(&pass) : result);
     if (pass.is_last)
         gw_pass_add_head(&pass, before, result, dlogits);
     return end(&pass);
@@ -280,11 +317,9 @@ gw_function *gw_transformer_make_forward(const gw_transformer *model, uint32_t p
 /* What the layer that `last` closes needs and forward has not kept. */
 static void add_again(gw_pass *pass, const GArray *blocks, uint32_t last)
 {
-    uint32_t first = last;
-    while (!block_at(blocks, first)->opens)
-        first--;
+    const uint32_t first = find_opening(blocks, last);
     if (pass->model->recompute == GW_RECOMPUTE_FULL)
-        add_blocks(pass, blocks, first, last + 1, gw_pass_add_activation(pass));
+        add_blocks(pass, blocks, first, last + 1, gw_pass_add_stream(pass));
     for (uint32_t i = first; pass->model->recompute == GW_RECOMPUTE_SELECTIVE && i <= last; i++) {
         const gw_pass_part part = part_of(pass, block_at(blocks, i));
         if (block_at(blocks, i)->block->add_selected != NULL)
@@ -292,73 +327,62 @@ static void add_again(gw_pass *pass, const GArray *blocks, uint32_t last)
     }
 }
 
-/* Outputs for the slopes of tensors; and, after others, where those of this micro-batch go first.
- */
-static uint32_t *place_gradients(gw_pass *pass, const GArray *list, bool is_next)
+/* From the slopes of what the place gives to those of its first block's input.  Each layer's
+ * parameters are asked for before the layer behind it is begun. */
+static uint32_t add_backward(gw_pass *pass, const GArray *blocks, uint32_t dy)
 {
-    uint32_t *outputs = g_new(uint32_t, list->len);
-    pass->gradients = g_new(uint32_t, list->len);
-    for (uint32_t i = 0; i < list->len; i++) {
-        const gw_transformer_tensor *tensor = &g_array_index(list, gw_transformer_tensor, i);
-        outputs[i] =
-            gw_function_add_output(pass->function, tensor->rows, tensor->columns, tensor->is_split);
-        pass->gradients[i] =
-            is_next ? gw_function_add_temporary(pass->function, tensor->rows, tensor->columns)
-                    : outputs[i];
+    uint32_t dx = dy;
+    if (pass->is_last)
+        gw_pass_gather_tensors(pass, pass->first_head_tensor, GW_HEAD_TENSORS);
+    gather_layer(pass, blocks, blocks->len - 1);
+    if (pass->is_last) {
+        dx = gw_pass_add_head_gradient(pass, dy);
+        gw_pass_finish_slopes(pass, pass->first_head_tensor, GW_HEAD_TENSORS);
     }
-    return outputs;
-}
-
-/* The slopes so far, and those of this micro-batch. */
-static void add_up(gw_pass *pass, const GArray *list, const uint32_t *before,
-                   const uint32_t *outputs)
-{
-    for (uint32_t i = 0; before != NULL && i < list->len; i++)
-        gw_emit_map(pass->function, GW_MAP_ADD, before[i], pass->gradients[i], outputs[i]);
-}
-
-static uint32_t *take_gradients(gw_pass *pass, const GArray *list)
-{
-    uint32_t *inputs = g_new(uint32_t, list->len);
-    for (uint32_t i = 0; i < list->len; i++) {
-        const gw_transformer_tensor *tensor = &g_array_index(list, gw_transformer_tensor, i);
-        inputs[i] =
-            gw_function_add_input(pass->function, tensor->rows, tensor->columns, tensor->is_split);
+    for (uint32_t i = blocks->len; i-- > 0;) {
+        const place_block *one = block_at(blocks, i);
+        if (one->closes) {
+            const uint32_t opening = find_opening(blocks, i);
+            if (opening > 0)
+                gather_layer(pass, blocks, opening - 1);
+            add_again(pass, blocks, i);
+        }
+        const gw_pass_part part = part_of(pass, one);
+        dx = one->block->add_backward(pass, &part, dx);
+        gw_pass_finish_slopes(pass, one->first_tensor, one->block->tensor_count);
     }
-    return inputs;
+    return dx;
 }
 
-gw_function *gw_transformer_make_backward(const gw_transformer *model, uint32_t place, bool is_next)
+gw_function *gw_transformer_make_backward(const gw_transformer *model, uint32_t place, bool is_next,
+                                          bool is_end)
 {
     uint32_t first_tensor, out = GW_INDEX_NONE;
     g_autoptr(GArray) list = gw_transformer_list_tensors(model, place, &first_tensor);
     g_autoptr(GArray) blocks = list_place(model, place);
     gw_pass pass = begin(model, "backward", place, blocks);
     gw_function *function = pass.function;
+    pass.is_end = is_end;
     if (pass.is_first)
         pass.ids = take_ids(&pass);
-    take_tensors(&pass, list);
+    gw_pass_take_tensors(&pass, list);
     const uint32_t columns = pass.is_last ? model->vocabulary / model->tensor : model->hidden;
-    const uint32_t dy =
-        gw_pass_thin(&pass, gw_function_add_input(function, pass.rows, columns, true));
+    const uint32_t rows = pass.is_last ? pass.rows : pass.stream_rows;
+    const uint32_t dy = gw_pass_thin(&pass, gw_function_add_input(function, rows, columns, true));
     place_saved(&pass, blocks, false);
-    g_autofree uint32_t *before = is_next ? take_gradients(&pass, list) : NULL;
+    if (is_next)
+        gw_pass_take_slopes(&pass);
     if (!pass.is_first)
         out = add_stream_output(&pass);
-    g_autofree uint32_t *outputs = place_gradients(&pass, list, is_next);
-    uint32_t dx = pass.is_last ? gw_pass_add_head_gradient(&pass, dy) : dy;
-    for (uint32_t i = blocks->len; i-- > 0;) {
-        const place_block *one = block_at(blocks, i);
-        const gw_pass_part part = part_of(&pass, one);
-        if (one->closes)
-            add_again(&pass, blocks, i);
-        dx = one->block->add_backward(&pass, &part, dx);
-    }
+    gw_pass_place_slopes(&pass);
+    const uint32_t dx = add_backward(&pass, blocks, dy);
     if (pass.is_first)
         gw_pass_add_embedding_gradient(&pass, dx);
     else
         gw_emit_map(function, GW_MAP_COPY, dx, 0, out);
-    add_up(&pass, list, before, outputs);
+    if (pass.is_first)
+        gw_pass_finish_slopes(&pass, 0, GW_EMBEDDING_TENSORS);
+    gw_pass_end_slopes(&pass);
     return end(&pass);
 }
 

@@ -10,8 +10,10 @@
  * devices have sequences of their own and sum slopes before the update.  Along tensor they share
  * each layer as Megatron does (Shoeybi et al., 2019, section 3): heads, the perceptron's width and
  * the vocabulary are split; two sums in the forward and two in the backward pass of a layer make
- * whole activations, which all of them hold.  A step takes the batch in micro-batches, and adds up
- * the slopes and the loss of one after the other. */
+ * whole activations, which all of them hold; or, sequence-parallel (Korthikanti et al., 2022,
+ * section 4.2), each sum leaves every one its block of the tokens, norms and what is added to the
+ * stream work on those, and the next product gathers them again.  A step takes the batch in
+ * micro-batches, and adds up the slopes and the loss of one after the other. */
 #pragma once
 
 #include "program/function.h"
@@ -27,6 +29,8 @@ typedef enum {
     GW_RECOMPUTE_FULL,      /* Layers, from their inputs. */
 } gw_recompute;
 
+typedef enum { GW_OPTIMIZER_ADAM, GW_OPTIMIZER_SGD } gw_optimizer;
+
 typedef struct {
     uint64_t seed;
     uint32_t layers, hidden, heads, feed_forward, vocabulary, sequence;
@@ -37,15 +41,24 @@ typedef struct {
     gw_recompute recompute;
     bool is_half; /* Activations and the parameters that passes read are kept in 2 bytes; ids,
                      statistics, loss and slopes of parameters in 4. */
+    bool is_sequence_parallel; /* tensor is then more than 1, and divides a micro-batch's tokens. */
+    uint32_t zero;             /* Stage of ZeRO, 0 to 3; above 0, data is more than 1. */
+    /* Slopes are summed when so many bytes of them are there, beside the backward pass; 0: after
+     * it. */
+    uint64_t bucket_bytes;
+    gw_optimizer optimizer;
+    double learning_rate;
 } gw_transformer;
 
 /* One parameter, as a device holds it. */
 typedef struct {
     uint32_t rows, columns;
-    bool is_split;   /* Along tensor: each has a block of the whole's rows, or of a bias's
-                        columns. */
-    double scale;    /* Uniform in [-scale, scale) at first; 0: */
-    double constant; /* this everywhere. */
+    bool is_split;      /* Along tensor: each has a block of the whole's rows, or of a bias's
+                           columns. */
+    double scale;       /* Uniform in [-scale, scale) at first; 0: */
+    double constant;    /* this everywhere. */
+    bool is_seen_whole; /* Its slopes come from all tokens on each device, also where the stream is
+                           sequence-parallel.  Of others that are not split each then has a part. */
 } gw_transformer_tensor;
 
 /* All of a place, in the order in which functions take them (gw_transformer_tensor); the caller
@@ -58,6 +71,41 @@ uint32_t gw_transformer_count_microbatches(const gw_transformer *model);
 /* Bytes of an element of what is_half is about. */
 uint32_t gw_transformer_element_bytes(const gw_transformer *model);
 
+/* --- Parameters between passes (transformer_update.c) --- */
+
+/* With ZeRO each device keeps a part of a tensor's rows, that of its place along data, if they can
+ * be divided so; else, and without, all of them. */
+bool gw_transformer_is_parted(const gw_transformer *model, const gw_transformer_tensor *tensor);
+uint32_t gw_transformer_part_rows(const gw_transformer *model, const gw_transformer_tensor *tensor);
+/* Of what passes take: parts with stage 3. */
+uint32_t gw_transformer_read_rows(const gw_transformer *model, const gw_transformer_tensor *tensor);
+
+/* How many buffers of each tensor an optimiser keeps: the tensor and its moments; how many go on to
+ * the next run: those, and a copy that passes read, if they do not read the tensor itself; and
+ * which of these passes read. */
+uint32_t gw_transformer_count_kept(const gw_transformer *model);
+uint32_t gw_transformer_count_carried(const gw_transformer *model);
+uint32_t gw_transformer_read_of_carried(const gw_transformer *model);
+
+/* Along which dimensions of the mesh the tensor's slopes are summed, 0: along none; and when. */
+typedef enum {
+    GW_SUM_NEVER = 1,
+    GW_SUM_EACH_PASS, /* What is handed on are parts of sums. */
+    GW_SUM_LAST_PASS,
+    GW_SUM_UPDATE,
+} gw_transformer_sum;
+uint8_t gw_transformer_sum_axes(const gw_transformer *model, const gw_transformer_tensor *tensor);
+gw_transformer_sum gw_transformer_sum_when(const gw_transformer *model,
+                                           const gw_transformer_tensor *tensor);
+
+/* () -> (what goes on of each tensor) */
+gw_function *gw_transformer_make_init(const gw_transformer *model, uint32_t place);
+/* (slopes of all tensors, then what is kept of each [, last place: loss]) -> (what goes on of each
+ * [, loss of the whole batch]) */
+gw_function *gw_transformer_make_update(const gw_transformer *model, uint32_t place);
+
+/* --- Passes --- */
+
 /* Of the first place: () -> (ids of each micro-batch); of the last: labels likewise; of an only one
  * all ids, then all labels. */
 gw_function *gw_transformer_make_tokens(const gw_transformer *model, uint32_t place);
@@ -68,9 +116,9 @@ gw_function *gw_transformer_make_tokens(const gw_transformer *model, uint32_t pl
 gw_function *gw_transformer_make_forward(const gw_transformer *model, uint32_t place, bool is_next);
 /* ([first place: ids,] tensors, slopes of what the place gives, or of the logits, what forward left
  * [, slopes of tensors so far]) -> ([slopes of what the place takes; not of the first,] slopes of
- * tensors so far).  `is_next` as above. */
-gw_function *gw_transformer_make_backward(const gw_transformer *model, uint32_t place,
-                                          bool is_next);
+ * tensors so far).  `is_next` as above; `is_end`: it is the last micro-batch. */
+gw_function *gw_transformer_make_backward(const gw_transformer *model, uint32_t place, bool is_next,
+                                          bool is_end);
 /* How many outputs of forward backward reads again, beside the slopes of the logits. */
 uint32_t gw_transformer_count_saved(const gw_transformer *model, uint32_t place);
 

@@ -52,7 +52,7 @@ static void saved_shape(const gw_transformer *model, uint32_t saved, uint32_t *o
 {
     gw_check(saved < SAVED);
     const bool is_of_heads = saved >= QUERIES;
-    *out_rows = gw_transformer_local_rows(model);
+    *out_rows = is_of_heads ? gw_transformer_local_rows(model) : gw_transformer_stream_rows(model);
     *out_columns = is_of_heads ? own_width(model) : model->hidden;
     if (saved == SHARES) {
         *out_rows *= model->heads / model->tensor;
@@ -87,9 +87,9 @@ static void add_attention(gw_pass *pass, const gw_pass_part *part, uint32_t atte
 
 static void add_forward(gw_pass *pass, const gw_pass_part *part, uint32_t y)
 {
-    const uint32_t n = part->saved[NORM];
     gw_pass_add_norm(pass, part->saved[INPUT], part->tensors[NORM_GAIN], part->tensors[NORM_BIAS],
-                     n);
+                     part->saved[NORM]);
+    const uint32_t n = gw_pass_gather(pass, part->saved[NORM], false);
     gw_pass_add_dense(pass, part, QUERY, n, part->saved[QUERIES]);
     gw_pass_add_dense(pass, part, KEY, n, part->saved[KEYS]);
     gw_pass_add_dense(pass, part, VALUE, n, part->saved[VALUES]);
@@ -104,9 +104,9 @@ static void add_selected(gw_pass *pass, const gw_pass_part *part)
 
 static uint32_t add_backward(gw_pass *pass, const gw_pass_part *part, uint32_t dy)
 {
-    const uint32_t n = part->saved[NORM];
     const uint32_t dattended =
         gw_pass_add_stream_gradient(pass, part, PROJECTION, part->saved[ATTENDED], dy);
+    const uint32_t n = gw_pass_gather(pass, part->saved[NORM], true);
     gw_operation attend = attention(pass, GW_OPERATION_ATTENTION_GRADIENT);
     const uint32_t read[] = {QUERIES, KEYS, VALUES, SHARES};
     for (uint32_t i = 0; i < G_N_ELEMENTS(read); i++)

@@ -14,6 +14,7 @@ void gw_transformer_append_embedding(const gw_transformer *model, GArray *list)
     gw_transformer_append_tensor(list, model->vocabulary / model->tensor, model->hidden, true,
                                  scale, 0);
     gw_transformer_append_tensor(list, model->sequence, model->hidden, false, scale, 0);
+    g_array_index(list, gw_transformer_tensor, POSITIONS).is_seen_whole = true;
 }
 
 void gw_transformer_append_head(const gw_transformer *model, GArray *list)
@@ -32,12 +33,28 @@ void gw_pass_add_embedding(gw_pass *pass, uint32_t y)
                                                     .inputs = {(uint16_t)pass->tensors[EMBEDDING],
                                                                (uint16_t)pass->ids},
                                                     .outputs = {(uint16_t)part}});
-    gw_emit_map(pass->function, GW_MAP_ADD_ROW, gw_pass_sum_parts(pass, part),
-                pass->tensors[POSITIONS], y);
+    if (!pass->model->is_sequence_parallel) {
+        gw_emit_map(pass->function, GW_MAP_ADD_ROW, gw_pass_sum_parts(pass, part),
+                    pass->tensors[POSITIONS], y);
+        return;
+    }
+    /* A block of tokens need not begin where a sequence does, so each adds its share of all
+     * positions before the sum. */
+    const uint32_t share = gw_pass_add_temporary(pass, pass->model->sequence, pass->model->hidden);
+    const uint32_t placed = gw_pass_add_activation(pass);
+    gw_function_add(pass->function, &(gw_operation){.kind = GW_OPERATION_MAP,
+                                                    .map = GW_MAP_SCALE,
+                                                    .scalar = 1.0 / pass->model->tensor,
+                                                    .inputs = {(uint16_t)pass->tensors[POSITIONS]},
+                                                    .outputs = {(uint16_t)share}});
+    gw_emit_map(pass->function, GW_MAP_ADD_ROW, part, share, placed);
+    gw_emit_collective(pass->function, GW_OPERATION_REDUCE_SCATTER, GW_TRANSFORMER_TENSOR, placed,
+                       y);
 }
 
-void gw_pass_add_embedding_gradient(gw_pass *pass, uint32_t dy)
+void gw_pass_add_embedding_gradient(gw_pass *pass, uint32_t own_dy)
 {
+    const uint32_t dy = gw_pass_gather(pass, own_dy, false);
     gw_function_add(pass->function,
                     &(gw_operation){.kind = GW_OPERATION_EMBEDDING_GRADIENT,
                                     .axes = GW_TRANSFORMER_TENSOR,
@@ -82,8 +99,9 @@ void gw_pass_add_head(gw_pass *pass, uint32_t before, uint32_t loss, uint32_t dl
     const gw_transformer *model = pass->model;
     gw_function *function = pass->function;
     const gw_pass_part head = head_of(pass);
-    const uint32_t n = head.saved[NORM];
-    gw_pass_add_norm(pass, head.saved[INPUT], head.tensors[NORM_GAIN], head.tensors[NORM_BIAS], n);
+    gw_pass_add_norm(pass, head.saved[INPUT], head.tensors[NORM_GAIN], head.tensors[NORM_BIAS],
+                     head.saved[NORM]);
+    const uint32_t n = gw_pass_gather(pass, head.saved[NORM], false);
     const uint32_t logits =
         gw_pass_add_temporary(pass, pass->rows, model->vocabulary / model->tensor);
     gw_emit_matmul(function, n, false, head.tensors[HEAD], true, logits);
@@ -105,8 +123,9 @@ uint32_t gw_pass_add_head_gradient(gw_pass *pass, uint32_t dlogits)
 {
     const gw_pass_part head = head_of(pass);
     const uint32_t dn = gw_pass_add_activation(pass);
-    gw_emit_matmul(pass->function, dlogits, true, head.saved[NORM], false, head.gradients[HEAD]);
+    const uint32_t n = gw_pass_gather(pass, head.saved[NORM], true);
     gw_emit_matmul(pass->function, dlogits, false, head.tensors[HEAD], false, dn);
+    gw_emit_matmul(pass->function, dlogits, true, n, false, head.gradients[HEAD]);
     return gw_pass_add_norm_gradient(pass, head.saved[INPUT], head.tensors[NORM_GAIN],
                                      gw_pass_sum_parts(pass, dn), head.gradients[NORM_GAIN],
                                      head.gradients[NORM_BIAS]);

@@ -22,19 +22,40 @@ uint32_t gw_pass_add_activation(gw_pass *pass)
     return gw_pass_add_temporary(pass, pass->rows, pass->model->hidden);
 }
 
+uint32_t gw_pass_add_stream(gw_pass *pass)
+{
+    return gw_pass_add_temporary(pass, pass->stream_rows, pass->model->hidden);
+}
+
 uint32_t gw_pass_sum_parts(gw_pass *pass, uint32_t x)
 {
     if (pass->model->tensor == 1)
         return x;
-    const gw_value *value = gw_function_value(pass->function, x);
-    const uint32_t y = gw_pass_add_temporary(pass, value->rows, value->columns);
-    gw_emit_collective(pass->function, GW_OPERATION_ALL_REDUCE, GW_TRANSFORMER_TENSOR, x, y);
+    const uint32_t y = gw_pass_add_stream(pass);
+    gw_emit_collective(pass->function,
+                       pass->model->is_sequence_parallel ? GW_OPERATION_REDUCE_SCATTER
+                                                         : GW_OPERATION_ALL_REDUCE,
+                       GW_TRANSFORMER_TENSOR, x, y);
+    return y;
+}
+
+uint32_t gw_pass_gather(gw_pass *pass, uint32_t x, bool is_overlapped)
+{
+    if (!pass->model->is_sequence_parallel)
+        return x;
+    const uint32_t y = gw_pass_add_activation(pass);
+    gw_function_add(pass->function, &(gw_operation){.kind = GW_OPERATION_ALL_GATHER,
+                                                    .axes = GW_TRANSFORMER_TENSOR,
+                                                    .inputs = {(uint16_t)x},
+                                                    .outputs = {(uint16_t)y},
+                                                    .is_overlapped = is_overlapped});
     return y;
 }
 
 uint32_t gw_pass_add_sum(gw_pass *pass, uint32_t a, uint32_t b)
 {
-    const uint32_t y = gw_pass_add_activation(pass);
+    const gw_value *value = gw_function_value(pass->function, a);
+    const uint32_t y = gw_pass_add_temporary(pass, value->rows, value->columns);
     gw_emit_map(pass->function, GW_MAP_ADD, a, b, y);
     return y;
 }
@@ -50,7 +71,7 @@ void gw_pass_add_norm(gw_pass *pass, uint32_t x, uint32_t gain, uint32_t bias, u
 uint32_t gw_pass_add_norm_gradient(gw_pass *pass, uint32_t x, uint32_t gain, uint32_t dy,
                                    uint32_t dgain, uint32_t dbias)
 {
-    const uint32_t dx = gw_pass_add_activation(pass);
+    const uint32_t dx = gw_pass_add_stream(pass);
     gw_function_add(pass->function,
                     &(gw_operation){.kind = GW_OPERATION_LAYER_NORM_GRADIENT,
                                     .inputs = {(uint16_t)x, (uint16_t)gain, (uint16_t)dy},
@@ -71,16 +92,16 @@ uint32_t gw_pass_add_dense_gradient(gw_pass *pass, const gw_pass_part *part, uin
                                     uint32_t x, uint32_t dy)
 {
     const uint32_t dx = gw_pass_add_activation(pass);
+    gw_emit_matmul(pass->function, dy, false, part->tensors[weights], false, dx);
     gw_emit_matmul(pass->function, dy, true, x, false, part->gradients[weights]);
     gw_emit_sum_rows(pass->function, dy, part->gradients[weights + 1]);
-    gw_emit_matmul(pass->function, dy, false, part->tensors[weights], false, dx);
     return dx;
 }
 
 void gw_pass_add_to_stream(gw_pass *pass, const gw_pass_part *part, uint32_t weights, uint32_t x,
                            uint32_t y)
 {
-    const uint32_t product = gw_pass_add_activation(pass), sum = gw_pass_add_activation(pass);
+    const uint32_t product = gw_pass_add_activation(pass), sum = gw_pass_add_stream(pass);
     gw_emit_matmul(pass->function, x, false, part->tensors[weights], false, product);
     gw_emit_map(pass->function, GW_MAP_ADD_ROW, gw_pass_sum_parts(pass, product),
                 part->tensors[weights + 1], sum);
@@ -92,8 +113,9 @@ uint32_t gw_pass_add_stream_gradient(gw_pass *pass, const gw_pass_part *part, ui
 {
     const gw_value *value = gw_function_value(pass->function, x);
     const uint32_t dx = gw_pass_add_temporary(pass, value->rows, value->columns);
-    gw_emit_matmul(pass->function, x, true, dy, false, part->gradients[weights]);
+    const uint32_t whole = gw_pass_gather(pass, dy, false);
+    gw_emit_matmul(pass->function, whole, false, part->tensors[weights], true, dx);
+    gw_emit_matmul(pass->function, x, true, whole, false, part->gradients[weights]);
     gw_emit_sum_rows(pass->function, dy, part->gradients[weights + 1]);
-    gw_emit_matmul(pass->function, dy, false, part->tensors[weights], true, dx);
     return dx;
 }

@@ -27,7 +27,8 @@ static void saved_shape(const gw_transformer *model, uint32_t saved, uint32_t *o
                         uint32_t *out_columns)
 {
     gw_check(saved < SAVED);
-    *out_rows = gw_transformer_local_rows(model);
+    *out_rows =
+        saved >= WIDE ? gw_transformer_local_rows(model) : gw_transformer_stream_rows(model);
     *out_columns = saved >= WIDE ? own_width(model) : model->hidden;
 }
 
@@ -41,7 +42,8 @@ static void add_forward(gw_pass *pass, const gw_pass_part *part, uint32_t y)
 {
     gw_pass_add_norm(pass, part->saved[INPUT], part->tensors[NORM_GAIN], part->tensors[NORM_BIAS],
                      part->saved[NORM]);
-    gw_pass_add_dense(pass, part, WIDEN, part->saved[NORM], part->saved[WIDE]);
+    gw_pass_add_dense(pass, part, WIDEN, gw_pass_gather(pass, part->saved[NORM], false),
+                      part->saved[WIDE]);
     gw_emit_map(pass->function, GW_MAP_GELU, part->saved[WIDE], 0, part->saved[ACTIVATED]);
     gw_pass_add_to_stream(pass, part, NARROW, part->saved[ACTIVATED], y);
 }
@@ -50,9 +52,10 @@ static uint32_t add_backward(gw_pass *pass, const gw_pass_part *part, uint32_t d
 {
     const uint32_t dactive =
         gw_pass_add_stream_gradient(pass, part, NARROW, part->saved[ACTIVATED], dy);
+    const uint32_t n = gw_pass_gather(pass, part->saved[NORM], true);
     const uint32_t dwide = gw_pass_add_temporary(pass, pass->rows, own_width(pass->model));
     gw_emit_map(pass->function, GW_MAP_GELU_GRADIENT, dactive, part->saved[WIDE], dwide);
-    const uint32_t dn = gw_pass_add_dense_gradient(pass, part, WIDEN, part->saved[NORM], dwide);
+    const uint32_t dn = gw_pass_add_dense_gradient(pass, part, WIDEN, n, dwide);
     const uint32_t through = gw_pass_add_norm_gradient(
         pass, part->saved[INPUT], part->tensors[NORM_GAIN], gw_pass_sum_parts(pass, dn),
         part->gradients[NORM_GAIN], part->gradients[NORM_BIAS]);

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "workload/transformer.h"
+#include "workload/transformer_bundle.h"
 
 typedef struct gw_pass gw_pass;
 
@@ -40,13 +41,19 @@ extern const gw_transformer_block gw_block_attention, gw_block_perceptron;
 struct gw_pass {
     const gw_transformer *model;
     gw_function *function;
-    uint32_t rows;          /* Tokens of a device's micro-batch. */
+    uint32_t rows;          /* Tokens of a device's micro-batch, */
+    uint32_t stream_rows;   /* and of what it holds of the activations between blocks. */
     bool is_first, is_last; /* The place has the embedding, the head. */
     uint32_t ids, labels;
     /* All of the place's: tensors and their slopes those of the embedding, of the blocks, of the
      * head; saved those of the blocks, then of the head. */
     uint32_t *tensors, *saved, *gradients;
     uint32_t first_head_tensor, first_head_saved; /* Where the head's begin. */
+    const GArray *list;                           /* Of the tensors. */
+    /* Backward, by tensor: the slopes so far, which it takes (NULL: none), and which it gives. */
+    uint32_t *before, *outputs;
+    bool is_end;    /* It is of the last micro-batch. */
+    gw_bundle sums; /* Of slopes. */
 };
 
 /* --- Sizes --- */
@@ -57,8 +64,28 @@ double gw_transformer_weight_scale(void);
 double gw_transformer_added_scale(const gw_transformer *model);
 void gw_transformer_append_tensor(GArray *list, uint32_t rows, uint32_t columns, bool is_split,
                                   double scale, double constant);
-/* Tokens of a device's micro-batch. */
+/* Tokens of a device's micro-batch; and those of the stream between blocks that it holds. */
 uint32_t gw_transformer_local_rows(const gw_transformer *model);
+uint32_t gw_transformer_stream_rows(const gw_transformer *model);
+
+/* --- Tensors and their slopes (transformer_slopes.c) --- */
+
+/* Inputs for all of `list`, which is borrowed for the pass's life. */
+void gw_pass_take_tensors(gw_pass *pass, const GArray *list);
+/* From here on `count` tensors from the `first` on are whole, where passes take parts. */
+void gw_pass_gather_tensors(gw_pass *pass, uint32_t first, uint32_t count);
+/* Backward: inputs for slopes so far, if it `is_next`; outputs for slopes, and where those of this
+ * micro-batch go first. */
+void gw_pass_take_slopes(gw_pass *pass);
+void gw_pass_place_slopes(gw_pass *pass);
+/* Those of so many tensors are there: adds them up, and sums them over devices in due course. */
+void gw_pass_finish_slopes(gw_pass *pass, uint32_t first, uint32_t count);
+/* All are there. */
+void gw_pass_end_slopes(gw_pass *pass);
+
+/* Sums slopes `x` of the tensor over devices into `y`, when the bundle is written. */
+void gw_transformer_add_sum(const gw_transformer *model, const gw_transformer_tensor *tensor,
+                            gw_bundle *bundle, uint32_t x, uint32_t y);
 
 /* --- Writing operations (transformer_pass.c) --- */
 
@@ -66,20 +93,25 @@ uint32_t gw_transformer_local_rows(const gw_transformer *model);
 uint32_t gw_pass_thin(const gw_pass *pass, uint32_t value);
 uint32_t gw_pass_add_temporary(gw_pass *pass, uint32_t rows, uint32_t columns);
 uint32_t gw_pass_add_activation(gw_pass *pass); /* rows x hidden */
-/* The sum along tensor; x itself where it is not split. */
+uint32_t gw_pass_add_stream(gw_pass *pass);     /* stream_rows x hidden */
+/* From parts of activations (rows x hidden) into the stream: the sum along tensor; x itself where
+ * it is not split. */
 uint32_t gw_pass_sum_parts(gw_pass *pass, uint32_t x);
-uint32_t gw_pass_add_sum(gw_pass *pass, uint32_t a, uint32_t b);
+/* From the stream: all tokens' rows; x itself where each device has them.  `is_overlapped` as of
+ * operations. */
+uint32_t gw_pass_gather(gw_pass *pass, uint32_t x, bool is_overlapped);
+uint32_t gw_pass_add_sum(gw_pass *pass, uint32_t a, uint32_t b); /* Of a's shape. */
 void gw_pass_add_norm(gw_pass *pass, uint32_t x, uint32_t gain, uint32_t bias, uint32_t y);
 /* dx of y = norm(x); returns it. */
 uint32_t gw_pass_add_norm_gradient(gw_pass *pass, uint32_t x, uint32_t gain, uint32_t dy,
                                    uint32_t dgain, uint32_t dbias);
-/* y = x weights^T + bias, the bias being the tensor after `weights`. */
+/* y = x weights^T + bias, the bias being the tensor after `weights`; of all tokens. */
 void gw_pass_add_dense(gw_pass *pass, const gw_pass_part *part, uint32_t weights, uint32_t x,
                        uint32_t y);
 /* Its slopes: of weights and bias, and this device's part of dx, which it returns. */
 uint32_t gw_pass_add_dense_gradient(gw_pass *pass, const gw_pass_part *part, uint32_t weights,
                                     uint32_t x, uint32_t dy);
-/* y = the block's input + sum over tensor of (x weights) + bias, likewise. */
+/* y = the block's input + sum over tensor of (x weights) + bias, likewise; y is of the stream. */
 void gw_pass_add_to_stream(gw_pass *pass, const gw_pass_part *part, uint32_t weights, uint32_t x,
                            uint32_t y);
 /* Its slopes: of weights and bias, and of x, which it returns. */

@@ -46,6 +46,46 @@ class Transformer(program.Case):
                     f"{P}.schedule={schedule}", "jobs.0.steps=50")
                 self.check_close(piped, alone, TOLERANCE)
 
+    def test_sequence_parallelism_does_not_matter(self):
+        alone = self.losses(f"{P}.data=1", f"{P}.tensor=1", "jobs.0.steps=50")
+        for settings in (("data=1", "tensor=2"), ("data=1", "tensor=4", "microbatch=1"),
+                         ("data=2", "tensor=2", "microbatch=2", "recompute=full"),
+                         ("data=1", "tensor=2", "stages=2", "microbatch=2"),
+                         ("data=1", "tensor=4", "recompute=selective")):
+            with self.subTest(settings):
+                split = self.losses(*(f"{P}.{setting}" for setting in settings),
+                                    f"{P}.sequence_parallel=true", "jobs.0.steps=50")
+                self.check_close(split, alone, TOLERANCE)
+
+    def test_zero_and_buckets_do_not_matter(self):
+        alone = self.losses(f"{P}.data=1", f"{P}.tensor=1", "jobs.0.steps=50")
+        for settings in (("data=4", "tensor=1", "zero=1"), ("data=4", "tensor=1", "bucket=0B"),
+                         ("data=4", "tensor=1", "zero=1", "bucket=0B"),
+                         ("data=4", "tensor=1", "zero=2", "microbatch=1", "bucket=0B"),
+                         ("data=2", "tensor=2", "zero=2", "microbatch=1", "bucket=4KiB"),
+                         ("data=4", "tensor=1", "zero=3", "recompute=full"),
+                         ("data=2", "tensor=2", "zero=3", "microbatch=2",
+                          "sequence_parallel=true", "recompute=selective"),
+                         ("data=2", "tensor=1", "zero=3", "stages=2", "microbatch=2"),
+                         ("data=2", "tensor=1", "zero=1", "stages=2", "microbatch=1"),
+                         ("data=2", "tensor=2", "bucket=1kB", "microbatch=1")):
+            with self.subTest(settings):
+                parted = self.losses(*(f"{P}.{setting}" for setting in settings),
+                                     "jobs.0.steps=50")
+                self.check_close(parted, alone, TOLERANCE)
+
+    def test_parts_of_two_bytes(self):
+        half = self.losses(f"{P}.precision=bfloat16", f"{P}.data=4", f"{P}.tensor=1")
+        for zero in (1, 2, 3):
+            parted = self.losses(f"{P}.precision=bfloat16", f"{P}.data=4", f"{P}.tensor=1",
+                                 f"{P}.zero={zero}")
+            self.check_close(parted, half, TOLERANCE)
+
+    def test_what_does_not_divide_stays_whole(self):
+        sizes = (f"{P}.sequence=9", f"{P}.batch=6", f"{P}.tensor=1", "jobs.0.steps=50")
+        alone = self.losses(f"{P}.data=1", *sizes)
+        self.check_close(self.losses(f"{P}.data=3", f"{P}.zero=3", *sizes), alone, TOLERANCE)
+
     def test_ways_of_running_do_not_matter(self):
         usual = self.losses()
         for setting in ("jobs.0.submit=op_by_op", "control.dispatch=sequential",

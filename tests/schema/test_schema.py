@@ -99,6 +99,8 @@ C_ONLY = {
     "values_uniform_backwards": "one number against another",
     "values_unknown_result": "a name defined elsewhere",
     "wrap_length": "the length of one list against another",
+    "transformer_sequence_parallel_alone": "one number against another",
+    "transformer_sequence_parallel_long": "divisibility",
     "transformer_batch": "divisibility",
     "transformer_heads": "divisibility",
     "transformer_huge": "a product",

@@ -304,6 +304,28 @@ START_TEST(scatter_undoes_gather)
 }
 END_TEST
 
+/* Places along the dimensions in axes alone; the mesh is 2 x 3. */
+START_TEST(slice_keeps_the_members_rows)
+{
+    static const uint32_t first[2][6] = {{0, 0, 0, 3, 3, 3}, {0, 2, 4, 0, 2, 4}};
+    for (uint32_t shard = 0; shard < 6; shard++) {
+        for (uint32_t dim = 0; dim < 2; dim++) {
+            bench made;
+            bench_init(&made, GW_OPERATION_SLICE);
+            made.operation.axes = (uint8_t)(1U << dim);
+            made.shard = shard;
+            made.mesh = (gw_mesh){.dims = 2, .shape = {2, 3, 1}};
+            const uint32_t rows = dim == 0 ? 3 : 2;
+            const float *x = add_input(&made, 6, 5);
+            const float *y = add_output(&made, rows, 5, true);
+            run(&made);
+            ck_assert_mem_eq(y, x + (size_t)first[dim][shard] * 5, rows * 5 * sizeof(float));
+            bench_clear(&made);
+        }
+    }
+}
+END_TEST
+
 /* --- Reductions --- */
 
 START_TEST(reductions_agree_with_loops)
@@ -637,6 +659,7 @@ int main(void)
     tcase_add_test(tcase, relu_gradient_is_the_slope_of_relu);
     tcase_add_test(tcase, route_sorts_rows_by_what_they_choose);
     tcase_add_test(tcase, scatter_undoes_gather);
+    tcase_add_test(tcase, slice_keeps_the_members_rows);
     tcase_add_test(tcase, reductions_agree_with_loops);
     tcase_add_test(tcase, max_of_negatives_is_negative);
     tcase_add_test(tcase, a_long_sum_keeps_its_digits);

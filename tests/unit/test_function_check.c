@@ -114,9 +114,9 @@ START_TEST(kinds_begin_at_one)
 {
     g_autoptr(gw_function) function = make_pair(1, 1, 1);
     gw_function_add(function, &(gw_operation){0});
-    expect_bad(function, 1, "function \"pair\": operation 0: found kind 0, expected 1 to 29");
+    expect_bad(function, 1, "function \"pair\": operation 0: found kind 0, expected 1 to 30");
     g_array_index(function->operations, gw_operation, 0).kind = GW_OPERATION_KIND_COUNT;
-    expect_bad(function, 1, "found kind 30, expected 1 to 29");
+    expect_bad(function, 1, "found kind 30, expected 1 to 30");
 }
 END_TEST
 
@@ -202,9 +202,57 @@ START_TEST(mesh_of_four_dimensions_aborts)
 }
 END_TEST
 
+START_TEST(what_is_joined_follows_its_like)
+{
+    g_autoptr(gw_function) function = gw_function_new("joined");
+    for (uint16_t i = 0; i < 2; i++) {
+        const uint16_t x = (uint16_t)gw_function_add_input(function, 6, 1, false);
+        const uint16_t y = (uint16_t)gw_function_add_output(function, 6, 1, false);
+        add(function, GW_OPERATION_ALL_REDUCE, x, y, 1);
+    }
+    gw_operation *first = &g_array_index(function->operations, gw_operation, 0);
+    gw_operation *second = &g_array_index(function->operations, gw_operation, 1);
+    second->is_joined = true;
+    expect_good(function, 3);
+    second->axes = 2;
+    expect_bad(function, 3, "operation 1 (all_reduce): joined, expected a collective of the same");
+    second->axes = 1;
+    second->is_overlapped = true;
+    expect_bad(function, 3, "operation 1 (all_reduce): joined");
+    first->is_overlapped = true;
+    expect_good(function, 3);
+    first->kind = GW_OPERATION_BROADCAST;
+    expect_bad(function, 3, "operation 1 (all_reduce): joined");
+    first->kind = GW_OPERATION_ALL_REDUCE;
+    first->is_joined = true;
+    expect_bad(function, 3, "operation 0 (all_reduce): joined");
+    first->is_joined = first->is_overlapped = second->is_overlapped = false;
+    first->kind = second->kind = GW_OPERATION_MAP;
+    expect_bad(function, 3, "operation 1 (map): joined");
+}
+END_TEST
+
+START_TEST(slices_divide_the_whole)
+{
+    for (uint32_t rows = 1; rows <= 3; rows++) {
+        g_autoptr(gw_function) function = make_pair(6, rows, 7);
+        add(function, GW_OPERATION_SLICE, 0, 1, 2); /* A group of 3. */
+        if (rows == 2)
+            expect_good(function, 3);
+        else
+            expect_bad(function, 3, "operation 0 (slice): output 0: found");
+    }
+    g_autoptr(gw_function) odd = make_pair(6, 1, 7);
+    add(odd, GW_OPERATION_SLICE, 0, 1, 4);
+    expect_bad(odd, 3, "found 6 rows, expected a multiple of the group's 5");
+}
+END_TEST
+
 int main(void)
 {
     TCase *cases = tcase_create("function check");
+    tcase_add_test(cases, what_is_joined_follows_its_like);
+    tcase_add_test(cases, slices_divide_the_whole);
     tcase_add_test(cases, a_value_may_have_a_whole_tebibyte);
     tcase_add_test(cases, elements_have_up_to_eight_bytes);
     tcase_add_test(cases, gathered_rows_do_not_wrap);

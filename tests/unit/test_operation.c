@@ -39,6 +39,7 @@ START_TEST(kinds_have_their_operands)
         {GW_OPERATION_ROUTE, 1, 3},
         {GW_OPERATION_GATHER, 2, 1},
         {GW_OPERATION_SCATTER, 2, 1},
+        {GW_OPERATION_SLICE, 1, 1},
         {GW_OPERATION_TOKENS, 0, 2},
         {GW_OPERATION_TOKEN_STATISTICS, 2, 1},
     };

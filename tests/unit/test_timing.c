@@ -114,6 +114,29 @@ START_TEST(function_is_split_at_its_collectives)
 }
 END_TEST
 
+/* Start-up and hops once, bytes added up. */
+START_TEST(joined_collectives_travel_as_one)
+{
+    bench built;
+    bench_init(&built, 4, 1);
+    add_all_reduce(built.function, 600000, 1);
+    add_all_reduce(built.function, 300000, 1);
+    add_all_reduce(built.function, 100000, 1);
+    add_all_reduce(built.function, 1000000, 1);
+    for (uint32_t i = 1; i <= 2; i++)
+        g_array_index(built.function->operations, gw_operation, i).is_joined = true;
+    const gw_mesh mesh = mesh_of(1, 4, 1, 1);
+    g_autoptr(gw_timing) timing = time_function(&built, &mesh);
+    ck_assert_uint_eq(timing->collective_count, 4);
+    ck_assert_uint_eq(timing->collective_ns[0], 2000 + 4000 + 60000);
+    ck_assert_uint_eq(timing->collective_ns[1], 0);
+    ck_assert_uint_eq(timing->collective_ns[2], 0);
+    ck_assert_uint_eq(timing->collective_ns[3], timing->collective_ns[0]);
+    ck_assert_uint_eq(timing->total_ns, 700 + 2 * 66000);
+    bench_clear(&built);
+}
+END_TEST
+
 START_TEST(function_may_begin_with_a_collective)
 {
     bench built;
@@ -216,6 +239,7 @@ int main(void)
     tcase_add_test(cases, empty_function_is_its_start_up);
     tcase_add_test(cases, local_operations_add_up);
     tcase_add_test(cases, function_is_split_at_its_collectives);
+    tcase_add_test(cases, joined_collectives_travel_as_one);
     tcase_add_test(cases, function_may_begin_with_a_collective);
     tcase_add_test(cases, groups_follow_the_axes);
     tcase_add_test(cases, longest_group_counts_for_the_total);

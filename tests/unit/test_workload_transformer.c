@@ -111,7 +111,7 @@ START_TEST(flops_are_those_of_the_formula)
         for (uint32_t tensor = 1; tensor <= 2; tensor++) {
             const gw_transformer model = model_of(data, tensor);
             g_autoptr(gw_function) forth = gw_transformer_make_forward(&model, 0, false);
-            g_autoptr(gw_function) back = gw_transformer_make_backward(&model, 0, false);
+            g_autoptr(gw_function) back = gw_transformer_make_backward(&model, 0, false, true);
             ck_assert_double_eq_tol(count_product_flops(forth), forward / data / tensor, 0.5);
             ck_assert_double_eq_tol(count_product_flops(back), 2 * forward / data / tensor, 0.5);
         }
@@ -135,11 +135,11 @@ START_TEST(recomputing_trades_memory_for_work)
     const double again[] = {0, 4 * b * s * s * h * l, 24 * b * s * l * h * h * (1 + s / (6 * h))};
     const double held[] = {4 * h + 4 * h + 8 * h + HEADS * s, 4 * h + 4 * h + 8 * h, h};
     gw_transformer model = model_of(1, 1);
-    g_autoptr(gw_function) whole = gw_transformer_make_backward(&model, 0, false);
+    g_autoptr(gw_function) whole = gw_transformer_make_backward(&model, 0, false, true);
     for (uint32_t i = 0; i < 3; i++) {
         model.recompute = (gw_recompute)i;
         g_autoptr(gw_function) forth = gw_transformer_make_forward(&model, 0, false);
-        g_autoptr(gw_function) back = gw_transformer_make_backward(&model, 0, false);
+        g_autoptr(gw_function) back = gw_transformer_make_backward(&model, 0, false, true);
         ck_assert_double_eq_tol(count_product_flops(back), count_product_flops(whole) + again[i],
                                 0.5);
         ck_assert_double_eq((double)count_held_bytes(forth), 4 * b * s * (l * held[i] + 2 * h));
@@ -154,7 +154,7 @@ START_TEST(two_bytes_halve_what_is_held)
     g_autoptr(gw_function) whole = gw_transformer_make_forward(&model, 0, false);
     model.is_half = true;
     g_autoptr(gw_function) half = gw_transformer_make_forward(&model, 0, false);
-    g_autoptr(gw_function) back = gw_transformer_make_backward(&model, 0, false);
+    g_autoptr(gw_function) back = gw_transformer_make_backward(&model, 0, false, true);
     ck_assert_uint_eq(2 * count_held_bytes(half), count_held_bytes(whole));
     for (uint32_t i = 0; i < back->output_count; i++)
         ck_assert_uint_eq(gw_function_value(back, gw_function_output(back, i))->element_bytes, 4);
@@ -178,9 +178,9 @@ START_TEST(collectives_are_where_they_belong)
 {
     const gw_transformer alone = model_of(1, 1), both = model_of(2, 2);
     g_autoptr(gw_function) forth = gw_transformer_make_forward(&both, 0, false);
-    g_autoptr(gw_function) back = gw_transformer_make_backward(&both, 0, false);
+    g_autoptr(gw_function) back = gw_transformer_make_backward(&both, 0, false, true);
     g_autoptr(gw_function) lone_forth = gw_transformer_make_forward(&alone, 0, false);
-    g_autoptr(gw_function) lone_back = gw_transformer_make_backward(&alone, 0, false);
+    g_autoptr(gw_function) lone_back = gw_transformer_make_backward(&alone, 0, false, true);
     const gw_operation_kind reduce = GW_OPERATION_ALL_REDUCE, gather = GW_OPERATION_ALL_GATHER;
     ck_assert_uint_eq(count_kind(forth, reduce, GW_TRANSFORMER_TENSOR), 2 * LAYERS + 1);
     ck_assert_uint_eq(count_kind(forth, gather, GW_TRANSFORMER_TENSOR), 1);
@@ -191,6 +191,31 @@ START_TEST(collectives_are_where_they_belong)
         ck_assert(!gw_operation_is_collective(gw_function_operation(lone_forth, i)));
     for (uint32_t i = 0; i < lone_back->operations->len; i++)
         ck_assert(!gw_operation_is_collective(gw_function_operation(lone_back, i)));
+}
+END_TEST
+
+/* Korthikanti et al., section 4.2: each sum is a reduce-scatter and an all-gather, and the backward
+ * pass gathers once more what products read; what norms and the stream hold is split. */
+START_TEST(sequence_parallel_splits_the_stream)
+{
+    gw_transformer model = model_of(2, 2);
+    g_autoptr(gw_function) plain = gw_transformer_make_forward(&model, 0, false);
+    model.is_sequence_parallel = true;
+    g_autoptr(gw_function) forth = gw_transformer_make_forward(&model, 0, false);
+    g_autoptr(gw_function) back = gw_transformer_make_backward(&model, 0, false, true);
+    const gw_operation_kind gather = GW_OPERATION_ALL_GATHER;
+    const gw_operation_kind scatter = GW_OPERATION_REDUCE_SCATTER;
+    ck_assert_uint_eq(count_kind(forth, scatter, GW_TRANSFORMER_TENSOR), 2 * LAYERS + 1);
+    ck_assert_uint_eq(count_kind(forth, gather, GW_TRANSFORMER_TENSOR), 2 * LAYERS + 1 + 1);
+    ck_assert_uint_eq(count_kind(back, scatter, GW_TRANSFORMER_TENSOR), 2 * LAYERS + 1);
+    ck_assert_uint_eq(count_kind(back, gather, GW_TRANSFORMER_TENSOR), 2 * (2 * LAYERS) + 1 + 1);
+    ck_assert_uint_eq(count_kind(forth, GW_OPERATION_ALL_REDUCE, GW_TRANSFORMER_TENSOR), 0);
+    ck_assert_uint_eq(count_kind(back, GW_OPERATION_ALL_REDUCE, GW_TRANSFORMER_TENSOR), 0);
+    const double tokens = BATCH / 2 * SEQUENCE;
+    const double stream = 4 * tokens * (4 * LAYERS + 2) * HIDDEN; /* Inputs and norms. */
+    ck_assert_double_eq((double)count_held_bytes(plain) - (double)count_held_bytes(forth),
+                        stream / 2);
+    ck_assert_double_eq(count_product_flops(forth), count_product_flops(plain));
 }
 END_TEST
 
@@ -259,6 +284,16 @@ START_TEST(mistakes_have_words)
     build_bad("{" SIZES ", \"stages\": 3, \"schedule\": \"zb-h1\"}", "/schedule: found \"zb-h1\"");
     build_bad("{" SIZES ", \"chunks\": 3}", "/chunks: found 3 with schedule \"1f1b\"");
     build_bad("{" SIZES ", \"stages\": 3, \"schedule\": \"interleaved\"}", "/schedule: ");
+    build_bad("{" SIZES ", \"sequence_parallel\": true}",
+              "/sequence_parallel: found true with 1 device to share each layer");
+    build_bad(
+        "{" SIZES ", \"sequence_parallel\": true, \"tensor\": 3}",
+        "/sequence_parallel: found 40 tokens in a micro-batch (4 sequences of 10), expected a "
+        "multiple of tensor (3)");
+    build_bad("{" SIZES ", \"zero\": 2}",
+              "/zero: found 2 with 1 group of devices to share the batch, expected \"data\"");
+    build_bad("{" SIZES ", \"zero\": 4, \"data\": 2}", "/zero: found 4");
+    build_bad("{" SIZES ", \"bucket\": \"25\", \"data\": 2}", "/bucket: found \"25\"");
     build_bad("{" SIZES ", \"optimizer\": \"adan\"}", "expected one of \"adam\"");
     build_bad("{" SIZES ", \"deep\": 1}", "/deep");
     build_bad("{\"layers\": 3}", "hidden");
@@ -274,6 +309,7 @@ int main(void)
     tcase_add_test(cases, recomputing_trades_memory_for_work);
     tcase_add_test(cases, two_bytes_halve_what_is_held);
     tcase_add_test(cases, collectives_are_where_they_belong);
+    tcase_add_test(cases, sequence_parallel_splits_the_stream);
     tcase_add_test(cases, a_step_is_three_nodes);
     tcase_add_test(cases, a_pipeline_has_a_node_for_each_pass);
     tcase_add_test(cases, mistakes_have_words);

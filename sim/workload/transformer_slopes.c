@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Parameters as passes take them, and what becomes of their slopes.
+ *
+ * Slopes of a micro-batch are added to those before it.  They are summed over devices after the
+ * last one, or, where only parts are kept, after each; several tensors' at once, while the rest of
+ * the backward pass goes on. */
+#include "base/check.h"
+#include "workload/emit.h"
+#include "workload/transformer_private.h"
+
+static const gw_transformer_tensor *tensor_at(const gw_pass *pass, uint32_t index)
+{
+    return &g_array_index(pass->list, gw_transformer_tensor, index);
+}
+
+/* --- Parameters --- */
+
+static bool is_taken_in_parts(const gw_pass *pass, const gw_transformer_tensor *tensor)
+{
+    return pass->model->zero == 3 && gw_transformer_is_parted(pass->model, tensor);
+}
+
+void gw_pass_take_tensors(gw_pass *pass, const GArray *list)
+{
+    pass->list = list;
+    pass->tensors = g_new(uint32_t, list->len);
+    for (uint32_t i = 0; i < list->len; i++) {
+        const gw_transformer_tensor *tensor = tensor_at(pass, i);
+        pass->tensors[i] = gw_pass_thin(
+            pass, gw_function_add_input(
+                      pass->function, gw_transformer_read_rows(pass->model, tensor),
+                      tensor->columns, tensor->is_split || is_taken_in_parts(pass, tensor)));
+    }
+}
+
+void gw_pass_gather_tensors(gw_pass *pass, uint32_t first, uint32_t count)
+{
+    gw_bundle bundle = gw_bundle_of(pass->function, UINT64_MAX, true);
+    for (uint32_t i = first; i < first + count; i++) {
+        const gw_transformer_tensor *tensor = tensor_at(pass, i);
+        if (!is_taken_in_parts(pass, tensor))
+            continue;
+        const uint32_t whole = gw_pass_add_temporary(pass, tensor->rows, tensor->columns);
+        gw_bundle_add(&bundle, GW_OPERATION_ALL_GATHER, GW_TRANSFORMER_DATA, pass->tensors[i],
+                      whole);
+        pass->tensors[i] = whole;
+    }
+    gw_bundle_flush(&bundle);
+    gw_bundle_clear(&bundle);
+}
+
+/* --- Slopes --- */
+
+/* Of this micro-batch's pass: whether it sums them over devices. */
+static bool is_summed(const gw_pass *pass, const gw_transformer_tensor *tensor)
+{
+    const gw_transformer_sum when = gw_transformer_sum_when(pass->model, tensor);
+    return when == GW_SUM_EACH_PASS || (when == GW_SUM_LAST_PASS && pass->is_end);
+}
+
+static bool is_added_in_parts(const gw_pass *pass, const gw_transformer_tensor *tensor)
+{
+    return gw_transformer_sum_when(pass->model, tensor) == GW_SUM_EACH_PASS;
+}
+
+void gw_pass_take_slopes(gw_pass *pass)
+{
+    pass->before = g_new(uint32_t, pass->list->len);
+    for (uint32_t i = 0; i < pass->list->len; i++) {
+        const gw_transformer_tensor *tensor = tensor_at(pass, i);
+        const bool is_part = is_added_in_parts(pass, tensor);
+        pass->before[i] = gw_function_add_input(
+            pass->function, is_part ? gw_transformer_part_rows(pass->model, tensor) : tensor->rows,
+            tensor->columns, tensor->is_split || is_part);
+    }
+}
+
+void gw_pass_place_slopes(gw_pass *pass)
+{
+    pass->sums = gw_bundle_of(
+        pass->function, pass->model->bucket_bytes > 0 ? pass->model->bucket_bytes : UINT64_MAX,
+        pass->model->bucket_bytes > 0);
+    pass->outputs = g_new(uint32_t, pass->list->len);
+    pass->gradients = g_new(uint32_t, pass->list->len);
+    for (uint32_t i = 0; i < pass->list->len; i++) {
+        const gw_transformer_tensor *tensor = tensor_at(pass, i);
+        const bool is_part =
+            is_summed(pass, tensor) && gw_transformer_is_parted(pass->model, tensor);
+        pass->outputs[i] = gw_function_add_output(
+            pass->function, is_part ? gw_transformer_part_rows(pass->model, tensor) : tensor->rows,
+            tensor->columns, tensor->is_split || is_part);
+        pass->gradients[i] =
+            pass->before != NULL || is_summed(pass, tensor)
+                ? gw_function_add_temporary(pass->function, tensor->rows, tensor->columns)
+                : pass->outputs[i];
+    }
+}
+
+/* What was added up before is of whole slopes: then the sum comes last. */
+static void finish_whole(gw_pass *pass, uint32_t index)
+{
+    const gw_transformer_tensor *tensor = tensor_at(pass, index);
+    uint32_t x = pass->gradients[index];
+    if (pass->before != NULL) {
+        const uint32_t y =
+            is_summed(pass, tensor)
+                ? gw_function_add_temporary(pass->function, tensor->rows, tensor->columns)
+                : pass->outputs[index];
+        gw_emit_map(pass->function, GW_MAP_ADD, pass->before[index], x, y);
+        x = y;
+    }
+    if (is_summed(pass, tensor))
+        gw_transformer_add_sum(pass->model, tensor, &pass->sums, x, pass->outputs[index]);
+}
+
+/* Parts of sums: these are added up at the end, when nobody waits for them any more. */
+static void finish_part(gw_pass *pass, uint32_t index)
+{
+    const gw_transformer_tensor *tensor = tensor_at(pass, index);
+    uint32_t y = pass->outputs[index];
+    if (pass->before != NULL)
+        y = gw_function_add_temporary(pass->function, gw_transformer_part_rows(pass->model, tensor),
+                                      tensor->columns);
+    gw_transformer_add_sum(pass->model, tensor, &pass->sums, pass->gradients[index], y);
+    pass->gradients[index] = y;
+}
+
+void gw_pass_finish_slopes(gw_pass *pass, uint32_t first, uint32_t count)
+{
+    for (uint32_t i = first; i < first + count; i++)
+        if (is_added_in_parts(pass, tensor_at(pass, i)))
+            finish_part(pass, i);
+        else
+            finish_whole(pass, i);
+}
+
+void gw_pass_end_slopes(gw_pass *pass)
+{
+    gw_bundle_flush(&pass->sums);
+    gw_bundle_clear(&pass->sums);
+    for (uint32_t i = 0; pass->before != NULL && i < pass->list->len; i++)
+        if (is_added_in_parts(pass, tensor_at(pass, i)))
+            gw_emit_map(pass->function, GW_MAP_ADD, pass->before[i], pass->gradients[i],
+                        pass->outputs[i]);
+}
