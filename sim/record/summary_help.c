@@ -64,7 +64,8 @@ static const key_help keys[] = {
     {"jobs[].hardware_flops_per_s", "FLOP/s",
      "The same of the products that are done; likewise."},
     {"jobs[].mfu", "0 to 1",
-     "model_flops_per_s over its devices' peak; likewise; null where they may be of several kinds."},
+     "model_flops_per_s over its devices' peak; likewise; null where they may be of several "
+     "kinds."},
     {"jobs[].hfu", "0 to 1", "hardware_flops_per_s over that peak; likewise."},
     {"jobs[].device_time_share", "0 to 1", "The job's busy device time over that of all jobs."},
     {"jobs[].order_wait_ns_max", "ns",

@@ -39,8 +39,10 @@ typedef struct {
     uint32_t data, tensor; /* The mesh of a place. */
     uint32_t places;       /* A divisor of layers. */
     gw_recompute recompute;
-    bool is_half; /* Activations and the parameters that passes read are kept in 2 bytes; ids,
-                     statistics, loss and slopes of parameters in 4. */
+    bool is_half;   /* Activations and the parameters that passes read are kept in 2 bytes; ids,
+                       statistics, loss and slopes of parameters in 4. */
+    bool drops_out; /* What attention's softmax and blocks give is dropped at random: its cost is
+                       there, and then passes model time and not data. */
     bool is_sequence_parallel; /* tensor is then more than 1, and divides a micro-batch's tokens. */
     uint32_t zero;             /* Stage of ZeRO, 0 to 3; above 0, data is more than 1. */
     /* Slopes are summed when so many bytes of them are there, beside the backward pass; 0: after

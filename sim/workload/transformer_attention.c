@@ -83,6 +83,7 @@ static void add_attention(gw_pass *pass, const gw_pass_part *part, uint32_t atte
     attend.outputs[0] = (uint16_t)attended;
     attend.outputs[1] = (uint16_t)part->saved[SHARES];
     gw_function_add(pass->function, &attend);
+    gw_pass_add_dropout(pass, part->saved[SHARES], 2);
 }
 
 static void add_forward(gw_pass *pass, const gw_pass_part *part, uint32_t y)
@@ -115,11 +116,12 @@ static uint32_t add_backward(gw_pass *pass, const gw_pass_part *part, uint32_t d
     for (uint32_t i = 0; i < 3; i++)
         attend.outputs[i] =
             (uint16_t)gw_pass_add_temporary(pass, pass->rows, own_width(pass->model));
+    gw_pass_add_dropout(pass, part->saved[SHARES], 2);
     gw_function_add(pass->function, &attend);
-    const uint32_t dn_q = gw_pass_add_dense_gradient(pass, part, QUERY, n, attend.outputs[0]);
-    const uint32_t dn_k = gw_pass_add_dense_gradient(pass, part, KEY, n, attend.outputs[1]);
-    const uint32_t dn_v = gw_pass_add_dense_gradient(pass, part, VALUE, n, attend.outputs[2]);
-    const uint32_t dn = gw_pass_add_sum(pass, gw_pass_add_sum(pass, dn_q, dn_k), dn_v);
+    static const uint32_t weights[] = {QUERY, KEY, VALUE};
+    uint32_t dn = GW_INDEX_NONE;
+    for (uint32_t i = 0; i < G_N_ELEMENTS(weights); i++)
+        dn = gw_pass_add_dense_gradient_to(pass, part, weights[i], n, attend.outputs[i], dn);
     const uint32_t through = gw_pass_add_norm_gradient(
         pass, part->saved[INPUT], part->tensors[NORM_GAIN], gw_pass_sum_parts(pass, dn),
         part->gradients[NORM_GAIN], part->gradients[NORM_BIAS]);

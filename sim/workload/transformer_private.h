@@ -101,6 +101,8 @@ uint32_t gw_pass_sum_parts(gw_pass *pass, uint32_t x);
  * operations. */
 uint32_t gw_pass_gather(gw_pass *pass, uint32_t x, bool is_overlapped);
 uint32_t gw_pass_add_sum(gw_pass *pass, uint32_t a, uint32_t b); /* Of a's shape. */
+/* Where the model drops out: reads and writes `x` `moves` times in all, and its mask once. */
+void gw_pass_add_dropout(gw_pass *pass, uint32_t x, uint32_t moves);
 void gw_pass_add_norm(gw_pass *pass, uint32_t x, uint32_t gain, uint32_t bias, uint32_t y);
 /* dx of y = norm(x); returns it. */
 uint32_t gw_pass_add_norm_gradient(gw_pass *pass, uint32_t x, uint32_t gain, uint32_t dy,
@@ -111,6 +113,9 @@ void gw_pass_add_dense(gw_pass *pass, const gw_pass_part *part, uint32_t weights
 /* Its slopes: of weights and bias, and this device's part of dx, which it returns. */
 uint32_t gw_pass_add_dense_gradient(gw_pass *pass, const gw_pass_part *part, uint32_t weights,
                                     uint32_t x, uint32_t dy);
+/* The same, added to `so_far` right behind the product; GW_INDEX_NONE: to nothing. */
+uint32_t gw_pass_add_dense_gradient_to(gw_pass *pass, const gw_pass_part *part, uint32_t weights,
+                                       uint32_t x, uint32_t dy, uint32_t so_far);
 /* y = the block's input + sum over tensor of (x weights) + bias, likewise; y is of the stream. */
 void gw_pass_add_to_stream(gw_pass *pass, const gw_pass_part *part, uint32_t weights, uint32_t x,
                            uint32_t y);

@@ -3,7 +3,8 @@
 #include "workload/workload.h"
 #include "workload/workload_transformer_private.h"
 
-/* Of slopes that are summed together: the default of Li et al., "PyTorch Distributed", VLDB 2020. */
+/* Of slopes that are summed together: the default of Li et al., "PyTorch Distributed", VLDB 2020.
+ */
 #define BUCKET_BYTES 25000000U
 #define LAYERS_MAX   1024U
 #define WIDTH_MAX    (1U << 20) /* Of hidden, feed_forward, sequence and batch. */
@@ -139,7 +140,8 @@ static bool read_model(gw_params *params, gw_transformer *model, GError **error)
         !read_size(params, "sequence", true, 1, WIDTH_MAX, &model->sequence, error) ||
         !read_size(params, "batch", true, 1, WIDTH_MAX, &model->batch, error) ||
         !gw_params_choice(params, "recompute", false, recompute_names, &recompute, error) ||
-        !gw_params_choice(params, "precision", false, precision_names, &precision, error))
+        !gw_params_choice(params, "precision", false, precision_names, &precision, error) ||
+        !gw_params_bool(params, "dropout", false, &model->drops_out, error))
         return false;
     model->recompute = (gw_recompute)recompute;
     model->is_half = precision == PRECISION_BFLOAT16;
@@ -285,6 +287,9 @@ static const char *const transformer_help[] = {
     "precision  \"float32\" (default), or \"bfloat16\": activations, and the copy of the "
     "parameters that "
     "passes read, take 2 bytes",
+    "dropout  true: the time that dropping out takes, of what the softmax of attention and each "
+    "block "
+    "give; such a job models time, not data; default false",
     "optimizer  \"adam\" (default) or \"sgd\"",
     "learning_rate  default 0.001 for adam, 0.02 for sgd",
     NULL,

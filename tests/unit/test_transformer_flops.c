@@ -48,7 +48,7 @@ START_TEST(hardware_does_what_is_written_down)
         const gw_transformer model = model_of((gw_recompute)(i % 3), widths[i / 3]);
         const double passes = 2 * 2 * 2; /* Micro-batches, devices along data and tensor. */
         g_autoptr(gw_function) forth = gw_transformer_make_forward(&model, 0, true);
-        g_autoptr(gw_function) back = gw_transformer_make_backward(&model, 0, true);
+        g_autoptr(gw_function) back = gw_transformer_make_backward(&model, 0, true, false);
         ck_assert_double_eq_tol(gw_transformer_hardware_flops(&model),
                                 passes * (count_product_flops(forth) + count_product_flops(back)),
                                 0.5);

@@ -267,6 +267,40 @@ START_TEST(a_pipeline_has_a_node_for_each_pass)
 }
 END_TEST
 
+static double count_work_bytes(const gw_function *function)
+{
+    double bytes = 0;
+    for (uint32_t i = 0; i < function->operations->len; i++)
+        if (gw_function_operation(function, i)->kind == GW_OPERATION_WORK)
+            bytes += gw_function_operation(function, i)->bytes;
+    return bytes;
+}
+
+/* Attention's softmax: read, written, and a mask of a byte an element; what a block gives: the mask
+ * behind its sums, and in the backward pass slopes read and written as well. */
+START_TEST(dropping_out_moves_bytes)
+{
+    gw_transformer model = model_of(1, 1);
+    const double shares = (double)BATCH * SEQUENCE * HEADS * SEQUENCE;
+    const double stream = (double)BATCH * SEQUENCE * HIDDEN;
+    for (uint32_t half = 0; half < 2; half++) {
+        const double bytes = half > 0 ? 2 : 4;
+        model.is_half = half > 0;
+        model.drops_out = true;
+        g_autoptr(gw_function) forth = gw_transformer_make_forward(&model, 0, false);
+        g_autoptr(gw_function) back = gw_transformer_make_backward(&model, 0, false, true);
+        ck_assert_double_eq(count_work_bytes(forth),
+                            LAYERS * (shares * (2 * bytes + 1) + 2 * stream));
+        ck_assert_double_eq(count_work_bytes(back),
+                            LAYERS * (2 * bytes + 1) * (shares + 2 * stream));
+        ck_assert(gw_function_models_time(forth));
+    }
+    model.drops_out = false;
+    g_autoptr(gw_function) without = gw_transformer_make_forward(&model, 0, false);
+    ck_assert(!gw_function_models_time(without));
+}
+END_TEST
+
 START_TEST(mistakes_have_words)
 {
     build_bad("{" SIZES ", \"tensor\": 4}", "/heads: found 6, expected a multiple of tensor (4)");
@@ -312,6 +346,7 @@ int main(void)
     tcase_add_test(cases, sequence_parallel_splits_the_stream);
     tcase_add_test(cases, a_step_is_three_nodes);
     tcase_add_test(cases, a_pipeline_has_a_node_for_each_pass);
+    tcase_add_test(cases, dropping_out_moves_bytes);
     tcase_add_test(cases, mistakes_have_words);
     suite_add_tcase(suite, cases);
     SRunner *runner = srunner_create(suite);
