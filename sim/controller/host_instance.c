@@ -25,14 +25,12 @@ static void count_slot_references(gw_host_instance *instance)
         instance->refs[s] = 1 + plan->slots[s].readers;
         instance->refs_next[s] = plan->slots[s].readers_next;
     }
-    for (uint32_t t = 0; t < plan->transfer_count; t++) {
-        uint32_t slot = plan->transfer_slot[t];
-        if (slot == GW_INDEX_NONE)
-            continue;
+    for (uint32_t i = 0; i < plan->outgoing_count; i++) {
+        uint32_t t = plan->outgoing[i], slot = plan->transfer_slot[t];
         const gw_plan_input *input = &plan->inputs[t / 2];
         if (input->is_permanent) /* Kept for good, and asked for whenever a reader likes. */
             continue;
-        uint32_t pieces = lowered->transfers[t].piece_count;
+        uint32_t pieces = gw_lowered_transfer_of(lowered, plan, t)->piece_count;
         bool is_initial = t % 2 == 1;
         bool is_once = plan->nodes[gw_program_edge(plan->program, t / 2)->target_node].is_once;
         if (input->is_carried && !is_initial) {

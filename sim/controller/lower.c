@@ -144,6 +144,29 @@ static void list_outgoing(gw_plan *plan)
     }
 }
 
+/* Mesh by mesh of the targets, so that a host touches little of a table of all. */
+static void place_transfers(gw_plan *plan)
+{
+    const gw_program *program = plan->program;
+    g_autofree uint32_t *next = g_new0(uint32_t, program->meshes->len + 1);
+    plan->transfer_place = g_new(uint32_t, plan->transfer_count + 1);
+    for (uint32_t pass = 0; pass < 2; pass++) {
+        for (uint32_t t = 0; t < plan->transfer_count; t++) {
+            if (plan->transfer_slot[t] == GW_INDEX_NONE) {
+                plan->transfer_place[t] = GW_INDEX_NONE;
+                continue;
+            }
+            uint32_t mesh = plan->nodes[gw_program_edge(program, t / 2)->target_node].mesh;
+            if (pass == 0)
+                next[mesh + 1]++;
+            else
+                plan->transfer_place[t] = next[mesh]++;
+        }
+        for (uint32_t m = 0; pass == 0 && m < program->meshes->len; m++)
+            next[m + 1] += next[m];
+    }
+}
+
 static void mark_copied_slots(gw_plan *plan)
 {
     const GArray *results = plan->program->results;
@@ -182,6 +205,7 @@ gw_plan *gw_plan_new(const gw_program *program)
     number_slots(plan);
     plan_inputs(plan);
     list_outgoing(plan);
+    place_transfers(plan);
     for (uint32_t r = program->results->len; r-- > 0;)
         plan->nodes[g_array_index(program->results, gw_result, r).node].result = r;
     mark_copied_slots(plan);
@@ -197,6 +221,7 @@ void gw_plan_free(gw_plan *plan)
     g_free(plan->inputs);
     g_free(plan->outgoing);
     g_free(plan->transfer_slot);
+    g_free(plan->transfer_place);
     g_free(plan->workspace_bytes);
     g_free(plan);
 }
@@ -402,7 +427,7 @@ static void lower_transfer(lowering *job, uint32_t number)
         job, edge->target_node,
         gw_function_input(gw_program_function(program, edge->target_node), edge->target_input));
     gw_lowered *lowered = job->lowered;
-    gw_lowered_transfer *transfer = &lowered->transfers[number];
+    gw_lowered_transfer *transfer = gw_lowered_transfer_of(lowered, job->plan, number);
     transfer->first_piece = lowered->pieces->len;
     transfer->first_source = lowered->source_hosts->len;
     bool has_sources = gw_lowered_local_count(lowered, source.mesh) > 0;
@@ -479,6 +504,16 @@ static void list_local_shards(lowering *job)
     job->lowered = lowered;
 }
 
+/* One of its ends is on a mesh with shards here. */
+static bool touches(const lowering *job, uint32_t number)
+{
+    const gw_plan *plan = job->plan;
+    const gw_edge *edge = gw_program_edge(plan->program, number / 2);
+    uint32_t source = number % 2 == 1 ? edge->initial_node : edge->source_node;
+    return gw_lowered_local_count(job->lowered, plan->nodes[source].mesh) > 0 ||
+           gw_lowered_local_count(job->lowered, plan->nodes[edge->target_node].mesh) > 0;
+}
+
 gw_lowered *gw_lowered_new(const gw_plan *plan, const gw_assignment *assignment,
                            const gw_directory *directory, gw_node_id host)
 {
@@ -497,10 +532,11 @@ gw_lowered *gw_lowered_new(const gw_plan *plan, const gw_assignment *assignment,
     if (plan->outgoing_count == 0)
         return lowered;
     lowered->arrivals = g_new0(uint32_t *, 2 * plan->node_count);
-    lowered->transfers = g_new0(gw_lowered_transfer, plan->transfer_count + 1);
-    for (uint32_t t = 0; t < plan->transfer_count; t++) {
+    lowered->transfers = g_new0(gw_lowered_transfer, plan->outgoing_count + 1);
+    for (uint32_t i = 0; i < plan->outgoing_count; i++) {
+        uint32_t t = plan->outgoing[i];
         const gw_edge *edge = gw_program_edge(plan->program, t / 2);
-        if (plan->transfer_slot[t] == GW_INDEX_NONE)
+        if (!touches(&job, t))
             continue;
         if (edge->exchange.kind != GW_EXCHANGE_NONE)
             lower_exchange(&job, edge);

@@ -271,12 +271,6 @@ static uint32_t add_logits_output(gw_pass *pass)
     return gw_pass_thin(pass, gw_function_add_output(pass->function, pass->rows, columns, true));
 }
 
-static uint32_t add_stream_output(gw_pass *pass)
-{
-    return gw_pass_thin(
-        pass, gw_function_add_output(pass->function, pass->stream_rows, pass->model->hidden, true));
-}
-
 gw_function *gw_transformer_make_forward(const gw_transformer *model, uint32_t place, bool is_next)
 {
     uint32_t first_tensor, x = GW_INDEX_NONE, before = GW_INDEX_NONE, dlogits = GW_INDEX_NONE;
@@ -287,15 +281,14 @@ gw_function *gw_transformer_make_forward(const gw_transformer *model, uint32_t p
     if (pass.is_first)
         pass.ids = take_ids(&pass);
     else
-        x = gw_pass_thin(&pass,
-                         gw_function_add_input(function, pass.stream_rows, model->hidden, true));
+        x = gw_pass_take_handed(&pass);
     if (pass.is_last)
         pass.labels = take_ids(&pass);
     if (pass.is_last && is_next)
         before = gw_function_add_input(function, 1, 1, false);
     gw_pass_take_tensors(&pass, list);
     const uint32_t result =
-        pass.is_last ? gw_function_add_output(function, 1, 1, false) : add_stream_output(&pass);
+        pass.is_last ? gw_function_add_output(function, 1, 1, false) : gw_pass_place_handed(&pass);
     if (pass.is_last)
         dlogits = add_logits_output(&pass);
     place_saved(&pass, blocks, true);
@@ -305,10 +298,14 @@ gw_function *gw_transformer_make_forward(const gw_transformer *model, uint32_t p
     if (pass.is_first)
         gw_pass_add_embedding(&pass, pass.saved[0]);
     else
-        gw_emit_map(function, GW_MAP_COPY, x, 0, pass.saved[0]);
-    add_layers(&pass, blocks, pass.is_last ? gw_pass_head_input(&pass) : result);
+        gw_pass_gather_handed(&pass, x, pass.saved[0]);
+    const uint32_t y =
+        pass.is_last ? gw_pass_head_input(&pass) : gw_pass_before_handed(&pass, result);
+    add_layers(&pass, blocks, y);
     if (pass.is_last)
         gw_pass_add_head(&pass, before, result, dlogits);
+    else if (y != result)
+        gw_pass_scatter_handed(&pass, y, result);
     return end(&pass);
 }
 
@@ -366,20 +363,23 @@ gw_function *gw_transformer_make_backward(const gw_transformer *model, uint32_t 
     if (pass.is_first)
         pass.ids = take_ids(&pass);
     gw_pass_take_tensors(&pass, list);
-    const uint32_t columns = pass.is_last ? model->vocabulary / model->tensor : model->hidden;
-    const uint32_t rows = pass.is_last ? pass.rows : pass.stream_rows;
-    const uint32_t dy = gw_pass_thin(&pass, gw_function_add_input(function, rows, columns, true));
+    const uint32_t dy =
+        pass.is_last
+            ? gw_pass_thin(&pass, gw_function_add_input(function, pass.rows,
+                                                        model->vocabulary / model->tensor, true))
+            : gw_pass_take_handed(&pass);
     place_saved(&pass, blocks, false);
     if (is_next)
         gw_pass_take_slopes(&pass);
     if (!pass.is_first)
-        out = add_stream_output(&pass);
+        out = gw_pass_place_handed(&pass);
     gw_pass_place_slopes(&pass);
-    const uint32_t dx = add_backward(&pass, blocks, dy);
+    const uint32_t dx =
+        add_backward(&pass, blocks, pass.is_last ? dy : gw_pass_whole_handed(&pass, dy));
     if (pass.is_first)
         gw_pass_add_embedding_gradient(&pass, dx);
     else
-        gw_emit_map(function, GW_MAP_COPY, dx, 0, out);
+        gw_pass_scatter_handed(&pass, dx, out);
     if (pass.is_first)
         gw_pass_finish_slopes(&pass, 0, GW_EMBEDDING_TENSORS);
     gw_pass_end_slopes(&pass);

@@ -138,3 +138,17 @@ uint32_t gw_pass_head_input(const gw_pass *pass);
 void gw_pass_add_head(gw_pass *pass, uint32_t before, uint32_t loss, uint32_t dlogits);
 /* From the slopes of the logits to those of the last layer's output, which it returns. */
 uint32_t gw_pass_add_head_gradient(gw_pass *pass, uint32_t dlogits);
+
+/* --- From place to place (transformer_handoff.c) --- */
+
+/* Where what the place before gives comes in, and what this one gives goes out. */
+uint32_t gw_pass_take_handed(gw_pass *pass);
+uint32_t gw_pass_place_handed(gw_pass *pass);
+/* From there to the stream `y`; from the stream `x` to there. */
+void gw_pass_gather_handed(gw_pass *pass, uint32_t x, uint32_t y);
+void gw_pass_scatter_handed(gw_pass *pass, uint32_t x, uint32_t y);
+/* The stream that came in as `x`: itself, where it need not be put together. */
+uint32_t gw_pass_whole_handed(gw_pass *pass, uint32_t x);
+/* The stream from which `output` is filled: itself, where it is handed on as it is; else it is to
+ * be scattered. */
+uint32_t gw_pass_before_handed(gw_pass *pass, uint32_t output);

@@ -68,6 +68,18 @@ static bool check_divisors(gw_params *params, const gw_training *job, GError **e
                            "microbatch, on each of data", model->microbatch, error);
 }
 
+static bool check_scatter(gw_params *params, const gw_transformer *model, GError **error)
+{
+    const uint32_t tokens = model->microbatch * model->sequence;
+    if (!model->scatters || tokens % model->tensor == 0)
+        return true;
+    gw_params_error(params, "scatter_gather", error,
+                    "found true, expected \"tensor\" (%u) to divide the tokens of a micro-batch "
+                    "(%u)",
+                    model->tensor, tokens);
+    return false;
+}
+
 static bool check_sequence_parallel(gw_params *params, const gw_transformer *model, GError **error)
 {
     if (!model->is_sequence_parallel)
@@ -186,6 +198,7 @@ static bool read_parallelism(gw_params *params, gw_training *out, GError **error
         !read_size(params, "tensor", false, 1, GW_WORKLOAD_DEVICES_MAX / model->data,
                    &model->tensor, error) ||
         !gw_params_bool(params, "sequence_parallel", false, &model->is_sequence_parallel, error) ||
+        !gw_params_bool(params, "scatter_gather", false, &model->scatters, error) ||
         !read_size(params, "stages", false, 1, LAYERS_MAX, &out->stages, error) ||
         !read_size(params, "chunks", false, 1, GW_SCHEDULE_CHUNKS_MAX, &out->chunks, error) ||
         !read_schedule(params, out, error))
@@ -237,8 +250,9 @@ static bool read_training(gw_params *params, gw_training *out, GError **error)
     return gw_params_number(params, "learning_rate", false, 0, 1000, &model->learning_rate,
                             error) &&
            check_divisors(params, out, error) && check_sizes(params, out, error) &&
-           check_sequence_parallel(params, model, error) && check_zero(params, model, error) &&
-           gw_params_finish(params, error) && make_schedule(params, out, error);
+           check_sequence_parallel(params, model, error) && check_scatter(params, model, error) &&
+           check_zero(params, model, error) && gw_params_finish(params, error) &&
+           make_schedule(params, out, error);
 }
 
 /* --- The program --- */
@@ -276,6 +290,10 @@ static const char *const transformer_help[] = {
     "tensor  how many devices share each layer; default 1",
     "sequence_parallel  true: between products each device holds its block of the tokens along "
     "\"tensor\", which divides the tokens of a micro-batch; default false",
+    "scatter_gather  true: of what stages hand on each device along \"tensor\" hands on a part, "
+    "which "
+    "the "
+    "next stage gathers; default false",
     "stages  of the pipeline, each on a mesh of data by tensor; default 1; \"layers\" is a "
     "multiple of stages times chunks",
     "chunks  of layers that each stage has, one stage's between others'; default 1",
