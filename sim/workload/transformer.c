@@ -173,6 +173,7 @@ static gw_function *end(gw_pass *pass)
     g_free(pass->gradients);
     g_free(pass->before);
     g_free(pass->outputs);
+    g_free(pass->is_finished);
     return pass->function;
 }
 

@@ -43,8 +43,10 @@ typedef struct {
                        statistics, loss and slopes of parameters in 4. */
     bool drops_out; /* What attention's softmax and blocks give is dropped at random: its cost is
                        there, and then passes model time and not data. */
-    bool scatters;  /* Places hand on a part from each device along tensor, which divides a
-                       micro-batch's tokens. */
+    bool accumulates_fused; /* Slopes of weights are added up right behind their products, so that a
+                               device may make one kernel of both. */
+    bool scatters;          /* Places hand on a part from each device along tensor, which divides a
+                               micro-batch's tokens. */
     bool is_sequence_parallel; /* tensor is then more than 1, and divides a micro-batch's tokens. */
     uint32_t zero;             /* Stage of ZeRO, 0 to 3; above 0, data is more than 1. */
     /* Slopes are summed when so many bytes of them are there, beside the backward pass; 0: after

@@ -117,6 +117,7 @@ uint32_t gw_pass_add_dense_gradient_to(gw_pass *pass, const gw_pass_part *part, 
         dx = sum;
     }
     gw_emit_matmul(pass->function, dy, true, x, false, part->gradients[weights]);
+    gw_pass_add_up_early(pass, part, weights);
     gw_emit_sum_rows(pass->function, dy, part->gradients[weights + 1]);
     return dx;
 }
@@ -141,6 +142,7 @@ uint32_t gw_pass_add_stream_gradient(gw_pass *pass, const gw_pass_part *part, ui
     const uint32_t whole = gw_pass_gather(pass, dy, false);
     gw_emit_matmul(pass->function, whole, false, part->tensors[weights], true, dx);
     gw_emit_matmul(pass->function, x, true, whole, false, part->gradients[weights]);
+    gw_pass_add_up_early(pass, part, weights);
     gw_emit_sum_rows(pass->function, dy, part->gradients[weights + 1]);
     return dx;
 }

@@ -52,8 +52,9 @@ struct gw_pass {
     const GArray *list;                           /* Of the tensors. */
     /* Backward, by tensor: the slopes so far, which it takes (NULL: none), and which it gives. */
     uint32_t *before, *outputs;
-    bool is_end;    /* It is of the last micro-batch. */
-    gw_bundle sums; /* Of slopes. */
+    bool *is_finished; /* Backward, by tensor: its slopes are added up already. */
+    bool is_end;       /* It is of the last micro-batch. */
+    gw_bundle sums;    /* Of slopes. */
 };
 
 /* --- Sizes --- */
@@ -78,6 +79,8 @@ void gw_pass_gather_tensors(gw_pass *pass, uint32_t first, uint32_t count);
  * micro-batch go first. */
 void gw_pass_take_slopes(gw_pass *pass);
 void gw_pass_place_slopes(gw_pass *pass);
+/* Where the model accumulates fused: those of the block's tensor have just been made. */
+void gw_pass_add_up_early(gw_pass *pass, const gw_pass_part *part, uint32_t tensor);
 /* Those of so many tensors are there: adds them up, and sums them over devices in due course. */
 void gw_pass_finish_slopes(gw_pass *pass, uint32_t first, uint32_t count);
 /* All are there. */

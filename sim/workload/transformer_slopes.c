@@ -82,6 +82,7 @@ void gw_pass_place_slopes(gw_pass *pass)
         pass->model->bucket_bytes > 0);
     pass->outputs = g_new(uint32_t, pass->list->len);
     pass->gradients = g_new(uint32_t, pass->list->len);
+    pass->is_finished = g_new0(bool, pass->list->len);
     for (uint32_t i = 0; i < pass->list->len; i++) {
         const gw_transformer_tensor *tensor = tensor_at(pass, i);
         const bool is_part =
@@ -125,12 +126,22 @@ static void finish_part(gw_pass *pass, uint32_t index)
     pass->gradients[index] = y;
 }
 
+void gw_pass_add_up_early(gw_pass *pass, const gw_pass_part *part, uint32_t tensor)
+{
+    const uint32_t index = (uint32_t)(part->gradients - pass->gradients) + tensor;
+    if (!pass->model->accumulates_fused || pass->before == NULL ||
+        is_added_in_parts(pass, tensor_at(pass, index)))
+        return;
+    finish_whole(pass, index);
+    pass->is_finished[index] = true;
+}
+
 void gw_pass_finish_slopes(gw_pass *pass, uint32_t first, uint32_t count)
 {
     for (uint32_t i = first; i < first + count; i++)
         if (is_added_in_parts(pass, tensor_at(pass, i)))
             finish_part(pass, i);
-        else
+        else if (!pass->is_finished[i])
             finish_whole(pass, i);
 }
 

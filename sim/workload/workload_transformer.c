@@ -198,6 +198,7 @@ static bool read_parallelism(gw_params *params, gw_training *out, GError **error
         !read_size(params, "tensor", false, 1, GW_WORKLOAD_DEVICES_MAX / model->data,
                    &model->tensor, error) ||
         !gw_params_bool(params, "sequence_parallel", false, &model->is_sequence_parallel, error) ||
+        !gw_params_bool(params, "fused_accumulation", false, &model->accumulates_fused, error) ||
         !gw_params_bool(params, "scatter_gather", false, &model->scatters, error) ||
         !read_size(params, "stages", false, 1, LAYERS_MAX, &out->stages, error) ||
         !read_size(params, "chunks", false, 1, GW_SCHEDULE_CHUNKS_MAX, &out->chunks, error) ||
@@ -305,6 +306,8 @@ static const char *const transformer_help[] = {
     "precision  \"float32\" (default), or \"bfloat16\": activations, and the copy of the "
     "parameters that "
     "passes read, take 2 bytes",
+    "fused_accumulation  true: slopes of weights are added up right behind the products that make "
+    "them, which devices that fuse do in one kernel; default false",
     "dropout  true: the time that dropping out takes, of what the softmax of attention and each "
     "block "
     "give; such a job models time, not data; default false",

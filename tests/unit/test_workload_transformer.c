@@ -301,6 +301,62 @@ START_TEST(dropping_out_moves_bytes)
 }
 END_TEST
 
+/* Slopes so far and a product's: how many sums stand right behind products. */
+static uint32_t count_early_sums(const gw_function *function)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 1; i < function->operations->len; i++) {
+        const gw_operation *operation = gw_function_operation(function, i);
+        const gw_operation *before = gw_function_operation(function, i - 1);
+        count += before->kind == GW_OPERATION_MATMUL && operation->kind == GW_OPERATION_MAP &&
+                 operation->map == GW_MAP_ADD && operation->inputs[1] == before->outputs[0] &&
+                 gw_function_value(function, operation->outputs[0])->role == GW_VALUE_OUTPUT;
+    }
+    return count;
+}
+
+START_TEST(slopes_are_added_up_where_they_are_made)
+{
+    gw_transformer model = model_of(1, 1);
+    model.microbatch = 1;
+    g_autoptr(gw_function) apart = gw_transformer_make_backward(&model, 0, true, false);
+    model.accumulates_fused = true;
+    g_autoptr(gw_function) fused = gw_transformer_make_backward(&model, 0, true, false);
+    g_autoptr(gw_function) first = gw_transformer_make_backward(&model, 0, false, false);
+    ck_assert_uint_eq(count_early_sums(apart), 0);
+    ck_assert_uint_eq(count_early_sums(fused), 6 * LAYERS); /* Weights of a layer. */
+    ck_assert_uint_eq(count_early_sums(first), 0);
+    ck_assert_uint_eq(fused->operations->len, apart->operations->len);
+    const uint32_t dims_shape[] = {1, 1};
+    ck_assert(gw_function_check(fused, 2, dims_shape, NULL));
+}
+END_TEST
+
+/* An input of 1/tensor of the rows, gathered; an output likewise, sliced. */
+START_TEST(places_may_hand_on_in_parts)
+{
+    gw_transformer model = model_of(1, 2);
+    model.layers = 4;
+    model.places = 4;
+    const uint32_t whole_rows = BATCH * SEQUENCE, dims_shape[] = {1, 2};
+    for (uint32_t parted = 0; parted < 2; parted++) {
+        model.scatters = parted > 0;
+        g_autoptr(gw_function) forth = gw_transformer_make_forward(&model, 1, false);
+        g_autoptr(gw_function) back = gw_transformer_make_backward(&model, 1, false, false);
+        gw_function *const both[] = {forth, back};
+        for (uint32_t i = 0; i < 2; i++) {
+            const uint32_t output = gw_function_output(both[i], 0);
+            ck_assert_uint_eq(gw_function_value(both[i], output)->rows, whole_rows / (parted + 1));
+            ck_assert_uint_eq(count_kind(both[i], GW_OPERATION_ALL_GATHER, GW_TRANSFORMER_TENSOR),
+                              parted);
+            ck_assert_uint_eq(count_kind(both[i], GW_OPERATION_SLICE, GW_TRANSFORMER_TENSOR),
+                              parted);
+            ck_assert(gw_function_check(both[i], 2, dims_shape, NULL));
+        }
+    }
+}
+END_TEST
+
 START_TEST(mistakes_have_words)
 {
     build_bad("{" SIZES ", \"tensor\": 4}", "/heads: found 6, expected a multiple of tensor (4)");
@@ -316,6 +372,11 @@ START_TEST(mistakes_have_words)
     build_bad("{" SIZES ", \"data\": 2, \"microbatch\": 3}",
               "/batch: found 2, expected a multiple of microbatch, on each of data (3)");
     build_bad("{" SIZES ", \"stages\": 3, \"schedule\": \"zb-h1\"}", "/schedule: found \"zb-h1\"");
+    build_bad("{" SIZES ", \"tensor\": 3, \"scatter_gather\": true}",
+              "/scatter_gather: found true, expected \"tensor\" (3) to divide the tokens of a "
+              "micro-batch (40)");
+    build_bad("{" SIZES ", \"dropout\": 0.1}", "/dropout: found 0.1");
+    build_bad("{" SIZES ", \"fused_accumulation\": 1}", "/fused_accumulation: found 1");
     build_bad("{" SIZES ", \"chunks\": 3}", "/chunks: found 3 with schedule \"1f1b\"");
     build_bad("{" SIZES ", \"stages\": 3, \"schedule\": \"interleaved\"}", "/schedule: ");
     build_bad("{" SIZES ", \"sequence_parallel\": true}",
@@ -347,6 +408,8 @@ int main(void)
     tcase_add_test(cases, a_step_is_three_nodes);
     tcase_add_test(cases, a_pipeline_has_a_node_for_each_pass);
     tcase_add_test(cases, dropping_out_moves_bytes);
+    tcase_add_test(cases, slopes_are_added_up_where_they_are_made);
+    tcase_add_test(cases, places_may_hand_on_in_parts);
     tcase_add_test(cases, mistakes_have_words);
     suite_add_tcase(suite, cases);
     SRunner *runner = srunner_create(suite);
