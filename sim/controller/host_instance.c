@@ -17,15 +17,33 @@ static uint32_t depth_of(const gw_job *job, uint32_t window_count)
     return window_count * job->in_flight + 2;
 }
 
+/* Slots that a node of this host fills: its outputs, and what arrives for it. */
+static void count_node_references(gw_host_instance *instance, const gw_plan_node *node)
+{
+    const gw_plan *plan = instance->plan;
+    for (uint32_t s = node->first_slot; s < node->first_slot + node->output_count; s++) {
+        instance->refs[s] = 1 + plan->slots[s].readers;
+        instance->refs_next[s] = plan->slots[s].readers_next;
+    }
+    for (uint32_t i = node->first_input; i < node->first_input + node->input_count; i++) {
+        const uint32_t slot = plan->inputs[i].inbound_slot;
+        if (slot == GW_INDEX_NONE)
+            continue;
+        instance->refs[slot] = 1 + plan->slots[slot].readers;
+        instance->refs_next[slot] = plan->slots[slot].readers_next;
+    }
+}
+
 static void count_slot_references(gw_host_instance *instance)
 {
     const gw_plan *plan = instance->plan;
     const gw_lowered *lowered = instance->lowered;
-    for (uint32_t s = 0; s < plan->slot_count; s++) {
-        instance->refs[s] = 1 + plan->slots[s].readers;
-        instance->refs_next[s] = plan->slots[s].readers_next;
-    }
+    for (uint32_t n = 0; n < plan->node_count; n++)
+        if (gw_lowered_local_count(lowered, plan->nodes[n].mesh) > 0)
+            count_node_references(instance, &plan->nodes[n]);
     for (uint32_t i = 0; i < plan->outgoing_count; i++) {
+        if (gw_lowered_local_count(lowered, plan->outgoing_ends[i].source_mesh) == 0)
+            continue;
         uint32_t t = plan->outgoing[i], slot = plan->transfer_slot[t];
         const gw_plan_input *input = &plan->inputs[t / 2];
         if (input->is_permanent) /* Kept for good, and asked for whenever a reader likes. */

@@ -121,6 +121,7 @@ static void list_outgoing(gw_plan *plan)
     for (uint32_t t = 0; t < plan->transfer_count; t++)
         count += plan->transfer_slot[t] != GW_INDEX_NONE;
     plan->outgoing = g_new0(uint32_t, count + 1);
+    plan->outgoing_ends = g_new0(gw_transfer_ends, count + 1);
     plan->outgoing_count = count;
     for (uint32_t pass = 0; pass < 2; pass++) {
         for (uint32_t t = 0; t < plan->transfer_count; t++) {
@@ -129,8 +130,12 @@ static void list_outgoing(gw_plan *plan)
             const gw_edge *edge = gw_program_edge(program, t / 2);
             uint32_t source = t % 2 == 1 ? edge->initial_node : edge->source_node;
             gw_plan_node *node = &plan->nodes[source];
-            if (pass == 1)
-                plan->outgoing[node->first_outgoing + node->outgoing_count] = t;
+            uint32_t place = node->first_outgoing + node->outgoing_count;
+            if (pass == 1) {
+                plan->outgoing[place] = t;
+                plan->outgoing_ends[place] =
+                    (gw_transfer_ends){node->mesh, plan->nodes[edge->target_node].mesh};
+            }
             node->outgoing_count++;
             node->has_transfers = true;
             plan->nodes[edge->target_node].has_transfers = true;
@@ -220,6 +225,7 @@ void gw_plan_free(gw_plan *plan)
     g_free(plan->slots);
     g_free(plan->inputs);
     g_free(plan->outgoing);
+    g_free(plan->outgoing_ends);
     g_free(plan->transfer_slot);
     g_free(plan->transfer_place);
     g_free(plan->workspace_bytes);
@@ -504,16 +510,6 @@ static void list_local_shards(lowering *job)
     job->lowered = lowered;
 }
 
-/* One of its ends is on a mesh with shards here. */
-static bool touches(const lowering *job, uint32_t number)
-{
-    const gw_plan *plan = job->plan;
-    const gw_edge *edge = gw_program_edge(plan->program, number / 2);
-    uint32_t source = number % 2 == 1 ? edge->initial_node : edge->source_node;
-    return gw_lowered_local_count(job->lowered, plan->nodes[source].mesh) > 0 ||
-           gw_lowered_local_count(job->lowered, plan->nodes[edge->target_node].mesh) > 0;
-}
-
 gw_lowered *gw_lowered_new(const gw_plan *plan, const gw_assignment *assignment,
                            const gw_directory *directory, gw_node_id host)
 {
@@ -534,10 +530,12 @@ gw_lowered *gw_lowered_new(const gw_plan *plan, const gw_assignment *assignment,
     lowered->arrivals = g_new0(uint32_t *, 2 * plan->node_count);
     lowered->transfers = g_new0(gw_lowered_transfer, plan->outgoing_count + 1);
     for (uint32_t i = 0; i < plan->outgoing_count; i++) {
+        const gw_transfer_ends *ends = &plan->outgoing_ends[i];
+        if (gw_lowered_local_count(lowered, ends->source_mesh) == 0 &&
+            gw_lowered_local_count(lowered, ends->target_mesh) == 0)
+            continue;
         uint32_t t = plan->outgoing[i];
         const gw_edge *edge = gw_program_edge(plan->program, t / 2);
-        if (!touches(&job, t))
-            continue;
         if (edge->exchange.kind != GW_EXCHANGE_NONE)
             lower_exchange(&job, edge);
         else

@@ -45,12 +45,17 @@ typedef struct {
     uint32_t decider; /* The result that decides what it runs; GW_INDEX_NONE: none. */
 } gw_plan_node;
 
+typedef struct { /* The meshes that a transfer is between. */
+    uint32_t source_mesh, target_mesh;
+} gw_transfer_ends;
+
 typedef struct {
     const gw_program *program;
     gw_plan_node *nodes;
     gw_plan_slot *slots;
     gw_plan_input *inputs;
-    uint32_t *outgoing; /* Transfers by source node. */
+    uint32_t *outgoing;              /* Transfers by source node. */
+    gw_transfer_ends *outgoing_ends; /* Of `outgoing`: every host looks through all. */
     uint32_t outgoing_count;
     bool has_copied_slots;
     bool has_decisions;        /* Some node has a decider. */
