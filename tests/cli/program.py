@@ -16,7 +16,7 @@ import unittest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 CONFIGS = ROOT / "configs"
 SCENARIOS = sorted(p for p in CONFIGS.rglob("*.json")
-                   if p.parent.name not in ("accelerators", "profiles", "reproduce")
+                   if p.parent.name not in ("accelerators", "networks", "profiles", "reproduce")
                    and p.name != "scenario.schema.json")
 TIMEOUT_S = 300
 DATA_FILES = {"summary.json", "timing.json", "devices.csv", "utilization.csv", "gangs.csv",

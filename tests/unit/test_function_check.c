@@ -116,7 +116,7 @@ START_TEST(kinds_begin_at_one)
     gw_function_add(function, &(gw_operation){0});
     expect_bad(function, 1, "function \"pair\": operation 0: found kind 0, expected 1 to 30");
     g_array_index(function->operations, gw_operation, 0).kind = GW_OPERATION_KIND_COUNT;
-    expect_bad(function, 1, "found kind 30, expected 1 to 30");
+    expect_bad(function, 1, "found kind 31, expected 1 to 30");
 }
 END_TEST
 
