@@ -37,7 +37,8 @@ static void copy_pieces(gw_executor *executor, const gw_ready_item *item, uint32
                         uint32_t slot, uint32_t source_run)
 {
     gw_host_instance *instance = gw_executor_instance_of(executor, item->instance);
-    const gw_lowered_transfer *transfer = &instance->lowered->transfers[item->transfer];
+    const gw_lowered_transfer *transfer =
+        gw_lowered_transfer_of(instance->lowered, instance->plan, item->transfer);
     if (!instance->plan->inputs[item->transfer / 2].is_permanent)
         gw_host_instance_begin_run(instance, item->run);
     for (uint32_t p = 0; p < transfer->piece_count; p++) {
@@ -131,7 +132,8 @@ void gw_executor_announce_inputs(gw_executor *executor, gw_host_instance *instan
         if (!gw_plan_input_arrives(input, run) || edge->exchange.kind != GW_EXCHANGE_NONE)
             continue;
         uint32_t number = gw_plan_input_transfer(input, run);
-        const gw_lowered_transfer *transfer = &instance->lowered->transfers[number];
+        const gw_lowered_transfer *transfer =
+            gw_lowered_transfer_of(instance->lowered, instance->plan, number);
         gw_ready_item item = {
             .gang = gang,
             .instance = instance->instance,

@@ -29,14 +29,13 @@ static void count_slot_references(gw_host_instance *instance)
         }
     }
     for (uint32_t i = 0; i < plan->outgoing_count; i++) {
-        const uint32_t t = plan->outgoing[i];
-        uint32_t slot = plan->transfer_slot[t];
-        const gw_plan_input *input = &plan->inputs[t / 2];
-        if (gw_lowered_local_count(lowered, plan->slots[slot].mesh) == 0)
+        if (gw_lowered_local_count(lowered, plan->outgoing_ends[i].source_mesh) == 0)
             continue;
+        uint32_t t = plan->outgoing[i], slot = plan->transfer_slot[t];
+        const gw_plan_input *input = &plan->inputs[t / 2];
         if (input->is_permanent) /* Kept for good, and asked for whenever a reader likes. */
             continue;
-        uint32_t pieces = lowered->transfers[t].piece_count;
+        uint32_t pieces = gw_lowered_transfer_of(lowered, plan, t)->piece_count;
         bool is_initial = t % 2 == 1;
         bool is_once = plan->nodes[gw_program_edge(plan->program, t / 2)->target_node].is_once;
         if (input->is_carried && !is_initial) {

@@ -164,6 +164,7 @@ static void list_outgoing(gw_plan *plan)
     for (uint32_t t = 0; t < plan->transfer_count; t++)
         count += plan->transfer_slot[t] != GW_INDEX_NONE;
     plan->outgoing = g_new0(uint32_t, count + 1);
+    plan->outgoing_ends = g_new0(gw_transfer_ends, count + 1);
     plan->outgoing_count = count;
     for (uint32_t pass = 0; pass < 2; pass++) {
         for (uint32_t t = 0; t < plan->transfer_count; t++) {
@@ -172,8 +173,12 @@ static void list_outgoing(gw_plan *plan)
             const gw_edge *edge = gw_program_edge(program, t / 2);
             uint32_t source = t % 2 == 1 ? edge->initial_node : edge->source_node;
             gw_plan_node *node = &plan->nodes[source];
-            if (pass == 1)
-                plan->outgoing[node->first_outgoing + node->outgoing_count] = t;
+            uint32_t place = node->first_outgoing + node->outgoing_count;
+            if (pass == 1) {
+                plan->outgoing[place] = t;
+                plan->outgoing_ends[place] =
+                    (gw_transfer_ends){node->mesh, plan->nodes[edge->target_node].mesh};
+            }
             node->outgoing_count++;
             node->has_transfers = true;
             plan->nodes[edge->target_node].has_transfers = true;
@@ -184,6 +189,29 @@ static void list_outgoing(gw_plan *plan)
             first += plan->nodes[n].outgoing_count;
             plan->nodes[n].outgoing_count = 0;
         }
+    }
+}
+
+/* Mesh by mesh of the targets, so that a host touches little of a table of all. */
+static void place_transfers(gw_plan *plan)
+{
+    const gw_program *program = plan->program;
+    g_autofree uint32_t *next = g_new0(uint32_t, program->meshes->len + 1);
+    plan->transfer_place = g_new(uint32_t, plan->transfer_count + 1);
+    for (uint32_t pass = 0; pass < 2; pass++) {
+        for (uint32_t t = 0; t < plan->transfer_count; t++) {
+            if (plan->transfer_slot[t] == GW_INDEX_NONE) {
+                plan->transfer_place[t] = GW_INDEX_NONE;
+                continue;
+            }
+            uint32_t mesh = plan->nodes[gw_program_edge(program, t / 2)->target_node].mesh;
+            if (pass == 0)
+                next[mesh + 1]++;
+            else
+                plan->transfer_place[t] = next[mesh]++;
+        }
+        for (uint32_t m = 0; pass == 0 && m < program->meshes->len; m++)
+            next[m + 1] += next[m];
     }
 }
 
@@ -226,6 +254,7 @@ gw_plan *gw_plan_new(const gw_program *program)
     number_slots(plan);
     plan_inputs(plan);
     list_outgoing(plan);
+    place_transfers(plan);
     for (uint32_t r = program->results->len; r-- > 0;)
         plan->nodes[g_array_index(program->results, gw_result, r).node].result = r;
     mark_copied_slots(plan);
@@ -242,7 +271,9 @@ void gw_plan_free(gw_plan *plan)
     g_free(plan->mesh_slots);
     g_free(plan->inputs);
     g_free(plan->outgoing);
+    g_free(plan->outgoing_ends);
     g_free(plan->transfer_slot);
+    g_free(plan->transfer_place);
     g_free(plan->workspace_bytes);
     g_free(plan);
 }
@@ -358,7 +389,7 @@ static void lower_transfer(lowering *job, uint32_t number)
     bool has_targets = gw_lowered_local_count(lowered, target.mesh) > 0;
     if (!has_sources && !has_targets)
         return;
-    gw_lowered_transfer *transfer = &lowered->transfers[number];
+    gw_lowered_transfer *transfer = gw_lowered_transfer_of(lowered, job->plan, number);
     transfer->first_piece = lowered->pieces->len;
     transfer->first_source = lowered->source_hosts->len;
     uint32_t local = 0;
@@ -449,9 +480,13 @@ gw_lowered *gw_lowered_new(const gw_plan *plan, const gw_assignment *assignment,
     if (plan->outgoing_count == 0)
         return lowered;
     lowered->arrivals = g_new0(uint32_t *, 2 * plan->node_count);
-    lowered->transfers = g_new0(gw_lowered_transfer, plan->transfer_count + 1);
+    lowered->transfers = g_new0(gw_lowered_transfer, plan->outgoing_count + 1);
     for (uint32_t i = 0; i < plan->outgoing_count; i++) {
-        const uint32_t t = plan->outgoing[i];
+        const gw_transfer_ends *ends = &plan->outgoing_ends[i];
+        if (gw_lowered_local_count(lowered, ends->source_mesh) == 0 &&
+            gw_lowered_local_count(lowered, ends->target_mesh) == 0)
+            continue;
+        uint32_t t = plan->outgoing[i];
         const gw_edge *edge = gw_program_edge(plan->program, t / 2);
         if (edge->exchange.kind != GW_EXCHANGE_NONE)
             lower_exchange(&job, edge);

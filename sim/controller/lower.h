@@ -48,13 +48,18 @@ typedef struct {
     uint32_t decider; /* The result that decides what it runs; GW_INDEX_NONE: none. */
 } gw_plan_node;
 
+typedef struct { /* The meshes that a transfer is between. */
+    uint32_t source_mesh, target_mesh;
+} gw_transfer_ends;
+
 typedef struct {
     const gw_program *program;
     gw_plan_node *nodes;
     gw_plan_slot *slots;
     uint32_t *mesh_slots; /* By mesh, and one more: where its slots begin, one after the other. */
     gw_plan_input *inputs;
-    uint32_t *outgoing; /* Transfers by source node. */
+    uint32_t *outgoing;              /* Transfers by source node. */
+    gw_transfer_ends *outgoing_ends; /* Of `outgoing`: every host looks through all. */
     uint32_t outgoing_count;
     bool has_copied_slots;
     bool has_decisions;        /* Some node has a decider. */
@@ -63,6 +68,8 @@ typedef struct {
     uint32_t *transfer_slot;   /* By transfer: the source's slot; GW_INDEX_NONE: not one. */
     uint64_t *workspace_bytes; /* By mesh: the largest temporaries of its functions. */
     uint32_t node_count, slot_count, transfer_count;
+    uint32_t *transfer_place; /* By transfer: where its lowered form lies, those into one mesh side
+                                 by side; GW_INDEX_NONE: not one. */
 } gw_plan;
 
 /* `program` is borrowed for the plan's life. */
@@ -120,7 +127,7 @@ typedef struct {                         /* This host's part in one transfer. */
 
 typedef struct {
     uint32_t mesh_count, node_count;
-    gw_lowered_transfer *transfers; /* By transfer; NULL: the program has none. */
+    gw_lowered_transfer *transfers; /* By plan->transfer_place; NULL: the program has none. */
     GArray *pieces;                 /* gw_piece */
     GArray *source_hosts;           /* uint32_t */
     uint32_t **arrivals;            /* By 2 * node + (run is 0): copies awaited per local shard;
@@ -140,4 +147,11 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(gw_lowered, gw_lowered_free)
 static inline uint32_t gw_lowered_local_count(const gw_lowered *lowered, uint32_t mesh)
 {
     return lowered->first_local[mesh + 1] - lowered->first_local[mesh];
+}
+
+/* Of a number that is a transfer. */
+static inline gw_lowered_transfer *gw_lowered_transfer_of(const gw_lowered *lowered,
+                                                          const gw_plan *plan, uint32_t number)
+{
+    return &lowered->transfers[plan->transfer_place[number]];
 }

@@ -458,7 +458,7 @@ static void add_side(gw_pass *pass, const place_layout *layout, uint32_t first, 
     if (pass->ids != GW_INDEX_NONE)
         gw_pass_add_embedding(pass, start);
     else
-        gw_emit_map(pass->function, GW_MAP_COPY, x, 0, start);
+        gw_pass_gather_handed(pass, x, start);
     for (uint32_t i = first, next = first; i < end; i = next) {
         next = find_closing(layout, i);
         if (next < layout->blocks->len)
@@ -498,6 +498,13 @@ static uint32_t give_activation(gw_pass *pass, const gw_transformer *side)
                                                side->hidden, true));
 }
 
+/* In the shape that goes from place to place. */
+static uint32_t give_stream(gw_pass *pass, const gw_transformer *side)
+{
+    return gw_transformer_is_scattered(side) ? gw_pass_place_handed(pass)
+                                             : give_activation(pass, side);
+}
+
 typedef struct { /* Values; GW_INDEX_NONE: the place has none. */
     uint32_t x, memory, before, result, dlogits;
 } forward_ends;
@@ -509,7 +516,8 @@ static forward_ends place_forward_ends(gw_pass *pass, const place_layout *layout
     forward_ends at = {GW_INDEX_NONE, GW_INDEX_NONE, GW_INDEX_NONE, GW_INDEX_NONE, GW_INDEX_NONE};
     const gw_transformer *side = ends.has_decoder ? layout->model : &layout->encoder;
     if (gw_transformer_takes_stream(ends))
-        at.x = take_activation(pass, side);
+        at.x = gw_transformer_is_scattered(side) ? gw_pass_take_handed(pass)
+                                                 : take_activation(pass, side);
     if (gw_transformer_takes_memory(ends))
         at.memory = take_activation(pass, &layout->encoder);
     pass->labels = take_ids(pass, layout->model, ends.closes_decoder);
@@ -518,8 +526,10 @@ static forward_ends place_forward_ends(gw_pass *pass, const place_layout *layout
     if (drops && is_next)
         pass->dropped = gw_function_add_input(pass->function, 1, 1, false);
     gw_pass_take_tensors(pass, list);
-    at.result = ends.closes_decoder ? gw_function_add_output(pass->function, 1, 1, false)
-                                    : give_activation(pass, side);
+    if (ends.closes_decoder)
+        at.result = gw_function_add_output(pass->function, 1, 1, false);
+    else
+        at.result = give_stream(pass, side);
     if (ends.closes_decoder) {
         uint32_t rows, columns;
         last_shape(layout, &rows, &columns);
@@ -561,8 +571,11 @@ gw_function *gw_transformer_make_forward(const gw_transformer *model, uint32_t p
         gw_emit_map(pass.function, GW_MAP_COPY, at.memory, 0, pass.memory);
     if (layout.ends.has_decoder) {
         take_side(&pass, &layout, false, ids);
-        add_side(&pass, &layout, layout.encoder_count, layout.blocks->len, at.x,
-                 layout.ends.closes_decoder ? gw_pass_head_input(&pass) : at.result);
+        const uint32_t y = layout.ends.closes_decoder ? gw_pass_head_input(&pass)
+                                                      : gw_pass_before_handed(&pass, at.result);
+        add_side(&pass, &layout, layout.encoder_count, layout.blocks->len, at.x, y);
+        if (!layout.ends.closes_decoder && y != at.result)
+            gw_pass_scatter_handed(&pass, y, at.result);
     }
     if (layout.ends.closes_decoder)
         gw_pass_add_head(&pass, at.before, at.result, at.dlogits);
@@ -607,7 +620,7 @@ static void add_side_gradient(gw_pass *pass, const place_layout *layout, uint32_
             gw_pass_end_layer(pass);
     }
     if (pass->ids == GW_INDEX_NONE) {
-        gw_emit_map(pass->function, GW_MAP_COPY, dx, 0, out);
+        gw_pass_scatter_handed(pass, dx, out);
         return;
     }
     gw_pass_add_embedding_gradient(pass, dx);
@@ -670,7 +683,10 @@ static backward_ends take_backward(gw_pass *pass, const place_layout *layout, co
         gw_pass_note_source(pass, GW_HANDED_TOKENS, 0, at.ids.decoder);
     gw_pass_take_tensors(pass, list);
     last_shape(layout, &rows, &columns);
-    at.dy = gw_pass_thin(pass, gw_function_add_input(pass->function, rows, columns, true));
+    if (!ends.closes_decoder && gw_transformer_is_scattered(layout->model))
+        at.dy = gw_pass_take_handed(pass);
+    else
+        at.dy = gw_pass_thin(pass, gw_function_add_input(pass->function, rows, columns, true));
     if (ends.closes_decoder)
         gw_pass_note_source(pass, GW_HANDED_FORWARD, 1, at.dy);
     if (ends.reads_memory && !ends.closes_decoder)
@@ -684,7 +700,7 @@ static void give_backward(gw_pass *pass, const place_layout *layout, backward_en
 {
     const gw_transformer_ends ends = layout->ends;
     if (gw_transformer_takes_stream(ends))
-        at->dx = give_activation(pass, ends.has_decoder ? layout->model : &layout->encoder);
+        at->dx = give_stream(pass, ends.has_decoder ? layout->model : &layout->encoder);
     if (gw_transformer_takes_memory(ends))
         at->dmemory = give_activation(pass, &layout->encoder);
 }
@@ -694,7 +710,7 @@ static void give_backward(gw_pass *pass, const place_layout *layout, backward_en
 static uint32_t add_decoder_gradient(gw_pass *pass, const place_layout *layout,
                                      const backward_ends *at)
 {
-    uint32_t dy = at->dy;
+    uint32_t dy = layout->ends.closes_decoder ? at->dy : gw_pass_whole_handed(pass, at->dy);
     if (layout->ends.closes_decoder) {
         dy = gw_pass_add_head_gradient(pass, dy);
         gw_pass_finish_slopes(pass, layout->head, GW_HEAD_TENSORS);

@@ -58,10 +58,16 @@ typedef struct {
     /* Mixture of experts: every `experts_every`-th layer has them in its perceptron's place, split
      * along data; 0: none has. */
     uint32_t experts, experts_every;
-    uint32_t top;              /* Choices of a token: 1 or 2. */
-    uint32_t group;            /* Sequences whose tokens share an expert's */
-    uint32_t capacity;         /* seats. */
-    double balance;            /* Of the loss that balances experts. */
+    uint32_t top;      /* Choices of a token: 1 or 2. */
+    uint32_t group;    /* Sequences whose tokens share an expert's */
+    uint32_t capacity; /* seats. */
+    double balance;    /* Of the loss that balances experts. */
+    bool drops_out;    /* What attention's softmax and blocks give is dropped at random: its cost is
+                          there, and then passes model time and not data. */
+    bool accumulates_apart; /* Slopes of weights are added up after the block, not right behind
+                               their products, where a device may make one kernel of both. */
+    bool scatters;          /* Places hand on a part from each device along tensor, which divides a
+                               micro-batch's tokens; of a decoder alone. */
     bool is_sequence_parallel; /* tensor is then more than 1, and divides a micro-batch's tokens. */
     uint32_t zero;             /* Stage of ZeRO, 0 to 3; above 0, data is more than 1. */
     /* Slopes are summed when so many bytes of them are there, beside the backward pass; 0: after

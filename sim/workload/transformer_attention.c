@@ -101,6 +101,7 @@ static void attend(gw_pass *pass, const gw_pass_part *part, bool is_cross, uint3
     operation.outputs[0] = (uint16_t)attended;
     operation.outputs[1] = (uint16_t)part->saved[SHARES];
     gw_function_add(pass->function, &operation);
+    gw_pass_add_dropout(pass, part->saved[SHARES], 2);
 }
 
 /* What the queries are of. */
@@ -162,6 +163,7 @@ static uint32_t go_back(gw_pass *pass, const gw_pass_part *part, bool is_cross, 
         out_slopes[i] = gw_pass_add_temporary(pass, value->rows, value->columns);
         operation.outputs[i] = (uint16_t)out_slopes[i];
     }
+    gw_pass_add_dropout(pass, part->saved[SHARES], 2);
     gw_function_add(pass->function, &operation);
     return n;
 }
@@ -179,11 +181,11 @@ static uint32_t add_backward(gw_pass *pass, const gw_pass_part *part, uint32_t d
 {
     uint32_t slopes[3];
     const uint32_t n = go_back(pass, part, false, dy, slopes);
-    const uint32_t dn_q = gw_pass_add_dense_gradient(pass, part, QUERY, n, slopes[0]);
-    const uint32_t dn_k = gw_pass_add_dense_gradient(pass, part, KEY, n, slopes[1]);
-    const uint32_t dn_v = gw_pass_add_dense_gradient(pass, part, VALUE, n, slopes[2]);
-    return go_through_norm(pass, part,
-                           gw_pass_add_sum(pass, gw_pass_add_sum(pass, dn_q, dn_k), dn_v), dy);
+    static const uint32_t weights[] = {QUERY, KEY, VALUE};
+    uint32_t dn = GW_INDEX_NONE;
+    for (uint32_t i = 0; i < G_N_ELEMENTS(weights); i++)
+        dn = gw_pass_add_dense_gradient_to(pass, part, weights[i], n, slopes[i], dn);
+    return go_through_norm(pass, part, dn, dy);
 }
 
 static uint32_t cross_add_backward(gw_pass *pass, const gw_pass_part *part, uint32_t dy)

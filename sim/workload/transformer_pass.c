@@ -96,6 +96,18 @@ uint32_t gw_pass_add_sum(gw_pass *pass, uint32_t a, uint32_t b)
     return y;
 }
 
+/* One element of a mask takes a byte. */
+void gw_pass_add_dropout(gw_pass *pass, uint32_t x, uint32_t moves)
+{
+    const gw_value *value = gw_function_value(pass->function, x);
+    const double elements = (double)value->rows * value->columns;
+    if (!pass->model->drops_out)
+        return;
+    gw_function_add(pass->function,
+                    &(gw_operation){.kind = GW_OPERATION_WORK,
+                                    .bytes = elements * (1 + moves * value->element_bytes)});
+}
+
 void gw_pass_add_norm(gw_pass *pass, uint32_t x, uint32_t gain, uint32_t bias, uint32_t y)
 {
     gw_function_add(pass->function,
@@ -125,16 +137,27 @@ void gw_pass_add_dense(gw_pass *pass, const gw_pass_part *part, uint32_t weights
     gw_emit_map(pass->function, GW_MAP_ADD_ROW, product, part->tensors[weights + 1], y);
 }
 
-uint32_t gw_pass_add_dense_gradient(gw_pass *pass, const gw_pass_part *part, uint32_t weights,
-                                    uint32_t x, uint32_t dy)
+uint32_t gw_pass_add_dense_gradient_to(gw_pass *pass, const gw_pass_part *part, uint32_t weights,
+                                       uint32_t x, uint32_t dy, uint32_t so_far)
 {
     const uint32_t columns = gw_function_value(pass->function, part->tensors[weights])->columns;
     const uint32_t rows = gw_function_value(pass->function, dy)->rows;
-    const uint32_t dx = gw_pass_add_temporary(pass, rows, columns);
+    uint32_t dx = gw_pass_add_temporary(pass, rows, columns);
     gw_emit_matmul(pass->function, dy, false, part->tensors[weights], false, dx);
+    if (so_far != GW_INDEX_NONE) {
+        const uint32_t sum = gw_pass_add_temporary(pass, rows, columns);
+        gw_emit_map(pass->function, GW_MAP_ADD, so_far, dx, sum);
+        dx = sum;
+    }
     gw_pass_add_slopes(pass,
                        &(gw_slopes){GW_SLOPES_DENSE, part->first_tensor + weights, x, dy, false});
     return dx;
+}
+
+uint32_t gw_pass_add_dense_gradient(gw_pass *pass, const gw_pass_part *part, uint32_t weights,
+                                    uint32_t x, uint32_t dy)
+{
+    return gw_pass_add_dense_gradient_to(pass, part, weights, x, dy, GW_INDEX_NONE);
 }
 
 void gw_pass_add_to_stream(gw_pass *pass, const gw_pass_part *part, uint32_t weights, uint32_t x,
@@ -145,6 +168,7 @@ void gw_pass_add_to_stream(gw_pass *pass, const gw_pass_part *part, uint32_t wei
     gw_emit_map(pass->function, GW_MAP_ADD_ROW, gw_pass_sum_parts(pass, product),
                 part->tensors[weights + 1], sum);
     gw_emit_map(pass->function, GW_MAP_ADD, part->saved[0], sum, y);
+    gw_pass_add_dropout(pass, y, 0); /* One kernel with the sums: its mask. */
 }
 
 uint32_t gw_pass_add_stream_gradient(gw_pass *pass, const gw_pass_part *part, uint32_t weights,
@@ -152,6 +176,7 @@ uint32_t gw_pass_add_stream_gradient(gw_pass *pass, const gw_pass_part *part, ui
 {
     const gw_value *value = gw_function_value(pass->function, x);
     const uint32_t dx = gw_pass_add_temporary(pass, value->rows, value->columns);
+    gw_pass_add_dropout(pass, dy, 2);
     gw_emit_matmul(pass->function, gw_pass_gather(pass, dy), false, part->tensors[weights], true,
                    dx);
     gw_pass_add_slopes(pass,

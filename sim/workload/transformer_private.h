@@ -164,6 +164,8 @@ void gw_pass_gather_ahead(gw_pass *pass, uint32_t x);
 uint32_t gw_pass_see_memory(gw_pass *pass);
 /* a + b, of one shape; b if a is GW_INDEX_NONE. */
 uint32_t gw_pass_add_sum(gw_pass *pass, uint32_t a, uint32_t b);
+/* Where the model drops out: reads and writes `x` `moves` times in all, and its mask once. */
+void gw_pass_add_dropout(gw_pass *pass, uint32_t x, uint32_t moves);
 void gw_pass_add_norm(gw_pass *pass, uint32_t x, uint32_t gain, uint32_t bias, uint32_t y);
 /* dx of y = norm(x), x being of the side's stream; returns it. */
 uint32_t gw_pass_add_norm_gradient(gw_pass *pass, uint32_t x, uint32_t gain, uint32_t dy,
@@ -175,6 +177,10 @@ void gw_pass_add_dense(gw_pass *pass, const gw_pass_part *part, uint32_t weights
 /* Its slopes: of weights and bias, and this device's part of dx, which it returns. */
 uint32_t gw_pass_add_dense_gradient(gw_pass *pass, const gw_pass_part *part, uint32_t weights,
                                     uint32_t x, uint32_t dy);
+/* The same, added to `so_far` right behind the product, which may be one kernel; GW_INDEX_NONE: to
+ * nothing. */
+uint32_t gw_pass_add_dense_gradient_to(gw_pass *pass, const gw_pass_part *part, uint32_t weights,
+                                       uint32_t x, uint32_t dy, uint32_t so_far);
 /* y = the block's input + sum over tensor of (x weights) + bias, likewise; y is of the stream. */
 void gw_pass_add_to_stream(gw_pass *pass, const gw_pass_part *part, uint32_t weights, uint32_t x,
                            uint32_t y);
@@ -199,3 +205,19 @@ uint32_t gw_pass_head_input(const gw_pass *pass);
 void gw_pass_add_head(gw_pass *pass, uint32_t before, uint32_t loss, uint32_t dlogits);
 /* From the slopes of the logits to those of the last layer's output, which it returns. */
 uint32_t gw_pass_add_head_gradient(gw_pass *pass, uint32_t dlogits);
+
+/* --- From place to place (transformer_handoff.c) --- */
+
+/* Whether what places hand on is in parts along tensor. */
+bool gw_transformer_is_scattered(const gw_transformer *model);
+/* In parts, where what the place before gives comes in, and what this one gives goes out. */
+uint32_t gw_pass_take_handed(gw_pass *pass);
+uint32_t gw_pass_place_handed(gw_pass *pass);
+/* From there to the stream `y`; from the stream `x` to there. */
+void gw_pass_gather_handed(gw_pass *pass, uint32_t x, uint32_t y);
+void gw_pass_scatter_handed(gw_pass *pass, uint32_t x, uint32_t y);
+/* The stream that came in as `x`: itself, where it need not be put together. */
+uint32_t gw_pass_whole_handed(gw_pass *pass, uint32_t x);
+/* The stream from which `output` is filled: itself, where it is handed on as it is; else it is to
+ * be scattered. */
+uint32_t gw_pass_before_handed(gw_pass *pass, uint32_t output);

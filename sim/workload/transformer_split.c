@@ -31,7 +31,8 @@ static void write_slopes(gw_pass *pass, const gw_slopes *slopes)
     gw_emit_matmul(pass->function, is_stream ? x : dy, true, is_stream ? dy : x, false,
                    pass->gradients[slopes->tensor]);
     /* Right behind the product, which may take it along (docs/MODEL.md, "Fusion"). */
-    gw_pass_finish_slopes(pass, slopes->tensor, 1);
+    if (!pass->model->accumulates_apart)
+        gw_pass_finish_slopes(pass, slopes->tensor, 1);
     if (slopes->kind != GW_SLOPES_HEAD)
         gw_emit_sum_rows(pass->function, slopes->dy, pass->gradients[slopes->tensor + 1]);
 }

@@ -114,6 +114,23 @@ static bool check_divisors(gw_params *params, const gw_training *job, GError **e
            check_layers(params, model, error) && check_batch(params, model, error);
 }
 
+static bool check_scatter(gw_params *params, const gw_transformer *model, GError **error)
+{
+    const uint32_t tokens = model->microbatch * model->sequence;
+    if (model->scatters && model->encoder_layers > 0) {
+        gw_params_error(params, "scatter_gather", error,
+                        "found true with an encoder, expected a decoder alone");
+        return false;
+    }
+    if (!model->scatters || tokens % model->tensor == 0)
+        return true;
+    gw_params_error(params, "scatter_gather", error,
+                    "found true, expected \"tensor\" (%u) to divide the tokens of a micro-batch "
+                    "(%u)",
+                    model->tensor, tokens);
+    return false;
+}
+
 static bool check_sequence_parallel(gw_params *params, const gw_transformer *model, GError **error)
 {
     if (!model->is_sequence_parallel)
@@ -246,7 +263,8 @@ static bool read_model(gw_params *params, gw_transformer *model, GError **error)
         !read_encoder(params, model, error) ||
         !read_size(params, "batch", true, 1, WIDTH_MAX, &model->batch, error) ||
         !gw_params_choice(params, "recompute", false, recompute_names, &recompute, error) ||
-        !gw_params_choice(params, "precision", false, precision_names, &precision, error))
+        !gw_params_choice(params, "precision", false, precision_names, &precision, error) ||
+        !gw_params_bool(params, "dropout", false, &model->drops_out, error))
         return false;
     model->recompute = (gw_recompute)recompute;
     model->is_half = precision == PRECISION_BFLOAT16;
@@ -256,16 +274,20 @@ static bool read_model(gw_params *params, gw_transformer *model, GError **error)
 static bool read_parallelism(gw_params *params, gw_training *out, GError **error)
 {
     gw_transformer *model = &out->model;
+    bool is_fused = true;
     out->stages = out->chunks = model->islands = 1;
     if (!read_size(params, "data", false, 1, GW_WORKLOAD_DEVICES_MAX, &model->data, error) ||
         !read_size(params, "tensor", false, 1, GW_WORKLOAD_DEVICES_MAX / model->data,
                    &model->tensor, error) ||
         !read_size(params, "islands", false, 1, ISLANDS_MAX, &model->islands, error) ||
         !gw_params_bool(params, "sequence_parallel", false, &model->is_sequence_parallel, error) ||
+        !gw_params_bool(params, "fused_accumulation", false, &is_fused, error) ||
+        !gw_params_bool(params, "scatter_gather", false, &model->scatters, error) ||
         !read_size(params, "stages", false, 1, LAYERS_MAX, &out->stages, error) ||
         !gw_params_bool(params, "light_ends", false, &model->has_light_ends, error) ||
         !gw_schedule_choice_read(params, &gw_schedule_1f1b, &out->choice, error))
         return false;
+    model->accumulates_apart = !is_fused;
     out->chunks = (uint32_t)out->choice.chunk_count;
     model->places = out->stages * out->chunks;
     model->bucket_bytes = out->stages > 1 ? 0 : BUCKET_BYTES;
@@ -329,7 +351,7 @@ static bool read_training(gw_params *params, gw_training *out, GError **error)
                             error) &&
            check_divisors(params, out, error) && check_places(params, model, error) &&
            check_sizes(params, out, error) && check_sequence_parallel(params, model, error) &&
-           check_zero(params, model, error) &&
+           check_scatter(params, model, error) && check_zero(params, model, error) &&
            gw_transformer_fit_experts(params, model, &out->experts, error) &&
            gw_params_finish(params, error) && make_schedule(params, out, error);
 }
@@ -378,6 +400,10 @@ static const char *const transformer_help[] = {
     "slopes are exchanged after the backward passes, each device's part with its mates'; default 1",
     "sequence_parallel  true: between products each device holds its block of the tokens along "
     "\"tensor\", which divides the tokens of a micro-batch; default false",
+    "scatter_gather  true: of what stages hand on each device along \"tensor\" hands on a part, "
+    "which "
+    "the "
+    "next stage gathers; default false",
     "stages  of the pipeline, each on a mesh of data by tensor; default 1; \"layers\" is a "
     "multiple of stages times chunks; with an encoder both together are, and each place's all "
     "the encoder's or all the decoder's",
@@ -394,6 +420,11 @@ static const char *const transformer_help[] = {
     "precision  \"float32\" (default), or \"bfloat16\": activations, and the copy of the "
     "parameters that "
     "passes read, take 2 bytes",
+    "fused_accumulation  true: slopes of weights are added up right behind the products that make "
+    "them, which devices that fuse do in one kernel; default true",
+    "dropout  true: the time that dropping out takes, of what the softmax of attention and each "
+    "block "
+    "give; such a job models time, not data; default false",
     GW_TRANSFORMER_EXPERTS_HELP,
     "optimizer  \"adam\" (default) or \"sgd\"",
     "learning_rate  default 0.001 for adam, 0.02 for sgd",

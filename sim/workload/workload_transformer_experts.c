@@ -156,8 +156,8 @@ bool gw_transformer_fit_experts(gw_params *params, gw_transformer *model,
     }
     if (model->encoder_layers > 0 || model->islands > 1) {
         gw_params_error(params, "experts", error,
-                        "found %u with %s, expected a decoder alone, on one island",
-                        model->experts, model->islands > 1 ? "several islands" : "an encoder");
+                        "found %u with %s, expected a decoder alone, on one island", model->experts,
+                        model->islands > 1 ? "several islands" : "an encoder");
         return false;
     }
     if (!expect_multiple(params, "experts", model->experts, "data", model->data, error) ||

@@ -102,6 +102,23 @@ class Transformer(program.Case):
                                     f"{P}.sequence_parallel=true", "jobs.0.steps=50")
                 self.check_close(split, alone, TOLERANCE)
 
+    def test_where_slopes_are_added_and_parts_are_handed_on_does_not_matter(self):
+        for settings in (("data=1", "tensor=2", "stages=2", "microbatch=2"),
+                         ("data=2", "tensor=2", "microbatch=1"),
+                         ("data=1", "tensor=4", "stages=2", "microbatch=1", "recompute=full"),
+                         ("data=2", "tensor=1", "microbatch=2", "zero=1", "bucket=4KiB")):
+            with self.subTest(settings):
+                plain = self.losses(*(f"{P}.{setting}" for setting in settings))
+                other = self.losses(*(f"{P}.{setting}" for setting in settings),
+                                    f"{P}.scatter_gather=true", f"{P}.fused_accumulation=true")
+                self.check_close(other, plain, TOLERANCE)
+
+    def test_dropping_out_takes_time(self):
+        plain, dropped = (self.summary(SCENARIO, "--set", "cluster.islands.0.accelerator=a100",
+                                       "--set", f"{P}.dropout={value}", "--set", "jobs.0.steps=2")
+                          for value in ("false", "true"))
+        self.assertLess(plain["jobs"][0]["step_time_ns"], dropped["jobs"][0]["step_time_ns"])
+
     def test_zero_and_buckets_do_not_matter(self):
         alone = self.losses(f"{P}.data=1", f"{P}.tensor=1", "jobs.0.steps=50")
         for settings in (("data=4", "tensor=1", "zero=1"), ("data=4", "tensor=1", "bucket=0B"),

@@ -56,11 +56,20 @@ static void clear_bench(bench *made)
     gw_directory_free(made->directory);
 }
 
+/* Of a number that is no transfer, nothing. */
+static const gw_lowered_transfer *part_of(const bench *made, uint32_t host, uint32_t transfer)
+{
+    static const gw_lowered_transfer none = {0};
+    return made->plan->transfer_place[transfer] == GW_INDEX_NONE
+               ? &none
+               : gw_lowered_transfer_of(made->hosts[host], made->plan, transfer);
+}
+
 /* "1:8>4:0 8" is 8 bytes from device 1 at 8 to device 4 at 0: the pieces that leave a host. */
 static void check_pieces(const bench *made, uint32_t host, uint32_t transfer, const char *expected)
 {
     g_autoptr(GString) found = g_string_new(NULL);
-    const gw_lowered_transfer *part = &made->hosts[host]->transfers[transfer];
+    const gw_lowered_transfer *part = part_of(made, host, transfer);
     for (uint32_t p = 0; p < part->piece_count; p++) {
         const gw_piece *piece =
             &g_array_index(made->hosts[host]->pieces, gw_piece, part->first_piece + p);
@@ -74,7 +83,7 @@ static void check_pieces(const bench *made, uint32_t host, uint32_t transfer, co
 static void check_sources(const bench *made, uint32_t host, uint32_t transfer, const char *expected)
 {
     g_autoptr(GString) found = g_string_new(NULL);
-    const gw_lowered_transfer *part = &made->hosts[host]->transfers[transfer];
+    const gw_lowered_transfer *part = part_of(made, host, transfer);
     for (uint32_t s = 0; s < part->source_count; s++) {
         g_string_append_printf(
             found, "%s%u", s == 0 ? "" : " ",
@@ -476,9 +485,10 @@ static void check_coverage(const bench *made, coverage *all)
     const uint32_t target_rows = all->whole_rows / (all->is_target_sharded ? all->target_count : 1);
     for (uint32_t h = 0; h < made->directory->host_count; h++) {
         const gw_lowered *lowered = made->hosts[h];
-        for (uint32_t p = 0; p < lowered->transfers[0].piece_count; p++) {
+        for (uint32_t p = 0; p < gw_lowered_transfer_of(lowered, made->plan, 0)->piece_count; p++) {
             const gw_piece *piece =
-                &g_array_index(lowered->pieces, gw_piece, lowered->transfers[0].first_piece + p);
+                &g_array_index(lowered->pieces, gw_piece,
+                               gw_lowered_transfer_of(lowered, made->plan, 0)->first_piece + p);
             ck_assert_uint_eq(
                 gw_directory_host(made->directory, (gw_device_id){piece->source_device}).index, h);
             cover_piece(all, piece);
@@ -504,14 +514,17 @@ static void check_coverage(const bench *made, coverage *all)
 static void check_source_hosts(const bench *made)
 {
     for (uint32_t target = 0; target < made->directory->host_count; target++) {
-        const gw_lowered_transfer *part = &made->hosts[target]->transfers[0];
+        const gw_lowered_transfer *part =
+            gw_lowered_transfer_of(made->hosts[target], made->plan, 0);
         uint32_t holder_count = 0;
         for (uint32_t source = 0; source < made->directory->host_count; source++) {
             const gw_lowered *lowered = made->hosts[source];
             bool has_piece = false, is_listed = false;
-            for (uint32_t p = 0; p < lowered->transfers[0].piece_count; p++) {
-                const gw_piece *piece = &g_array_index(lowered->pieces, gw_piece,
-                                                       lowered->transfers[0].first_piece + p);
+            for (uint32_t p = 0; p < gw_lowered_transfer_of(lowered, made->plan, 0)->piece_count;
+                 p++) {
+                const gw_piece *piece =
+                    &g_array_index(lowered->pieces, gw_piece,
+                                   gw_lowered_transfer_of(lowered, made->plan, 0)->first_piece + p);
                 has_piece = has_piece ||
                             gw_directory_host(made->directory, (gw_device_id){piece->target_device})
                                     .index == target;

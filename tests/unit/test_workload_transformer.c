@@ -268,6 +268,96 @@ START_TEST(a_pipeline_has_a_node_for_each_pass)
 }
 END_TEST
 
+static double count_work_bytes(const gw_function *function)
+{
+    double bytes = 0;
+    for (uint32_t i = 0; i < function->operations->len; i++)
+        if (gw_function_operation(function, i)->kind == GW_OPERATION_WORK)
+            bytes += gw_function_operation(function, i)->bytes;
+    return bytes;
+}
+
+/* Attention's softmax: read, written, and a mask of a byte an element; what a block gives: the mask
+ * behind its sums, and in the backward pass slopes read and written as well. */
+START_TEST(dropping_out_moves_bytes)
+{
+    gw_transformer model = model_of(1, 1);
+    const double shares = (double)BATCH * SEQUENCE * HEADS * SEQUENCE;
+    const double stream = (double)BATCH * SEQUENCE * HIDDEN;
+    for (uint32_t half = 0; half < 2; half++) {
+        const double bytes = half > 0 ? 2 : 4;
+        model.is_half = half > 0;
+        model.drops_out = true;
+        g_autoptr(gw_function) forth = gw_transformer_make_forward(&model, 0, false);
+        g_autoptr(gw_function) back = gw_transformer_make_backward(&model, 0, false, true);
+        ck_assert_double_eq(count_work_bytes(forth),
+                            LAYERS * (shares * (2 * bytes + 1) + 2 * stream));
+        ck_assert_double_eq(count_work_bytes(back),
+                            LAYERS * (2 * bytes + 1) * (shares + 2 * stream));
+        ck_assert(gw_function_models_time(forth));
+    }
+    model.drops_out = false;
+    g_autoptr(gw_function) without = gw_transformer_make_forward(&model, 0, false);
+    ck_assert(!gw_function_models_time(without));
+}
+END_TEST
+
+/* Slopes so far and a product's: how many sums stand right behind products. */
+static uint32_t count_early_sums(const gw_function *function)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 1; i < function->operations->len; i++) {
+        const gw_operation *operation = gw_function_operation(function, i);
+        const gw_operation *before = gw_function_operation(function, i - 1);
+        count += before->kind == GW_OPERATION_MATMUL && operation->kind == GW_OPERATION_MAP &&
+                 operation->map == GW_MAP_ADD && operation->inputs[1] == before->outputs[0] &&
+                 gw_function_value(function, operation->outputs[0])->role == GW_VALUE_OUTPUT;
+    }
+    return count;
+}
+
+START_TEST(slopes_are_added_up_where_they_are_made)
+{
+    gw_transformer model = model_of(1, 1);
+    model.microbatch = 1;
+    g_autoptr(gw_function) fused = gw_transformer_make_backward(&model, 0, true, false);
+    g_autoptr(gw_function) first = gw_transformer_make_backward(&model, 0, false, false);
+    model.accumulates_apart = true;
+    g_autoptr(gw_function) apart = gw_transformer_make_backward(&model, 0, true, false);
+    ck_assert_uint_eq(count_early_sums(apart), 0);
+    ck_assert_uint_eq(count_early_sums(fused), 6 * LAYERS + 1); /* Weights of layers, the head. */
+    ck_assert_uint_eq(count_early_sums(first), 0);
+    ck_assert_uint_eq(fused->operations->len, apart->operations->len);
+    const uint32_t dims_shape[] = {1, 1};
+    ck_assert(gw_function_check(fused, 2, dims_shape, NULL));
+}
+END_TEST
+
+/* An input of 1/tensor of the rows, gathered; an output likewise, sliced. */
+START_TEST(places_may_hand_on_in_parts)
+{
+    gw_transformer model = model_of(1, 2);
+    model.layers = 4;
+    model.places = 4;
+    const uint32_t whole_rows = BATCH * SEQUENCE, dims_shape[] = {1, 2};
+    for (uint32_t parted = 0; parted < 2; parted++) {
+        model.scatters = parted > 0;
+        g_autoptr(gw_function) forth = gw_transformer_make_forward(&model, 1, false);
+        g_autoptr(gw_function) back = gw_transformer_make_backward(&model, 1, false, false);
+        gw_function *const both[] = {forth, back};
+        for (uint32_t i = 0; i < 2; i++) {
+            const uint32_t output = gw_function_output(both[i], 0);
+            ck_assert_uint_eq(gw_function_value(both[i], output)->rows, whole_rows / (parted + 1));
+            ck_assert_uint_eq(count_kind(both[i], GW_OPERATION_ALL_GATHER, GW_TRANSFORMER_TENSOR),
+                              parted);
+            ck_assert_uint_eq(count_kind(both[i], GW_OPERATION_SLICE, GW_TRANSFORMER_TENSOR),
+                              parted);
+            ck_assert(gw_function_check(both[i], 2, dims_shape, NULL));
+        }
+    }
+}
+END_TEST
+
 /* ZB-H1 on two stages: slopes add up along the parts for weights. */
 START_TEST(a_backward_pass_may_be_two_nodes)
 {
@@ -406,6 +496,9 @@ int main(void)
     tcase_add_test(cases, a_backward_pass_may_be_two_nodes);
     tcase_add_test(cases, the_largest_place_has_room);
     tcase_set_timeout(cases, 60); /* Hundreds of programs. */
+    tcase_add_test(cases, dropping_out_moves_bytes);
+    tcase_add_test(cases, slopes_are_added_up_where_they_are_made);
+    tcase_add_test(cases, places_may_hand_on_in_parts);
     tcase_add_test(cases, combinations_fit_together);
     tcase_add_test(cases, mistakes_have_words);
     suite_add_tcase(suite, cases);
