@@ -7,6 +7,7 @@
 
 #include "app/command.h"
 #include "base/error.h"
+#include "base/sample.h"
 #include "record/json.h"
 #include "tests/bench/bench_control.h"
 #include "tests/bench/bench_cpu.h"
@@ -170,20 +171,6 @@ static const struct {
 
 /* --- Rounds --- */
 
-static int compare_reals(const void *a, const void *b)
-{
-    const double one = *(const double *)a, other = *(const double *)b;
-    return (one > other) - (one < other);
-}
-
-static double find_median(GArray *values)
-{
-    g_array_sort(values, compare_reals);
-    const guint half = values->len / 2;
-    const double upper = g_array_index(values, double, half);
-    return values->len % 2 == 1 ? upper : (g_array_index(values, double, half - 1) + upper) / 2;
-}
-
 /* `all` holds round after round of `row_count` rows.  All cases of a round meet the same weather,
  * so a ratio is the median of the rounds' ratios, not the ratio of medians. */
 static void merge_rounds(const GArray *all, guint row_count, GArray *rows)
@@ -202,9 +189,9 @@ static void merge_rounds(const GArray *all, guint row_count, GArray *rows)
             for (uint32_t part = 0; first > 0 && part < GW_WHERE_COUNT; part++)
                 row.ticks[part] += one->ticks[part];
         }
-        row.ns_per_operation = find_median(costs);
+        row.ns_per_operation = gw_sample_median(costs);
         row.operations_per_s = 1e9 / row.ns_per_operation;
-        row.base_ratio = find_median(ratios);
+        row.base_ratio = gw_sample_median(ratios);
         g_array_append_val(rows, row);
     }
 }

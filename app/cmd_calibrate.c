@@ -10,6 +10,7 @@
 
 #include "app/command.h"
 #include "base/error.h"
+#include "base/sample.h"
 #include "real/calibration.h"
 #include "record/json.h"
 #include "tests/bench/bench_control.h"
@@ -56,20 +57,13 @@ static void print_rows(const gw_calibration *calibration)
     }
 }
 
-static int compare_reals(const void *a, const void *b)
-{
-    const double one = *(const double *)a, other = *(const double *)b;
-    return (one > other) - (one < other);
-}
-
 static double median_spread(const gw_calibration *calibration)
 {
     g_autoptr(GArray) spreads = g_array_new(FALSE, FALSE, sizeof(double));
     for (guint i = 0; i < calibration->rows->len; i++)
         g_array_append_val(spreads,
                            g_array_index(calibration->rows, gw_calibration_row, i).stat.spread);
-    g_array_sort(spreads, compare_reals);
-    return g_array_index(spreads, double, spreads->len / 2);
+    return gw_sample_median(spreads);
 }
 
 static void print_summary(const gw_calibration *calibration, const gw_bench_profile *profile,

@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "base/error.h"
+#include "base/sample.h"
 #include "record/figure.h"
 #include "record/output.h"
 #include "record/text.h"
@@ -194,12 +195,6 @@ GPtrArray *gw_reproduction_judge(const gw_paper *paper, const bool *is_wanted)
 
 /* --- Figures --- */
 
-static int compare_reals(const void *a, const void *b)
-{
-    double left = *(const double *)a, right = *(const double *)b;
-    return left < right ? -1 : left > right;
-}
-
 /* Every x of any curve, once, rising. */
 static GArray *gather_x(const gw_paper_figure *figure)
 {
@@ -208,7 +203,7 @@ static GArray *gather_x(const gw_paper_figure *figure)
         const GArray *x = curve_at(figure, c)->x;
         g_array_append_vals(all, x->data, x->len);
     }
-    g_array_sort(all, compare_reals);
+    gw_sample_sort(all);
     for (guint i = all->len; i-- > 1;)
         if (g_array_index(all, double, i) == g_array_index(all, double, i - 1))
             g_array_remove_index(all, i);

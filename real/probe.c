@@ -9,6 +9,7 @@
 
 #include "base/check.h"
 #include "base/random.h"
+#include "base/sample.h"
 #include "real/activity.h"
 #include "real/cpu_collective.h"
 #include "real/cpu_operations.h"
@@ -19,18 +20,11 @@
 
 /* --- Samples --- */
 
-static int compare_reals(const void *a, const void *b)
-{
-    const double one = *(const double *)a, other = *(const double *)b;
-    return (one > other) - (one < other);
-}
-
 static gw_probe_stat summarize(GArray *sample)
 {
     gw_check(sample->len > 0);
-    g_array_sort(sample, compare_reals);
+    const double median = gw_sample_median(sample);
     const double *sorted = (const double *)(const void *)sample->data;
-    const double median = sorted[sample->len / 2];
     const double width = sorted[sample->len * 3 / 4] - sorted[sample->len / 4];
     return (gw_probe_stat){median, median > 0 ? width / median : 0, sample->len};
 }

@@ -4,9 +4,10 @@
 are those of an implementation of its own (experts.py); simulated, choices are drawn."""
 import json
 
+import experts
 import perceptron
 import program
-import experts
+import transformer
 
 SCENARIO = program.CONFIGS / "experts_cpu.json"
 TOLERANCE = 1e-4        # Relative; sums of float32 in another order.
@@ -96,7 +97,7 @@ class Experts(program.Case):
                 model.loss()
                 self.assertEqual(ours["dropped"][0], model.dropped)
                 self.assertGreater(model.dropped, 0)
-                self.check_close(ours["loss"], experts.train(model, made, 3), EXACT_TOLERANCE)
+                self.check_close(ours["loss"], transformer.train(model, made, 3), EXACT_TOLERANCE)
 
     def test_simulated_choices_are_drawn(self):
         """8 sequences of 16 tokens with two choices: 256, of which an even share is taken."""

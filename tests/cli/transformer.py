@@ -24,25 +24,30 @@ class Model:
         wide, scale = heads * self.width, DEVIATION * math.sqrt(3)
         ends = [(1, hidden, 0, 1), (1, hidden, 0, 0)]
 
-        def side(length, count, *parts):
+        def side(length, count, attentions):
             added = scale / math.sqrt(2 * count) if count else 0
-            made = {
-                "attention": [*ends, *[(wide, hidden, scale, 0), (1, wide, 0, 0)] * 3,
-                              (wide, hidden, added, 0), (1, hidden, 0, 0)],
-                "perceptron": [*ends, (4 * hidden, hidden, scale, 0), (1, 4 * hidden, 0, 0),
-                               (4 * hidden, hidden, added, 0), (1, hidden, 0, 0)],
-            }
-            layer = [shape for part in parts for shape in made[part]]
-            return [(vocabulary, hidden, scale, 0), (length, hidden, scale, 0), *layer * count,
+            attention = [*ends, *[(wide, hidden, scale, 0), (1, wide, 0, 0)] * 3,
+                         (wide, hidden, added, 0), (1, hidden, 0, 0)]
+            made = [shape for layer in range(count)
+                    for shape in [*attention * attentions, *ends,
+                                  *self.perceptron_shapes(layer, hidden, scale, added)]]
+            return [(vocabulary, hidden, scale, 0), (length, hidden, scale, 0), *made,
                     *ends] if count else []
 
-        cross = ["attention"] if encoder_layers else []
-        shapes = [*side(encoder_sequence, encoder_layers, "attention", "perceptron"),
-                  *side(sequence, layers, "attention", *cross, "perceptron"),
+        shapes = [*side(encoder_sequence, encoder_layers, 1),
+                  *side(sequence, layers, 2 if encoder_layers else 1),
                   (vocabulary, hidden, scale, 0)]
         self.tensors = [uniform(rows, columns, size, random_at(seed, 1 + i)) if size
                         else [[constant] * columns for _ in range(rows)]
                         for i, (rows, columns, size, constant) in enumerate(shapes)]
+
+    def perceptron_shapes(self, _layer, hidden, scale, added):
+        return [(4 * hidden, hidden, scale, 0), (1, 4 * hidden, 0, 0),
+                (4 * hidden, hidden, added, 0), (1, hidden, 0, 0)]
+
+    def objective(self):
+        """What slopes are of."""
+        return self.loss()
 
     def loss(self):
         """The mean over all tokens of minus log softmax at the next one."""
@@ -64,15 +69,17 @@ class Model:
     def side(self, tensors, ids, layers, is_causal, memory):
         table, positions = next(tensors), next(tensors)
         x = [[e + p for e, p in zip(table[word], place)] for word, place in zip(ids, positions)]
-        for _ in range(layers):
+        for layer in range(layers):
             x = self.attention(tensors, x, is_causal, None)
             if memory is not None:
                 x = self.attention(tensors, x, False, memory)
             n = norm(x, next(tensors), next(tensors))
-            active = [[gelu(value) for value in row]
-                      for row in dense(n, next(tensors), next(tensors))]
-            x = add(x, add_row(product(active, next(tensors)), next(tensors)))
+            x = add(x, self.perceptron(tensors, n, layer))
         return norm(x, next(tensors), next(tensors))
+
+    def perceptron(self, tensors, n, _layer):
+        active = [[gelu(value) for value in row] for row in dense(n, next(tensors), next(tensors))]
+        return add_row(product(active, next(tensors)), next(tensors))
 
     def attention(self, tensors, x, is_causal, memory):
         n = norm(x, next(tensors), next(tensors))
@@ -130,9 +137,9 @@ def gelu(x):
 def slope(model, row, column):
     at = row[column]
     row[column] = at + STEP
-    above = model.loss()
+    above = model.objective()
     row[column] = at - STEP
-    below = model.loss()
+    below = model.objective()
     row[column] = at
     return (above - below) / (2 * STEP)
 

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/sample.h"
 #include "real/real_run.h"
 #include "scenario/scenario.h"
 #include "tests/bench/bench_run.h"
@@ -92,12 +93,6 @@ static bool measure_ours(const void *unused, gw_bench_row *row)
 
 /* --- Side by side --- */
 
-static int compare_reals(const void *a, const void *b)
-{
-    const double one = *(const double *)a, other = *(const double *)b;
-    return (one > other) - (one < other);
-}
-
 int main(void)
 {
     struct starpu_codelet *const codelets[] = {&follower, &loner};
@@ -110,22 +105,28 @@ int main(void)
         {"StarPU, two chains", measure_starpu, &codelets[0]},
         {"StarPU, independent", measure_starpu, &codelets[1]},
     };
-    double rates[G_N_ELEMENTS(cases)][ROUNDS], ratios[G_N_ELEMENTS(cases)][ROUNDS];
+    GArray *rates[G_N_ELEMENTS(cases)], *ratios[G_N_ELEMENTS(cases)];
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        rates[i] = g_array_new(FALSE, FALSE, sizeof(double));
+        ratios[i] = g_array_new(FALSE, FALSE, sizeof(double));
+    }
     for (int round = 0; round < ROUNDS; round++) {
         for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
             gw_bench_row row = {.base_index = 0};
             if (!gw_bench_measure_in_child(cases[i].measure, cases[i].what, &row))
                 return EXIT_FAILURE;
-            rates[i][round] = row.operations_per_s;
-            ratios[i][round] = rates[0][round] / rates[i][round];
+            g_array_append_val(rates[i], row.operations_per_s);
+            const double ratio = g_array_index(rates[0], double, round) / row.operations_per_s;
+            g_array_append_val(ratios[i], ratio);
         }
     }
     printf("%-24s %14s %18s   medians of %d rounds\n", "empty tasks", "tasks/s", "ours, times that",
            ROUNDS);
     for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
-        qsort(rates[i], ROUNDS, sizeof rates[i][0], compare_reals);
-        qsort(ratios[i], ROUNDS, sizeof ratios[i][0], compare_reals);
-        printf("%-24s %14.0f %18.2f\n", cases[i].name, rates[i][ROUNDS / 2], ratios[i][ROUNDS / 2]);
+        printf("%-24s %14.0f %18.2f\n", cases[i].name, gw_sample_median(rates[i]),
+               gw_sample_median(ratios[i]));
+        g_array_unref(rates[i]);
+        g_array_unref(ratios[i]);
     }
     return EXIT_SUCCESS;
 }
