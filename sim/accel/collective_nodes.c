@@ -151,32 +151,25 @@ static gw_span price_ring(const priced_group *group)
     return group->per_host > 1 ? MAX(across_ns, inside_ns) : across_ns;
 }
 
-/* One member of each host, then the others there; for sums, first the other way.  Downwards the
- * first sends in every round; upwards all that are not waited for send at once, so that of a number
- * that is no power of two only the bytes come in as many rounds. */
-static gw_span climb(double count, bool is_up, gw_span round_ns, double size_bytes,
-                     double bytes_per_s)
+static gw_span climb(double count, gw_span round_ns, double size_bytes, double bytes_per_s)
 {
-    const uint32_t doublings = count_doublings(count);
-    const uint32_t round_count = doublings - (is_up && !is_power_of_two(count) ? 1 : 0);
-    return round_count * round_ns + carry(doublings * size_bytes, bytes_per_s);
+    const uint32_t round_count = count_doublings(count);
+    return round_count * round_ns + carry(round_count * size_bytes, bytes_per_s);
 }
 
+/* One member of each host, then the others there; for sums, first the other way. */
 static gw_span price_tree(const priced_group *group)
 {
-    gw_span ways_ns[2] = {0}; /* Down, up. */
     if (group->kind != GW_OPERATION_BROADCAST && group->kind != GW_OPERATION_ALL_REDUCE) {
         return GW_TIME_NEVER;
     }
-    for (uint32_t i = 0; i < (group->kind == GW_OPERATION_BROADCAST ? 1 : 2); i++) {
-        ways_ns[i] = climb(group->hosts, i == 1, group->network_ns, group->size_bytes,
-                           find_rail_rate(group, 1));
-        if (group->per_host > 1) {
-            ways_ns[i] += climb(group->per_host, i == 1, group->node_ns, group->size_bytes,
-                                group->port_bytes_per_s);
-        }
+    gw_span way_ns =
+        climb(group->hosts, group->network_ns, group->size_bytes, find_rail_rate(group, 1));
+    if (group->per_host > 1) {
+        way_ns +=
+            climb(group->per_host, group->node_ns, group->size_bytes, group->port_bytes_per_s);
     }
-    return ways_ns[0] + ways_ns[1];
+    return (group->kind == GW_OPERATION_BROADCAST ? 1 : 2) * way_ns;
 }
 
 /* The hierarchy with sums in the switches: ports carry the input in and the sums out, and as much

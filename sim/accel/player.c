@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A member of a part stands in one round.  A sender does not leave its round before its transfers
- * have arrived, so a transfer need not carry its round: it is the sender's.  A receiver may be
- * behind; arrivals are counted by phase and way, where each way has one sender. */
+/* A member of a part stands in one round, and so do both ends of a transfer, from its start to its
+ * arrival: it need not carry its round, and what is yet to arrive is counted for the round alone.
+ * Behind the last round of a stage it waits for its other parts. */
 #include "accel/player.h"
+
+#include <string.h>
 
 #include "base/check.h"
 #include "base/pool.h"
@@ -15,17 +17,17 @@
 
 typedef struct {
     uint32_t phase, round;
-    uint32_t pending_count; /* Transfers of this round that have not arrived. */
+    uint32_t pending_count; /* Transfers of this round, from it and to it, yet to arrive. */
 } member_state;
 
 typedef struct {
     const gw_rounds *rounds;
     const uint32_t *devices;
     uint64_t tag;
-    member_state **members;     /* By part, and member. */
-    uint32_t ***arrival_counts; /* By part, phase, and way * member_count + target. */
-    uint8_t ***has_sender;      /* Likewise. */
-    uint64_t busy_count;        /* Members of parts that are not through. */
+    member_state **members; /* By part, and member. */
+    uint32_t *busy_parts;   /* By member: those that are not through with its stage. */
+    uint32_t ***senders;    /* By part, phase, and way * member_count + target; or none. */
+    uint32_t busy_count;    /* Members that are not through. */
 } cast_state;
 
 struct gw_player {
@@ -45,63 +47,97 @@ static const gw_rounds_phase *phase_at(const cast_state *state, uint32_t part, u
     return &g_array_index(state->rounds->parts[part], gw_rounds_phase, phase);
 }
 
-static void send_round(gw_player *player, uint32_t cast, uint32_t part, uint32_t member)
+static void send(gw_player *player, uint32_t cast, uint32_t part, uint32_t way, uint32_t member)
+{
+    const cast_state *state = cast_at(player, cast);
+    const gw_rounds_phase *phase = phase_at(state, part, state->members[part][member].phase);
+    const gw_rounds_send *what = &phase->sends[way * state->rounds->member_count + member];
+    const gw_transfer transfer = {
+        .kind = GW_TRANSFER_DEVICE,
+        .source = {state->devices[member]},
+        .target = {state->devices[what->target]},
+        .size_bytes = what->size_bytes,
+        .takes_negative = way == 1,
+    };
+    const uint64_t token =
+        (((uint64_t)cast << PART_BITS | part) << WAY_BITS | way) << MEMBER_BITS | member;
+    gw_fabric_start(player->fabric, &transfer, GW_PLAYER_TOKEN | token);
+}
+
+static bool is_beside(const cast_state *state, uint32_t part, uint32_t one, uint32_t other)
+{
+    const member_state *members = state->members[part];
+    return members[one].phase == members[other].phase && members[one].round == members[other].round;
+}
+
+/* The member has come to its round.  What has its other end there, too, is sent: so each transfer
+ * by the later of its ends. */
+static void begin_round(gw_player *player, uint32_t cast, uint32_t part, uint32_t member)
 {
     const cast_state *state = cast_at(player, cast);
     const uint32_t count = state->rounds->member_count;
     member_state *own = &state->members[part][member];
-    const gw_rounds_phase *phase = phase_at(state, part, own->phase);
     for (uint32_t way = 0; way < GW_ROUNDS_WAYS; way++) {
-        const gw_rounds_send *send = &phase->sends[way * count + member];
-        if (send->target == GW_INDEX_NONE) {
-            continue;
+        const uint32_t place = way * count + member;
+        const uint32_t target = phase_at(state, part, own->phase)->sends[place].target;
+        const uint32_t source = state->senders[part][own->phase][place];
+        own->pending_count += (target != GW_INDEX_NONE) + (source != GW_INDEX_NONE);
+        if (target != GW_INDEX_NONE && is_beside(state, part, member, target)) {
+            send(player, cast, part, way, member);
         }
-        const gw_transfer transfer = {
-            .kind = GW_TRANSFER_DEVICE,
-            .source = {state->devices[member]},
-            .target = {state->devices[send->target]},
-            .size_bytes = send->size_bytes,
-            .takes_negative = way == 1,
-        };
-        const uint64_t token =
-            (((uint64_t)cast << PART_BITS | part) << WAY_BITS | way) << MEMBER_BITS | member;
-        own->pending_count++;
-        gw_fabric_start(player->fabric, &transfer, GW_PLAYER_TOKEN | token);
+        if (source != GW_INDEX_NONE && is_beside(state, part, member, source)) {
+            send(player, cast, part, way, source);
+        }
     }
 }
 
-/* All that the member's round has to wait for has come. */
-static bool is_through(const cast_state *state, uint32_t part, uint32_t member)
+static void begin_phase(gw_player *player, uint32_t cast, uint32_t part, uint32_t member)
 {
-    const member_state *own = &state->members[part][member];
-    if (own->pending_count > 0) {
-        return false;
+    member_state *own = &cast_at(player, cast)->members[part][member];
+    own->phase++;
+    own->round = 0;
+    begin_round(player, cast, part, member);
+}
+
+static void advance(gw_player *player, uint32_t cast, uint32_t part, uint32_t member);
+
+/* All parts of the member are through with its stage. */
+static void end_stage(gw_player *player, uint32_t cast, uint32_t member)
+{
+    cast_state *state = cast_at(player, cast);
+    const uint32_t part_count = state->rounds->part_count;
+    if (state->members[0][member].phase + 1 == state->rounds->parts[0]->len) {
+        state->busy_count--;
+        return;
     }
-    for (uint32_t way = 0; way < GW_ROUNDS_WAYS; way++) {
-        const uint32_t index = way * state->rounds->member_count + member;
-        if (state->has_sender[part][own->phase][index] != 0 &&
-            state->arrival_counts[part][own->phase][index] <= own->round) {
-            return false;
-        }
+    state->busy_parts[member] = part_count;
+    for (uint32_t part = 0; part < part_count; part++) {
+        begin_phase(player, cast, part, member);
     }
-    return true;
+    for (uint32_t part = 0; part < part_count; part++) {
+        advance(player, cast, part, member);
+    }
 }
 
 static void advance(gw_player *player, uint32_t cast, uint32_t part, uint32_t member)
 {
     cast_state *state = cast_at(player, cast);
     member_state *own = &state->members[part][member];
-    const uint32_t phase_count = state->rounds->parts[part]->len;
-    while (own->phase < phase_count && is_through(state, part, member)) {
+    const gw_rounds_phase *phase = phase_at(state, part, own->phase);
+    while (own->pending_count == 0 && own->round < phase->repeat_count) {
         own->round++;
-        if (own->round == phase_at(state, part, own->phase)->repeat_count) {
-            own->round = 0;
-            own->phase++;
-        }
-        if (own->phase < phase_count) {
-            send_round(player, cast, part, member);
+        if (own->round < phase->repeat_count) {
+            begin_round(player, cast, part, member);
+        } else if (own->phase + 1 < state->rounds->parts[part]->len &&
+                   phase[1].stage == phase->stage) {
+            begin_phase(player, cast, part, member);
+            phase++;
         } else {
-            state->busy_count--;
+            state->busy_parts[member]--;
+            if (state->busy_parts[member] == 0) {
+                end_stage(player, cast, member);
+            }
+            return;
         }
     }
 }
@@ -119,16 +155,20 @@ gw_player *gw_player_new(gw_fabric *fabric, gw_player_ended ended, void *owner)
     return player;
 }
 
-static void count_senders(const gw_rounds *rounds, const gw_rounds_phase *phase,
-                          uint8_t *has_sender)
+static uint32_t *find_senders(const gw_rounds *rounds, const gw_rounds_phase *phase)
 {
-    for (uint32_t i = 0; i < GW_ROUNDS_WAYS * rounds->member_count; i++) {
-        const uint32_t way = i / rounds->member_count, target = phase->sends[i].target;
+    const uint32_t count = rounds->member_count;
+    uint32_t *senders = g_new(uint32_t, (size_t)GW_ROUNDS_WAYS * count);
+    memset(senders, 0xff, (size_t)GW_ROUNDS_WAYS * count * sizeof(uint32_t)); /* GW_INDEX_NONE */
+    for (uint32_t i = 0; i < GW_ROUNDS_WAYS * count; i++) {
+        const uint32_t target = phase->sends[i].target;
         if (target != GW_INDEX_NONE) {
-            gw_check(has_sender[way * rounds->member_count + target] == 0); /* rounds.h */
-            has_sender[way * rounds->member_count + target] = 1;
+            uint32_t *sender = &senders[i / count * count + target];
+            gw_check(*sender == GW_INDEX_NONE); /* rounds.h */
+            *sender = i % count;
         }
     }
+    return senders;
 }
 
 static void cast_state_init(cast_state *state, const gw_rounds *rounds, const uint32_t *devices,
@@ -137,24 +177,20 @@ static void cast_state_init(cast_state *state, const gw_rounds *rounds, const ui
     const uint32_t count = rounds->member_count, part_count = rounds->part_count;
     gw_check(count <= 1 << MEMBER_BITS);
     gw_check(part_count <= 1 << PART_BITS);
-    *state = (cast_state){.rounds = rounds,
-                          .devices = devices,
-                          .tag = tag,
-                          .busy_count = (uint64_t)count * part_count};
+    *state = (cast_state){.rounds = rounds, .devices = devices, .tag = tag, .busy_count = count};
     state->members = g_new(member_state *, part_count);
-    state->arrival_counts = g_new(uint32_t **, part_count);
-    state->has_sender = g_new(uint8_t **, part_count);
+    state->busy_parts = g_new(uint32_t, count);
+    for (uint32_t member = 0; member < count; member++) {
+        state->busy_parts[member] = part_count;
+    }
+    state->senders = g_new(uint32_t **, part_count);
     for (uint32_t part = 0; part < part_count; part++) {
         const uint32_t phase_count = rounds->parts[part]->len;
         gw_check(phase_count > 0);
         state->members[part] = g_new0(member_state, count);
-        state->arrival_counts[part] = g_new(uint32_t *, phase_count);
-        state->has_sender[part] = g_new(uint8_t *, phase_count);
+        state->senders[part] = g_new(uint32_t *, phase_count);
         for (uint32_t i = 0; i < phase_count; i++) {
-            const size_t way_count = (size_t)GW_ROUNDS_WAYS * count;
-            state->arrival_counts[part][i] = g_new0(uint32_t, way_count);
-            state->has_sender[part][i] = g_new0(uint8_t, way_count);
-            count_senders(rounds, phase_at(state, part, i), state->has_sender[part][i]);
+            state->senders[part][i] = find_senders(rounds, phase_at(state, part, i));
         }
     }
 }
@@ -164,16 +200,14 @@ static void cast_state_clear(const cast_state *state)
     const gw_rounds *rounds = state->rounds;
     for (uint32_t part = 0; part < rounds->part_count && state->members != NULL; part++) {
         for (uint32_t i = 0; i < rounds->parts[part]->len; i++) {
-            g_free(state->arrival_counts[part][i]);
-            g_free(state->has_sender[part][i]);
+            g_free(state->senders[part][i]);
         }
         g_free(state->members[part]);
-        g_free(state->arrival_counts[part]);
-        g_free(state->has_sender[part]);
+        g_free(state->senders[part]);
     }
     g_free(state->members);
-    g_free(state->arrival_counts);
-    g_free(state->has_sender);
+    g_free(state->busy_parts);
+    g_free(state->senders);
 }
 
 void gw_player_free(gw_player *player)
@@ -192,17 +226,34 @@ void gw_player_free(gw_player *player)
 
 /* --- An exchange's life --- */
 
+/* All members are in the first round. */
+static void begin_part(gw_player *player, uint32_t cast, uint32_t part)
+{
+    const cast_state *state = cast_at(player, cast);
+    const uint32_t count = state->rounds->member_count;
+    const gw_rounds_phase *phase = phase_at(state, part, 0);
+    for (uint32_t member = 0; member < count; member++) {
+        for (uint32_t way = 0; way < GW_ROUNDS_WAYS; way++) {
+            const uint32_t target = phase->sends[way * count + member].target;
+            if (target != GW_INDEX_NONE) {
+                state->members[part][member].pending_count++;
+                state->members[part][target].pending_count++;
+                send(player, cast, part, way, member);
+            }
+        }
+    }
+}
+
 void gw_player_begin(gw_player *player, const gw_rounds *rounds, const uint32_t *devices,
                      uint64_t tag)
 {
     const uint32_t cast = gw_pool_take(&player->casts);
     gw_check(cast < 1 << CAST_BITS);
     cast_state_init(cast_at(player, cast), rounds, devices, tag);
-    /* Part by part, so that all of a part's first round are on the wires together. */
     for (uint32_t part = 0; part < rounds->part_count; part++) {
-        for (uint32_t member = 0; member < rounds->member_count; member++) {
-            send_round(player, cast, part, member);
-        }
+        begin_part(player, cast, part);
+    }
+    for (uint32_t part = 0; part < rounds->part_count; part++) {
         for (uint32_t member = 0; member < rounds->member_count; member++) {
             advance(player, cast, part, member);
         }
@@ -223,7 +274,7 @@ void gw_player_arrived(gw_player *player, uint64_t token)
     member_state *own = &state->members[part][member];
     const uint32_t target = phase_at(state, part, own->phase)->sends[way * count + member].target;
     own->pending_count--;
-    state->arrival_counts[part][own->phase][way * count + target]++;
+    state->members[part][target].pending_count--;
     advance(player, cast, part, member);
     advance(player, cast, part, target);
     if (state->busy_count == 0) {

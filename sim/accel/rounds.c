@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A transfer's price: first every transfer of its round adds its bytes to its links, then each
  * takes its latency and the time of its fullest link.  From there it is a longest path: a member
- * begins a round when its own transfers of the last one, and those to it, have arrived. */
+ * comes to a round when its own transfers of the last one, and those to it, have arrived. */
 #include "accel/rounds.h"
 
 #include <string.h>
@@ -21,6 +21,7 @@ gw_rounds *gw_rounds_new(uint32_t member_count, uint32_t part_count)
     gw_rounds *made = g_new0(gw_rounds, 1);
     made->member_count = member_count;
     made->part_count = part_count;
+    made->stage_count = 1;
     made->parts = g_new(GArray *, part_count);
     for (uint32_t i = 0; i < part_count; i++) {
         made->parts[i] = g_array_new(FALSE, FALSE, sizeof(gw_rounds_phase));
@@ -50,11 +51,17 @@ static gw_rounds_send *make_silence(uint32_t member_count)
     return sends;
 }
 
+void gw_rounds_add_stage(gw_rounds *rounds)
+{
+    rounds->stage_count++;
+}
+
 gw_rounds_phase *gw_rounds_add_phase(gw_rounds *rounds, uint32_t part, uint32_t repeat_count)
 {
     gw_check(part < rounds->part_count);
     gw_check(repeat_count > 0);
     const gw_rounds_phase phase = {.repeat_count = repeat_count,
+                                   .stage = rounds->stage_count - 1,
                                    .sends = make_silence(rounds->member_count)};
     GArray *phases = rounds->parts[part];
     g_array_append_val(phases, phase);
@@ -94,6 +101,7 @@ void gw_rounds_reverse(gw_rounds *rounds)
         const uint32_t count = rounds->parts[part]->len;
         for (uint32_t i = 0; i < count; i++) {
             reverse_phase(rounds, &phases[i]);
+            phases[i].stage = rounds->stage_count - 1 - phases[i].stage;
         }
         for (uint32_t i = 0; i < count / 2; i++) {
             const gw_rounds_phase phase = phases[i];
@@ -109,9 +117,13 @@ void gw_rounds_take_next(gw_rounds *rounds, gw_rounds *next)
     gw_check(rounds->part_count == next->part_count);
     for (uint32_t part = 0; part < rounds->part_count; part++) {
         GArray *phases = next->parts[part];
+        for (uint32_t i = 0; i < phases->len; i++) {
+            g_array_index(phases, gw_rounds_phase, i).stage += rounds->stage_count;
+        }
         g_array_append_vals(rounds->parts[part], phases->data, phases->len);
         g_array_set_clear_func(phases, NULL); /* Their sends have another owner now. */
     }
+    rounds->stage_count += next->stage_count;
     gw_rounds_free(next);
 }
 
@@ -246,7 +258,8 @@ static bool take_round(pricing *priced, const gw_rounds_phase *phase, gw_span *o
     for (uint32_t i = 0; i < GW_ROUNDS_WAYS * count; i++) {
         const uint32_t target = phase->sends[i].target;
         if (target != GW_INDEX_NONE) {
-            const gw_time arrival_ns = priced->ready_ns[i % count] + priced->sends_ns[i];
+            const gw_time start_ns = MAX(priced->ready_ns[i % count], priced->ready_ns[target]);
+            const gw_time arrival_ns = start_ns + priced->sends_ns[i];
             gw_time *ready_ns = priced->next_ready_ns;
             ready_ns[i % count] = MAX(ready_ns[i % count], arrival_ns);
             ready_ns[target] = MAX(ready_ns[target], arrival_ns);
@@ -275,16 +288,40 @@ static void take_phase(pricing *priced, const gw_rounds_phase *phase)
     }
 }
 
-static gw_span price_part(pricing *priced, uint32_t part)
+/* The stage's phases of a part, from when each member has come to the stage; `inout_ready_ns` is
+ * put off to when it is through. */
+static void price_stage(pricing *priced, uint32_t part, uint32_t stage, const gw_time *come_ns,
+                        gw_time *inout_ready_ns)
 {
     const gw_rounds *rounds = priced->rounds;
-    memset(priced->ready_ns, 0, rounds->member_count * sizeof(gw_time));
+    memcpy(priced->ready_ns, come_ns, rounds->member_count * sizeof(gw_time));
     for (uint32_t i = 0; i < rounds->parts[part]->len; i++) {
-        take_phase(priced, &g_array_index(rounds->parts[part], gw_rounds_phase, i));
+        const gw_rounds_phase *phase = &g_array_index(rounds->parts[part], gw_rounds_phase, i);
+        if (phase->stage == stage) {
+            take_phase(priced, phase);
+        }
+    }
+    for (uint32_t m = 0; m < rounds->member_count; m++) {
+        inout_ready_ns[m] = MAX(inout_ready_ns[m], priced->ready_ns[m]);
+    }
+}
+
+/* When the last member is through with all stages, each as long as its slowest part. */
+static gw_span price_stages(pricing *priced)
+{
+    const gw_rounds *rounds = priced->rounds;
+    const size_t member_bytes = rounds->member_count * sizeof(gw_time);
+    g_autofree gw_time *come_ns = g_malloc0(member_bytes);
+    g_autofree gw_time *through_ns = g_malloc0(member_bytes);
+    for (uint32_t stage = 0; stage < rounds->stage_count; stage++) {
+        for (uint32_t part = 0; part < rounds->part_count; part++) {
+            price_stage(priced, part, stage, come_ns, through_ns);
+        }
+        memcpy(come_ns, through_ns, member_bytes);
     }
     gw_span slowest_ns = 0;
     for (uint32_t m = 0; m < rounds->member_count; m++) {
-        slowest_ns = MAX(slowest_ns, priced->ready_ns[m]);
+        slowest_ns = MAX(slowest_ns, through_ns[m]);
     }
     return slowest_ns;
 }
@@ -354,11 +391,9 @@ gw_span gw_rounds_ns(const gw_rounds *rounds, const gw_cluster *cluster, const u
 {
     pricing priced;
     pricing_init(&priced, rounds, cluster, devices);
-    gw_span slowest_ns = 0;
+    const gw_span slowest_ns = price_stages(&priced);
     bool is_crowd = rounds->part_count > 1;
     for (uint32_t part = 0; part < rounds->part_count; part++) {
-        const gw_span part_ns = price_part(&priced, part); /* Once: MAX() asks twice. */
-        slowest_ns = MAX(slowest_ns, part_ns);
         is_crowd = is_crowd && rounds->parts[part]->len == 1;
     }
     const gw_span fullest_ns =

@@ -3,8 +3,11 @@
  *
  * It has parts, which go on side by side; a part has phases, one after the other; a phase
  * is a round, repeated.  In a round a member sends up to two transfers, one each way, and comes to
- * the next when these have arrived and so has what it was to be sent in this one: members wait for
- * their partners, not for all.  docs/MODEL.md, "Collectives, transfer by transfer". */
+ * the next when these have arrived and so has what it was to be sent in this one.  A transfer
+ * begins when both of its ends have come to its round, as what needs a buffer at the other end
+ * does: members wait for their partners, not for all.  Phases of several parts that may be on the
+ * wires together are a stage: a member comes to the next when it is through with this one in all
+ * parts.  docs/MODEL.md, "Collectives, transfer by transfer". */
 #pragma once
 
 #include "accel/model.h"
@@ -20,18 +23,22 @@ typedef struct {
 
 typedef struct {
     uint32_t repeat_count;
+    uint32_t stage;        /* Rises from 0 by at most 1 from phase to phase of a part. */
     gw_rounds_send *sends; /* Of member m by way w: sends[w * member_count + m]. */
 } gw_rounds_phase;
 
 typedef struct gw_rounds {
-    uint32_t member_count, part_count;
+    uint32_t member_count, part_count, stage_count;
     GArray **parts; /* Each of gw_rounds_phase. */
 } gw_rounds;
 
+/* In its first stage. */
 gw_rounds *gw_rounds_new(uint32_t member_count, uint32_t part_count);
 void gw_rounds_free(gw_rounds *rounds);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(gw_rounds, gw_rounds_free)
 
+/* Phases that are added from here on are in the next stage.  Each part has some in each. */
+void gw_rounds_add_stage(gw_rounds *rounds);
 /* A phase at the end of the part, in which nobody sends anything yet.  Borrowed until the next. */
 gw_rounds_phase *gw_rounds_add_phase(gw_rounds *rounds, uint32_t part, uint32_t repeat_count);
 void gw_rounds_set_send(const gw_rounds *rounds, gw_rounds_phase *phase, uint32_t member,

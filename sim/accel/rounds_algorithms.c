@@ -173,8 +173,8 @@ static void gather_along_axis(gw_rounds *made, uint32_t part, const box *on, uin
     }
 }
 
-/* One part for each axis: it begins with that one and goes through the others in turn, so that all
- * axes are busy all the time. */
+/* One part for each axis: it begins with that one and goes through the others in turn, all in step,
+ * so that each axis is one part's at a time. */
 static gw_rounds *gather_over_torus(const gw_cluster *cluster, const gw_collective *collective,
                                     uint64_t block_bytes)
 {
@@ -193,13 +193,18 @@ static gw_rounds *gather_over_torus(const gw_cluster *cluster, const gw_collecti
     }
     box_init(&on, cluster, collective);
     gw_rounds *made = gw_rounds_new(collective->member_count, dim_count);
-    for (uint32_t part = 0; part < dim_count; part++) {
-        uint64_t gathered_bytes = divide_up(block_bytes, dim_count);
-        for (uint32_t i = 0; i < dim_count; i++) {
-            const uint32_t d = dims[(part + i) % dim_count];
-            gather_along_axis(made, part, &on, d, gathered_bytes);
-            gathered_bytes *= on.shape.axes[d].length;
+    uint64_t gathered_bytes[GW_ISLAND_DIMS_MAX]; /* By part. */
+    for (uint32_t i = 0; i < dim_count * dim_count; i++) {
+        const uint32_t stage = i / dim_count, part = i % dim_count;
+        const uint32_t d = dims[(part + stage) % dim_count];
+        if (stage > 0 && part == 0) {
+            gw_rounds_add_stage(made);
         }
+        if (stage == 0) {
+            gathered_bytes[part] = divide_up(block_bytes, dim_count);
+        }
+        gather_along_axis(made, part, &on, d, gathered_bytes[part]);
+        gathered_bytes[part] *= on.shape.axes[d].length;
     }
     box_clear(&on);
     return made;
@@ -237,17 +242,37 @@ static gw_rounds *plan_halving_doubling(const gw_cluster *cluster, const gw_coll
 
 /* --- A binomial tree --- */
 
-static gw_rounds *broadcast_down_tree(uint32_t count, uint64_t size_bytes)
+/* Down to `length` of them, `stride` apart, from each member that is a multiple of what they span,
+ * in group order. */
+static void add_tree(gw_rounds *made, uint32_t length, uint32_t stride, uint64_t size_bytes)
 {
-    gw_rounds *made = gw_rounds_new(count, 1);
     uint32_t span = 1;
-    while (span < count) {
+    while (span < length) {
         span *= 2;
     }
     for (span /= 2; span > 0; span /= 2) {
         gw_rounds_phase *phase = gw_rounds_add_phase(made, 0, 1);
-        for (uint32_t m = 0; m + span < count; m += 2 * span) {
-            gw_rounds_set_send(made, phase, m, 0, m + span, size_bytes);
+        for (uint32_t m = 0; m + span * stride < made->member_count; m += stride) {
+            const uint32_t rank = m / stride % length;
+            if (rank % (2 * span) == 0 && rank + span < length) {
+                gw_rounds_set_send(made, phase, m, 0, m + span * stride, size_bytes);
+            }
+        }
+    }
+}
+
+/* Where they are a box in group order, along one axis after the other, so that no two transfers of
+ * a round cross the same link. */
+static gw_rounds *broadcast_down_tree(const gw_cluster *cluster, const gw_collective *collective)
+{
+    const uint32_t count = collective->member_count;
+    const gw_collective_shape shape = gw_collective_shape_of(cluster, collective->devices, count);
+    gw_rounds *made = gw_rounds_new(count, 1);
+    uint32_t stride = count;
+    for (uint32_t d = 0; d < GW_ISLAND_DIMS_MAX; d++) {
+        stride /= shape.axes[d].length;
+        if (shape.axes[d].length > 1) {
+            add_tree(made, shape.axes[d].length, stride, collective->size_bytes);
         }
     }
     return made;
@@ -255,7 +280,6 @@ static gw_rounds *broadcast_down_tree(uint32_t count, uint64_t size_bytes)
 
 static gw_rounds *plan_tree(const gw_cluster *cluster, const gw_collective *collective)
 {
-    const uint32_t count = collective->member_count;
     const bool is_all_reduce = collective->kind == GW_OPERATION_ALL_REDUCE;
     if (!is_all_reduce && collective->kind != GW_OPERATION_BROADCAST) {
         return NULL;
@@ -264,7 +288,7 @@ static gw_rounds *plan_tree(const gw_cluster *cluster, const gw_collective *coll
     gw_rounds *made = NULL;
     for (uint32_t i = 0; i < (is_all_reduce ? 2 : 1); i++) {
         gw_rounds *down = is_spread ? gw_rounds_broadcast_nodes(cluster, collective)
-                                    : broadcast_down_tree(count, collective->size_bytes);
+                                    : broadcast_down_tree(cluster, collective);
         if (is_all_reduce && i == 0) {
             gw_rounds_reverse(down); /* Now it adds up, at member 0. */
         }

@@ -69,17 +69,7 @@ static gw_rounds *plan_over_all(const char *name, const gw_cluster *cluster,
     return gw_rounds_plan(gw_rounds_algorithm_find(name), cluster, &collective);
 }
 
-/* Rings in group order on what is no ring, and trees on a torus, send over several links at a time
- * and are not all in one round at a time, so their rounds meet by chance. */
-static bool meets_itself(uint32_t shape, const char *algorithm)
-{
-    const bool is_ring = shapes[shape].b == 1 && shapes[shape].wrapped == 1;
-    return !shapes[shape].is_switched &&
-           (strcmp(algorithm, "tree") == 0 || (strcmp(algorithm, "ring") == 0 && !is_ring));
-}
-
-/* Tolerance 2 %: rounding up to a nanosecond in each of some rounds of little; 15 % where an
- * algorithm meets itself, which is contention and not the formula's. */
+/* Tolerance 2 %: rounding up to a nanosecond in each of some rounds of little. */
 START_TEST(analytic_time_is_that_of_the_play)
 {
     small_cluster made;
@@ -97,9 +87,7 @@ START_TEST(analytic_time_is_that_of_the_play)
             }
             const double analytic_ns = (double)gw_rounds_ns(rounds, cluster, devices);
             const double played_ns = (double)play_alone(cluster, rounds, devices);
-            const double tolerance =
-                meets_itself((uint32_t)_i, gw_rounds_algorithms[i]->name) ? 0.15 : 0.02;
-            ck_assert_msg(fabs(played_ns - analytic_ns) <= tolerance * analytic_ns,
+            ck_assert_msg(fabs(played_ns - analytic_ns) <= 0.02 * analytic_ns,
                           "shape %d, %s, kind %d, %u bytes: analytic %.0f, played %.0f", _i,
                           gw_rounds_algorithms[i]->name, (int)kind, (unsigned)size_bytes,
                           analytic_ns, played_ns);

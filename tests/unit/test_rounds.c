@@ -61,19 +61,44 @@ START_TEST(next_comes_after)
     gw_rounds_take_next(made, make_chain());
     ck_assert_uint_eq(made->parts[0]->len, 4);
     ck_assert_uint_eq(phase_of(made, 0, 2)->repeat_count, 5);
+    ck_assert_uint_eq(phase_of(made, 0, 1)->stage, 0);
+    ck_assert_uint_eq(phase_of(made, 0, 2)->stage, 1);
+    ck_assert_uint_eq(made->stage_count, 2);
     ck_assert_uint_eq(gw_rounds_transfer_count(made), 14);
 }
 END_TEST
 
 /* On a ring of 3 with links of 50 bytes/ns and hops of 1000 ns: five times 2 to 0, in 1001; then 0
- * begins at 5005 and 1 at 0, to 2, which waits for its own five. */
-START_TEST(members_wait_for_partners_alone)
+ * to 1, and 1, which has nothing to wait for itself, to 2, in 1004. */
+START_TEST(transfers_wait_for_both_ends)
 {
     small_cluster made;
     const uint32_t devices[] = {0, 1, 2};
     const gw_cluster *cluster = small_cluster_of(&made, 3, 1, 1, 1);
     g_autoptr(gw_rounds) chain = make_chain();
-    ck_assert_uint_eq(gw_rounds_ns(chain, cluster, devices), 5005 + 1002);
+    ck_assert_uint_eq(gw_rounds_ns(chain, cluster, devices), 5005 + 1004);
+    small_cluster_clear(&made);
+}
+END_TEST
+
+/* Of 1100 ns each: 0 to 1 three times, in one part; when 1 is through with that, it sends to 2
+ * twice in the other.  Turned round, that comes first. */
+START_TEST(a_stage_waits_for_all_parts_of_a_member)
+{
+    small_cluster made;
+    const uint32_t devices[] = {0, 1, 2};
+    const gw_cluster *cluster = small_cluster_of(&made, 4, 1, 1, 0);
+    g_autoptr(gw_rounds) rounds = gw_rounds_new(3, 2);
+    gw_rounds_set_send(rounds, gw_rounds_add_phase(rounds, 0, 3), 0, 0, 1, 5000);
+    gw_rounds_add_phase(rounds, 1, 1);
+    gw_rounds_add_stage(rounds);
+    gw_rounds_add_phase(rounds, 0, 1);
+    gw_rounds_set_send(rounds, gw_rounds_add_phase(rounds, 1, 2), 1, 0, 2, 5000);
+    ck_assert_uint_eq(gw_rounds_ns(rounds, cluster, devices), 5 * 1100);
+    gw_rounds_reverse(rounds);
+    ck_assert_uint_eq(phase_of(rounds, 1, 0)->stage, 0);
+    ck_assert_uint_eq(phase_of(rounds, 0, 1)->stage, 1);
+    ck_assert_uint_eq(gw_rounds_ns(rounds, cluster, devices), 5 * 1100);
     small_cluster_clear(&made);
 }
 END_TEST
@@ -117,7 +142,8 @@ int main(void)
     tcase_add_test(cases, phases_begin_silent);
     tcase_add_test(cases, backwards_is_from_target_to_source);
     tcase_add_test(cases, next_comes_after);
-    tcase_add_test(cases, members_wait_for_partners_alone);
+    tcase_add_test(cases, transfers_wait_for_both_ends);
+    tcase_add_test(cases, a_stage_waits_for_all_parts_of_a_member);
     tcase_add_test(cases, transfers_of_a_round_share);
     tcase_add_test_raise_signal(cases, nobody_sends_to_himself, SIGABRT);
     tcase_add_test_raise_signal(cases, two_senders_by_one_way_cannot_be_turned_round, SIGABRT);

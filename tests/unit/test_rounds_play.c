@@ -59,6 +59,37 @@ START_TEST(parts_share_links)
 }
 END_TEST
 
+/* Member 1 has nothing to wait for in the second round, and 0 has sent nothing yet. */
+START_TEST(transfers_wait_for_both_ends)
+{
+    small_cluster made;
+    const gw_cluster *cluster = small_cluster_of(&made, 4, 1, 1, 0);
+    g_autoptr(gw_rounds) rounds = gw_rounds_new(4, 1);
+    gw_rounds_set_send(rounds, gw_rounds_add_phase(rounds, 0, 3), 2, 0, 3, 5000);
+    gw_rounds_set_send(rounds, gw_rounds_add_phase(rounds, 0, 1), 1, 0, 2, 5000);
+    ck_assert_uint_eq(play(cluster, rounds), 4 * 1100);
+    small_cluster_clear(&made);
+}
+END_TEST
+
+/* The same as in test_rounds.c. */
+START_TEST(a_stage_waits_for_all_parts_of_a_member)
+{
+    small_cluster made;
+    const gw_cluster *cluster = small_cluster_of(&made, 4, 1, 1, 0);
+    g_autoptr(gw_rounds) rounds = gw_rounds_new(3, 2);
+    gw_rounds_set_send(rounds, gw_rounds_add_phase(rounds, 0, 3), 0, 0, 1, 5000);
+    gw_rounds_add_phase(rounds, 1, 1);
+    gw_rounds_add_stage(rounds);
+    gw_rounds_add_phase(rounds, 0, 1);
+    gw_rounds_set_send(rounds, gw_rounds_add_phase(rounds, 1, 2), 1, 0, 2, 5000);
+    ck_assert_uint_eq(play(cluster, rounds), 5 * 1100);
+    gw_rounds_reverse(rounds);
+    ck_assert_uint_eq(play(cluster, rounds), 5 * 1100);
+    small_cluster_clear(&made);
+}
+END_TEST
+
 /* Those that do not meet take what they take alone. */
 START_TEST(casts_end_for_themselves)
 {
@@ -96,6 +127,8 @@ int main(void)
     tcase_add_test(cases, what_comes_goes_on);
     tcase_add_test(cases, rounds_repeat);
     tcase_add_test(cases, parts_share_links);
+    tcase_add_test(cases, transfers_wait_for_both_ends);
+    tcase_add_test(cases, a_stage_waits_for_all_parts_of_a_member);
     tcase_add_test(cases, casts_end_for_themselves);
     tcase_add_test_raise_signal(cases, two_senders_by_one_way_abort, SIGABRT);
     suite_add_tcase(suite, cases);
