@@ -106,6 +106,9 @@ static void handle_executor(gw_executor *executor, gw_node_id source, const gw_m
     case GW_MESSAGE_PLACE:
         gw_executor_place(executor, source, (const gw_place *)message);
         break;
+    case GW_MESSAGE_HANDED:
+        gw_executor_handed(executor, (const gw_handed_message *)message);
+        break;
     default:
         gw_check(!"a message that hosts know");
     }

@@ -87,6 +87,11 @@ typedef struct {                 /* The control plane's settings. */
     /* A client that leaves the resource manager's question unanswered for so long is given up, and
      * what it owns is collected (lease.h); 0: nobody is asked.  Pathways alone. */
     gw_span lease_ns;
+    /* A host launches a gang when its inputs are there and its devices have nothing left, and the
+     * call is spent then, as by a program that waits for its device at each hand-off
+     * (executor_handoff.c).  Multi-controller alone, where all jobs submit op by op and none has
+     * an exchange. */
+    bool has_blocking_handoffs;
 } gw_control;
 
 typedef struct gw_controller gw_controller;

@@ -80,6 +80,9 @@ gw_executor *gw_executor_new(const gw_directory *directory, const gw_control *co
     executor->collected = g_array_new(FALSE, FALSE, sizeof(uint32_t));
     executor->draining = g_array_new(FALSE, FALSE, sizeof(gw_draining));
     gw_executor_init_moves(executor);
+    executor->has_handoffs = control->has_blocking_handoffs;
+    if (executor->has_handoffs)
+        executor->handoffs = gw_handoffs_new();
     return executor;
 }
 
@@ -111,6 +114,7 @@ void gw_executor_free(gw_executor *executor)
     gw_progress_book_clear(&executor->progress);
     gw_spill_free(executor->spill);
     g_clear_pointer(&executor->returning, g_array_unref);
+    gw_handoffs_free(executor->handoffs);
     gw_lines_free(executor);
 }
 
@@ -423,6 +427,31 @@ static bool reserve_buffers(gw_executor *executor, gw_host_instance *instance,
     return false;
 }
 
+void gw_executor_enqueue_gang(gw_executor *executor, gw_host_instance *instance,
+                              const gw_kernel *kernel)
+{
+    const uint32_t n = kernel->node, run = kernel->run;
+    const gw_plan_node *node = &instance->plan->nodes[n];
+    gw_port *port = executor->port;
+    port->ops->spend(port, GW_COST_LAUNCH, gw_lowered_local_count(instance->lowered, node->mesh));
+    port->devices->enqueue(port, kernel, kernel_tag(instance, n, run));
+    if (executor->spill != NULL)
+        gw_executor_launch_spilled(executor, instance, node, run, kernel->gang);
+    if (executor->system->hosts == GW_HOST_KEEPS_OUTPUTS)
+        gw_executor_copy_from_host(executor, instance, node, run, kernel->gang);
+    if (executor->system->hosts != GW_HOST_TAKES_NOTHING)
+        gw_executor_copy_to_host(executor, instance, node, run, kernel->gang);
+    if (node->has_transfers) {
+        if (!executor->has_handoffs) /* Else they have been announced, and are here. */
+            gw_executor_announce_inputs(executor, instance, node, run, kernel->gang);
+        gw_executor_serve_targets(executor, instance, node, run);
+        if (instance->exchanges != NULL)
+            gw_executor_launch_exchanges(executor, instance, node, run, kernel->gang);
+    }
+    if (node->result != GW_INDEX_NONE)
+        read_results(executor, instance, n, run, kernel->gang);
+}
+
 /* False: no memory for it at this moment. */
 static bool launch_gang(gw_executor *executor, gw_host_instance *instance, uint32_t n,
                         const waiting_segment *waiting)
@@ -432,10 +461,7 @@ static bool launch_gang(gw_executor *executor, gw_host_instance *instance, uint3
     uint64_t gang = waiting->segment.gang + (n - waiting->segment.first_node);
     if (!reserve_buffers(executor, instance, node, run, gang))
         return false;
-    gw_port *port = executor->port;
-    uint32_t local_count = gw_lowered_local_count(instance->lowered, node->mesh);
-    port->ops->spend(port, GW_COST_PREPARE, 1);
-    port->ops->spend(port, GW_COST_LAUNCH, local_count);
+    executor->port->ops->spend(executor->port, GW_COST_PREPARE, 1);
     gw_kernel kernel = {
         .gang = gang,
         .instance = instance->instance,
@@ -448,21 +474,10 @@ static bool launch_gang(gw_executor *executor, gw_host_instance *instance, uint3
     };
     instance->flight_count++;
     instance->dispatcher = waiting->dispatcher;
-    port->devices->enqueue(port, &kernel, kernel_tag(instance, n, run));
-    if (executor->spill != NULL)
-        gw_executor_launch_spilled(executor, instance, node, run, gang);
-    if (executor->system->hosts == GW_HOST_KEEPS_OUTPUTS)
-        gw_executor_copy_from_host(executor, instance, node, run, gang);
-    if (executor->system->hosts != GW_HOST_TAKES_NOTHING)
-        gw_executor_copy_to_host(executor, instance, node, run, gang);
-    if (node->has_transfers) {
-        gw_executor_announce_inputs(executor, instance, node, run, gang);
-        gw_executor_serve_targets(executor, instance, node, run);
-        if (instance->exchanges != NULL)
-            gw_executor_launch_exchanges(executor, instance, node, run, gang);
-    }
-    if (node->result != GW_INDEX_NONE)
-        read_results(executor, instance, n, run, gang);
+    if (executor->has_handoffs)
+        gw_executor_hold_gang(executor, instance, &kernel);
+    else
+        gw_executor_enqueue_gang(executor, instance, &kernel);
     return true;
 }
 
@@ -568,6 +583,8 @@ void gw_executor_kernel_done(gw_executor *executor, gw_tag tag, gw_span device_t
     uint32_t run = run_of_tag(instance, tag);
     const gw_plan_node *node = &instance->plan->nodes[n];
     instance->flight_count--;
+    if (executor->has_handoffs)
+        gw_handoffs_end(executor->handoffs);
     executor->port->ops->spend(executor->port, GW_COST_COMPLETE, 1);
     for (uint32_t i = 0; i < node->input_count; i++) {
         const gw_plan_input *input = &instance->plan->inputs[node->first_input + i];
@@ -632,6 +649,8 @@ void gw_executor_copy_done(gw_executor *executor, gw_tag tag, double value)
         gw_executor_send_fetched(executor, instance, &done);
     if (done.kind == GW_FLIGHT_RESULT)
         send_result(executor, instance, &done, value);
+    if (done.kind == GW_FLIGHT_PIECE && executor->has_handoffs)
+        gw_executor_tell_handed(executor, &done);
     gw_store_release(&executor->store, &instance->block, done.slot, done.source_run);
     if (done.run != GW_INDEX_NONE)
         gw_executor_count_operation(executor, instance, done.run, instance->dispatcher);
@@ -667,6 +686,8 @@ void gw_executor_flush(gw_executor *executor)
     if (executor->awaiting_count > 0)
         gw_executor_answer_drained(executor);
     gw_progress_book_flush(&executor->progress);
+    if (executor->has_handoffs)
+        gw_executor_launch_held(executor);
 }
 
 bool gw_executor_is_quiet(const gw_executor *executor, uint32_t instance)
@@ -694,4 +715,6 @@ void gw_executor_explain(const gw_executor *executor, GString *out)
             out, "host %u: job %s waits for workspace in device memory\n", executor->self.index,
             executor->jobs[g_array_index(executor->installing, installing, i).instance->job].name);
     gw_executor_explain_moves(executor, out);
+    if (executor->has_handoffs)
+        gw_executor_explain_held(executor, out);
 }

@@ -32,6 +32,7 @@ void gw_executor_move_shards(gw_executor *executor, gw_node_id source,
 void gw_executor_moved(gw_executor *executor, const gw_moved_message *message);
 void gw_executor_promise(gw_executor *executor, gw_node_id source, const gw_promise *message);
 void gw_executor_place(gw_executor *executor, gw_node_id source, const gw_place *message);
+void gw_executor_handed(gw_executor *executor, const gw_handed_message *message);
 void gw_executor_kernel_done(gw_executor *executor, gw_tag tag, gw_span device_time_ns);
 void gw_executor_copy_done(gw_executor *executor, gw_tag tag, double value);
 /* --- The instance's client has failed (collect.h); it may not be here, or not any more.  `source`,

@@ -27,7 +27,7 @@ typedef struct { /* A copy that the world has not answered. */
     uint32_t run;              /* Whose operation it is; GW_INDEX_NONE: no run's. */
     uint32_t slot, source_run; /* The source. */
     uint32_t result;           /* RESULT: which value; STATE: of which departure; COUNTS, ROWS:
-                                  over which edge. */
+                                  over which edge; PIECE: of which hand-off, where they block. */
 } gw_flight;
 
 typedef struct { /* A buffer that comes back for the gang that is being launched. */
@@ -45,6 +45,8 @@ typedef struct { /* Of an instance that is drained. */
     uint64_t gang_count;  /* So many have to come here, and to be done. */
 } gw_draining;
 
+typedef struct gw_handoffs gw_handoffs; /* executor_handoff.c */
+
 typedef struct { /* READY items of this handling, by target host. */
     uint32_t host;
     GArray *items;
@@ -59,6 +61,7 @@ struct gw_executor {
     GArray *installing; /* Wait for workspace, first come first served; NULL: none does. */
     uint32_t ready_count;
     bool is_blocked;         /* The head found no memory. */
+    bool has_handoffs;       /* `handoffs` is not NULL. */
     uint32_t awaiting_count; /* In `arriving` and `draining`. */
     gw_progress_book progress;
     GPtrArray *instances; /* By instance number; NULL: not installed. */
@@ -80,6 +83,7 @@ struct gw_executor {
     GArray *draining;    /* gw_draining */
     GPtrArray *arriving; /* MOVE messages whose state waits for memory, first come first served. */
     gw_pool departures;  /* executor_moves.c */
+    gw_handoffs *handoffs; /* executor_handoff.c; NULL: gangs are enqueued ahead of their inputs. */
 };
 
 /* NULL: not installed. */
@@ -179,3 +183,26 @@ void gw_executor_exchange_copied(gw_executor *executor, gw_host_instance *instan
                                  const gw_flight *done);
 /* READY for a RETURN, from `host`. */
 void gw_executor_return_rows(gw_executor *executor, uint32_t host, const gw_ready_item *item);
+
+/* --- Blocking hand-offs (executor_handoff.c): only where executor->has_handoffs --- */
+
+gw_handoffs *gw_handoffs_new(void);
+void gw_handoffs_free(gw_handoffs *handoffs); /* May be NULL. */
+/* executor.c: onto its devices' queues, with all that follows from that.  Its memory is there. */
+void gw_executor_enqueue_gang(gw_executor *executor, gw_host_instance *instance,
+                              const gw_kernel *kernel);
+/* A gang that has its memory: its inputs may come, and it is enqueued when they are here and the
+ * one before it is done.  `kernel` is copied; its arrivals are how many pieces come. */
+void gw_executor_hold_gang(gw_executor *executor, gw_host_instance *instance,
+                           const gw_kernel *kernel);
+/* True: it is held, so nothing can be copied from it yet. */
+bool gw_handoffs_holds(const gw_handoffs *handoffs, uint64_t gang);
+/* A piece for that gang of `host` is about to be copied: the number for its flight. */
+uint32_t gw_handoffs_begin(gw_handoffs *handoffs, uint32_t host, uint64_t gang);
+/* It is there: its host is told. */
+void gw_executor_tell_handed(gw_executor *executor, const gw_flight *done);
+/* One kernel of this host is done. */
+void gw_handoffs_end(gw_handoffs *handoffs);
+/* The next gang, if its time has come. */
+void gw_executor_launch_held(gw_executor *executor);
+void gw_executor_explain_held(const gw_executor *executor, GString *out);

@@ -14,6 +14,10 @@ static void copy_piece(gw_executor *executor, gw_host_instance *instance, const 
     gw_flight begun = {
         GW_FLIGHT_PIECE, instance->instance, is_counted ? item->run : GW_INDEX_NONE, slot,
         source_run,      GW_INDEX_NONE};
+    const gw_device_id target = {piece->target_device};
+    if (executor->has_handoffs)
+        begun.result = gw_handoffs_begin(
+            executor->handoffs, gw_directory_host(executor->directory, target).index, item->gang);
     gw_copy copy = {
         .kind = GW_COPY_TO_DEVICE,
         .instance = instance->instance,
@@ -22,8 +26,8 @@ static void copy_piece(gw_executor *executor, gw_host_instance *instance, const 
         .source_buffer = gw_block_buffer(&instance->block, entry),
         .source_offset_bytes = piece->source_offset_bytes,
         .size_bytes = piece->size_bytes,
-        .target_gang = item->gang,
-        .target_device = {piece->target_device},
+        .target_gang = executor->has_handoffs ? GW_GANG_NONE : item->gang,
+        .target_device = target,
         .target_buffer = item->buffer,
         .target_offset_bytes = piece->target_offset_bytes,
         .duration_ns = edge->duration_ns,
@@ -61,11 +65,13 @@ static void take_ready(gw_executor *executor, uint32_t host, const gw_ready_item
     uint32_t slot = instance->plan->transfer_slot[item->transfer];
     uint32_t run = gw_host_instance_source_run(input, item->run);
     uint32_t entry = gw_block_entry(&instance->block, slot, run);
-    if (instance->block.refs[entry] > 0) {
+    gw_writer *writer = &instance->block.writers[entry];
+    const bool is_held =
+        executor->has_handoffs && gw_handoffs_holds(executor->handoffs, writer->gang);
+    if (instance->block.refs[entry] > 0 && !is_held) {
         copy_pieces(executor, item, host, slot, run);
         return;
     }
-    gw_writer *writer = &instance->block.writers[entry];
     uint32_t index = gw_pool_take(&executor->targets);
     *(gw_waiting_target *)gw_pool_at(&executor->targets, index) =
         (gw_waiting_target){*item, host, writer->ready};

@@ -46,8 +46,9 @@ typedef enum {
     GW_MESSAGE_MOVED,             /* back; host -> client: all that was to come is here */
     GW_MESSAGE_PROMISE,           /* host -> host: how many rows your shards are dealt */
     GW_MESSAGE_PLACE,             /* host -> host: where they go */
+    GW_MESSAGE_HANDED,            /* host -> host: a piece of your inputs is there */
 } gw_message_kind;
-#define GW_MESSAGE_KIND_COUNT (GW_MESSAGE_PLACE + 1)
+#define GW_MESSAGE_KIND_COUNT (GW_MESSAGE_HANDED + 1)
 
 /* SLICE_REQUEST: where the meshes of a job may go.  The manager knows the job's program. */
 typedef struct {
@@ -206,6 +207,12 @@ typedef struct {
     uint32_t reserved; /* 0 */
     gw_ready_item items[];
 } gw_ready;
+
+/* HANDED: where hand-offs block, one for each piece that READY asked for. */
+typedef struct {
+    gw_message header;
+    uint64_t gang; /* The target gang. */
+} gw_handed_message;
 
 /* RESULT */
 typedef struct {

@@ -179,7 +179,8 @@ static bool advance(host_part *host, loop *running)
     if (!running->is_in_call) {
         if (!is_window_open(host, running))
             return false;
-        host->site.port->ops->spend(host->site.port, GW_COST_CALL, 1);
+        if (!host->site.control->has_blocking_handoffs) /* Else when the executor launches it. */
+            host->site.port->ops->spend(host->site.port, GW_COST_CALL, 1);
         running->end_node = is_per_node ? running->next_node + 1 : plan->node_count;
         running->is_in_call = true;
     }

@@ -197,6 +197,24 @@ static bool read_lease(gw_control *out, gw_params *control, GError **error)
     return true;
 }
 
+static bool read_handoffs(gw_control *out, gw_params *control, GError **error)
+{
+    static const char *const names[] = {"futures", "blocking", NULL};
+    uint32_t choice = 0;
+    if (!gw_params_choice(control, "handoffs", false, names, &choice, error)) {
+        return false;
+    }
+    out->has_blocking_handoffs = choice == 1;
+    if (out->has_blocking_handoffs && out->system->clients != GW_CLIENTS_START) {
+        gw_params_error(control, "handoffs", error,
+                        "found \"blocking\", expected \"futures\": in system \"%s\" no host "
+                        "runs the user's loop",
+                        out->system->name);
+        return false;
+    }
+    return true;
+}
+
 /* An absent "control" has every default. */
 static bool read_defaults(gw_scenario *scenario, GError **error)
 {
@@ -208,7 +226,8 @@ static bool read_defaults(gw_scenario *scenario, GError **error)
            read_lookahead_memory(&scenario->control, empty, error) &&
            read_spill(scenario, empty, error) && read_fanout(&scenario->control, empty, error) &&
            read_starvation_limit(&scenario->control, empty, error) &&
-           read_lease(&scenario->control, empty, error);
+           read_lease(&scenario->control, empty, error) &&
+           read_handoffs(&scenario->control, empty, error);
 }
 
 bool gw_scenario_read_control(gw_scenario *scenario, gw_params *root, GError **error)
@@ -228,5 +247,6 @@ bool gw_scenario_read_control(gw_scenario *scenario, gw_params *root, GError **e
            read_spill(scenario, control, error) &&
            read_fanout(&scenario->control, control, error) &&
            read_starvation_limit(&scenario->control, control, error) &&
-           read_lease(&scenario->control, control, error) && gw_params_finish(control, error);
+           read_lease(&scenario->control, control, error) &&
+           read_handoffs(&scenario->control, control, error) && gw_params_finish(control, error);
 }

@@ -143,6 +143,20 @@ static gw_program *build_program(gw_params *job, const job_entry *entry, uint64_
     return program;
 }
 
+/* A host that waits for its device at each hand-off launches one node after the other. */
+static bool check_handoffs(const gw_scenario *scenario, gw_params *job, const gw_job *read,
+                           GError **error)
+{
+    if (scenario->control.has_blocking_handoffs && read->submit != GW_SUBMIT_OP_BY_OP) {
+        gw_params_error(job, gw_params_has(job, "submit") ? "submit" : NULL, error,
+                        "found %s, expected \"submit\": \"op_by_op\" where control.handoffs is "
+                        "\"blocking\"",
+                        read->submit == GW_SUBMIT_FUSED ? "\"fused\"" : "\"chained\"");
+        return false;
+    }
+    return true;
+}
+
 /* The program that the client submits, and its plan; owned by the scenario. */
 static bool make_program(gw_scenario *scenario, gw_params *job, job_entry *entry, GError **error)
 {
@@ -169,7 +183,7 @@ static bool make_program(gw_scenario *scenario, gw_params *job, job_entry *entry
     entry->job.plan = plan;
     g_ptr_array_add(scenario->plans, plan);
     g_ptr_array_add(scenario->programs, g_steal_pointer(&built));
-    return true;
+    return check_handoffs(scenario, job, &entry->job, error);
 }
 
 /* --- Jobs --- */

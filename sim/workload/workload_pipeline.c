@@ -6,11 +6,12 @@
  * A stage's devices run nodes in the order of the schedule, because nodes are added in the order
  * in which they would start if nothing cost anything but the given times.  A forward's activation
  * has its own backward as a reader, and what is left of it for the weights the part for weights,
- * so memory follows the schedule.  The update of weights is not modelled: runs depend on each
- * other through the devices alone, and how many may be under way (the job's "in_flight") says
- * whether a step waits for all stages of the one before. */
+ * so memory follows the schedule.  The update of weights, where a model says how large it is, comes
+ * last on each stage.  Runs depend on each other through the devices alone, and how many may be
+ * under way (the job's "in_flight") says whether a step waits for all stages of the one before. */
 #include "workload/workload.h"
 #include "workload/workload_params.h"
+#include "workload/workload_pipeline_model.h"
 #include "workload/workload_schedule_choice.h"
 
 #define STAGES_MAX 4096U
@@ -19,6 +20,7 @@ typedef struct {
     uint64_t stage_count, microbatch_count, devices_per_stage;
     uint64_t activation_bytes, kept_bytes;
     gw_schedule_choice choice;
+    gw_pipeline_model model;
     gw_stage_times *times; /* By stage. */
     gw_workload_schedule *schedule;
     gw_time *start_ns; /* By slot. */
@@ -141,8 +143,10 @@ static bool read_pipeline(gw_params *params, pipeline_spec *out, GError **error)
            gw_params_count(params, "devices_per_stage", false, 1, GW_WORKLOAD_DEVICES_MAX,
                            &out->devices_per_stage, error) &&
            read_memory(params, out, error) && check_sizes(params, out, error) &&
-           read_times(params, out, error) && gw_params_finish(params, error) &&
-           make_schedule(params, out, error);
+           read_times(params, out, error) &&
+           gw_pipeline_model_read(params, (uint32_t)out->stage_count * out->choice.chunk_count,
+                                  &out->model, error) &&
+           gw_params_finish(params, error) && make_schedule(params, out, error);
 }
 
 /* --- Functions --- */
@@ -210,9 +214,11 @@ static gw_function *make_function(const pipeline_spec *pipeline, uint32_t stage,
     if (slot->kind == GW_SLOT_INPUTS) {
         gw_function_add_output(function, kept_rows, 1, true);
     }
-    const gw_span duration_ns = gw_workload_slot_ns(schedule, &pipeline->times[stage], slot);
+    const gw_span duration_ns = gw_pipeline_model_layers_ns(
+        &pipeline->model, place, gw_workload_slot_ns(schedule, &pipeline->times[stage], slot));
     gw_function_add(function,
                     &(gw_operation){.kind = GW_OPERATION_DURATION, .duration_ns = duration_ns});
+    gw_pipeline_model_add_pass(&pipeline->model, function, slot->kind, place);
     return function;
 }
 
@@ -340,6 +346,24 @@ static void add_nodes(const pipeline_spec *pipeline, gw_builder *builder)
     }
 }
 
+/* Behind all passes, so that each stage comes to its own last. */
+static void add_updates(const pipeline_spec *pipeline, gw_builder *builder)
+{
+    const uint32_t stages = (uint32_t)pipeline->stage_count;
+    for (uint32_t stage = 0; pipeline->model.layers > 0 && stage < stages; stage++) {
+        g_autofree char *name = g_strdup_printf("update.s%u", stage);
+        gw_function *function = gw_function_new(name);
+        double count = 0;
+        for (uint32_t c = 0; c < pipeline->choice.chunk_count; c++) {
+            count += gw_pipeline_model_count(&pipeline->model, c * stages + stage);
+        }
+        gw_pipeline_model_add_update(function, count);
+        const uint32_t node =
+            gw_builder_add_node(builder, name, gw_builder_take_function(builder, function), stage);
+        gw_builder_label(builder, node, stage, GW_INDEX_NONE);
+    }
+}
+
 static gw_program *build_pipeline(gw_params *params, uint64_t seed, GError **error)
 {
     (void)seed; /* Nothing is random. */
@@ -353,6 +377,9 @@ static gw_program *build_pipeline(gw_params *params, uint64_t seed, GError **err
     }
     add_meshes(&pipeline, builder);
     add_nodes(&pipeline, builder);
+    add_updates(&pipeline, builder);
+    gw_builder_set_tokens(builder, gw_pipeline_model_tokens(&pipeline.model) *
+                                       (double)pipeline.microbatch_count);
     return gw_workload_finish(builder, params, error);
 }
 
@@ -370,6 +397,10 @@ static const char *const pipeline_help[] = {
     "activation  bytes of one micro-batch on one device, sent and kept; default \"1MiB\"",
     "weight_activation  bytes of it kept from the pass for inputs to that for weights; default all",
     "devices_per_stage  default 1",
+    "model  {layers, hidden, vocabulary, sequence, microbatch}: the first and the last place have "
+    "a "
+    "layer fewer, an embedding, and a head and a loss; each stage ends with an update of its "
+    "weights",
     NULL,
 };
 

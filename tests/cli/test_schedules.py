@@ -10,13 +10,9 @@ BASE = program.CONFIGS / "reproduce" / "zero-bubble" / "pipeline.json"
 SCHEDULES = ["1f1b", "file", "gpipe", "interleaved", "zb-1p", "zb-2p", "zb-auto", "zb-h1", "zb-h2"]
 MODELS = [("1.5B", 24), ("1.5B", 32), ("1.5B", 64), ("14.6B", 48), ("14.6B", 64), ("14.6B", 128)]
 
-# Interleaved 1F1B comes out longer than printed, and every measured throughput is below what the
-# stage times measured beside it allow: docs/FIGURES.md says why.
+# Interleaved 1F1B comes out longer than printed, and one rate lower: docs/FIGURES.md says why.
 MISSED = ({f"interleaved, {model} m={count}" for model, count in MODELS} |
-          {f"{schedule} {model} m={count}" for model, count in MODELS
-           for schedule in ("1F1B", "interleaved", "ZB-1p", "ZB-2p")} |
-          {f"interleaved / 1F1B, {model} m={count}" for model, count in MODELS} |
-          {"ZB-2p / 1F1B, 1.5B m=32", "ZB-2p / 1F1B, 1.5B m=64", "ZB-2p / 1F1B, 14.6B m=48"})
+          {"interleaved 1.5B m=24"})
 
 
 class Schedules(program.Case):
@@ -67,6 +63,10 @@ class Schedules(program.Case):
         for row in rows:
             if row["item"].startswith("interleaved, "):
                 self.assertLess(row["error"], 0.004)
+            if row["item"] == "interleaved 1.5B m=24":
+                self.assertLess(abs(row["error"]), 0.032)
+            if row["item"] == "1F1B 1.5B m=64":  # What the profile is fitted on.
+                self.assertLess(abs(row["error"]), 0.001)
 
 
 class OwnSchedule(program.Case):

@@ -10,25 +10,31 @@
 static const struct {
     const char *file, *setting;
     bool has_one_order;
+    const char *more; /* Another setting; NULL: none. */
 } cases[] = {
-    {"mlp_cpu.json", NULL, true},
-    {"mlp_cpu.json", "jobs.submit=op_by_op", true},
-    {"mlp_cpu.json", "jobs.submit=fused", true},
-    {"mlp_cpu.json", "control.dispatch=sequential", true},
-    {"mlp_cpu.json", "control.lookahead=1", true},
-    {"mlp_cpu.json", "control.policy=none", true},
-    {"mlp_cpu.json", "jobs.in_flight=4", true},
-    {"mlp_cpu.json", "control.system=multi_controller", true},
-    {"mlp_cpu.json", "control.system=tf1", true},
-    {"mlp_cpu.json", "control.system=ray", true},
-    {"mlp_cpu.json", "control.fanout={\"tree\":2}", true},
-    {"quickstart.json", NULL, false},
+    {"mlp_cpu.json", NULL, true, NULL},
+    {"mlp_cpu.json", "jobs.submit=op_by_op", true, NULL},
+    {"mlp_cpu.json", "jobs.submit=fused", true, NULL},
+    {"mlp_cpu.json", "control.dispatch=sequential", true, NULL},
+    {"mlp_cpu.json", "control.lookahead=1", true, NULL},
+    {"mlp_cpu.json", "control.policy=none", true, NULL},
+    {"mlp_cpu.json", "jobs.in_flight=4", true, NULL},
+    {"mlp_cpu.json", "control.system=multi_controller", true, NULL},
+    {"mlp_cpu.json", "control={\"system\":\"multi_controller\",\"handoffs\":\"blocking\"}", true,
+     "jobs.submit=op_by_op"},
+    {"validate/pipeline_4.json",
+     "control={\"system\":\"multi_controller\",\"handoffs\":\"blocking\"}", true,
+     "jobs.submit=op_by_op"},
+    {"mlp_cpu.json", "control.system=tf1", true, NULL},
+    {"mlp_cpu.json", "control.system=ray", true, NULL},
+    {"mlp_cpu.json", "control.fanout={\"tree\":2}", true, NULL},
+    {"quickstart.json", NULL, false, NULL},
 };
 
 static gw_scenario *load_case(int index)
 {
     g_autofree char *path = g_build_filename(GW_SOURCE_DIR, "configs", cases[index].file, NULL);
-    const char *const settings[] = {cases[index].setting, NULL};
+    const char *const settings[] = {cases[index].setting, cases[index].more, NULL};
     g_autoptr(GError) error = NULL;
     gw_scenario *scenario = gw_scenario_load(path, settings, &error);
     ck_assert_msg(scenario != NULL, "%s", error == NULL ? "" : error->message);

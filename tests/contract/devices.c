@@ -350,6 +350,41 @@ START_TEST(a_copy_for_no_gang_fills_what_is_held)
 }
 END_TEST
 
+/* Host 0 asks for its copies before their source has run; host 1 holds a buffer that no kernel
+ * awaits, and enqueues its reader when it is told that both are there. */
+static void fill_when_done(story *told, gw_port *port, gw_node_id node, const gw_input *input)
+{
+    if (node.index == HOST_1 && input->kind == GW_INPUT_START) {
+        story_load(told, port, STORY_INSTANCE);
+        ck_assert(story_reserve(port, MESH_NEXT, BUFFER_IN, ROW_BYTES));
+        story_send(port, HOST_0, 0, 0);
+    } else if (node.index == HOST_1 && input->kind == GW_INPUT_MESSAGE) {
+        ck_assert(story_reserve(port, MESH_NEXT, BUFFER_OUT, ROW_BYTES));
+        story_enqueue(port, NODE_MORE, 2, more_buffers, NULL);
+    } else if (node.index == HOST_1 && input->kind == GW_INPUT_KERNEL_DONE) {
+        read_rows(port);
+    } else if (node.index == HOST_0 && input->kind == GW_INPUT_MESSAGE) {
+        story_load(told, port, STORY_INSTANCE);
+        ck_assert(story_reserve(port, MESH_PAIR, BUFFER_FILL, ROW_BYTES));
+        story_enqueue(port, NODE_NAP, 9, NULL, NULL); /* Device 0 is busy first. */
+        story_enqueue(port, NODE_FILL, 1, fill_buffers, NULL);
+        copy_row(port, 1, 0, GW_GANG_NONE, 2, 0, 0, 20);
+        copy_row(port, 1, 1, GW_GANG_NONE, 3, 0, 0, 21);
+    } else if (node.index == HOST_0 && input->kind == GW_INPUT_COPY_DONE &&
+               story_count(told, HOST_0, GW_INPUT_COPY_DONE) == 2) {
+        story_send(port, HOST_1, 0, 0);
+    }
+}
+
+START_TEST(a_copy_for_no_gang_waits_for_its_source)
+{
+    story *told = story_new(contract_worlds[_i], fill_when_done);
+    story_tell(told);
+    check_rows(told);
+    story_free(told);
+}
+END_TEST
+
 /* Both rows of host 0 land side by side in one buffer of the other island. */
 static void gather_rows(story *told, gw_port *port, gw_node_id node, const gw_input *input)
 {
@@ -612,6 +647,7 @@ Suite *contract_devices_suite(void)
     tcase_add_loop_test(tcase, what_comes_back_from_the_host_is_one_arrival_each, 0, count);
     tcase_add_loop_test(tcase, what_is_spilled_survives_its_memory, 0, count);
     tcase_add_loop_test(tcase, a_copy_for_no_gang_fills_what_is_held, 0, count);
+    tcase_add_loop_test(tcase, a_copy_for_no_gang_waits_for_its_source, 0, count);
     tcase_add_loop_test(tcase, copies_land_at_their_offsets_and_each_is_one_arrival, 0, count);
     tcase_add_loop_test(tcase, one_arrival_of_two_is_not_enough, 0, count);
     tcase_add_loop_test(tcase, a_timed_copy_takes_its_time_and_no_device, 0, count);

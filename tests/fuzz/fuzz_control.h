@@ -156,6 +156,26 @@ static inline void draw_failures(fuzz_case *drawn, uint64_t seed)
     }
 }
 
+/* Hosts that wait for their devices, where hosts run loops, from a stream of its own. */
+static inline void draw_handoffs(fuzz_case *drawn, uint64_t seed)
+{
+    gw_random random;
+    gw_random_init(&random, seed, "fuzz.controller.handoffs");
+    if (gw_system_of(&drawn->control)->clients != GW_CLIENTS_START ||
+        gw_random_below(&random, 2) == 0) {
+        return;
+    }
+    for (uint32_t j = 0; j < drawn->job_count; j++) {
+        if (drawn->jobs[j].plan->has_exchanges) { /* Scenarios refuse them in this system. */
+            return;
+        }
+    }
+    drawn->control.has_blocking_handoffs = true;
+    for (uint32_t j = 0; j < drawn->job_count; j++) {
+        drawn->jobs[j].submit = GW_SUBMIT_OP_BY_OP;
+    }
+}
+
 /* Sometimes buffers go to the host, which has room for some or for all; from a stream of its own.
  */
 static inline void draw_spill(fuzz_case *drawn, uint64_t seed)

@@ -431,6 +431,7 @@ static void draw_case(fuzz_case *drawn, uint64_t seed)
     draw_spill(drawn, seed);
     draw_donations(drawn, seed);
     draw_lookahead_memory(drawn, seed);
+    draw_handoffs(drawn, seed);
 }
 
 static void clear_case(fuzz_case *drawn)

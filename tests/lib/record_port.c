@@ -212,6 +212,8 @@ static size_t measure_message(const gw_message *message)
                ((const gw_promise *)message)->item_count * sizeof(gw_dealt_rows);
     case GW_MESSAGE_PLACE:
         return sizeof(gw_place) + ((const gw_place *)message)->item_count * sizeof(gw_dealt_rows);
+    case GW_MESSAGE_HANDED:
+        return sizeof(gw_handed_message);
     case GW_MESSAGE_RESULT:
         return sizeof(gw_result_message);
     case GW_MESSAGE_MOVE:

@@ -82,6 +82,7 @@ static const char *const message_names[] = {
     [GW_MESSAGE_DRAINED] = "DRAINED",
     [GW_MESSAGE_PROMISE] = "PROMISE",
     [GW_MESSAGE_PLACE] = "PLACE",
+    [GW_MESSAGE_HANDED] = "HANDED",
 };
 
 static void append_span(GString *out, uint32_t first, uint32_t count)
@@ -267,6 +268,25 @@ static void append_call(GString *out, const gw_call_message *call)
     }
 }
 
+/* READY, PROMISE, PLACE and HANDED: between hosts, about data. */
+static void append_transfer(GString *out, const gw_message *message)
+{
+    switch ((gw_message_kind)message->kind) {
+    case GW_MESSAGE_READY:
+        append_ready(out, (const gw_ready *)message);
+        break;
+    case GW_MESSAGE_PROMISE:
+        append_promise(out, (const gw_promise *)message);
+        break;
+    case GW_MESSAGE_PLACE:
+        append_place(out, (const gw_place *)message);
+        break;
+    default:
+        g_string_append(out, ", gang ");
+        append_gang(out, ((const gw_handed_message *)message)->gang);
+    }
+}
+
 static void append_message(GString *out, const gw_message *message)
 {
     g_string_append(out, message_names[message->kind]);
@@ -319,13 +339,10 @@ static void append_message(GString *out, const gw_message *message)
         append_progress(out, (const gw_progress *)message);
         break;
     case GW_MESSAGE_READY:
-        append_ready(out, (const gw_ready *)message);
-        break;
     case GW_MESSAGE_PROMISE:
-        append_promise(out, (const gw_promise *)message);
-        break;
     case GW_MESSAGE_PLACE:
-        append_place(out, (const gw_place *)message);
+    case GW_MESSAGE_HANDED:
+        append_transfer(out, message);
         break;
     case GW_MESSAGE_RESULT:
         append_result(out, (const gw_result_message *)message);

@@ -101,6 +101,7 @@ C_ONLY = {
     "pipeline_file_missing": "which files exist",
     "pipeline_interleaved_uneven": "divisibility",
     "pipeline_kept_more": "one quantity against another",
+    "pipeline_model_layers": "divisibility",
     "pipeline_limit_too_low": "a property of the schedule",
     "plugin_missing": "which files exist",
     "profile_unknown": "which files exist",
