@@ -22,10 +22,13 @@ typedef struct {
     bool holds;   /* Of words with an error, or none to compare with. */
 } answer;
 
+typedef enum { WHOLE_CURVES = 1, FROM_TO, FROM_ALONE } claim_scope; /* Points looked at. */
+
 typedef struct {
     const char *name;
     guint curve_count_min, curve_count_max;
     bool has_words;
+    claim_scope scope;
     answer (*work_out)(const gw_claim *claim, const gw_curve *curves);
 } claim_kind;
 
@@ -253,13 +256,13 @@ static answer work_out_phases(const gw_claim *claim, const gw_curve *curves)
 }
 
 static const claim_kind kinds[] = {
-    {"ratio", 2, 2, false, work_out_ratio},
-    {"best_ratio", 2, 2, false, work_out_best_ratio},
-    {"reach", 2, 2, false, work_out_reach},
-    {"value", 1, 1, false, work_out_value},
-    {"order", 2, CURVES_MAX, true, work_out_order},
-    {"phases", 1, 1, true, work_out_phases},
-    {"falls", 4, CURVES_MAX, true, work_out_falls},
+    {"ratio", 2, 2, false, FROM_TO, work_out_ratio},
+    {"best_ratio", 2, 2, false, WHOLE_CURVES, work_out_best_ratio},
+    {"reach", 2, 2, false, WHOLE_CURVES, work_out_reach},
+    {"value", 1, 1, false, FROM_TO, work_out_value},
+    {"order", 2, CURVES_MAX, true, FROM_ALONE, work_out_order},
+    {"phases", 1, 1, true, WHOLE_CURVES, work_out_phases},
+    {"falls", 4, CURVES_MAX, true, WHOLE_CURVES, work_out_falls},
 };
 static const char *const kind_names[] = {"ratio", "best_ratio", "reach", "value",
                                          "order", "phases",     "falls", NULL};
@@ -390,6 +393,17 @@ void gw_claim_free(gw_claim *claim)
 }
 
 /* --- The verdict --- */
+
+bool gw_claim_looks_at(const gw_claim *claim, guint curve, double x)
+{
+    const claim_scope scope = claim->kind->scope;
+    double from = scope == WHOLE_CURVES ? -ANY_X : claim->from;
+    double to = scope == WHOLE_CURVES ? ANY_X : scope == FROM_TO ? claim->to : claim->from;
+    for (guint i = 0; i < claim->curve_count; i++)
+        if (claim->curves[i] == curve)
+            return x >= from && x <= to;
+    return false;
+}
 
 gw_claim_row *gw_claim_judge(const gw_claim *claim, const char *source, const gw_curve *curves)
 {

@@ -45,6 +45,9 @@ gw_claim *gw_claim_read(gw_params *object, const char *const *names, guint count
 void gw_claim_free(gw_claim *claim);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(gw_claim, gw_claim_free)
 
+/* Whether the verdict may depend on the point at x of the curve in that place. */
+bool gw_claim_looks_at(const gw_claim *claim, guint curve, double x);
+
 /* The verdict by `curves`, in the order of the names that the claim was read with.  What cannot be
  * worked out, for a curve that lacks the points, does not hold.  The caller frees. */
 gw_claim_row *gw_claim_judge(const gw_claim *claim, const char *source, const gw_curve *curves);

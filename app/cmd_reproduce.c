@@ -129,7 +129,7 @@ static bool reproduce(const char *name, GError **error)
                                         .is_fresh = is_fresh,
                                         .is_quiet = is_quiet};
     gw_command_catch_interrupt(NULL);
-    if (!gw_reproduction_run(paper, is_wanted, &settings, error))
+    if (!gw_reproduction_run(paper, is_wanted, folder != NULL, &settings, error))
         return false;
     g_autoptr(GPtrArray) rows = gw_reproduction_judge(paper, is_wanted);
     if (folder != NULL && !write_files(paper, is_wanted, rows, error))

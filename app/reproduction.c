@@ -53,11 +53,24 @@ static guint find_run(run_list *list, const char *path, const char *const *setti
     return list->runs->len - 1;
 }
 
-static void add_figure(run_list *list, const gw_paper_figure *figure)
+/* Whether a claim looks at that point, itself or as what another curve is divided by. */
+static bool is_claimed(const gw_paper_figure *figure, guint place, double x)
+{
+    for (guint c = 0; c < figure->curves->len; c++)
+        for (guint i = 0;
+             (c == place || curve_at(figure, c)->over == place) && i < figure->claims->len; i++)
+            if (gw_claim_looks_at((const gw_claim *)figure->claims->pdata[i], c, x))
+                return true;
+    return false;
+}
+
+static void add_figure(run_list *list, const gw_paper_figure *figure, bool is_drawn)
 {
     for (guint c = 0; c < figure->curves->len; c++) {
         const gw_paper_curve *curve = curve_at(figure, c);
         for (guint p = 0; p < curve->points->len; p++) {
+            if (!is_drawn && !is_claimed(figure, c, g_array_index(curve->x, double, p)))
+                continue;
             const gw_paper_point *point = &g_array_index(curve->points, gw_paper_point, p);
             guint run = find_run(list, curve->scenario, (const char *const *)point->settings);
             wanted_point wanted = {figure, curve, p, run};
@@ -136,8 +149,8 @@ static void divide_curves(const gw_paper_figure *figure)
     }
 }
 
-bool gw_reproduction_run(gw_paper *paper, const bool *is_wanted, const gw_batch_settings *settings,
-                         GError **error)
+bool gw_reproduction_run(gw_paper *paper, const bool *is_wanted, bool is_drawn,
+                         const gw_batch_settings *settings, GError **error)
 {
     g_autoptr(GArray) runs = g_array_new(FALSE, FALSE, sizeof(gw_batch_run));
     g_autoptr(GArray) points = g_array_new(FALSE, FALSE, sizeof(wanted_point));
@@ -145,7 +158,7 @@ bool gw_reproduction_run(gw_paper *paper, const bool *is_wanted, const gw_batch_
     run_list list = {runs, points, seen};
     for (guint f = 0; f < paper->figures->len; f++)
         if (is_wanted[f])
-            add_figure(&list, figure_at(paper, f));
+            add_figure(&list, figure_at(paper, f), is_drawn);
     g_autoptr(GPtrArray) results =
         gw_batch_execute((const gw_batch_run *)(void *)runs->data, runs->len, settings, error);
     if (results == NULL)

@@ -6,10 +6,11 @@
 #include "app/paper.h"
 
 /* Runs every point of the figures whose place in `is_wanted` is set (bool, by figure) and fills
- * the curves' y.  Points with the same scenario and settings are run once.  False with the error
- * of the first point that failed, named by figure, curve and x; or that of gw_batch_execute. */
-bool gw_reproduction_run(gw_paper *paper, const bool *is_wanted, const gw_batch_settings *settings,
-                         GError **error);
+ * the curves' y; unless figures are drawn, only the points that claims look at: others stay NAN.
+ * Points with the same scenario and settings are run once.  False with the error of the first
+ * point that failed, named by figure, curve and x; or that of gw_batch_execute. */
+bool gw_reproduction_run(gw_paper *paper, const bool *is_wanted, bool is_drawn,
+                         const gw_batch_settings *settings, GError **error);
 
 /* The number at `measure`, a path in dots, of a summary.  GW_ERROR_SCENARIO: there is none. */
 bool gw_reproduction_measure(const char *summary, const char *measure, double *out, GError **error);

@@ -4,7 +4,7 @@ description of sim/workload/transformer_experts.c alone."""
 import math
 
 import transformer
-from perceptron import product, softmax, transpose
+from perceptron import product, product_of_rows, softmax
 
 
 class Model(transformer.Model):
@@ -45,7 +45,7 @@ class Model(transformer.Model):
 
     def mix(self, x, gate, widen, narrow):
         """The rows of one sequence, which is a group: all first choices, then all second ones."""
-        shares = [softmax(row) for row in product(x, transpose(gate))]
+        shares = [softmax(row) for row in product_of_rows(x, gate)]
         ranked = [sorted(range(self.experts), key=lambda e: (-row[e], e))[:self.top]
                   for row in shares]
         taken = [0] * self.experts
@@ -59,7 +59,7 @@ class Model(transformer.Model):
                 taken[expert] += 1
                 whole = math.fsum(shares[i][e] for e in ranked[i]) if self.top > 1 else 1
                 block = slice(expert * self.wide, (expert + 1) * self.wide)
-                wide = [transformer.gelu(v) for v in product([row], transpose(widen[block]))[0]]
+                wide = [transformer.gelu(v) for v in product_of_rows([row], widen[block])[0]]
                 answer = product([wide], narrow[block])[0]
                 out[i] = [o + shares[i][expert] / whole * a for o, a in zip(out[i], answer)]
         for expert in range(self.experts):

@@ -20,7 +20,7 @@ class Calibrate(program.Case):
             self.skipTest("it takes minutes there, and says nothing")
         path = self.folder / "new" / "here.json"
         printed = self.accept("calibrate", "--quick", "--name", "here", "--out", str(path),
-                              "--rows").stdout
+                              "--rows", "--threads", "1").stdout
         for word in ("products", "hand-over", "controller", "spread", "gelu", "all_reduce"):
             self.assertIn(word, printed)
         machine = json.loads(path.read_text())

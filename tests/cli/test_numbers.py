@@ -31,6 +31,8 @@ LEGEND = ["JAX-F", "PW-F", "PW-C", "JAX-O", "Ray-F", "TF-C", "PW-O", "Ray-C", "R
 SYSTEMS = {"JAX": ("multi_controller", "jax-2021"), "PW": ("pathways", "pathways-2022"),
            "TF": ("tf1", "tf1-2021"), "Ray": ("ray", "ray-1.3")}
 MODES = {"F": "fused", "C": "chained", "O": "op_by_op"}
+LARGE = {"islands_64b", "dispatch_chained_a512", "dispatch_op_by_op_a512", "experts_600b",
+         "lm_3b_pipeline", "lm_3b_islands"}
 TORUS = {2: [2, 4], 16: [8, 8], 64: [16, 16], 256: [32, 32], 512: [32, 64]}
 
 
@@ -48,6 +50,9 @@ class Checks(program.Case):
 
     def test_every_scenario_runs(self):
         for path in program.SCENARIOS:
+            # As large as many others that sanitizers have seen, many times over.
+            if program.is_sanitized() and path.stem in LARGE:
+                continue
             with self.subTest(path.name):
                 done = self.run_program("run", path)
                 self.assertEqual(done.returncode, 3 if path.stem == "deadlock" else 0)
@@ -82,7 +87,7 @@ class Published(program.Case):
             self.assertGreaterEqual(rates[i], rates[i + 1], f"{LEGEND[i]} above {LEGEND[i + 1]}")
 
     def test_pathways_above_single_coordinators(self):
-        for host_count in TORUS:
+        for host_count in (2, 16) if program.is_sanitized() else TORUS:
             for mode in MODES:
                 ours = self.rate(f"PW-{mode}", host_count)
                 for other in ("TF", "Ray"):
@@ -121,7 +126,7 @@ class Published(program.Case):
 
     def test_ways_of_calling(self):
         """Op by op is slowest, one call for many nodes faster, one node fastest: Fig. 5."""
-        for size in ("b16", "a512"):
+        for size in ("b16",) if program.is_sanitized() else ("b16", "a512"):
             rates = [self.summary(PAPER / f"dispatch_{way}_{size}.json")["jobs"][0]
                      ["computations_per_s"] for way in ("op_by_op", "chained", "fused")]
             self.assertEqual(rates, sorted(rates))
@@ -145,7 +150,7 @@ class FanOut(program.Case):
         bound = 1 / (HOSTS * RECEIVE_S)
         direct, messages = self.rate(0)
         self.assertLess(direct, 1 / (HOSTS * (SEND_S + RECEIVE_S)))
-        for degree in (2, 8, 32):
+        for degree in (8,) if program.is_sanitized() else (2, 8, 32):
             with self.subTest(degree):
                 rate, relayed = self.rate(degree)
                 self.assertEqual(relayed, messages)

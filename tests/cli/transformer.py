@@ -4,11 +4,12 @@ alone: plain Python, double precision, one process.  Slopes are central differen
 nothing of a backward pass is written down here.  Slow, for a few hundred parameters."""
 import math
 
-from perceptron import product, random_at, softmax, transpose, uniform
+from perceptron import product, product_of_rows, random_at, softmax, uniform
 
 DEVIATION = 0.02
 STEP = 1e-5
 EPSILON = 1e-5
+GELU_SCALE = math.sqrt(2 / math.pi)
 
 
 class Model:
@@ -72,7 +73,7 @@ class Model:
         if self.encoder_layers:
             memory = self.side(tensors, seen, self.encoder_layers, False, None)
         n = self.side(tensors, ids, self.layers, True, memory)
-        return product(n, transpose(next(tensors)))
+        return product_of_rows(n, next(tensors))
 
     def side(self, tensors, ids, layers, is_causal, memory):
         table, positions = next(tensors), next(tensors)
@@ -97,15 +98,15 @@ class Model:
         return add(x, add_row(product(attended, next(tensors)), next(tensors)))
 
     def attend(self, q, k, v, is_causal):
-        out = [[0.0] * len(q[0]) for _ in q]
+        out = [[] for _ in q]
         for head in range(self.heads):
             band = slice(head * self.width, (head + 1) * self.width)
+            keys, values = ([row[band] for row in side] for side in (k, v))
             for i, row in enumerate(q):
-                shares = softmax([math.fsum(a * b for a, b in zip(row[band], k[j][band]))
-                                  / math.sqrt(self.width)
-                                  for j in range(i + 1 if is_causal else len(k))])
-                for c in range(band.start, band.stop):
-                    out[i][c] = math.fsum(s * v[j][c] for j, s in enumerate(shares))
+                count = i + 1 if is_causal else len(k)
+                products, = product_of_rows([row[band]], keys[:count])
+                shares = softmax([value / math.sqrt(self.width) for value in products])
+                out[i] += product([shares], values[:count])[0]
         return out
 
 
@@ -125,21 +126,22 @@ def add_row(a, row):
 
 
 def dense(x, weights, bias):
-    return add_row(product(x, transpose(weights)), bias)
+    return add_row(product_of_rows(x, weights), bias)
 
 
 def norm(x, gain, bias):
     out = []
     for row in x:
-        mean = math.fsum(row) / len(row)
-        variance = math.fsum((value - mean) ** 2 for value in row) / len(row)
-        out.append([(value - mean) / math.sqrt(variance + EPSILON) * g + b
+        mean = sum(row) / len(row)
+        variance = sum([(value - mean) ** 2 for value in row]) / len(row)
+        rate = 1 / math.sqrt(variance + EPSILON)
+        out.append([(value - mean) * rate * g + b
                     for value, g, b in zip(row, gain[0], bias[0])])
     return out
 
 
 def gelu(x):
-    return x / 2 * (1 + math.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x ** 3)))
+    return x / 2 * (1 + math.tanh(GELU_SCALE * (x + 0.044715 * x * x * x)))
 
 
 def slope(model, row, column):

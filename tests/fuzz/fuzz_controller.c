@@ -14,7 +14,7 @@
 #include "fuzz_control.h"
 #include "toy_world.h"
 
-#define BUDGET_S 10.0
+#define BUDGET_S 5.0
 
 /* --- Programs --- */
 

@@ -16,7 +16,7 @@
 #include "fuzz_command.h"
 #include "topology/max_min.h"
 
-#define BUDGET_S  10.0
+#define BUDGET_S  5.0
 #define TOLERANCE 1e-9
 #define LINKS_MAX 1500
 #define FLOWS_MAX 400

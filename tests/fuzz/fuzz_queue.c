@@ -12,7 +12,7 @@
 #include "engine/engine.h"
 #include "fuzz_command.h"
 
-#define BUDGET_S       10.0
+#define BUDGET_S       5.0
 #define POPULATION_MAX 100000
 #define STEPS_MIN      2000
 #define STEPS_MAX      40000

@@ -147,6 +147,35 @@ START_TEST(what_cannot_be_known_does_not_hold)
 }
 END_TEST
 
+static const struct {
+    const char *text;
+    bool is_looked_at[3]; /* "rising" at 2 and at 4, "wave" at 2. */
+} scopes[] = {
+    {"'kind':'value','curves':['rising'],'from':2,'to':2,'published':1,'tolerance':0", {true}},
+    {"'kind':'ratio','curves':['flat','rising'],'from':3,'published':1,'tolerance':0",
+     {false, true}},
+    {"'kind':'best_ratio','curves':['flat','rising'],'from':3,'published':1,'tolerance':0",
+     {true, true}},
+    {"'kind':'order','curves':['rising','wave'],'from':2,'published':'r w','tolerance':9",
+     {true, false, true}},
+    {"'kind':'phases','curves':['wave'],'from':4,'published':'up'", {false, false, true}},
+    {"'kind':'reach','curves':['rising','flat'],'published':4,'tolerance':0", {true, true}},
+};
+
+START_TEST(claims_look_at_their_points)
+{
+    g_autofree char *text = write_claim(scopes[_i].text);
+    gw_params *root;
+    g_autoptr(GError) error = NULL;
+    g_autoptr(gw_claim) claim = read_claim(text, &root, &error);
+    ck_assert_msg(claim != NULL, "%s", error != NULL ? error->message : "");
+    ck_assert_int_eq(gw_claim_looks_at(claim, 1, 2), scopes[_i].is_looked_at[0]);
+    ck_assert_int_eq(gw_claim_looks_at(claim, 1, 4), scopes[_i].is_looked_at[1]);
+    ck_assert_int_eq(gw_claim_looks_at(claim, 2, 2), scopes[_i].is_looked_at[2]);
+    gw_params_free(root);
+}
+END_TEST
+
 static const char *const wrong[][2] = {
     {"'kind':'ration','curves':['flat','rising'],'published':1,'tolerance':0", "\"ratio\""},
     {"'kind':'ratio','curves':['flat'],'published':1,'tolerance':0", "found 1 curves"},
@@ -190,6 +219,7 @@ int main(void)
     tcase_add_loop_test(cases, verdicts_are_told, 0, G_N_ELEMENTS(verdicts));
     tcase_add_loop_test(cases, words_are_compared, 0, G_N_ELEMENTS(words));
     tcase_add_loop_test(cases, what_cannot_be_known_does_not_hold, 0, G_N_ELEMENTS(unanswered));
+    tcase_add_loop_test(cases, claims_look_at_their_points, 0, G_N_ELEMENTS(scopes));
     tcase_add_loop_test(cases, mistakes_are_named, 0, G_N_ELEMENTS(wrong));
     suite_add_tcase(suite, cases);
     SRunner *runner = srunner_create(suite);

@@ -15,11 +15,15 @@ static const char paper_text[] =
     "'points':[{'x':2,'set':['jobs.steps=2']},{'x':3,'set':['jobs.steps=%s']}]},"
     "{'name':'c','scenario':'%s','over':'a','scale':3,"
     "'points':[{'x':2,'set':['jobs.steps=4']},{'x':4,'set':['jobs.steps=4']}]}],"
-    "'claims':[{'item':'i','kind':'ratio','curves':['b','a'],'from':2,'to':2,'published':0.5,"
-    "'tolerance':0}]}]}";
+    "'claims':[%s]}]}";
+
+static const char usual_claim[] = "{'item':'i','kind':'ratio','curves':['b','a'],'from':2,'to':2,"
+                                  "'published':0.5,'tolerance':0}";
+static const char claim_of_quotient[] =
+    "{'item':'i','kind':'value','curves':['c'],'to':2,'published':6,'tolerance':0}";
 
 /* Scenarios are named by a path from the paper's folder. */
-static gw_paper *load(char *folder, const char *measure, const char *steps)
+static gw_paper *load_claim(char *folder, const char *claim, const char *measure, const char *steps)
 {
     g_autoptr(GError) error = NULL;
     g_autofree char *link = g_build_filename(folder, "q.json", NULL);
@@ -28,11 +32,16 @@ static gw_paper *load(char *folder, const char *measure, const char *steps)
     ck_assert(g_file_get_contents(QUICKSTART, &scenario, NULL, NULL));
     ck_assert(g_file_set_contents(link, scenario, -1, NULL));
     g_autofree char *text =
-        g_strdup_printf(paper_text, "q.json", "q.json", measure, steps, "q.json");
+        g_strdup_printf(paper_text, "q.json", "q.json", measure, steps, "q.json", claim);
     ck_assert(g_file_set_contents(path, g_strdelimit(text, "'", '"'), -1, NULL));
     gw_paper *paper = gw_paper_load(path, &error);
     ck_assert_msg(paper != NULL, "%s", error != NULL ? error->message : "");
     return paper;
+}
+
+static gw_paper *load(char *folder, const char *measure, const char *steps)
+{
+    return load_claim(folder, usual_claim, measure, steps);
 }
 
 static double value(const gw_paper *paper, guint curve, guint point)
@@ -48,8 +57,8 @@ START_TEST(points_get_their_values)
     const bool is_wanted[] = {true};
     g_autoptr(GError) error = NULL;
     g_autoptr(gw_paper) paper = load(folder, "jobs.0.steps", "3");
-    ck_assert_msg(gw_reproduction_run(paper, is_wanted, &(gw_batch_settings){0}, &error), "%s",
-                  error != NULL ? error->message : "");
+    ck_assert_msg(gw_reproduction_run(paper, is_wanted, true, &(gw_batch_settings){0}, &error),
+                  "%s", error != NULL ? error->message : "");
     ck_assert_double_eq(value(paper, 0, 0), 1);
     ck_assert_double_eq(value(paper, 0, 1), 2);
     ck_assert_double_eq(value(paper, 1, 0), 1);
@@ -67,12 +76,49 @@ START_TEST(points_get_their_values)
 }
 END_TEST
 
+START_TEST(without_figures_claims_say_what_is_run)
+{
+    char *folder = make_folder();
+    const bool is_wanted[] = {true};
+    g_autoptr(GError) error = NULL;
+    /* At 3, where no claim looks, is no number of steps. */
+    g_autoptr(gw_paper) paper = load(folder, "jobs.0.steps", "-1");
+    ck_assert_msg(gw_reproduction_run(paper, is_wanted, false, &(gw_batch_settings){0}, &error),
+                  "%s", error != NULL ? error->message : "");
+    ck_assert(isnan(value(paper, 0, 0)));
+    ck_assert_double_eq(value(paper, 0, 1), 2);
+    ck_assert_double_eq(value(paper, 1, 0), 1);
+    ck_assert(isnan(value(paper, 1, 1)));
+    ck_assert(isnan(value(paper, 2, 0)));
+    g_autoptr(GPtrArray) rows = gw_reproduction_judge(paper, is_wanted);
+    ck_assert_uint_eq(rows->len, 1);
+    ck_assert(((const gw_claim_row *)rows->pdata[0])->holds);
+    remove_folder(folder);
+}
+END_TEST
+
+START_TEST(what_claimed_points_are_divided_by_is_run)
+{
+    char *folder = make_folder();
+    const bool is_wanted[] = {true};
+    g_autoptr(GError) error = NULL;
+    g_autoptr(gw_paper) paper = load_claim(folder, claim_of_quotient, "jobs.0.steps", "-1");
+    ck_assert_msg(gw_reproduction_run(paper, is_wanted, false, &(gw_batch_settings){0}, &error),
+                  "%s", error != NULL ? error->message : "");
+    ck_assert_double_eq(value(paper, 2, 0), 3 * 4 / 2.0);
+    ck_assert(isnan(value(paper, 1, 0)));
+    g_autoptr(GPtrArray) rows = gw_reproduction_judge(paper, is_wanted);
+    ck_assert(((const gw_claim_row *)rows->pdata[0])->holds);
+    remove_folder(folder);
+}
+END_TEST
+
 static void expect_failure(const char *measure, const char *steps, int code, const char *piece)
 {
     char *folder = make_folder();
     g_autoptr(GError) error = NULL;
     g_autoptr(gw_paper) paper = load(folder, measure, steps);
-    ck_assert(!gw_reproduction_run(paper, (bool[]){true}, &(gw_batch_settings){0}, &error));
+    ck_assert(!gw_reproduction_run(paper, (bool[]){true}, true, &(gw_batch_settings){0}, &error));
     ck_assert(g_error_matches(error, GW_ERROR, code));
     ck_assert_msg(strstr(error->message, piece) != NULL, "%s", error->message);
     remove_folder(folder);
@@ -109,6 +155,8 @@ int main(void)
     TCase *cases = tcase_create("reproduction");
     tcase_set_timeout(cases, 60);
     tcase_add_test(cases, points_get_their_values);
+    tcase_add_test(cases, without_figures_claims_say_what_is_run);
+    tcase_add_test(cases, what_claimed_points_are_divided_by_is_run);
     tcase_add_test(cases, failures_name_the_point);
     tcase_add_test(cases, measures_are_numbers_of_a_summary);
     suite_add_tcase(suite, cases);
