@@ -233,7 +233,9 @@ class Transformer(program.Case):
                 (2,), (2, "data=1", "tensor=1"), (4, "data=2", "tensor=1", "zero=3", "bucket=1kB"),
                 (2, "zero=2", "microbatch=1", "recompute=full"),
                 (2, "tensor=1", "stages=2", "microbatch=1", "bucket=0B"),
-                (4, "sequence_parallel=true", "microbatch=1")):
+                (4, "sequence_parallel=true", "microbatch=1"), (2, "exchange_chunks=1"),
+                (2, "zero=3", "exchange_chunks=7"),
+                (2, "tensor=1", "chunks=2", "schedule=interleaved", "exchange_chunks=4")):
             with self.subTest((islands, settings)):
                 shared = self.losses(f"{P}.islands={islands}",
                                      *(f"{P}.{setting}" for setting in settings), *more)
