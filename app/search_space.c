@@ -266,6 +266,22 @@ static bool read_fixed(gw_search_space *space, GError **error)
     return true;
 }
 
+/* Ways are of one model on one mesh of places; several would share the batch, which is another
+ * question. */
+static bool check_islands(const gw_search_space *space, GError **error)
+{
+    guint64 islands = 1;
+    if (!gw_params_count(space->parameters, "islands", false, 1, SIZE_MAX_COUNT, &islands, error))
+        return false;
+    if (islands == 1)
+        return true;
+    gw_params_error(space->parameters, "islands", error,
+                    "found %" G_GUINT64_FORMAT ", expected 1: the ways that are searched lay one "
+                    "model out",
+                    islands);
+    return false;
+}
+
 static bool read_job(gw_search_space *space, GError **error)
 {
     gw_params *jobs = NULL, *job = NULL;
@@ -286,7 +302,7 @@ static bool read_job(gw_search_space *space, GError **error)
         return false;
     }
     return gw_params_object(job, "parameters", true, &space->parameters, error) &&
-           read_sizes(space, error) && read_fixed(space, error);
+           read_sizes(space, error) && check_islands(space, error) && read_fixed(space, error);
 }
 
 static bool count_devices(gw_search_space *space, guint64 devices, GError **error)

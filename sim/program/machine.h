@@ -70,6 +70,7 @@ typedef struct {
     double nic_bytes_per_s;  /* Of one NIC, each way: what large messages reach. */
     gw_span latency_ns;      /* One way, from NIC to NIC. */
     double oversubscription; /* All NICs of the island over the network's core; up to 1: none. */
+    uint32_t flows; /* Of a pair of devices, each on a NIC of theirs; 0: one for each NIC. */
 } gw_network;
 #define GW_JITTER_MAX 0.15 /* accel/device_vary.c: a shard's time stays above 0. */
 
@@ -87,6 +88,10 @@ typedef struct {
     double jitter;              /* Relative standard deviation of what a shard computes. */
 } gw_island_spec;
 
+/* Over which of a host's cards flows go: their device's own, or any. */
+typedef enum { GW_SPREAD_RANK, GW_SPREAD_HASH } gw_spread;
+#define GW_DCN_CARDS_MAX 64
+
 typedef struct {
     gw_accelerator *accelerators;
     uint32_t accelerator_count;
@@ -100,6 +105,9 @@ typedef struct {
     bool is_uncontended;    /* Every transfer as if it were alone: to see what sharing costs. */
     bool plays_collectives; /* As transfers among the others, not in closed form. */
     double dcn_oversubscription; /* An island's cards over its way into the DCN; up to 1: none. */
+    uint32_t dcn_flows;          /* Between two devices, each on one card at either end; 0: one. */
+    gw_spread dcn_spread;        /* Which cards those are. */
+    bool dcn_in_order;           /* What two devices send each other goes one after the other. */
 } gw_cluster_spec;
 
 /* The CPU time of each control-plane action: one file of configs/profiles/. */

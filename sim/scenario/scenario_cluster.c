@@ -15,7 +15,7 @@
 
 #define DIMS_MAX 3
 
-#define DCN_CARDS_MAX            64
+#define DCN_FLOWS_MAX            64
 #define DCN_OVERSUBSCRIPTION_MAX 1e6
 
 typedef struct {
@@ -301,16 +301,24 @@ static bool read_dcn(gw_cluster_spec *spec, const GArray *accelerators, gw_param
     if (dcn == NULL) {
         return true;
     }
-    uint64_t cards = 1;
+    static const char *const spreads[] = {
+        [GW_SPREAD_RANK] = "rank", [GW_SPREAD_HASH] = "hash", NULL};
+    uint64_t cards = 1, flows = 1;
+    uint32_t spread = GW_SPREAD_RANK;
     if (!gw_params_span(dcn, "latency", false, &spec->dcn_latency_ns, error) ||
         !read_dcn_rate(dcn, "bandwidth", &spec->dcn_bytes_per_s, error) ||
-        !gw_params_count(dcn, "cards", false, 1, DCN_CARDS_MAX, &cards, error) ||
+        !gw_params_count(dcn, "cards", false, 1, GW_DCN_CARDS_MAX, &cards, error) ||
         !read_dcn_rate(dcn, "host_bandwidth", &spec->dcn_host_bytes_per_s, error) ||
         !gw_params_number(dcn, "oversubscription", false, 1, DCN_OVERSUBSCRIPTION_MAX,
-                          &spec->dcn_oversubscription, error)) {
+                          &spec->dcn_oversubscription, error) ||
+        !gw_params_count(dcn, "flows", false, 1, DCN_FLOWS_MAX, &flows, error) ||
+        !gw_params_choice(dcn, "spread", false, spreads, &spread, error) ||
+        !gw_params_bool(dcn, "in_order", false, &spec->dcn_in_order, error)) {
         return false;
     }
     spec->dcn_cards_per_host = (uint32_t)cards;
+    spec->dcn_flows = (uint32_t)flows;
+    spec->dcn_spread = (gw_spread)spread;
     return gw_params_finish(dcn, error);
 }
 

@@ -9,6 +9,7 @@
 
 #define OVERSUBSCRIPTION_MAX 1e6
 #define NICS_PER_HOST_MAX    64
+#define FLOWS_MAX            64
 
 /* --- A file of configs/networks --- */
 
@@ -121,8 +122,8 @@ static bool read_nics(gw_params *island, gw_island_spec *spec, GError **error)
 
 static bool refuse_words(gw_params *island, GError **error)
 {
-    static const char *const keys[] = {"network", "nics_per_host", "nic_bandwidth", "nic_latency",
-                                       "oversubscription"};
+    static const char *const keys[] = {"network",     "nics_per_host",    "nic_bandwidth",
+                                       "nic_latency", "oversubscription", "flows"};
     for (uint32_t i = 0; i < G_N_ELEMENTS(keys); i++) {
         if (gw_params_has(island, keys[i])) {
             gw_params_error(island, keys[i], error,
@@ -150,6 +151,11 @@ bool gw_scenario_read_network(gw_scenario *scenario, gw_params *island, bool has
     network->nic_bytes_per_s = figures.nic_bytes_per_s * figures.nic_efficiency;
     network->latency_ns = figures.latency_ns;
     network->oversubscription = 1;
+    uint64_t flows = 0; /* Absent. */
+    if (!gw_params_count(island, "flows", false, 1, FLOWS_MAX, &flows, error)) {
+        return false;
+    }
+    network->flows = (uint32_t)flows;
     return gw_params_number(island, "oversubscription", false, 1, OVERSUBSCRIPTION_MAX,
                             &network->oversubscription, error);
 }

@@ -5,7 +5,8 @@
 
 #include "base/check.h"
 
-/* NICs beyond the devices' number make rails wider, not more. */
+/* NICs beyond the devices' number make rails wider, not more: by as many as a device's flows use,
+ * which take turns at the NICs of its own and always the same ones. */
 static void join_nodes(gw_cluster_island *made, const gw_network *network)
 {
     if (network->nics_per_host == 0) {
@@ -16,7 +17,9 @@ static void join_nodes(gw_cluster_island *made, const gw_network *network)
     gw_check(made->devices_per_host % made->rails_per_host == 0);
     gw_check(network->nics_per_host % made->rails_per_host == 0);
     const double host_bytes_per_s = network->nics_per_host * network->nic_bytes_per_s;
-    made->rail_bytes_per_s = host_bytes_per_s / made->rails_per_host;
+    const uint32_t nics_per_rail = network->nics_per_host / made->rails_per_host;
+    const uint32_t used = network->flows == 0 ? nics_per_rail : MIN(network->flows, nics_per_rail);
+    made->rail_bytes_per_s = used * network->nic_bytes_per_s;
     made->network_latency_ns = network->latency_ns;
     if (network->oversubscription > 1) {
         made->core_bytes_per_s = made->host_count * host_bytes_per_s / network->oversubscription;

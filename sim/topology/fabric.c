@@ -9,6 +9,10 @@
  * event that comes after all that the instant had in store: 2048 transfers that start together
  * are one settling.
  *
+ * A transfer through the DCN may be several flows, or wait for those before it (convoys.h); each of
+ * its flows is a flight.  Where such have an order, a flight's last byte's going always concerns
+ * others.
+ *
  * Events carry the slot's index, which is as repeatable as the run: slots are reused last in first
  * out. */
 #include "topology/fabric.h"
@@ -17,6 +21,8 @@
 
 #include "base/check.h"
 #include "base/pool.h"
+#include "topology/convoys.h"
+#include "topology/flows.h"
 #include "topology/wires.h"
 
 /* What sums of doubles may add to a whole number of nanoseconds. */
@@ -33,6 +39,7 @@ typedef struct {
     double rate_bytes_per_s;
     gw_event_id event; /* Its arrival, or, while it is shared, its last byte's going. */
     uint32_t flow;     /* GW_INDEX_NONE: it has no links, or none any more. */
+    uint32_t convoy;   /* GW_INDEX_NONE: it is all of its transfer. */
     bool is_shared;
 } flight;
 
@@ -42,6 +49,9 @@ struct gw_fabric {
     gw_fabric_arrived arrived;
     void *owner;
     gw_pool flights; /* Of flight. */
+    gw_convoys convoys;
+    bool has_convoys; /* What goes through the DCN does so in convoys. */
+    uint32_t under_way_count;
     gw_wires wires;
     gw_max_min *solver;
     gw_max_min_hop *hops; /* Of the transfer that starts. */
@@ -69,6 +79,9 @@ gw_fabric *gw_fabric_new(gw_engine *engine, const gw_cluster *cluster, gw_fabric
     made->arrived = arrived;
     made->owner = owner;
     gw_pool_init(&made->flights, sizeof(flight));
+    const gw_cluster_spec *spec = cluster->spec;
+    made->has_convoys = !spec->is_uncontended && (spec->dcn_in_order || spec->dcn_flows > 1);
+    gw_convoys_init(&made->convoys, spec->dcn_in_order);
     gw_wires_init(&made->wires, cluster);
     made->solver = gw_max_min_new(made->wires.link_count);
     made->hops = g_new(gw_max_min_hop, made->wires.hop_count_max);
@@ -81,6 +94,7 @@ void gw_fabric_free(gw_fabric *fabric)
         return;
     }
     gw_pool_clear(&fabric->flights);
+    gw_convoys_clear(&fabric->convoys);
     gw_max_min_free(fabric->solver);
     gw_wires_clear(&fabric->wires);
     g_free(fabric->hops);
@@ -101,17 +115,6 @@ static gw_wires_path find_path(const gw_fabric *fabric, const gw_transfer *trans
                             transfer->takes_negative, fabric->hops);
 }
 
-gw_span gw_fabric_alone_ns(const gw_fabric *fabric, const gw_transfer *transfer)
-{
-    if (transfer->duration_ns > 0) {
-        return transfer->duration_ns;
-    }
-    const gw_wires_path path = find_path(fabric, transfer);
-    gw_check(path.rate_bytes_per_s > 0);
-    return path.latency_ns +
-           gw_span_from_seconds((double)transfer->size_bytes / path.rate_bytes_per_s);
-}
-
 static bool crosses_dcn(const gw_cluster *cluster, const gw_transfer *transfer)
 {
     gw_check(transfer->source.index < cluster->device_count);
@@ -120,6 +123,27 @@ static bool crosses_dcn(const gw_cluster *cluster, const gw_transfer *transfer)
     return transfer->kind == GW_TRANSFER_DEVICE &&
            cluster->island_of_device[transfer->source.index] !=
                cluster->island_of_device[transfer->target.index];
+}
+
+/* Each has a byte at least. */
+static uint32_t count_flows(const gw_fabric *fabric, const gw_transfer *transfer)
+{
+    return (uint32_t)CLAMP(transfer->size_bytes, 1, gw_flows_count(fabric->cluster));
+}
+
+gw_span gw_fabric_alone_ns(const gw_fabric *fabric, const gw_transfer *transfer)
+{
+    if (transfer->duration_ns > 0) {
+        return transfer->duration_ns;
+    }
+    const gw_wires_path path = find_path(fabric, transfer);
+    double rate_bytes_per_s = path.rate_bytes_per_s;
+    if (crosses_dcn(fabric->cluster, transfer)) {
+        rate_bytes_per_s = gw_wires_flows_rate(&fabric->wires, transfer->source, transfer->target,
+                                               count_flows(fabric, transfer));
+    }
+    gw_check(rate_bytes_per_s > 0);
+    return path.latency_ns + gw_span_from_seconds((double)transfer->size_bytes / rate_bytes_per_s);
 }
 
 /* --- Sharing --- */
@@ -192,8 +216,12 @@ static void take_links(gw_fabric *fabric, uint32_t slot, uint32_t hop_count, uin
     }
     started->drain_ns =
         started->start_ns + gw_span_from_seconds(started->left_bytes / started->rate_bytes_per_s);
-    started->event = gw_engine_post(fabric->engine, started->drain_ns + started->latency_ns,
-                                    &arrive_event, fabric, slot);
+    started->is_shared = started->convoy != GW_INDEX_NONE && fabric->convoys.is_in_order;
+    started->event =
+        started->is_shared
+            ? gw_engine_post(fabric->engine, started->drain_ns, &drain_event, fabric, slot)
+            : gw_engine_post(fabric->engine, started->drain_ns + started->latency_ns, &arrive_event,
+                             fabric, slot);
 }
 
 /* What it has carried until now, at the rate that it had. */
@@ -229,16 +257,48 @@ static void settle_rates(gw_engine *engine, void *subject, uint64_t argument)
 
 /* --- A transfer's life --- */
 
+/* The convoy's flows: equal parts, but for the bytes that are over. */
+static void start_convoy(gw_fabric *fabric, uint32_t number)
+{
+    const gw_transfer transfer = gw_convoys_at(&fabric->convoys, number)->transfer;
+    const uint32_t count = count_flows(fabric, &transfer);
+    const uint64_t least_bytes = transfer.size_bytes / count;
+    gw_convoys_start(&fabric->convoys, number, gw_engine_now(fabric->engine), count);
+    for (uint32_t i = 0; i < count; i++) {
+        const uint64_t size_bytes = least_bytes + (i < transfer.size_bytes % count ? 1 : 0);
+        const gw_wires_path path =
+            gw_wires_flow(&fabric->wires, transfer.source, transfer.target, i, fabric->hops);
+        const uint32_t slot = gw_pool_take(&fabric->flights);
+        *flight_at(fabric, slot) = (flight){.start_ns = gw_engine_now(fabric->engine),
+                                            .dcn_bytes = size_bytes,
+                                            .latency_ns = path.latency_ns,
+                                            .flow = GW_INDEX_NONE,
+                                            .convoy = number};
+        take_links(fabric, slot, path.hop_count, size_bytes);
+    }
+}
+
 void gw_fabric_start(gw_fabric *fabric, const gw_transfer *transfer, uint64_t token)
 {
     const gw_time now_ns = gw_engine_now(fabric->engine);
+    const bool is_dcn = crosses_dcn(fabric->cluster, transfer);
+    fabric->under_way_count++;
+    if (is_dcn && fabric->has_convoys && transfer->duration_ns == 0 && transfer->size_bytes > 0) {
+        bool goes;
+        const uint32_t number = gw_convoys_add(&fabric->convoys, transfer, token, &goes);
+        if (goes) {
+            start_convoy(fabric, number);
+        }
+        return;
+    }
     const uint32_t slot = gw_pool_take(&fabric->flights);
     flight *started = flight_at(fabric, slot);
     *started = (flight){
         .token = token,
         .start_ns = now_ns,
-        .dcn_bytes = crosses_dcn(fabric->cluster, transfer) ? transfer->size_bytes : 0,
+        .dcn_bytes = is_dcn ? transfer->size_bytes : 0,
         .flow = GW_INDEX_NONE,
+        .convoy = GW_INDEX_NONE,
     };
     if (transfer->duration_ns > 0 || transfer->size_bytes == 0 ||
         fabric->cluster->spec->is_uncontended) {
@@ -256,9 +316,28 @@ static void end_flight(gw_fabric *fabric, uint32_t slot)
     /* A copy: the slot is free for the transfers that arrived() may start. */
     const flight landed = *flight_at(fabric, slot);
     gw_pool_give(&fabric->flights, slot);
+    gw_convoy whole = {.token = landed.token, .start_ns = landed.start_ns};
     fabric->dcn_bytes += landed.dcn_bytes;
+    if (landed.convoy != GW_INDEX_NONE &&
+        !gw_convoys_arrive(&fabric->convoys, landed.convoy, &whole)) {
+        return;
+    }
     fabric->transfer_count++;
-    fabric->arrived(fabric->owner, landed.token, landed.start_ns);
+    fabric->under_way_count--;
+    fabric->arrived(fabric->owner, whole.token, whole.start_ns);
+}
+
+/* Whoever has waited for the flight's convoy to drain goes on. */
+static void follow_flight(gw_fabric *fabric, uint32_t slot)
+{
+    const uint32_t convoy = flight_at(fabric, slot)->convoy;
+    if (convoy == GW_INDEX_NONE || !fabric->convoys.is_in_order) {
+        return;
+    }
+    const uint32_t next = gw_convoys_drain(&fabric->convoys, convoy);
+    if (next != GW_INDEX_NONE) {
+        start_convoy(fabric, next);
+    }
 }
 
 static void drain_flight(gw_engine *engine, void *subject, uint64_t argument)
@@ -267,14 +346,15 @@ static void drain_flight(gw_engine *engine, void *subject, uint64_t argument)
     const uint32_t slot = (uint32_t)argument;
     flight *drained = flight_at(fabric, slot);
     gw_check(drained->flow != GW_INDEX_NONE);
+    const gw_span latency_ns = drained->latency_ns;
     gw_max_min_remove(fabric->solver, drained->flow);
     drained->flow = GW_INDEX_NONE;
     settle_later(fabric);
-    if (drained->latency_ns == 0) {
+    follow_flight(fabric, slot);
+    if (latency_ns == 0) {
         end_flight(fabric, slot);
     } else {
-        gw_engine_post(engine, gw_engine_now(engine) + drained->latency_ns, &arrive_event, fabric,
-                       slot);
+        gw_engine_post(engine, gw_engine_now(engine) + latency_ns, &arrive_event, fabric, slot);
     }
 }
 
@@ -302,5 +382,5 @@ uint64_t gw_fabric_transfer_count(const gw_fabric *fabric)
 
 uint32_t gw_fabric_flight_count(const gw_fabric *fabric)
 {
-    return gw_pool_live_count(&fabric->flights);
+    return fabric->under_way_count;
 }

@@ -29,11 +29,12 @@ typedef struct {
     bool takes_negative; /* DEVICE, half way round a ring: the negative way. */
 } gw_transfer;
 
-/* Starts now; `arrived(owner, token, start_ns)` is called once, later or in this very nanosecond,
- * but never inside this call. */
+/* Starts now, or, where the DCN keeps an order, when those before it have gone; `arrived(owner,
+ * token, start_ns)` is called once, later or in this very nanosecond, but never inside this call.
+ */
 void gw_fabric_start(gw_fabric *fabric, const gw_transfer *transfer, uint64_t token);
 
-/* What the transfer would take alone. */
+/* What the transfer would take alone, all flows that it has together. */
 gw_span gw_fabric_alone_ns(const gw_fabric *fabric, const gw_transfer *transfer);
 
 /* Bytes that went over the DCN from a device of one island to one of another, and transfers of
@@ -41,5 +42,5 @@ gw_span gw_fabric_alone_ns(const gw_fabric *fabric, const gw_transfer *transfer)
 uint64_t gw_fabric_dcn_bytes(const gw_fabric *fabric);
 uint64_t gw_fabric_transfer_count(const gw_fabric *fabric);
 
-/* Transfers that have started and not arrived. */
+/* Transfers that were asked for and have not arrived. */
 uint32_t gw_fabric_flight_count(const gw_fabric *fabric);

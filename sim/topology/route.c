@@ -4,6 +4,7 @@
 #include "topology/route.h"
 
 #include "base/check.h"
+#include "topology/flows.h"
 
 typedef struct {
     uint32_t count;
@@ -70,15 +71,18 @@ static gw_route route_through_switch(const gw_accelerator *accelerator, gw_devic
     };
 }
 
-static gw_route route_over_dcn(const gw_cluster *cluster, const gw_accelerator *source,
-                               const gw_accelerator *target)
+static gw_route route_over_dcn(const gw_cluster *cluster, gw_device_id source, gw_device_id target)
 {
     const gw_cluster_spec *spec = cluster->spec;
-    const double pcie_bytes_per_s = MIN(source->pcie_bytes_per_s, target->pcie_bytes_per_s);
+    const gw_accelerator *here = gw_cluster_island_of(cluster, source)->accelerator;
+    const gw_accelerator *there = gw_cluster_island_of(cluster, target)->accelerator;
+    const double flow_count = gw_flows_count(cluster);
+    const double load = gw_flows_find_load(cluster, source, target, gw_flows_count(cluster));
+    const double pcie_bytes_per_s = MIN(here->pcie_bytes_per_s, there->pcie_bytes_per_s);
     return (gw_route){
         .kind = GW_ROUTE_DCN,
-        .latency_ns = source->pcie_latency_ns + spec->dcn_latency_ns + target->pcie_latency_ns,
-        .rate_bytes_per_s = MIN(pcie_bytes_per_s, spec->dcn_bytes_per_s),
+        .latency_ns = here->pcie_latency_ns + spec->dcn_latency_ns + there->pcie_latency_ns,
+        .rate_bytes_per_s = MIN(pcie_bytes_per_s, spec->dcn_bytes_per_s * flow_count / load),
     };
 }
 
@@ -135,7 +139,7 @@ gw_route gw_route_trace(const gw_cluster *cluster, gw_device_id source, gw_devic
                           .rate_bytes_per_s = here->hbm_bytes_per_s * here->hbm_efficiency / 2};
     }
     if (cluster->island_of_device[source.index] != cluster->island_of_device[target.index]) {
-        return route_over_dcn(cluster, here, gw_cluster_island_of(cluster, target)->accelerator);
+        return route_over_dcn(cluster, source, target);
     }
     const gw_cluster_island *island = gw_cluster_island_of(cluster, source);
     if (island->rails_per_host > 0 &&

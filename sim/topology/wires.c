@@ -3,7 +3,12 @@
  * way, the outgoing one comes first.  Capacities are not stored: a path says them. */
 #include "topology/wires.h"
 
+#include <math.h>
+
 #include "base/check.h"
+#include "topology/flows.h"
+
+#define DCN_HOPS 8 /* Four ways of two; more than memory. */
 
 #define OUT 0
 #define IN  1
@@ -11,8 +16,8 @@
 void gw_wires_init(gw_wires *wires, const gw_cluster *cluster)
 {
     const uint64_t device_count = cluster->device_count, host_count = cluster->host_count;
-    const uint32_t cards_per_host = MAX(cluster->spec->dcn_cards_per_host, 1);
-    uint32_t hop_count_max = 8; /* Memory, or through the DCN: four ways of two. */
+    const uint32_t cards_per_host = gw_flows_card_count(cluster);
+    uint32_t hop_count_max = DCN_HOPS;
     uint32_t rails_per_host = 0;
     for (uint32_t i = 0; i < cluster->island_count; i++) {
         rails_per_host = MAX(rails_per_host, cluster->islands[i].rails_per_host);
@@ -66,21 +71,13 @@ static void add_pcie(const gw_wires *wires, gw_device_id device, uint32_t way, g
     add_hop(path, hops, wires->first_pcie + 2 * device.index + way, accelerator->pcie_bytes_per_s);
 }
 
-/* The card of the device's part of the host: with as many cards as devices each has its own. */
-static uint32_t find_card(const gw_wires *wires, gw_device_id device)
-{
-    const gw_cluster_island *island = gw_cluster_island_of(wires->cluster, device);
-    const uint64_t place = (device.index - island->first_device) % island->devices_per_host;
-    return (uint32_t)(place * wires->cards_per_host / island->devices_per_host);
-}
-
-/* From a device's PCIe to the DCN's middle, or back. */
-static void add_dcn(const gw_wires *wires, gw_device_id device, uint32_t way, gw_wires_path *path,
-                    gw_max_min_hop *hops)
+/* From a device's PCIe to the DCN's middle, or back, by a card of its host. */
+static void add_dcn(const gw_wires *wires, gw_device_id device, uint32_t card_of_host, uint32_t way,
+                    gw_wires_path *path, gw_max_min_hop *hops)
 {
     const gw_cluster_spec *spec = wires->cluster->spec;
     const uint32_t host = gw_cluster_host_of(wires->cluster, device);
-    const uint32_t card = host * wires->cards_per_host + find_card(wires, device);
+    const uint32_t card = host * wires->cards_per_host + card_of_host;
     add_hop(path, hops, wires->first_card + 2 * card + way, spec->dcn_bytes_per_s);
     if (spec->dcn_host_bytes_per_s > 0) {
         add_hop(path, hops, wires->first_host + 2 * host + way, spec->dcn_host_bytes_per_s);
@@ -94,15 +91,36 @@ static void add_dcn(const gw_wires *wires, gw_device_id device, uint32_t way, gw
     }
 }
 
-static gw_wires_path cross_dcn(const gw_wires *wires, gw_device_id source, gw_device_id target,
-                               gw_max_min_hop *hops)
+gw_wires_path gw_wires_flow(const gw_wires *wires, gw_device_id source, gw_device_id target,
+                            uint32_t flow, gw_max_min_hop *out_hops)
 {
-    gw_wires_path path = {.latency_ns = wires->cluster->spec->dcn_latency_ns};
-    add_pcie(wires, source, OUT, &path, hops);
-    add_dcn(wires, source, OUT, &path, hops);
-    add_dcn(wires, target, IN, &path, hops);
-    add_pcie(wires, target, IN, &path, hops);
+    const gw_cluster *cluster = wires->cluster;
+    const uint32_t out = gw_flows_find_card(cluster, source, target, flow, GW_FLOWS_OUT);
+    const uint32_t in = gw_flows_find_card(cluster, source, target, flow, GW_FLOWS_IN);
+    gw_wires_path path = {.latency_ns = cluster->spec->dcn_latency_ns};
+    add_pcie(wires, source, OUT, &path, out_hops);
+    add_dcn(wires, source, out, OUT, &path, out_hops);
+    add_dcn(wires, target, in, IN, &path, out_hops);
+    add_pcie(wires, target, IN, &path, out_hops);
     return path;
+}
+
+/* Flows that are alike end, at the latest, when the fullest link has carried all of its own; and
+ * max-min fairness leaves none of that link unused until then. */
+double gw_wires_flows_rate(const gw_wires *wires, gw_device_id source, gw_device_id target,
+                           uint32_t count)
+{
+    gw_max_min_hop hops[DCN_HOPS];
+    const gw_wires_path path = gw_wires_flow(wires, source, target, 0, hops);
+    const uint32_t load = gw_flows_find_load(wires->cluster, source, target, count);
+    double rate_bytes_per_s = INFINITY;
+    gw_check(path.hop_count <= DCN_HOPS);
+    for (uint32_t i = 0; i < path.hop_count; i++) {
+        const bool is_card = hops[i].link >= wires->first_card && hops[i].link < wires->first_host;
+        rate_bytes_per_s =
+            MIN(rate_bytes_per_s, hops[i].capacity * (is_card ? (double)count / load : 1));
+    }
+    return rate_bytes_per_s;
 }
 
 static void add_rail(const gw_wires *wires, gw_device_id device, uint32_t way, gw_wires_path *path,
@@ -141,7 +159,7 @@ gw_wires_path gw_wires_between(const gw_wires *wires, gw_device_id source, gw_de
         return path;
     }
     if (route.kind == GW_ROUTE_DCN) {
-        return cross_dcn(wires, source, target, out_hops);
+        return gw_wires_flow(wires, source, target, 0, out_hops);
     }
     if (route.kind == GW_ROUTE_RAIL) {
         return cross_rails(wires, source, target, out_hops);

@@ -35,5 +35,12 @@ typedef struct {
  * PCIe to its host or from it. */
 gw_wires_path gw_wires_between(const gw_wires *wires, gw_device_id source, gw_device_id target,
                                bool takes_negative, gw_max_min_hop *out_hops);
+/* The same of one of the flows that two devices of different islands have (flows.h), and the rate
+ * of `count` of them together, from the first on, when they carry as much each and nobody else is
+ * on their way. */
+gw_wires_path gw_wires_flow(const gw_wires *wires, gw_device_id source, gw_device_id target,
+                            uint32_t flow, gw_max_min_hop *out_hops);
+double gw_wires_flows_rate(const gw_wires *wires, gw_device_id source, gw_device_id target,
+                           uint32_t count);
 gw_wires_path gw_wires_to_host(const gw_wires *wires, gw_device_id device, bool is_from_host,
                                gw_max_min_hop *out_hops);

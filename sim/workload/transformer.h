@@ -52,7 +52,8 @@ typedef struct {
     bool has_light_ends;   /* The first and the last of several places have a layer fewer. */
     uint32_t islands;      /* Each with all of the model, and sequences of its own; 0 is 1. */
     uint32_t island;       /* This is the one of them. */
-    bool is_encoder;       /* This is one side of the model (gw_transformer_encoder). */
+    uint32_t exchange_chunks; /* Of a place's tensors: each is updated by itself.  0 is 1. */
+    bool is_encoder;          /* This is one side of the model (gw_transformer_encoder). */
     gw_recompute recompute;
     bool is_half; /* Activations and the parameters that passes read are kept in 2 bytes; ids,
                      statistics, shares of experts, loss and slopes of parameters in 4. */
@@ -172,12 +173,22 @@ gw_transformer_sum gw_transformer_sum_when(const gw_transformer *model,
 
 /* () -> (what goes on of each tensor) */
 gw_function *gw_transformer_make_init(const gw_transformer *model, uint32_t place);
+/* A place's tensors in `exchange_chunks` parts, one behind the other, about as large each: those
+ * whose slopes islands exchange together and which an update of their own changes. */
+typedef struct {
+    uint32_t first, count; /* Of the place's tensors; `count` is at least 1, */
+} gw_transformer_chunk;
+uint32_t gw_transformer_count_chunks(const gw_transformer *model);
+/* if `tensors`, which are the place's, are at least as many as there are chunks. */
+gw_transformer_chunk gw_transformer_find_chunk(const gw_transformer *model, const GArray *tensors,
+                                               uint32_t chunk);
 /* Whether the place's update gives the loss: the last place's does, on the first island. */
 bool gw_transformer_gives_loss(const gw_transformer *model, uint32_t place);
-/* (slopes of all tensors, from each island in order; then what is kept of each tensor [, loss, from
- * each island] [, with experts: choices that were dropped]) -> (what goes on of each [, loss of the
- * whole batch] [, choices likewise]) */
-gw_function *gw_transformer_make_update(const gw_transformer *model, uint32_t place);
+/* (slopes of the chunk's tensors, from each island in order; then what is kept of each tensor; of
+ * the first chunk also [, loss, from each island] [, with experts: choices that were dropped]) ->
+ * (what goes on of each [, loss of the whole batch] [, choices likewise]) */
+gw_function *gw_transformer_make_update(const gw_transformer *model, uint32_t place,
+                                        uint32_t chunk);
 /* Where nothing is trained: ([loss, from each island] [, with experts: choices that were dropped])
  * -> ([loss of the whole batch] [, choices likewise]) */
 gw_function *gw_transformer_make_score(const gw_transformer *model, uint32_t place);

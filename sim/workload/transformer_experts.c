@@ -7,7 +7,8 @@
  * all of them exchange blocks of seats, so that each expert has its own from all devices, and the
  * same exchange takes them back.  Along tensor each expert's width is split, and all members gate
  * alike; what comes back are parts of a sum, which is taken of tokens rather than of seats, since
- * those are fewer. */
+ * those are fewer.  Where the stream is in parts along tensor, all tokens are gathered behind the
+ * norm, for seats depend on all of a group. */
 #include "base/check.h"
 #include "workload/emit.h"
 #include "workload/transformer_private.h"
@@ -49,6 +50,7 @@ static void append_tensors(const gw_transformer *model, GArray *list)
     gw_transformer_append_tensor(list, 1, model->hidden, false, 0, 0);
     gw_transformer_append_tensor(list, model->experts, model->hidden, false,
                                  gw_transformer_weight_scale(), 0);
+    g_array_index(list, gw_transformer_tensor, list->len - 1).is_seen_whole = true;
     gw_transformer_append_experts(model, list, model->feed_forward, gw_transformer_weight_scale());
     gw_transformer_append_experts(model, list, model->feed_forward,
                                   gw_transformer_added_scale(model));
@@ -58,7 +60,9 @@ static void saved_shape(const gw_transformer *model, uint32_t saved, uint32_t *o
                         uint32_t *out_columns)
 {
     gw_check(saved < SAVED);
-    *out_rows = saved >= CAME ? seat_rows(model) : gw_transformer_local_rows(model);
+    *out_rows = saved >= CAME   ? seat_rows(model)
+                : saved <= NORM ? gw_transformer_stream_rows(model)
+                                : gw_transformer_local_rows(model);
     *out_columns = model->hidden;
     if (saved == SHARES)
         *out_columns = model->experts;
@@ -137,13 +141,13 @@ static uint32_t add_exchange(gw_pass *pass, uint32_t x, uint32_t y)
 
 /* --- Passes --- */
 
-/* From the norm to seats and weights; and what it drops, added to what was. */
-static void add_gate(gw_pass *pass, const gw_pass_part *part)
+/* From all tokens' norms to seats and weights; and what it drops, added to what was. */
+static void add_gate(gw_pass *pass, const gw_pass_part *part, uint32_t norms)
 {
     gw_function *function = pass->function;
     const uint32_t logits = gw_function_add_temporary(function, pass->rows, pass->model->experts);
     const uint32_t dropped = gw_function_add_temporary(function, 1, 1);
-    gw_emit_matmul(function, part->saved[NORM], false, part->tensors[GATE], true, logits);
+    gw_emit_matmul(function, norms, false, part->tensors[GATE], true, logits);
     gw_function_add(function, &(gw_operation){.kind = GW_OPERATION_SOFTMAX,
                                               .inputs = {(uint16_t)logits},
                                               .outputs = {(uint16_t)part->saved[SHARES]}});
@@ -166,9 +170,9 @@ static void add_forward(gw_pass *pass, const gw_pass_part *part, uint32_t y)
     const uint32_t combined = gw_pass_add_activation(pass);
     gw_pass_add_norm(pass, saved[INPUT], part->tensors[NORM_GAIN], part->tensors[NORM_BIAS],
                      saved[NORM]);
-    add_gate(pass, part);
-    add_operation(pass, GW_OPERATION_DISPATCH, (const uint32_t[]){saved[NORM], saved[SEATS]},
-                  &sent);
+    const uint32_t norms = gw_pass_gather(pass, saved[NORM]);
+    add_gate(pass, part, norms);
+    add_operation(pass, GW_OPERATION_DISPATCH, (const uint32_t[]){norms, saved[SEATS]}, &sent);
     add_exchange(pass, sent, saved[CAME]);
     add_product(pass, GW_OPERATION_BLOCK_MATMUL, saved[CAME], part->tensors[WIDEN], true,
                 saved[WIDE]);
@@ -217,7 +221,7 @@ static uint32_t sum_weights(gw_pass *pass, uint32_t dweights)
     return sum;
 }
 
-/* Through the gate: writes the slopes of its weights; returns those of the norm. */
+/* Through the gate: writes the slopes of its weights; returns those of the norm, of the stream. */
 static uint32_t add_gate_gradient(gw_pass *pass, const gw_pass_part *part, uint32_t dweights)
 {
     const uint32_t dlogits =
@@ -225,16 +229,25 @@ static uint32_t add_gate_gradient(gw_pass *pass, const gw_pass_part *part, uint3
     const uint32_t dn = gw_pass_add_activation(pass);
     add_operation(pass, GW_OPERATION_GATE_GRADIENT,
                   (const uint32_t[]){part->saved[SHARES], dweights}, &dlogits);
-    gw_emit_matmul(pass->function, dlogits, true, part->saved[NORM], false, part->gradients[GATE]);
+    gw_emit_matmul(pass->function, dlogits, true, gw_pass_gather(pass, part->saved[NORM]), false,
+                   part->gradients[GATE]);
     gw_emit_matmul(pass->function, dlogits, false, part->tensors[GATE], false, dn);
-    return dn;
+    if (!pass->model->is_sequence_parallel)
+        return dn;
+    const uint32_t own = gw_pass_add_stream(pass); /* All members along tensor have all of it. */
+    gw_function_add(pass->function, &(gw_operation){.kind = GW_OPERATION_SLICE,
+                                                    .axes = GW_TRANSFORMER_TENSOR,
+                                                    .inputs = {(uint16_t)dn},
+                                                    .outputs = {(uint16_t)own}});
+    return own;
 }
 
 static uint32_t add_backward(gw_pass *pass, const gw_pass_part *part, uint32_t dy)
 {
     const uint32_t dweights =
         gw_function_add_temporary(pass->function, pass->rows, pass->model->top);
-    const uint32_t dsent = add_expert_gradient(pass, part, dy, dweights);
+    const uint32_t dsent = add_expert_gradient(pass, part, gw_pass_gather(pass, dy), dweights);
+    gw_pass_gather_ahead(pass, part->saved[NORM]);
     const uint32_t dn_sent = gw_pass_add_activation(pass);
     add_operation(pass, GW_OPERATION_DISPATCH_GRADIENT,
                   (const uint32_t[]){part->saved[SEATS], dsent}, &dn_sent);

@@ -327,7 +327,7 @@ static void gather_sums(const gw_transformer *model, gw_function *function, cons
     gw_bundle_clear(&gathers);
 }
 
-/* Of all tensors, as their sums are written. */
+/* Of all of `tensors`, as their sums are written. */
 static void add_tensors(const gw_transformer *model, gw_function *function, const GArray *tensors,
                         gw_bundle *copies)
 {
@@ -369,16 +369,63 @@ gw_function *gw_transformer_make_score(const gw_transformer *model, uint32_t pla
     return function;
 }
 
-gw_function *gw_transformer_make_update(const gw_transformer *model, uint32_t place)
+/* --- Chunks --- */
+
+uint32_t gw_transformer_count_chunks(const gw_transformer *model)
+{
+    return MAX(model->exchange_chunks, 1);
+}
+
+static uint64_t count_part_elements(const gw_transformer *model, const GArray *tensors, uint32_t i)
+{
+    const gw_transformer_tensor *tensor = &g_array_index(tensors, gw_transformer_tensor, i);
+    return (uint64_t)gw_transformer_part_rows(model, tensor) *
+           gw_transformer_sent_columns(model, tensor);
+}
+
+/* Where the chunk begins: at the first tensor that has its share of the elements in front, but with
+ * one at least for each chunk before it and each from it on. */
+static uint32_t find_chunk_start(const gw_transformer *model, const GArray *tensors, uint32_t chunk)
+{
+    const uint32_t chunk_count = gw_transformer_count_chunks(model);
+    uint64_t all = 0, before = 0;
+    for (uint32_t i = 0; i < tensors->len; i++)
+        all += count_part_elements(model, tensors, i);
+    uint32_t start = 0;
+    for (uint32_t c = 1; c <= chunk; c++) {
+        const uint32_t first = start + 1, last = tensors->len - (chunk_count - c);
+        while (start < first || (start < last && (double)before * chunk_count < (double)all * c))
+            before += count_part_elements(model, tensors, start++);
+    }
+    return start;
+}
+
+gw_transformer_chunk gw_transformer_find_chunk(const gw_transformer *model, const GArray *tensors,
+                                               uint32_t chunk)
+{
+    const uint32_t chunk_count = gw_transformer_count_chunks(model);
+    gw_check(chunk < chunk_count && chunk_count <= tensors->len);
+    const uint32_t first = find_chunk_start(model, tensors, chunk);
+    const uint32_t end =
+        chunk + 1 == chunk_count ? tensors->len : find_chunk_start(model, tensors, chunk + 1);
+    return (gw_transformer_chunk){first, end - first};
+}
+
+gw_function *gw_transformer_make_update(const gw_transformer *model, uint32_t place, uint32_t chunk)
 {
     uint32_t first;
-    g_autoptr(GArray) tensors = gw_transformer_list_tensors(model, place, &first);
+    g_autoptr(GArray) all = gw_transformer_list_tensors(model, place, &first);
+    const gw_transformer_chunk part = gw_transformer_find_chunk(model, all, chunk);
+    g_autoptr(GArray) tensors = g_array_new(FALSE, FALSE, sizeof(gw_transformer_tensor));
+    g_array_append_vals(tensors, &g_array_index(all, gw_transformer_tensor, part.first),
+                        part.count);
     gw_function *function = gw_function_new("update");
     function->computations = 1;
     gw_bundle copies = gw_bundle_of(function, UINT64_MAX, false);
     add_tensors(model, function, tensors, &copies);
     gw_bundle_flush(&copies);
-    add_totals(model, function, place);
+    if (chunk == 0)
+        add_totals(model, function, place);
     gw_bundle_clear(&copies);
     return function;
 }

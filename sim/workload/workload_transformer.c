@@ -7,6 +7,7 @@
 #define BUCKET_BYTES 25000000U
 #define LAYERS_MAX   1024U
 #define ISLANDS_MAX  64U
+#define CHUNKS_MAX   1024U      /* Of a place's slopes, from island to island. */
 #define PLACE_MAX    256U       /* Layers of a place: a pass has below 256 values for each. */
 #define WIDTH_MAX    (1U << 20) /* Of hidden, feed_forward, sequence and batch. */
 
@@ -186,6 +187,27 @@ static bool check_zero(gw_params *params, const gw_transformer *model, GError **
     return false;
 }
 
+/* One tensor at least is in each chunk. */
+static bool check_exchange(gw_params *params, const gw_transformer *model, GError **error)
+{
+    if (gw_params_has(params, "exchange_chunks") && model->islands == 1) {
+        gw_params_error(params, "exchange_chunks", error,
+                        "found it with one island, expected \"islands\" of at least 2");
+        return false;
+    }
+    for (uint32_t p = 0; p < model->places && model->exchange_chunks > 1; p++) {
+        uint32_t first;
+        g_autoptr(GArray) tensors = gw_transformer_list_tensors(model, p, &first);
+        if (model->exchange_chunks > tensors->len) {
+            gw_params_error(params, "exchange_chunks", error,
+                            "found %u, expected at most as many as a stage has tensors (%u)",
+                            model->exchange_chunks, tensors->len);
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool check_sizes(gw_params *params, const gw_training *job, GError **error)
 {
     const gw_transformer *model = &job->model;
@@ -343,6 +365,8 @@ static bool read_parallelism(gw_params *params, gw_training *out, GError **error
         !read_size(params, "tensor", false, 1, GW_WORKLOAD_DEVICES_MAX / model->data,
                    &model->tensor, error) ||
         !read_size(params, "islands", false, 1, ISLANDS_MAX, &model->islands, error) ||
+        !read_size(params, "exchange_chunks", false, 1, CHUNKS_MAX, &model->exchange_chunks,
+                   error) ||
         !gw_params_bool(params, "sequence_parallel", false, &model->is_sequence_parallel, error) ||
         !gw_params_bool(params, "fused_accumulation", false, &is_fused, error) ||
         !gw_params_bool(params, "overlapped_slopes", false, &model->overlaps_slopes, error) ||
@@ -421,7 +445,8 @@ static bool read_training(gw_params *params, gw_training *out, GError **error)
            check_sizes(params, out, error) && check_sequence_parallel(params, model, error) &&
            check_scatter(params, model, error) && check_zero(params, model, error) &&
            gw_transformer_fit_experts(params, model, &out->experts, error) &&
-           gw_params_finish(params, error) && make_schedule(params, out, error);
+           check_exchange(params, model, error) && gw_params_finish(params, error) &&
+           make_schedule(params, out, error);
 }
 
 /* --- The program --- */
@@ -473,6 +498,9 @@ static const char *const transformer_help[] = {
     "islands  how many have all of the model, each on meshes of its own, and share the batch: sums "
     "of "
     "slopes are exchanged after the backward passes, each device's part with its mates'; default 1",
+    "exchange_chunks  with islands: chunks of tensors, each of which is updated as soon as its "
+    "slopes "
+    "have come from all of them; default 1",
     "sequence_parallel  true: between products each device holds its block of the tokens along "
     "\"tensor\", which divides the tokens of a micro-batch; default false",
     "overlapped_slopes  true: slopes of activations are summed along \"tensor\" beside the "

@@ -177,12 +177,6 @@ bool gw_transformer_fit_experts(gw_params *params, gw_transformer *model,
 {
     if (model->experts == 0)
         return true;
-    if (model->is_sequence_parallel) {
-        gw_params_error(params, "sequence_parallel", error,
-                        "found true with %u experts, whose gates need all tokens; expected false",
-                        model->experts);
-        return false;
-    }
     if (model->islands > 1) {
         gw_params_error(params, "experts", error,
                         "found %u with several islands, expected one island", model->experts);

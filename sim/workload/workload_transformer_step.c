@@ -9,8 +9,9 @@
  * parts; slopes then add up along the second ones.
  *
  * On several islands each has all of this for itself, and sequences of its own.  Sums of slopes, of
- * which each device has a part, go from the last backward pass of a place to the update of the same
- * place on every island, which adds them up in the same order. */
+ * which each device has a part, go from the last backward pass of a place to the updates of the
+ * same place on every island, which add them up in the same order: one for each chunk of its
+ * tensors, so that what has come is applied while the next is on its way. */
 #include <stdlib.h>
 
 #include "base/check.h"
@@ -24,7 +25,9 @@ typedef struct { /* A place of the pipeline, in the making. */
     uint32_t dropped_output; /* Of forward; likewise. */
     /* Nodes; GW_INDEX_NONE: it has none.  With a text there is a start, and tokens are no set-up.
      */
-    uint32_t start, tokens, init, update;
+    uint32_t start, tokens, init;
+    uint32_t update;              /* The first chunk's; the others' follow it. */
+    gw_transformer_chunk *chunks; /* Of its tensors. */
     /* Functions; GW_INDEX_NONE: not made yet.  Of the first micro-batch, or not; and of the last,
      * or not. */
     uint32_t forwards[2], inputs, backwards[2][2], weights[2][2];
@@ -90,6 +93,9 @@ static void begin_place(const step_maker *maker, uint32_t index)
     uint32_t first_tensor;
     g_autoptr(GArray) tensors = gw_transformer_list_tensors(model, index, &first_tensor);
     place->tensor_count = tensors->len;
+    place->chunks = g_new(gw_transformer_chunk, gw_transformer_count_chunks(model));
+    for (uint32_t c = 0; c < gw_transformer_count_chunks(model); c++)
+        place->chunks[c] = gw_transformer_find_chunk(model, tensors, c);
     place->drops = gw_transformer_count_expert_layers(model, index) > 0;
     place->dropped_output =
         (index + 1 == model->places ? 2 : 1) + gw_transformer_count_saved(model, index);
@@ -113,34 +119,39 @@ static void end_place(transformer_place *place)
 {
     if (place->handed != NULL)
         g_array_unref(place->handed);
+    g_free(place->chunks);
     g_free(place->forward);
     g_free(place->backward);
 }
 
 /* --- Edges --- */
 
-/* Output `output` of the place's update, in the next run, as the target's input; of what is drawn
- * at first, where nothing is trained. */
-static void carry(const step_maker *maker, const transformer_place *place, uint32_t output,
-                  uint32_t target, uint32_t input)
+/* The `k`th of what goes on of a tensor, from the place's update to the target's input in the next
+ * run; of what is drawn at first, where nothing is trained. */
+static void carry(const step_maker *maker, const transformer_place *place, uint32_t tensor,
+                  uint32_t k, uint32_t target, uint32_t input)
 {
+    const uint32_t carried_count = gw_transformer_count_carried(maker->model);
+    const uint32_t drawn = tensor * carried_count + k;
     if (!maker->job->trains) {
-        gw_builder_add_edge(maker->builder, place->init, output, target, input);
+        gw_builder_add_edge(maker->builder, place->init, drawn, target, input);
         return;
     }
-    gw_builder_add_carried(maker->builder, place->update, output, place->init, output, target,
-                           input);
+    uint32_t chunk = 0;
+    while (tensor >= place->chunks[chunk].first + place->chunks[chunk].count)
+        chunk++;
+    const uint32_t output = (tensor - place->chunks[chunk].first) * carried_count + k;
+    gw_builder_add_carried(maker->builder, place->update + chunk, output, place->init, drawn,
+                           target, input);
 }
 
 /* The tensors as passes read them; the update is added later and has this number. */
 static void carry_tensors(const step_maker *maker, const transformer_place *place, uint32_t target,
                           uint32_t first_input)
 {
-    const gw_transformer *model = maker->model;
-    const uint32_t read = gw_transformer_read_of_carried(model);
+    const uint32_t read = gw_transformer_read_of_carried(maker->model);
     for (uint32_t i = 0; i < place->tensor_count; i++)
-        carry(maker, place, i * gw_transformer_count_carried(model) + read, target,
-              first_input + i);
+        carry(maker, place, i, read, target, first_input + i);
 }
 
 /* The place whose forward gives what the decoder's look at. */
@@ -273,25 +284,25 @@ static void connect_totals(const step_maker *maker, uint32_t index, uint32_t inp
         connect_dropped(maker, index, input, output);
 }
 
-/* What all islands give to the update of one of them. */
-static void connect_update(const step_maker *maker, uint32_t index)
+/* What all islands give to a chunk's update of one of them. */
+static void connect_update(const step_maker *maker, uint32_t index, uint32_t chunk)
 {
     const transformer_place *place = &maker->places[index];
     const gw_transformer *model = maker->model;
-    const uint32_t kept_count = gw_transformer_count_kept(model),
-                   carried_count = gw_transformer_count_carried(model);
-    const uint32_t count = place->tensor_count;
+    const gw_transformer_chunk part = place->chunks[chunk];
+    const uint32_t node = place->update + chunk;
     uint32_t input = 0;
     for (uint32_t island = 0; island < model->islands; island++) {
         const transformer_place *source = &maker->all_places[island * model->places + index];
-        for (uint32_t i = 0; i < count; i++)
-            gw_builder_add_edge(maker->builder, source->last_slopes, source->first_slope + i,
-                                place->update, input++);
+        for (uint32_t i = part.first; i < part.first + part.count; i++)
+            gw_builder_add_edge(maker->builder, source->last_slopes, source->first_slope + i, node,
+                                input++);
     }
-    for (uint32_t i = 0; i < count; i++)
-        for (uint32_t k = 0; k < kept_count; k++)
-            carry(maker, place, i * carried_count + k, place->update, input++);
-    connect_totals(maker, index, input, count * carried_count);
+    for (uint32_t i = part.first; i < part.first + part.count; i++)
+        for (uint32_t k = 0; k < gw_transformer_count_kept(model); k++)
+            carry(maker, place, i, k, node, input++);
+    if (chunk == 0)
+        connect_totals(maker, index, input, part.count * gw_transformer_count_carried(model));
 }
 
 /* --- The step --- */
@@ -421,11 +432,26 @@ static void add_update(const step_maker *maker, uint32_t index)
         add_score(maker, index);
         return;
     }
-    const uint32_t function =
-        gw_builder_take_function(maker->builder, gw_transformer_make_update(maker->model, index));
-    const uint32_t node = add_node(maker, "update", index, GW_INDEX_NONE, function);
-    gw_check(node == maker->places[index].update);
-    connect_update(maker, index);
+    const uint32_t chunk_count = gw_transformer_count_chunks(maker->model);
+    for (uint32_t c = 0; c < chunk_count; c++) {
+        g_autofree char *kind =
+            chunk_count > 1 ? g_strdup_printf("update%u", c) : g_strdup("update");
+        const uint32_t function = gw_builder_take_function(
+            maker->builder, gw_transformer_make_update(maker->model, index, c));
+        const uint32_t node = add_node(maker, kind, index, GW_INDEX_NONE, function);
+        gw_check(node == maker->places[index].update + c);
+        connect_update(maker, index, c);
+    }
+}
+
+/* Places in the order of their updates.  Of several islands, what is last in the model comes first:
+ * its slopes are there first, and on their way while the rest of the backward pass goes on. */
+static uint32_t order_update(const gw_training *job, uint32_t i)
+{
+    const uint32_t place_count = job->model.places;
+    return job->model.islands == 1
+               ? i
+               : i / place_count * place_count + place_count - 1 - i % place_count;
 }
 
 /* Of a place that reads a text: the last output is the next run's number. */
@@ -456,13 +482,16 @@ static void add_step(const step_maker *makers, uint32_t island_count)
         add_reading(&makers[p / place_count], p % place_count);
         before_count++;
     }
-    for (uint32_t p = 0; p < all_count; p++) /* Numbers of nodes that come last. */
-        makers->all_places[p].update = before_count + island_count * slot_count + p;
+    for (uint32_t i = 0; i < all_count; i++) /* Numbers of nodes that come last. */
+        makers->all_places[order_update(job, i)].update =
+            before_count + island_count * slot_count + i * gw_transformer_count_chunks(&job->model);
     for (uint32_t i = 0; i < slot_count; i++)
         for (uint32_t island = 0; island < island_count; island++)
             add_pass(&makers[island], &order[i]);
-    for (uint32_t p = 0; p < all_count; p++)
+    for (uint32_t i = 0; i < all_count; i++) {
+        const uint32_t p = order_update(job, i);
         add_update(&makers[p / place_count], p % place_count);
+    }
 }
 
 /* "devices", "stage1", "island0", "island0.stage1". */

@@ -41,9 +41,24 @@ class Contention(program.Case):
                 ([], 12.5e9), (["cluster.dcn.cards=4"], 50e9), (["cluster.dcn.cards=8"], 100e9),
                 (["cluster.dcn.cards=8", "cluster.dcn.host_bandwidth=40GB/s"], 40e9),
                 (["cluster.dcn.cards=8", "cluster.dcn.oversubscription=4"], 25e9),
-                (["cluster.links=alone"], 100e9)):
+                (["cluster.links=alone"], 100e9), (["cluster.dcn.cards=16"], 100e9),
+                (["cluster.dcn.cards=16", "cluster.dcn.flows=2"], 200e9),
+                (["cluster.dcn.cards=16", "cluster.dcn.flows=3"], 150e9),
+                (["cluster.dcn.cards=16", "cluster.dcn.flows=4", "cluster.dcn.in_order=true"],
+                 200e9)):
             self.assertAlmostEqual(self.seconds(made, *settings), 8 * SENT / rate,
                                    delta=0.02 * 8 * SENT / rate, msg=settings)
+
+    def test_flows_by_hash(self):
+        """Some cards get more flows than others: it takes longer, the less so the more flows."""
+        made = scenario(H100, edge(8, 8), count=2, placement={"left": {"island": 0},
+                                                              "right": {"island": 1}})
+        even = 8 * SENT / 100e9
+        few, many = (self.seconds(made, "cluster.dcn.cards=8", "cluster.dcn.spread=hash",
+                                  f"cluster.dcn.flows={flows}") for flows in (1, 64))
+        self.assertGreaterEqual(few, 1.9 * even)
+        self.assertLess(many, 1.4 * even)
+        self.assertGreater(many, even)
 
     def test_switch(self):
         """4 devices send 100 MB each to the 4 others: on a ring all go the same way half round,

@@ -64,6 +64,22 @@ class Experts(program.Case):
                     self.check_close(shared["loss"], alone["loss"], TOLERANCE)
                     self.assertEqual(total(shared), alone["dropped"])
 
+    def test_neither_does_sequence_parallelism(self):
+        """Parts of the stream along tensor: gates see all tokens, and their slopes are whole."""
+        usual = ["cluster.islands.0.hosts=4", "jobs.0.steps=50", f"{P}.layers=4",
+                 f"{P}.learning_rate=0.0003"]
+        alone = self.results(f"{P}.data=1", *usual)
+        for data, tensor, *more in ((1, 2), (2, 4, "microbatch=1"), (2, 2, "zero=3"),
+                                    (1, 4, "recompute=full", "microbatch=2"),
+                                    (2, 2, "stages=2", "microbatch=2"),
+                                    (1, 2, "stages=2", "microbatch=2", "schedule=zb-h1")):
+            with self.subTest((data, tensor, more)):
+                shared = self.results(f"{P}.data={data}", f"{P}.tensor={tensor}",
+                                      f"{P}.sequence_parallel=true",
+                                      *(f"{P}.{setting}" for setting in more), *usual)
+                self.check_close(shared["loss"], alone["loss"], TOLERANCE)
+                self.assertEqual(total(shared), alone["dropped"])
+
     def test_groups_of_sequences(self):
         """Results depend on the groups, and on nothing that holds them."""
         usual = [f"{P}.group=2", "jobs.0.steps=50"]

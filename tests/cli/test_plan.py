@@ -195,6 +195,7 @@ class Mistakes(Plan):
             (scenario(tensor=3), ["found no degrees whose product is 4 devices, expected"]),
             (scenario(layers=None), ["/jobs/0/parameters", "layers"]),
             (scenario(schedule="1f2b"), ['found "1f2b"', 'did you mean "1f1b"']),
+            (scenario(islands=2), ["/jobs/0/parameters/islands: found 2, expected 1"]),
             (scenario(tensor=0), ["/jobs/0/parameters/tensor: found 0, expected a whole number"]),
             (scenario(hidden=65536, layers=4, heads=64),
              [" that fits: the smallest needs ", " per device, expected at most the 80 GiB"]),

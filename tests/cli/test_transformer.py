@@ -92,6 +92,27 @@ class Transformer(program.Case):
             self.assertLessEqual(max(summary["jobs"][0]["peak_activations"]), 4)
         self.assertLess(times["zb-h1"], 0.95 * times["1f1b"])
 
+    def test_chunks_are_applied_as_they_come(self):
+        """In order the first chunks come early, and their updates go beside the exchange; slopes of
+        the last layers cross beside the backward pass."""
+        more = ("cluster.islands.0.accelerator=tpu_v3_core", "cluster.islands.0.count=2",
+                "cluster.islands.0.hosts=2", "cluster.islands.0.devices_per_host=4",
+                "jobs.0.submit=chained", f"{P}.hidden=2048",
+                f"{P}.heads=8", f"{P}.layers=8", f"{P}.sequence=512", f"{P}.batch=32",
+                f"{P}.data=8", f"{P}.tensor=1", f"{P}.islands=2", "jobs.0.steps=3")
+        times = []
+        for settings in ((), ("cluster.dcn.in_order=true",), (f"{P}.exchange_chunks=8",),
+                         ("cluster.dcn.in_order=true", f"{P}.exchange_chunks=8"),
+                         (f"{P}.chunks=4", f"{P}.schedule=interleaved")):
+            arguments = (word for setting in more + settings for word in ("--set", setting))
+            summary = self.summary(SCENARIO, "--paranoid", *arguments)
+            times.append(summary["jobs"][0]["step_time_ns"])
+        whole, ordered, shared, both, beside = times
+        self.assertAlmostEqual(ordered / whole, 1, delta=0.005)
+        self.assertAlmostEqual(shared / whole, 1, delta=0.01)
+        self.assertLess(both, 0.98 * whole)
+        self.assertLess(beside, 0.9 * whole)
+
     def test_sequence_parallelism_does_not_matter(self):
         alone = self.losses(f"{P}.data=1", f"{P}.tensor=1", "jobs.0.steps=50")
         for settings in (("data=1", "tensor=2"), ("data=1", "tensor=4", "microbatch=1"),
@@ -233,7 +254,9 @@ class Transformer(program.Case):
                 (2,), (2, "data=1", "tensor=1"), (4, "data=2", "tensor=1", "zero=3", "bucket=1kB"),
                 (2, "zero=2", "microbatch=1", "recompute=full"),
                 (2, "tensor=1", "stages=2", "microbatch=1", "bucket=0B"),
-                (4, "sequence_parallel=true", "microbatch=1")):
+                (4, "sequence_parallel=true", "microbatch=1"), (2, "exchange_chunks=1"),
+                (2, "zero=3", "exchange_chunks=7"),
+                (2, "tensor=1", "chunks=2", "schedule=interleaved", "exchange_chunks=4")):
             with self.subTest((islands, settings)):
                 shared = self.losses(f"{P}.islands={islands}",
                                      *(f"{P}.{setting}" for setting in settings), *more)

@@ -3,6 +3,7 @@
  * transfer, all links are filled anew, and everybody carries on at the new rate.  The cluster, its
  * wires and the transfers are drawn from the seed.  Arrivals agree to a nanosecond for each
  * transfer that there is, since the fabric rounds each end up to one, which may delay all others.
+ * Where the DCN cuts transfers into flows, or keeps an order between two devices, so is it here.
  *
  *     fuzz_fabric                       as many seeds as fit into the time budget, from seed 1
  *     fuzz_fabric FIRST_SEED [COUNT]    these seeds, however long they take */
@@ -14,21 +15,31 @@
 #include "fuzz_command.h"
 #include "small_cluster.h"
 #include "topology/fabric.h"
+#include "topology/flows.h"
 #include "topology/wires.h"
 
 #define BUDGET_S      5.0
 #define TRANSFERS_MAX 80
 #define HOPS_MAX      32
+#define FLOWS_MAX     3
+
+typedef struct {
+    uint32_t hop_count; /* 0: it has no links. */
+    gw_max_min_hop hops[HOPS_MAX];
+    double left_bytes, rate_bytes_per_ns;
+    uint32_t flow; /* While it is filled. */
+} fuzz_flow;
 
 typedef struct {
     gw_transfer transfer;
-    gw_time start_ns;
+    gw_time start_ns;   /* When it is asked for. */
     gw_time arrival_ns; /* The fabric's; GW_TIME_NEVER: not yet. */
-    uint32_t hop_count; /* 0: it has no links, or none any more. */
-    gw_max_min_hop hops[HOPS_MAX];
-    double latency_ns, left_bytes, rate_bytes_per_ns;
+    uint32_t flow_count;
+    fuzz_flow flows[FLOWS_MAX];
+    bool is_ordered; /* It waits for those before it between the same devices. */
+    bool has_begun;  /* Plainly. */
+    double latency_ns;
     double plain_ns; /* Its arrival by plain computation. */
-    uint32_t flow;   /* While it is filled. */
 } fuzz_transfer;
 
 typedef struct {
@@ -70,7 +81,44 @@ static void draw_cluster(gw_random *random, fuzz_run *run)
     spec->dcn_cards_per_host = draw(random, 3);
     spec->dcn_host_bytes_per_s = draw(random, 2) == 0 ? 0 : 6e9;
     spec->dcn_oversubscription = draw(random, 2) == 0 ? 1 : 2.5;
+    spec->dcn_flows = draw(random, FLOWS_MAX + 1);
+    spec->dcn_spread = draw(random, 2) == 0 ? GW_SPREAD_RANK : GW_SPREAD_HASH;
+    spec->dcn_in_order = draw(random, 2) == 0;
     small_cluster_build(&run->made);
+}
+
+static gw_wires_path find_path(const fuzz_run *run, const gw_transfer *transfer, uint32_t flow,
+                               bool is_dcn, gw_max_min_hop *out_hops)
+{
+    if (transfer->kind == GW_TRANSFER_HOST) {
+        return gw_wires_to_host(&run->wires, transfer->source, transfer->is_from_host, out_hops);
+    }
+    return is_dcn ? gw_wires_flow(&run->wires, transfer->source, transfer->target, flow, out_hops)
+                  : gw_wires_between(&run->wires, transfer->source, transfer->target,
+                                     transfer->takes_negative, out_hops);
+}
+
+static void lay_flows(const fuzz_run *run, fuzz_transfer *drawn)
+{
+    const gw_cluster *cluster = run->made.cluster;
+    const gw_transfer *transfer = &drawn->transfer;
+    const bool is_moved = transfer->duration_ns == 0 && transfer->size_bytes > 0;
+    const bool is_dcn = transfer->kind == GW_TRANSFER_DEVICE &&
+                        cluster->island_of_device[transfer->source.index] !=
+                            cluster->island_of_device[transfer->target.index];
+    drawn->flow_count =
+        is_dcn && is_moved ? MIN(gw_flows_count(cluster), (uint32_t)transfer->size_bytes) : 1;
+    drawn->is_ordered = is_dcn && is_moved && cluster->spec->dcn_in_order;
+    for (uint32_t i = 0; i < drawn->flow_count; i++) {
+        fuzz_flow *flow = &drawn->flows[i];
+        const gw_wires_path path = find_path(run, transfer, i, is_dcn, flow->hops);
+        flow->hop_count = transfer->duration_ns > 0 ? 0 : path.hop_count;
+        flow->left_bytes = is_moved ? floor((double)transfer->size_bytes / drawn->flow_count) +
+                                          (i < transfer->size_bytes % drawn->flow_count ? 1 : 0)
+                                    : 0;
+        drawn->latency_ns =
+            (double)(transfer->duration_ns > 0 ? transfer->duration_ns : path.latency_ns);
+    }
 }
 
 static void draw_transfer(gw_random *random, fuzz_run *run, fuzz_transfer *drawn, gw_span window_ns)
@@ -88,16 +136,7 @@ static void draw_transfer(gw_random *random, fuzz_run *run, fuzz_transfer *drawn
         .is_from_host = draw(random, 2) == 0,
         .takes_negative = draw(random, 2) == 0,
     };
-    const gw_transfer *transfer = &drawn->transfer;
-    const gw_wires_path path =
-        transfer->kind == GW_TRANSFER_HOST
-            ? gw_wires_to_host(&run->wires, transfer->source, transfer->is_from_host, drawn->hops)
-            : gw_wires_between(&run->wires, transfer->source, transfer->target,
-                               transfer->takes_negative, drawn->hops);
-    drawn->hop_count = transfer->duration_ns > 0 ? 0 : path.hop_count;
-    drawn->latency_ns =
-        (double)(transfer->duration_ns > 0 ? transfer->duration_ns : path.latency_ns);
-    drawn->left_bytes = transfer->duration_ns > 0 ? 0 : (double)transfer->size_bytes;
+    lay_flows(run, drawn);
 }
 
 /* --- The fabric's way --- */
@@ -106,7 +145,8 @@ static void note_arrival(void *owner, uint64_t token, gw_time start_ns)
 {
     fuzz_run *run = owner;
     gw_check(run->transfers[token].arrival_ns == GW_TIME_NEVER);
-    gw_check(run->transfers[token].start_ns == start_ns);
+    gw_check(run->transfers[token].start_ns == start_ns ||
+             (run->transfers[token].is_ordered && run->transfers[token].start_ns < start_ns));
     run->transfers[token].arrival_ns = gw_engine_now(run->engine);
 }
 
@@ -132,25 +172,69 @@ static void run_fabric(fuzz_run *run)
 
 /* --- The plain way --- */
 
-static bool is_carrying(const fuzz_transfer *one, double now_ns)
+static bool is_carrying(const fuzz_transfer *one, const fuzz_flow *flow)
 {
-    return one->hop_count > 0 && one->left_bytes > 0 && (double)one->start_ns <= now_ns;
+    return one->has_begun && flow->hop_count > 0 && flow->left_bytes > 0;
 }
 
-static void fill_all(fuzz_run *run, double now_ns)
+static bool has_drained(const fuzz_transfer *one)
 {
-    g_autoptr(gw_max_min) solver = gw_max_min_new(run->wires.link_count);
-    double rates[TRANSFERS_MAX];
+    for (uint32_t i = 0; i < one->flow_count; i++) {
+        if (one->flows[i].left_bytes > 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool was_asked_before(const fuzz_run *run, uint32_t a, uint32_t b)
+{
+    const gw_time a_ns = run->transfers[a].start_ns, b_ns = run->transfers[b].start_ns;
+    return a_ns < b_ns || (a_ns == b_ns && a < b);
+}
+
+/* Whether somebody is before it between its two devices. */
+static bool must_wait(const fuzz_run *run, uint32_t number)
+{
+    const fuzz_transfer *one = &run->transfers[number];
+    for (uint32_t i = 0; one->is_ordered && i < run->count; i++) {
+        const fuzz_transfer *other = &run->transfers[i];
+        if (other->is_ordered && was_asked_before(run, i, number) && !has_drained(other) &&
+            other->transfer.source.index == one->transfer.source.index &&
+            other->transfer.target.index == one->transfer.target.index) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void begin_all(fuzz_run *run, double now_ns)
+{
     for (uint32_t i = 0; i < run->count; i++) {
         fuzz_transfer *one = &run->transfers[i];
-        if (is_carrying(one, now_ns)) {
-            one->flow = gw_max_min_add(solver, one->hops, one->hop_count, INFINITY);
+        one->has_begun = one->has_begun || ((double)one->start_ns <= now_ns && !must_wait(run, i));
+    }
+}
+
+static void fill_all(fuzz_run *run)
+{
+    g_autoptr(gw_max_min) solver = gw_max_min_new(run->wires.link_count);
+    double rates[TRANSFERS_MAX * FLOWS_MAX];
+    for (uint32_t i = 0; i < run->count; i++) {
+        for (uint32_t k = 0; k < run->transfers[i].flow_count; k++) {
+            fuzz_flow *flow = &run->transfers[i].flows[k];
+            if (is_carrying(&run->transfers[i], flow)) {
+                flow->flow = gw_max_min_add(solver, flow->hops, flow->hop_count, INFINITY);
+            }
         }
     }
     gw_max_min_refill(solver, rates);
     for (uint32_t i = 0; i < run->count; i++) {
-        if (is_carrying(&run->transfers[i], now_ns)) {
-            run->transfers[i].rate_bytes_per_ns = rates[run->transfers[i].flow] * 1e-9;
+        for (uint32_t k = 0; k < run->transfers[i].flow_count; k++) {
+            fuzz_flow *flow = &run->transfers[i].flows[k];
+            if (is_carrying(&run->transfers[i], flow)) {
+                flow->rate_bytes_per_ns = rates[flow->flow] * 1e-9;
+            }
         }
     }
 }
@@ -163,11 +247,30 @@ static double find_next_ns(const fuzz_run *run, double now_ns)
         const fuzz_transfer *one = &run->transfers[i];
         if ((double)one->start_ns > now_ns) {
             next_ns = fmin(next_ns, (double)one->start_ns);
-        } else if (is_carrying(one, now_ns)) {
-            next_ns = fmin(next_ns, now_ns + one->left_bytes / one->rate_bytes_per_ns);
+        }
+        for (uint32_t k = 0; k < one->flow_count; k++) {
+            const fuzz_flow *flow = &one->flows[k];
+            if (is_carrying(one, flow)) {
+                next_ns = fmin(next_ns, now_ns + flow->left_bytes / flow->rate_bytes_per_ns);
+            }
         }
     }
     return next_ns;
+}
+
+static void carry(fuzz_transfer *one, double now_ns, double next_ns)
+{
+    for (uint32_t k = 0; k < one->flow_count; k++) {
+        fuzz_flow *flow = &one->flows[k];
+        if (!is_carrying(one, flow)) {
+            continue;
+        }
+        flow->left_bytes -= flow->rate_bytes_per_ns * (next_ns - now_ns);
+        if (flow->left_bytes < 1e-6) { /* Bytes: what sums of doubles leave over. */
+            flow->left_bytes = 0;
+            one->plain_ns = next_ns + one->latency_ns;
+        }
+    }
 }
 
 static void compute_plainly(fuzz_run *run)
@@ -178,18 +281,11 @@ static void compute_plainly(fuzz_run *run)
     }
     double now_ns = 0;
     while (now_ns < INFINITY) {
-        fill_all(run, now_ns);
+        begin_all(run, now_ns);
+        fill_all(run);
         const double next_ns = find_next_ns(run, now_ns);
         for (uint32_t i = 0; i < run->count && next_ns < INFINITY; i++) {
-            fuzz_transfer *one = &run->transfers[i];
-            if (!is_carrying(one, now_ns)) {
-                continue;
-            }
-            one->left_bytes -= one->rate_bytes_per_ns * (next_ns - now_ns);
-            if (one->left_bytes < 1e-6) { /* Bytes: what sums of doubles leave over. */
-                one->left_bytes = 0;
-                one->plain_ns = next_ns + one->latency_ns;
-            }
+            carry(&run->transfers[i], now_ns, next_ns);
         }
         now_ns = next_ns;
     }

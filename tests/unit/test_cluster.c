@@ -110,6 +110,27 @@ START_TEST(rails_are_the_hosts_cards)
 }
 END_TEST
 
+/* Two cards for each device: of one flow, one is used; of three, both. */
+START_TEST(flows_use_a_devices_cards)
+{
+    static const double rails_bytes_per_s[] = {6e9, 3e9, 6e9, 6e9};
+    for (uint32_t flows = 0; flows < 4; flows++) {
+        small_cluster made;
+        small_cluster_init(&made);
+        small_cluster_add(&made, 8, 1, 1, 0);
+        made.islands[0].host_count = 2;
+        made.islands[0].devices_per_host = 4;
+        made.islands[0].is_switched = true;
+        made.islands[0].network = (gw_network){
+            .nics_per_host = 8, .nic_bytes_per_s = 3e9, .latency_ns = 7, .flows = flows};
+        const gw_cluster_island *island = &small_cluster_build(&made)->islands[0];
+        ck_assert_uint_eq(island->rails_per_host, 4);
+        ck_assert_double_eq(island->rail_bytes_per_s, rails_bytes_per_s[flows]);
+        small_cluster_clear(&made);
+    }
+}
+END_TEST
+
 START_TEST(torus_has_no_rails)
 {
     small_cluster made;
@@ -157,6 +178,7 @@ int main(void)
     Suite *suite = suite_create("cluster");
     TCase *cases = tcase_create("cluster");
     tcase_add_test(cases, rails_are_the_hosts_cards);
+    tcase_add_test(cases, flows_use_a_devices_cards);
     tcase_add_test_raise_signal(cases, torus_has_no_rails, SIGABRT);
     tcase_add_test(cases, devices_and_hosts_are_numbered_island_by_island);
     tcase_add_test(cases, last_dimension_runs_fastest);

@@ -156,6 +156,21 @@ START_TEST(network_between_islands_has_a_shape)
 }
 END_TEST
 
+START_TEST(network_between_islands_has_flows)
+{
+    g_autoptr(gw_scenario) plain = load_good(base_text, NULL);
+    ck_assert_uint_eq(plain->cluster.dcn_flows, 0);
+    ck_assert_int_eq(plain->cluster.dcn_spread, GW_SPREAD_RANK);
+    ck_assert(!plain->cluster.dcn_in_order);
+    static const char *const settings[] = {
+        "cluster.dcn={\"flows\":3,\"spread\":\"hash\",\"in_order\":true}", NULL};
+    g_autoptr(gw_scenario) scenario = load_good(base_text, settings);
+    ck_assert_uint_eq(scenario->cluster.dcn_flows, 3);
+    ck_assert_int_eq(scenario->cluster.dcn_spread, GW_SPREAD_HASH);
+    ck_assert(scenario->cluster.dcn_in_order);
+}
+END_TEST
+
 START_TEST(switch_joins_an_island)
 {
     g_autoptr(gw_scenario) torus = load_good(base_text, NULL);
@@ -522,6 +537,7 @@ static TCase *make_good_case(void)
     tcase_add_test(good, plain_numbers_name_their_unit);
     tcase_add_test(good, one_wrap_counts_for_all_sizes);
     tcase_add_test(good, network_between_islands_has_a_shape);
+    tcase_add_test(good, network_between_islands_has_flows);
     tcase_add_test(good, switch_joins_an_island);
     tcase_add_test(good, a_system_may_be_named);
     tcase_add_test(good, a_policy_may_be_an_object);

@@ -35,16 +35,20 @@ END_TEST
 
 START_TEST(scenario_says_otherwise)
 {
-    const char *const settings[] = {
-        "cluster.islands.0.nics_per_host=16",         "cluster.islands.0.nic_bandwidth=400Gb/s",
-        "cluster.islands.0.nic_latency=7us",          "cluster.islands.0.oversubscription=2.5",
-        "cluster.islands.0.collectives=hierarchical", NULL};
+    const char *const settings[] = {"cluster.islands.0.nics_per_host=16",
+                                    "cluster.islands.0.nic_bandwidth=400Gb/s",
+                                    "cluster.islands.0.nic_latency=7us",
+                                    "cluster.islands.0.oversubscription=2.5",
+                                    "cluster.islands.0.collectives=hierarchical",
+                                    "cluster.islands.0.flows=2",
+                                    NULL};
     g_autoptr(gw_scenario) scenario = load_good(nodes_text, settings);
     const gw_island_spec *island = &scenario->cluster.islands[0];
     ck_assert_uint_eq(island->network.nics_per_host, 16);
     ck_assert_double_eq(island->network.nic_bytes_per_s, 0.9 * 50e9);
     ck_assert_uint_eq(island->network.latency_ns, 7000);
     ck_assert_double_eq(island->network.oversubscription, 2.5);
+    ck_assert_uint_eq(island->network.flows, 2);
     ck_assert_int_eq(island->collectives, GW_ALGORITHM_HIERARCHICAL);
 }
 END_TEST
@@ -75,6 +79,7 @@ static const struct {
     {"cluster.islands.0.nic_latency=1GB", "/cluster/islands/0/nic_latency", "\"1GB\""},
     {"cluster.islands.0.oversubscription=0.99", "/cluster/islands/0/oversubscription", "0.99"},
     {"cluster.islands.0.oversubscription=-1", "/cluster/islands/0/oversubscription", "-1"},
+    {"cluster.islands.0.flows=0", "/cluster/islands/0/flows", "found 0"},
     {"cluster.islands.0.torus=[16]", "/cluster/islands/0/torus", "\"nodes\""},
     {"cluster.islands.0.nic_bandwith=1GB/s", "/cluster/islands/0/nic_bandwith", "nic_bandwidth"},
 };

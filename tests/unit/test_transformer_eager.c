@@ -88,14 +88,14 @@ START_TEST(updates_move_what_the_table_says)
     gw_transformer model = model_of(2, true);
     const double count = count_parameters(&model);
     uint32_t work_count;
-    g_autoptr(gw_function) wide = gw_transformer_make_update(&model, 0);
+    g_autoptr(gw_function) wide = gw_transformer_make_update(&model, 0, 0);
     ck_assert_double_eq(count_work_bytes(wide, &work_count), 20 * count);
     model.has_half_slopes = true;
-    g_autoptr(gw_function) thin = gw_transformer_make_update(&model, 0);
+    g_autoptr(gw_function) thin = gw_transformer_make_update(&model, 0, 0);
     ck_assert_double_eq(count_work_bytes(thin, &work_count), (20 + 8) * count);
     model.data = 2;
     model.microbatch = BATCH / 2;
-    g_autoptr(gw_function) shared = gw_transformer_make_update(&model, 0);
+    g_autoptr(gw_function) shared = gw_transformer_make_update(&model, 0, 0);
     ck_assert_double_eq(count_work_bytes(shared, &work_count), (20 + 8 + 4) * count);
 }
 END_TEST

@@ -77,7 +77,7 @@ START_TEST(each_stage_keeps_less)
             ck_assert_uint_eq(sum_outputs(init), 12 * (matrices / parts + vectors) +
                                                      copy * (matrices / read_parts + vectors));
             ck_assert_uint_eq(init->output_count, TENSORS * gw_transformer_count_carried(&model));
-            g_autoptr(gw_function) update = gw_transformer_make_update(&model, 0);
+            g_autoptr(gw_function) update = gw_transformer_make_update(&model, 0, 0);
             ck_assert_uint_eq(sum_outputs(update), sum_outputs(init) + 4);
         }
     }
@@ -114,7 +114,7 @@ START_TEST(buckets_cut_the_sum)
     for (uint64_t bucket = 4096; bucket / 4 < all; bucket *= 4) {
         const gw_transformer model = model_of(0, bucket);
         g_autoptr(gw_function) back = gw_transformer_make_backward(&model, 0, false, true);
-        g_autoptr(gw_function) update = gw_transformer_make_update(&model, 0);
+        g_autoptr(gw_function) update = gw_transformer_make_update(&model, 0, 0);
         const moved sums = count_moved(back, GW_OPERATION_ALL_REDUCE);
         ck_assert_uint_eq(sums.bytes, all);
         ck_assert_uint_eq(sums.overlapped, TENSORS);
@@ -126,7 +126,7 @@ START_TEST(buckets_cut_the_sum)
     ck_assert_uint_eq(before, 1);
     const gw_transformer model = model_of(0, 0);
     g_autoptr(gw_function) back = gw_transformer_make_backward(&model, 0, false, true);
-    g_autoptr(gw_function) update = gw_transformer_make_update(&model, 0);
+    g_autoptr(gw_function) update = gw_transformer_make_update(&model, 0, 0);
     const moved sums = count_moved(update, GW_OPERATION_ALL_REDUCE);
     ck_assert_uint_eq(count_moved(back, GW_OPERATION_ALL_REDUCE).count, 0);
     ck_assert_uint_eq(sums.bytes, all);
@@ -230,7 +230,7 @@ START_TEST(one_update_gathers_what_passes_read)
     for (uint32_t zero = 1; zero <= 3; zero++) {
         gw_transformer model = model_of(zero, 1 << 20);
         model.is_half = true;
-        g_autoptr(gw_function) update = gw_transformer_make_update(&model, 0);
+        g_autoptr(gw_function) update = gw_transformer_make_update(&model, 0, 0);
         const moved copies = count_moved(update, GW_OPERATION_ALL_GATHER);
         ck_assert_uint_eq(copies.bytes, zero == 3 ? 0 : 2 * matrices / DATA);
         ck_assert_uint_eq(copies.messages, zero == 3 ? 0 : 1);
@@ -263,7 +263,7 @@ START_TEST(sequence_parallel_slopes_are_summed_along_tensor)
     model.batch = 2;
     model.tensor = 2;
     model.is_sequence_parallel = true;
-    g_autoptr(gw_function) update = gw_transformer_make_update(&model, 0);
+    g_autoptr(gw_function) update = gw_transformer_make_update(&model, 0, 0);
     const moved sums = count_moved(update, GW_OPERATION_ALL_REDUCE);
     ck_assert_uint_eq(sums.count, LAYERS * 6 + 2);
     ck_assert_uint_eq(sums.bytes, 4 * HIDDEN * (LAYERS * 6 + 2));
@@ -295,7 +295,7 @@ START_TEST(islands_are_sent_parts_of_vectors)
         model.tensor = tensor;
         model.is_sequence_parallel = tensor > 1;
         g_autoptr(gw_function) back = gw_transformer_make_backward(&model, 0, false, true);
-        g_autoptr(gw_function) update = gw_transformer_make_update(&model, 0);
+        g_autoptr(gw_function) update = gw_transformer_make_update(&model, 0, 0);
         /* Positions are whole on each of tensor: all of them have seen all tokens. */
         const uint64_t twice = tensor > 1 ? SEQUENCE * HIDDEN : 0;
         const uint64_t all = 4 * (matrices + vectors + twice) / DATA / tensor;
@@ -316,7 +316,7 @@ START_TEST(islands_are_sent_whole_what_does_not_divide)
     model.data = 7;
     model.batch = 14;
     g_autoptr(gw_function) back = gw_transformer_make_backward(&model, 0, false, true);
-    g_autoptr(gw_function) update = gw_transformer_make_update(&model, 0);
+    g_autoptr(gw_function) update = gw_transformer_make_update(&model, 0, 0);
     ck_assert_uint_eq(sum_outputs(back), 4 * (matrices + vectors));
     ck_assert_uint_eq(sum_taken(update, 2 * TENSORS), 8 * (matrices + vectors));
     ck_assert_uint_eq(count_moved(back, GW_OPERATION_REDUCE_SCATTER).count, 0);

@@ -519,7 +519,7 @@ START_TEST(slopes_may_take_two_bytes)
         for (uint32_t i = outputs - tensors->len; i < outputs; i++)
             ck_assert_uint_eq(gw_function_value(back, gw_function_output(back, i))->element_bytes,
                               bytes);
-        g_autoptr(gw_function) update = gw_transformer_make_update(&model, 0);
+        g_autoptr(gw_function) update = gw_transformer_make_update(&model, 0, 0);
         for (uint32_t i = 0; i < update->operations->len; i++) {
             const gw_operation *operation = gw_function_operation(update, i);
             if (operation->kind == GW_OPERATION_ALL_REDUCE &&

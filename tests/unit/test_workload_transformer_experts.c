@@ -166,6 +166,33 @@ START_TEST(exchanges_are_where_they_belong)
 }
 END_TEST
 
+/* Parts of the stream along tensor: each layer's blocks gather all tokens and scatter their sums,
+ * back likewise, and only the weights of choices are summed whole; what gates see, all of tensor
+ * see, so their slopes are summed along data alone. */
+START_TEST(gates_see_all_tokens_of_a_parted_stream)
+{
+    gw_transformer model = model_of(2, 2);
+    model.is_sequence_parallel = true;
+    g_autoptr(gw_function) forth = gw_transformer_make_forward(&model, 0, false);
+    g_autoptr(gw_function) back = gw_transformer_make_backward(&model, 0, false, true);
+    const uint32_t layers = LAYERS / 2;
+    ck_assert_uint_eq(count_kind(forth, GW_OPERATION_REDUCE_SCATTER, GW_TRANSFORMER_TENSOR),
+                      2 * LAYERS + 1);
+    ck_assert_uint_eq(count_kind(forth, GW_OPERATION_ALL_REDUCE, GW_TRANSFORMER_TENSOR), 0);
+    ck_assert_uint_eq(count_kind(back, GW_OPERATION_ALL_REDUCE, GW_TRANSFORMER_TENSOR), layers);
+    uint32_t first, gate_count = 0;
+    g_autoptr(GArray) tensors = gw_transformer_list_tensors(&model, 0, &first);
+    for (uint32_t i = 0; i < tensors->len; i++) {
+        const gw_transformer_tensor *tensor = &g_array_index(tensors, gw_transformer_tensor, i);
+        if (tensor->rows != model.experts || tensor->blocks > 0)
+            continue;
+        gate_count++;
+        ck_assert_uint_eq(gw_transformer_sum_axes(&model, tensor), GW_TRANSFORMER_DATA);
+    }
+    ck_assert_uint_eq(gate_count, layers);
+}
+END_TEST
+
 static const gw_function *find_function(const gw_program *program, const char *name)
 {
     for (uint32_t n = 0; n < program->nodes->len; n++)
@@ -341,6 +368,7 @@ int main(void)
     tcase_add_test(cases, parameters_are_those_of_the_formula);
     tcase_add_test(cases, flops_are_those_of_the_formula);
     tcase_add_test(cases, exchanges_are_where_they_belong);
+    tcase_add_test(cases, gates_see_all_tokens_of_a_parted_stream);
     tcase_add_test(cases, slopes_of_experts_are_not_summed);
     tcase_add_test(cases, choices_are_kept_whole);
     tcase_add_test(cases, each_place_with_gates_has_a_result);

@@ -136,6 +136,82 @@ START_TEST(islands_have_sequences_of_their_own)
 }
 END_TEST
 
+/* All of them are in one chunk, each chunk has one, and chunks are about as large, where the
+ * largest tensor lets them. */
+START_TEST(chunks_part_the_tensors)
+{
+    gw_transformer model = {.layers = 2,
+                            .hidden = 24,
+                            .heads = 6,
+                            .feed_forward = 96,
+                            .vocabulary = 42,
+                            .sequence = 10,
+                            .data = 2,
+                            .tensor = 1,
+                            .places = 1,
+                            .zero = 1,
+                            .islands = 2};
+    uint32_t unused;
+    g_autoptr(GArray) tensors = gw_transformer_list_tensors(&model, 0, &unused);
+    uint64_t all = 0, largest = 0;
+    for (uint32_t i = 0; i < tensors->len; i++) {
+        const gw_transformer_tensor *one = &g_array_index(tensors, gw_transformer_tensor, i);
+        const uint64_t size = (uint64_t)gw_transformer_part_rows(&model, one) *
+                              gw_transformer_sent_columns(&model, one);
+        all += size;
+        largest = MAX(largest, size);
+    }
+    for (model.exchange_chunks = 0; model.exchange_chunks <= tensors->len;
+         model.exchange_chunks++) {
+        const uint32_t chunk_count = gw_transformer_count_chunks(&model);
+        uint32_t next = 0;
+        for (uint32_t c = 0; c < chunk_count; c++) {
+            const gw_transformer_chunk chunk = gw_transformer_find_chunk(&model, tensors, c);
+            uint64_t size = 0;
+            ck_assert_uint_eq(chunk.first, next);
+            ck_assert_uint_ge(chunk.count, 1);
+            next += chunk.count;
+            for (uint32_t i = chunk.first; i < next; i++) {
+                const gw_transformer_tensor *one =
+                    &g_array_index(tensors, gw_transformer_tensor, i);
+                size += (uint64_t)gw_transformer_part_rows(&model, one) *
+                        gw_transformer_sent_columns(&model, one);
+            }
+            ck_assert_uint_le(size, all / chunk_count + largest);
+        }
+        ck_assert_uint_eq(next, tensors->len);
+    }
+}
+END_TEST
+
+/* An update for each, which reads that chunk's slopes and state alone; the first has the loss. */
+START_TEST(each_chunk_is_updated_by_itself)
+{
+    g_autoptr(gw_program) program = build_good(
+        "{" SIZES ", \"data\": 2, \"islands\": 2, \"exchange_chunks\": 3, \"chunks\": 2, "
+        "\"schedule\": \"interleaved\", \"microbatch\": 2}");
+    static const char *const names[] = {"update0.i0.c1", "update1.i0.c1", "update2.i0.c1",
+                                        "update0.i0.c0", "update1.i0.c0", "update2.i0.c0",
+                                        "update0.i1.c1"};
+    const uint32_t first = program->nodes->len - 12;
+    uint64_t slope_count = 0, kept_count = 0;
+    for (uint32_t i = 0; i < G_N_ELEMENTS(names); i++)
+        ck_assert_str_eq(gw_program_node(program, first + i)->name, names[i]);
+    for (uint32_t n = first; n < first + 6; n++)
+        for (uint32_t e = program->first_edge[n]; e < program->first_edge[n + 1]; e++) {
+            const gw_edge *edge = gw_program_edge(program, e);
+            slope_count += !edge->is_carried;
+            kept_count += edge->is_carried;
+            ck_assert(!edge->is_carried || edge->source_node == n);
+        }
+    const uint32_t tensor_count = 2 + 2 * 16 + 3;
+    ck_assert_uint_eq(slope_count, 2 * tensor_count + 2); /* And each island's loss. */
+    ck_assert_uint_eq(kept_count, 3 * tensor_count);
+    const gw_result *loss = &g_array_index(program->results, gw_result, 0);
+    ck_assert_uint_eq(loss->node, first);
+}
+END_TEST
+
 /* Eight layers, as in places of ten, two of them embedding and head. */
 START_TEST(light_ends_have_a_layer_fewer)
 {
@@ -184,6 +260,12 @@ START_TEST(mistakes_have_words)
     build_bad("{" SIZES ", \"data\": 2, \"islands\": 2, \"zero\": 0}",
               "/zero: found 0 with 2 islands, expected 1 to 3");
     build_bad("{" SIZES ", \"islands\": 0}", "/islands: found 0");
+    build_bad("{" SIZES ", \"exchange_chunks\": 2}", "/exchange_chunks: found it with one island");
+    build_bad("{" SIZES ", \"islands\": 2, \"exchange_chunks\": 38}",
+              "/exchange_chunks: found 38, expected at most as many as a stage has tensors (37)");
+    build_bad("{" SIZES ", \"islands\": 2, \"exchange_chunks\": 0}", "/exchange_chunks: found 0");
+    build_bad("{" SIZES ", \"islands\": 2, \"exchange_chunks\": 1.5}",
+              "/exchange_chunks: found 1.5");
     build_bad("{" SIZES ", \"islands\": 65}", "/islands: found 65");
     build_bad("{" SIZES ", \"islands\": \"two\"}", "/islands: found \"two\"");
 }
@@ -197,6 +279,8 @@ int main(void)
     tcase_add_test(cases, each_device_sends_its_part);
     tcase_add_test(cases, all_islands_add_up_in_one_order);
     tcase_add_test(cases, islands_have_sequences_of_their_own);
+    tcase_add_test(cases, chunks_part_the_tensors);
+    tcase_add_test(cases, each_chunk_is_updated_by_itself);
     tcase_add_test(cases, light_ends_have_a_layer_fewer);
     tcase_add_test(cases, mistakes_have_words);
     suite_add_tcase(suite, cases);
