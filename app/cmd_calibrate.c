@@ -11,6 +11,7 @@
 #include "app/command.h"
 #include "base/error.h"
 #include "base/sample.h"
+#include "program/machine.h"
 #include "real/calibration.h"
 #include "record/json.h"
 #include "tests/bench/bench_control.h"
@@ -18,6 +19,9 @@
 
 #define QUICK_S 0.005 /* For each thing that is measured. */
 #define WHOLE_S 0.1
+
+#define SHARD_NS    500000.0
+#define MIDDLE_HALF 1.349 /* Of a normal distribution: its width, in standard deviations. */
 
 static gboolean is_quick, is_quiet, wants_rows;
 static char *machine_name;
@@ -57,13 +61,22 @@ static void print_rows(const gw_calibration *calibration)
     }
 }
 
-static double median_spread(const gw_calibration *calibration)
+/* Of what takes so long at least; 0: nothing does. */
+static double median_spread(const gw_calibration *calibration, double least_ns)
 {
     g_autoptr(GArray) spreads = g_array_new(FALSE, FALSE, sizeof(double));
-    for (guint i = 0; i < calibration->rows->len; i++)
-        g_array_append_val(spreads,
-                           g_array_index(calibration->rows, gw_calibration_row, i).stat.spread);
-    return gw_sample_median(spreads);
+    for (guint i = 0; i < calibration->rows->len; i++) {
+        const gw_calibration_row *row = &g_array_index(calibration->rows, gw_calibration_row, i);
+        if (row->stat.median_ns >= least_ns)
+            g_array_append_val(spreads, row->stat.spread);
+    }
+    return spreads->len > 0 ? gw_sample_median(spreads) : 0;
+}
+
+/* What a normal variate deviates by that spreads as much as things that are as long as shards. */
+static double find_jitter(const gw_calibration *calibration)
+{
+    return MIN(median_spread(calibration, SHARD_NS) / MIDDLE_HALF, GW_JITTER_MAX);
 }
 
 static void print_summary(const gw_calibration *calibration, const gw_bench_profile *profile,
@@ -93,7 +106,7 @@ static void print_summary(const gw_calibration *calibration, const gw_bench_prof
            profile->cost_ns[GW_COST_LAUNCH], 100 * profile->error_max);
     printf("spread        %8.1f %% in the median: the middle half of a thing's samples, over their "
            "median\n",
-           100 * median_spread(calibration));
+           100 * median_spread(calibration, 0));
 }
 
 /* --- What is written --- */
@@ -194,8 +207,12 @@ static void write_accelerator(gw_json *json, const gw_calibration *seen, const c
     for (guint i = 0; i < G_N_ELEMENTS(efficiencies); i++)
         gw_json_real(json, efficiencies[i], 1);
     gw_json_count(json, "shared_cores", g_get_num_processors());
+    gw_json_real(json, "jitter", find_jitter(seen));
     gw_json_open_object(json, "sources");
     gw_json_string(json, "shared_cores", "The cores of this machine that the command may use.");
+    gw_json_string(json, "jitter",
+                   "Measured: how far repetitions of what takes half a "
+                   "millisecond or more spread, as a standard deviation.");
     for (guint i = 0; i < G_N_ELEMENTS(figures); i++)
         gw_json_string(json, figures[i].key, figures[i].source);
     for (guint i = 0; i < G_N_ELEMENTS(efficiencies); i++)

@@ -27,9 +27,8 @@ static gboolean wants_plot, wants_json, wants_phases, is_quiet;
 
 static const GOptionEntry entries[] = {
     {"machine", 'm', 0, G_OPTION_ARG_FILENAME, &machine_path,
-     "What `gangway calibrate` wrote of this machine (default: measure it now, as calibrate "
-     "--quick "
-     "does)",
+     "What `gangway calibrate` wrote of this machine (default: measure it at the beginning of each "
+     "round, as calibrate --quick does)",
      "FILE"},
     {"repeat", 'r', 0, G_OPTION_ARG_INT, &repeat_count, "Execute each so many times (default: 5)",
      "N"},
@@ -102,30 +101,40 @@ static bool measure_machine(char *path, GError **error)
     return false;
 }
 
-/* An absolute path: scenarios look from their own folders.  *out_temporary: to be removed. */
-static char *find_machine(char **out_temporary, GError **error)
+/* An absolute path: scenarios look from their own folders. */
+static char *find_machine(GError **error)
 {
-    if (machine_path != NULL) {
-        if (g_file_test(machine_path, G_FILE_TEST_IS_REGULAR))
-            return g_canonicalize_filename(machine_path, NULL);
-        g_set_error(error, GW_ERROR, GW_ERROR_SCENARIO,
-                    "%s: found no such file, expected what gangway calibrate writes", machine_path);
-        return NULL;
+    if (g_file_test(machine_path, G_FILE_TEST_IS_REGULAR))
+        return g_canonicalize_filename(machine_path, NULL);
+    g_set_error(error, GW_ERROR, GW_ERROR_SCENARIO,
+                "%s: found no such file, expected what gangway calibrate writes", machine_path);
+    return NULL;
+}
+
+static char *make_temporary(GError **error)
+{
+    GError *cause = NULL;
+    char *path = NULL;
+    const int made = g_file_open_tmp("gangway-machine-XXXXXX.json", &path, &cause);
+    if (made >= 0) {
+        close(made);
+        return path;
     }
+    g_set_error(error, GW_ERROR, GW_ERROR_SYSTEM, "%s", cause->message);
+    g_error_free(cause);
+    return NULL;
+}
+
+/* For a round: kept beside the tables, else one file over and over, `context`. */
+static char *measure_for_round(void *context, guint round, GError **error)
+{
     g_autofree char *path = NULL;
     if (folder != NULL) {
-        g_autofree char *beside = g_build_filename(folder, "machine.json", NULL);
+        g_autofree char *name = g_strdup_printf("machine-%u.json", round + 1);
+        g_autofree char *beside = g_build_filename(folder, name, NULL);
         path = g_canonicalize_filename(beside, NULL);
     } else {
-        GError *cause = NULL;
-        const int made = g_file_open_tmp("gangway-machine-XXXXXX.json", &path, &cause);
-        if (made < 0) {
-            g_set_error(error, GW_ERROR, GW_ERROR_SYSTEM, "%s", cause->message);
-            g_error_free(cause);
-            return NULL;
-        }
-        close(made);
-        *out_temporary = g_strdup(path);
+        path = g_strdup((const char *)context);
     }
     return measure_machine(path, error) ? g_steal_pointer(&path) : NULL;
 }
@@ -177,9 +186,10 @@ static void print_outcome(const gw_validation *validation, const char *json)
         fputs(json, stdout);
         return;
     }
-    if (validation->is_measured_now)
-        printf("machine: measured now, as gangway calibrate --quick does; --machine FILE takes a "
-               "better one\n\n");
+    if (validation->measure != NULL)
+        printf("machine: measured at the beginning of each of %u rounds, as gangway calibrate "
+               "--quick does\n\n",
+               validation->repeat_count);
     g_autofree char *text =
         gw_validation_text(validation, wants_phases || validation->cases->len == 1);
     fputs(text, stdout);
@@ -219,14 +229,16 @@ static bool tell(const gw_validation *validation, GError **error)
     return false;
 }
 
-/* Takes `machine`. */
-static gw_validation *make_validation(char *machine, char **paths, guint count, GError **error)
+/* With the machine's file, or NULL: to be measured. */
+static gw_validation *make_validation(const char *machine, char **paths, guint count,
+                                      GError **error)
 {
     g_autoptr(gw_validation) validation =
-        gw_validation_new(machine, (guint)repeat_count, (guint64)warm_steps);
+        gw_validation_new((guint)repeat_count, (guint64)warm_steps);
     validation->tolerance = tolerance_percent / 100;
     validation->is_quiet = is_quiet;
-    validation->is_measured_now = machine_path == NULL;
+    if (machine != NULL && !gw_validation_set_machine(validation, g_strdup(machine), error))
+        return NULL;
     for (guint i = 0; i < count; i++)
         if (!gw_validation_add(validation, paths[i], (const char *const *)settings,
                                (const char *const *)varied, error))
@@ -236,19 +248,22 @@ static gw_validation *make_validation(char *machine, char **paths, guint count, 
 
 static bool validate(char **paths, guint count, char **out_temporary, GError **error)
 {
-    if (machine_path == NULL) { /* A mistake is told before the machine is measured. */
-        g_autoptr(gw_validation) glance = make_validation(NULL, paths, count, error);
-        if (glance == NULL)
-            return false;
-    }
+    g_autofree char *machine = machine_path != NULL ? find_machine(error) : NULL;
+    if (machine_path != NULL && machine == NULL)
+        return false;
+    g_autoptr(gw_validation) validation = make_validation(machine, paths, count, error);
+    if (validation == NULL)
+        return false; /* A mistake is told before the machine is measured. */
     gw_command_catch_interrupt(NULL);
     if (folder != NULL && !gw_output_make_folder(folder, error))
         return false;
-    char *machine = find_machine(out_temporary, error);
-    if (machine == NULL)
-        return false;
-    g_autoptr(gw_validation) validation = make_validation(machine, paths, count, error);
-    if (validation == NULL || !gw_validation_run(validation, error))
+    if (machine == NULL) {
+        if (folder == NULL && (*out_temporary = make_temporary(error)) == NULL)
+            return false;
+        validation->measure = measure_for_round;
+        validation->measure_context = *out_temporary;
+    }
+    if (!gw_validation_run(validation, error))
         return false;
     gw_validation_judge(validation);
     return tell(validation, error);

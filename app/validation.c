@@ -22,8 +22,9 @@ static void free_case(void *data)
     g_free(at->name);
     g_strfreev(at->settings);
     g_ptr_array_unref(at->job_names);
-    gw_phase_report_free(at->predicted);
+    g_ptr_array_unref(at->predicted);
     g_ptr_array_unref(at->measured);
+    g_ptr_array_unref(at->counted);
     g_free(at->failure);
     g_free(at->steps);
     g_free(at);
@@ -34,12 +35,11 @@ static void free_report(void *data)
     gw_phase_report_free((gw_phase_report *)data);
 }
 
-gw_validation *gw_validation_new(char *machine, guint repeat_count, guint64 warm)
+gw_validation *gw_validation_new(guint repeat_count, guint64 warm)
 {
     gw_check(repeat_count >= 1 && repeat_count <= GW_VALIDATION_REPEATS_MAX);
     gw_check(warm >= 1);
     gw_validation *validation = g_new0(gw_validation, 1);
-    validation->machine = machine;
     validation->repeat_count = repeat_count;
     validation->warm = warm;
     validation->cases = g_ptr_array_new_with_free_func(free_case);
@@ -52,7 +52,7 @@ void gw_validation_free(gw_validation *validation)
     if (validation == NULL)
         return;
     g_free(validation->machine);
-    g_free(validation->network);
+    g_strfreev(validation->figures);
     g_ptr_array_unref(validation->cases);
     g_array_unref(validation->orders);
     g_free(validation);
@@ -89,17 +89,40 @@ static char *describe_network(const char *machine, GError **error)
                            latency_ns, g_ascii_dtostr(rate, sizeof rate, bytes_per_s));
 }
 
-/* The machine, then what the user changes, then the case's own. */
-static char **make_settings(const gw_validation *validation, const char *const *settings,
-                            const gw_grid *grid, guint setting)
+bool gw_validation_set_machine(gw_validation *validation, char *machine, GError **error)
+{
+    char *network = describe_network(machine, error);
+    if (network == NULL) {
+        g_free(machine);
+        return false;
+    }
+    g_free(validation->machine);
+    g_strfreev(validation->figures);
+    validation->machine = machine;
+    validation->figures = g_new0(char *, 4);
+    validation->figures[0] = g_strconcat("cluster.islands.accelerator=", machine, NULL);
+    validation->figures[1] = g_strconcat("control.profile=", machine, NULL);
+    validation->figures[2] = network;
+    return true;
+}
+
+/* The machine first, so that a user may change what it says. */
+static gw_scenario *load_scenario(const gw_validation *validation, const char *path,
+                                  char *const *settings, GError **error)
+{
+    g_autoptr(GPtrArray) texts = g_ptr_array_new();
+    for (guint i = 0; validation->figures != NULL && validation->figures[i] != NULL; i++)
+        g_ptr_array_add(texts, validation->figures[i]);
+    for (guint i = 0; settings[i] != NULL; i++)
+        g_ptr_array_add(texts, settings[i]);
+    g_ptr_array_add(texts, NULL);
+    return gw_scenario_load(path, (const char *const *)texts->pdata, error);
+}
+
+/* What the user changes, then the case's own. */
+static char **make_settings(const char *const *settings, const gw_grid *grid, guint setting)
 {
     GPtrArray *texts = g_ptr_array_new();
-    const char *machine = validation->machine;
-    if (machine != NULL) {
-        g_ptr_array_add(texts, g_strconcat("cluster.islands.accelerator=", machine, NULL));
-        g_ptr_array_add(texts, g_strconcat("control.profile=", machine, NULL));
-        g_ptr_array_add(texts, g_strdup(validation->network));
-    }
     for (guint i = 0; settings != NULL && settings[i] != NULL; i++)
         g_ptr_array_add(texts, g_strdup(settings[i]));
     for (guint a = 0; grid != NULL && a < gw_grid_axis_count(grid); a++)
@@ -125,8 +148,8 @@ static bool check_steps(const gw_validation *validation, const gw_scenario *scen
 static bool add_case(gw_validation *validation, const char *path, const char *const *settings,
                      const gw_grid *grid, guint setting, GError **error)
 {
-    g_auto(GStrv) texts = make_settings(validation, settings, grid, setting);
-    g_autoptr(gw_scenario) scenario = gw_scenario_load(path, (const char *const *)texts, error);
+    g_auto(GStrv) texts = make_settings(settings, grid, setting);
+    g_autoptr(gw_scenario) scenario = load_scenario(validation, path, texts, error);
     if (scenario == NULL || !check_steps(validation, scenario, error))
         return false;
     if (validation->cases->len == GW_VALIDATION_CASES_MAX) {
@@ -142,6 +165,8 @@ static bool add_case(gw_validation *validation, const char *path, const char *co
     made->settings = g_steal_pointer(&texts);
     made->group = validation->group_count;
     made->job_names = g_ptr_array_new_with_free_func(g_free);
+    made->predicted = g_ptr_array_new_with_free_func(free_report);
+    made->counted = g_ptr_array_new();
     made->measured = g_ptr_array_new_with_free_func(free_report);
     for (guint j = 0; j < scenario->job_count; j++)
         g_ptr_array_add(made->job_names, g_strdup(scenario->jobs[j].name));
@@ -162,8 +187,8 @@ static bool fill_grid(gw_grid *grid, gw_params *vary, const char *const *varied,
 static bool add_file(gw_validation *validation, const char *path, const char *const *settings,
                      const char *const *varied, GError **error)
 {
-    g_auto(GStrv) texts = make_settings(validation, settings, NULL, 0);
-    g_autoptr(gw_scenario) scenario = gw_scenario_load(path, (const char *const *)texts, error);
+    g_auto(GStrv) texts = make_settings(settings, NULL, 0);
+    g_autoptr(gw_scenario) scenario = load_scenario(validation, path, texts, error);
     g_autoptr(gw_grid) grid = gw_grid_new();
     if (scenario == NULL || !fill_grid(grid, scenario->vary, varied, error))
         return false;
@@ -214,11 +239,6 @@ bool gw_validation_add(gw_validation *validation, const char *path, const char *
                        const char *const *varied, GError **error)
 {
     g_autoptr(GPtrArray) paths = g_ptr_array_new_with_free_func(g_free);
-    if (validation->machine != NULL && validation->network == NULL) {
-        validation->network = describe_network(validation->machine, error);
-        if (validation->network == NULL)
-            return false;
-    }
     if (!g_file_test(path, G_FILE_TEST_IS_DIR))
         return add_file(validation, path, settings, varied, error);
     if (!list_folder(path, paths, error))
@@ -240,6 +260,7 @@ typedef struct {
     gw_validation *validation;
     GArray *runs; /* guint: the case of each run. */
     bool is_real;
+    guint round;
     guint done_before, total;
     gw_progress_line line;
 } batch;
@@ -260,14 +281,15 @@ static bool run_one(void *context, guint index, GString *answer, GError **error)
 {
     const batch *all = (const batch *)context;
     const gw_validation_case *at = case_at(all->validation, g_array_index(all->runs, guint, index));
-    g_autoptr(gw_scenario) scenario =
-        gw_scenario_load(at->path, (const char *const *)at->settings, error);
+    g_autoptr(gw_scenario) scenario = load_scenario(all->validation, at->path, at->settings, error);
     g_autoptr(gw_recording) recording =
         scenario == NULL
             ? NULL
             : gw_recording_new(scenario, all->is_real ? "cpu" : "sim", NULL, false, false, error);
     if (recording == NULL)
         return false;
+    if (!all->is_real)
+        scenario->seed += all->round; /* What chance decides, it decides anew each time. */
     g_autoptr(gw_phases) phases = gw_phases_new(scenario);
     const gw_recorder_observer observer = gw_phases_observer(phases);
     gw_recorder_observe(gw_recording_recorder(recording), &observer);
@@ -294,7 +316,7 @@ static bool take_answer(void *context, guint index, gw_children_answer *answer, 
     if (answer->exit_code == 0 && all->is_real) {
         g_ptr_array_add(at->measured, gw_phase_report_read(answer->text));
     } else if (answer->exit_code == 0) {
-        at->predicted = gw_phase_report_read(answer->text);
+        g_ptr_array_add(at->predicted, gw_phase_report_read(answer->text));
     } else if (at->failure == NULL) {
         at->exit_code = answer->exit_code;
         at->failure =
@@ -310,8 +332,8 @@ static bool show_progress(void *context, guint done_count)
     return !gw_command_is_interrupted();
 }
 
-/* Every case that has not failed, as often as is said, in rounds. */
-static bool run_rounds(batch *all, bool is_real, guint rounds, GError **error)
+/* Every case that has not failed. */
+static bool run_all(batch *all, bool is_real, GError **error)
 {
     const guint count = all->validation->cases->len;
     const gw_children children = {
@@ -322,29 +344,44 @@ static bool run_rounds(batch *all, bool is_real, guint rounds, GError **error)
         .goes_on = show_progress,
     };
     all->is_real = is_real;
-    for (guint r = 0; r < rounds; r++) {
-        g_array_set_size(all->runs, 0);
-        for (guint c = 0; c < count; c++)
-            if (case_at(all->validation, c)->failure == NULL)
-                g_array_append_val(all->runs, c);
-        g_autoptr(GPtrArray) answers = gw_children_run(&children, all->runs->len, error);
-        if (answers == NULL)
-            return false;
-        all->done_before += count;
-    }
-    return true;
+    g_array_set_size(all->runs, 0);
+    for (guint c = 0; c < count; c++)
+        if (case_at(all->validation, c)->failure == NULL)
+            g_array_append_val(all->runs, c);
+    g_autoptr(GPtrArray) answers = gw_children_run(&children, all->runs->len, error);
+    all->done_before += count;
+    return answers != NULL;
+}
+
+static bool measure_round(batch *all, guint round, GError **error)
+{
+    gw_validation *validation = all->validation;
+    if (validation->measure == NULL)
+        return true;
+    char *machine = validation->measure(validation->measure_context, round, error);
+    return machine != NULL && gw_validation_set_machine(validation, machine, error);
+}
+
+static bool run_round(batch *all, guint round, GError **error)
+{
+    all->round = round;
+    const bool is_predicted = round == 0 || all->validation->measure != NULL;
+    return measure_round(all, round, error) && (!is_predicted || run_all(all, false, error)) &&
+           run_all(all, true, error);
 }
 
 bool gw_validation_run(gw_validation *validation, GError **error)
 {
     g_autoptr(GArray) runs = g_array_new(FALSE, FALSE, sizeof(guint));
+    const guint predictions = validation->measure != NULL ? validation->repeat_count : 1;
     batch all = {.validation = validation,
                  .runs = runs,
-                 .total = validation->cases->len * (1 + validation->repeat_count)};
+                 .total = validation->cases->len * (predictions + validation->repeat_count)};
     gw_progress_line_init(&all.line, validation->is_quiet);
     all.line.noun = "runs";
-    const bool is_done = run_rounds(&all, false, 1, error) &&
-                         run_rounds(&all, true, validation->repeat_count, error);
+    bool is_done = true;
+    for (guint r = 0; is_done && r < validation->repeat_count; r++)
+        is_done = run_round(&all, r, error);
     gw_progress_line_clear(&all.line);
     return is_done;
 }

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Scenarios simulated and executed on this machine's CPUs, and how far the two lie apart.
  *
- * A case is one scenario with settings.  It is simulated once, and executed several times, each in
- * a process of its own and never two at once; rounds go over all cases, so that a disturbance of
- * the machine does not meet one of them alone.  Time is compared by the step: a job's step time is
- * the mean over a run's steps but the first (phases.h), and the median of the runs is what was
- * measured; their spread is from the fastest run to the slowest.
+ * A case is one scenario with settings.  It is simulated, and executed several times, each in a
+ * process of its own and never two at once; rounds go over all cases, so that a disturbance of the
+ * machine does not meet one of them alone.  Where the machine is measured for it, that is done at
+ * the beginning of each round, and each round's figures make predictions of their own: what is
+ * predicted and what is measured are then of the same stretch of time, however the machine's speed
+ * changes in it.  Time is compared by the step: a job's step time is the mean over a run's steps
+ * but the first (phases.h), and the median of the runs is what was measured, that of the
+ * predictions what was predicted; the spread of either is from the least to the most.
  *
  * Cases of one file, which differ in what its "vary" says, are a group.  Of two of a group that
  * were measured, twice at least, with spreads that do not overlap, the one that was faster must be
@@ -18,6 +21,9 @@
 #define GW_VALIDATION_CASES_MAX   1000
 #define GW_VALIDATION_REPEATS_MAX 1000
 #define GW_VALIDATION_SHARE_MIN   0.9 /* Of cases that have to be within the tolerance. */
+/* Of the processors, while a run goes on, for other work: half of what step times may be off.  More
+ * is no quiet machine. */
+#define GW_VALIDATION_FOREIGN_MAX 0.05
 
 typedef enum {
     GW_VALIDATION_SPREAD = 1, /* What is predicted lies within the spread. */
@@ -28,19 +34,22 @@ typedef enum {
 
 typedef struct {
     double predicted, measured, lowest, highest; /* ns; NAN: none. */
+    double predicted_lowest, predicted_highest;  /* Of the predictions. */
 } gw_validation_pair;
 
 typedef struct {
     char *path, *folder; /* Of the scenario; and of its file. */
     char *name;          /* The scenario's, with what sets the case apart from its group. */
-    char **settings;     /* As --set; NULL ends them. */
+    char **settings;     /* As --set, behind those of the machine; NULL ends them. */
     guint group;
     GPtrArray *job_names; /* Of char * */
     /* Made by gw_validation_run(). */
-    gw_phase_report *predicted;
-    GPtrArray *measured; /* gw_phase_report, by run. */
-    char *failure;       /* NULL: none. */
-    int exit_code;       /* Of the failure. */
+    GPtrArray *predicted; /* gw_phase_report, by round; one where the machine's file is given. */
+    GPtrArray *measured;  /* gw_phase_report, by run. */
+    GPtrArray *counted;   /* Made by gw_validation_judge(): those of `measured` that had the machine
+                             for themselves, or all of them where none had. */
+    char *failure;        /* NULL: none. */
+    int exit_code;        /* Of the failure. */
     /* Made by gw_validation_judge(). */
     gw_validation_pair *steps; /* By job: step times. */
     double error; /* predicted / measured - 1 of the job that is furthest off; NAN: failed. */
@@ -59,24 +68,32 @@ typedef struct {
     guint64 warm;     /* Steps left out, at least 1. */
     double tolerance; /* 0.1 is 10 % */
     bool is_quiet;    /* No progress line. */
-    char *machine;    /* Absolute path of the machine's file; owned.  NULL: scenarios keep their own
-                         accelerators and profiles, to be looked at and not run. */
-    char *network;    /* The setting of what joins hosts here; made with the first case. */
-    bool is_measured_now;
+    char *machine;    /* Absolute path of the machine's file; owned.  NULL: none yet; scenarios keep
+                         their own accelerators and profiles, to be looked at and not run. */
+    char **figures;   /* Settings that stand for that file, of what joins hosts here too. */
+    /* Optional: makes the file of a round, counted from 0, and says where; the path is the
+     * caller's.  Called before any case of the round. */
+    char *(*measure)(void *context, guint round, GError **error);
+    void *measure_context;
     GPtrArray *cases; /* Of gw_validation_case *, owned. */
     guint group_count;
     /* Made by gw_validation_judge(). */
     guint within_count, spread_count, failed_count;
-    double median_error; /* Of |error|; NAN of none. */
-    double foreign;      /* Of this machine's processors, what other work took while cases were
-                            executed: the median of all runs (foreign_load.h); NAN: not known. */
-    GArray *orders;      /* gw_validation_order */
+    guint left_out_count; /* Of runs that are not counted. */
+    double median_error;  /* Of |error|; NAN of none. */
+    double foreign;       /* Of this machine's processors, what other work took while cases were
+                             executed: the median of all runs (foreign_load.h); NAN: not known. */
+    GArray *orders;       /* gw_validation_order */
 } gw_validation;
 
-/* Takes `machine`. */
-gw_validation *gw_validation_new(char *machine, guint repeat_count, guint64 warm);
+/* Without a machine, until gw_validation_set_machine(), or `measure` is set. */
+gw_validation *gw_validation_new(guint repeat_count, guint64 warm);
 void gw_validation_free(gw_validation *validation);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(gw_validation, gw_validation_free)
+
+/* Takes `machine`, the path of what gangway calibrate wrote: what is added, and run, from now on
+ * goes by it.  False, with an error of the file: nothing has changed. */
+bool gw_validation_set_machine(gw_validation *validation, char *machine, GError **error);
 
 /* Adds the cases of the scenario at `path`, or of all in the folder and below it, by name.
  * `settings` (NULL ends them; may be NULL) change all of them; `varied` (as --vary; the same)
@@ -85,8 +102,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(gw_validation, gw_validation_free)
 bool gw_validation_add(gw_validation *validation, const char *path, const char *const *settings,
                        const char *const *varied, GError **error);
 
-/* Simulates, then executes.  A case that fails is a result.  GW_ERROR_INTERRUPTED,
- * GW_ERROR_SYSTEM. */
+/* Simulates and executes, in rounds.  A case that fails is a result.  GW_ERROR_INTERRUPTED,
+ * GW_ERROR_SYSTEM, and what `measure` says. */
 bool gw_validation_run(gw_validation *validation, GError **error);
 
 /* Works out what the runs come to. */
@@ -97,10 +114,11 @@ bool gw_validation_holds(const gw_validation *validation);
 const gw_validation_case *gw_validation_case_at(const gw_validation *validation, guint index);
 const char *gw_validation_verdict_word(gw_validation_verdict verdict);
 /* By device (its place among the case's devices; GW_INDEX_NONE: the mean of all) and phase: ns per
- * device and step, the median of runs and their spread. */
+ * device and step, the median of predictions, that of runs and their spread. */
 gw_validation_pair gw_validation_phase(const gw_validation_case *at, guint device, gw_phase phase);
-/* The run whose first job that has one has the median step time. */
-guint gw_validation_typical(const gw_validation_case *at);
+/* The run whose first job that has one has the median step time; and so of predictions. */
+const gw_phase_report *gw_validation_typical_run(const gw_validation_case *at);
+const gw_phase_report *gw_validation_typical_prediction(const gw_validation_case *at);
 
 /* For people: a line for each case, and what it comes to; with `wants_phases` where time went. */
 char *gw_validation_text(const gw_validation *validation, bool wants_phases);

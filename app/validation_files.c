@@ -30,17 +30,23 @@ static void write_phases(gw_json *json, const gw_validation_case *at, guint devi
     gw_json_close_object(json);
 }
 
+static void write_steps(gw_json *json, const char *key, const GPtrArray *reports, guint job)
+{
+    g_autofree double *steps_ns = g_new(double, reports->len + 1);
+    for (guint r = 0; r < reports->len; r++)
+        steps_ns[r] = ((const gw_phase_report *)reports->pdata[r])->step_ns[job];
+    gw_json_reals(json, key, steps_ns, reports->len);
+}
+
 static void write_job(gw_json *json, const gw_validation_case *at, guint job)
 {
-    g_autofree double *runs = g_new(double, at->measured->len + 1);
-    for (guint r = 0; r < at->measured->len; r++)
-        runs[r] = ((const gw_phase_report *)at->measured->pdata[r])->step_ns[job];
     gw_json_open_object(json, NULL);
     gw_json_string(json, "name", (const char *)at->job_names->pdata[job]);
     gw_json_open_object(json, "step_time");
     write_pair(json, &at->steps[job]);
     gw_json_real(json, "error", at->steps[job].predicted / at->steps[job].measured - 1);
-    gw_json_reals(json, "runs_ns", runs, at->measured->len);
+    write_steps(json, "predictions_ns", at->predicted, job);
+    write_steps(json, "runs_ns", at->measured, job);
     gw_json_close_object(json);
     gw_json_close_object(json);
 }
@@ -74,10 +80,10 @@ static void write_case(gw_json *json, const gw_validation_case *at)
     gw_json_close_array(json);
     write_phases(json, at, GW_INDEX_NONE);
     gw_json_open_array(json, "devices");
-    for (guint d = 0; d < at->predicted->devices->len; d++) {
+    const GArray *devices = gw_validation_typical_prediction(at)->devices;
+    for (guint d = 0; d < devices->len; d++) {
         gw_json_open_object(json, NULL);
-        gw_json_count(json, "device",
-                      g_array_index(at->predicted->devices, gw_phase_device, d).device);
+        gw_json_count(json, "device", g_array_index(devices, gw_phase_device, d).device);
         write_phases(json, at, d);
         gw_json_close_object(json);
     }
@@ -124,6 +130,7 @@ char *gw_validation_json(const gw_validation *validation)
     gw_json_count(&json, "failed", validation->failed_count);
     gw_json_real(&json, "median_error", validation->median_error);
     gw_json_real(&json, "other_work", validation->foreign);
+    gw_json_count(&json, "left_out", validation->left_out_count);
     write_orders(&json, validation);
     gw_json_open_array(&json, "cases");
     for (guint c = 0; c < validation->cases->len; c++)
@@ -158,7 +165,7 @@ char *gw_validation_csv(const gw_validation *validation)
         const gw_validation_case *at = gw_validation_case_at(validation, c);
         for (guint j = 0; j < at->job_names->len; j++) {
             const bool has_failed = at->verdict == GW_VALIDATION_FAILED;
-            const gw_validation_pair none = {NAN, NAN, NAN, NAN};
+            const gw_validation_pair none = {NAN, NAN, NAN, NAN, NAN, NAN};
             const gw_validation_pair *pair = has_failed ? &none : &at->steps[j];
             gw_text_append_csv(text, at->name);
             g_string_append_c(text, ',');
@@ -193,9 +200,10 @@ char *gw_validation_phases_csv(const gw_validation *validation)
         const gw_validation_case *at = gw_validation_case_at(validation, c);
         if (at->verdict == GW_VALIDATION_FAILED)
             continue;
-        for (guint d = 0; d < at->predicted->devices->len; d++) {
-            g_autofree char *name = g_strdup_printf(
-                "%u", g_array_index(at->predicted->devices, gw_phase_device, d).device);
+        const GArray *devices = gw_validation_typical_prediction(at)->devices;
+        for (guint d = 0; d < devices->len; d++) {
+            g_autofree char *name =
+                g_strdup_printf("%u", g_array_index(devices, gw_phase_device, d).device);
             append_phase_rows(text, at, d, name);
         }
         append_phase_rows(text, at, GW_INDEX_NONE, "all");
@@ -214,8 +222,7 @@ static void append_timeline(GString *text, const char *world, const gw_phase_rep
 char *gw_validation_timelines_csv(const gw_validation_case *at)
 {
     GString *text = g_string_new("world,device,start_ns,end_ns,job,node,microbatch\n");
-    const guint typical = gw_validation_typical(at);
-    append_timeline(text, "predicted", at->predicted);
-    append_timeline(text, "measured", (const gw_phase_report *)at->measured->pdata[typical]);
+    append_timeline(text, "predicted", gw_validation_typical_prediction(at));
+    append_timeline(text, "measured", gw_validation_typical_run(at));
     return g_string_free(text, FALSE);
 }

@@ -26,31 +26,47 @@ const char *gw_validation_verdict_word(gw_validation_verdict verdict)
 
 /* --- Numbers --- */
 
-static const gw_phase_report *run_at(const gw_validation_case *at, guint run)
+static const gw_phase_report *report_at(const GPtrArray *reports, guint index)
 {
-    return (const gw_phase_report *)at->measured->pdata[run];
+    return (const gw_phase_report *)reports->pdata[index];
 }
 
-/* Takes `values`, which may be none. */
-static gw_validation_pair make_pair(double predicted, GArray *values)
+/* The median, the least and the most of `values`, which it takes; NAN of none. */
+static double summarize(GArray *values, double *out_lowest, double *out_highest)
 {
-    gw_validation_pair made = {predicted, NAN, NAN, NAN};
+    double median = *out_lowest = *out_highest = NAN;
     if (values->len > 0) {
-        made.measured = gw_sample_median(values); /* It has sorted them. */
-        made.lowest = g_array_index(values, double, 0);
-        made.highest = g_array_index(values, double, values->len - 1);
+        median = gw_sample_median(values); /* It has sorted them. */
+        *out_lowest = g_array_index(values, double, 0);
+        *out_highest = g_array_index(values, double, values->len - 1);
     }
     g_array_unref(values);
+    return median;
+}
+
+/* Takes both, each of which may be empty. */
+static gw_validation_pair make_pair(GArray *predicted, GArray *measured)
+{
+    gw_validation_pair made;
+    made.predicted = summarize(predicted, &made.predicted_lowest, &made.predicted_highest);
+    made.measured = summarize(measured, &made.lowest, &made.highest);
     return made;
+}
+
+static GArray *list_steps(const GPtrArray *reports, guint job)
+{
+    GArray *values = g_array_new(FALSE, FALSE, sizeof(double));
+    for (guint r = 0; r < reports->len; r++) {
+        const double step_ns = report_at(reports, r)->step_ns[job];
+        if (!isnan(step_ns))
+            g_array_append_val(values, step_ns);
+    }
+    return values;
 }
 
 static gw_validation_pair make_step(const gw_validation_case *at, guint job)
 {
-    GArray *values = g_array_new(FALSE, FALSE, sizeof(double));
-    for (guint r = 0; r < at->measured->len; r++)
-        if (!isnan(run_at(at, r)->step_ns[job]))
-            g_array_append_val(values, run_at(at, r)->step_ns[job]);
-    return make_pair(at->predicted->step_ns[job], values);
+    return make_pair(list_steps(at->predicted, job), list_steps(at->counted, job));
 }
 
 /* Of one run, per device and step. */
@@ -64,33 +80,56 @@ static double phase_ns(const gw_phase_report *report, guint device, gw_phase pha
     return sum_ns / count / (double)report->step_count;
 }
 
-gw_validation_pair gw_validation_phase(const gw_validation_case *at, guint device, gw_phase phase)
+static GArray *list_phases(const GPtrArray *reports, guint device, gw_phase phase)
 {
     GArray *values = g_array_new(FALSE, FALSE, sizeof(double));
-    for (guint r = 0; r < at->measured->len; r++) {
-        const double value_ns = phase_ns(run_at(at, r), device, phase);
+    for (guint r = 0; r < reports->len; r++) {
+        const double value_ns = phase_ns(report_at(reports, r), device, phase);
         g_array_append_val(values, value_ns);
     }
-    return make_pair(phase_ns(at->predicted, device, phase), values);
+    return values;
 }
 
-guint gw_validation_typical(const gw_validation_case *at)
+gw_validation_pair gw_validation_phase(const gw_validation_case *at, guint device, gw_phase phase)
 {
-    guint nearest = 0;
-    for (guint j = 0; j < at->job_names->len; j++) {
-        if (isnan(at->steps[j].measured))
-            continue;
-        double least_ns = INFINITY;
-        for (guint r = 0; r < at->measured->len; r++) {
-            const double apart_ns = fabs(run_at(at, r)->step_ns[j] - at->steps[j].measured);
-            if (apart_ns < least_ns) {
-                least_ns = apart_ns;
-                nearest = r;
-            }
+    return make_pair(list_phases(at->predicted, device, phase),
+                     list_phases(at->counted, device, phase));
+}
+
+/* That whose job has a step time the nearest to what is given for each; NAN: it has none. */
+static const gw_phase_report *find_typical(const GPtrArray *reports, const double *medians_ns,
+                                           guint job_count)
+{
+    guint job = 0, nearest = 0;
+    while (job < job_count && isnan(medians_ns[job]))
+        job++;
+    double least_ns = INFINITY;
+    for (guint r = 0; job < job_count && r < reports->len; r++) {
+        const double apart_ns = fabs(report_at(reports, r)->step_ns[job] - medians_ns[job]);
+        if (apart_ns < least_ns) {
+            least_ns = apart_ns;
+            nearest = r;
         }
-        return nearest;
     }
-    return nearest;
+    return report_at(reports, nearest);
+}
+
+const gw_phase_report *gw_validation_typical_run(const gw_validation_case *at)
+{
+    const guint count = at->job_names->len;
+    g_autofree double *medians_ns = g_new(double, count);
+    for (guint j = 0; j < count; j++)
+        medians_ns[j] = at->steps[j].measured;
+    return find_typical(at->counted, medians_ns, count);
+}
+
+const gw_phase_report *gw_validation_typical_prediction(const gw_validation_case *at)
+{
+    const guint count = at->job_names->len;
+    g_autofree double *medians_ns = g_new(double, count);
+    for (guint j = 0; j < count; j++)
+        medians_ns[j] = at->steps[j].predicted;
+    return find_typical(at->predicted, medians_ns, count);
 }
 
 /* --- Verdicts --- */
@@ -100,8 +139,22 @@ static bool is_within(const gw_validation_pair *pair)
     return pair->predicted >= pair->lowest && pair->predicted <= pair->highest;
 }
 
+static void count_runs(gw_validation_case *at)
+{
+    g_ptr_array_set_size(at->counted, 0);
+    for (guint r = 0; r < at->measured->len; r++) {
+        const gw_phase_report *report = report_at(at->measured, r);
+        if (isnan(report->foreign) || report->foreign <= GW_VALIDATION_FOREIGN_MAX)
+            g_ptr_array_add(at->counted, at->measured->pdata[r]);
+    }
+    const bool is_none = at->counted->len == 0;
+    for (guint r = 0; is_none && r < at->measured->len; r++)
+        g_ptr_array_add(at->counted, at->measured->pdata[r]);
+}
+
 static void judge_case(const gw_validation *validation, gw_validation_case *at)
 {
+    count_runs(at);
     at->verdict = GW_VALIDATION_FAILED;
     at->error = NAN;
     g_free(at->steps);
@@ -144,7 +197,7 @@ static void compare_cases(gw_validation *validation, guint first, guint second)
 {
     const gw_validation_case *a = gw_validation_case_at(validation, first);
     const gw_validation_case *b = gw_validation_case_at(validation, second);
-    if (MIN(a->measured->len, b->measured->len) < 2)
+    if (MIN(a->counted->len, b->counted->len) < 2)
         return; /* One run has no spread, and tells nothing apart. */
     for (guint j = 0; j < a->job_names->len; j++) {
         const guint other = find_job(b, (const char *)a->job_names->pdata[j]);
@@ -186,8 +239,8 @@ static double median_foreign(const gw_validation *validation)
     for (guint c = 0; c < validation->cases->len; c++) {
         const gw_validation_case *at = gw_validation_case_at(validation, c);
         for (guint r = 0; r < at->measured->len; r++)
-            if (!isnan(run_at(at, r)->foreign))
-                g_array_append_val(shares, run_at(at, r)->foreign);
+            if (!isnan(report_at(at->measured, r)->foreign))
+                g_array_append_val(shares, report_at(at->measured, r)->foreign);
     }
     return shares->len > 0 ? gw_sample_median(shares) : (double)NAN;
 }
@@ -196,10 +249,12 @@ void gw_validation_judge(gw_validation *validation)
 {
     g_autoptr(GArray) errors = g_array_new(FALSE, FALSE, sizeof(double));
     validation->within_count = validation->spread_count = validation->failed_count = 0;
+    validation->left_out_count = 0;
     for (guint c = 0; c < validation->cases->len; c++) {
         gw_validation_case *at = (gw_validation_case *)validation->cases->pdata[c];
         judge_case(validation, at);
         const double error = fabs(at->error);
+        validation->left_out_count += at->measured->len - at->counted->len;
         validation->failed_count += at->verdict == GW_VALIDATION_FAILED;
         validation->spread_count += at->verdict == GW_VALIDATION_SPREAD;
         validation->within_count += error <= validation->tolerance;

@@ -8,7 +8,6 @@
 
 #define NS_PER_MS      1e6
 #define NUMBER_LETTERS 10
-#define FOREIGN_MAX    0.05 /* Half of what step times may be off: more is no quiet machine. */
 
 static void append_padded(GString *text, const char *words, glong width)
 {
@@ -122,9 +121,10 @@ static void append_phases(GString *text, const gw_validation_case *at)
     for (guint p = 0; p < GW_PHASE_COUNT; p++)
         g_string_append_printf(text, "%*s", 2 * NUMBER_LETTERS, gw_phase_names[p]);
     g_string_append_c(text, '\n');
-    for (guint d = 0; d < at->predicted->devices->len; d++) {
-        g_autofree char *name = g_strdup_printf(
-            "device %u", g_array_index(at->predicted->devices, gw_phase_device, d).device);
+    const GArray *devices = gw_validation_typical_prediction(at)->devices;
+    for (guint d = 0; d < devices->len; d++) {
+        g_autofree char *name =
+            g_strdup_printf("device %u", g_array_index(devices, gw_phase_device, d).device);
         append_phase_row(text, at, name, d);
     }
     append_phase_row(text, at, "all", GW_INDEX_NONE);
@@ -197,13 +197,25 @@ static void append_total(GString *text, const gw_validation *validation)
     append_orders(text, validation);
 }
 
+static guint count_runs(const gw_validation *validation)
+{
+    guint count = 0;
+    for (guint c = 0; c < validation->cases->len; c++)
+        count += gw_validation_case_at(validation, c)->measured->len;
+    return count;
+}
+
 static void append_foreign(GString *text, const gw_validation *validation)
 {
     if (!isnan(validation->foreign))
-        g_string_append_printf(text, "other work took %.0f %% of this machine's processors%s\n",
-                               100 * validation->foreign,
-                               validation->foreign > FOREIGN_MAX ? ": measure again without it"
-                                                                 : "");
+        g_string_append_printf(
+            text, "other work took %.0f %% of this machine's processors%s\n",
+            100 * validation->foreign,
+            validation->foreign > GW_VALIDATION_FOREIGN_MAX ? ": measure again without it" : "");
+    if (validation->left_out_count > 0)
+        g_string_append_printf(
+            text, "%u of %u runs left out: beside them it took more than %g %%\n",
+            validation->left_out_count, count_runs(validation), 100 * GW_VALIDATION_FOREIGN_MAX);
 }
 
 char *gw_validation_text(const gw_validation *validation, bool wants_phases)

@@ -7,8 +7,8 @@
  * waits for others is measured on the wall's clock.
  *
  * A collective is measured as gangs meet in them.  Members have just written what they bring, one
- * after another comes long after the others, who sleep by then, and what it takes is from there
- * until the last has left: whoever leaves late comes late to the next one. */
+ * after another comes so long after the others that their cores rest, and what it takes is from
+ * there until the last has left: whoever leaves late comes late to the next one. */
 #include "real/probe.h"
 
 #include <math.h>
@@ -28,9 +28,10 @@
 #define MEETINGS_MAX 64 /* More of a collective say no more: each costs a stagger. */
 #define TRIALS       4
 #define LONG_NS      1e6          /* One trial of what takes longer is enough. */
-#define SETS_BYTES   (256U << 10) /* Of operands in turn: more than a first-level cache. */
+#define SETS_BYTES   (2U << 20)   /* Of operands in turn: more than a core's own caches. */
+#define DRAWN_BYTES  (256U << 10) /* Of these, drawn at random; the others are copies. */
 #define SETS_MAX     64
-#define STAGGER_NS   60000 /* By which the last member comes after the others, who sleep by then. */
+#define STAGGER_NS   300000 /* By which the last member comes after the others: their cores rest. */
 #define GANGS_BYTES  (32U << 20) /* Of all members' operands in turn: a step lies between. */
 #define GANGS_MAX    1024
 
@@ -231,12 +232,20 @@ static float *make_value(const gw_function *function, uint32_t index, uint64_t s
 
 /* Operands are others each time, as in a model: neither are they in the nearest cache, nor does the
  * core foresee branches on them. */
-static uint32_t count_sets(const gw_function *function)
+static uint32_t count_sets(const gw_function *function, uint32_t all_bytes)
 {
     uint64_t size_bytes = 0;
     for (uint32_t i = 0; i < function->values->len; i++)
         size_bytes += gw_value_bytes(gw_function_value(function, i));
-    return (uint32_t)CLAMP(SETS_BYTES / MAX(size_bytes, 1), 1, SETS_MAX);
+    return (uint32_t)CLAMP(all_bytes / MAX(size_bytes, 1), 1, SETS_MAX);
+}
+
+static float *copy_value(const gw_value *value, const float *source)
+{
+    const uint64_t count = (uint64_t)value->rows * value->columns;
+    float *made = make_zeros(count);
+    memcpy(made, source, count * sizeof(float));
+    return made;
 }
 
 static void *prepare_operation(const probe_run *run, uint32_t index)
@@ -245,11 +254,15 @@ static void *prepare_operation(const probe_run *run, uint32_t index)
     operation_memory *made = g_new0(operation_memory, 1);
     made->function = function;
     const uint32_t value_count = function->values->len;
-    made->set_count = count_sets(function);
+    const uint32_t drawn_count = count_sets(function, DRAWN_BYTES) * value_count;
+    made->set_count = count_sets(function, SETS_BYTES);
     made->values = g_new0(float *, made->set_count *value_count);
     for (uint32_t i = 0; i < made->set_count * value_count; i++)
-        made->values[i] = make_value(function, i % value_count,
-                                     (uint64_t)index * SETS_MAX * GW_FUNCTION_VALUES_MAX + i);
+        made->values[i] = i < drawn_count
+                              ? make_value(function, i % value_count,
+                                           (uint64_t)index * SETS_MAX * GW_FUNCTION_VALUES_MAX + i)
+                              : copy_value(gw_function_value(function, i % value_count),
+                                           made->values[i - drawn_count]);
     return made;
 }
 

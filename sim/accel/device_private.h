@@ -180,8 +180,13 @@ static inline gw_span gw_devices_span_of(const gw_devices *devices, const gw_gan
     if (!plan->is_uneven) {
         return span_ns;
     }
+    /* Threads sleep for as long as they are told. */
+    const gw_span given_ns = !plan->is_shared ? 0
+                             : index == 0     ? plan->first_given_ns
+                                              : plan->stages[index - 1].given_ns;
+    const gw_span fixed_ns = MIN(given_ns, span_ns);
     const double slowness = devices->slownesses[gang->first_slowness + number];
-    return (gw_span)((double)span_ns * slowness + 0.5);
+    return fixed_ns + (gw_span)((double)(span_ns - fixed_ns) * slowness + 0.5);
 }
 /* device_vary.c: how slow each member of an uneven gang is this time. */
 void gw_devices_draw_slowness(gw_devices *devices, const gw_gang_state *gang);

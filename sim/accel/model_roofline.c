@@ -220,7 +220,7 @@ static gw_span roofline_collective_ns(const gw_accel_model *model, const gw_coll
         gw_cluster_island_of(model->cluster, (gw_device_id){collective->devices[0]});
     const gw_measured *measured = island->accelerator->measured;
     double measured_ns;
-    if (measured != NULL && collective->member_count > 1 &&
+    if (measured != NULL &&
         gw_measured_collective_of(measured, collective->kind, collective->member_count,
                                   collective->size_bytes, &measured_ns))
         return gw_span_from_seconds(measured_ns / 1e9);

@@ -49,13 +49,15 @@ static void free_play(void *data)
     }
 }
 
-/* Both move something: neither is joined to one before it. */
+/* Both move as much: neither is joined to one before it. */
 static bool is_like(const gw_function *function, uint32_t index, uint32_t other_index)
 {
     const gw_operation *one = gw_function_operation(function, index);
     const gw_operation *other = gw_function_operation(function, other_index);
     return !one->is_joined && !other->is_joined && one->kind == other->kind &&
            one->axes == other->axes && one->shift == other->shift &&
+           gw_function_member_bytes(function, index) ==
+               gw_function_member_bytes(function, other_index) &&
            gw_function_collective_bytes(function, index) ==
                gw_function_collective_bytes(function, other_index);
 }
@@ -85,12 +87,21 @@ static void add_play(gw_timing *timing, const gw_accel_model *model,
 
 /* --- Prices --- */
 
+/* Threads do their collectives themselves: none beside other work, and each by itself, also those
+ * that go with the one before them. */
+static bool are_threads(const gw_accel_model *model, const uint32_t *devices)
+{
+    const gw_device_id first = {devices[0]};
+    return gw_cluster_island_of(model->cluster, first)->accelerator->shared_cores > 0;
+}
+
 /* Prices each group of operation `index`, which is `collective` of the function's; returns the
  * longest.  Nothing is added for one that goes with the collective before it. */
 static gw_span price_groups(const gw_accel_model *model, const gw_function *function,
                             uint32_t index, const gw_mesh *mesh, const uint32_t *devices,
                             gw_timing *timing, uint32_t collective_index)
 {
+    const bool is_single = are_threads(model, devices);
     const gw_operation *operation = gw_function_operation(function, index);
     gw_span *out_ns = timing->collective_ns + timing->first_group[collective_index];
     const uint32_t like = timing->plays != NULL ? find_like(function, index) : GW_INDEX_NONE;
@@ -98,7 +109,7 @@ static gw_span price_groups(const gw_accel_model *model, const gw_function *func
         timing->first_play[collective_index] =
             like != GW_INDEX_NONE ? timing->first_play[like] : timing->plays->len;
     }
-    if (operation->is_joined) {
+    if (operation->is_joined && !is_single) {
         for (uint32_t i = 0; timing->plays != NULL && i < group_count_of(mesh, operation->axes);
              i++) {
             g_ptr_array_add(timing->plays, NULL);
@@ -112,7 +123,8 @@ static gw_span price_groups(const gw_accel_model *model, const gw_function *func
     for (uint32_t i = 0; i < group_count; i++) {
         const gw_collective collective = {
             .kind = operation->kind,
-            .size_bytes = gw_function_collective_bytes(function, index),
+            .size_bytes = is_single ? gw_function_member_bytes(function, index)
+                                    : gw_function_collective_bytes(function, index),
             .member_count = size,
             .devices = members + (size_t)i * size,
             .shift = operation->shift,
@@ -150,7 +162,6 @@ static void add_await(GArray *steps, awaiting *waits, uint32_t operation)
     }
 }
 
-/* Threads do their collectives themselves. */
 static bool can_overlap(const gw_accelerator *accelerator)
 {
     return !accelerator->stops_to_transfer && !accelerator->waits_for_collectives &&

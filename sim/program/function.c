@@ -442,6 +442,13 @@ double gw_operation_bytes(const gw_function *function, const gw_operation *opera
     return total_bytes;
 }
 
+uint64_t gw_function_member_bytes(const gw_function *function, uint32_t index)
+{
+    const gw_operation *operation = gw_function_operation(function, index);
+    const gw_value *x = gw_function_value(function, operation->inputs[0]);
+    return (uint64_t)gw_seating_spread(operation, (double)gw_value_bytes(x));
+}
+
 uint64_t gw_function_collective_bytes(const gw_function *function, uint32_t index)
 {
     if (gw_function_operation(function, index)->is_joined)
@@ -451,8 +458,7 @@ uint64_t gw_function_collective_bytes(const gw_function *function, uint32_t inde
         const gw_operation *operation = gw_function_operation(function, i);
         if (i > index && !operation->is_joined)
             break;
-        const gw_value *x = gw_function_value(function, operation->inputs[0]);
-        total_bytes += (uint64_t)gw_seating_spread(operation, (double)gw_value_bytes(x));
+        total_bytes += gw_function_member_bytes(function, i);
     }
     return total_bytes;
 }

@@ -116,6 +116,8 @@ double gw_operation_bytes(const gw_function *function, const gw_operation *opera
 /* What the collective at `index` moves together with those that are joined to it: one member's
  * inputs; 0 where it is joined to one before. */
 uint64_t gw_function_collective_bytes(const gw_function *function, uint32_t index);
+/* Of the same operation by itself, joined or not. */
+uint64_t gw_function_member_bytes(const gw_function *function, uint32_t index);
 
 /* It has DURATION or WORK: it models time, not data. */
 bool gw_function_models_time(const gw_function *function);

@@ -50,6 +50,7 @@ typedef struct {
     bool chunks_collectives;       /* Messages of collectives go in chunks (accel/collective.h). */
     uint32_t shared_cores; /* All devices of this kind are threads on so many cores of one machine,
                               and so is what controls them; 0: each is a device of its own. */
+    double jitter;         /* Of islands that do not say (gw_island_spec). */
 } gw_accelerator;
 
 /* How an island's collectives go round; in order of name, as in accel/rounds_algorithms.c. */

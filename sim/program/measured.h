@@ -76,6 +76,7 @@ double gw_measured_at(const gw_measured_curve *curve, double size);
 /* A product by blocks is so many products.  False: that was not measured. */
 bool gw_measured_operation(const gw_measured *measured, const gw_function *function,
                            const gw_operation *operation, double *out_ns);
-/* Between two numbers of members, as far as between them; beyond, that of the nearest. */
+/* Between two numbers of members, as far as between them; beyond, that of the nearest.  Of one
+ * member: a copy. */
 bool gw_measured_collective_of(const gw_measured *measured, gw_operation_kind kind,
                                uint32_t member_count, uint64_t size_bytes, double *out_ns);

@@ -220,6 +220,7 @@ static bool read_island(cluster_reader *reader, gw_params *island, GError **erro
     }
     spec.host_count = (uint32_t)host_count;
     spec.devices_per_host = (uint32_t)devices_per_host;
+    spec.jitter = g_array_index(reader->accelerators, gw_accelerator, spec.accelerator).jitter;
     bool has_nodes = false;
     if (!read_interconnect(island, &spec, &has_nodes, error) ||
         !gw_scenario_read_network(reader->scenario, island, has_nodes, &spec, error) ||

@@ -160,6 +160,8 @@ static bool read_cores(gw_params *root, gw_accelerator *out, GError **error)
     return true;
 }
 
+#define JITTER_KEY "jitter"
+
 static const char transfer_key[] = "computes_while_transferring";
 static const char overlap_key[] = "overlaps_collectives";
 
@@ -181,6 +183,7 @@ static bool read_optional_figures(gw_params *root, gw_accelerator *out, GError *
            gw_params_span(root, "operation_overhead", false, &out->operation_overhead_ns, error) &&
            gw_params_bool(root, "fuses", false, &out->fuses, error) &&
            gw_params_bool(root, "chunked_collectives", false, &out->chunks_collectives, error) &&
+           gw_params_number(root, JITTER_KEY, false, 0, GW_JITTER_MAX, &out->jitter, error) &&
            read_cores(root, out, error);
 }
 
@@ -224,6 +227,7 @@ static bool read_optional_sources(gw_params *sources, const gw_accelerator *read
         {"fuses", read->fuses},
         {"chunked_collectives", read->chunks_collectives},
         {CORES_KEY, read->shared_cores > 0},
+        {JITTER_KEY, read->jitter > 0},
     };
     for (uint32_t i = 0; i < G_N_ELEMENTS(figures); i++) {
         if ((figures[i].is_there || gw_params_has(sources, figures[i].key)) &&

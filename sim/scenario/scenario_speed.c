@@ -73,6 +73,7 @@ bool gw_scenario_read_speed(gw_scenario *scenario, gw_params *island, gw_island_
                             GError **error)
 {
     gw_params *list = NULL;
+    /* Without a word, that of its accelerator: it is there already. */
     if (!gw_params_number(island, "jitter", false, 0, GW_JITTER_MAX, &spec->jitter, error) ||
         !gw_params_array(island, "speed", false, &list, error)) {
         return false;

@@ -109,6 +109,18 @@ class Machines(program.Case):
             spans, _ = self.run_chain(self.write_machine(GOOD, cores), 1)
             self.assertIn(expected, spans)
 
+    def test_a_machine_has_a_jitter(self):
+        """Of islands that do not say: what it computes then is never as long twice."""
+        machine = make_machine(GOOD, 2)
+        machine["accelerator"]["jitter"] = 0.1
+        machine["accelerator"]["sources"]["jitter"] = "made"
+        path = self.write("jitter.json", machine)
+        jittered, _ = self.run_chain(path, 1)
+        self.assertGreater(len(jittered), 2)
+        island = {"hosts": 1, "devices_per_host": 2, "accelerator": str(path), "jitter": 0}
+        spans, _ = self.run_chain(path, 1, islands=[island])
+        self.assertIn(18000, spans)
+
     def test_hosts_of_one_machine_hand_over_in_memory(self):
         machine = self.write_machine(GOOD, 2)
         _, by_default = self.run_chain(machine, 2)

@@ -91,6 +91,7 @@ class Validate(program.Case):
         self.assertEqual(len(case["other_work"]), 3)
         step = case["jobs"][0]["step_time"]
         self.assertEqual(len(step["runs_ns"]), 3)
+        self.assertEqual(step["predictions_ns"], [step["predicted_ns"]])  # Of one file.
         self.assertEqual(sorted(step["runs_ns"]),
                          [step["lowest_ns"], step["measured_ns"], step["highest_ns"]])
         self.assertGreater(step["measured_ns"], 2e6)  # Four times 500 us.
@@ -181,8 +182,9 @@ class Validate(program.Case):
         path = self.write("chain.json", make_scenario("chain"))
         done = self.run_program("validate", path, "--repeat", "1", "--out", self.out, *ANY)
         self.assertEqual((done.returncode, done.stderr), (0, ""))
-        self.assertIn("measured now, as gangway calibrate --quick does", done.stdout)
-        self.accept("check", path, "--set", f"control.profile={self.out / 'machine.json'}")
+        self.assertIn("machine: measured at the beginning of each of 1 rounds, as gangway "
+                      "calibrate --quick does", done.stdout)
+        self.accept("check", path, "--set", f"control.profile={self.out / 'machine-1.json'}")
 
     def test_an_interrupt_leaves_nothing(self):
         path = self.write("chain.json", make_scenario("chain"))

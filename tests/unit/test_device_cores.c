@@ -120,6 +120,36 @@ START_TEST(what_is_given_takes_no_core)
 }
 END_TEST
 
+/* A slow device computes for longer, and sleeps no longer. */
+START_TEST(what_is_given_is_as_long_on_slow_devices)
+{
+    static const double speeds[] = {1, 0.5};
+    static const gw_span local_ns[] = {600, 40};
+    static const uint8_t axes[] = {3};
+    gw_span given_ns[] = {500, 30};
+    device_bench bench;
+    device_bench_init(&bench, 1, 2);
+    gw_devices_free(bench.devices);
+    gw_cluster_free(bench.made.cluster);
+    bench.made.accelerators[0].shared_cores = 2;
+    bench.made.islands[0].speeds = speeds;
+    bench.cluster = small_cluster_build(&bench.made);
+    bench.devices = gw_devices_new(bench.engine, bench.cluster, false, &device_bench_ops, &bench);
+    g_autoptr(gw_gang_layout) layout = lay_mesh(&bench, 1, 2, 0);
+    hand_timing timing;
+    hand_timing_init(&timing, layout, 1, local_ns, axes, 20);
+    timing.timing.given_ns = given_ns;
+    g_autoptr(gw_gang_plan) plan = gw_gang_plan_new(layout, &timing.timing);
+    launch_gang(&bench, plan, 0);
+    run_out(&bench);
+    assert_shard(&bench, 0, 0, PCIE_NS, PCIE_NS + 700 + 20 + 40);
+    assert_shard(&bench, 0, 1, PCIE_NS, PCIE_NS + 700 + 20 + 50);
+    ck_assert_uint_eq(find_shard(&bench, 0, 0)->local_ns, 600 + 40);
+    ck_assert_uint_eq(find_shard(&bench, 0, 1)->local_ns, 700 + 50);
+    device_bench_clear(&bench);
+}
+END_TEST
+
 /* Its members do it, and two groups at once want twice the cores. */
 START_TEST(collectives_take_cores)
 {
@@ -286,6 +316,7 @@ int main(void)
     tcase_add_test(cases, one_that_comes_slows_one_that_runs);
     tcase_add_test(cases, waiting_takes_no_core);
     tcase_add_test(cases, what_is_given_takes_no_core);
+    tcase_add_test(cases, what_is_given_is_as_long_on_slow_devices);
     tcase_add_test(cases, collectives_take_cores);
     tcase_add_test(cases, a_kind_is_a_machine);
     tcase_add_test(cases, others_take_a_core);

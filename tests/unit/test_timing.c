@@ -137,6 +137,27 @@ START_TEST(joined_collectives_travel_as_one)
 }
 END_TEST
 
+/* Each with a start-up of its own. */
+START_TEST(threads_do_joined_collectives_one_by_one)
+{
+    bench built;
+    bench_init(&built, 4, 1);
+    built.made.accelerators[0].shared_cores = 2;
+    add_all_reduce(built.function, 600000, 1);
+    add_all_reduce(built.function, 400000, 1);
+    add_all_reduce(built.function, 600000, 1);
+    g_array_index(built.function->operations, gw_operation, 1).is_joined = true;
+    const gw_mesh mesh = mesh_of(1, 4, 1, 1);
+    g_autoptr(gw_timing) timing = time_function(&built, &mesh);
+    ck_assert_uint_eq(timing->collective_count, 3);
+    ck_assert_uint_eq(timing->collective_ns[0], 2000 + 4000 + 36000);
+    ck_assert_uint_eq(timing->collective_ns[1], 2000 + 4000 + 24000);
+    ck_assert_uint_eq(timing->collective_ns[2], timing->collective_ns[0]);
+    ck_assert_uint_eq(timing->total_ns, 700 + 2 * 42000 + 30000);
+    bench_clear(&built);
+}
+END_TEST
+
 /* Overlapped: 0 and 1, 3 and 4.  Operation 5 reads the output of 1; 4 is awaited at the end. */
 static void add_overlapped(bench *built)
 {
@@ -320,6 +341,7 @@ int main(void)
     tcase_add_test(cases, local_operations_add_up);
     tcase_add_test(cases, function_is_split_at_its_collectives);
     tcase_add_test(cases, joined_collectives_travel_as_one);
+    tcase_add_test(cases, threads_do_joined_collectives_one_by_one);
     tcase_add_test(cases, overlapped_collectives_are_awaited_once);
     tcase_add_test(cases, nothing_is_overlapped_where_transfers_stop_it);
     tcase_add_test(cases, nothing_is_overlapped_where_collectives_are_waited_for);

@@ -22,8 +22,7 @@ typedef struct {
 static fixture make(void)
 {
     g_setenv("GANGWAY_CONFIGS", GW_SOURCE_DIR "/configs", TRUE);
-    fixture made = {g_dir_make_tmp("gangway-validation-XXXXXX", NULL),
-                    gw_validation_new(NULL, 3, 2)};
+    fixture made = {g_dir_make_tmp("gangway-validation-XXXXXX", NULL), gw_validation_new(3, 2)};
     made.validation->tolerance = 0.1;
     return made;
 }
@@ -79,7 +78,7 @@ static gw_phase_report *make_run(double step_ns)
     report->step_ns = g_new(double, 1);
     report->step_ns[0] = step_ns;
     report->step_count = 3;
-    report->foreign = step_ns / 1000;
+    report->foreign = step_ns / 1e5;
     report->window_ns = 3 * step_ns;
     report->devices = g_array_new(FALSE, TRUE, sizeof(gw_phase_device));
     for (guint d = 0; d < 2; d++) {
@@ -95,7 +94,7 @@ static gw_phase_report *make_run(double step_ns)
 static void give_runs(gw_validation_case *to, double predicted_ns, double a_ns, double b_ns,
                       double c_ns)
 {
-    to->predicted = make_run(predicted_ns);
+    g_ptr_array_add(to->predicted, make_run(predicted_ns));
     g_ptr_array_add(to->measured, make_run(a_ns));
     g_ptr_array_add(to->measured, make_run(b_ns));
     g_ptr_array_add(to->measured, make_run(c_ns));
@@ -184,8 +183,8 @@ START_TEST(verdicts_tell_errors_from_noise)
         ck_assert_double_eq_tol(at(&made, 0)->error, rows[i].predicted_ns / rows[i].middle_ns - 1,
                                 1e-12);
         ck_assert(gw_validation_holds(made.validation) == (rows[i].within == 1));
-        ck_assert_double_eq(made.validation->foreign, rows[i].middle_ns / 1000);
-        ck_assert_uint_eq(gw_validation_typical(at(&made, 0)), 0);
+        ck_assert_double_eq(made.validation->foreign, rows[i].middle_ns / 1e5);
+        ck_assert_ptr_eq(gw_validation_typical_run(at(&made, 0)), at(&made, 0)->measured->pdata[0]);
         const gw_validation_pair all =
             gw_validation_phase(at(&made, 0), GW_INDEX_NONE, GW_PHASE_COMPUTE);
         ck_assert_double_eq_tol(all.predicted, 0.9 * rows[i].predicted_ns, 1e-9);
@@ -224,6 +223,88 @@ START_TEST(orders_are_of_what_was_measured_apart)
     made = make();
     add_three(&made, 108, 100, 108); /* To predict no difference is to miss it. */
     ck_assert(!gw_validation_holds(made.validation));
+    clear(&made);
+}
+END_TEST
+
+/* Figures of each round predict for themselves, and their median is what was predicted. */
+START_TEST(predictions_of_rounds_have_a_median)
+{
+    fixture made = make();
+    g_autofree char *path = write_scenario(&made, "a.json", "");
+    add(&made, path, NULL);
+    give_runs(at(&made, 0), 90, 100, 104, 102);
+    g_ptr_array_add(at(&made, 0)->predicted, make_run(120));
+    g_ptr_array_add(at(&made, 0)->predicted, make_run(101));
+    made.validation->machine = g_strdup("/machine.json");
+    gw_validation_judge(made.validation);
+    const gw_validation_pair *step = &at(&made, 0)->steps[0];
+    ck_assert_double_eq(step->predicted, 101);
+    ck_assert_double_eq(step->predicted_lowest, 90);
+    ck_assert_double_eq(step->predicted_highest, 120);
+    ck_assert_double_eq(step->measured, 102);
+    ck_assert_int_eq(at(&made, 0)->verdict, GW_VALIDATION_SPREAD);
+    const gw_validation_pair all = gw_validation_phase(at(&made, 0), 1, GW_PHASE_COMPUTE);
+    ck_assert_double_eq_tol(all.predicted, 0.9 * 101, 1e-9);
+    ck_assert_double_eq(gw_validation_typical_prediction(at(&made, 0))->step_ns[0], 101);
+    ck_assert_double_eq(gw_validation_typical_run(at(&made, 0))->step_ns[0], 102);
+    g_autofree char *json = gw_validation_json(made.validation);
+    g_autoptr(gw_params) root = gw_params_parse(json, "validate.json", NULL);
+    ck_assert_ptr_nonnull(root);
+    ck_assert_ptr_nonnull(strstr(json, "\"predictions_ns\""));
+    clear(&made);
+}
+END_TEST
+
+static void set_foreign(const gw_validation_case *of, guint run, double foreign)
+{
+    ((gw_phase_report *)of->measured->pdata[run])->foreign = foreign;
+}
+
+/* What others were in the way of says nothing of the machine, unless there is nothing else. */
+START_TEST(runs_beside_other_work_are_left_out)
+{
+    fixture made = make();
+    g_autofree char *path = write_scenario(&made, "a.json", "");
+    add(&made, path, NULL);
+    give_runs(at(&made, 0), 100, 180, 104, 102);
+    set_foreign(at(&made, 0), 0, 0.4);
+    made.validation->machine = g_strdup("/machine.json");
+    gw_validation_judge(made.validation);
+    ck_assert_uint_eq(made.validation->left_out_count, 1);
+    ck_assert_double_eq(at(&made, 0)->steps[0].highest, 104);
+    ck_assert_double_eq(at(&made, 0)->steps[0].measured, 103);
+    g_autofree char *text = gw_validation_text(made.validation, false);
+    ck_assert_ptr_nonnull(strstr(text, "1 of 3 runs left out: beside them it took more than 5 %"));
+    g_autofree char *json = gw_validation_json(made.validation);
+    ck_assert_ptr_nonnull(strstr(json, "\"left_out\": 1"));
+    set_foreign(at(&made, 0), 1, 0.06);
+    set_foreign(at(&made, 0), 2, NAN); /* Not known. */
+    gw_validation_judge(made.validation);
+    ck_assert_uint_eq(made.validation->left_out_count, 2);
+    ck_assert_double_eq(at(&made, 0)->steps[0].measured, 102);
+    set_foreign(at(&made, 0), 2, 0.9);
+    gw_validation_judge(made.validation);
+    ck_assert_uint_eq(made.validation->left_out_count, 0);
+    ck_assert_double_eq(at(&made, 0)->steps[0].measured, 104);
+    clear(&made);
+}
+END_TEST
+
+START_TEST(a_machine_that_is_none_changes_nothing)
+{
+    fixture made = make();
+    g_autofree char *path = write_scenario(&made, "a.json", "");
+    g_autofree char *missing = g_build_filename(made.folder, "none.json", NULL);
+    g_autoptr(GError) error = NULL;
+    ck_assert(!gw_validation_set_machine(made.validation, g_strdup(missing), &error));
+    ck_assert_ptr_nonnull(strstr(error->message, "none.json"));
+    g_clear_error(&error);
+    ck_assert(!gw_validation_set_machine(made.validation, g_strdup(path), &error));
+    ck_assert_ptr_nonnull(strstr(error->message, "accelerator"));
+    ck_assert_ptr_null(made.validation->machine);
+    ck_assert_ptr_null(made.validation->figures);
+    add(&made, path, NULL);
     clear(&made);
 }
 END_TEST
@@ -288,6 +369,9 @@ int main(void)
     tcase_add_test(cases, what_cannot_be_run_is_told_at_once);
     tcase_add_test(cases, verdicts_tell_errors_from_noise);
     tcase_add_test(cases, orders_are_of_what_was_measured_apart);
+    tcase_add_test(cases, predictions_of_rounds_have_a_median);
+    tcase_add_test(cases, runs_beside_other_work_are_left_out);
+    tcase_add_test(cases, a_machine_that_is_none_changes_nothing);
     tcase_add_test(cases, a_failure_is_told_and_holds_nothing);
     tcase_add_test(cases, files_hold_what_was_found);
     suite_add_tcase(suite, cases);
