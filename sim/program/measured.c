@@ -250,13 +250,29 @@ bool gw_measured_operation(const gw_measured *measured, const gw_function *funct
     }
 }
 
-bool gw_measured_collective_of(const gw_measured *measured, gw_operation_kind kind,
-                               uint32_t member_count, uint64_t size_bytes, double *out_ns)
+/* The number of hosts whose measurements stand for `host_count`: one host and several are never
+ * taken for each other where both were measured. */
+static uint32_t find_hosts(const gw_measured *measured, gw_operation_kind kind, uint32_t host_count)
 {
+    uint32_t found = 0;
+    for (uint32_t i = 0; i < measured->collective_count; i++) {
+        const gw_measured_collective *one = &measured->collectives[i];
+        const bool is_alike = (one->host_count > 1) == (host_count > 1);
+        if (one->kind == kind && is_alike && (found == 0 || one->host_count <= host_count))
+            found = one->host_count;
+    }
+    return found != 0 ? found : 1;
+}
+
+bool gw_measured_collective_of(const gw_measured *measured, gw_operation_kind kind,
+                               uint32_t member_count, uint32_t host_count, uint64_t size_bytes,
+                               double *out_ns)
+{
+    const uint32_t hosts = find_hosts(measured, kind, host_count);
     const gw_measured_collective *below = NULL, *above = NULL;
     for (uint32_t i = 0; i < measured->collective_count; i++) {
         const gw_measured_collective *one = &measured->collectives[i];
-        if (one->kind != kind)
+        if (one->kind != kind || one->host_count != hosts)
             continue;
         if (one->member_count <= member_count)
             below = one;
