@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <glib/gstdio.h>
 #include <math.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -289,6 +290,8 @@ static int calibrate_ranks(const char *name, const char *path, uint32_t threads)
         gw_ranks_begin(&ranks, &error) && gw_ranks_measure(&ranks, measured_s(), &between, &error);
     const bool is_first = gw_ranks_is_first(&ranks), is_told = ranks.is_told;
     gw_ranks_end(&ranks);
+    signal(SIGINT, SIG_DFL); /* Nobody else has to hear of it any more. */
+    signal(SIGTERM, SIG_DFL);
     if (!is_done)
         return is_told ? gw_error_exit_code(error) : gw_command_fail(error);
     return is_first ? calibrate(name, path, threads, &between) : 0;

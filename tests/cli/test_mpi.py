@@ -40,7 +40,8 @@ class Absent(program.Case):
     def test_says_so(self):
         if ranks.is_built():
             self.skipTest("this build has MPI")
-        self.refuse(2, ["--backend mpi", "this build has no MPI"], "run", MLP, "--backend", "mpi")
+        for words in (["run", MLP], ["calibrate"]):
+            self.refuse(2, ["--backend mpi", "this build has no MPI"], *words, "--backend", "mpi")
 
 
 class Mpi(ranks.Case):
