@@ -427,7 +427,8 @@ static void take_done_shard(void *context, gw_cpu_device *device, gw_cpu_shard *
     const uint64_t now_ns = shard->end_ns;
     const bool leaves = shard->is_next_short && atomic_load(&cluster->idle_count) == 0;
     atomic_fetch_add(&kernel->device_time_ns, shard->end_ns - shard->start_ns);
-    if (atomic_fetch_sub(&kernel->left_count, 1) == 1) {
+    const bool is_last = atomic_fetch_sub(&kernel->left_count, 1) == 1;
+    if (is_last) {
         const gw_input done = {.kind = GW_INPUT_KERNEL_DONE,
                                .tag = kernel->tag,
                                .device_time_ns = atomic_load(&kernel->device_time_ns)};
@@ -438,7 +439,8 @@ static void take_done_shard(void *context, gw_cpu_device *device, gw_cpu_shard *
             gw_cpu_cluster_post(cluster, host->id, &done, &device->server);
         }
     }
-    gw_cpu_server_take_left(&device->server, host, !leaves, now_ns);
+    const gw_span patience_ns = !leaves ? 0 : is_last ? GW_CPU_LEAVE_NS : GW_CPU_LEAVE_NS / 2;
+    gw_cpu_server_take_left(&device->server, host, patience_ns, now_ns);
     gw_cpu_server_run(&device->server);
 }
 

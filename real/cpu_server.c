@@ -88,11 +88,11 @@ void gw_cpu_cluster_leave(gw_cpu_cluster *cluster, gw_node_id target, const gw_i
     pthread_mutex_unlock(&node->mutex);
 }
 
-void gw_cpu_server_take_left(gw_cpu_server *server, gw_cpu_node *node, bool at_once,
+void gw_cpu_server_take_left(gw_cpu_server *server, gw_cpu_node *node, gw_span patience_ns,
                              uint64_t now_ns)
 {
     const uint64_t left_ns = atomic_load(&node->left_ns);
-    if (left_ns == 0 || (!at_once && now_ns < left_ns + GW_CPU_LEAVE_NS)) {
+    if (left_ns == 0 || (patience_ns > 0 && now_ns < left_ns + patience_ns)) {
         return;
     }
     pthread_mutex_lock(&node->mutex);

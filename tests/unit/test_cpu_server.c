@@ -312,11 +312,11 @@ static void leave(const rig *made, uint64_t tag, uint64_t now_ns)
 }
 
 /* Node 0's claim is taken by this thread, or by nobody. */
-static void take(const rig *made, bool at_once, uint64_t now_ns)
+static void take(const rig *made, gw_span patience_ns, uint64_t now_ns)
 {
     gw_cpu_server server = {.home = NULL};
     gw_activity_begin(&made->cluster->activity, 1);
-    gw_cpu_server_take_left(&server, &made->cluster->nodes[0], at_once, now_ns);
+    gw_cpu_server_take_left(&server, &made->cluster->nodes[0], patience_ns, now_ns);
     gw_cpu_server_run(&server);
     gw_activity_end(&made->cluster->activity);
 }
@@ -330,24 +330,24 @@ START_TEST(what_is_left_waits_for_its_time_or_for_who_has_some)
     made->cluster = gw_cpu_cluster_new(made->directory, NULL, hear, made);
     ck_assert(gw_cpu_cluster_start(made->cluster, NULL));
     ck_assert(gw_cpu_cluster_wait(made->cluster, RUN_NS));
-    take(made, true, 1000); /* Nothing is there. */
+    take(made, 0, 1000); /* Nothing is there. */
     leave(made, 7, 1000);
     leave(made, 8, 1000 + GW_CPU_LEAVE_NS - 1); /* The first one's time counts. */
-    take(made, false, 1000 + GW_CPU_LEAVE_NS - 1);
+    take(made, GW_CPU_LEAVE_NS, 1000 + GW_CPU_LEAVE_NS - 1);
     ck_assert_uint_eq(count_lines(made, 0, GW_INPUT_KERNEL_DONE), 0);
-    take(made, false, 1000 + GW_CPU_LEAVE_NS);
+    take(made, GW_CPU_LEAVE_NS, 1000 + GW_CPU_LEAVE_NS);
     ck_assert_uint_eq(count_lines(made, 0, GW_INPUT_KERNEL_DONE), 2);
     ck_assert_uint_eq(find_line(made, 0, GW_INPUT_KERNEL_DONE, 0)->number, 7);
     ck_assert_uint_eq(find_line(made, 0, GW_INPUT_KERNEL_DONE, 1)->number, 8);
     leave(made, 9, 2000);
-    take(made, true, 2000);
+    take(made, 0, 2000);
     ck_assert_uint_eq(count_lines(made, 0, GW_INPUT_KERNEL_DONE), 3);
     leave(made, 10, 3000); /* Whoever posts brings along what lies there. */
     gw_cpu_cluster_post(made->cluster, (gw_node_id){0},
                         &(gw_input){.kind = GW_INPUT_KERNEL_DONE, .tag = {11}}, NULL);
     ck_assert(gw_cpu_cluster_wait(made->cluster, RUN_NS));
     ck_assert_uint_eq(count_lines(made, 0, GW_INPUT_KERNEL_DONE), 5);
-    take(made, true, 4000); /* Nothing is there any more. */
+    take(made, 0, 4000); /* Nothing is there any more. */
     ck_assert_uint_eq(count_lines(made, 0, GW_INPUT_KERNEL_DONE), 5);
     gw_cpu_cluster_stop(made->cluster);
     rig_free(made);
