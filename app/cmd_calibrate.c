@@ -4,11 +4,13 @@
 #include <errno.h>
 #include <glib/gstdio.h>
 #include <math.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "app/command.h"
+#include "app/ranks.h"
 #include "base/error.h"
 #include "base/sample.h"
 #include "program/machine.h"
@@ -24,7 +26,7 @@
 #define MIDDLE_HALF 1.349 /* Of a normal distribution: its width, in standard deviations. */
 
 static gboolean is_quick, is_quiet, wants_rows;
-static char *machine_name;
+static char *machine_name, *backend;
 static char *out_path;
 static int thread_count;
 
@@ -34,6 +36,8 @@ static const GOptionEntry entries[] = {
      "What to call it (default: the host's name)", "NAME"},
     {"out", 'o', 0, G_OPTION_ARG_FILENAME, &out_path,
      "Where to write it (default: machines/NAME.json)", "FILE"},
+    {"backend", 'b', 0, G_OPTION_ARG_STRING, &backend,
+     "mpi: between ranks, too, under mpirun -n N (default: cpu, one process)", "NAME"},
     {"threads", 't', 0, G_OPTION_ARG_INT, &thread_count,
      "How many measure at once (default: as many as there are cores)", "N"},
     {"rows", 'r', 0, G_OPTION_ARG_NONE, &wants_rows, "Print every measurement", NULL},
@@ -99,6 +103,10 @@ static void print_summary(const gw_calibration *calibration, const gw_bench_prof
            calibration->stream_bytes_per_s / 1e9, calibration->copy_bytes_per_s / 1e9);
     printf("hand-over     %8.2f us; a kernel %.2f us beside its operations\n",
            (double)calibration->handover_ns / 1e3, (double)calibration->kernel_ns / 1e3);
+    if (calibration->measured->send_bytes_per_s > 0)
+        printf("between ranks %8.2f us a message; %.2f GB/s\n",
+               (double)calibration->measured->send_ns / 1e3,
+               calibration->measured->send_bytes_per_s / 1e9);
     printf("controller    call %.0f, schedule %.0f, message %.0f, gang on a host %.0f, launch %.0f "
            "ns; fitted within %.0f %%\n",
            profile->cost_ns[GW_COST_CALL], profile->cost_ns[GW_COST_SCHEDULE],
@@ -110,6 +118,13 @@ static void print_summary(const gw_calibration *calibration, const gw_bench_prof
 }
 
 /* --- What is written --- */
+
+static void write_text(gw_json *json, const char *key, const char *format, double value)
+{
+    char text[64];
+    g_snprintf(text, sizeof text, format, value);
+    gw_json_string(json, key, text);
+}
 
 static void write_points(gw_json *json, const char *key, const gw_measured_curve *curve)
 {
@@ -142,6 +157,8 @@ static void write_collectives(gw_json *json, const gw_measured *measured)
             gw_json_open_array(json, gw_operation_name(one->kind));
         gw_json_open_object(json, NULL);
         gw_json_count(json, "members", one->member_count);
+        if (one->host_count > 1)
+            gw_json_count(json, "hosts", one->host_count);
         write_points(json, "points", &one->curve);
         gw_json_close_object(json);
         if (i + 1 == measured->collective_count || one[1].kind != one->kind)
@@ -159,14 +176,13 @@ static void write_measured(gw_json *json, const gw_measured *measured)
         write_table(json, &gw_measured_kinds[i], &measured->tables[i]);
     gw_json_close_object(json);
     write_collectives(json, measured);
+    if (measured->send_bytes_per_s > 0) {
+        gw_json_open_object(json, "between_hosts");
+        write_text(json, "latency", "%.0fns", (double)measured->send_ns);
+        write_text(json, "bandwidth", "%.4gGB/s", measured->send_bytes_per_s / 1e9);
+        gw_json_close_object(json);
+    }
     gw_json_close_object(json);
-}
-
-static void write_text(gw_json *json, const char *key, const char *format, double value)
-{
-    char text[64];
-    g_snprintf(text, sizeof text, format, value);
-    gw_json_string(json, key, text);
 }
 
 /* What each figure of the accelerator is, and where it comes from. */
@@ -250,9 +266,16 @@ static bool write_machine(const gw_calibration *seen, const gw_bench_profile *pr
 
 /* --- The command --- */
 
-static int calibrate(const char *name, const char *path, uint32_t threads)
+static double measured_s(void)
 {
-    const gw_probe_settings settings = {is_quick ? QUICK_S : WHOLE_S, threads};
+    return is_quick ? QUICK_S : WHOLE_S;
+}
+
+/* `between`: what ranks have seen before; NULL: there is only this process. */
+static int calibrate(const char *name, const char *path, uint32_t threads,
+                     const gw_probe_between *between)
+{
+    const gw_probe_settings settings = {measured_s(), threads};
     g_autoptr(GArray) rows = g_array_new(FALSE, TRUE, sizeof(gw_bench_row));
     g_autoptr(GError) error = NULL;
     /* Its measurements are processes of their own, which are made before there are threads. */
@@ -261,6 +284,8 @@ static int calibrate(const char *name, const char *path, uint32_t threads)
         return 5;
     const gw_bench_profile profile = gw_bench_fit_profile(rows);
     g_autoptr(gw_calibration) seen = gw_calibrate(&settings, show_progress, NULL);
+    if (between != NULL)
+        gw_calibration_add_between(seen, between);
     if (wants_rows)
         print_rows(seen);
     print_summary(seen, &profile, threads);
@@ -270,20 +295,47 @@ static int calibrate(const char *name, const char *path, uint32_t threads)
     return 0;
 }
 
+/* Between ranks first; then the others leave, and rank 0 goes on alone, as a process without ranks
+ * does. */
+static int calibrate_ranks(const char *name, const char *path, uint32_t threads)
+{
+    g_auto(gw_probe_between) between = {NULL, NULL};
+    g_autoptr(GError) error = NULL;
+    gw_ranks ranks;
+    gw_command_catch_interrupt(gw_real_cancel);
+    const bool is_done =
+        gw_ranks_begin(&ranks, &error) && gw_ranks_measure(&ranks, measured_s(), &between, &error);
+    const bool is_first = gw_ranks_is_first(&ranks), is_told = ranks.is_told;
+    gw_ranks_end(&ranks);
+    signal(SIGINT, SIG_DFL); /* Nobody else has to hear of it any more. */
+    signal(SIGTERM, SIG_DFL);
+    if (!is_done)
+        return is_told ? gw_error_exit_code(error) : gw_command_fail(error);
+    return is_first ? calibrate(name, path, threads, &between) : 0;
+}
+
+static bool is_usage_right(int argc)
+{
+    if (argc != 1)
+        fprintf(stderr, "gangway calibrate: found %d arguments, expected none\n", argc - 1);
+    else if (thread_count < 0 || thread_count > 1024)
+        fprintf(stderr, "gangway calibrate: --threads: %d, expected 1 to 1024\n", thread_count);
+    else if (backend != NULL && strcmp(backend, "cpu") != 0 && strcmp(backend, "mpi") != 0)
+        fprintf(stderr, "gangway calibrate: --backend: found \"%s\", expected cpu or mpi\n",
+                backend);
+    else
+        return true;
+    return false;
+}
+
 static int run_calibrate(int argc, char **argv)
 {
     int exit_code;
     if (!gw_command_parse("calibrate", "", "Other work on this machine shows in what is measured.",
                           entries, &argc, &argv, &exit_code))
         return exit_code;
-    if (argc != 1) {
-        fprintf(stderr, "gangway calibrate: found %d arguments, expected none\n", argc - 1);
+    if (!is_usage_right(argc))
         return 2;
-    }
-    if (thread_count < 0 || thread_count > 1024) {
-        fprintf(stderr, "gangway calibrate: --threads: %d, expected 1 to 1024\n", thread_count);
-        return 2;
-    }
     const char *name = machine_name != NULL ? machine_name : g_get_host_name();
     if (*name == '\0' || strchr(name, '/') != NULL) {
         fputs("gangway calibrate: --name: expected a name without a slash\n", stderr);
@@ -291,9 +343,11 @@ static int run_calibrate(int argc, char **argv)
     }
     g_autofree char *path =
         out_path != NULL ? g_strdup(out_path) : g_strdup_printf("machines/%s.json", name);
-    exit_code =
-        calibrate(name, path, thread_count > 0 ? (uint32_t)thread_count : g_get_num_processors());
+    const uint32_t threads = thread_count > 0 ? (uint32_t)thread_count : g_get_num_processors();
+    exit_code = g_strcmp0(backend, "mpi") == 0 ? calibrate_ranks(name, path, threads)
+                                               : calibrate(name, path, threads, NULL);
     g_clear_pointer(&machine_name, g_free);
+    g_clear_pointer(&backend, g_free);
     g_clear_pointer(&out_path, g_free);
     return exit_code;
 }

@@ -79,6 +79,27 @@ bool gw_ranks_run(gw_ranks *ranks, const gw_scenario *scenario, gw_recorder *rec
     return is_done;
 }
 
+bool gw_ranks_measure(gw_ranks *ranks, double seconds, gw_probe_between *out, GError **error)
+{
+    const uint32_t count = ranks->link->rank_count;
+    g_autoptr(GError) mine = NULL;
+    if (count < 2 || count > GW_PROBE_RANKS_MAX)
+        g_set_error(&mine, GW_ERROR, GW_ERROR_USAGE,
+                    "found %u rank%s, expected 2 to %u: mpirun -n 2 gangway calibrate "
+                    "--backend mpi ...",
+                    count, count == 1 ? "" : "s", GW_PROBE_RANKS_MAX);
+    bool is_whole;
+    if (!gw_rank_agree(ranks->link, mine, (uint64_t)(seconds * 1e9), &is_whole, error)) {
+        ranks->is_lost = !is_whole;
+        ranks->is_told = ranks->link->self != 0 && is_whole;
+        return false;
+    }
+    const bool is_done =
+        gw_probe_ranks(ranks->link, seconds, out, &ranks->is_told, &is_whole, error);
+    ranks->is_lost = !is_whole;
+    return is_done;
+}
+
 void gw_ranks_end(gw_ranks *ranks)
 {
     if (ranks->link != NULL)

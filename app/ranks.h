@@ -3,6 +3,7 @@
  * it; rank 0 alone speaks and writes. */
 #pragma once
 
+#include "real/probe_ranks.h"
 #include "real/rank_link.h"
 #include "real/rank_run.h"
 
@@ -25,5 +26,8 @@ bool gw_ranks_agree(gw_ranks *ranks, const char *path, const char *const *settin
 /* gw_rank_run; leaves the other ranks then. */
 bool gw_ranks_run(gw_ranks *ranks, const gw_scenario *scenario, gw_recorder *recorder,
                   gw_real_report *out_report, GError **error);
+/* What goes between ranks, measured for `seconds` each (probe_ranks.h); *out is rank 0's.  False on
+ * all ranks: there is only one, or too many, or one was lost. */
+bool gw_ranks_measure(gw_ranks *ranks, double seconds, gw_probe_between *out, GError **error);
 /* Leaves the other ranks, if not yet. */
 void gw_ranks_end(gw_ranks *ranks);

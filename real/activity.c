@@ -11,6 +11,15 @@
 #define NS_PER_S    1000000000
 #define STACK_BYTES (512 * 1024) /* Reserved, not used: a thread touches a few pages of it. */
 
+void gw_short_mutex_init(pthread_mutex_t *mutex)
+{
+    pthread_mutexattr_t attributes;
+    pthread_mutexattr_init(&attributes);
+    pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_ADAPTIVE_NP);
+    pthread_mutex_init(mutex, &attributes);
+    pthread_mutexattr_destroy(&attributes);
+}
+
 void gw_monotonic_cond_init(pthread_cond_t *cond)
 {
     pthread_condattr_t attributes;

@@ -37,6 +37,9 @@ bool gw_activity_wait(gw_activity *activity, gw_span timeout_ns);
 bool gw_thread_start(pthread_t *thread, void *(*run)(void *context), void *context,
                      const char *what, GError **error);
 
+/* A lock that is held for less than a thread takes to fall asleep and to be woken: who finds it
+ * taken looks again for a moment first. */
+void gw_short_mutex_init(pthread_mutex_t *mutex);
 /* A condition variable that waits by the monotonic clock. */
 void gw_monotonic_cond_init(pthread_cond_t *cond);
 /* CLOCK_MONOTONIC, in ns. */

@@ -226,7 +226,7 @@ static void measure_collectives(calibrator *at)
         for (uint32_t m = 0; m < G_N_ELEMENTS(collective_members); m++) {
             gw_measured_collective *one = &measured->collectives[measured->collective_count++];
             const uint32_t members = collective_members[m];
-            *one = (gw_measured_collective){collective_kinds[k], members, {NULL, 0}};
+            *one = (gw_measured_collective){collective_kinds[k], members, 1, {NULL, 0}};
             one->curve.count = G_N_ELEMENTS(collective_elements);
             one->curve.points = g_new(gw_measured_point, one->curve.count);
             for (uint32_t i = 0; i < one->curve.count; i++) {
@@ -283,6 +283,68 @@ gw_calibration *gw_calibrate(const gw_probe_settings *settings, gw_calibration_p
     measure_rest(&at);
     gw_check(at.done == at.total);
     return made;
+}
+
+static void add_seen(gw_calibration *calibration, const char *what, uint32_t member_count,
+                     uint32_t host_count, double size_bytes, const gw_probe_stat *stat)
+{
+    gw_calibration_row row = {.size = size_bytes, .unit = "bytes", .stat = *stat};
+    g_strlcpy(row.what, what, sizeof row.what);
+    g_snprintf(row.shape, sizeof row.shape, "%u members, %u ranks", member_count, host_count);
+    g_array_append_val(calibration->rows, row);
+}
+
+/* The curve of those that are like meeting `first`; *end is the first that is not. */
+static gw_measured_collective make_curve(const gw_probe_between *between, guint first, guint *end)
+{
+    const gw_probe_meeting *all = (const gw_probe_meeting *)(const void *)between->meetings->data;
+    *end = first;
+    while (*end < between->meetings->len && all[*end].kind == all[first].kind &&
+           all[*end].host_count == all[first].host_count &&
+           all[*end].member_count == all[first].member_count)
+        (*end)++;
+    gw_measured_collective made = {all[first].kind,
+                                   all[first].member_count,
+                                   all[first].host_count,
+                                   {g_new(gw_measured_point, *end - first), *end - first}};
+    for (guint i = first; i < *end; i++)
+        made.curve.points[i - first] =
+            (gw_measured_point){all[i].size_bytes, all[i].stat.median_ns};
+    return made;
+}
+
+/* Behind those of its kind. */
+static void insert_curve(gw_measured *measured, gw_measured_collective made)
+{
+    uint32_t place = measured->collective_count;
+    while (place > 0 && measured->collectives[place - 1].kind != made.kind)
+        place--;
+    place = place > 0 ? place : measured->collective_count;
+    measured->collectives =
+        g_renew(gw_measured_collective, measured->collectives, measured->collective_count + 1);
+    memmove(measured->collectives + place + 1, measured->collectives + place,
+            (measured->collective_count - place) * sizeof made);
+    measured->collectives[place] = made;
+    measured->collective_count++;
+}
+
+void gw_calibration_add_between(gw_calibration *calibration, const gw_probe_between *between)
+{
+    gw_measured *measured = calibration->measured;
+    for (guint i = 0; i < between->meetings->len; i++) {
+        const gw_probe_meeting *seen = &g_array_index(between->meetings, gw_probe_meeting, i);
+        add_seen(calibration, gw_operation_name(seen->kind), seen->member_count, seen->host_count,
+                 seen->size_bytes, &seen->stat);
+    }
+    for (guint first = 0, end; first < between->meetings->len; first = end)
+        insert_curve(measured, make_curve(between, first, &end));
+    for (guint i = 0; i < between->messages->len; i++) {
+        const gw_probe_message *seen = &g_array_index(between->messages, gw_probe_message, i);
+        add_seen(calibration, "send, receive", 2, 2, seen->size_bytes, &seen->stat);
+    }
+    double send_ns;
+    gw_probe_between_line(between, &send_ns, &measured->send_bytes_per_s);
+    measured->send_ns = (gw_span)ceil(send_ns);
 }
 
 void gw_calibration_free(gw_calibration *calibration)

@@ -5,6 +5,7 @@
 
 #include "program/measured.h"
 #include "real/probe.h"
+#include "real/probe_ranks.h"
 
 typedef struct {
     char what[64];  /* "gelu" */
@@ -36,5 +37,7 @@ typedef struct {
 
 gw_calibration *gw_calibrate(const gw_probe_settings *settings, gw_calibration_progress progress,
                              void *context);
+/* What was seen between ranks beside what was seen in one of them; copied. */
+void gw_calibration_add_between(gw_calibration *calibration, const gw_probe_between *between);
 void gw_calibration_free(gw_calibration *calibration);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(gw_calibration, gw_calibration_free)

@@ -21,7 +21,8 @@ void gw_cpu_device_init(gw_cpu_device *device, const gw_cpu_shared *shared, gw_d
     *device =
         (gw_cpu_device){.shared = shared, .id = id, .is_idle = true, .limit_bytes = limit_bytes};
     device->kept = g_ptr_array_new();
-    pthread_mutex_init(&device->mutex, NULL);
+    device->spare = g_ptr_array_new_with_free_func(g_free);
+    gw_short_mutex_init(&device->mutex);
     gw_monotonic_cond_init(&device->has_work);
 }
 
@@ -32,7 +33,7 @@ static void free_block(gw_cpu_device *device, gw_cpu_block *block)
     } else {
         gw_cpu_memory_give(&device->memory, block->size_bytes, block->data);
     }
-    g_free(block);
+    g_ptr_array_add(device->spare, block);
 }
 
 void gw_cpu_device_clear(gw_cpu_device *device)
@@ -48,6 +49,7 @@ void gw_cpu_device_clear(gw_cpu_device *device)
     }
     gw_cpu_memory_clear(&device->memory);
     g_ptr_array_unref(device->kept);
+    g_ptr_array_unref(device->spare);
     gw_lookup_clear(&device->blocks);
     gw_lookup_clear(&device->shards);
     pthread_mutex_destroy(&device->mutex);
@@ -71,6 +73,7 @@ static void unlock_and_wake(gw_cpu_device *device)
         device->is_idle && device->first != NULL && device->first->arrivals_left == 0;
     if (is_woken) {
         gw_activity_begin(device->shared->activity, 1);
+        atomic_fetch_sub(device->shared->idle_count, 1);
         device->is_idle = false;
     }
     pthread_mutex_unlock(&device->mutex);
@@ -108,6 +111,7 @@ static gw_cpu_shard *await_first(gw_cpu_device *device)
             return device->first;
         }
         device->is_idle = true;
+        atomic_fetch_add(device->shared->idle_count, 1);
         gw_activity_end(device->shared->activity);
     }
 }
@@ -254,7 +258,10 @@ static gw_cpu_block *make_block(gw_cpu_device *device, uint32_t buffer, uint32_t
     if (!gw_cpu_memory_promise(&device->memory, size_bytes)) {
         return NULL;
     }
-    gw_cpu_block *block = g_new(gw_cpu_block, 1);
+    GPtrArray *spare = device->spare;
+    gw_cpu_block *block = spare->len > 0
+                              ? (gw_cpu_block *)g_ptr_array_steal_index_fast(spare, spare->len - 1)
+                              : g_new(gw_cpu_block, 1);
     *block = (gw_cpu_block){.size_bytes = size_bytes, .buffer = buffer, .job = job};
     return block;
 }
@@ -547,6 +554,16 @@ static bool check_outputs(const gw_cpu_device *device, const gw_cpu_shard *shard
     return true;
 }
 
+/* Others look at it all the time, so it is written when it changes. */
+static void remember_length(const gw_cpu_shard *shard)
+{
+    gw_cpu_plan *plan = shard->kernel->plan;
+    const bool is_short = !plan->meets && shard->local_ns <= GW_CPU_SHORT_NS;
+    if (is_short != atomic_load_explicit(&plan->is_short, memory_order_relaxed)) {
+        atomic_store_explicit(&plan->is_short, is_short, memory_order_relaxed);
+    }
+}
+
 /* False: aborted. */
 static bool run_shard(gw_cpu_device *device, gw_cpu_shard *shard)
 {
@@ -561,6 +578,7 @@ static bool run_shard(gw_cpu_device *device, gw_cpu_shard *shard)
                                     .shard = shard->shard,
                                     .mesh = mesh_of(shard->kernel),
                                     .flops_per_s = device->shared->flops_per_s,
+                                    .is_alone = device->shared->is_alone,
                                     .is_cancelled = device->shared->is_stopping};
     for (uint32_t i = 0; i < function->operations->len; i++) {
         const gw_operation *operation = gw_function_operation(function, i);
@@ -578,7 +596,17 @@ static bool run_shard(gw_cpu_device *device, gw_cpu_shard *shard)
     }
     shard->end_ns = gw_monotonic_ns();
     shard->local_ns += shard->end_ns - shard->start_ns; /* Less what collectives took, above. */
+    remember_length(shard);
     return !is_stopping(device) && check_outputs(device, shard);
+}
+
+/* Under the lock, when `shard` is out of the queue. */
+static void look_ahead(const gw_cpu_device *device, gw_cpu_shard *shard)
+{
+    const gw_cpu_shard *next = device->first;
+    shard->has_next = next != NULL && next->arrivals_left == 0;
+    shard->is_next_short = shard->has_next && atomic_load_explicit(&next->kernel->plan->is_short,
+                                                                   memory_order_relaxed);
 }
 
 static void finish_shard(gw_cpu_device *device, gw_cpu_shard *shard)
@@ -586,6 +614,7 @@ static void finish_shard(gw_cpu_device *device, gw_cpu_shard *shard)
     pthread_mutex_lock(&device->mutex);
     remove_first(device, shard);
     gw_cpu_copy *copy = shard->first_copy;
+    look_ahead(device, shard);
     pthread_mutex_unlock(&device->mutex);
     while (copy != NULL) {
         gw_cpu_copy *next = copy->next;

@@ -28,9 +28,12 @@ typedef struct { /* One buffer on one device. */
 } gw_cpu_block;
 
 typedef struct gw_cpu_shard gw_cpu_shard;
-typedef struct { /* A gang's part on one host. */
+typedef struct gw_cpu_kernel gw_cpu_kernel;
+struct gw_cpu_kernel {   /* A gang's part on one host. */
+    gw_cpu_kernel *next; /* Of spare ones. */
+    size_t size_bytes;   /* With its shards and their buffers. */
     const gw_loaded *loaded;
-    const gw_cpu_plan *plan;
+    gw_cpu_plan *plan;
     const gw_counted *counted; /* NULL: no rows are dealt to it. */
     uint64_t gang;
     uint32_t node, run;
@@ -42,7 +45,7 @@ typedef struct { /* A gang's part on one host. */
     uint32_t shard_count;
     gw_cpu_shard *shards;
     gw_cpu_block **blocks; /* By shard: inputs, then outputs. */
-} gw_cpu_kernel;
+};
 
 struct gw_cpu_shard {
     gw_cpu_kernel *kernel;
@@ -53,6 +56,8 @@ struct gw_cpu_shard {
     gw_cpu_copy *first_copy, *last_copy; /* Wait for it to be done. */
     gw_cpu_block **blocks;
     uint32_t operation_index; /* Where it is. */
+    /* Known when it is done: behind it stands one that may start at once, and, */
+    bool has_next, is_next_short; /* as far as one can know, for GW_CPU_SHORT_NS at most. */
     /* Monotonic; known when it is done. */
     uint64_t start_ns, end_ns;
     gw_span local_ns, collective_ns;
@@ -62,8 +67,10 @@ typedef struct { /* What all devices of a cluster share. */
     gw_activity *activity;
     gw_cpu_meetings *meetings;
     const atomic_bool *is_stopping;
-    bool checks_nan;    /* An output with a value that is no number is a failure. */
-    double flops_per_s; /* For WORK; 0: GW_CPU_FLOPS_PER_S. */
+    atomic_uint *idle_count; /* Devices whose threads have nothing to do, of those that run here. */
+    bool is_alone;           /* Those are no more than there are cores. */
+    bool checks_nan;         /* An output with a value that is no number is a failure. */
+    double flops_per_s;      /* For WORK; 0: GW_CPU_FLOPS_PER_S. */
     /* From the device's thread, without its lock.  The shard is out of the queue, its buffers are
      * free of it; the kernel is the receiver's to free once all its shards are done. */
     void (*shard_done)(void *context, gw_cpu_device *device, gw_cpu_shard *shard);
@@ -91,6 +98,7 @@ struct gw_cpu_device {
     gw_lookup shards; /* By gang: those in the queue. */
     gw_lookup blocks; /* By buffer. */
     GPtrArray *kept;  /* gw_cpu_block: spilled, and given back meanwhile. */
+    GPtrArray *spare; /* gw_cpu_block: to be used again. */
     uint64_t used_bytes, limit_bytes;
     gw_cpu_memory memory; /* What the blocks lie in. */
     /* What it has done last; done_program NULL: nothing yet. */

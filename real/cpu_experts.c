@@ -253,14 +253,14 @@ void gw_cpu_run_block_matmul(const gw_cpu_context *context, const gw_operation *
     const gw_cpu_operand b = gw_cpu_input(context, operation, 1);
     const gw_cpu_operand y = gw_cpu_output(context, operation, 0);
     const uint64_t rows = count_run_rows(operation, &a), block = b.count / operation->blocks;
-    gw_cpu_products_begin();
+    gw_cpu_products_begin(context);
     for (uint64_t run = 0; run < a.rows / rows; run++)
         cblas_sgemm(CblasRowMajor, CblasNoTrans, operation->transpose_b ? CblasTrans : CblasNoTrans,
                     (blasint)rows, (blasint)y.columns, (blasint)a.columns, 1,
                     a.data + run * rows * a.columns, (blasint)a.columns,
                     b.data + run % operation->blocks * block, (blasint)b.columns, 0,
                     y.data + run * rows * y.columns, (blasint)y.columns);
-    gw_cpu_products_end();
+    gw_cpu_products_end(context);
 }
 
 void gw_cpu_run_block_matmul_gradient(const gw_cpu_context *context, const gw_operation *operation)
@@ -269,12 +269,12 @@ void gw_cpu_run_block_matmul_gradient(const gw_cpu_context *context, const gw_op
     const gw_cpu_operand c = gw_cpu_input(context, operation, 1);
     const gw_cpu_operand b = gw_cpu_output(context, operation, 0);
     const uint64_t rows = count_run_rows(operation, &a), block = b.count / operation->blocks;
-    gw_cpu_products_begin();
+    gw_cpu_products_begin(context);
     for (uint64_t run = 0; run < a.rows / rows; run++)
         cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, (blasint)a.columns, (blasint)c.columns,
                     (blasint)rows, 1, a.data + run * rows * a.columns, (blasint)a.columns,
                     c.data + run * rows * c.columns, (blasint)c.columns,
                     run < operation->blocks ? 0 : 1, b.data + run % operation->blocks * block,
                     (blasint)c.columns);
-    gw_cpu_products_end();
+    gw_cpu_products_end(context);
 }

@@ -38,8 +38,8 @@ uint32_t gw_cpu_place(const gw_cpu_context *context, const gw_operation *operati
                       uint32_t *out_group_size);
 
 /* Around calls of OpenBLAS: waits until fewer threads than cores are between the two. */
-void gw_cpu_products_begin(void);
-void gw_cpu_products_end(void);
+void gw_cpu_products_begin(const gw_cpu_context *context);
+void gw_cpu_products_end(const gw_cpu_context *context);
 
 /* The largest of `count` floats, at least one. */
 float gw_cpu_largest(const float *data, uint64_t count);

@@ -35,10 +35,14 @@
 static sem_t product_slots;
 static pthread_once_t has_slots = PTHREAD_ONCE_INIT;
 
+uint32_t gw_cpu_products_max(void)
+{
+    return (uint32_t)CLAMP(sysconf(_SC_NPROCESSORS_ONLN), 1, PRODUCTS_AT_ONCE_MAX);
+}
+
 static void make_slots(void)
 {
-    const long core_count = sysconf(_SC_NPROCESSORS_ONLN);
-    sem_init(&product_slots, 0, (unsigned)CLAMP(core_count, 1, PRODUCTS_AT_ONCE_MAX));
+    sem_init(&product_slots, 0, gw_cpu_products_max());
     openblas_set_num_threads(1);
 }
 
@@ -79,6 +83,7 @@ gw_cpu_plan *gw_cpu_plan_new(const gw_function *function)
         gw_function_place_temporaries(function, GW_CPU_ALIGNMENT_BYTES, plan->offsets_bytes);
     for (uint32_t i = 0; i < function->operations->len; i++) {
         const gw_operation *operation = gw_function_operation(function, i);
+        plan->meets = plan->meets || gw_operation_is_collective(operation);
         for (uint32_t k = 0; k < gw_operation_output_count(operation); k++) {
             plan->is_written[operation->outputs[k]] = true;
         }
@@ -190,16 +195,21 @@ static void run_random(const gw_cpu_context *context, const gw_operation *operat
     draw_uniform(operation, block * y.count, y.count, y.data);
 }
 
-void gw_cpu_products_begin(void)
+void gw_cpu_products_begin(const gw_cpu_context *context)
 {
     gw_cpu_operations_init();
+    if (context->is_alone) {
+        return;
+    }
     while (sem_wait(&product_slots) != 0) { /* A signal came between. */
     }
 }
 
-void gw_cpu_products_end(void)
+void gw_cpu_products_end(const gw_cpu_context *context)
 {
-    sem_post(&product_slots);
+    if (!context->is_alone) {
+        sem_post(&product_slots);
+    }
 }
 
 static void run_matmul(const gw_cpu_context *context, const gw_operation *operation)
@@ -211,12 +221,12 @@ static void run_matmul(const gw_cpu_context *context, const gw_operation *operat
     gw_check(depth == (operation->transpose_b ? b.columns : b.rows));
     gw_check(y.rows == (operation->transpose_a ? a.columns : a.rows));
     gw_check(y.columns == (operation->transpose_b ? b.rows : b.columns));
-    gw_cpu_products_begin();
+    gw_cpu_products_begin(context);
     cblas_sgemm(CblasRowMajor, operation->transpose_a ? CblasTrans : CblasNoTrans,
                 operation->transpose_b ? CblasTrans : CblasNoTrans, (blasint)y.rows,
                 (blasint)y.columns, (blasint)depth, 1.0f, a.data, (blasint)a.columns, b.data,
                 (blasint)b.columns, 0.0f, y.data, (blasint)y.columns);
-    gw_cpu_products_end();
+    gw_cpu_products_end(context);
 }
 
 /* `x` where z > 0, else 0.  Not by a branch: signs are not foreseen, and how long it takes would

@@ -16,9 +16,13 @@
 
 /* Before any thread computes: OpenBLAS must not start threads of its own.  Again does nothing. */
 void gw_cpu_operations_init(void);
+/* How many matrix products may be under way: threads that are no more need not ask. */
+uint32_t gw_cpu_products_max(void);
+
+#define GW_CPU_SHORT_NS 20000
 
 /* How a function's values lie in a device's memory: temporaries share one scratch block, each at
- * its own offset.  Immutable. */
+ * its own offset.  Immutable, but for is_short. */
 typedef struct {
     const gw_function *function; /* Borrowed. */
     uint64_t scratch_bytes;      /* Of all of it: temporaries, then wide copies of an operation's
@@ -26,6 +30,9 @@ typedef struct {
     uint64_t wide_bytes;         /* The latter's part. */
     uint64_t *offsets_bytes;     /* By value; of temporaries. */
     bool *is_written;            /* By value: some operation writes it. */
+    bool meets;                  /* It has collectives. */
+    atomic_bool is_short;        /* It took GW_CPU_SHORT_NS at most the last time, and never meets;
+                                    the device's word. */
 } gw_cpu_plan;
 
 gw_cpu_plan *gw_cpu_plan_new(const gw_function *function);
@@ -44,6 +51,7 @@ typedef struct {
     const atomic_bool *is_cancelled; /* Looked at while busy waiting; NULL: never cancelled. */
     const gw_counted *counted; /* NULL: the operation works on whole values; else on so many rows */
     uint32_t counted_rows;     /* of those that follow the rows that this shard was dealt. */
+    bool is_alone;             /* No more threads compute than there are cores. */
 } gw_cpu_context;
 
 /* `operation` is none of the collectives.  Outputs are written whole. */

@@ -130,12 +130,50 @@ static void cpu_unload(gw_port *port, uint32_t instance)
     gw_loaded_set_remove(&node->loaded, instance);
 }
 
+/* Zeroed.  One that devices have given back, if it is as large: they are made and freed by other
+ * threads, which malloc is slow at. */
+static gw_cpu_kernel *take_kernel(cpu_node *node, size_t size_bytes)
+{
+    if (node->spare == NULL) {
+        node->spare = atomic_exchange(&node->spare_given, NULL);
+    }
+    gw_cpu_kernel *kernel = node->spare;
+    if (kernel != NULL) {
+        node->spare = kernel->next;
+        if (kernel->size_bytes == size_bytes) {
+            memset(kernel, 0, size_bytes);
+            kernel->size_bytes = size_bytes;
+            return kernel;
+        }
+        g_free(kernel);
+    }
+    kernel = g_malloc0(size_bytes);
+    kernel->size_bytes = size_bytes;
+    return kernel;
+}
+
+static void give_kernel(cpu_node *node, gw_cpu_kernel *kernel)
+{
+    kernel->next = atomic_load(&node->spare_given);
+    while (!atomic_compare_exchange_weak(&node->spare_given, &kernel->next, kernel)) {
+    }
+}
+
+static void free_kernels(gw_cpu_kernel *first)
+{
+    while (first != NULL) {
+        gw_cpu_kernel *next = first->next;
+        g_free(first);
+        first = next;
+    }
+}
+
 /* A kernel, its shards and their buffers in one piece of memory. */
-static gw_cpu_kernel *make_kernel(uint32_t shard_count, uint32_t buffer_count)
+static gw_cpu_kernel *make_kernel(cpu_node *node, uint32_t shard_count, uint32_t buffer_count)
 {
     const size_t shards_bytes = sizeof(gw_cpu_shard) * shard_count;
     const size_t blocks_bytes = sizeof(gw_cpu_block *) * shard_count * buffer_count;
-    gw_cpu_kernel *kernel = g_malloc0(sizeof(*kernel) + shards_bytes + blocks_bytes);
+    gw_cpu_kernel *kernel = take_kernel(node, sizeof(*kernel) + shards_bytes + blocks_bytes);
     kernel->shards = (gw_cpu_shard *)(void *)(kernel + 1);
     kernel->blocks = (gw_cpu_block **)(void *)(kernel->shards + shard_count);
     kernel->shard_count = shard_count;
@@ -153,14 +191,14 @@ static void cpu_enqueue(gw_port *port, const gw_kernel *what, gw_tag tag)
     cpu_node *node = node_of(port);
     const gw_loaded *loaded = gw_loaded_set_find(&node->loaded, what->instance);
     const gw_node *program_node = gw_program_node(loaded->program, what->node);
-    const gw_cpu_plan *plan =
+    gw_cpu_plan *plan =
         ((gw_cpu_plan **)
              loaded->extra)[what->is_otherwise ? program_node->otherwise : program_node->function];
     const uint32_t buffer_count = plan->function->input_count + plan->function->output_count;
     uint32_t local_count;
     const gw_local_shard *locals = gw_loaded_locals(loaded, program_node->mesh, &local_count);
     gw_check(local_count > 0);
-    gw_cpu_kernel *kernel = make_kernel(local_count, buffer_count);
+    gw_cpu_kernel *kernel = make_kernel(node, local_count, buffer_count);
     kernel->loaded = loaded;
     kernel->plan = plan;
     kernel->counted =
@@ -251,16 +289,13 @@ static bool cpu_memory_reserve(gw_port *port, const gw_memory *memory)
     uint32_t local_count;
     const gw_local_shard *locals = gw_loaded_locals(loaded, memory->mesh, &local_count);
     for (uint32_t i = 0; i < local_count; i++) {
-        if (!gw_cpu_device_has_room(device_at(node, locals[i].device), memory->size_bytes)) {
-            return false;
-        }
-    }
-    for (uint32_t i = 0; i < local_count; i++) {
-        if (gw_cpu_device_reserve(device_at(node, locals[i].device), memory->buffer, loaded->job,
-                                  memory->size_bytes)) {
+        gw_cpu_device *device = device_at(node, locals[i].device);
+        if (gw_cpu_device_reserve(device, memory->buffer, loaded->job, memory->size_bytes)) {
             continue;
         }
-        node->denied_bytes = memory->size_bytes;
+        if (gw_cpu_device_has_room(device, memory->size_bytes)) {
+            node->denied_bytes = memory->size_bytes;
+        }
         while (i-- > 0) {
             gw_cpu_device_release(device_at(node, locals[i].device), memory->buffer,
                                   memory->size_bytes);
@@ -346,9 +381,19 @@ static const gw_device_ops device_ops = {.load = cpu_load,
 
 /* --- What devices and the copier tell --- */
 
+static void tell_ledger(gw_cpu_cluster *cluster, gw_cpu_books *books)
+{
+    if (books->count > 0) {
+        gw_ledger_add_shards(cluster->ledger, books->done, books->count);
+        books->count = 0;
+    }
+}
+
+/* The ledger hears of it when the device has no more to do, or of many together. */
 static void record_shard(gw_cpu_cluster *cluster, const gw_cpu_device *device,
                          const gw_cpu_shard *shard)
 {
+    gw_cpu_books *books = &cluster->books[device->id.index];
     const gw_cpu_kernel *kernel = shard->kernel;
     const gw_program *program = kernel->loaded->program;
     const gw_node *node = gw_program_node(program, kernel->node);
@@ -365,7 +410,10 @@ static void record_shard(gw_cpu_cluster *cluster, const gw_cpu_device *device,
                                     .end_ns = shard->end_ns - cluster->origin_ns,
                                     .local_ns = shard->local_ns,
                                     .collective_ns = shard->collective_ns};
-    gw_ledger_add_shards(cluster->ledger, &gang, &record);
+    books->done[books->count++] = (gw_ledger_shards){gang, record};
+    if (books->count == GW_CPU_BOOKED_MAX || !shard->has_next) {
+        tell_ledger(cluster, books);
+    }
 }
 
 static void take_done_shard(void *context, gw_cpu_device *device, gw_cpu_shard *shard)
@@ -375,15 +423,24 @@ static void take_done_shard(void *context, gw_cpu_device *device, gw_cpu_shard *
     if (cluster->ledger != NULL) {
         record_shard(cluster, device, shard);
     }
+    cpu_node *host = &cluster->nodes[kernel->host.index];
+    const uint64_t now_ns = shard->end_ns;
+    const bool leaves = shard->is_next_short && atomic_load(&cluster->idle_count) == 0;
     atomic_fetch_add(&kernel->device_time_ns, shard->end_ns - shard->start_ns);
-    if (atomic_fetch_sub(&kernel->left_count, 1) == 1) {
-        const gw_node_id host = kernel->host;
+    const bool is_last = atomic_fetch_sub(&kernel->left_count, 1) == 1;
+    if (is_last) {
         const gw_input done = {.kind = GW_INPUT_KERNEL_DONE,
                                .tag = kernel->tag,
                                .device_time_ns = atomic_load(&kernel->device_time_ns)};
-        g_free(kernel);
-        gw_cpu_cluster_post(cluster, host, &done, &device->server);
+        give_kernel(host, kernel);
+        if (leaves) {
+            gw_cpu_cluster_leave(cluster, host->id, &done, now_ns);
+        } else {
+            gw_cpu_cluster_post(cluster, host->id, &done, &device->server);
+        }
     }
+    const gw_span patience_ns = !leaves ? 0 : is_last ? GW_CPU_LEAVE_NS : GW_CPU_LEAVE_NS / 2;
+    gw_cpu_server_take_left(&device->server, host, patience_ns, now_ns);
     gw_cpu_server_run(&device->server);
 }
 
@@ -464,7 +521,7 @@ static void init_node(gw_cpu_cluster *cluster, uint32_t index)
     node->port.ops = &port_ops;
     node->cluster = cluster;
     node->id.index = index;
-    pthread_mutex_init(&node->mutex, NULL);
+    gw_short_mutex_init(&node->mutex);
     gw_monotonic_cond_init(&node->has_input);
     uint32_t which;
     if (gw_directory_role(cluster->directory, node->id, &which) == GW_ROLE_EXECUTOR) {
@@ -494,6 +551,7 @@ gw_cpu_cluster *gw_cpu_cluster_new(const gw_directory *directory, gw_ledger *led
     cluster->shared = (gw_cpu_shared){.activity = &cluster->activity,
                                       .meetings = cluster->meetings,
                                       .is_stopping = &cluster->is_stopping,
+                                      .idle_count = &cluster->idle_count,
                                       .shard_done = take_done_shard,
                                       .copy_ready = take_ready_copy,
                                       .failed = take_failure,
@@ -508,6 +566,7 @@ gw_cpu_cluster *gw_cpu_cluster_new(const gw_directory *directory, gw_ledger *led
     }
     cluster->device_count = directory->device_count;
     cluster->devices = g_new0(gw_cpu_device, cluster->device_count);
+    cluster->books = g_new0(gw_cpu_books, cluster->device_count);
     for (uint32_t i = 0; i < cluster->device_count; i++) {
         const uint32_t island = gw_directory_island(directory, (gw_device_id){i});
         gw_cpu_device_init(&cluster->devices[i], &cluster->shared, (gw_device_id){i},
@@ -539,8 +598,19 @@ gw_port *gw_cpu_cluster_port(gw_cpu_cluster *cluster, gw_node_id node)
     return &cluster->nodes[node.index].port;
 }
 
+static void count_devices(gw_cpu_cluster *cluster)
+{
+    unsigned count = 0;
+    for (uint32_t i = 0; i < cluster->node_count; i++) {
+        count += cluster->nodes[i].is_elsewhere ? 0 : cluster->nodes[i].device_count;
+    }
+    atomic_store(&cluster->idle_count, count);
+    cluster->shared.is_alone = count <= gw_cpu_products_max();
+}
+
 static bool start_threads(gw_cpu_cluster *cluster, GError **error)
 {
+    count_devices(cluster);
     if (!gw_cpu_copier_start(&cluster->copier, error)) {
         return false;
     }
@@ -614,6 +684,7 @@ void gw_cpu_cluster_stop(gw_cpu_cluster *cluster)
     }
     for (uint32_t i = 0; i < cluster->device_count; i++) {
         gw_cpu_device_join(&cluster->devices[i]);
+        tell_ledger(cluster, &cluster->books[i]);
     }
     gw_cpu_copier_join(&cluster->copier);
 }
@@ -654,6 +725,8 @@ void gw_cpu_cluster_free(gw_cpu_cluster *cluster)
         gw_loaded_set_clear(&node->loaded);
         gw_timers_clear(&node->timers);
         gw_inbox_clear(&node->inbox);
+        free_kernels(node->spare);
+        free_kernels(atomic_load(&node->spare_given));
         pthread_mutex_destroy(&node->mutex);
         pthread_cond_destroy(&node->has_input);
     }
@@ -663,6 +736,7 @@ void gw_cpu_cluster_free(gw_cpu_cluster *cluster)
     g_free(cluster->failure);
     g_free(cluster->nodes);
     g_free(cluster->devices);
+    g_free(cluster->books);
     g_free(cluster);
 }
 

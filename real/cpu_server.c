@@ -75,6 +75,35 @@ void gw_cpu_cluster_post(gw_cpu_cluster *cluster, gw_node_id target, const gw_in
     }
 }
 
+void gw_cpu_cluster_leave(gw_cpu_cluster *cluster, gw_node_id target, const gw_input *input,
+                          uint64_t now_ns)
+{
+    gw_check(target.index < cluster->node_count);
+    gw_cpu_node *node = &cluster->nodes[target.index];
+    pthread_mutex_lock(&node->mutex);
+    gw_inbox_push(&node->inbox, input);
+    if (!node->is_claimed && atomic_load(&node->left_ns) == 0) {
+        atomic_store(&node->left_ns, now_ns);
+    }
+    pthread_mutex_unlock(&node->mutex);
+}
+
+void gw_cpu_server_take_left(gw_cpu_server *server, gw_cpu_node *node, gw_span patience_ns,
+                             uint64_t now_ns)
+{
+    const uint64_t left_ns = atomic_load(&node->left_ns);
+    if (left_ns == 0 || (patience_ns > 0 && now_ns < left_ns + patience_ns)) {
+        return;
+    }
+    pthread_mutex_lock(&node->mutex);
+    const bool is_mine = !node->is_claimed && gw_inbox_has_incoming(&node->inbox);
+    node->is_claimed = node->is_claimed || is_mine;
+    pthread_mutex_unlock(&node->mutex);
+    if (is_mine) {
+        claim_node(server, node);
+    }
+}
+
 void gw_cpu_node_rouse(gw_cpu_node *node)
 {
     pthread_mutex_lock(&node->mutex);
@@ -166,6 +195,7 @@ static void serve_node(gw_cpu_server *server, gw_cpu_node *node)
     if (!gw_inbox_has_current(&node->inbox)) {
         pthread_mutex_lock(&node->mutex);
         gw_inbox_turn(&node->inbox);
+        atomic_store(&node->left_ns, 0);
         pthread_mutex_unlock(&node->mutex);
     }
     const bool is_handled = handle_inputs(server, node);

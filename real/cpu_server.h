@@ -17,6 +17,10 @@ typedef struct gw_cpu_node gw_cpu_node; /* cpu_private.h */
  * 16 small gangs take to be ordered and launched is 30 us.  A device may be late by so much. */
 #define GW_CPU_SERVE_NS 100000
 
+/* What small kernels leave behind is handled together, at most so much later than it could be;
+ * after half of that by a device that is ahead of others of its gang. */
+#define GW_CPU_LEAVE_NS 50000
+
 typedef struct {               /* One thread's; zeroed but for `home`, it has claimed nothing. */
     gw_cpu_node *home;         /* Whose own thread it is; NULL: a device's. */
     gw_cpu_node *first, *last; /* Claimed, not served yet. */
@@ -24,6 +28,10 @@ typedef struct {               /* One thread's; zeroed but for `home`, it has cl
     uint64_t until_ns;         /* Monotonic, while there are guests: then they are handed over. */
 } gw_cpu_server;
 
+/* Claims a node of which inputs were left (gw_cpu_cluster_leave) when the first of them has lain
+ * for `patience_ns` at `now_ns`, of the monotonic clock. */
+void gw_cpu_server_take_left(gw_cpu_server *server, gw_cpu_node *node, gw_span patience_ns,
+                             uint64_t now_ns);
 /* Serves what is claimed, and what is claimed meanwhile, until nothing is or the cluster stops.
  * Only the server's own thread calls it, which is counted as active. */
 void gw_cpu_server_run(gw_cpu_server *server);

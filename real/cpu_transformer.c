@@ -285,7 +285,7 @@ void gw_cpu_run_attention(const gw_cpu_context *context, const gw_operation *ope
     const gw_cpu_operand y = gw_cpu_output(context, operation, 0);
     const gw_cpu_operand p = gw_cpu_output(context, operation, 1);
     const uint64_t count = q.rows / operation->sequence * operation->heads;
-    gw_cpu_products_begin();
+    gw_cpu_products_begin(context);
     for (uint64_t b = 0; b < count; b++) {
         const attention_block at = block_of(operation, &q, &k, b);
         float *scores = p.data + at.at_p;
@@ -295,7 +295,7 @@ void gw_cpu_run_attention(const gw_cpu_context *context, const gw_operation *ope
         cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, at.rows, at.width, at.keys, 1,
                     scores, at.keys, v.data + at.at_k, at.stride, 0, y.data + at.at_q, at.stride);
     }
-    gw_cpu_products_end();
+    gw_cpu_products_end(context);
 }
 
 /* From dp to the slopes of the scores, in place: ds = p (dp - sum of dp p along the row). */
@@ -324,7 +324,7 @@ void gw_cpu_run_attention_gradient(const gw_cpu_context *context, const gw_opera
     const gw_cpu_operand dv = gw_cpu_output(context, operation, 2);
     const uint64_t rows = operation->sequence, count = q.rows / rows * operation->heads;
     g_autofree float *slopes = g_new(float, rows *p.columns);
-    gw_cpu_products_begin();
+    gw_cpu_products_begin(context);
     for (uint64_t b = 0; b < count; b++) {
         const attention_block at = block_of(operation, &q, &k, b);
         const float *shares = p.data + at.at_p;
@@ -338,5 +338,5 @@ void gw_cpu_run_attention_gradient(const gw_cpu_context *context, const gw_opera
         cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, at.keys, at.width, at.rows, at.scale,
                     slopes, at.keys, q.data + at.at_q, at.stride, 0, dk.data + at.at_k, at.stride);
     }
-    gw_cpu_products_end();
+    gw_cpu_products_end(context);
 }

@@ -9,6 +9,7 @@
 
 #include "base/check.h"
 #include "base/pool.h"
+#include "real/activity.h"
 #include "record/launch_digest.h"
 
 typedef struct { /* A gang that is done on some of its devices. */
@@ -46,7 +47,7 @@ gw_ledger *gw_ledger_new(const gw_directory *directory, gw_recorder *recorder, b
     ledger->is_over = g_new0(bool, directory->job_count);
     ledger->refused_job = GW_INDEX_NONE;
     atomic_init(&ledger->launches, 0);
-    pthread_mutex_init(&ledger->mutex, NULL);
+    gw_short_mutex_init(&ledger->mutex);
     gw_pool_init(&ledger->open, sizeof(open_gang));
     return ledger;
 }
@@ -106,15 +107,9 @@ static open_gang *find_gang(gw_ledger *ledger, const gw_ledger_gang *gang,
     return opened;
 }
 
-void gw_ledger_add_shards(gw_ledger *ledger, const gw_ledger_gang *gang,
-                          const gw_shard_record *shards)
+/* Under the lock. */
+static void add_shards(gw_ledger *ledger, const gw_ledger_gang *gang, const gw_shard_record *shards)
 {
-    if (ledger->forward != NULL) {
-        const gw_ledger_event event = {.kind = GW_LEDGER_SHARDS, .shards = {*gang, *shards}};
-        ledger->forward(ledger->forward_context, &event);
-        return;
-    }
-    pthread_mutex_lock(&ledger->mutex);
     uint32_t slot;
     open_gang *open = find_gang(ledger, gang, shards, &slot);
     gw_gang_record *record = &open->record;
@@ -141,6 +136,21 @@ void gw_ledger_add_shards(gw_ledger *ledger, const gw_ledger_gang *gang,
         }
         gw_lookup_take(&ledger->gangs, gang->gang);
         gw_pool_give(&ledger->open, slot);
+    }
+}
+
+void gw_ledger_add_shards(gw_ledger *ledger, const gw_ledger_shards *done, uint32_t count)
+{
+    if (ledger->forward != NULL) {
+        for (uint32_t i = 0; i < count; i++) {
+            const gw_ledger_event event = {.kind = GW_LEDGER_SHARDS, .shards = done[i]};
+            ledger->forward(ledger->forward_context, &event);
+        }
+        return;
+    }
+    pthread_mutex_lock(&ledger->mutex);
+    for (uint32_t i = 0; i < count; i++) {
+        add_shards(ledger, &done[i].gang, &done[i].record);
     }
     pthread_mutex_unlock(&ledger->mutex);
 }
@@ -301,7 +311,7 @@ void gw_ledger_replay(gw_ledger *ledger, const gw_ledger_event *event)
 {
     switch (event->kind) {
     case GW_LEDGER_SHARDS:
-        gw_ledger_add_shards(ledger, &event->shards.gang, &event->shards.record);
+        gw_ledger_add_shards(ledger, &event->shards, 1);
         return;
     case GW_LEDGER_TRANSFER:
         gw_ledger_add_transfer(ledger, &event->transfer);

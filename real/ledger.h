@@ -27,10 +27,12 @@ typedef struct { /* The execution that shards belong to. */
     uint64_t call;
     uint32_t shard_count; /* On all hosts. */
 } gw_ledger_gang;
-/* Shards of `gang` are done, on devices side by side.  With the last of them the gang is.  Whose
- * they are (gang, job, run, node of the record) is filled in here. */
-void gw_ledger_add_shards(gw_ledger *ledger, const gw_ledger_gang *gang,
-                          const gw_shard_record *shards);
+typedef struct { /* Shards of `gang`, on devices side by side. */
+    gw_ledger_gang gang;
+    gw_shard_record record; /* Whose they are (gang, job, run, node) the ledger fills in. */
+} gw_ledger_shards;
+/* They are done.  With the last shard of a gang the gang is. */
+void gw_ledger_add_shards(gw_ledger *ledger, const gw_ledger_shards *done, uint32_t count);
 /* is_dcn is worked out here. */
 void gw_ledger_add_transfer(gw_ledger *ledger, const gw_transfer_record *transfer);
 /* Between two nodes; those to oneself are not counted. */
@@ -49,10 +51,7 @@ typedef enum {
 typedef struct { /* One of the calls above, without pointers. */
     gw_ledger_event_kind kind;
     union {
-        struct {
-            gw_ledger_gang gang;
-            gw_shard_record record;
-        } shards;
+        gw_ledger_shards shards;
         gw_transfer_record transfer;
         struct {
             gw_node_id source, target;

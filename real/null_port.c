@@ -257,7 +257,7 @@ static void record_kernel(const null_node *node, const gw_kernel *what,
                                         .device_count = end - i,
                                         .start_ns = cluster->now_ns,
                                         .end_ns = cluster->now_ns};
-        gw_ledger_add_shards(cluster->ledger, &gang, &record);
+        gw_ledger_add_shards(cluster->ledger, &(gw_ledger_shards){gang, record}, 1);
         i = end;
     }
 }

@@ -21,6 +21,7 @@ typedef struct {
 typedef struct {
     gw_activity activity;
     atomic_bool is_stopping;
+    atomic_uint idle_count;
     gw_cpu_shared shared;
     gw_cpu_device device;
     gw_program *program;
@@ -72,10 +73,12 @@ static void open_probe(device_probe *probe)
     gw_cpu_operations_init();
     gw_activity_init(&probe->activity);
     atomic_init(&probe->is_stopping, false);
+    atomic_init(&probe->idle_count, 1);
     pthread_mutex_init(&probe->mutex, NULL);
     pthread_cond_init(&probe->changed, NULL);
     probe->shared = (gw_cpu_shared){.activity = &probe->activity,
                                     .is_stopping = &probe->is_stopping,
+                                    .idle_count = &probe->idle_count,
                                     .shard_done = hear_done,
                                     .context = probe};
     probe->program = make_program();

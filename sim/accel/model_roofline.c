@@ -4,6 +4,8 @@
  * CACM 52(4), 2009).  Matrix products go by their shape (product.h), attention is the products and
  * the softmax that it is made of.  What was measured on the device takes what was measured.
  * docs/MODEL.md, "Kernels". */
+#include <stdlib.h>
+
 #include "accel/collective.h"
 #include "accel/masks.h"
 #include "accel/model.h"
@@ -214,6 +216,24 @@ static gw_span roofline_operation_ns(const gw_accel_model *model, uint32_t islan
     }
 }
 
+static int compare_hosts(const void *a, const void *b)
+{
+    const uint32_t left = *(const uint32_t *)a, right = *(const uint32_t *)b;
+    return left < right ? -1 : left > right;
+}
+
+static uint32_t count_hosts(const gw_cluster *cluster, const gw_collective *collective)
+{
+    g_autofree uint32_t *hosts = g_new(uint32_t, collective->member_count);
+    for (uint32_t i = 0; i < collective->member_count; i++)
+        hosts[i] = gw_cluster_host_of(cluster, (gw_device_id){collective->devices[i]});
+    qsort(hosts, collective->member_count, sizeof *hosts, compare_hosts);
+    uint32_t count = 1;
+    for (uint32_t i = 1; i < collective->member_count; i++)
+        count += hosts[i] != hosts[i - 1];
+    return count;
+}
+
 static gw_span roofline_collective_ns(const gw_accel_model *model, const gw_collective *collective)
 {
     const gw_cluster_island *island =
@@ -222,7 +242,8 @@ static gw_span roofline_collective_ns(const gw_accel_model *model, const gw_coll
     double measured_ns;
     if (measured != NULL &&
         gw_measured_collective_of(measured, collective->kind, collective->member_count,
-                                  collective->size_bytes, &measured_ns))
+                                  count_hosts(model->cluster, collective), collective->size_bytes,
+                                  &measured_ns))
         return gw_span_from_seconds(measured_ns / 1e9);
     return gw_collective_ns(model->cluster, collective);
 }

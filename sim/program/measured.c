@@ -261,15 +261,31 @@ static bool look_up_copy(const gw_measured *measured, uint64_t size_bytes, doubl
     return true;
 }
 
+/* The number of hosts whose measurements stand for `host_count`: one host and several are never
+ * taken for each other where both were measured. */
+static uint32_t find_hosts(const gw_measured *measured, gw_operation_kind kind, uint32_t host_count)
+{
+    uint32_t found = 0;
+    for (uint32_t i = 0; i < measured->collective_count; i++) {
+        const gw_measured_collective *one = &measured->collectives[i];
+        const bool is_alike = (one->host_count > 1) == (host_count > 1);
+        if (one->kind == kind && is_alike && (found == 0 || one->host_count <= host_count))
+            found = one->host_count;
+    }
+    return found != 0 ? found : 1;
+}
+
 bool gw_measured_collective_of(const gw_measured *measured, gw_operation_kind kind,
-                               uint32_t member_count, uint64_t size_bytes, double *out_ns)
+                               uint32_t member_count, uint32_t host_count, uint64_t size_bytes,
+                               double *out_ns)
 {
     if (member_count == 1)
         return look_up_copy(measured, size_bytes, out_ns);
+    const uint32_t hosts = find_hosts(measured, kind, host_count);
     const gw_measured_collective *below = NULL, *above = NULL;
     for (uint32_t i = 0; i < measured->collective_count; i++) {
         const gw_measured_collective *one = &measured->collectives[i];
-        if (one->kind != kind)
+        if (one->kind != kind || one->host_count != hosts)
             continue;
         if (one->member_count <= member_count)
             below = one;

@@ -50,17 +50,22 @@ typedef struct {
 extern const gw_measured_kind gw_measured_kinds[]; /* A name of NULL ends it. */
 #define GW_MEASURED_KINDS_MAX 40
 
-/* A collective of so many members, by bytes of one member's input. */
+/* A collective of so many members, by bytes of one member's input.  On several hosts: as many on
+ * each. */
 typedef struct {
     gw_operation_kind kind;
-    uint32_t member_count;
+    uint32_t member_count, host_count;
     gw_measured_curve curve;
 } gw_measured_collective;
 
 typedef struct {
     gw_measured_table tables[GW_MEASURED_KINDS_MAX]; /* By place in gw_measured_kinds. */
-    gw_measured_collective *collectives;             /* Of a kind, members ascend. */
+    gw_measured_collective
+        *collectives; /* Of a kind, hosts ascend, and members on as many hosts. */
     uint32_t collective_count;
+    /* Between two hosts: of an empty message, and of a long one. */
+    gw_span send_ns;
+    double send_bytes_per_s; /* 0: neither was measured. */
 } gw_measured;
 
 void gw_measured_free(gw_measured *measured);
@@ -76,7 +81,9 @@ double gw_measured_at(const gw_measured_curve *curve, double size);
 /* A product by blocks is so many products.  False: that was not measured. */
 bool gw_measured_operation(const gw_measured *measured, const gw_function *function,
                            const gw_operation *operation, double *out_ns);
-/* Between two numbers of members, as far as between them; beyond, that of the nearest.  Of one
- * member: a copy. */
+/* On the next smaller number of hosts that was measured, else the next larger; where nothing was
+ * between hosts, as on one.  Between two numbers of members, as far as between them; beyond, that
+ * of the nearest.  Of one member: a copy.  False: there is nothing like it. */
 bool gw_measured_collective_of(const gw_measured *measured, gw_operation_kind kind,
-                               uint32_t member_count, uint64_t size_bytes, double *out_ns);
+                               uint32_t member_count, uint32_t host_count, uint64_t size_bytes,
+                               double *out_ns);

@@ -273,7 +273,7 @@ static bool read_dcn_rate(gw_params *dcn, const char *key, double *rate_bytes_pe
 }
 
 /* Where all devices are threads of machines, hosts are so too: what goes between them is handed
- * over in memory, as between devices. */
+ * over in memory, as between devices; or as between the processes that were measured as hosts. */
 static void use_memory(gw_cluster_spec *spec, const GArray *accelerators)
 {
     for (uint32_t i = 0; i < accelerators->len; i++) {
@@ -284,6 +284,10 @@ static void use_memory(gw_cluster_spec *spec, const GArray *accelerators)
     const gw_accelerator *first = &g_array_index(accelerators, gw_accelerator, 0);
     spec->dcn_latency_ns = first->hop_latency_ns;
     spec->dcn_bytes_per_s = first->link_bytes_per_s * first->link_efficiency;
+    if (first->measured != NULL && first->measured->send_bytes_per_s > 0) {
+        spec->dcn_latency_ns = first->measured->send_ns;
+        spec->dcn_bytes_per_s = first->measured->send_bytes_per_s;
+    }
 }
 
 static bool read_dcn(gw_cluster_spec *spec, const GArray *accelerators, gw_params *cluster,

@@ -119,29 +119,56 @@ static bool read_operations(gw_params *root, gw_measured *out, GError **error)
 /* --- Collectives --- */
 
 static gw_measured_collective *add_collective(gw_measured *out, gw_operation_kind kind,
-                                              uint32_t member_count)
+                                              uint64_t member_count, uint64_t host_count)
 {
     out->collectives = g_renew(gw_measured_collective, out->collectives, out->collective_count + 1);
     gw_measured_collective *made = &out->collectives[out->collective_count++];
-    *made = (gw_measured_collective){kind, member_count, {NULL, 0}};
+    *made = (gw_measured_collective){kind, (uint32_t)member_count, (uint32_t)host_count, {NULL, 0}};
     return made;
 }
 
-static bool read_collective(gw_params *value, gw_operation_kind kind, uint64_t least,
-                            gw_measured *out, uint64_t *out_members, GError **error)
+/* The numbers of members and of hosts: after those of the one before, which `out_members` and
+ * `out_hosts` have, and which become those read. */
+static bool read_group(gw_params *object, uint64_t *out_members, uint64_t *out_hosts,
+                       GError **error)
+{
+    uint64_t members, hosts = 1;
+    if (!gw_params_count(object, "members", true, 2, MEMBERS_MAX, &members, error) ||
+        !gw_params_count(object, "hosts", false, 1, members, &hosts, error))
+        return false;
+    if (members % hosts != 0) {
+        gw_params_error(object, "hosts", error,
+                        "found %" G_GUINT64_FORMAT ", expected as many of %" G_GUINT64_FORMAT
+                        " members on each",
+                        hosts, members);
+        return false;
+    }
+    if (hosts < *out_hosts) {
+        gw_params_error(object, "hosts", error,
+                        "found %" G_GUINT64_FORMAT ", expected at least %" G_GUINT64_FORMAT, hosts,
+                        *out_hosts);
+        return false;
+    }
+    if (hosts == *out_hosts && members <= *out_members) {
+        gw_params_error(object, "members", error,
+                        "found %" G_GUINT64_FORMAT ", expected more than %" G_GUINT64_FORMAT,
+                        members, *out_members);
+        return false;
+    }
+    *out_members = members;
+    *out_hosts = hosts;
+    return true;
+}
+
+static bool read_collective(gw_params *value, gw_operation_kind kind, gw_measured *out,
+                            uint64_t *out_members, uint64_t *out_hosts, GError **error)
 {
     gw_params *object = NULL, *points = NULL;
     if (!gw_params_as_object(value, &object, error) ||
-        !gw_params_count(object, "members", true, 2, MEMBERS_MAX, out_members, error) ||
+        !read_group(object, out_members, out_hosts, error) ||
         !gw_params_array(object, "points", true, &points, error))
         return false;
-    if (*out_members <= least) {
-        gw_params_error(object, "members", error,
-                        "found %" G_GUINT64_FORMAT ", expected more than %" G_GUINT64_FORMAT,
-                        *out_members, least);
-        return false;
-    }
-    gw_measured_collective *made = add_collective(out, kind, (uint32_t)*out_members);
+    gw_measured_collective *made = add_collective(out, kind, *out_members, *out_hosts);
     return read_points(points, &made->curve, error) && gw_params_finish(object, error);
 }
 
@@ -154,13 +181,33 @@ static bool read_collectives(gw_params *root, gw_measured *out, GError **error)
         return true;
     for (gw_operation_kind kind = GW_OPERATION_ALL_REDUCE; kind <= GW_OPERATION_PERMUTE; kind++) {
         gw_params *list = NULL;
-        uint64_t members = 0;
+        uint64_t members = 0, hosts = 1;
         if (!gw_params_array(object, gw_operation_name(kind), false, &list, error))
             return false;
         for (uint32_t i = 0; list != NULL && i < gw_params_length(list); i++)
-            if (!read_collective(gw_params_at(list, i), kind, members, out, &members, error))
+            if (!read_collective(gw_params_at(list, i), kind, out, &members, &hosts, error))
                 return false;
     }
+    return gw_params_finish(object, error);
+}
+
+static bool read_between_hosts(gw_params *root, gw_measured *out, GError **error)
+{
+    gw_params *object = NULL;
+    if (!gw_params_object(root, "between_hosts", false, &object, error))
+        return false;
+    if (object == NULL)
+        return true;
+    double rate_bytes_per_s = 0;
+    if (!gw_params_span(object, "latency", true, &out->send_ns, error) ||
+        !gw_params_quantity(object, "bandwidth", true, GW_UNIT_RATE, &rate_bytes_per_s, error))
+        return false;
+    if (!(rate_bytes_per_s >= 1)) {
+        gw_params_error(object, "bandwidth", error, "found %g B/s, expected at least 1 B/s",
+                        rate_bytes_per_s);
+        return false;
+    }
+    out->send_bytes_per_s = rate_bytes_per_s;
     return gw_params_finish(object, error);
 }
 
@@ -175,7 +222,7 @@ bool gw_measured_read(gw_params *accelerator, gw_measured **out, GError **error)
     g_autoptr(gw_measured) made = g_new0(gw_measured, 1);
     if (!gw_params_string(root, "source", true, &source, error) ||
         !read_operations(root, made, error) || !read_collectives(root, made, error) ||
-        !gw_params_finish(root, error))
+        !read_between_hosts(root, made, error) || !gw_params_finish(root, error))
         return false;
     *out = g_steal_pointer(&made);
     return true;

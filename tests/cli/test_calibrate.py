@@ -6,6 +6,7 @@ import copy
 import json
 
 import program
+import ranks
 
 MLP = str(program.CONFIGS / "mlp_cpu.json")
 
@@ -14,13 +15,52 @@ def as_machine(path):
     return ["--set", f"cluster.islands.0.accelerator={path}", "--set", f"control.profile={path}"]
 
 
-class Calibrate(program.Case):
+def without_ranks(machine):
+    """What a process alone would have measured of the same."""
+    alone = copy.deepcopy(machine)
+    measured = alone["accelerator"]["measured"]
+    del measured["between_hosts"]
+    measured["collectives"] = {
+        kind: [one for one in all_of_kind if "hosts" not in one]
+        for kind, all_of_kind in measured["collectives"].items()}
+    return alone
+
+
+class Calibrate(ranks.Case):
+    def calibrate(self, path):
+        """Between ranks, too, where there is MPI: what it prints."""
+        wanted = ["calibrate", "--quick", "--name", "here", "--out", str(path), "--rows"]
+        if ranks.LAUNCHER is None or not ranks.is_built():
+            return self.accept(*wanted, "--threads", "1").stdout
+        done = self.mpirun(2, *wanted, "--backend", "mpi")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        return done.stdout
+
+    def check_ranks(self, printed, machine):
+        for word in ("send, receive", "4 members, 2 ranks", "between ranks"):
+            self.assertIn(word, printed)
+        shortest_ns, longest_ns = 0, 0
+        for kind in ("all_reduce", "all_gather", "reduce_scatter", "all_to_all", "broadcast",
+                     "permute"):
+            between = [one for one in machine["accelerator"]["measured"]["collectives"][kind]
+                       if one.get("hosts") == 2]
+            self.assertEqual([one["members"] for one in between], [2, 4])
+            for one in between:
+                sizes, ns = zip(*one["points"])
+                self.assertEqual(list(sizes), sorted(set(sizes)))
+                shortest_ns, longest_ns = shortest_ns + ns[0], longest_ns + ns[-1]
+        self.assertGreater(longest_ns, shortest_ns)  # 65536 times the bytes.
+
+    def makespan(self, machine, name):
+        path = self.folder / name
+        path.write_text(json.dumps(machine))
+        return self.summary(MLP, *as_machine(path))["makespan_ns"]
+
     def test_the_file_is_a_machine(self):
         if program.is_sanitized():
             self.skipTest("it takes minutes there, and says nothing")
         path = self.folder / "new" / "here.json"
-        printed = self.accept("calibrate", "--quick", "--name", "here", "--out", str(path),
-                              "--rows", "--threads", "1").stdout
+        printed = self.calibrate(path)
         for word in ("products", "hand-over", "controller", "spread", "gelu", "all_reduce"):
             self.assertIn(word, printed)
         machine = json.loads(path.read_text())
@@ -36,11 +76,17 @@ class Calibrate(program.Case):
         self.assertEqual(len(product["ns"]), cells)
         self.assertGreaterEqual(machine["accelerator"]["shared_cores"], 1)
         self.accept("run", MLP, *as_machine(path))
+        if "between_hosts" in measured:
+            self.check_ranks(printed, machine)
+            self.assertNotEqual(self.makespan(machine, "ranks.json"),
+                                self.makespan(without_ranks(machine), "threads.json"))
 
     def test_mistakes_of_usage(self):
         self.refuse(2, ["found 1 arguments, expected none"], "calibrate", "here")
         self.refuse(2, ["--threads: -1, expected 1 to 1024"], "calibrate", "--threads", "-1")
         self.refuse(2, ["expected a name without a slash"], "calibrate", "--name", "a/b")
+        self.refuse(2, ['--backend: found "null", expected cpu or mpi'], "calibrate",
+                    "--backend", "null")
 
 
 SPAN_KEYS = ("kernel_overhead", "hop_latency", "collective_overhead", "pcie_latency")
@@ -129,6 +175,23 @@ class Machines(program.Case):
         self.assertEqual(by_default["digest"], as_said["digest"])
         self.assertLess(by_default["makespan_ns"], elsewhere["makespan_ns"])
 
+    def test_ranks_are_not_threads(self):
+        """A collective over hosts takes what it took between ranks, and messages what they took."""
+        measured = copy.deepcopy(GOOD)
+        measured["collectives"]["all_reduce"].append(
+            {"members": 2, "hosts": 2, "points": [[4, 30000]]})
+        measured["between_hosts"] = {"latency": "40us", "bandwidth": "1GB/s"}
+        machine = self.write_machine(measured, 2)
+        spans, on_one = self.run_chain(machine, 1)
+        self.assertIn(18000, spans)
+        spans, by_default = self.run_chain(machine, 2)
+        self.assertIn(38000, spans)
+        _, as_said = self.run_chain(machine, 2, dcn={"latency": "40us", "bandwidth": "1GB/s"})
+        _, faster = self.run_chain(machine, 2, dcn={"latency": "1us", "bandwidth": "1GB/s"})
+        self.assertEqual(by_default["digest"], as_said["digest"])
+        self.assertGreater(by_default["makespan_ns"], faster["makespan_ns"])
+        self.assertGreater(by_default["makespan_ns"], on_one["makespan_ns"])
+
     def test_mistakes(self):
         for change, parts in (
             (lambda m: m.pop("source"), ['/accelerator/measured: found no "source"']),
@@ -151,6 +214,23 @@ class Machines(program.Case):
             (lambda m: m["collectives"]["all_reduce"].append({"members": 2, "points": [[4, 1]]}),
              ["/all_reduce/1/members: found 2, expected more than 2"]),
             (lambda m: m["collectives"].update(all_redcue=[]), ["all_redcue"]),
+            (lambda m: m["collectives"]["all_reduce"][0].update(hosts=3),
+             ["/all_reduce/0/hosts: found 3, expected a whole number from 1 to 2"]),
+            (lambda m: m["collectives"]["all_reduce"].insert(
+                0, {"members": 2, "hosts": 2, "points": [[4, 1]]}),
+             ["/all_reduce/1/hosts: found 1, expected at least 2"]),
+            (lambda m: m["collectives"]["all_reduce"].append(
+                {"members": 3, "hosts": 2, "points": [[4, 1]]}),
+             ["/all_reduce/1/hosts: found 2, expected as many of 3 members on each"]),
+            (lambda m: m["collectives"]["all_reduce"].extend(
+                [{"members": 2, "hosts": 2, "points": [[4, 1]]}] * 2),
+             ["/all_reduce/2/members: found 2, expected more than 2"]),
+            (lambda m: m.update(between_hosts={"latency": "1us"}), ['found no "bandwidth"']),
+            (lambda m: m.update(between_hosts={"latency": "1us", "bandwidth": "0GB/s"}),
+             ["/between_hosts/bandwidth: found 0 B/s, expected at least 1 B/s"]),
+            (lambda m: m.update(between_hosts={"latency": "1us", "bandwidht": "1GB/s"}),
+             ["between_hosts"]),
+            (lambda m: m.update(between_hosts=3), ["/measured/between_hosts"]),
         ):
             measured = copy.deepcopy(GOOD)
             change(measured)

@@ -40,7 +40,8 @@ class Absent(program.Case):
     def test_says_so(self):
         if ranks.is_built():
             self.skipTest("this build has MPI")
-        self.refuse(2, ["--backend mpi", "this build has no MPI"], "run", MLP, "--backend", "mpi")
+        for words in (["run", MLP], ["calibrate"]):
+            self.refuse(2, ["--backend mpi", "this build has no MPI"], *words, "--backend", "mpi")
 
 
 class Mpi(ranks.Case):
@@ -222,6 +223,46 @@ class Mpi(ranks.Case):
         self.assertEqual([self.code(rank, 30) for rank in range(2)], [0, 0])
         process.communicate(timeout=ranks.END_S)
         self.assertLess(max(shares), IDLE_SHARE, shares)
+
+
+class Calibrate(ranks.Case):
+    """What is measured between ranks is in test_calibrate.py; here, what goes wrong."""
+
+    def setUp(self):
+        super().setUp()
+        if ranks.LAUNCHER is None or not ranks.is_built():
+            self.skipTest("no MPI: install openmpi-bin and libopenmpi-dev, and build anew")
+        self.path = self.folder / "machine.json"
+
+    @once
+    def test_one_rank_alone(self):
+        done = self.mpirun(1, "calibrate", "--quick", "--backend", "mpi", "--out", self.path)
+        self.assertEqual(done.returncode, 2, done.stderr)
+        self.assertIn("gangway: found 1 rank, expected 2 to 64: mpirun -n 2 gangway calibrate",
+                      done.stderr)
+        self.assertFalse(self.path.exists())
+
+    @once
+    def test_a_rank_dies(self):
+        process = self.start(2, "calibrate", "--backend", "mpi", "--out", self.path,
+                             options=ranks.RECOVERY)
+        self.await_true(lambda: used_cpu_s(self.pid(1)) > BUSY_S, 60)
+        os.kill(self.pid(1), signal.SIGKILL)
+        self.assertEqual(self.code(0, ranks.LOST_S), 5)
+        _, errors = process.communicate(timeout=ranks.END_S)
+        self.assertIn("between 2 ranks was measured: rank 1 (host 1) is lost: its process has "
+                      "ended", errors)
+        self.assertFalse(self.path.exists())
+
+    @once
+    def test_ctrl_c(self):
+        process = self.start(2, "calibrate", "--backend", "mpi", "--out", self.path)
+        self.await_true(lambda: used_cpu_s(self.pid(1)) > BUSY_S, 60)
+        os.kill(self.pid(0), signal.SIGINT)
+        self.assertEqual([self.code(rank, ranks.LOST_S) for rank in range(2)], [130, 130])
+        _, errors = process.communicate(timeout=ranks.END_S)
+        self.assertEqual(errors.count("gangway: interrupted"), 1, errors)
+        self.assertFalse(self.path.exists())
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ typedef struct {
     gw_activity activity;
     gw_cpu_meetings *meetings;
     atomic_bool is_stopping;
+    atomic_uint idle_count;
     gw_cpu_shared shared;
     gw_cpu_device device;
     gw_program *program;
@@ -26,6 +27,7 @@ typedef struct {
     gw_cpu_plan *plans[3];
     pthread_mutex_t mutex; /* Before what the device tells. */
     uint64_t done_gangs[SHARDS_MAX];
+    bool has_next[SHARDS_MAX], is_next_short[SHARDS_MAX];
     uint32_t done_count, ready_count;
     uint32_t ready_at[SHARDS_MAX]; /* Shards that were done when the copy was handed on. */
 } rig;
@@ -38,6 +40,8 @@ static void hear_done(void *context, gw_cpu_device *device, gw_cpu_shard *shard)
     ck_assert_uint_eq(shard->local_ns, shard->end_ns - shard->start_ns); /* No collective. */
     ck_assert_uint_eq(shard->collective_ns, 0);
     pthread_mutex_lock(&made->mutex);
+    made->has_next[made->done_count] = shard->has_next;
+    made->is_next_short[made->done_count] = shard->is_next_short;
     made->done_gangs[made->done_count++] = shard->kernel->gang;
     pthread_mutex_unlock(&made->mutex);
     g_free(shard->kernel);
@@ -100,10 +104,12 @@ static void rig_init(rig *made, bool is_started)
     gw_activity_init(&made->activity);
     made->meetings = gw_cpu_meetings_new(&made->activity);
     atomic_init(&made->is_stopping, false);
+    atomic_init(&made->idle_count, 1);
     pthread_mutex_init(&made->mutex, NULL);
     made->shared = (gw_cpu_shared){.activity = &made->activity,
                                    .meetings = made->meetings,
                                    .is_stopping = &made->is_stopping,
+                                   .idle_count = &made->idle_count,
                                    .shard_done = hear_done,
                                    .copy_ready = hear_copy,
                                    .context = made};
@@ -219,6 +225,26 @@ START_TEST(arrivals_hold_the_first_and_so_all_behind_it)
     for (uint32_t i = 0; i < 3; i++) {
         ck_assert_uint_eq(made.done_gangs[i], i + 1);
     }
+    ck_assert_uint_eq(rig_clear(&made), 0);
+}
+END_TEST
+
+START_TEST(a_shard_knows_what_stands_behind_it)
+{
+    rig made;
+    rig_init(&made, false);
+    put(&made, NODE_NAP, 1, 0, NULL);
+    put(&made, NODE_NAP, 2, 0, NULL);
+    put(&made, NODE_NAP, 3, 1, NULL);
+    ck_assert(gw_cpu_device_start(&made.device, NULL));
+    await_quiet(&made);
+    ck_assert_uint_eq(count_done(&made), 2);
+    gw_cpu_device_arrive(&made.device, 3);
+    await_quiet(&made);
+    ck_assert_uint_eq(count_done(&made), 3);
+    ck_assert(made.has_next[0] && !made.is_next_short[0]);  /* A nap is longer. */
+    ck_assert(!made.has_next[1] && !made.is_next_short[1]); /* It may not start yet. */
+    ck_assert(!made.has_next[2] && !made.is_next_short[2]);
     ck_assert_uint_eq(rig_clear(&made), 0);
 }
 END_TEST
@@ -439,6 +465,7 @@ int main(void)
     tcase_set_timeout(tcase, 60);
     tcase_add_test(tcase, shards_run_in_the_order_of_the_queue);
     tcase_add_test(tcase, arrivals_hold_the_first_and_so_all_behind_it);
+    tcase_add_test(tcase, a_shard_knows_what_stands_behind_it);
     tcase_add_test(tcase, work_put_before_the_start_is_done);
     tcase_add_test(tcase, copies_follow_a_gang_until_it_is_done);
     tcase_add_test(tcase, stopping_cuts_a_wait_short_and_leaves_the_rest);

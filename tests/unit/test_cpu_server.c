@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "real/cpu_port.h"
+#include "real/cpu_private.h"
 #include "tests/lib/small_control.h"
 
 enum { HOSTS = 4, LINES_MAX = 20000 };
@@ -294,6 +295,65 @@ START_TEST(watches_go_off_while_something_happens_and_keep_nothing_going)
 }
 END_TEST
 
+/* --- What is left lying --- */
+
+static void do_nothing(rig *made, gw_port *port, uint32_t node, const line *said)
+{
+    (void)made;
+    (void)port;
+    (void)node;
+    (void)said;
+}
+
+static void leave(const rig *made, uint64_t tag, uint64_t now_ns)
+{
+    gw_cpu_cluster_leave(made->cluster, (gw_node_id){0},
+                         &(gw_input){.kind = GW_INPUT_KERNEL_DONE, .tag = {tag}}, now_ns);
+}
+
+/* Node 0's claim is taken by this thread, or by nobody. */
+static void take(const rig *made, gw_span patience_ns, uint64_t now_ns)
+{
+    gw_cpu_server server = {.home = NULL};
+    gw_activity_begin(&made->cluster->activity, 1);
+    gw_cpu_server_take_left(&server, &made->cluster->nodes[0], patience_ns, now_ns);
+    gw_cpu_server_run(&server);
+    gw_activity_end(&made->cluster->activity);
+}
+
+START_TEST(what_is_left_waits_for_its_time_or_for_who_has_some)
+{
+    rig *made = g_new0(rig, 1);
+    made->directory = small_directory(HOSTS, 1, 1);
+    made->script = do_nothing;
+    pthread_mutex_init(&made->mutex, NULL);
+    made->cluster = gw_cpu_cluster_new(made->directory, NULL, hear, made);
+    ck_assert(gw_cpu_cluster_start(made->cluster, NULL));
+    ck_assert(gw_cpu_cluster_wait(made->cluster, RUN_NS));
+    take(made, 0, 1000); /* Nothing is there. */
+    leave(made, 7, 1000);
+    leave(made, 8, 1000 + GW_CPU_LEAVE_NS - 1); /* The first one's time counts. */
+    take(made, GW_CPU_LEAVE_NS, 1000 + GW_CPU_LEAVE_NS - 1);
+    ck_assert_uint_eq(count_lines(made, 0, GW_INPUT_KERNEL_DONE), 0);
+    take(made, GW_CPU_LEAVE_NS, 1000 + GW_CPU_LEAVE_NS);
+    ck_assert_uint_eq(count_lines(made, 0, GW_INPUT_KERNEL_DONE), 2);
+    ck_assert_uint_eq(find_line(made, 0, GW_INPUT_KERNEL_DONE, 0)->number, 7);
+    ck_assert_uint_eq(find_line(made, 0, GW_INPUT_KERNEL_DONE, 1)->number, 8);
+    leave(made, 9, 2000);
+    take(made, 0, 2000);
+    ck_assert_uint_eq(count_lines(made, 0, GW_INPUT_KERNEL_DONE), 3);
+    leave(made, 10, 3000); /* Whoever posts brings along what lies there. */
+    gw_cpu_cluster_post(made->cluster, (gw_node_id){0},
+                        &(gw_input){.kind = GW_INPUT_KERNEL_DONE, .tag = {11}}, NULL);
+    ck_assert(gw_cpu_cluster_wait(made->cluster, RUN_NS));
+    ck_assert_uint_eq(count_lines(made, 0, GW_INPUT_KERNEL_DONE), 5);
+    take(made, 0, 4000); /* Nothing is there any more. */
+    ck_assert_uint_eq(count_lines(made, 0, GW_INPUT_KERNEL_DONE), 5);
+    gw_cpu_cluster_stop(made->cluster);
+    rig_free(made);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("cpu_server");
@@ -304,6 +364,7 @@ int main(void)
     tcase_add_test(tcase, messages_come_in_order_whoever_serves);
     tcase_add_test(tcase, timers_go_off_whoever_set_them);
     tcase_add_test(tcase, watches_go_off_while_something_happens_and_keep_nothing_going);
+    tcase_add_test(tcase, what_is_left_waits_for_its_time_or_for_who_has_some);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

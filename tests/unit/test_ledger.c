@@ -34,7 +34,7 @@ static void add_shards(gw_ledger *ledger, uint64_t gang, uint32_t of_count, uint
                                     .start_ns = 10,
                                     .end_ns = 30,
                                     .local_ns = 20};
-    gw_ledger_add_shards(ledger, &whose, &shards);
+    gw_ledger_add_shards(ledger, &(gw_ledger_shards){whose, shards}, 1);
 }
 
 static void keep_event(void *context, const gw_ledger_event *event)

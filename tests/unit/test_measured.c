@@ -224,7 +224,7 @@ START_TEST(collectives_lie_between_numbers_of_members)
     measured->collective_count = 2;
     for (uint32_t i = 0; i < 2; i++)
         measured->collectives[i] = (gw_measured_collective){
-            GW_OPERATION_ALL_REDUCE, 2 + 2 * i,
+            GW_OPERATION_ALL_REDUCE, 2 + 2 * i, 1,
             make_curve(2, (gw_measured_point[]){{4, 10 + 10 * i}, {8, 20 + 10 * i}})};
     const struct {
         uint32_t members;
@@ -232,12 +232,44 @@ START_TEST(collectives_lie_between_numbers_of_members)
     } asked[] = {{2, 15}, {3, 20}, {4, 25}, {9, 25}};
     for (uint32_t i = 0; i < G_N_ELEMENTS(asked); i++) {
         double ns = 0;
-        ck_assert(
-            gw_measured_collective_of(measured, GW_OPERATION_ALL_REDUCE, asked[i].members, 6, &ns));
+        ck_assert(gw_measured_collective_of(measured, GW_OPERATION_ALL_REDUCE, asked[i].members, 1,
+                                            6, &ns));
         ck_assert_double_eq(ns, asked[i].ns);
     }
     double ns = 0;
-    ck_assert(!gw_measured_collective_of(measured, GW_OPERATION_PERMUTE, 2, 6, &ns));
+    ck_assert(!gw_measured_collective_of(measured, GW_OPERATION_PERMUTE, 2, 1, 6, &ns));
+}
+END_TEST
+
+START_TEST(hosts_are_not_one_host)
+{
+    g_autoptr(gw_measured) measured = g_new0(gw_measured, 1);
+    static const struct {
+        uint32_t members, hosts;
+        double ns;
+    } seen[] = {{2, 1, 10}, {4, 1, 20}, {2, 2, 100}, {4, 2, 200}, {4, 4, 400}};
+    measured->collective_count = G_N_ELEMENTS(seen);
+    measured->collectives = g_new0(gw_measured_collective, measured->collective_count);
+    for (uint32_t i = 0; i < G_N_ELEMENTS(seen); i++)
+        measured->collectives[i] =
+            (gw_measured_collective){GW_OPERATION_ALL_REDUCE, seen[i].members, seen[i].hosts,
+                                     make_curve(1, (gw_measured_point[]){{8, seen[i].ns}})};
+    static const struct {
+        uint32_t members, hosts;
+        double ns;
+    } asked[] = {{2, 1, 10},  {3, 1, 15},  {2, 2, 100}, {3, 2, 150},
+                 {9, 3, 200}, {4, 4, 400}, {8, 8, 400}};
+    double ns = 0;
+    for (uint32_t i = 0; i < G_N_ELEMENTS(asked); i++) {
+        ck_assert(gw_measured_collective_of(measured, GW_OPERATION_ALL_REDUCE, asked[i].members,
+                                            asked[i].hosts, 8, &ns));
+        ck_assert_double_eq(ns, asked[i].ns);
+    }
+    measured->collectives[2].kind = GW_OPERATION_BROADCAST; /* Only between hosts. */
+    ck_assert(!gw_measured_collective_of(measured, GW_OPERATION_BROADCAST, 2, 1, 8, &ns));
+    measured->collective_count = 2; /* Only on one. */
+    ck_assert(gw_measured_collective_of(measured, GW_OPERATION_ALL_REDUCE, 2, 2, 8, &ns));
+    ck_assert_double_eq(ns, 10);
 }
 END_TEST
 
@@ -253,6 +285,7 @@ int main(void)
     tcase_add_test(tcase, attention_goes_by_elements_of_scores);
     tcase_add_test(tcase, a_collective_of_one_member_is_a_copy);
     tcase_add_test(tcase, collectives_lie_between_numbers_of_members);
+    tcase_add_test(tcase, hosts_are_not_one_host);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
