@@ -202,7 +202,7 @@ START_TEST(a_collective_of_one_member_is_a_copy)
 {
     g_autoptr(gw_measured) measured = g_new0(gw_measured, 1);
     double ns = 0;
-    ck_assert(!gw_measured_collective_of(measured, GW_OPERATION_ALL_REDUCE, 1, 120, &ns));
+    ck_assert(!gw_measured_collective_of(measured, GW_OPERATION_ALL_REDUCE, 1, 1, 120, &ns));
     for (uint32_t i = 0; gw_measured_kinds[i].name != NULL; i++) {
         if (strcmp(gw_measured_kinds[i].name, "copy") != 0)
             continue;
@@ -211,9 +211,9 @@ START_TEST(a_collective_of_one_member_is_a_copy)
         table->sizes[0] = g_memdup2((double[]){20, 40}, 2 * sizeof(double));
         table->ns = g_memdup2((double[]){100, 300}, 2 * sizeof(double));
     }
-    ck_assert(gw_measured_collective_of(measured, GW_OPERATION_ALL_REDUCE, 1, 120, &ns));
+    ck_assert(gw_measured_collective_of(measured, GW_OPERATION_ALL_REDUCE, 1, 1, 120, &ns));
     ck_assert_double_eq(ns, 200);
-    ck_assert(!gw_measured_collective_of(measured, GW_OPERATION_ALL_REDUCE, 2, 120, &ns));
+    ck_assert(!gw_measured_collective_of(measured, GW_OPERATION_ALL_REDUCE, 2, 1, 120, &ns));
 }
 END_TEST
 
