@@ -335,9 +335,8 @@ typedef struct { /* What transfers between such ends have in common. */
     uint32_t first_count; /* By local shard of the target: pieces it gets. */
 } transfer_kind;
 
-#define KINDS_TRIED                                                                                \
-    8 /* A mesh sends the same few shapes to the same few meshes again and again.                  \
-       */
+/* A mesh sends the same few shapes to the same few meshes again and again. */
+#define KINDS_TRIED 8
 
 static transfer_end end_of(const lowering *job, uint32_t node, uint32_t value_index)
 {

@@ -121,8 +121,7 @@ static inline uint32_t gw_plan_input_transfer(const gw_plan_input *input, uint32
     return 2 * input->edge + (input->is_carried && run == 0 ? 1 : 0);
 }
 
-/* Works out what gw_plan_peak() says: once a plan is made, and again when its slots have changed.
- */
+/* Works out what gw_plan_peak() says: when a plan is made, and when its slots have changed. */
 void gw_plan_settle_peak(gw_plan *plan);
 /* What one run after another holds on each mesh when it holds most, in the order of dispatch,
  * workspace included.  `out` has one entry per mesh. */
