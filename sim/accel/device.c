@@ -101,9 +101,10 @@ void gw_devices_free(gw_devices *devices)
     gw_lines_free(devices->memory);
     g_free(devices->capacity_bytes);
     gw_long_lines_free(devices->launches);
+    g_free(devices->tags);
     g_free(devices->launch_ends);
     g_free(devices->available_ns);
-    gw_long_lines_free(devices->shards);
+    gw_long_lines_free(devices->followers);
     g_free(devices->starts_ns);
     g_free(devices->ends_ns);
     g_free(devices->awaited_count);
@@ -135,14 +136,15 @@ static void grow_arrays(gw_devices *devices)
         const uint32_t capacity = grown(devices->launch_capacity, launch_count);
         devices->launches = gw_long_lines_renew(devices->launches, devices->launch_capacity,
                                                 capacity, sizeof(gw_launch_state));
+        devices->tags = g_renew(uint64_t, devices->tags, capacity);
         devices->available_ns = g_renew(gw_time, devices->available_ns, capacity);
         devices->launch_ends = g_renew(gw_launch_end, devices->launch_ends, capacity);
         devices->launch_capacity = capacity;
     }
     if (shard_count > devices->shard_capacity) {
         const uint32_t capacity = grown(devices->shard_capacity, shard_count);
-        devices->shards = gw_long_lines_renew(devices->shards, devices->shard_capacity, capacity,
-                                              sizeof(gw_shard_state));
+        devices->followers = gw_long_lines_renew(devices->followers, devices->shard_capacity,
+                                                 capacity, sizeof(uint32_t));
         devices->starts_ns = g_renew(gw_time, devices->starts_ns, capacity);
         devices->ends_ns = g_renew(gw_time, devices->ends_ns, capacity);
         devices->awaited_count = g_renew(uint32_t, devices->awaited_count, capacity);
@@ -188,11 +190,11 @@ static uint32_t open_gang(gw_devices *devices, const gw_launch *launch)
 {
     const gw_gang_layout *layout = launch->plan->layout;
     const uint32_t slot = gw_pool_take(&devices->gangs);
-    gw_check(slot < GW_SHARD_AWAITS);
     gw_gang_state *gang = gw_devices_gang(devices, slot);
     *gang = (gw_gang_state){
         .origin = launch->origin,
         .plan = launch->plan,
+        .tag = launch->tag,
         .first_launch = gw_blocks_take(&devices->launch_blocks, layout->host_count),
         .first_shard = gw_blocks_take(&devices->shard_blocks, layout->member_count),
         .unreported_count = layout->host_count,
@@ -216,8 +218,8 @@ static uint32_t open_gang(gw_devices *devices, const gw_launch *launch)
         gang->first_flow = gw_blocks_take(&devices->flow_blocks, layout->member_count);
     }
     grow_arrays(devices);
-    memset(&devices->launches[gang->first_launch], 0,
-           layout->host_count * sizeof(gw_launch_state)); /* GW_LAUNCH_ABSENT */
+    memset(&devices->launches[gang->first_launch], (int)(GW_LAUNCH_ABSENT & UINT8_MAX),
+           layout->host_count * sizeof(gw_launch_state));
     if (!launch->plan->is_lockstep) {
         open_groups(devices, gang);
     }
@@ -264,12 +266,14 @@ static void finish_launch(gw_devices *devices, uint32_t slot, uint32_t launch_in
     gang->batch_last = launch_index;
 }
 
-static void leave_queue(gw_devices *devices, uint32_t device, uint32_t shard, gw_time end_ns)
+/* The record `shard` of gang `slot`. */
+static void leave_queue(gw_devices *devices, uint32_t device, uint32_t slot, uint32_t shard,
+                        gw_time end_ns)
 {
     gw_device_queue *queue = &devices->queues[device];
-    gw_check(queue->head == shard);
+    gw_check(queue->head == slot);
     queue->free_at_ns = end_ns;
-    queue->head = devices->shards[shard].next;
+    queue->head = devices->followers[shard];
 }
 
 void gw_devices_end_shard(gw_devices *devices, uint32_t slot, uint32_t number, gw_time end_ns)
@@ -277,7 +281,7 @@ void gw_devices_end_shard(gw_devices *devices, uint32_t slot, uint32_t number, g
     gw_gang_state *gang = gw_devices_gang(devices, slot);
     const gw_gang_layout *layout = gang->plan->layout;
     const uint32_t device = layout->devices[number];
-    leave_queue(devices, device, gang->first_shard + number, end_ns);
+    leave_queue(devices, device, slot, gang->first_shard + number, end_ns);
     devices->ends_ns[gang->first_shard + number] = end_ns;
     if (gw_devices_tells_each(gang->plan)) {
         gw_devices_tell_shard(devices, slot, number, end_ns);
@@ -340,14 +344,14 @@ static gw_time available_of(const gw_devices *devices, const gw_gang_state *gang
     return devices->starts_ns[gang->first_shard + number];
 }
 
-/* The first of `device`'s queue begins.  True: its end is known, and it has left. */
-static bool begin_head(gw_devices *devices, uint32_t device, gw_time now_ns)
+/* The first of `device`'s queue, which is member `number`, begins.  True: its end is known, and it
+ * has left. */
+static bool begin_head(gw_devices *devices, uint32_t device, uint32_t number, gw_time now_ns)
 {
     gw_device_queue *queue = &devices->queues[device];
-    const uint32_t slot = devices->shards[queue->head].gang;
+    const uint32_t slot = queue->head;
     gw_gang_state *gang = gw_devices_gang(devices, slot);
     const gw_gang_plan *plan = gang->plan;
-    const uint32_t number = queue->head - gang->first_shard;
     const gw_time start_ns =
         MAX(MAX(available_of(devices, gang, number), queue->free_at_ns), now_ns);
     queue->free_at_ns = start_ns;
@@ -355,7 +359,7 @@ static bool begin_head(gw_devices *devices, uint32_t device, gw_time now_ns)
         gw_devices_shard_begins(devices, device, start_ns);
     }
     if (plan->is_shared) {
-        devices->starts_ns[queue->head] = start_ns;
+        devices->starts_ns[gang->first_shard + number] = start_ns;
         return gw_devices_begin_shared(devices, slot, number, start_ns);
     }
     const gw_time come_ns = start_ns + gw_devices_span_of(devices, gang, number, 0);
@@ -368,7 +372,7 @@ static bool begin_head(gw_devices *devices, uint32_t device, gw_time now_ns)
         }
         return false;
     }
-    devices->starts_ns[queue->head] = start_ns;
+    devices->starts_ns[gang->first_shard + number] = start_ns;
     if (plan->stage_count == 0) {
         gw_devices_end_shard(devices, slot, number, come_ns);
         return true;
@@ -386,17 +390,19 @@ void gw_devices_run_queue(gw_devices *devices, uint32_t device, gw_time now_ns)
     const gw_device_queue *queue = &devices->queues[device];
     bool goes_on = true;
     while (goes_on && queue->head != GW_INDEX_NONE) {
-        goes_on = (devices->shards[queue->head].gang & GW_SHARD_AWAITS) == 0 &&
+        const gw_gang_state *gang = gw_devices_gang(devices, queue->head);
+        const uint32_t number = gw_gang_layout_shard(gang->plan->layout, device);
+        goes_on = !gw_devices_awaits(devices, gang, number) &&
                   (devices->transfers == NULL || gw_devices_may_begin(devices, device, now_ns)) &&
-                  begin_head(devices, device, now_ns);
+                  begin_head(devices, device, number, now_ns);
     }
 }
 
 /* Neighbours mostly go on with the same gang: its members that begin are counted here first, and
  * those of a gang whose launches have all reached their devices without a look at their records. */
 typedef struct {
-    uint32_t slot, count;                /* GW_INDEX_NONE: none yet. */
-    uint32_t first_shard, present_count; /* Records of members that nothing holds up. */
+    uint32_t slot, count; /* GW_INDEX_NONE: none yet. */
+    bool is_present;      /* Nothing holds its members up. */
     gw_span first_ns;
     gw_time earliest_ns, latest_ns;
 } lockstep_joiner;
@@ -425,39 +431,37 @@ static void begin_at(gw_device_queue *queue, lockstep_joiner *joiner, gw_time st
 }
 
 /* As join_lockstep, of a member that the joiner knows nothing of yet. */
-static bool look_at_member(gw_devices *devices, lockstep_joiner *joiner, gw_device_queue *queue)
+static bool look_at_member(gw_devices *devices, lockstep_joiner *joiner, uint32_t device)
 {
-    const uint32_t slot = devices->shards[queue->head].gang;
-    if ((slot & GW_SHARD_AWAITS) != 0) {
-        return false;
-    }
+    gw_device_queue *queue = &devices->queues[device];
+    const uint32_t slot = queue->head;
     const gw_gang_state *gang = gw_devices_gang(devices, slot);
-    if (!gang->plan->is_lockstep) {
+    const uint32_t number = gw_gang_layout_shard(gang->plan->layout, device);
+    if (!gang->plan->is_lockstep || gw_devices_awaits(devices, gang, number)) {
         return false;
     }
     if (slot != joiner->slot) {
-        const bool is_present = gang->available_ns_max <= queue->free_at_ns;
         flush_joiner(devices, joiner);
         *joiner = (lockstep_joiner){
             .slot = slot,
-            .first_shard = gang->first_shard,
-            .present_count = is_present ? gang->plan->layout->member_count : 0,
+            .is_present = gang->available_ns_max <= queue->free_at_ns,
             .first_ns = gang->plan->first_ns,
             .earliest_ns = GW_TIME_NEVER,
         };
     }
-    const gw_time available_ns = available_of(devices, gang, queue->head - gang->first_shard);
+    const gw_time available_ns = available_of(devices, gang, number);
     begin_at(queue, joiner, MAX(available_ns, queue->free_at_ns));
     return true;
 }
 
-/* The first of `queue` begins; all whom the joiner serves have a device that is free at the same
- * instant, which is not past.  False: it is no member of a gang in lockstep, or awaits copies. */
-static inline bool join_lockstep(gw_devices *devices, lockstep_joiner *joiner,
-                                 gw_device_queue *queue)
+/* The first of `device`'s queue begins; all whom the joiner serves have a device that is free at
+ * the same instant, which is not past.  False: it is no member of a gang in lockstep, or awaits
+ * copies. */
+static inline bool join_lockstep(gw_devices *devices, lockstep_joiner *joiner, uint32_t device)
 {
-    if (queue->head - joiner->first_shard >= joiner->present_count) {
-        return look_at_member(devices, joiner, queue);
+    gw_device_queue *queue = &devices->queues[device];
+    if (queue->head != joiner->slot || !joiner->is_present) {
+        return look_at_member(devices, joiner, device);
     }
     begin_at(queue, joiner, queue->free_at_ns);
     return true;
@@ -486,8 +490,8 @@ static void end_lockstep(gw_devices *devices, uint32_t slot, gw_time now_ns)
         if (!is_alike) {
             devices->starts_ns[first_shard + i] = queue->free_at_ns;
         }
-        leave_queue(devices, device, first_shard + i, end_ns);
-        if (queue->head != GW_INDEX_NONE && !join_lockstep(devices, &joiner, queue)) {
+        leave_queue(devices, device, slot, first_shard + i, end_ns);
+        if (queue->head != GW_INDEX_NONE && !join_lockstep(devices, &joiner, device)) {
             gw_devices_run_queue(devices, device, now_ns);
         }
     }
@@ -533,15 +537,17 @@ void gw_devices_do_works(gw_devices *devices, gw_time now_ns)
 
 /* --- In --- */
 
-/* What the shard's record says of its gang: the slot, and whether copies have to come first. */
-static uint32_t await_copies(gw_devices *devices, uint32_t slot, uint32_t shard, uint32_t device,
-                             uint32_t arrival_count)
+static void await_copies(gw_devices *devices, gw_gang_state *gang, uint32_t shard, uint32_t device,
+                         uint32_t arrival_count)
 {
-    const uint64_t gang = gw_devices_gang(devices, slot)->origin.gang;
-    const uint32_t early_count = gw_devices_take_early(devices, gang, device);
+    const uint32_t early_count = gw_devices_take_early(devices, gang->origin.gang, device);
     gw_check(early_count <= arrival_count);
+    if (!gang->has_arrivals) {
+        memset(&devices->awaited_count[gang->first_shard], 0,
+               gang->plan->layout->member_count * sizeof(uint32_t));
+        gang->has_arrivals = true;
+    }
     devices->awaited_count[shard] = arrival_count - early_count;
-    return early_count < arrival_count ? slot | GW_SHARD_AWAITS : slot;
 }
 
 /* The usual case, apart because it is the hot one: no arrivals, and in lockstep. */
@@ -557,11 +563,11 @@ static void queue_lockstep(gw_devices *devices, uint32_t slot, uint32_t place, g
     for (uint32_t i = layout->first_local[place]; i < last; i++) {
         const uint32_t shard = gang->first_shard + layout->local_shards[i];
         gw_device_queue *queue = &devices->queues[layout->local_devices[i]];
-        devices->shards[shard] = (gw_shard_state){.next = GW_INDEX_NONE, .gang = slot};
+        devices->followers[shard] = GW_INDEX_NONE;
         if (queue->head != GW_INDEX_NONE) {
-            devices->shards[queue->tail].next = shard;
+            devices->followers[queue->tail] = slot;
         } else {
-            queue->head = shard;
+            queue->head = slot;
             begin_at(queue, &joiner, MAX(available_ns, queue->free_at_ns));
         }
         queue->tail = shard;
@@ -584,20 +590,30 @@ static void queue_shards(gw_devices *devices, uint32_t slot, uint32_t place, gw_
         const uint32_t shard = gang->first_shard + layout->local_shards[first + i];
         const uint32_t device = layout->local_devices[first + i];
         gw_device_queue *queue = &devices->queues[device];
-        uint32_t mark = slot;
         if (arrivals != NULL && arrivals[i] > 0) {
-            mark = await_copies(devices, slot, shard, device, arrivals[i]);
+            await_copies(devices, gang, shard, device, arrivals[i]);
         }
-        devices->shards[shard] = (gw_shard_state){.next = GW_INDEX_NONE, .gang = mark};
+        devices->followers[shard] = GW_INDEX_NONE;
         devices->starts_ns[shard] = available_ns;
         if (queue->head != GW_INDEX_NONE) {
-            devices->shards[queue->tail].next = shard;
+            devices->followers[queue->tail] = slot;
             queue->tail = shard;
         } else {
-            queue->head = queue->tail = shard;
+            queue->head = slot;
+            queue->tail = shard;
             gw_devices_run_queue(devices, device, now_ns);
         }
     }
+}
+
+/* Launches of a gang mostly have the same tag, which the gang then has for them. */
+static void keep_tag(gw_devices *devices, gw_gang_state *gang, uint32_t launch_index, uint64_t tag)
+{
+    for (uint32_t i = 0; !gang->has_tags && i < gang->plan->layout->host_count; i++) {
+        devices->tags[gang->first_launch + i] = gang->tag;
+    }
+    gang->has_tags = true;
+    devices->tags[launch_index] = tag;
 }
 
 /* A host launches gang after gang, each in a block of its own: the records of the one after next
@@ -612,7 +628,8 @@ static void prefetch_launch(const gw_devices *devices, const gw_launch *launch, 
     const gw_gang_layout *layout = gang->plan->layout;
     if (layout == launch->plan->layout) {
         __builtin_prefetch(&devices->launches[gang->first_launch + place], 1);
-        __builtin_prefetch(&devices->shards[gang->first_shard + layout->first_local[place]], 1);
+        __builtin_prefetch(&devices->available_ns[gang->first_launch + place], 1);
+        __builtin_prefetch(&devices->followers[gang->first_shard + layout->first_local[place]], 1);
     }
 }
 
@@ -633,12 +650,11 @@ void gw_devices_launch(gw_devices *devices, const gw_launch *launch)
     prefetch_launch(devices, launch, place);
     const uint32_t launch_index = gang->first_launch + place;
     gw_launch_state *state = &devices->launches[launch_index];
-    gw_check(state->phase == GW_LAUNCH_ABSENT); /* Each host launches its shards once. */
-    *state = (gw_launch_state){
-        .tag = launch->tag,
-        .first_copy = GW_INDEX_NONE,
-        .phase = GW_LAUNCH_QUEUED,
-    };
+    gw_check(state->first_copy == GW_LAUNCH_ABSENT); /* Each host launches its shards once. */
+    state->first_copy = GW_INDEX_NONE;
+    if (launch->tag != gang->tag || gang->has_tags) {
+        keep_tag(devices, gang, launch_index, launch->tag);
+    }
     if (!launch->plan->is_lockstep) {
         devices->launch_ends[launch_index] = (gw_launch_end){
             .open_count = layout->first_local[place + 1] - layout->first_local[place]};
@@ -667,7 +683,7 @@ uint32_t gw_devices_find_queued(const gw_devices *devices, uint64_t gang, uint32
     gw_check(number != GW_INDEX_NONE);
     const uint32_t place = state->plan->layout->place_of_shard[number];
     const bool is_launched =
-        devices->launches[state->first_launch + place].phase != GW_LAUNCH_ABSENT;
+        devices->launches[state->first_launch + place].first_copy != GW_LAUNCH_ABSENT;
     return is_launched ? state->first_shard + number : GW_INDEX_NONE;
 }
 
@@ -678,13 +694,14 @@ void gw_devices_arrive(gw_devices *devices, uint64_t gang, uint32_t device)
         gw_devices_put_early(devices, gang, device);
         return;
     }
-    gw_check((devices->shards[shard].gang & GW_SHARD_AWAITS) != 0); /* One copy too many. */
+    const uint32_t slot = gw_gang_table_find(&devices->table, gang);
+    gw_check(gw_devices_gang(devices, slot)->has_arrivals);
+    gw_check(devices->awaited_count[shard] > 0); /* One copy too many. */
     devices->awaited_count[shard]--;
     if (devices->awaited_count[shard] > 0) {
         return;
     }
-    devices->shards[shard].gang &= ~GW_SHARD_AWAITS;
-    if (devices->queues[device].head == shard) {
+    if (devices->queues[device].head == slot) {
         const gw_time now_ns = gw_engine_now(devices->engine);
         gw_devices_run_queue(devices, device, now_ns);
         gw_devices_do_works(devices, now_ns);

@@ -75,7 +75,7 @@ static void place_copy(gw_devices *devices, uint32_t slot)
         gw_check(shard != GW_INDEX_NONE);
         launch = &devices->launches[gang->first_launch + gang->plan->layout->place_of_shard[shard]];
     }
-    if (launch == NULL || launch->phase == GW_LAUNCH_ABSENT) {
+    if (launch == NULL || launch->first_copy == GW_LAUNCH_ABSENT) {
         state->next = devices->first_orphan[copy->source_device];
         devices->first_orphan[copy->source_device] = slot;
         devices->orphan_count++;

@@ -32,10 +32,10 @@ void gw_devices_expect(gw_devices *devices, const gw_device_expectation *expecta
     const uint32_t device = expectation->device;
     const uint32_t shard = gw_devices_find_queued(devices, expectation->gang, device);
     gw_check(shard != GW_INDEX_NONE);
-    const gw_shard_state *state = &devices->shards[shard];
-    gw_check((state->gang & GW_SHARD_AWAITS) != 0);
     gw_check(expectation->issued_ns >= gw_engine_now(devices->engine));
-    const gw_gang_state *gang = gw_devices_gang(devices, state->gang & ~GW_SHARD_AWAITS);
+    const gw_gang_state *gang =
+        gw_devices_gang(devices, gw_gang_table_find(&devices->table, expectation->gang));
+    gw_check(gw_devices_awaits(devices, gang, shard - gang->first_shard));
     const gw_span launch_ns = devices->launch_ns[gang->plan->layout->island];
     devices->starts_ns[shard] = MAX(devices->starts_ns[shard], expectation->issued_ns + launch_ns);
     devices->awaited_count[shard] += expectation->copy_count;

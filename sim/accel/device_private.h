@@ -4,7 +4,7 @@
  *
  * A gang takes three blocks (gang_table.h) when its first launch comes: one record per host that
  * it lies on, one per shard, and one per group of its stages.  A queue is a list through the shard
- * records: a device knows its first and last. */
+ * records: a device knows its first gang and its last record. */
 #pragma once
 
 #include "accel/device.h"
@@ -16,24 +16,20 @@
 typedef struct {
     gw_time
         free_at_ns; /* Of everything that left the queue; when its head has begun, since when. */
-    uint32_t head, tail; /* Shard records; GW_INDEX_NONE: the queue is empty. */
+    uint32_t head;  /* The gang whose turn it is; GW_INDEX_NONE: the queue is empty. */
+    uint32_t tail;  /* The shard record of the last one. */
 } gw_device_queue;
 
 typedef struct {
     uint64_t free_bytes, free_bytes_min;
 } gw_device_memory;
 
-#define GW_SHARD_AWAITS (UINT32_C(1) << 31) /* In gw_shard_state.gang: copies have to arrive. */
+/* In gw_launch_state.first_copy: it has not come (four times the same byte, for memset), or all its
+ * shards have ended. */
+#define GW_LAUNCH_ABSENT UINT32_C(0xfefefefe)
+#define GW_LAUNCH_ENDED  UINT32_C(0xfdfdfdfd)
 typedef struct {
-    uint32_t next; /* In its device's queue. */
-    uint32_t gang; /* Slot, and GW_SHARD_AWAITS. */
-} gw_shard_state;
-
-typedef enum { GW_LAUNCH_ABSENT, GW_LAUNCH_QUEUED, GW_LAUNCH_ENDED } gw_launch_phase;
-typedef struct {
-    uint64_t tag;
     uint32_t first_copy; /* List of copies that wait for a shard of it. */
-    gw_launch_phase phase;
 } gw_launch_state;
 
 typedef struct {         /* Of a launch that is not in lockstep. */
@@ -59,6 +55,9 @@ typedef struct {         /* Of a member of a gang that has flows (gang_plan.h). 
 typedef struct {
     gw_gang_origin origin;
     const gw_gang_plan *plan;
+    uint64_t tag;        /* Of its first launch, and of all */
+    bool has_tags;       /* as long as they are alike; else `tags` has each. */
+    bool has_arrivals;   /* Copies come for some of its shards: `awaited_count` is set. */
     gw_time told_due_ns; /* Told one by one: when the last posted "shards.done" is due, */
     uint32_t told_last;  /* and the last shard record in its list; NEVER: it has fired. */
     uint32_t first_launch, first_shard, first_group; /* Its blocks. */
@@ -123,15 +122,17 @@ struct gw_devices {
     gw_pool gangs, copies, early; /* gw_gang_state, gw_copy_state, gw_early */
     gw_blocks launch_blocks, shard_blocks, group_blocks, span_blocks, slowness_blocks, flow_blocks;
     gw_launch_state *launches;
+    uint64_t *tags;             /* By launch record, of gangs that have them. */
     gw_launch_end *launch_ends; /* By launch record, not in lockstep. */
     gw_time *available_ns;      /* By launch record, in lockstep: when it reaches its devices;
                                    GW_TIME_NEVER: starts_ns says it of each. */
-    gw_shard_state *shards;
+    uint32_t *followers; /* By shard record: the gang behind it in its device's queue; of one that
+                            has left it, the next record in a list (gang_state.told_last). */
     gw_time *starts_ns; /* By shard record; until it starts, when its launch reaches the device.  In
                            lockstep it says so only of launches with arrivals, and the start only
                            when the gang has ended, of members that did not begin at once. */
     gw_time *ends_ns;   /* By shard record, not in lockstep; GW_TIME_NEVER: not known. */
-    uint32_t *awaited_count; /* By shard record, while it has GW_SHARD_AWAITS. */
+    uint32_t *awaited_count; /* By shard record: copies that have to arrive before it begins. */
     gw_group_state *groups;
     gw_span *spans_ns;  /* Computing before each collective, and after the last. */
     double *slownesses; /* Their computing takes so many times as long. */
@@ -154,6 +155,13 @@ static inline gw_gang_state *gw_devices_gang(const gw_devices *devices, uint32_t
 static inline gw_copy_state *gw_devices_copy_at(const gw_devices *devices, uint32_t slot)
 {
     return gw_pool_at(&devices->copies, slot);
+}
+
+/* Copies have to arrive before a shard of a launch that has come begins. */
+static inline bool gw_devices_awaits(const gw_devices *devices, const gw_gang_state *gang,
+                                     uint32_t number)
+{
+    return gang->has_arrivals && devices->awaited_count[gang->first_shard + number] > 0;
 }
 
 /* device.c: the record of the shard that a gang has in the queue of `device`; GW_INDEX_NONE: it is

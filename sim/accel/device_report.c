@@ -137,7 +137,7 @@ static void fire_shards(gw_engine *engine, void *subject, uint64_t argument)
     if (gang->told_due_ns == gw_engine_now(engine)) {
         gang->told_due_ns = GW_TIME_NEVER; /* The list is closed. */
     }
-    for (uint32_t i = (uint32_t)argument; i != GW_INDEX_NONE; i = devices->shards[i].next) {
+    for (uint32_t i = (uint32_t)argument; i != GW_INDEX_NONE; i = devices->followers[i]) {
         add_shard(&builder, i - gang->first_shard);
     }
     flush_span(&builder);
@@ -152,9 +152,9 @@ void gw_devices_tell_shard(gw_devices *devices, uint32_t slot, uint32_t number, 
     gw_gang_state *gang = gw_devices_gang(devices, slot);
     const gw_time due_ns = end_ns + devices->launch_ns[gang->plan->layout->island];
     const uint32_t shard = gang->first_shard + number;
-    devices->shards[shard].next = GW_INDEX_NONE; /* It has left its queue. */
+    devices->followers[shard] = GW_INDEX_NONE; /* It has left its queue. */
     if (gang->told_due_ns == due_ns) {
-        devices->shards[gang->told_last].next = shard;
+        devices->followers[gang->told_last] = shard;
     } else {
         gw_engine_post(devices->engine, due_ns, &shards_kind, devices,
                        (uint64_t)slot << 32 | shard);
@@ -193,9 +193,9 @@ static void report_launch(gw_devices *devices, uint32_t slot, uint32_t launch_in
     const uint32_t place = launch_index - gang->first_launch;
     const uint32_t host = gang->plan->layout->hosts[place];
     const gw_span device_time_ns = add_device_time(devices, gang, place);
-    const uint64_t tag = launch->tag;
-    gw_check(launch->phase == GW_LAUNCH_QUEUED);
-    launch->phase = GW_LAUNCH_ENDED;
+    const uint64_t tag = gang->has_tags ? devices->tags[launch_index] : gang->tag;
+    gw_check(launch->first_copy == GW_INDEX_NONE);
+    launch->first_copy = GW_LAUNCH_ENDED;
     gang->unreported_count--;
     if (gang->unreported_count == 0) {
         close_gang(devices, slot);

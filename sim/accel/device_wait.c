@@ -36,11 +36,10 @@ static const gw_launch_state *launch_of(const gw_devices *devices, const gw_gang
 /* Whether member `number` stands at the first of its queue and runs. */
 static bool has_begun(const gw_devices *devices, const gw_gang_state *gang, uint32_t number)
 {
-    const uint32_t shard = gang->first_shard + number;
-    const uint32_t device = gang->plan->layout->devices[number];
-    return launch_of(devices, gang, number)->phase != GW_LAUNCH_ABSENT &&
-           devices->queues[device].head == shard &&
-           (devices->shards[shard].gang & GW_SHARD_AWAITS) == 0;
+    const uint32_t head = devices->queues[gang->plan->layout->devices[number]].head;
+    return launch_of(devices, gang, number)->first_copy != GW_LAUNCH_ABSENT &&
+           head != GW_INDEX_NONE && gw_devices_gang(devices, head) == gang &&
+           !gw_devices_awaits(devices, gang, number);
 }
 
 /* --- Overlapped collectives --- */
@@ -170,17 +169,17 @@ static bool next_copy_wait(const gw_devices *devices, const gw_gang_state *gang,
 static bool next_wait(const gw_devices *devices, uint32_t device, uint32_t *cursor,
                       gw_device_wait *out_wait)
 {
-    const uint32_t shard = devices->queues[device].head;
-    if (shard == GW_INDEX_NONE) {
+    const uint32_t slot = devices->queues[device].head;
+    if (slot == GW_INDEX_NONE) {
         return false;
     }
-    const uint32_t mark = devices->shards[shard].gang;
-    const gw_gang_state *gang = gw_devices_gang(devices, mark & ~GW_SHARD_AWAITS);
+    const gw_gang_state *gang = gw_devices_gang(devices, slot);
+    const uint32_t number = gw_gang_layout_shard(gang->plan->layout, device);
     *out_wait = (gw_device_wait){.device = {.index = device}, .gang = gang->origin};
-    if ((mark & GW_SHARD_AWAITS) != 0) {
+    if (gw_devices_awaits(devices, gang, number)) {
         return next_copy_wait(devices, gang, device, cursor, out_wait);
     }
-    return next_member_wait(devices, gang, shard - gang->first_shard, cursor, out_wait);
+    return next_member_wait(devices, gang, number, cursor, out_wait);
 }
 
 /* The path from `root` down: the waits taken are in `path`.  A wait for a device on the path
@@ -241,8 +240,8 @@ bool gw_devices_blocked(const gw_devices *devices, gw_device_id device, gw_devic
                         bool *out_is_launched)
 {
     gw_check(device.index < devices->device_count);
-    const uint32_t shard = devices->queues[device.index].head;
-    if (shard == GW_INDEX_NONE) {
+    const uint32_t slot = devices->queues[device.index].head;
+    if (slot == GW_INDEX_NONE) {
         return false;
     }
     uint32_t cursor = 0;
@@ -252,10 +251,9 @@ bool gw_devices_blocked(const gw_devices *devices, gw_device_id device, gw_devic
         out_wait->target.index = GW_INDEX_NONE;
         *out_is_launched = false;
     } else if (out_wait->kind == GW_WAIT_MEMBER) {
-        const uint32_t mark = devices->shards[shard].gang;
-        const gw_gang_state *gang = gw_devices_gang(devices, mark & ~GW_SHARD_AWAITS);
+        const gw_gang_state *gang = gw_devices_gang(devices, slot);
         const uint32_t number = gw_gang_layout_shard(gang->plan->layout, out_wait->target.index);
-        *out_is_launched = launch_of(devices, gang, number)->phase != GW_LAUNCH_ABSENT;
+        *out_is_launched = launch_of(devices, gang, number)->first_copy != GW_LAUNCH_ABSENT;
     }
     return true;
 }

@@ -89,4 +89,5 @@ void gw_plan_forgo_donations(gw_plan *plan)
     for (uint32_t s = 0; s < plan->slot_count; s++)
         plan->slots[s].taken_input = 0;
     plan->has_donations = false;
+    gw_plan_settle_peak(plan);
 }

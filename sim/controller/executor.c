@@ -210,8 +210,7 @@ void gw_executor_install(gw_executor *executor, gw_node_id source,
                                          &executable.assignment, message->job);
     g_ptr_array_index(executor->instances, message->instance) = instance;
     if (executor->spill != NULL) {
-        instance->block.is_away =
-            g_new0(uint8_t, instance->plan->slot_count * instance->block.depth + 1);
+        instance->block.is_away = g_new0(uint8_t, gw_block_entry_count(&instance->block) + 1);
         gw_spill_open(executor->spill, instance);
     }
     installing entry = {source, instance};
@@ -350,7 +349,8 @@ static bool reserve_input(gw_executor *executor, gw_host_instance *instance, uin
 static uint32_t count_references(const gw_host_instance *instance, uint32_t slot, uint32_t run)
 {
     const bool has_next = run + 1 < instance->run_count;
-    return instance->refs[slot] + (has_next ? instance->refs_next[slot] : 0);
+    return *gw_host_instance_refs(instance, slot) +
+           (has_next ? *gw_host_instance_refs_next(instance, slot) : 0);
 }
 
 /* Outputs that need no memory: all else of the gang has its own. */

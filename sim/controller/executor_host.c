@@ -68,7 +68,8 @@ const uint32_t *gw_executor_count_arrivals(gw_executor *executor, gw_host_instan
 {
     const gw_plan_node *node = &instance->plan->nodes[n];
     const uint32_t *pieces =
-        node->has_transfers ? instance->lowered->arrivals[2 * n + (run == 0 ? 1 : 0)] : NULL;
+        node->has_transfers ? gw_lowered_arrivals(instance->lowered, instance->plan, n, run == 0)
+                            : NULL;
     const bool are_kept = executor->system->hosts == GW_HOST_KEEPS_OUTPUTS;
     if (!are_kept && executor->spill == NULL)
         return pieces;

@@ -68,8 +68,9 @@ static bool reserve_state(gw_executor *executor, gw_host_instance *instance, uin
         if (!gw_plan_is_state(plan, slot, next_run, &run) ||
             gw_lowered_local_count(instance->lowered, plan->slots[slot].mesh) == 0)
             continue;
-        const uint32_t refs =
-            plan->slots[slot].is_permanent ? instance->refs[slot] : instance->refs_next[slot];
+        const uint32_t refs = plan->slots[slot].is_permanent
+                                  ? *gw_host_instance_refs(instance, slot)
+                                  : *gw_host_instance_refs_next(instance, slot);
         if (refs == 0 || instance->block.refs[gw_block_entry(&instance->block, slot, run)] > 0)
             continue;
         if (!gw_store_reserve_moved(&executor->store, &instance->block, slot, run, refs))

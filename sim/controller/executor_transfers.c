@@ -41,13 +41,13 @@ static void copy_pieces(gw_executor *executor, const gw_ready_item *item, uint32
                         uint32_t slot, uint32_t source_run)
 {
     gw_host_instance *instance = gw_executor_instance_of(executor, item->instance);
-    const gw_lowered_transfer *transfer =
-        gw_lowered_transfer_of(instance->lowered, instance->plan, item->transfer);
+    const gw_lowered_part pieces =
+        gw_lowered_pieces(instance->lowered, instance->plan, item->transfer);
     if (!instance->plan->inputs[item->transfer / 2].is_permanent)
         gw_host_instance_begin_run(instance, item->run);
-    for (uint32_t p = 0; p < transfer->piece_count; p++) {
+    for (uint32_t p = 0; p < pieces.count; p++) {
         const gw_piece *piece =
-            &g_array_index(instance->lowered->pieces, gw_piece, transfer->first_piece + p);
+            &g_array_index(instance->lowered->pieces, gw_piece, pieces.first + p);
         gw_device_id target = {piece->target_device};
         if (gw_directory_host(executor->directory, target).index == host)
             copy_piece(executor, instance, item, piece, slot, source_run);
@@ -138,8 +138,8 @@ void gw_executor_announce_inputs(gw_executor *executor, gw_host_instance *instan
         if (!gw_plan_input_arrives(input, run) || edge->exchange.kind != GW_EXCHANGE_NONE)
             continue;
         uint32_t number = gw_plan_input_transfer(input, run);
-        const gw_lowered_transfer *transfer =
-            gw_lowered_transfer_of(instance->lowered, instance->plan, number);
+        const gw_lowered_part sources =
+            gw_lowered_sources(instance->lowered, instance->plan, number);
         gw_ready_item item = {
             .gang = gang,
             .instance = instance->instance,
@@ -148,9 +148,9 @@ void gw_executor_announce_inputs(gw_executor *executor, gw_host_instance *instan
             .buffer = gw_block_buffer(&instance->block,
                                       gw_block_entry(&instance->block, input->inbound_slot, run)),
         };
-        for (uint32_t s = 0; s < transfer->source_count; s++) {
-            uint32_t host = g_array_index(instance->lowered->source_hosts, uint32_t,
-                                          transfer->first_source + s);
+        for (uint32_t s = 0; s < sources.count; s++) {
+            uint32_t host =
+                g_array_index(instance->lowered->source_hosts, uint32_t, sources.first + s);
             if (host == executor->self.index)
                 take_ready(executor, host, &item);
             else

@@ -17,35 +17,38 @@ static uint32_t depth_of(const gw_job *job, uint32_t window_count)
     return window_count * job->in_flight + 2;
 }
 
+static void count_transfer_references(gw_host_instance *instance, uint32_t t)
+{
+    const gw_plan *plan = instance->plan;
+    const uint32_t slot = plan->transfer_slot[t];
+    const gw_plan_input *input = &plan->inputs[t / 2];
+    if (input->is_permanent) /* Kept for good, and asked for whenever a reader likes. */
+        return;
+    const uint32_t pieces = gw_lowered_pieces(instance->lowered, plan, t).count;
+    const bool is_initial = t % 2 == 1;
+    const bool is_once = plan->nodes[gw_program_edge(plan->program, t / 2)->target_node].is_once;
+    if (input->is_carried && !is_initial) {
+        *gw_host_instance_refs_next(instance, slot) += pieces;
+        instance->operations_per_run += pieces;
+    } else {
+        *gw_host_instance_refs(instance, slot) += pieces;
+        instance->operations_in_run_0 += pieces;
+        instance->operations_per_run += is_initial || is_once ? 0 : pieces;
+    }
+}
+
 static void count_slot_references(gw_host_instance *instance)
 {
     const gw_plan *plan = instance->plan;
-    const gw_lowered *lowered = instance->lowered;
-    for (uint32_t m = 0; m < lowered->mesh_count; m++) {
-        const bool is_here = gw_lowered_local_count(lowered, m) > 0;
-        for (uint32_t s = plan->mesh_slots[m]; is_here && s < plan->mesh_slots[m + 1]; s++) {
-            instance->refs[s] = 1 + plan->slots[s].readers;
-            instance->refs_next[s] = plan->slots[s].readers_next;
-        }
-    }
-    for (uint32_t i = 0; i < plan->outgoing_count; i++) {
-        if (gw_lowered_local_count(lowered, plan->outgoing_ends[i].source_mesh) == 0)
+    for (uint32_t m = 0; m < instance->lowered->mesh_count; m++) {
+        if (gw_lowered_local_count(instance->lowered, m) == 0)
             continue;
-        uint32_t t = plan->outgoing[i], slot = plan->transfer_slot[t];
-        const gw_plan_input *input = &plan->inputs[t / 2];
-        if (input->is_permanent) /* Kept for good, and asked for whenever a reader likes. */
-            continue;
-        uint32_t pieces = gw_lowered_transfer_of(lowered, plan, t)->piece_count;
-        bool is_initial = t % 2 == 1;
-        bool is_once = plan->nodes[gw_program_edge(plan->program, t / 2)->target_node].is_once;
-        if (input->is_carried && !is_initial) {
-            instance->refs_next[slot] += pieces;
-            instance->operations_per_run += pieces;
-        } else {
-            instance->refs[slot] += pieces;
-            instance->operations_in_run_0 += pieces;
-            instance->operations_per_run += is_initial || is_once ? 0 : pieces;
+        for (uint32_t s = plan->mesh_slots[m]; s < plan->mesh_slots[m + 1]; s++) {
+            *gw_host_instance_refs(instance, s) = 1 + plan->slots[s].readers;
+            *gw_host_instance_refs_next(instance, s) = plan->slots[s].readers_next;
         }
+        for (uint32_t i = plan->meshes[m].leaving; i < plan->meshes[m + 1].leaving; i++)
+            count_transfer_references(instance, plan->leaving[i]);
     }
 }
 
@@ -57,7 +60,7 @@ static void count_results(gw_host_instance *instance)
         const gw_plan_node *node = &plan->nodes[result->node];
         if (!instance->lowered->has_first_shard[node->mesh])
             continue;
-        instance->refs[node->first_slot + result->output]++;
+        (*gw_host_instance_refs(instance, node->first_slot + result->output))++;
         instance->operations_in_run_0++;
         instance->operations_per_run += !node->is_once;
     }
@@ -73,10 +76,12 @@ static void count_exchanges(gw_host_instance *instance)
         bool deals = source_count > 0;
         bool returns =
             here->return_edge != GW_INDEX_NONE && gw_exchange_mesh_local_count(&here->target) > 0;
-        instance->refs[here->counts_slot] += source_count;
-        instance->refs[here->source_slot] += deals;
+        if (deals) {
+            *gw_host_instance_refs(instance, here->counts_slot) += source_count;
+            (*gw_host_instance_refs(instance, here->source_slot))++;
+        }
         if (returns)
-            instance->refs[here->return_slot]++;
+            (*gw_host_instance_refs(instance, here->return_slot))++;
         instance->operations_in_run_0 += (deals ? 1 : 0) + (returns ? 1 : 0);
         instance->operations_per_run += (deals ? 1 : 0) + (returns ? 1 : 0);
     }
@@ -104,7 +109,7 @@ static void count_host_copies(gw_host_instance *instance, gw_host_style style,
     for (uint32_t n = 0; n < plan->node_count; n++) {
         const gw_plan_node *node = &plan->nodes[n];
         uint32_t local_count = gw_lowered_local_count(instance->lowered, node->mesh);
-        for (uint32_t o = 0; o < node->output_count; o++) {
+        for (uint32_t o = 0; o < node->output_count && local_count > 0; o++) {
             uint32_t slot = node->first_slot + o, count = local_count;
             if (style == GW_HOST_SENDS_OUTPUTS && !leaves[slot])
                 continue;
@@ -113,7 +118,7 @@ static void count_host_copies(gw_host_instance *instance, gw_host_style style,
             if (style == GW_HOST_KEEPS_OUTPUTS && is_read_here(instance, n, o))
                 count--;
             instance->host_copies[slot] = count;
-            instance->refs[slot] += count;
+            *gw_host_instance_refs(instance, slot) += count;
             instance->operations_in_run_0 += count;
             instance->operations_per_run += node->is_once ? 0 : count;
         }
@@ -135,8 +140,10 @@ gw_host_instance *gw_host_instance_new(const gw_directory *directory, gw_node_id
     instance->lowered = gw_lowered_new(job->plan, &executable->assignment, directory, host);
     instance->operations_in_run_0 = instance->lowered->gangs_in_run_0;
     instance->operations_per_run = instance->lowered->gangs_per_run;
-    instance->refs = g_new0(uint32_t, job->plan->slot_count + 1);
-    instance->refs_next = g_new0(uint32_t, job->plan->slot_count + 1);
+    gw_store_open(store, &instance->block, instance->instance, job->plan,
+                  gw_lowered_slots(instance->lowered, job->plan), depth);
+    instance->refs = g_new0(uint32_t, instance->block.slots.count + 1);
+    instance->refs_next = g_new0(uint32_t, instance->block.slots.count + 1);
     count_slot_references(instance);
     count_results(instance);
     instance->exchanges =
@@ -146,7 +153,6 @@ gw_host_instance *gw_host_instance_new(const gw_directory *directory, gw_node_id
         count_host_copies(instance, system->hosts, job->submit);
     if (instance->lowered->gangs_per_run == 0)
         instance->operations_per_run = 0;
-    gw_store_open(store, &instance->block, instance->instance, job->plan, depth);
     return instance;
 }
 

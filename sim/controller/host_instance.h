@@ -25,7 +25,7 @@ typedef struct {
 typedef struct {
     alignas(GW_LINE_BYTES)
         GArray **deciders; /* By result: who orders what it decides (decide.h); NULL: nobody. */
-    uint32_t *refs;        /* By slot: what a reservation starts with, */
+    uint32_t *refs;        /* Of the block's slots: what a reservation starts with, */
     uint32_t *refs_next;   /* and what readers of the next run add. */
     uint32_t *host_copies; /* By slot: how many of the local shards, the last ones, are copied to
                               the host's memory when their gang is done; not those that are read
@@ -64,6 +64,16 @@ gw_host_instance *gw_host_instance_new(const gw_directory *directory, gw_node_id
                                        const gw_job *job, const gw_executable *executable,
                                        const gw_system_ops *system, gw_store *store);
 void gw_host_instance_free(gw_host_instance *instance, gw_store *store);
+
+/* Of a slot of a mesh that is here. */
+static inline uint32_t *gw_host_instance_refs(const gw_host_instance *instance, uint32_t slot)
+{
+    return &instance->refs[slot - instance->block.slots.first];
+}
+static inline uint32_t *gw_host_instance_refs_next(const gw_host_instance *instance, uint32_t slot)
+{
+    return &instance->refs_next[slot - instance->block.slots.first];
+}
 
 /* The run in which a node of `run` finds what `input` reads, when it does not arrive. */
 static inline uint32_t gw_host_instance_source_run(const gw_plan_input *input, uint32_t run)

@@ -164,7 +164,6 @@ static void list_outgoing(gw_plan *plan)
     for (uint32_t t = 0; t < plan->transfer_count; t++)
         count += plan->transfer_slot[t] != GW_INDEX_NONE;
     plan->outgoing = g_new0(uint32_t, count + 1);
-    plan->outgoing_ends = g_new0(gw_transfer_ends, count + 1);
     plan->outgoing_count = count;
     for (uint32_t pass = 0; pass < 2; pass++) {
         for (uint32_t t = 0; t < plan->transfer_count; t++) {
@@ -174,11 +173,8 @@ static void list_outgoing(gw_plan *plan)
             uint32_t source = t % 2 == 1 ? edge->initial_node : edge->source_node;
             gw_plan_node *node = &plan->nodes[source];
             uint32_t place = node->first_outgoing + node->outgoing_count;
-            if (pass == 1) {
+            if (pass == 1)
                 plan->outgoing[place] = t;
-                plan->outgoing_ends[place] =
-                    (gw_transfer_ends){node->mesh, plan->nodes[edge->target_node].mesh};
-            }
             node->outgoing_count++;
             node->has_transfers = true;
             plan->nodes[edge->target_node].has_transfers = true;
@@ -192,26 +188,57 @@ static void list_outgoing(gw_plan *plan)
     }
 }
 
-/* Mesh by mesh of the targets, so that a host touches little of a table of all. */
-static void place_transfers(gw_plan *plan)
+/* Of transfer `t`, from and to. */
+static uint32_t source_mesh_of(const gw_plan *plan, uint32_t t)
 {
-    const gw_program *program = plan->program;
-    g_autofree uint32_t *next = g_new0(uint32_t, program->meshes->len + 1);
-    plan->transfer_place = g_new(uint32_t, plan->transfer_count + 1);
-    for (uint32_t pass = 0; pass < 2; pass++) {
-        for (uint32_t t = 0; t < plan->transfer_count; t++) {
-            if (plan->transfer_slot[t] == GW_INDEX_NONE) {
-                plan->transfer_place[t] = GW_INDEX_NONE;
-                continue;
-            }
-            uint32_t mesh = plan->nodes[gw_program_edge(program, t / 2)->target_node].mesh;
-            if (pass == 0)
-                next[mesh + 1]++;
-            else
-                plan->transfer_place[t] = next[mesh]++;
-        }
-        for (uint32_t m = 0; pass == 0 && m < program->meshes->len; m++)
-            next[m + 1] += next[m];
+    const gw_edge *edge = gw_program_edge(plan->program, t / 2);
+    return plan->nodes[t % 2 == 1 ? edge->initial_node : edge->source_node].mesh;
+}
+static uint32_t target_mesh_of(const gw_plan *plan, uint32_t t)
+{
+    return plan->nodes[gw_program_edge(plan->program, t / 2)->target_node].mesh;
+}
+
+/* Counts, one entry late, become beginnings. */
+static void add_up_meshes(gw_plan *plan)
+{
+    for (uint32_t m = 0; m < plan->program->meshes->len; m++) {
+        plan->meshes[m + 1].place += plan->meshes[m].place;
+        plan->meshes[m + 1].leaving += plan->meshes[m].leaving;
+        plan->meshes[m + 1].entering += plan->meshes[m].entering;
+    }
+}
+
+/* Mesh by mesh, so that a host touches little of tables of all, and looks for nothing. */
+static void list_by_mesh(gw_plan *plan)
+{
+    const uint32_t mesh_count = plan->program->meshes->len;
+    plan->meshes = g_new0(gw_plan_mesh, mesh_count + 1);
+    plan->leaving = g_new0(uint32_t, plan->outgoing_count + 1);
+    plan->entering = g_new0(uint32_t, plan->outgoing_count + 1);
+    plan->leaving_place = g_new(uint32_t, plan->transfer_count + 1);
+    plan->entering_place = g_new(uint32_t, plan->transfer_count + 1);
+    for (uint32_t n = 0; n < plan->node_count; n++) {
+        plan->meshes[plan->nodes[n].mesh + 1].place++;
+        plan->meshes[plan->nodes[n].mesh].first_run_count += plan->nodes[n].is_once;
+    }
+    for (uint32_t i = 0; i < plan->outgoing_count; i++) {
+        plan->meshes[source_mesh_of(plan, plan->outgoing[i]) + 1].leaving++;
+        plan->meshes[target_mesh_of(plan, plan->outgoing[i]) + 1].entering++;
+    }
+    add_up_meshes(plan);
+    g_autofree gw_plan_mesh *next =
+        g_memdup2(plan->meshes, (mesh_count + 1) * sizeof(gw_plan_mesh));
+    for (uint32_t n = 0; n < plan->node_count; n++)
+        plan->nodes[n].place = next[plan->nodes[n].mesh].place++;
+    for (uint32_t t = 0; t < plan->transfer_count; t++) {
+        plan->leaving_place[t] = plan->entering_place[t] = GW_INDEX_NONE;
+        if (plan->transfer_slot[t] == GW_INDEX_NONE)
+            continue;
+        plan->leaving_place[t] = next[source_mesh_of(plan, t)].leaving++;
+        plan->entering_place[t] = next[target_mesh_of(plan, t)].entering++;
+        plan->leaving[plan->leaving_place[t]] = t;
+        plan->entering[plan->entering_place[t]] = t;
     }
 }
 
@@ -254,11 +281,12 @@ gw_plan *gw_plan_new(const gw_program *program)
     number_slots(plan);
     plan_inputs(plan);
     list_outgoing(plan);
-    place_transfers(plan);
+    list_by_mesh(plan);
     for (uint32_t r = program->results->len; r-- > 0;)
         plan->nodes[g_array_index(program->results, gw_result, r).node].result = r;
     mark_copied_slots(plan);
     gw_plan_settle_donations(plan);
+    gw_plan_settle_peak(plan);
     return plan;
 }
 
@@ -269,12 +297,16 @@ void gw_plan_free(gw_plan *plan)
     g_free(plan->nodes);
     g_free(plan->slots);
     g_free(plan->mesh_slots);
+    g_free(plan->meshes);
     g_free(plan->inputs);
     g_free(plan->outgoing);
-    g_free(plan->outgoing_ends);
+    g_free(plan->leaving);
+    g_free(plan->entering);
     g_free(plan->transfer_slot);
-    g_free(plan->transfer_place);
+    g_free(plan->leaving_place);
+    g_free(plan->entering_place);
     g_free(plan->workspace_bytes);
+    g_free(plan->peak);
     g_free(plan);
 }
 
@@ -286,6 +318,8 @@ typedef struct {
     const gw_assignment *assignment;
     const gw_directory *directory;
     uint32_t first_device, device_count; /* Of the host. */
+    GArray *kinds;                       /* transfer_kind: those seen so far. */
+    GArray *counts;                      /* uint32_t: theirs. */
 } lowering;
 
 typedef struct { /* One end of a transfer. */
@@ -294,6 +328,15 @@ typedef struct { /* One end of a transfer. */
     uint64_t row_bytes, rows; /* Of one shard. */
     bool is_sharded;
 } transfer_end;
+
+typedef struct { /* What transfers between such ends have in common. */
+    transfer_end source, target;
+    gw_lowered_part pieces, sources;
+    uint32_t first_count; /* By local shard of the target: pieces it gets. */
+} transfer_kind;
+
+/* A mesh sends the same few shapes to the same few meshes again and again. */
+#define KINDS_TRIED 8
 
 static transfer_end end_of(const lowering *job, uint32_t node, uint32_t value_index)
 {
@@ -347,81 +390,118 @@ static gw_piece piece_between(const transfer_end *source, uint32_t source_shard,
     };
 }
 
-static void add_source_host(lowering *job, gw_lowered_transfer *transfer, uint32_t host)
+static void add_source_host(lowering *job, gw_lowered_part *sources, uint32_t host)
 {
     GArray *hosts = job->lowered->source_hosts;
-    for (uint32_t i = 0; i < transfer->source_count; i++)
-        if (g_array_index(hosts, uint32_t, transfer->first_source + i) == host)
+    for (uint32_t i = 0; i < sources->count; i++)
+        if (g_array_index(hosts, uint32_t, sources->first + i) == host)
             return;
     g_array_append_val(hosts, host);
-    transfer->source_count++;
+    sources->count++;
 }
 
-/* Its rows are nobody's piece: one arrival on each local shard of the target. */
-static void lower_exchange(lowering *job, const gw_edge *edge)
+/* More copies for the local shards of a node: `counts` has one entry for each of them; NULL: one
+ * copy each. */
+static void add_arrivals(lowering *job, uint32_t n, bool is_run_0, const uint32_t *counts)
 {
-    uint32_t mesh = job->plan->nodes[edge->target_node].mesh;
-    uint32_t local_count = gw_lowered_local_count(job->lowered, mesh);
-    for (uint32_t first_run = 0; first_run < 2 && local_count > 0; first_run++) {
-        uint32_t **arrivals = &job->lowered->arrivals[2 * edge->target_node + first_run];
-        if (*arrivals == NULL)
-            *arrivals = g_new0(uint32_t, local_count);
-        for (uint32_t i = 0; i < local_count; i++)
-            (*arrivals)[i]++;
-    }
+    gw_lowered *lowered = job->lowered;
+    const gw_plan_node *node = &job->plan->nodes[n];
+    const uint32_t local_count = gw_lowered_local_count(lowered, node->mesh);
+    if (local_count == 0)
+        return;
+    uint32_t **arrivals =
+        &lowered->arrivals[2 * (node->place - lowered->first_place) + (is_run_0 ? 1 : 0)];
+    if (*arrivals == NULL)
+        *arrivals = g_new0(uint32_t, local_count);
+    for (uint32_t i = 0; i < local_count; i++)
+        (*arrivals)[i] += counts == NULL ? 1 : counts[i];
 }
 
+static bool are_alike(const transfer_end *a, const transfer_end *b)
+{
+    return a->mesh == b->mesh && a->row_bytes == b->row_bytes && a->rows == b->rows &&
+           a->is_sharded == b->is_sharded;
+}
+
+/* Among the latest; NULL: not there. */
+static const transfer_kind *find_kind(const lowering *job, const transfer_end *source,
+                                      const transfer_end *target)
+{
+    const guint count = job->kinds->len;
+    for (guint i = count; i-- > 0 && i + KINDS_TRIED >= count;) {
+        const transfer_kind *kind = &g_array_index(job->kinds, transfer_kind, i);
+        if (are_alike(&kind->source, source) && are_alike(&kind->target, target))
+            return kind;
+    }
+    return NULL;
+}
+
+/* Its pieces from here, and the hosts that pieces come here from. */
+static const transfer_kind *add_kind(lowering *job, const transfer_end *source,
+                                     const transfer_end *target)
+{
+    gw_lowered *lowered = job->lowered;
+    const bool has_sources = gw_lowered_local_count(lowered, source->mesh) > 0;
+    transfer_kind kind = {.source = *source,
+                          .target = *target,
+                          .pieces = {.first = lowered->pieces->len},
+                          .sources = {.first = lowered->source_hosts->len},
+                          .first_count = job->counts->len};
+    for (uint32_t shard = 0; shard < target->shard_count; shard++) {
+        uint32_t first;
+        const uint32_t end = sources_of(source, target, shard, &first);
+        const uint32_t count = end - first;
+        const bool target_is_here = is_here(job, target->devices[shard]);
+        for (uint32_t s = first; s < end; s++) {
+            if (has_sources && is_here(job, source->devices[s])) {
+                gw_piece piece = piece_between(source, s, target, shard);
+                g_array_append_val(lowered->pieces, piece);
+                kind.pieces.count++;
+            }
+            if (target_is_here)
+                add_source_host(
+                    job, &kind.sources,
+                    gw_directory_host(job->directory, (gw_device_id){source->devices[s]}).index);
+        }
+        if (target_is_here)
+            g_array_append_val(job->counts, count);
+    }
+    g_array_append_val(job->kinds, kind);
+    return &g_array_index(job->kinds, transfer_kind, job->kinds->len - 1);
+}
+
+/* One of the meshes of its ends is here. */
 static void lower_transfer(lowering *job, uint32_t number)
 {
     const gw_program *program = job->plan->program;
     const gw_edge *edge = gw_program_edge(program, number / 2);
-    bool is_initial = number % 2 == 1;
-    uint32_t source_node = is_initial ? edge->initial_node : edge->source_node;
-    uint32_t source_output = is_initial ? edge->initial_output : edge->source_output;
-    transfer_end source =
-        end_of(job, source_node,
-               gw_function_output(gw_program_function(program, source_node), source_output));
-    transfer_end target = end_of(
-        job, edge->target_node,
-        gw_function_input(gw_program_function(program, edge->target_node), edge->target_input));
-    gw_lowered *lowered = job->lowered;
-    bool has_sources = gw_lowered_local_count(lowered, source.mesh) > 0;
-    bool has_targets = gw_lowered_local_count(lowered, target.mesh) > 0;
-    if (!has_sources && !has_targets)
+    const gw_plan_input *input = &job->plan->inputs[number / 2];
+    if (edge->exchange.kind != GW_EXCHANGE_NONE) { /* Its rows are nobody's piece. */
+        add_arrivals(job, edge->target_node, false, NULL);
+        add_arrivals(job, edge->target_node, true, NULL);
         return;
-    gw_lowered_transfer *transfer = gw_lowered_transfer_of(lowered, job->plan, number);
-    transfer->first_piece = lowered->pieces->len;
-    transfer->first_source = lowered->source_hosts->len;
-    uint32_t local = 0;
-    for (uint32_t shard = 0; shard < target.shard_count; shard++) {
-        uint32_t first;
-        uint32_t end = sources_of(&source, &target, shard, &first);
-        bool target_is_here = has_targets && is_here(job, target.devices[shard]);
-        for (uint32_t s = first; s < end; s++) {
-            if (has_sources && is_here(job, source.devices[s])) {
-                gw_piece piece = piece_between(&source, s, &target, shard);
-                g_array_append_val(lowered->pieces, piece);
-                transfer->piece_count++;
-            }
-            if (target_is_here)
-                add_source_host(
-                    job, transfer,
-                    gw_directory_host(job->directory, (gw_device_id){source.devices[s]}).index);
-        }
-        if (target_is_here) {
-            for (uint32_t first_run = 0; first_run < 2; first_run++) {
-                if (gw_plan_input_arrives(&job->plan->inputs[number / 2], first_run ? 0 : 1) &&
-                    gw_plan_input_transfer(&job->plan->inputs[number / 2], first_run ? 0 : 1) ==
-                        number) {
-                    uint32_t **arrivals = &lowered->arrivals[2 * edge->target_node + first_run];
-                    if (*arrivals == NULL)
-                        *arrivals = g_new0(uint32_t, gw_lowered_local_count(lowered, target.mesh));
-                    (*arrivals)[local] += end - first;
-                }
-            }
-            local++;
-        }
     }
+    const bool is_initial = number % 2 == 1;
+    const uint32_t source_node = is_initial ? edge->initial_node : edge->source_node;
+    const uint32_t source_output = is_initial ? edge->initial_output : edge->source_output;
+    const gw_function *from = gw_program_function(program, source_node);
+    const gw_function *into = gw_program_function(program, edge->target_node);
+    const transfer_end source = end_of(job, source_node, gw_function_output(from, source_output));
+    const transfer_end target =
+        end_of(job, edge->target_node, gw_function_input(into, edge->target_input));
+    const transfer_kind *kind = find_kind(job, &source, &target);
+    if (kind == NULL)
+        kind = add_kind(job, &source, &target);
+    if (gw_lowered_local_count(job->lowered, source.mesh) > 0)
+        job->lowered->leaving[job->plan->leaving_place[number] - job->lowered->first_leaving] =
+            kind->pieces;
+    if (gw_lowered_local_count(job->lowered, target.mesh) > 0)
+        job->lowered->entering[job->plan->entering_place[number] - job->lowered->first_entering] =
+            kind->sources;
+    for (uint32_t run = 0; run < 2; run++)
+        if (gw_plan_input_arrives(input, run) && gw_plan_input_transfer(input, run) == number)
+            add_arrivals(job, edge->target_node, run == 0,
+                         &g_array_index(job->counts, uint32_t, kind->first_count));
 }
 
 static lowering begin_lowering(const gw_plan *plan, const gw_assignment *assignment,
@@ -457,9 +537,50 @@ static void list_local_shards(lowering *job)
             if (is_here(job, assignment->devices[d]))
                 lowered->local_devices[count++] = assignment->devices[d];
         lowered->first_local[m + 1] = count;
+        if (gw_lowered_local_count(lowered, m) > 0) {
+            lowered->first_mesh = lowered->end_mesh == 0 ? m : lowered->first_mesh;
+            lowered->end_mesh = m + 1;
+        }
         lowered->has_first_shard[m] = is_here(job, assignment->devices[assignment->first[m]]);
     }
     job->lowered = lowered;
+}
+
+static void make_tables(lowering *job)
+{
+    gw_lowered *lowered = job->lowered;
+    const gw_plan_mesh *first = &job->plan->meshes[lowered->first_mesh];
+    const gw_plan_mesh *end = &job->plan->meshes[lowered->end_mesh];
+    lowered->first_place = first->place;
+    lowered->place_count = end->place - first->place;
+    lowered->first_leaving = first->leaving;
+    lowered->leaving_count = end->leaving - first->leaving;
+    lowered->first_entering = first->entering;
+    lowered->entering_count = end->entering - first->entering;
+    lowered->arrivals = g_new0(uint32_t *, 2 * lowered->place_count + 1);
+    lowered->leaving = g_new0(gw_lowered_part, lowered->leaving_count + 1);
+    lowered->entering = g_new0(gw_lowered_part, lowered->entering_count + 1);
+}
+
+/* Those from a mesh that is here, and those to one that is from others. */
+static void lower_transfers(lowering *job)
+{
+    const gw_plan *plan = job->plan;
+    gw_lowered *lowered = job->lowered;
+    make_tables(job);
+    job->kinds = g_array_new(FALSE, FALSE, sizeof(transfer_kind));
+    job->counts = g_array_new(FALSE, FALSE, sizeof(uint32_t));
+    for (uint32_t m = lowered->first_mesh; m < lowered->end_mesh; m++) {
+        if (gw_lowered_local_count(lowered, m) == 0)
+            continue;
+        for (uint32_t i = plan->meshes[m].leaving; i < plan->meshes[m + 1].leaving; i++)
+            lower_transfer(job, plan->leaving[i]);
+        for (uint32_t i = plan->meshes[m].entering; i < plan->meshes[m + 1].entering; i++)
+            if (gw_lowered_local_count(lowered, source_mesh_of(plan, plan->entering[i])) == 0)
+                lower_transfer(job, plan->entering[i]);
+    }
+    g_array_unref(job->kinds);
+    g_array_unref(job->counts);
 }
 
 gw_lowered *gw_lowered_new(const gw_plan *plan, const gw_assignment *assignment,
@@ -468,31 +589,17 @@ gw_lowered *gw_lowered_new(const gw_plan *plan, const gw_assignment *assignment,
     lowering job = begin_lowering(plan, assignment, directory, host);
     list_local_shards(&job);
     gw_lowered *lowered = job.lowered;
-    lowered->node_count = plan->node_count;
-    for (uint32_t n = 0; n < plan->node_count; n++) {
-        if (gw_lowered_local_count(lowered, plan->nodes[n].mesh) == 0)
+    for (uint32_t m = lowered->first_mesh; m < lowered->end_mesh; m++) {
+        if (gw_lowered_local_count(lowered, m) == 0)
             continue;
-        lowered->gangs_in_run_0++;
-        lowered->gangs_per_run += !plan->nodes[n].is_once;
+        const uint32_t count = plan->meshes[m + 1].place - plan->meshes[m].place;
+        lowered->gangs_in_run_0 += count;
+        lowered->gangs_per_run += count - plan->meshes[m].first_run_count;
     }
     lowered->pieces = g_array_new(FALSE, FALSE, sizeof(gw_piece));
     lowered->source_hosts = g_array_new(FALSE, FALSE, sizeof(uint32_t));
-    if (plan->outgoing_count == 0)
-        return lowered;
-    lowered->arrivals = g_new0(uint32_t *, 2 * plan->node_count);
-    lowered->transfers = g_new0(gw_lowered_transfer, plan->outgoing_count + 1);
-    for (uint32_t i = 0; i < plan->outgoing_count; i++) {
-        const gw_transfer_ends *ends = &plan->outgoing_ends[i];
-        if (gw_lowered_local_count(lowered, ends->source_mesh) == 0 &&
-            gw_lowered_local_count(lowered, ends->target_mesh) == 0)
-            continue;
-        uint32_t t = plan->outgoing[i];
-        const gw_edge *edge = gw_program_edge(plan->program, t / 2);
-        if (edge->exchange.kind != GW_EXCHANGE_NONE)
-            lower_exchange(&job, edge);
-        else
-            lower_transfer(&job, t);
-    }
+    if (plan->outgoing_count > 0)
+        lower_transfers(&job);
     return lowered;
 }
 
@@ -500,11 +607,12 @@ void gw_lowered_free(gw_lowered *lowered)
 {
     if (lowered == NULL)
         return;
-    for (uint32_t i = 0; lowered->arrivals != NULL && i < 2 * lowered->node_count; i++)
+    for (uint32_t i = 0; i < 2 * lowered->place_count; i++)
         g_free(lowered->arrivals[i]);
     g_free(lowered->arrivals);
     g_free(lowered->has_first_shard);
-    g_free(lowered->transfers);
+    g_free(lowered->leaving);
+    g_free(lowered->entering);
     g_array_unref(lowered->pieces);
     g_array_unref(lowered->source_hosts);
     gw_lines_free(lowered);

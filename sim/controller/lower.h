@@ -30,6 +30,15 @@ typedef struct {
                              (donation.h); 0: it has one of its own. */
 } gw_plan_slot;
 
+typedef struct { /* Per device. */
+    uint64_t bytes;
+    uint64_t class_bytes[GW_MEMORY_CLASSES]; /* They add up to that. */
+} gw_plan_memory;
+
+typedef struct { /* Of a plan, side by side. */
+    uint32_t first, count;
+} gw_slots;
+
 typedef struct {
     uint32_t edge;
     uint32_t slot, initial_slot; /* What is read; initial_slot: in run 0 of a carried edge. */
@@ -47,21 +56,28 @@ typedef struct {
     uint32_t first_outgoing, outgoing_count; /* Into `outgoing`. */
     uint32_t result;  /* The first result read from it; GW_INDEX_NONE: none. */
     uint32_t decider; /* The result that decides what it runs; GW_INDEX_NONE: none. */
+    uint32_t place;   /* Among all, those of a mesh side by side. */
 } gw_plan_node;
 
-typedef struct { /* The meshes that a transfer is between. */
-    uint32_t source_mesh, target_mesh;
-} gw_transfer_ends;
+/* Where what belongs to a mesh begins, in tables that have it mesh by mesh; the last of them has
+ * the ends.  Hosts look at what their own meshes have, and at nothing else. */
+typedef struct {
+    uint32_t place;           /* Of nodes. */
+    uint32_t leaving;         /* Transfers from it, in `leaving`, */
+    uint32_t entering;        /* and to it, in `entering`. */
+    uint32_t first_run_count; /* Its nodes in run 0 alone: a count, not a beginning. */
+} gw_plan_mesh;
 
 typedef struct {
     const gw_program *program;
     gw_plan_node *nodes;
     gw_plan_slot *slots;
     uint32_t *mesh_slots; /* By mesh, and one more: where its slots begin, one after the other. */
+    gw_plan_mesh *meshes; /* Likewise. */
     gw_plan_input *inputs;
-    uint32_t *outgoing;              /* Transfers by source node. */
-    gw_transfer_ends *outgoing_ends; /* Of `outgoing`: every host looks through all. */
+    uint32_t *outgoing; /* Transfers by source node. */
     uint32_t outgoing_count;
+    uint32_t *leaving, *entering; /* Transfers by source mesh, and by target mesh. */
     bool has_copied_slots;
     bool has_decisions;        /* Some node has a decider. */
     bool has_exchanges;        /* Some transfer is one (program/exchange.h). */
@@ -69,8 +85,9 @@ typedef struct {
     uint32_t *transfer_slot;   /* By transfer: the source's slot; GW_INDEX_NONE: not one. */
     uint64_t *workspace_bytes; /* By mesh: the largest temporaries of its functions. */
     uint32_t node_count, slot_count, transfer_count;
-    uint32_t *transfer_place; /* By transfer: where its lowered form lies, those into one mesh side
-                                 by side; GW_INDEX_NONE: not one. */
+    uint32_t *leaving_place, *entering_place; /* By transfer: where it stands in those;
+                                                 GW_INDEX_NONE: not one. */
+    gw_plan_memory *peak;                     /* By mesh: gw_plan_peak(). */
 } gw_plan;
 
 /* `program` is borrowed for the plan's life. */
@@ -104,11 +121,8 @@ static inline uint32_t gw_plan_input_transfer(const gw_plan_input *input, uint32
     return 2 * input->edge + (input->is_carried && run == 0 ? 1 : 0);
 }
 
-typedef struct { /* Per device. */
-    uint64_t bytes;
-    uint64_t class_bytes[GW_MEMORY_CLASSES]; /* They add up to that. */
-} gw_plan_memory;
-
+/* Works out what gw_plan_peak() says: when a plan is made, and when its slots have changed. */
+void gw_plan_settle_peak(gw_plan *plan);
 /* What one run after another holds on each mesh when it holds most, in the order of dispatch,
  * workspace included.  `out` has one entry per mesh. */
 void gw_plan_peak(const gw_plan *plan, gw_plan_memory *out);
@@ -121,20 +135,25 @@ typedef struct {
     uint64_t source_offset_bytes, target_offset_bytes, size_bytes;
 } gw_piece;
 
-typedef struct {                         /* This host's part in one transfer. */
-    uint32_t first_piece, piece_count;   /* Outgoing, in order of target shard. */
-    uint32_t first_source, source_count; /* Incoming: the hosts that hold the pieces. */
-} gw_lowered_transfer;
+/* What this host sends of a transfer, in `pieces` in order of target shards, or whom it gets it
+ * from, in `source_hosts`.  Transfers that differ in nothing but their gangs have the same pieces
+ * and hosts, not copies of them. */
+typedef struct {
+    uint32_t first, count;
+} gw_lowered_part;
 
 typedef struct {
-    uint32_t mesh_count, node_count;
-    gw_lowered_transfer *transfers; /* By plan->transfer_place; NULL: the program has none. */
-    GArray *pieces;                 /* gw_piece */
-    GArray *source_hosts;           /* uint32_t */
-    uint32_t **arrivals;            /* By 2 * node + (run is 0): copies awaited per local shard;
-                                       NULL: none. */
-    uint8_t *has_first_shard;       /* By mesh: shard 0 is here, whose results are read. */
+    uint32_t mesh_count;
+    gw_lowered_part *leaving, *entering; /* Of transfers from and to meshes from the first that is
+                                            here to the last: from those places of the plan on. */
+    uint32_t first_leaving, leaving_count, first_entering, entering_count;
+    GArray *pieces;       /* gw_piece */
+    GArray *source_hosts; /* uint32_t */
+    uint32_t **arrivals;  /* Of nodes from place `first_place` on: gw_lowered_arrivals(). */
+    uint32_t first_place, place_count;      /* From the first mesh that is here to the last. */
+    uint8_t *has_first_shard;               /* By mesh: shard 0 is here, whose results are read. */
     uint32_t gangs_per_run, gangs_in_run_0; /* That have shards here. */
+    uint32_t first_mesh, end_mesh;          /* Those outside are not here; the same: none is. */
     /* Every completion looks at these, so they lie together. */
     alignas(GW_LINE_BYTES)
         uint32_t *local_devices; /* Real devices of the local shards, in shard order. */
@@ -151,9 +170,32 @@ static inline uint32_t gw_lowered_local_count(const gw_lowered *lowered, uint32_
     return lowered->first_local[mesh + 1] - lowered->first_local[mesh];
 }
 
-/* Of a number that is a transfer. */
-static inline gw_lowered_transfer *gw_lowered_transfer_of(const gw_lowered *lowered,
-                                                          const gw_plan *plan, uint32_t number)
+/* Copies that a node awaits, per local shard, in run 0 or another; NULL: none. */
+static inline uint32_t *gw_lowered_arrivals(const gw_lowered *lowered, const gw_plan *plan,
+                                            uint32_t node, bool is_run_0)
 {
-    return &lowered->transfers[plan->transfer_place[number]];
+    const uint32_t place = plan->nodes[node].place - lowered->first_place;
+    return place < lowered->place_count ? lowered->arrivals[2 * place + (is_run_0 ? 1 : 0)] : NULL;
+}
+
+/* Those of the meshes that are here, and of meshes between them. */
+static inline gw_slots gw_lowered_slots(const gw_lowered *lowered, const gw_plan *plan)
+{
+    const uint32_t first = plan->mesh_slots[lowered->first_mesh];
+    return (gw_slots){first, plan->mesh_slots[lowered->end_mesh] - first};
+}
+
+/* The pieces of transfer `t` that leave this host, and the hosts that its pieces come from: nothing
+ * of one that is none, or is between meshes that lie elsewhere. */
+static inline gw_lowered_part gw_lowered_pieces(const gw_lowered *lowered, const gw_plan *plan,
+                                                uint32_t t)
+{
+    const uint32_t place = plan->leaving_place[t] - lowered->first_leaving;
+    return place < lowered->leaving_count ? lowered->leaving[place] : (gw_lowered_part){0, 0};
+}
+static inline gw_lowered_part gw_lowered_sources(const gw_lowered *lowered, const gw_plan *plan,
+                                                 uint32_t t)
+{
+    const uint32_t place = plan->entering_place[t] - lowered->first_entering;
+    return place < lowered->entering_count ? lowered->entering[place] : (gw_lowered_part){0, 0};
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How much a plan needs: buffers live and die as in runs that follow one another, in the order of
  * dispatch, and the sum is looked at after each that is born. */
+#include <string.h>
+
 #include "base/check.h"
 #include "controller/lower.h"
 
@@ -76,16 +78,18 @@ static void walk_node(peak_walk *walk, uint32_t n, uint32_t run)
         walk_release(walk, node->first_slot + o, run);
 }
 
-void gw_plan_peak(const gw_plan *plan, gw_plan_memory *out)
+void gw_plan_settle_peak(gw_plan *plan)
 {
     const uint32_t mesh_count = plan->program->meshes->len;
     g_autofree gw_plan_memory *live = g_new0(gw_plan_memory, mesh_count);
     g_autofree uint32_t *refs = g_new0(uint32_t, 2 * plan->slot_count + 1);
     g_autofree bool *is_taken = g_new0(bool, 2 * plan->slot_count + 1);
-    peak_walk walk = {plan, live, out, refs, is_taken};
+    g_free(plan->peak);
+    plan->peak = g_new0(gw_plan_memory, mesh_count);
+    peak_walk walk = {plan, live, plan->peak, refs, is_taken};
     for (uint32_t m = 0; m < mesh_count; m++) {
         live[m].bytes = live[m].class_bytes[GW_MEMORY_TEMPORARIES] = plan->workspace_bytes[m];
-        out[m] = live[m];
+        plan->peak[m] = live[m];
     }
     for (uint32_t run = 0; run < 3; run++)
         for (uint32_t n = 0; n < plan->node_count; n++)
@@ -93,13 +97,15 @@ void gw_plan_peak(const gw_plan *plan, gw_plan_memory *out)
                 walk_node(&walk, n, run);
 }
 
+void gw_plan_peak(const gw_plan *plan, gw_plan_memory *out)
+{
+    memcpy(out, plan->peak, plan->program->meshes->len * sizeof(gw_plan_memory));
+}
+
 void gw_plan_peak_bytes(const gw_plan *plan, uint64_t *out_bytes)
 {
-    const uint32_t mesh_count = plan->program->meshes->len;
-    g_autofree gw_plan_memory *peak = g_new0(gw_plan_memory, mesh_count);
-    gw_plan_peak(plan, peak);
-    for (uint32_t m = 0; m < mesh_count; m++)
-        out_bytes[m] = peak[m].bytes;
+    for (uint32_t m = 0; m < plan->program->meshes->len; m++)
+        out_bytes[m] = plan->peak[m].bytes;
 }
 
 bool gw_plan_has_state(const gw_plan *plan)

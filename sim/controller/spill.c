@@ -65,16 +65,16 @@ void gw_spill_free(gw_spill *spill)
 
 void gw_spill_open(gw_spill *spill, const gw_host_instance *instance)
 {
-    const gw_plan *plan = instance->plan;
-    const uint32_t count = plan->slot_count * instance->block.depth;
+    const uint32_t count = gw_block_entry_count(&instance->block);
     spill_block *block = g_new0(spill_block, 1);
     block->instance = instance;
     block->entries = g_new0(gw_spillable, count + 1);
     for (uint32_t e = 0; e < count; e++) {
-        const gw_plan_slot *slot = &plan->slots[e % plan->slot_count];
+        const uint32_t number = gw_block_slot(&instance->block, e);
+        const gw_plan_slot *slot = &instance->plan->slots[number];
         block->entries[e] = (gw_spillable){
             .instance = instance->instance,
-            .slot = e % plan->slot_count,
+            .slot = number,
             .entry = e,
             .size_bytes = slot->size_bytes,
             .shard_count = gw_lowered_local_count(instance->lowered, slot->mesh),
@@ -110,7 +110,7 @@ static void take_off_list(gw_spill *spill, gw_spillable *buffer)
 void gw_spill_close(gw_spill *spill, const gw_host_instance *instance)
 {
     spill_block *block = (spill_block *)g_ptr_array_index(spill->blocks, instance->instance);
-    const uint32_t count = instance->plan->slot_count * instance->block.depth;
+    const uint32_t count = gw_block_entry_count(&instance->block);
     for (uint32_t e = 0; e < count; e++) {
         gw_spillable *buffer = &block->entries[e];
         gw_check(buffer->users == 0);

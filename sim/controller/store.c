@@ -28,14 +28,15 @@ static void tell_listener(gw_store *store, gw_block *block, uint32_t entry, cons
 }
 
 void gw_store_open(gw_store *store, gw_block *block, uint32_t instance, const gw_plan *plan,
-                   uint32_t depth)
+                   gw_slots slots, uint32_t depth)
 {
-    uint32_t count = plan->slot_count * depth;
+    uint32_t count = slots.count * depth;
     gw_check(depth > 0);
     gw_check(store->next_buffer <= UINT32_MAX - count - plan->program->meshes->len);
     *block = (gw_block){.instance = instance,
                         .depth = depth,
                         .first_buffer = store->next_buffer,
+                        .slots = slots,
                         .plan = plan,
                         .refs = g_new0(uint32_t, count + 1)};
     if (plan->has_copied_slots)
@@ -66,11 +67,11 @@ void gw_block_clear(gw_block *block)
 
 void gw_store_close(gw_store *store, gw_block *block)
 {
-    uint32_t slot_count = block->plan->slot_count;
-    for (uint32_t i = 0; i < slot_count * block->depth; i++) {
+    const uint32_t count = gw_block_entry_count(block);
+    for (uint32_t i = 0; i < count; i++) {
         if (block->refs[i] == 0 || (block->is_taken != NULL && block->is_taken[i]))
             continue;
-        const gw_memory memory = memory_of(block, i % slot_count, i);
+        const gw_memory memory = memory_of(block, gw_block_slot(block, i), i);
         if (block->is_away == NULL || !block->is_away[i]) {
             store->port->devices->memory_release(store->port, &memory);
             store->was_released = true;
@@ -101,7 +102,7 @@ bool gw_store_reserve_moved(gw_store *store, gw_block *block, uint32_t slot, uin
     if (!gw_store_reserve(store, block, slot, run, GW_GANG_NONE, refs))
         return false;
     if (block->is_moved == NULL)
-        block->is_moved = g_new0(uint8_t, block->plan->slot_count * block->depth);
+        block->is_moved = g_new0(uint8_t, gw_block_entry_count(block));
     block->is_moved[gw_block_entry(block, slot, run)] = 1;
     return true;
 }
@@ -194,7 +195,7 @@ void gw_store_undo(gw_store *store, gw_block *block, uint32_t slot, uint32_t run
 
 static gw_memory workspace_of(const gw_block *block, uint32_t mesh)
 {
-    uint32_t buffer = block->first_buffer + block->plan->slot_count * block->depth + mesh;
+    uint32_t buffer = block->first_buffer + gw_block_entry_count(block) + mesh;
     return (gw_memory){block->instance, mesh, buffer, block->plan->workspace_bytes[mesh]};
 }
 

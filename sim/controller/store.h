@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A host's share of the object store: buffers by reference.
  *
- * Each loaded instance has a block: one entry per slot of its plan and run in flight.  An entry
- * stands for all local shards of one logical buffer; its reference count is of logical readers,
- * whatever the number of shards.  The writer counts as one until its gang is done. */
+ * Each loaded instance has a block: one entry per slot of the host's meshes and run in flight.  An
+ * entry stands for all local shards of one logical buffer; its reference count is of logical
+ * readers, whatever the number of shards.  The writer counts as one until its gang is done. */
 #pragma once
 
 #include "controller/lower.h"
@@ -22,7 +22,8 @@ typedef struct {
     const gw_plan *plan;
     uint32_t instance, depth; /* Runs that may hold buffers at once. */
     uint32_t first_buffer;    /* Buffer numbers on this host: first_buffer + entry. */
-    uint32_t *refs;           /* By entry, (run % depth) * slot_count + slot; 0: not held. */
+    gw_slots slots;           /* That it has entries of. */
+    uint32_t *refs;           /* By entry, gw_block_entry(); 0: not held. */
     uint32_t *buffers; /* By entry: 1 + its buffer, which others held before it; 0: its own, as
                           all have where this is NULL. */
     uint8_t *is_taken; /* By entry: another holds its buffer by now; NULL: likewise. */
@@ -45,14 +46,23 @@ void gw_store_init(gw_store *store, gw_port *port);
  * used (gw_store_undo).  Of workspaces it does not: they are held while the block is open. */
 void gw_store_listen(gw_store *store, gw_store_listener listener, void *context);
 
+/* `slots` has at least those of the meshes that lie here: others have no entries. */
 void gw_store_open(gw_store *store, gw_block *block, uint32_t instance, const gw_plan *plan,
-                   uint32_t depth);
+                   gw_slots slots, uint32_t depth);
 /* Gives back whatever the block still holds, whoever reads it. */
 void gw_store_close(gw_store *store, gw_block *block);
 
 static inline uint32_t gw_block_entry(const gw_block *block, uint32_t slot, uint32_t run)
 {
-    return (run % block->depth) * block->plan->slot_count + slot;
+    return (run % block->depth) * block->slots.count + (slot - block->slots.first);
+}
+static inline uint32_t gw_block_entry_count(const gw_block *block)
+{
+    return block->slots.count * block->depth;
+}
+static inline uint32_t gw_block_slot(const gw_block *block, uint32_t entry)
+{
+    return block->slots.first + entry % block->slots.count;
 }
 
 static inline uint32_t gw_block_buffer(const gw_block *block, uint32_t entry)

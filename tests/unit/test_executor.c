@@ -18,10 +18,10 @@ START_TEST(installing_reserves_workspace)
     init_bench(&made, 2, 1, 4);
     install(&made, 0, small_finish(builder), 1, (const uint32_t[]){0, 1});
     CHECK_CALLS(made.port, "load instance 0\n"
-                           "reserve 64 B for buffer 9 of instance 0 on mesh 0\n"
+                           "reserve 64 B for buffer 6 of instance 0 on mesh 0\n"
                            "send to client 0: INSTALLED, instance 0\n");
     retire(&made, 0);
-    CHECK_CALLS(made.port, "release 64 B for buffer 9 of instance 0 on mesh 0\n"
+    CHECK_CALLS(made.port, "release 64 B for buffer 6 of instance 0 on mesh 0\n"
                            "unload instance 0\n"
                            "send to client 0: RETIRED, instance 0\n");
     ck_assert_uint_eq(record_port_held_count(made.port), 0);
@@ -126,8 +126,8 @@ START_TEST(nodes_of_other_hosts_and_set_up_are_skipped)
                            "reserve 4 B for buffer 1 of instance 0 on mesh 0\n"
                            "enqueue gang 2.2: instance 0 node 2 run 0, writes 1\n");
     dispatch(&made, 0, 1, 1, 2, 3);
-    CHECK_CALLS(made.port, "reserve 4 B for buffer 4 of instance 0 on mesh 0\n"
-                           "enqueue gang 2.4: instance 0 node 2 run 1, writes 4\n");
+    CHECK_CALLS(made.port, "reserve 4 B for buffer 3 of instance 0 on mesh 0\n"
+                           "enqueue gang 2.4: instance 0 node 2 run 1, writes 3\n");
     clear_bench(&made);
 }
 END_TEST

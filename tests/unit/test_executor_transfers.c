@@ -24,12 +24,12 @@ START_TEST(target_tells_its_sources_where)
     record_port_clear(made.port);
     dispatch(&made, 0, 0, 0, 2, 0);
     CHECK_CALLS(made.port,
-                "reserve 16 B for buffer 1 of instance 0 on mesh 1\n"
-                "enqueue gang 3.1: instance 0 node 1 run 0, reads 1, awaits 1 1\n"
-                "send to host 1: READY, instance 0 run 0 transfer 0 into buffer 1 for gang 3.1\n"
-                "send to host 2: READY, instance 0 run 0 transfer 0 into buffer 1 for gang 3.1\n");
+                "reserve 16 B for buffer 0 of instance 0 on mesh 1\n"
+                "enqueue gang 3.1: instance 0 node 1 run 0, reads 0, awaits 1 1\n"
+                "send to host 1: READY, instance 0 run 0 transfer 0 into buffer 0 for gang 3.1\n"
+                "send to host 2: READY, instance 0 run 0 transfer 0 into buffer 0 for gang 3.1\n");
     finish_kernel(&made);
-    CHECK_CALLS(made.port, "release 16 B for buffer 1 of instance 0 on mesh 1\n"
+    CHECK_CALLS(made.port, "release 16 B for buffer 0 of instance 0 on mesh 1\n"
                            "send to scheduler 0: PROGRESS, finished 1 1, instance 0 run 0 done\n");
     clear_bench(&made);
 }
@@ -130,14 +130,14 @@ START_TEST(messages_to_one_host_travel_together)
     record_port_clear(made.port);
     dispatch(&made, 0, 0, 1, 2, 1);
     CHECK_CALLS(made.port,
-                "reserve 16 B for buffer 2 of instance 0 on mesh 1\n"
-                "reserve 8 B for buffer 3 of instance 0 on mesh 1\n"
-                "enqueue gang 2.1: instance 0 node 1 run 0, reads 2 3, awaits 2\n"
-                "reserve 8 B for buffer 4 of instance 0 on mesh 1\n"
-                "enqueue gang 2.2: instance 0 node 2 run 0, reads 4, awaits 1\n"
-                "send to host 1: READY, instance 0 run 0 transfer 0 into buffer 2 for gang 2.1"
-                "; instance 0 run 0 transfer 2 into buffer 3 for gang 2.1"
-                "; instance 0 run 0 transfer 4 into buffer 4 for gang 2.2\n");
+                "reserve 16 B for buffer 0 of instance 0 on mesh 1\n"
+                "reserve 8 B for buffer 1 of instance 0 on mesh 1\n"
+                "enqueue gang 2.1: instance 0 node 1 run 0, reads 0 1, awaits 2\n"
+                "reserve 8 B for buffer 2 of instance 0 on mesh 1\n"
+                "enqueue gang 2.2: instance 0 node 2 run 0, reads 2, awaits 1\n"
+                "send to host 1: READY, instance 0 run 0 transfer 0 into buffer 0 for gang 2.1"
+                "; instance 0 run 0 transfer 2 into buffer 1 for gang 2.1"
+                "; instance 0 run 0 transfer 4 into buffer 2 for gang 2.2\n");
     clear_bench(&made);
 }
 END_TEST

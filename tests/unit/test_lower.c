@@ -56,23 +56,18 @@ static void clear_bench(bench *made)
     gw_directory_free(made->directory);
 }
 
-/* Of a number that is no transfer, nothing. */
-static const gw_lowered_transfer *part_of(const bench *made, uint32_t host, uint32_t transfer)
+static const uint32_t *arrivals_of(const bench *made, uint32_t host, uint32_t node, bool is_run_0)
 {
-    static const gw_lowered_transfer none = {0};
-    return made->plan->transfer_place[transfer] == GW_INDEX_NONE
-               ? &none
-               : gw_lowered_transfer_of(made->hosts[host], made->plan, transfer);
+    return gw_lowered_arrivals(made->hosts[host], made->plan, node, is_run_0);
 }
 
 /* "1:8>4:0 8" is 8 bytes from device 1 at 8 to device 4 at 0: the pieces that leave a host. */
 static void check_pieces(const bench *made, uint32_t host, uint32_t transfer, const char *expected)
 {
     g_autoptr(GString) found = g_string_new(NULL);
-    const gw_lowered_transfer *part = part_of(made, host, transfer);
-    for (uint32_t p = 0; p < part->piece_count; p++) {
-        const gw_piece *piece =
-            &g_array_index(made->hosts[host]->pieces, gw_piece, part->first_piece + p);
+    const gw_lowered_part part = gw_lowered_pieces(made->hosts[host], made->plan, transfer);
+    for (uint32_t p = 0; p < part.count; p++) {
+        const gw_piece *piece = &g_array_index(made->hosts[host]->pieces, gw_piece, part.first + p);
         g_string_append_printf(found, "%s%u:%u>%u:%u %u", p == 0 ? "" : ", ", piece->source_device,
                                (unsigned)piece->source_offset_bytes, piece->target_device,
                                (unsigned)piece->target_offset_bytes, (unsigned)piece->size_bytes);
@@ -83,11 +78,11 @@ static void check_pieces(const bench *made, uint32_t host, uint32_t transfer, co
 static void check_sources(const bench *made, uint32_t host, uint32_t transfer, const char *expected)
 {
     g_autoptr(GString) found = g_string_new(NULL);
-    const gw_lowered_transfer *part = part_of(made, host, transfer);
-    for (uint32_t s = 0; s < part->source_count; s++) {
+    const gw_lowered_part part = gw_lowered_sources(made->hosts[host], made->plan, transfer);
+    for (uint32_t s = 0; s < part.count; s++) {
         g_string_append_printf(
             found, "%s%u", s == 0 ? "" : " ",
-            g_array_index(made->hosts[host]->source_hosts, uint32_t, part->first_source + s));
+            g_array_index(made->hosts[host]->source_hosts, uint32_t, part.first + s));
     }
     ck_assert_str_eq(found->str, expected);
 }
@@ -275,11 +270,11 @@ START_TEST(four_shards_to_two)
     check_pieces(&made, 2, 0, "");
     check_sources(&made, 2, 0, "0 1");
     check_sources(&made, 0, 0, "");
-    ck_assert_uint_eq(made.hosts[2]->arrivals[2][0], 2); /* Node 1, not in run 0, ... */
-    ck_assert_uint_eq(made.hosts[2]->arrivals[2][1], 2);
-    ck_assert_uint_eq(made.hosts[2]->arrivals[3][0], 2); /* ... and in run 0. */
-    ck_assert_ptr_null(made.hosts[2]->arrivals[0]);
-    ck_assert_ptr_null(made.hosts[0]->arrivals[2]);
+    ck_assert_uint_eq(arrivals_of(&made, 2, 1, false)[0], 2); /* Node 1, not in run 0, ... */
+    ck_assert_uint_eq(arrivals_of(&made, 2, 1, false)[1], 2);
+    ck_assert_uint_eq(arrivals_of(&made, 2, 1, true)[0], 2); /* ... and in run 0. */
+    ck_assert_ptr_null(arrivals_of(&made, 2, 0, false));
+    ck_assert_ptr_null(arrivals_of(&made, 0, 1, false));
     clear_bench(&made);
 }
 END_TEST
@@ -293,7 +288,7 @@ START_TEST(two_shards_to_four)
     check_pieces(&made, 1, 0, "3:0>4:0 8, 3:8>5:0 8");
     check_sources(&made, 0, 0, "0");
     check_sources(&made, 1, 0, "1");
-    ck_assert_uint_eq(made.hosts[0]->arrivals[3][1], 1);
+    ck_assert_uint_eq(arrivals_of(&made, 0, 1, true)[1], 1);
     clear_bench(&made);
 }
 END_TEST
@@ -318,7 +313,7 @@ START_TEST(shards_to_replicas)
     check_pieces(&made, 0, 0, "0:0>2:0 8, 0:0>3:0 8");
     check_pieces(&made, 1, 0, "1:0>2:8 8, 1:0>3:8 8");
     check_sources(&made, 3, 0, "0 1");
-    ck_assert_uint_eq(made.hosts[3]->arrivals[3][0], 2);
+    ck_assert_uint_eq(arrivals_of(&made, 3, 1, true)[0], 2);
     clear_bench(&made);
 }
 END_TEST
@@ -331,7 +326,7 @@ START_TEST(replicas_to_shards_share_the_work)
     check_pieces(&made, 0, 0, "0:0>2:0 4, 0:8>4:0 4");
     check_pieces(&made, 1, 0, "1:4>3:0 4, 1:12>5:0 4");
     check_sources(&made, 5, 0, "1");
-    ck_assert_uint_eq(made.hosts[5]->arrivals[3][0], 1);
+    ck_assert_uint_eq(arrivals_of(&made, 5, 1, true)[0], 1);
     clear_bench(&made);
 }
 END_TEST
@@ -390,8 +385,8 @@ START_TEST(gangs_here_are_counted_by_run)
     ck_assert_uint_eq(made.hosts[3]->gangs_in_run_0, 0);
     ck_assert_uint_eq(made.hosts[3]->gangs_per_run, 0);
     /* What is carried arrives from run 1 on. */
-    ck_assert_ptr_null(made.hosts[0]->arrivals[2 * 1 + 1]);
-    ck_assert_uint_eq(made.hosts[0]->arrivals[2 * 1][0], 1);
+    ck_assert_ptr_null(arrivals_of(&made, 0, 1, true));
+    ck_assert_uint_eq(arrivals_of(&made, 0, 1, false)[0], 1);
     clear_bench(&made);
 }
 END_TEST
@@ -405,8 +400,8 @@ START_TEST(initial_transfer_arrives_in_run_0_alone)
     gw_builder_add_carried(builder, step, 0, init, 0, step, 0);
     bench made;
     init_bench(&made, small_finish(builder), 2, 1, (const uint32_t[]){0, 1});
-    ck_assert_ptr_null(made.hosts[1]->arrivals[2]);
-    ck_assert_uint_eq(made.hosts[1]->arrivals[3][0], 1);
+    ck_assert_ptr_null(arrivals_of(&made, 1, 1, false));
+    ck_assert_uint_eq(arrivals_of(&made, 1, 1, true)[0], 1);
     check_pieces(&made, 0, 1, "0:0>1:0 16");
     check_pieces(&made, 1, 0, "");
     clear_bench(&made);
@@ -485,10 +480,9 @@ static void check_coverage(const bench *made, coverage *all)
     const uint32_t target_rows = all->whole_rows / (all->is_target_sharded ? all->target_count : 1);
     for (uint32_t h = 0; h < made->directory->host_count; h++) {
         const gw_lowered *lowered = made->hosts[h];
-        for (uint32_t p = 0; p < gw_lowered_transfer_of(lowered, made->plan, 0)->piece_count; p++) {
-            const gw_piece *piece =
-                &g_array_index(lowered->pieces, gw_piece,
-                               gw_lowered_transfer_of(lowered, made->plan, 0)->first_piece + p);
+        for (uint32_t p = 0; p < gw_lowered_pieces(lowered, made->plan, 0).count; p++) {
+            const gw_piece *piece = &g_array_index(
+                lowered->pieces, gw_piece, gw_lowered_pieces(lowered, made->plan, 0).first + p);
             ck_assert_uint_eq(
                 gw_directory_host(made->directory, (gw_device_id){piece->source_device}).index, h);
             cover_piece(all, piece);
@@ -504,8 +498,10 @@ static void check_coverage(const bench *made, coverage *all)
         for (uint32_t i = 0; i < gw_lowered_local_count(lowered, 1); i++) {
             const uint32_t shard = find_shard(all->target_devices, all->target_count,
                                               lowered->local_devices[lowered->first_local[1] + i]);
-            ck_assert_uint_eq(lowered->arrivals[2][i], all->pieces[shard]);
-            ck_assert_uint_eq(lowered->arrivals[3][i], all->pieces[shard]);
+            ck_assert_uint_eq(gw_lowered_arrivals(lowered, made->plan, 1, false)[i],
+                              all->pieces[shard]);
+            ck_assert_uint_eq(gw_lowered_arrivals(lowered, made->plan, 1, true)[i],
+                              all->pieces[shard]);
         }
     }
 }
@@ -514,29 +510,26 @@ static void check_coverage(const bench *made, coverage *all)
 static void check_source_hosts(const bench *made)
 {
     for (uint32_t target = 0; target < made->directory->host_count; target++) {
-        const gw_lowered_transfer *part =
-            gw_lowered_transfer_of(made->hosts[target], made->plan, 0);
+        const gw_lowered_part part = gw_lowered_sources(made->hosts[target], made->plan, 0);
         uint32_t holder_count = 0;
         for (uint32_t source = 0; source < made->directory->host_count; source++) {
             const gw_lowered *lowered = made->hosts[source];
             bool has_piece = false, is_listed = false;
-            for (uint32_t p = 0; p < gw_lowered_transfer_of(lowered, made->plan, 0)->piece_count;
-                 p++) {
-                const gw_piece *piece =
-                    &g_array_index(lowered->pieces, gw_piece,
-                                   gw_lowered_transfer_of(lowered, made->plan, 0)->first_piece + p);
+            for (uint32_t p = 0; p < gw_lowered_pieces(lowered, made->plan, 0).count; p++) {
+                const gw_piece *piece = &g_array_index(
+                    lowered->pieces, gw_piece, gw_lowered_pieces(lowered, made->plan, 0).first + p);
                 has_piece = has_piece ||
                             gw_directory_host(made->directory, (gw_device_id){piece->target_device})
                                     .index == target;
             }
-            for (uint32_t s = 0; s < part->source_count; s++) {
+            for (uint32_t s = 0; s < part.count; s++) {
                 is_listed = is_listed || g_array_index(made->hosts[target]->source_hosts, uint32_t,
-                                                       part->first_source + s) == source;
+                                                       part.first + s) == source;
             }
             ck_assert_int_eq(has_piece, is_listed);
             holder_count += has_piece;
         }
-        ck_assert_uint_eq(part->source_count, holder_count); /* Each once. */
+        ck_assert_uint_eq(part.count, holder_count); /* Each once. */
     }
 }
 

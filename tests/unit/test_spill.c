@@ -42,7 +42,7 @@ static void init_bench(bench *made, const char *policy, uint64_t memory_bytes)
     made->instance = gw_host_instance_new(made->directory, (gw_node_id){0}, &made->job, &executable,
                                           gw_system_of(&(gw_control){0}), &made->store);
     made->instance->block.is_away =
-        g_new0(uint8_t, made->job.plan->slot_count * made->instance->block.depth + 1);
+        g_new0(uint8_t, gw_block_entry_count(&made->instance->block) + 1);
     uint32_t p = 0;
     while (strcmp(gw_spills[p]->name, policy) != 0) {
         p++;

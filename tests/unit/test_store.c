@@ -39,7 +39,7 @@ static void init_bench(bench *made)
     const gw_executable executable = small_executable(made->program, message);
     made->port->base.devices->load(&made->port->base, &executable);
     gw_store_init(&made->store, &made->port->base);
-    gw_store_open(&made->store, &made->block, 0, made->plan, 3);
+    gw_store_open(&made->store, &made->block, 0, made->plan, (gw_slots){0, 3}, 3);
     record_port_clear(made->port);
 }
 
@@ -80,7 +80,7 @@ START_TEST(a_buffer_changes_hands)
     bench made;
     gw_block block;
     init_bench(&made);
-    gw_store_open(&made.store, &block, 0, plan, 3);
+    gw_store_open(&made.store, &block, 0, plan, (gw_slots){0, 2}, 3);
     const uint32_t maker = gw_block_entry(&block, 0, 1), taker = gw_block_entry(&block, 1, 1);
     ck_assert(gw_store_reserve(&made.store, &block, 0, 1, 8, 2));
     gw_block_take_over(&block, 1, 1, 9, 1, maker);
@@ -106,11 +106,41 @@ START_TEST(blocks_share_no_number)
     bench made;
     gw_block second;
     init_bench(&made);
-    gw_store_open(&made.store, &second, 1, made.plan, 2);
+    gw_store_open(&made.store, &second, 1, made.plan, (gw_slots){0, 3}, 2);
     ck_assert_uint_eq(made.block.first_buffer, 0);
     ck_assert_uint_eq(second.first_buffer, 3 * 3 + 1); /* Its slots, and one workspace. */
     ck_assert_uint_eq(made.store.next_buffer, 3 * 3 + 1 + 2 * 3 + 1);
     gw_store_close(&made.store, &second);
+    clear_bench(&made);
+}
+END_TEST
+
+START_TEST(a_block_has_entries_of_its_slots_alone)
+{
+    bench made;
+    gw_block few;
+    init_bench(&made);
+    gw_store_open(&made.store, &few, 0, made.plan, (gw_slots){1, 2}, 2);
+    ck_assert_uint_eq(made.store.next_buffer, 3 * 3 + 1 + 2 * 2 + 1);
+    ck_assert_uint_eq(gw_block_entry_count(&few), 4);
+    for (uint32_t run = 0; run < 5; run++) {
+        for (uint32_t slot = 1; slot < 3; slot++) {
+            const uint32_t entry = gw_block_entry(&few, slot, run);
+            ck_assert_uint_eq(entry, run % 2 * 2 + slot - 1);
+            ck_assert_uint_eq(gw_block_slot(&few, entry), slot);
+        }
+    }
+    record_port_clear(made.port);
+    ck_assert(gw_store_reserve(&made.store, &few, 1, 1, 8, 1));
+    ck_assert(gw_store_reserve(&made.store, &few, 2, 0, 9, 1));
+    gw_store_close(&made.store, &few);
+    CHECK_CALLS(made.port, "reserve 16 B for buffer 12 of instance 0 on mesh 0\n"
+                           "reserve 8 B for buffer 11 of instance 0 on mesh 0\n"
+                           "release 8 B for buffer 11 of instance 0 on mesh 0\n"
+                           "release 16 B for buffer 12 of instance 0 on mesh 0\n");
+    gw_store_open(&made.store, &few, 0, made.plan, (gw_slots){0, 0}, 2);
+    gw_store_close(&made.store, &few); /* Of a host with no mesh: nothing. */
+    CHECK_CALLS(made.port, "");
     clear_bench(&made);
 }
 END_TEST
@@ -286,6 +316,7 @@ int main(void)
     tcase_add_test(cases, entries_are_a_ring_over_runs);
     tcase_add_test(cases, a_buffer_changes_hands);
     tcase_add_test(cases, blocks_share_no_number);
+    tcase_add_test(cases, a_block_has_entries_of_its_slots_alone);
     tcase_add_test(cases, last_reference_gives_the_memory_back);
     tcase_add_test(cases, full_memory_takes_nothing);
     tcase_add_test(cases, undoing_is_no_release_to_others);
