@@ -270,6 +270,7 @@ START_TEST(hosts_are_not_one_host)
     measured->collective_count = 2; /* Only on one. */
     ck_assert(gw_measured_collective_of(measured, GW_OPERATION_ALL_REDUCE, 2, 2, 8, &ns));
     ck_assert_double_eq(ns, 10);
+    measured->collective_count = G_N_ELEMENTS(seen); /* All are freed. */
 }
 END_TEST
 
