@@ -33,6 +33,8 @@ static void *measure(void *context)
 
 static void start_all(rank *all, uint32_t count, thread_links *links)
 {
+    /* The first error of a process makes what all others share, by one thread as good as alone. */
+    g_error_free(g_error_new_literal(GW_ERROR, GW_ERROR_SYSTEM, "the first"));
     for (uint32_t r = 0; r < count; r++) {
         all[r].link = thread_links_at(links, r);
         ck_assert_int_eq(pthread_create(&all[r].thread, NULL, measure, &all[r]), 0);
@@ -85,10 +87,14 @@ static void check_meetings(const gw_probe_between *seen, uint32_t rank_count)
     ck_assert(has_all);
 }
 
+/* Between two of three ranks, too; not where looking at threads makes it ten times as long. */
 START_TEST(all_is_measured)
 {
-    static const uint32_t counts[] = {2, 3};
-    const uint32_t count = counts[_i];
+#ifdef __SANITIZE_THREAD__
+    const uint32_t count = 2;
+#else
+    const uint32_t count = RANKS_MAX;
+#endif
     g_autoptr(thread_links) links = thread_links_new(count);
     rank all[RANKS_MAX] = {{0}};
     start_all(all, count, links);
@@ -167,7 +173,7 @@ int main(void)
     Suite *suite = suite_create("probe_ranks");
     TCase *cases = tcase_create("between");
     tcase_set_timeout(cases, 240);
-    tcase_add_loop_test(cases, all_is_measured, 0, 2);
+    tcase_add_test(cases, all_is_measured);
     tcase_add_test(cases, a_lost_rank_ends_it_with_what_was_measured);
     tcase_add_test(cases, who_wants_it_to_end_ends_all);
     tcase_add_test(cases, a_line_goes_through_the_shortest_and_the_longest);
