@@ -87,6 +87,26 @@ static void refuse_span(const gw_params *value, const char *key, gw_span span_ns
     gw_params_error(value, key, error, "found %s, expected %s to %s", found, least, most);
 }
 
+bool gw_workload_read_count(gw_params *params, const char *key, bool required, uint32_t minimum,
+                            uint32_t maximum, uint32_t *inout, GError **error)
+{
+    uint64_t value = *inout;
+    if (!gw_params_count(params, key, required, minimum, maximum, &value, error))
+        return false;
+    *inout = (uint32_t)value;
+    return true;
+}
+
+bool gw_workload_expect_multiple(gw_params *params, const char *key, uint32_t value, const char *of,
+                                 uint32_t divisor, GError **error)
+{
+    if (value % divisor == 0)
+        return true;
+    gw_params_error(params, key, error, "found %u, expected a multiple of %s (%u)", value, of,
+                    divisor);
+    return false;
+}
+
 bool gw_workload_read_span(gw_params *params, const char *key, bool required, gw_span minimum_ns,
                            gw_span *out_ns, GError **error)
 {

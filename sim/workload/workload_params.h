@@ -18,6 +18,13 @@ bool gw_workload_read_shape(gw_params *array, uint32_t *out_dims,
 bool gw_workload_read_mesh(gw_params *params, uint32_t *out_dims,
                            uint32_t out_shape[GW_MESH_DIMS_MAX], GError **error);
 
+/* A count in [minimum, maximum]; absent, it is left alone. */
+bool gw_workload_read_count(gw_params *params, const char *key, bool required, uint32_t minimum,
+                            uint32_t maximum, uint32_t *inout, GError **error);
+/* False, and an error at `key`: `value`, which it has, is no multiple of `of`. */
+bool gw_workload_expect_multiple(gw_params *params, const char *key, uint32_t value, const char *of,
+                                 uint32_t divisor, GError **error);
+
 /* A span from `minimum_ns` to GW_WORKLOAD_SPAN_MAX_NS. */
 bool gw_workload_read_span(gw_params *params, const char *key, bool required, gw_span minimum_ns,
                            gw_span *out_ns, GError **error);

@@ -37,26 +37,6 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(gw_training, clear_training)
 
 /* --- Parameters --- */
 
-static bool read_size(gw_params *params, const char *key, bool required, uint64_t minimum,
-                      uint64_t maximum, uint32_t *inout, GError **error)
-{
-    uint64_t value = *inout;
-    if (!gw_params_count(params, key, required, minimum, maximum, &value, error))
-        return false;
-    *inout = (uint32_t)value;
-    return true;
-}
-
-static bool expect_multiple(gw_params *params, const char *key, uint32_t value, const char *of,
-                            uint32_t divisor, GError **error)
-{
-    if (value % divisor == 0)
-        return true;
-    gw_params_error(params, key, error, "found %u, expected a multiple of %s (%u)", value, of,
-                    divisor);
-    return false;
-}
-
 static bool check_light_ends(gw_params *params, const gw_transformer *model, GError **error)
 {
     const uint32_t all = model->layers + 2;
@@ -82,7 +62,8 @@ static bool check_layers(gw_params *params, const gw_transformer *model, GError 
     if (model->has_light_ends)
         return check_light_ends(params, model, error);
     if (model->encoder_layers == 0)
-        return expect_multiple(params, "layers", all, "stages times chunks", model->places, error);
+        return gw_workload_expect_multiple(params, "layers", all, "stages times chunks",
+                                           model->places, error);
     if (all % model->places != 0) {
         gw_params_error(params, "encoder_layers", error,
                         "found %u, with the decoder's %u, expected a multiple of stages times "
@@ -91,29 +72,30 @@ static bool check_layers(gw_params *params, const gw_transformer *model, GError 
         return false;
     }
     return model->places == 1 ||
-           expect_multiple(params, "encoder_layers", model->encoder_layers, "layers in each place",
-                           all / model->places, error);
+           gw_workload_expect_multiple(params, "encoder_layers", model->encoder_layers,
+                                       "layers in each place", all / model->places, error);
 }
 
 static bool check_batch(gw_params *params, const gw_transformer *model, GError **error)
 {
     const uint32_t share = model->batch / model->data;
-    if (!expect_multiple(params, "batch", model->batch, "data", model->data, error))
+    if (!gw_workload_expect_multiple(params, "batch", model->batch, "data", model->data, error))
         return false;
-    return expect_multiple(params, "batch", share, "islands, on each of data", model->islands,
-                           error) &&
-           expect_multiple(params, "batch", share / model->islands, "microbatch, on each of data",
-                           model->microbatch, error);
+    return gw_workload_expect_multiple(params, "batch", share, "islands, on each of data",
+                                       model->islands, error) &&
+           gw_workload_expect_multiple(params, "batch", share / model->islands,
+                                       "microbatch, on each of data", model->microbatch, error);
 }
 
 static bool check_divisors(gw_params *params, const gw_training *job, GError **error)
 {
     const gw_transformer *model = &job->model;
-    return expect_multiple(params, "heads", model->heads, "tensor", model->tensor, error) &&
-           expect_multiple(params, "feed_forward", model->feed_forward, "tensor", model->tensor,
-                           error) &&
-           expect_multiple(params, "vocabulary", model->vocabulary, "tensor", model->tensor,
-                           error) &&
+    return gw_workload_expect_multiple(params, "heads", model->heads, "tensor", model->tensor,
+                                       error) &&
+           gw_workload_expect_multiple(params, "feed_forward", model->feed_forward, "tensor",
+                                       model->tensor, error) &&
+           gw_workload_expect_multiple(params, "vocabulary", model->vocabulary, "tensor",
+                                       model->tensor, error) &&
            check_layers(params, model, error) && check_batch(params, model, error);
 }
 
@@ -241,10 +223,11 @@ static bool check_sizes(gw_params *params, const gw_training *job, GError **erro
 /* By default heads make up the width of the activations. */
 static bool read_head_size(gw_params *params, gw_transformer *model, GError **error)
 {
-    if (!read_size(params, "head_size", false, 1, WIDTH_MAX, &model->head_size, error))
+    if (!gw_workload_read_count(params, "head_size", false, 1, WIDTH_MAX, &model->head_size, error))
         return false;
     if (model->head_size == 0)
-        return expect_multiple(params, "hidden", model->hidden, "heads", model->heads, error);
+        return gw_workload_expect_multiple(params, "hidden", model->hidden, "heads", model->heads,
+                                           error);
     if (gw_transformer_attention_width(model) <= 4 * WIDTH_MAX)
         return true;
     gw_params_error(params, "head_size", error,
@@ -256,9 +239,10 @@ static bool read_head_size(gw_params *params, gw_transformer *model, GError **er
 
 static bool read_encoder(gw_params *params, gw_transformer *model, GError **error)
 {
-    if (!read_size(params, "encoder_layers", false, 0, LAYERS_MAX, &model->encoder_layers, error) ||
-        !read_size(params, "encoder_sequence", false, 1, WIDTH_MAX, &model->encoder_sequence,
-                   error))
+    if (!gw_workload_read_count(params, "encoder_layers", false, 0, LAYERS_MAX,
+                                &model->encoder_layers, error) ||
+        !gw_workload_read_count(params, "encoder_sequence", false, 1, WIDTH_MAX,
+                                &model->encoder_sequence, error))
         return false;
     if (model->encoder_layers == 0 && model->encoder_sequence > 0) {
         gw_params_error(params, "encoder_sequence", error,
@@ -334,18 +318,20 @@ static bool read_text(gw_params *params, gw_training *out, GError **error)
 static bool read_model(gw_params *params, gw_transformer *model, GError **error)
 {
     model->data = model->tensor = 1;
-    if (!read_size(params, "layers", true, 1, LAYERS_MAX, &model->layers, error) ||
-        !read_size(params, "hidden", true, 1, WIDTH_MAX, &model->hidden, error) ||
-        !read_size(params, "heads", true, 1, WIDTH_MAX, &model->heads, error) ||
+    if (!gw_workload_read_count(params, "layers", true, 1, LAYERS_MAX, &model->layers, error) ||
+        !gw_workload_read_count(params, "hidden", true, 1, WIDTH_MAX, &model->hidden, error) ||
+        !gw_workload_read_count(params, "heads", true, 1, WIDTH_MAX, &model->heads, error) ||
         !read_head_size(params, model, error))
         return false;
     model->feed_forward = 4 * model->hidden;
     uint32_t recompute = GW_RECOMPUTE_NONE, precision = PRECISION_FLOAT32;
-    if (!read_size(params, "feed_forward", false, 1, 4 * WIDTH_MAX, &model->feed_forward, error) ||
-        !read_size(params, "vocabulary", true, 2, GW_TOKENS_MAX, &model->vocabulary, error) ||
-        !read_size(params, "sequence", true, 1, WIDTH_MAX, &model->sequence, error) ||
+    if (!gw_workload_read_count(params, "feed_forward", false, 1, 4 * WIDTH_MAX,
+                                &model->feed_forward, error) ||
+        !gw_workload_read_count(params, "vocabulary", true, 2, GW_TOKENS_MAX, &model->vocabulary,
+                                error) ||
+        !gw_workload_read_count(params, "sequence", true, 1, WIDTH_MAX, &model->sequence, error) ||
         !read_encoder(params, model, error) ||
-        !read_size(params, "batch", true, 1, WIDTH_MAX, &model->batch, error) ||
+        !gw_workload_read_count(params, "batch", true, 1, WIDTH_MAX, &model->batch, error) ||
         !gw_params_choice(params, "recompute", false, recompute_names, &recompute, error) ||
         !gw_params_choice(params, "precision", false, precision_names, &precision, error) ||
         !gw_params_bool(params, "dropout", false, &model->drops_out, error) ||
@@ -361,17 +347,18 @@ static bool read_parallelism(gw_params *params, gw_training *out, GError **error
     gw_transformer *model = &out->model;
     bool is_fused = true;
     out->stages = out->chunks = model->islands = 1;
-    if (!read_size(params, "data", false, 1, GW_WORKLOAD_DEVICES_MAX, &model->data, error) ||
-        !read_size(params, "tensor", false, 1, GW_WORKLOAD_DEVICES_MAX / model->data,
-                   &model->tensor, error) ||
-        !read_size(params, "islands", false, 1, ISLANDS_MAX, &model->islands, error) ||
-        !read_size(params, "exchange_chunks", false, 1, CHUNKS_MAX, &model->exchange_chunks,
-                   error) ||
+    if (!gw_workload_read_count(params, "data", false, 1, GW_WORKLOAD_DEVICES_MAX, &model->data,
+                                error) ||
+        !gw_workload_read_count(params, "tensor", false, 1, GW_WORKLOAD_DEVICES_MAX / model->data,
+                                &model->tensor, error) ||
+        !gw_workload_read_count(params, "islands", false, 1, ISLANDS_MAX, &model->islands, error) ||
+        !gw_workload_read_count(params, "exchange_chunks", false, 1, CHUNKS_MAX,
+                                &model->exchange_chunks, error) ||
         !gw_params_bool(params, "sequence_parallel", false, &model->is_sequence_parallel, error) ||
         !gw_params_bool(params, "fused_accumulation", false, &is_fused, error) ||
         !gw_params_bool(params, "overlapped_slopes", false, &model->overlaps_slopes, error) ||
         !gw_params_bool(params, "scatter_gather", false, &model->scatters, error) ||
-        !read_size(params, "stages", false, 1, LAYERS_MAX, &out->stages, error) ||
+        !gw_workload_read_count(params, "stages", false, 1, LAYERS_MAX, &out->stages, error) ||
         !gw_params_bool(params, "light_ends", false, &model->has_light_ends, error) ||
         !gw_schedule_choice_read(params, &gw_schedule_1f1b, &out->choice, error))
         return false;
@@ -380,11 +367,12 @@ static bool read_parallelism(gw_params *params, gw_training *out, GError **error
     model->places = out->stages * out->chunks;
     model->bucket_bytes = out->stages > 1 ? 0 : BUCKET_BYTES;
     model->zero = model->islands > 1 && model->data > 1 ? 1 : 0;
-    if (!read_size(params, "zero", false, 0, 3, &model->zero, error) ||
+    if (!gw_workload_read_count(params, "zero", false, 0, 3, &model->zero, error) ||
         !gw_params_bytes(params, "bucket", false, &model->bucket_bytes, error))
         return false;
     model->microbatch = MAX(model->batch / model->data / model->islands, 1);
-    return read_size(params, "microbatch", false, 1, WIDTH_MAX, &model->microbatch, error);
+    return gw_workload_read_count(params, "microbatch", false, 1, WIDTH_MAX, &model->microbatch,
+                                  error);
 }
 
 /* Slopes that wait for a pass of their own are of one side. */

@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "base/error.h"
+#include "workload/workload_params.h"
 
 #define EXPERTS_MAX     65536U
 #define EVERY_MAX       1024U /* As many layers as there may be. */
@@ -30,16 +31,6 @@ static bool expect_none(gw_params *params, GError **error)
             return false;
         }
     }
-    return true;
-}
-
-static bool read_count(gw_params *params, const char *key, uint64_t minimum, uint64_t maximum,
-                       uint32_t *inout, GError **error)
-{
-    uint64_t value = *inout;
-    if (!gw_params_count(params, key, false, minimum, maximum, &value, error))
-        return false;
-    *inout = (uint32_t)value;
     return true;
 }
 
@@ -88,7 +79,7 @@ bool gw_transformer_read_experts(gw_params *params, gw_transformer *model,
                                  gw_expert_settings *out_settings, GError **error)
 {
     *out_settings = (gw_expert_settings){0};
-    if (!read_count(params, "experts", 1, EXPERTS_MAX, &model->experts, error))
+    if (!gw_workload_read_count(params, "experts", false, 1, EXPERTS_MAX, &model->experts, error))
         return false;
     if (model->experts == 0)
         return expect_none(params, error);
@@ -96,27 +87,19 @@ bool gw_transformer_read_experts(gw_params *params, gw_transformer *model,
     out_settings->seat_tile = 1;
     model->top = DEFAULT_TOP;
     model->balance = DEFAULT_BALANCE;
-    return read_count(params, "experts_every", 1, EVERY_MAX, &model->experts_every, error) &&
-           read_count(params, "top", 1, 2, &model->top, error) &&
+    return gw_workload_read_count(params, "experts_every", false, 1, EVERY_MAX,
+                                  &model->experts_every, error) &&
+           gw_workload_read_count(params, "top", false, 1, 2, &model->top, error) &&
            read_factor(params, &out_settings->capacity_factor, error) &&
-           read_count(params, "group", 1, GROUP_MAX, &model->group, error) &&
+           gw_workload_read_count(params, "group", false, 1, GROUP_MAX, &model->group, error) &&
            gw_params_number(params, "balance", false, 0, BALANCE_MAX, &model->balance, error) &&
            read_dispatch(params, &model->by_masks, error) &&
-           read_count(params, "seat_tile", 1, TILE_MAX, &out_settings->seat_tile, error) &&
+           gw_workload_read_count(params, "seat_tile", false, 1, TILE_MAX, &out_settings->seat_tile,
+                                  error) &&
            read_routing(params, &out_settings->exponent, error);
 }
 
 /* --- Fitting --- */
-
-static bool expect_multiple(gw_params *params, const char *key, uint32_t value, const char *of,
-                            uint32_t divisor, GError **error)
-{
-    if (value % divisor == 0)
-        return true;
-    gw_params_error(params, key, error, "found %u, expected a multiple of %s (%u)", value, of,
-                    divisor);
-    return false;
-}
 
 static bool check_layers(gw_params *params, const gw_transformer *model, GError **error)
 {
@@ -183,8 +166,10 @@ bool gw_transformer_fit_experts(gw_params *params, gw_transformer *model,
         return false;
     }
     if (!check_encoder(params, model, error) ||
-        !expect_multiple(params, "experts", model->experts, "data", model->data, error) ||
-        !expect_multiple(params, "microbatch", model->microbatch, "group", model->group, error) ||
+        !gw_workload_expect_multiple(params, "experts", model->experts, "data", model->data,
+                                     error) ||
+        !gw_workload_expect_multiple(params, "microbatch", model->microbatch, "group", model->group,
+                                     error) ||
         !check_top(params, model, error) || !check_layers(params, model, error))
         return false;
     const double tokens = (double)model->group * model->sequence;

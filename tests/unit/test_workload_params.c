@@ -83,6 +83,28 @@ static void expect_bad(reader read, const char *json, const char *part)
                   part);
 }
 
+static bool read_count(gw_params *params, uint64_t *out, GError **error)
+{
+    uint32_t count = 77;
+    const bool is_read = gw_workload_read_count(params, "stages", false, 2, 96, &count, error) &&
+                         gw_workload_expect_multiple(params, "stages", count, "chunks", 7, error);
+    out[0] = count;
+    return is_read;
+}
+
+/* --- Counts --- */
+
+START_TEST(counts_are_in_range_and_multiples)
+{
+    expect_values(read_count, "{\"stages\": 14}", 14, 77, 77);
+    expect_values(read_count, "{}", 77, 77, 77); /* Absent, it is left alone. */
+    expect_bad(read_count, "{\"stages\": 1}", "test.json:1: /stages: found 1, expected a whole");
+    expect_bad(read_count, "{\"stages\": 98}", "/stages: found 98");
+    expect_bad(read_count, "{\"stages\": 15}",
+               "/stages: found 15, expected a multiple of chunks (7)");
+}
+END_TEST
+
 /* --- Meshes --- */
 
 START_TEST(meshes_are_filled_up_with_ones)
@@ -252,6 +274,7 @@ END_TEST
 int main(void)
 {
     TCase *cases = tcase_create("params");
+    tcase_add_test(cases, counts_are_in_range_and_multiples);
     tcase_add_test(cases, meshes_are_filled_up_with_ones);
     tcase_add_test(cases, bad_meshes_are_refused_and_nothing_is_set);
     tcase_add_test(cases, spans_reach_both_bounds);
