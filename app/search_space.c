@@ -80,14 +80,21 @@ static void list_chunks(const gw_search_space *space, const gw_search_point *poi
     add_divisors(out, layers, most);
 }
 
-/* Those that the workload takes.  One stage has no schedule to speak of. */
+/* Those that search themselves take long to be made, for each way anew. */
+static bool is_written_down(const gw_schedule_ops *ops)
+{
+    return !ops->needs_file &&
+           (!ops->splits || ops == &gw_schedule_zb_h1 || ops == &gw_schedule_zb_h2);
+}
+
+/* One stage has no schedule to speak of. */
 static void list_schedules(const gw_search_space *space, const gw_search_point *point, GArray *out)
 {
     (void)space;
     const bool has_chunks = point->values[GW_SEARCH_CHUNKS] > 1;
     for (guint i = 0; gw_workload_schedules[i] != NULL; i++) {
         const gw_schedule_ops *ops = gw_workload_schedules[i];
-        if (ops->splits || ops->needs_limit || ops->needs_file || ops->has_chunks != has_chunks)
+        if (!is_written_down(ops) || ops->has_chunks != has_chunks)
             continue;
         if (point->values[GW_SEARCH_STAGES] > 1 || ops == &gw_schedule_1f1b)
             add_value(out, i);
