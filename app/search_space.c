@@ -80,7 +80,7 @@ static void list_chunks(const gw_search_space *space, const gw_search_point *poi
     add_divisors(out, layers, most);
 }
 
-/* Those that search themselves take long to be made, for each way anew. */
+/* The others take a search of their own for each way, or a file. */
 static bool is_written_down(const gw_schedule_ops *ops)
 {
     return !ops->needs_file &&
@@ -249,8 +249,16 @@ static bool read_fixed_name(gw_search_space *space, guint place, GError **error)
          i++)
         g_ptr_array_add(names, (void *)dimensions[place].name_value(i));
     g_ptr_array_add(names, NULL);
-    return gw_params_choice(space->parameters, dimensions[place].name, true,
-                            (const char *const *)names->pdata, &space->fixed[place], error);
+    if (!gw_params_choice(space->parameters, dimensions[place].name, true,
+                          (const char *const *)names->pdata, &space->fixed[place], error))
+        return false;
+    if (!is_schedule || is_written_down(gw_workload_schedules[space->fixed[place]]))
+        return true;
+    gw_params_error(space->parameters, dimensions[place].name, error,
+                    "found \"%s\", which is made for each way anew, expected one that is the same "
+                    "for all, such as \"%s\"",
+                    name_schedule(space->fixed[place]), gw_schedule_zb_h1.name);
+    return false;
 }
 
 static bool read_fixed(gw_search_space *space, GError **error)
