@@ -29,7 +29,7 @@ static const GOptionEntry entries[] = {
      "Change one value of the scenario; may be given again.  A parameter of the job is fixed by it",
      "PATH=VALUE"},
     {"jobs", 0, 0, G_OPTION_ARG_INT, &process_count,
-     "Simulations at a time (default: as many as there are cores)", "N"},
+     "Estimates or simulations at a time (default: as many as there are cores)", "N"},
     {"out", 'o', 0, G_OPTION_ARG_FILENAME, &folder,
      "Write plan.csv and plan.json there, and keep every simulation's summary in DIR/runs, from "
      "where a later plan takes what has not changed",

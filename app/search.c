@@ -7,30 +7,17 @@
 #include <math.h>
 
 #include "app/batch.h"
-#include "app/command.h"
 #include "app/metric.h"
-#include "app/progress_line.h"
-#include "app/search_estimate.h"
+#include "app/search_survey.h"
 #include "base/check.h"
 #include "base/error.h"
 
 #define ROUND_RUNS 8 /* Simulated between two looks at what is found. */
 
-/* What is estimated to need so much more than there is may fit all the same: small programs are
- * carried on, and of several chunks that may count slopes too early
- * (docs/MODEL.md, "Planning").  Admission decides. */
-#define MEMORY_DOUBT 0.1
-
-typedef struct {
-    gw_search_point point;
-    double memory_bytes, bound_ns; /* Estimated. */
-    guint index;                   /* Among all points. */
-} candidate;
-
 typedef struct {
     const gw_search_settings *settings;
     gw_search *search;
-    GArray *candidates; /* candidate */
+    GArray *candidates; /* gw_search_candidate, the lowest bound first. */
 } searcher;
 
 void gw_search_free(gw_search *search)
@@ -46,83 +33,20 @@ void gw_search_free(gw_search *search)
 
 /* --- Estimates --- */
 
-static gint compare_candidates(gconstpointer a, gconstpointer b)
-{
-    const candidate *one = a, *other = b;
-    if (one->bound_ns != other->bound_ns)
-        return one->bound_ns < other->bound_ns ? -1 : 1;
-    return one->index < other->index ? -1 : one->index > other->index;
-}
-
-static guint64 find_memory(const gw_search_space *space)
-{
-    const gw_cluster_spec *cluster = &space->machine->cluster;
-    guint64 most_bytes = 0;
-    for (guint i = 0; i < cluster->island_count; i++)
-        most_bytes =
-            MAX(most_bytes, cluster->accelerators[cluster->islands[i].accelerator].hbm_bytes);
-    return most_bytes;
-}
-
-/* The same but for a larger micro-batch, which needs no less memory. */
-static bool is_larger(const gw_search_point *point, const gw_search_point *other)
-{
-    for (guint i = 0; i < GW_SEARCH_MICROBATCH; i++)
-        if (point->values[i] != other->values[i])
-            return false;
-    return point->values[GW_SEARCH_MICROBATCH] > other->values[GW_SEARCH_MICROBATCH];
-}
-
-static void look_at(searcher *at, gw_search_estimator *estimator, const GArray *points, guint index,
-                    const gw_search_point **inout_full)
-{
-    gw_search *search = at->search;
-    candidate made = {.point = g_array_index(points, gw_search_point, index), .index = index};
-    g_autofree char *reason = NULL;
-    if (*inout_full != NULL && is_larger(&made.point, *inout_full)) {
-        search->memory_count++;
-        return;
-    }
-    if (!gw_search_estimate_memory(estimator, &made.point, &made.memory_bytes, &reason)) {
-        search->impossible_count++;
-        if (search->impossible == NULL)
-            search->impossible = g_steal_pointer(&reason);
-        return;
-    }
-    search->least_bytes = MIN(search->least_bytes, made.memory_bytes);
-    if (made.memory_bytes > (1 + MEMORY_DOUBT) * (double)find_memory(search->space)) {
-        search->memory_count++;
-        *inout_full = &g_array_index(points, gw_search_point, index);
-        return;
-    }
-    made.bound_ns = gw_search_estimate_bound_ns(estimator, &made.point);
-    g_array_append_val(at->candidates, made);
-}
-
-static bool refuse_interrupted(GError **error)
-{
-    g_set_error_literal(error, GW_ERROR, GW_ERROR_INTERRUPTED, "interrupted");
-    return false;
-}
-
 static bool estimate_points(searcher *at, GError **error)
 {
-    g_autoptr(gw_search_estimator) estimator = gw_search_estimator_new(at->search->space);
-    g_autoptr(GArray) points = gw_search_space_list(at->search->space);
-    const gw_search_point *full = NULL;
-    gw_progress_line line;
-    gw_progress_line_init(&line, at->settings->is_quiet);
-    line.noun = "ways";
-    at->search->point_count = points->len;
-    at->search->least_bytes = INFINITY;
-    for (guint i = 0; i < points->len && !gw_command_is_interrupted(); i++) {
-        look_at(at, estimator, points, i, &full);
-        gw_progress_line_update(&line, i + 1, points->len, 0);
-    }
-    gw_progress_line_clear(&line);
-    if (gw_command_is_interrupted())
-        return refuse_interrupted(error);
-    g_array_sort(at->candidates, compare_candidates);
+    gw_search *search = at->search;
+    const gw_search_survey_settings settings = {
+        .process_count_max = at->settings->process_count_max, .is_quiet = at->settings->is_quiet};
+    g_autoptr(gw_search_survey) survey = gw_search_survey_new(search->space, &settings, error);
+    if (survey == NULL)
+        return false;
+    search->point_count = survey->point_count;
+    search->impossible_count = survey->impossible_count;
+    search->memory_count = survey->memory_count;
+    search->impossible = g_steal_pointer(&survey->impossible);
+    search->least_bytes = survey->least_bytes;
+    g_array_append_vals(at->candidates, survey->candidates->data, survey->candidates->len);
     return true;
 }
 
@@ -144,7 +68,8 @@ static char **make_settings(const searcher *at, const gw_search_point *point)
     return (char **)g_ptr_array_free(texts, FALSE);
 }
 
-static gw_search_way *read_way(const gw_search *search, const candidate *tried, const char *summary)
+static gw_search_way *read_way(const gw_search *search, const gw_search_candidate *tried,
+                               const char *summary)
 {
     g_autoptr(gw_params) root = gw_params_parse(summary, "summary.json", NULL);
     gw_check(root != NULL);
@@ -163,7 +88,8 @@ static gw_search_way *read_way(const gw_search *search, const candidate *tried, 
     return way;
 }
 
-static void take_result(searcher *at, const candidate *tried, const gw_batch_result *result)
+static void take_result(searcher *at, const gw_search_candidate *tried,
+                        const gw_batch_result *result)
 {
     gw_search *search = at->search;
     if (result->exit_code == 0) {
@@ -180,7 +106,8 @@ static bool simulate(searcher *at, guint first, guint count, GError **error)
     g_autofree gw_batch_run *runs = g_new0(gw_batch_run, count);
     g_autoptr(GPtrArray) texts = g_ptr_array_new_with_free_func((GDestroyNotify)g_strfreev);
     for (guint i = 0; i < count; i++) {
-        char **made = make_settings(at, &g_array_index(at->candidates, candidate, first + i).point);
+        char **made =
+            make_settings(at, &g_array_index(at->candidates, gw_search_candidate, first + i).point);
         g_ptr_array_add(texts, made);
         runs[i] = (gw_batch_run){
             .path = at->settings->path, .settings = (const char *const *)made, .backend = "sim"};
@@ -193,7 +120,7 @@ static bool simulate(searcher *at, guint first, guint count, GError **error)
     if (results == NULL)
         return false;
     for (guint i = 0; i < count; i++)
-        take_result(at, &g_array_index(at->candidates, candidate, first + i),
+        take_result(at, &g_array_index(at->candidates, gw_search_candidate, first + i),
                     (const gw_batch_result *)results->pdata[i]);
     return true;
 }
@@ -220,7 +147,7 @@ static guint count_below(const searcher *at, guint first, double time_ns)
 {
     guint end = first;
     while (end < at->candidates->len &&
-           g_array_index(at->candidates, candidate, end).bound_ns < time_ns)
+           g_array_index(at->candidates, gw_search_candidate, end).bound_ns < time_ns)
         end++;
     return end - first;
 }
@@ -252,7 +179,7 @@ static bool refuse_space(const gw_search *search, const gw_search_settings *sett
                          GError **error)
 {
     g_autofree char *least = gw_bytes_format((guint64)search->least_bytes);
-    g_autofree char *most = gw_bytes_format(find_memory(search->space));
+    g_autofree char *most = gw_bytes_format(gw_search_survey_memory(search->space));
     if (search->point_count == 0)
         g_set_error(
             error, GW_ERROR, GW_ERROR_SCENARIO,
@@ -301,7 +228,7 @@ gw_search *gw_search_run(const gw_search_settings *settings, GError **error)
         gw_search_space_new(settings->path, settings->settings, settings->devices, error);
     if (search->space == NULL)
         return NULL;
-    g_autoptr(GArray) candidates = g_array_new(FALSE, FALSE, sizeof(candidate));
+    g_autoptr(GArray) candidates = g_array_new(FALSE, FALSE, sizeof(gw_search_candidate));
     searcher at = {settings, search, candidates};
     return run_search(&at, error) ? g_steal_pointer(&search) : NULL;
 }

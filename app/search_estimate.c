@@ -32,6 +32,23 @@ typedef struct {
     place_probe places[PLACES_MAX];
 } probe;
 
+/* Of passes in two parts, with as many layers as the point has. */
+typedef struct {
+    double forward_ns, inputs_ns, weights_ns; /* Of one micro-batch, the shortest. */
+    double busy_ns, next_ns;                  /* Of all passes; of one more micro-batch. */
+    double saved_bytes;                       /* From forward on. */
+    double given_bytes, kept_bytes; /* By the part for inputs; for that for weights, in all. */
+    double slopes_bytes;            /* From the first part for weights on. */
+    double state_bytes;             /* Always, workspace included. */
+    double peak_bytes;              /* Of the small program; the update may need most. */
+} place_split;
+
+typedef struct {
+    char *reason; /* NULL: it is possible. */
+    guint microbatches;
+    place_split places[PLACES_MAX];
+} split_probe;
+
 typedef struct {
     char *reason;
     double *peaks; /* By stage, in micro-batches. */
@@ -48,13 +65,20 @@ struct gw_search_estimator {
     gw_cluster *cluster;
     gw_accel_model model;
     char *parameters; /* As JSON. */
-    GHashTable *probes, *schedules,
+    GHashTable *probes, *splits, *schedules,
         *workspaces; /* By what makes them different; looked up, never walked. */
 };
 
 static void free_probe(void *data)
 {
     probe *freed = (probe *)data;
+    g_free(freed->reason);
+    g_free(freed);
+}
+
+static void free_split(void *data)
+{
+    split_probe *freed = (split_probe *)data;
     g_free(freed->reason);
     g_free(freed);
 }
@@ -75,6 +99,7 @@ gw_search_estimator *gw_search_estimator_new(const gw_search_space *space)
     made->model = gw_accel_model_of(&gw_model_roofline, made->cluster);
     made->parameters = gw_params_text(space->parameters);
     made->probes = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, free_probe);
+    made->splits = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, free_split);
     made->schedules = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, free_peaks);
     made->workspaces = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     return made;
@@ -87,6 +112,7 @@ void gw_search_estimator_free(gw_search_estimator *estimator)
     gw_cluster_free(estimator->cluster);
     g_free(estimator->parameters);
     g_hash_table_unref(estimator->probes);
+    g_hash_table_unref(estimator->splits);
     g_hash_table_unref(estimator->schedules);
     g_hash_table_unref(estimator->workspaces);
     g_free(estimator);
@@ -98,6 +124,9 @@ typedef struct { /* One of them. */
     const gw_search_estimator *estimator;
     const gw_search_point *point;
     guint place_count, layers, microbatches;
+    /* All micro-batches are held at a time by "gpipe", so that their number is what memory goes by.
+     */
+    const char *schedule;
 } small_one;
 
 static bool set_count(gw_params *root, const char *key, guint64 count, GError **error)
@@ -118,9 +147,9 @@ static gw_params *make_parameters(const small_one *one, GError **error)
         if (!gw_params_set(root, assignment, error))
             return NULL;
     }
-    /* All micro-batches are held at a time, so that their number is what memory goes by. */
+    g_autofree char *schedule = g_strconcat("schedule=", one->schedule, NULL);
     if (!set_count(root, "stages", one->place_count, error) ||
-        !set_count(root, "chunks", 1, error) || !gw_params_set(root, "schedule=gpipe", error) ||
+        !set_count(root, "chunks", 1, error) || !gw_params_set(root, schedule, error) ||
         !set_count(root, "layers", (guint64)one->place_count * one->layers, error) ||
         !set_count(root, "batch",
                    (guint64)point->values[GW_SEARCH_DATA] * point->values[GW_SEARCH_MICROBATCH] *
@@ -243,7 +272,8 @@ static probe *make_probe(const gw_search_estimator *estimator, const gw_search_p
     made->microbatches[1] = is_single ? 1 : 3;
     for (guint k = 0; k < 2; k++)
         for (guint m = 0; m < 2; m++) {
-            const small_one one = {estimator, point, place_count, k + 1, made->microbatches[m]};
+            const small_one one = {estimator, point, place_count, k + 1, made->microbatches[m],
+                                   "gpipe"};
             if (measure(&one, k, m, made->places, &error))
                 continue;
             made->reason = g_strdup(error->message);
@@ -284,8 +314,12 @@ static const place_workspaces *ask_workspaces(gw_search_estimator *estimator,
     if (found != NULL)
         return found;
     const guint places = point->values[GW_SEARCH_STAGES] * point->values[GW_SEARCH_CHUNKS];
-    const small_one one = {estimator, point, small->place_count,
-                           (guint)estimator->space->layers / places, small->microbatches[0]};
+    const small_one one = {estimator,
+                           point,
+                           small->place_count,
+                           (guint)estimator->space->layers / places,
+                           small->microbatches[0],
+                           "gpipe"};
     g_autoptr(gw_program) program = build_small(&one, error);
     if (program == NULL)
         return NULL;
@@ -294,6 +328,103 @@ static const place_workspaces *ask_workspaces(gw_search_estimator *estimator,
     for (guint p = 0; p < program->meshes->len; p++)
         made->bytes[p] = (double)plan->workspace_bytes[p];
     g_hash_table_insert(estimator->workspaces, g_strdup(key->str), made);
+    return made;
+}
+
+/* --- Small programs with passes in two parts --- */
+
+static void measure_split_times(const gw_search_estimator *estimator, const gw_program *program,
+                                place_split *places)
+{
+    g_autofree double *times_ns = time_functions(estimator, program);
+    for (guint p = 0; p < program->meshes->len; p++)
+        places[p].forward_ns = places[p].inputs_ns = places[p].weights_ns = INFINITY;
+    for (guint n = 0; n < program->nodes->len; n++) {
+        const gw_node *node = gw_program_node(program, n);
+        const double time_ns = times_ns[node->function];
+        place_split *place = &places[node->mesh];
+        if (node->is_once || g_str_has_prefix(node->name, "update"))
+            continue;
+        double *shortest_ns = g_str_has_prefix(node->name, "forward")  ? &place->forward_ns
+                              : g_str_has_prefix(node->name, "inputs") ? &place->inputs_ns
+                                                                       : &place->weights_ns;
+        *shortest_ns = MIN(*shortest_ns, time_ns);
+        place->busy_ns += time_ns;
+        place->next_ns += node->microbatch == 1 ? time_ns : 0; /* Neither the first nor the last. */
+    }
+}
+
+/* Of the first micro-batch: the others' slopes take the place of its own. */
+static void measure_split_memory(const gw_program *program, place_split *places)
+{
+    g_autoptr(gw_plan) plan = gw_plan_new(program);
+    for (guint n = 0; n < program->nodes->len; n++) {
+        const gw_node *node = gw_program_node(program, n);
+        const gw_plan_node *planned = &plan->nodes[n];
+        place_split *place = &places[node->mesh];
+        const bool is_forward = g_str_has_prefix(node->name, "forward");
+        const bool is_weights = g_str_has_prefix(node->name, "weights");
+        if (node->is_once || node->microbatch != 0)
+            continue;
+        for (guint o = 0; o < planned->output_count; o++) {
+            const gw_plan_slot *slot = &plan->slots[planned->first_slot + o];
+            if (is_forward && slot->readers > 0)
+                place->saved_bytes += (double)slot->size_bytes;
+            else if (is_weights)
+                place->slopes_bytes += (double)slot->size_bytes;
+        }
+        for (guint e = program->first_edge[n]; is_weights && e < program->first_edge[n + 1]; e++) {
+            const gw_node *source =
+                gw_program_node(program, gw_program_edge(program, e)->source_node);
+            const double size_bytes = (double)plan->slots[plan->inputs[e].slot].size_bytes;
+            place->kept_bytes += source->is_once ? 0 : size_bytes;
+            place->given_bytes += g_str_has_prefix(source->name, "inputs") ? size_bytes : 0;
+        }
+    }
+    guint64 state_bytes[PLACES_MAX] = {0}, peak_bytes[PLACES_MAX] = {0};
+    gw_plan_state_bytes(plan, state_bytes);
+    gw_plan_peak_bytes(plan, peak_bytes);
+    for (guint p = 0; p < program->meshes->len; p++) {
+        places[p].state_bytes = (double)state_bytes[p];
+        places[p].peak_bytes = (double)peak_bytes[p];
+    }
+}
+
+static split_probe *make_split(const gw_search_estimator *estimator, const gw_search_point *point,
+                               guint place_count)
+{
+    const guint64 count = gw_search_microbatches(estimator->space, point);
+    split_probe *made = g_new0(split_probe, 1);
+    made->microbatches = (guint)MIN(count, 3);
+    g_autoptr(GError) error = NULL;
+    const small_one one = {
+        estimator,          point,
+        place_count,        (guint)estimator->space->layers / point->values[GW_SEARCH_STAGES],
+        made->microbatches, "zb-h1"};
+    g_autoptr(gw_program) program = build_small(&one, &error);
+    if (program == NULL) {
+        made->reason = g_strdup(error->message);
+        return made;
+    }
+    measure_split_times(estimator, program, made->places);
+    measure_split_memory(program, made->places);
+    return made;
+}
+
+/* Of a point with one chunk. */
+static const split_probe *ask_split(gw_search_estimator *estimator, const gw_search_point *point,
+                                    guint place_count)
+{
+    g_autoptr(GString) key = g_string_new(NULL);
+    for (guint i = 0; i < GW_SEARCH_DIMENSIONS; i++)
+        if (i != GW_SEARCH_SCHEDULE)
+            g_string_append_printf(key, "%u ", point->values[i]);
+    const split_probe *found =
+        (const split_probe *)g_hash_table_lookup(estimator->splits, key->str);
+    if (found != NULL)
+        return found;
+    split_probe *made = make_split(estimator, point, place_count);
+    g_hash_table_insert(estimator->splits, g_strdup(key->str), made);
     return made;
 }
 
@@ -314,7 +445,7 @@ static gw_workload_schedule *make_schedule(const gw_search_space *space,
                                          .microbatch_count = (guint32)count,
                                          .chunk_count = point->values[GW_SEARCH_CHUNKS],
                                          .times = times};
-    if (2 * count * stages * request.chunk_count > GW_WORKLOAD_NODES_MAX) {
+    if ((ops->splits ? 3 : 2) * count * stages * request.chunk_count > GW_WORKLOAD_NODES_MAX) {
         *out_reason =
             g_strdup_printf("more than %u passes of micro-batches", GW_WORKLOAD_NODES_MAX);
         return NULL;
@@ -357,6 +488,7 @@ typedef struct { /* A point, and what is asked of its places. */
     const probe *small;
     const schedule_peaks *peaks;
     const place_workspaces *workspaces; /* NULL: not asked for. */
+    const split_probe *split;           /* NULL: backward passes are whole. */
     guint stages, chunks;
     double layers, microbatches; /* Of a place; of a step. */
 } large_one;
@@ -377,12 +509,17 @@ static double carry_on_both(const large_one *large, const double values[2][2], d
 }
 
 /* The small program's place that stands for the `chunk`th of stage `stage`. */
-static const place_probe *place_of(const large_one *large, guint stage, guint chunk)
+static guint find_place(const large_one *large, guint stage, guint chunk)
 {
     const guint place = chunk * large->stages + stage;
     const guint last = large->stages * large->chunks - 1;
     const guint small_last = large->small->place_count - 1;
-    return &large->small->places[place == 0 ? 0 : place == last ? small_last : 1];
+    return place == 0 ? 0 : place == last ? small_last : 1;
+}
+
+static const place_probe *place_of(const large_one *large, guint stage, guint chunk)
+{
+    return &large->small->places[find_place(large, stage, chunk)];
 }
 
 /* One pass at a time takes something in and gives something on, whatever the chunks. */
@@ -404,6 +541,40 @@ static double find_memory(const large_one *large)
     return most_bytes;
 }
 
+/* The most that the stage's slots hold at a time of activations and slopes. */
+static double find_split_held(const gw_workload_schedule *schedule, guint stage,
+                              const place_split *place)
+{
+    double held_bytes = 0, slopes_bytes = 0, most_bytes = 0;
+    for (guint i = schedule->first_slot[stage]; i < schedule->first_slot[stage + 1]; i++) {
+        const gw_slot_kind kind = schedule->slots[i].kind;
+        if (kind == GW_SLOT_FORWARD)
+            held_bytes += place->saved_bytes;
+        else if (kind == GW_SLOT_INPUTS)
+            held_bytes += place->given_bytes;
+        else
+            slopes_bytes = place->slopes_bytes;
+        most_bytes = MAX(most_bytes, held_bytes + slopes_bytes);
+        if (kind == GW_SLOT_INPUTS) /* What it gave is part of what is kept. */
+            held_bytes -= place->saved_bytes + place->given_bytes - place->kept_bytes;
+        else if (kind == GW_SLOT_WEIGHTS)
+            held_bytes -= place->kept_bytes;
+    }
+    return most_bytes;
+}
+
+/* One pass at a time takes something in and gives something on. */
+static double find_split_memory(const large_one *large, const gw_workload_schedule *schedule)
+{
+    double most_bytes = 0;
+    for (guint s = 0; s < large->stages; s++) {
+        const place_split *place = &large->split->places[find_place(large, s, 0)];
+        const double held_bytes = find_split_held(schedule, s, place);
+        most_bytes = MAX(most_bytes, MAX(place->state_bytes + held_bytes, place->peak_bytes));
+    }
+    return most_bytes;
+}
+
 /* Of what goes from one stage to the next: a shard's, alone on its links. */
 static double find_transfer(const gw_search_estimator *estimator, const gw_search_point *point,
                             const probe *small)
@@ -421,8 +592,10 @@ static large_one begin_large(gw_search_estimator *estimator, const gw_search_poi
 {
     const gw_search_space *space = estimator->space;
     const probe *small = ask_probe(estimator, point);
+    const bool is_split = gw_workload_schedules[point->values[GW_SEARCH_SCHEDULE]]->splits;
     return (large_one){
         .small = small,
+        .split = is_split ? ask_split(estimator, point, small->place_count) : NULL,
         .peaks = ask_peaks(estimator, point),
         .stages = point->values[GW_SEARCH_STAGES],
         .chunks = point->values[GW_SEARCH_CHUNKS],
@@ -430,6 +603,21 @@ static large_one begin_large(gw_search_estimator *estimator, const gw_search_poi
                   point->values[GW_SEARCH_CHUNKS],
         .microbatches = (double)gw_search_microbatches(space, point),
     };
+}
+
+static bool estimate_split_memory(const gw_search_estimator *estimator,
+                                  const gw_search_point *point, const large_one *large,
+                                  double *out_bytes, char **out_reason)
+{
+    if (large->split->reason != NULL) {
+        *out_reason = g_strdup(large->split->reason);
+        return false;
+    }
+    g_autoptr(gw_workload_schedule) schedule = make_schedule(estimator->space, point, out_reason);
+    if (schedule == NULL)
+        return false;
+    *out_bytes = find_split_memory(large, schedule);
+    return true;
 }
 
 bool gw_search_estimate_memory(gw_search_estimator *estimator, const gw_search_point *point,
@@ -446,6 +634,8 @@ bool gw_search_estimate_memory(gw_search_estimator *estimator, const gw_search_p
         return false;
     }
     large_one large = begin_large(estimator, point);
+    if (large.split != NULL)
+        return estimate_split_memory(estimator, point, &large, out_bytes, out_reason);
     g_autoptr(GError) error = NULL;
     large.workspaces = ask_workspaces(estimator, point, small, &error);
     if (large.workspaces == NULL) {
@@ -456,6 +646,21 @@ bool gw_search_estimate_memory(gw_search_estimator *estimator, const gw_search_p
     return true;
 }
 
+/* Fills in the times of the place's passes; returns how long all of them take. */
+static double find_busy(const large_one *large, guint stage, guint chunk,
+                        gw_search_pass_times *out_times)
+{
+    const place_probe *place = place_of(large, stage, chunk);
+    if (large->split == NULL) {
+        *out_times = (gw_search_pass_times){carry_on(place->forward_ns, large->layers),
+                                            carry_on(place->backward_ns, large->layers), 0};
+        return carry_on_both(large, place->busy_ns, large->microbatches);
+    }
+    const place_split *split = &large->split->places[find_place(large, stage, chunk)];
+    *out_times = (gw_search_pass_times){split->forward_ns, split->inputs_ns, split->weights_ns};
+    return split->busy_ns + (large->microbatches - large->split->microbatches) * split->next_ns;
+}
+
 double gw_search_estimate_bound_ns(gw_search_estimator *estimator, const gw_search_point *point)
 {
     const large_one large = begin_large(estimator, point);
@@ -464,22 +669,16 @@ double gw_search_estimate_bound_ns(gw_search_estimator *estimator, const gw_sear
     g_autofree gw_search_pass_times *times =
         g_new0(gw_search_pass_times, (gsize)large.stages * large.chunks);
     gw_check(schedule != NULL);
-    double bound_ns = 0;
+    double bound_ns = 0, first_update_ns = 0;
     for (guint s = 0; s < large.stages; s++) {
         double busy_ns = 0, update_ns = 0;
         for (guint c = 0; c < large.chunks; c++) {
-            const place_probe *place = place_of(&large, s, c);
-            times[c * large.stages + s] =
-                (gw_search_pass_times){carry_on(place->forward_ns, large.layers),
-                                       carry_on(place->backward_ns, large.layers)};
-            busy_ns += carry_on_both(&large, place->busy_ns, large.microbatches);
-            update_ns += carry_on(place->update_ns, large.layers);
+            busy_ns += find_busy(&large, s, c, &times[c * large.stages + s]);
+            update_ns += carry_on(place_of(&large, s, c)->update_ns, large.layers);
         }
         bound_ns = MAX(bound_ns, busy_ns + update_ns);
+        first_update_ns = s == 0 ? update_ns : first_update_ns;
     }
-    double first_update_ns = 0;
-    for (guint c = 0; c < large.chunks; c++)
-        first_update_ns += carry_on(place_of(&large, 0, c)->update_ns, large.layers);
     const double transfer_ns = find_transfer(estimator, point, large.small);
     return MAX(bound_ns, gw_search_play_ns(schedule, times, transfer_ns) + first_update_ns);
 }

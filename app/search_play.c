@@ -20,12 +20,21 @@ static double find_ready(const play *at, const gw_slot *slot, guint place)
     const guint count = at->schedule->microbatch_count;
     const guint last = at->schedule->stage_count * at->schedule->chunk_count - 1;
     const double transfer_ns = at->schedule->stage_count > 1 ? at->transfer_ns : 0;
+    if (slot->kind == GW_SLOT_WEIGHTS)
+        return at->backward_ns[place * count + slot->microbatch];
     if (slot->kind == GW_SLOT_FORWARD)
         return place == 0 ? 0
                           : at->forward_ns[(place - 1) * count + slot->microbatch] + transfer_ns;
     if (place == last)
         return at->forward_ns[place * count + slot->microbatch];
     return at->backward_ns[(place + 1) * count + slot->microbatch] + transfer_ns;
+}
+
+static double find_length(const gw_search_pass_times *times, gw_slot_kind kind)
+{
+    return kind == GW_SLOT_FORWARD   ? times->forward_ns
+           : kind == GW_SLOT_WEIGHTS ? times->weights_ns
+                                     : times->backward_ns;
 }
 
 /* Does the stage's slots from *next on, as far as they can be done. */
@@ -38,10 +47,10 @@ static void go_on(const play *at, guint stage, guint *next, double *free_ns)
         const double ready_ns = find_ready(at, slot, place);
         if (isnan(ready_ns))
             return;
-        const bool is_forward = slot->kind == GW_SLOT_FORWARD;
-        const gw_search_pass_times *times = &at->times[place];
-        *free_ns = MAX(*free_ns, ready_ns) + (is_forward ? times->forward_ns : times->backward_ns);
-        double *ends = is_forward ? at->forward_ns : at->backward_ns;
+        *free_ns = MAX(*free_ns, ready_ns) + find_length(&at->times[place], slot->kind);
+        if (slot->kind == GW_SLOT_WEIGHTS)
+            continue; /* Nobody waits for it. */
+        double *ends = slot->kind == GW_SLOT_FORWARD ? at->forward_ns : at->backward_ns;
         ends[place * schedule->microbatch_count + slot->microbatch] = *free_ns;
     }
 }

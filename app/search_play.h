@@ -6,11 +6,12 @@
 #include "workload/workload_schedule.h"
 
 typedef struct { /* Of one micro-batch at one place: chunk c of stage s is c * stage_count + s. */
-    double forward_ns, backward_ns;
+    double forward_ns, backward_ns; /* Where passes are split, backward_ns is for inputs alone. */
+    double weights_ns;
 } gw_search_pass_times;
 
 /* From the first stage's first pass to the end of its last, if each stage does its slots in order,
  * each as soon as what it needs has arrived, and every transfer takes `transfer_ns`.  `times` by
- * place.  The schedule leaves backward passes whole, and is known to end. */
+ * place.  The schedule is checked, and known to end. */
 double gw_search_play_ns(const gw_workload_schedule *schedule, const gw_search_pass_times *times,
                          double transfer_ns);

@@ -80,14 +80,21 @@ static void list_chunks(const gw_search_space *space, const gw_search_point *poi
     add_divisors(out, layers, most);
 }
 
-/* Those that the workload takes.  One stage has no schedule to speak of. */
+/* The others take a search of their own for each way, or a file. */
+static bool is_written_down(const gw_schedule_ops *ops)
+{
+    return !ops->needs_file &&
+           (!ops->splits || ops == &gw_schedule_zb_h1 || ops == &gw_schedule_zb_h2);
+}
+
+/* One stage has no schedule to speak of. */
 static void list_schedules(const gw_search_space *space, const gw_search_point *point, GArray *out)
 {
     (void)space;
     const bool has_chunks = point->values[GW_SEARCH_CHUNKS] > 1;
     for (guint i = 0; gw_workload_schedules[i] != NULL; i++) {
         const gw_schedule_ops *ops = gw_workload_schedules[i];
-        if (ops->splits || ops->needs_limit || ops->needs_file || ops->has_chunks != has_chunks)
+        if (!is_written_down(ops) || ops->has_chunks != has_chunks)
             continue;
         if (point->values[GW_SEARCH_STAGES] > 1 || ops == &gw_schedule_1f1b)
             add_value(out, i);
@@ -242,8 +249,16 @@ static bool read_fixed_name(gw_search_space *space, guint place, GError **error)
          i++)
         g_ptr_array_add(names, (void *)dimensions[place].name_value(i));
     g_ptr_array_add(names, NULL);
-    return gw_params_choice(space->parameters, dimensions[place].name, true,
-                            (const char *const *)names->pdata, &space->fixed[place], error);
+    if (!gw_params_choice(space->parameters, dimensions[place].name, true,
+                          (const char *const *)names->pdata, &space->fixed[place], error))
+        return false;
+    if (!is_schedule || is_written_down(gw_workload_schedules[space->fixed[place]]))
+        return true;
+    gw_params_error(space->parameters, dimensions[place].name, error,
+                    "found \"%s\", which is made for each way anew, expected one that is the same "
+                    "for all, such as \"%s\"",
+                    name_schedule(space->fixed[place]), gw_schedule_zb_h1.name);
+    return false;
 }
 
 static bool read_fixed(gw_search_space *space, GError **error)

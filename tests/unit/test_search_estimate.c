@@ -39,12 +39,14 @@ static double find_memory(const gw_search_point *point)
     return (double)most_bytes;
 }
 
-/* Few micro-batches, and several chunks: slopes are counted that have not begun; or buckets as
- * large as half a small model. */
+/* Few micro-batches, or few activations, and several chunks: slopes are counted that have not
+ * begun; or buckets as large as half a small model. */
 static bool is_rough(const gw_search_space *space, const gw_search_point *point)
 {
+    const bool is_full = point->values[GW_SEARCH_RECOMPUTE] == 2;
     return (point->values[GW_SEARCH_CHUNKS] > 1 &&
-            gw_search_microbatches(space, point) <= 2 * point->values[GW_SEARCH_STAGES]) ||
+            (is_full ||
+             gw_search_microbatches(space, point) <= 2 * point->values[GW_SEARCH_STAGES])) ||
            (point->values[GW_SEARCH_STAGES] == 1 && point->values[GW_SEARCH_ZERO] == 1);
 }
 
@@ -53,7 +55,7 @@ START_TEST(memory_is_that_of_admission)
     g_autoptr(gw_search_space) space = gw_search_space_new(PLAN, NULL, 0, NULL);
     g_autoptr(gw_search_estimator) estimator = gw_search_estimator_new(space);
     g_autoptr(GArray) points = gw_search_space_list(space);
-    guint seen_count = 0;
+    guint seen_count = 0, split_count = 0;
     for (guint i = 0; i < points->len; i += STEP) {
         const gw_search_point *point = &g_array_index(points, gw_search_point, i);
         g_autofree char *reason = NULL;
@@ -74,8 +76,10 @@ START_TEST(memory_is_that_of_admission)
         ck_assert_msg(fabs(estimated_bytes / memory_bytes - 1) < TOLERANCE, "%s: %g of %g bytes",
                       words, estimated_bytes, memory_bytes);
         seen_count++;
+        split_count += gw_workload_schedules[point->values[GW_SEARCH_SCHEDULE]]->splits;
     }
     ck_assert_uint_gt(seen_count, 10);
+    ck_assert_uint_gt(split_count, 5);
 }
 END_TEST
 
@@ -128,6 +132,52 @@ START_TEST(bounds_go_with_the_work)
 }
 END_TEST
 
+static gw_search_point with_schedule(gw_search_point point, const gw_schedule_ops *ops)
+{
+    point.values[GW_SEARCH_SCHEDULE] = 0;
+    while (gw_workload_schedules[point.values[GW_SEARCH_SCHEDULE]] != ops)
+        point.values[GW_SEARCH_SCHEDULE]++;
+    return point;
+}
+
+/* 8 micro-batches through 4 stages.  With passes of equal length, bubbles of 9, 3 and no passes
+ * beside 24 of work; but parts of a pass take longer than the whole, and transfers take time. */
+START_TEST(split_passes_have_lower_bounds)
+{
+    g_autoptr(gw_search_space) space = gw_search_space_new(PLAN, NULL, 0, NULL);
+    g_autoptr(gw_search_estimator) estimator = gw_search_estimator_new(space);
+    const gw_search_point plain = {{1, 4, 4, 1, 0, 0, 0, 0, 1}};
+    const gw_search_point h1 = with_schedule(plain, &gw_schedule_zb_h1);
+    const gw_search_point h2 = with_schedule(plain, &gw_schedule_zb_h2);
+    const double plain_ns = find_bound(estimator, &plain);
+    const double h1_ns = find_bound(estimator, &h1), h2_ns = find_bound(estimator, &h2);
+    ck_assert_double_lt(h1_ns, 0.95 * plain_ns);
+    ck_assert_double_lt(h2_ns, 0.95 * h1_ns);
+    ck_assert_double_gt(h2_ns, 24.0 / 33 * plain_ns); /* Nothing is computed in less time. */
+}
+END_TEST
+
+/* What the first stage holds of H1 is what it holds of 1F1B, 4 micro-batches, and of H2 7. */
+START_TEST(the_second_split_schedule_holds_more)
+{
+    static const char *const long_ones[] = {"jobs.0.parameters.sequence=4096", NULL};
+    g_autoptr(gw_search_space) space = gw_search_space_new(PLAN, long_ones, 0, NULL);
+    g_autoptr(gw_search_estimator) estimator = gw_search_estimator_new(space);
+    const gw_search_point plain = {{1, 4, 4, 1, 0, 0, 0, 0, 1}};
+    const gw_schedule_ops *const all[] = {&gw_schedule_1f1b, &gw_schedule_zb_h1,
+                                          &gw_schedule_zb_h2};
+    double bytes[G_N_ELEMENTS(all)];
+    for (guint i = 0; i < G_N_ELEMENTS(all); i++) {
+        const gw_search_point point = with_schedule(plain, all[i]);
+        g_autofree char *reason = NULL;
+        ck_assert(gw_search_estimate_memory(estimator, &point, &bytes[i], &reason));
+    }
+    ck_assert_double_eq_tol(bytes[1] / bytes[0], 1, 0.25);
+    ck_assert_double_gt(bytes[2], 1.3 * bytes[1]);
+    ck_assert_double_lt(bytes[2], 2 * bytes[1]);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("search_estimate");
@@ -136,6 +186,8 @@ int main(void)
     tcase_add_test(cases, memory_is_that_of_admission);
     tcase_add_test(cases, what_cannot_be_says_why);
     tcase_add_test(cases, bounds_go_with_the_work);
+    tcase_add_test(cases, split_passes_have_lower_bounds);
+    tcase_add_test(cases, the_second_split_schedule_holds_more);
     suite_add_tcase(suite, cases);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

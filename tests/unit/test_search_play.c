@@ -24,7 +24,7 @@ static gw_search_pass_times *make_times(uint32_t places)
 {
     gw_search_pass_times *times = g_new(gw_search_pass_times, places);
     for (uint32_t p = 0; p < places; p++)
-        times[p] = (gw_search_pass_times){1, 2};
+        times[p] = (gw_search_pass_times){1, 2, 0};
     return times;
 }
 
@@ -70,13 +70,52 @@ START_TEST(both_players_agree)
     g_autofree gw_stage_times *stage_times = g_new0(gw_stage_times, stages);
     g_autofree gw_time *starts_ns = g_new0(gw_time, schedule->first_slot[stages]);
     for (uint32_t s = 0; s < stages; s++) {
-        times[s] = (gw_search_pass_times){10 + 3 * s, 25 - 2 * s};
+        times[s] = (gw_search_pass_times){10 + 3 * s, 25 - 2 * s, 0};
         stage_times[s] =
             (gw_stage_times){.forward_ns = 10 + 3 * s, .backward_ns = 25 - 2 * s, .transfer_ns = 4};
     }
     ck_assert(gw_workload_schedule_play(schedule, stage_times, starts_ns, NULL));
     const uint32_t last = schedule->first_slot[1] - 1;
     ck_assert_double_eq(gw_search_play_ns(schedule, times, 4), (double)starts_ns[last] + 25);
+}
+END_TEST
+
+/* Stages with equal times of all three passes: H1 leaves p - 1 of the bubble's 3 (p - 1), H2 none,
+ * once there are micro-batches enough. */
+START_TEST(split_passes_fill_the_bubble)
+{
+    const uint32_t stages = 4, microbatches = 12;
+    g_autofree gw_search_pass_times *times = g_new(gw_search_pass_times, stages);
+    g_autoptr(gw_workload_schedule) h1 = make(&gw_schedule_zb_h1, stages, 1, microbatches);
+    g_autoptr(gw_workload_schedule) h2 = make(&gw_schedule_zb_h2, stages, 1, microbatches);
+    for (uint32_t s = 0; s < stages; s++)
+        times[s] = (gw_search_pass_times){1, 1, 1};
+    ck_assert_double_eq(gw_search_play_ns(h1, times, 0), 3 * 12 + 3);
+    ck_assert_double_eq(gw_search_play_ns(h2, times, 0), 3 * 12);
+}
+END_TEST
+
+START_TEST(both_players_agree_on_split_passes)
+{
+    static const gw_schedule_ops *const split[] = {&gw_schedule_zb_h1, &gw_schedule_zb_h2};
+    const uint32_t stages = 5, microbatches = 9;
+    for (uint32_t i = 0; i < G_N_ELEMENTS(split); i++) {
+        g_autoptr(gw_workload_schedule) schedule = make(split[i], stages, 1, microbatches);
+        g_autofree gw_search_pass_times *times = g_new(gw_search_pass_times, stages);
+        g_autofree gw_stage_times *stage_times = g_new0(gw_stage_times, stages);
+        g_autofree gw_time *starts_ns = g_new0(gw_time, schedule->first_slot[stages]);
+        for (uint32_t s = 0; s < stages; s++) {
+            times[s] = (gw_search_pass_times){10 + 3 * s, 25 - 2 * s, 8 + s};
+            stage_times[s] = (gw_stage_times){.forward_ns = 10 + 3 * s,
+                                              .backward_ns = 33 - s,
+                                              .weight_ns = 8 + s,
+                                              .transfer_ns = 4};
+        }
+        ck_assert(gw_workload_schedule_play(schedule, stage_times, starts_ns, NULL));
+        const uint32_t last = schedule->first_slot[1] - 1;
+        ck_assert_int_eq(schedule->slots[last].kind, GW_SLOT_WEIGHTS);
+        ck_assert_double_eq(gw_search_play_ns(schedule, times, 4), (double)starts_ns[last] + 8);
+    }
 }
 END_TEST
 
@@ -88,6 +127,8 @@ int main(void)
     tcase_add_test(cases, one_stage_does_one_pass_after_the_other);
     tcase_add_test(cases, transfers_take_their_time);
     tcase_add_test(cases, both_players_agree);
+    tcase_add_test(cases, split_passes_fill_the_bubble);
+    tcase_add_test(cases, both_players_agree_on_split_passes);
     suite_add_tcase(suite, cases);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* All points at once are what each is by itself, whatever the processes. */
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "app/search_estimate.h"
+#include "app/search_survey.h"
+
+#define PLAN GW_SOURCE_DIR "/configs/plan.json"
+
+/* 16 devices, in groups of one, two, four and eight stages; some ways cannot be: groups of micro-
+ * batches that chunks do not divide. */
+static const char *const few[] = {"jobs.0.parameters.tensor=2", "jobs.0.parameters.recompute=full",
+                                  "jobs.0.parameters.sequence_parallel=true", NULL};
+/* 40 times as wide: nothing but the smallest micro-batches is near to fitting. */
+static const char *const wide[] = {"jobs.0.parameters.tensor=8", "jobs.0.parameters.recompute=none",
+                                   "jobs.0.parameters.hidden=16384", NULL};
+
+static gw_search_space *make_space(const char *const *settings)
+{
+    gw_search_space *space = gw_search_space_new(PLAN, settings, 0, NULL);
+    ck_assert_ptr_nonnull(space);
+    return space;
+}
+
+static gw_search_survey *make_survey(const gw_search_space *space, guint process_count_max)
+{
+    const gw_search_survey_settings settings = {process_count_max, true};
+    gw_search_survey *survey = gw_search_survey_new(space, &settings, NULL);
+    ck_assert_ptr_nonnull(survey);
+    ck_assert_uint_eq(survey->point_count,
+                      survey->candidates->len + survey->impossible_count + survey->memory_count);
+    return survey;
+}
+
+static const gw_search_candidate *candidate_at(const gw_search_survey *survey, guint index)
+{
+    return &g_array_index(survey->candidates, gw_search_candidate, index);
+}
+
+START_TEST(candidates_are_as_estimated_one_by_one)
+{
+    g_autoptr(gw_search_space) space = make_space(few);
+    g_autoptr(gw_search_survey) survey = make_survey(space, 3);
+    g_autoptr(gw_search_estimator) estimator = gw_search_estimator_new(space);
+    g_autoptr(GArray) points = gw_search_space_list(space);
+    ck_assert_uint_eq(survey->point_count, points->len);
+    ck_assert_uint_gt(survey->candidates->len, 50);
+    ck_assert_uint_gt(survey->impossible_count, 0);
+    ck_assert_ptr_nonnull(strstr(survey->impossible, "micro-batches"));
+    for (guint i = 0; i < survey->candidates->len; i++) {
+        const gw_search_candidate *found = candidate_at(survey, i);
+        g_autofree char *reason = NULL;
+        double memory_bytes;
+        ck_assert_mem_eq(&found->point, &g_array_index(points, gw_search_point, found->index),
+                         sizeof found->point);
+        ck_assert(gw_search_estimate_memory(estimator, &found->point, &memory_bytes, &reason));
+        ck_assert(found->memory_bytes == memory_bytes);
+        ck_assert(found->bound_ns == gw_search_estimate_bound_ns(estimator, &found->point));
+        ck_assert_double_ge(found->memory_bytes, survey->least_bytes);
+        ck_assert(i == 0 || candidate_at(survey, i - 1)->bound_ns <= found->bound_ns);
+    }
+}
+END_TEST
+
+START_TEST(the_same_whatever_the_processes)
+{
+    g_autoptr(gw_search_space) space = make_space(few);
+    g_autoptr(gw_search_survey) one = make_survey(space, 1);
+    g_autoptr(gw_search_survey) many = make_survey(space, 7);
+    ck_assert_uint_eq(one->candidates->len, many->candidates->len);
+    ck_assert_mem_eq(one->candidates->data, many->candidates->data,
+                     one->candidates->len * sizeof(gw_search_candidate));
+    ck_assert_uint_eq(one->impossible_count, many->impossible_count);
+    ck_assert_str_eq(one->impossible, many->impossible);
+    ck_assert(one->least_bytes == many->least_bytes);
+}
+END_TEST
+
+/* Larger micro-batches than one that is too large are not looked at, but counted. */
+START_TEST(what_is_too_large_is_counted)
+{
+    g_autoptr(gw_search_space) space = make_space(wide);
+    g_autoptr(gw_search_survey) survey = make_survey(space, 2);
+    const double most_bytes = (double)gw_search_survey_memory(space);
+    ck_assert_double_eq(most_bytes, 80.0 * 1024 * 1024 * 1024);
+    ck_assert_uint_gt(survey->memory_count, survey->point_count / 2);
+    ck_assert_double_gt(survey->least_bytes, most_bytes / 10);
+    for (guint i = 0; i < survey->candidates->len; i++)
+        ck_assert_double_le(candidate_at(survey, i)->memory_bytes, 1.1 * most_bytes);
+}
+END_TEST
+
+START_TEST(no_points_at_all)
+{
+    static const char *const none[] = {"jobs.0.parameters.stages=16", NULL};
+    g_autoptr(gw_search_space) space = make_space(none);
+    g_autoptr(gw_search_survey) survey = make_survey(space, 0);
+    ck_assert_uint_eq(survey->point_count, 0);
+    ck_assert_ptr_null(survey->impossible);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("search_survey");
+    TCase *cases = tcase_create("survey");
+    tcase_set_timeout(cases, 120);
+    tcase_add_test(cases, candidates_are_as_estimated_one_by_one);
+    tcase_add_test(cases, the_same_whatever_the_processes);
+    tcase_add_test(cases, what_is_too_large_is_counted);
+    tcase_add_test(cases, no_points_at_all);
+    suite_add_tcase(suite, cases);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    const int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
