@@ -182,10 +182,13 @@ static const story_line *line_at(const story *told, uint32_t index)
 
 uint32_t story_count(const story *told, uint32_t node, gw_input_kind kind)
 {
+    pthread_mutex_t *mutex = (pthread_mutex_t *)&told->mutex; /* Others may be telling. */
     uint32_t count = 0;
+    pthread_mutex_lock(mutex);
     for (uint32_t i = 0; i < told->lines->len; i++) {
         count += line_at(told, i)->node == node && line_at(told, i)->kind == kind ? 1 : 0;
     }
+    pthread_mutex_unlock(mutex);
     return count;
 }
 
