@@ -1,33 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* gangway calibrate: measures this machine, prints what it saw, and writes a file that scenarios
  * name as accelerator and as profile. */
-#include <errno.h>
-#include <glib/gstdio.h>
-#include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "app/command.h"
+#include "app/function_list.h"
+#include "app/machine_file.h"
 #include "app/ranks.h"
 #include "base/error.h"
-#include "base/sample.h"
-#include "program/machine.h"
-#include "real/calibration.h"
-#include "record/json.h"
-#include "tests/bench/bench_control.h"
-#include "tests/bench/bench_profile.h"
-
-#define QUICK_S 0.005 /* For each thing that is measured. */
-#define WHOLE_S 0.1
-
-#define SHARD_NS    500000.0
-#define MIDDLE_HALF 1.349 /* Of a normal distribution: its width, in standard deviations. */
 
 static gboolean is_quick, is_quiet, wants_rows;
 static char *machine_name, *backend;
 static char *out_path;
+static char **scenarios;
 static int thread_count;
 
 static const GOptionEntry entries[] = {
@@ -36,6 +24,10 @@ static const GOptionEntry entries[] = {
      "What to call it (default: the host's name)", "NAME"},
     {"out", 'o', 0, G_OPTION_ARG_FILENAME, &out_path,
      "Where to write it (default: machines/NAME.json)", "FILE"},
+    {"for", 'f', 0, G_OPTION_ARG_FILENAME_ARRAY, &scenarios,
+     "Also measure the functions of this scenario, and of all that it varies, as a whole: what it "
+     "runs is then predicted by what it takes there; may be given again",
+     "SCENARIO"},
     {"backend", 'b', 0, G_OPTION_ARG_STRING, &backend,
      "mpi: between ranks, too, under mpirun -n N (default: cpu, one process)", "NAME"},
     {"threads", 't', 0, G_OPTION_ARG_INT, &thread_count,
@@ -65,27 +57,10 @@ static void print_rows(const gw_calibration *calibration)
     }
 }
 
-/* Of what takes so long at least; 0: nothing does. */
-static double median_spread(const gw_calibration *calibration, double least_ns)
+static void print_summary(const gw_machine *machine, uint32_t threads)
 {
-    g_autoptr(GArray) spreads = g_array_new(FALSE, FALSE, sizeof(double));
-    for (guint i = 0; i < calibration->rows->len; i++) {
-        const gw_calibration_row *row = &g_array_index(calibration->rows, gw_calibration_row, i);
-        if (row->stat.median_ns >= least_ns)
-            g_array_append_val(spreads, row->stat.spread);
-    }
-    return spreads->len > 0 ? gw_sample_median(spreads) : 0;
-}
-
-/* What a normal variate deviates by that spreads as much as things that are as long as shards. */
-static double find_jitter(const gw_calibration *calibration)
-{
-    return MIN(median_spread(calibration, SHARD_NS) / MIDDLE_HALF, GW_JITTER_MAX);
-}
-
-static void print_summary(const gw_calibration *calibration, const gw_bench_profile *profile,
-                          uint32_t threads)
-{
+    const gw_calibration *calibration = machine->seen;
+    const gw_bench_profile *profile = &machine->profile;
     static const char *const forms[] = {[GW_MEASURED_ELEMENTS] = "by elements",
                                         [GW_MEASURED_ROWS] = "by rows",
                                         [GW_MEASURED_PRODUCT] = "of products",
@@ -98,6 +73,12 @@ static void print_summary(const gw_calibration *calibration, const gw_bench_prof
                "(%u shapes)\n",
                forms[i], 100 * error->median, 100 * error->worst, error->count);
     }
+    if (calibration->whole_error.count > 0)
+        printf("tables              off by %.1f %% in the median, %.1f %% at worst, from the %u "
+               "shapes "
+               "of functions that were measured whole\n",
+               100 * calibration->whole_error.median, 100 * calibration->whole_error.worst,
+               calibration->whole_error.count);
     printf("additions     %8.2f G/s a thread\n", calibration->vector_flops / 1e9);
     printf("memory        %8.2f GB/s a thread; memcpy %.2f GB/s\n",
            calibration->stream_bytes_per_s / 1e9, calibration->copy_bytes_per_s / 1e9);
@@ -114,182 +95,38 @@ static void print_summary(const gw_calibration *calibration, const gw_bench_prof
            profile->cost_ns[GW_COST_LAUNCH], 100 * profile->error_max);
     printf("spread        %8.1f %% in the median: the middle half of a thing's samples, over their "
            "median\n",
-           100 * median_spread(calibration, 0));
-}
-
-/* --- What is written --- */
-
-static void write_text(gw_json *json, const char *key, const char *format, double value)
-{
-    char text[64];
-    g_snprintf(text, sizeof text, format, value);
-    gw_json_string(json, key, text);
-}
-
-static void write_points(gw_json *json, const char *key, const gw_measured_curve *curve)
-{
-    gw_json_open_array(json, key);
-    for (uint32_t i = 0; i < curve->count; i++) {
-        const double pair[] = {curve->points[i].size, curve->points[i].ns};
-        gw_json_reals(json, NULL, pair, 2);
-    }
-    gw_json_close_array(json);
-}
-
-static void write_table(gw_json *json, const gw_measured_kind *kind, const gw_measured_table *table)
-{
-    uint32_t count = 1;
-    gw_json_open_object(json, kind->name);
-    for (uint32_t i = 0; gw_measured_axis(kind->form, i) != NULL; i++) {
-        gw_json_reals(json, gw_measured_axis(kind->form, i), table->sizes[i], table->counts[i]);
-        count *= table->counts[i];
-    }
-    gw_json_reals(json, "ns", table->ns, count);
-    gw_json_close_object(json);
-}
-
-static void write_collectives(gw_json *json, const gw_measured *measured)
-{
-    gw_json_open_object(json, "collectives");
-    for (uint32_t i = 0; i < measured->collective_count; i++) {
-        const gw_measured_collective *one = &measured->collectives[i];
-        if (i == 0 || one[-1].kind != one->kind)
-            gw_json_open_array(json, gw_operation_name(one->kind));
-        gw_json_open_object(json, NULL);
-        gw_json_count(json, "members", one->member_count);
-        if (one->host_count > 1)
-            gw_json_count(json, "hosts", one->host_count);
-        write_points(json, "points", &one->curve);
-        gw_json_close_object(json);
-        if (i + 1 == measured->collective_count || one[1].kind != one->kind)
-            gw_json_close_array(json);
-    }
-    gw_json_close_object(json);
-}
-
-static void write_measured(gw_json *json, const gw_measured *measured)
-{
-    gw_json_open_object(json, "measured");
-    gw_json_string(json, "source", "Measured: gangway calibrate.");
-    gw_json_open_object(json, "operations");
-    for (uint32_t i = 0; gw_measured_kinds[i].name != NULL; i++)
-        write_table(json, &gw_measured_kinds[i], &measured->tables[i]);
-    gw_json_close_object(json);
-    write_collectives(json, measured);
-    if (measured->send_bytes_per_s > 0) {
-        gw_json_open_object(json, "between_hosts");
-        write_text(json, "latency", "%.0fns", (double)measured->send_ns);
-        write_text(json, "bandwidth", "%.4gGB/s", measured->send_bytes_per_s / 1e9);
-        gw_json_close_object(json);
-    }
-    gw_json_close_object(json);
-}
-
-/* What each figure of the accelerator is, and where it comes from. */
-static void write_accelerator(gw_json *json, const gw_calibration *seen, const char *name)
-{
-    const double memory_bytes = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE) / 2;
-    const double devices = (double)sysconf(_SC_NPROCESSORS_ONLN);
-    const double handover_ns = (double)seen->handover_ns;
-    const struct {
-        const char *key, *format;
-        double value;
-        const char *source;
-    } figures[] = {
-        {"peak", "%.4gGFLOP/s", seen->product_flops / 1e9, "Measured: the best matrix product."},
-        {"vector", "%.4gGFLOP/s", seen->vector_flops / 1e9, "Measured: the best sum of vectors."},
-        {"hbm", "%.0fMiB", floor(memory_bytes / devices / 1048576),
-         "A core's share of half of this machine's memory."},
-        {"hbm_bandwidth", "%.4gGB/s", seen->stream_bytes_per_s / 1e9,
-         "Measured: sums of vectors beyond the caches."},
-        {"kernel_overhead", "%.0fns", (double)seen->kernel_ns,
-         "Measured: a kernel among others in a device's queue, less its operations."},
-        {"link_bandwidth", "%.4gGB/s", seen->copy_bytes_per_s / 1e9, "Measured: memcpy."},
-        {"hop_latency", "%.0fns", handover_ns, "Measured: a hand-over between threads."},
-        {"collective_overhead", "%.0fns", 2 * handover_ns,
-         "Two hand-overs; where collectives were measured, they count."},
-        {"pcie_latency", "%.0fns", handover_ns, "Measured: a hand-over between threads."},
-        {"pcie_bandwidth", "%.4gGB/s", seen->copy_bytes_per_s / 1e9, "Measured: memcpy."},
-        {"busy_power", "%.0fW", 10, "An assumption: see configs/accelerators/cpu.json."},
-        {"idle_power", "%.0fW", 3, "An assumption: see configs/accelerators/cpu.json."},
-    };
-    static const char *const efficiencies[] = {"matmul_efficiency", "hbm_efficiency",
-                                               "link_efficiency"};
-    gw_json_open_object(json, "accelerator");
-    gw_json_string(json, "name", name);
-    gw_json_string(json, "description", "One core, as gangway calibrate measured it");
-    for (guint i = 0; i < G_N_ELEMENTS(figures); i++)
-        write_text(json, figures[i].key, figures[i].format, figures[i].value);
-    for (guint i = 0; i < G_N_ELEMENTS(efficiencies); i++)
-        gw_json_real(json, efficiencies[i], 1);
-    gw_json_count(json, "shared_cores", g_get_num_processors());
-    gw_json_real(json, "jitter", find_jitter(seen));
-    gw_json_open_object(json, "sources");
-    gw_json_string(json, "shared_cores", "The cores of this machine that the command may use.");
-    gw_json_string(json, "jitter",
-                   "Measured: how far repetitions of what takes half a "
-                   "millisecond or more spread, as a standard deviation.");
-    for (guint i = 0; i < G_N_ELEMENTS(figures); i++)
-        gw_json_string(json, figures[i].key, figures[i].source);
-    for (guint i = 0; i < G_N_ELEMENTS(efficiencies); i++)
-        gw_json_string(json, efficiencies[i], "None: what it is a part of is measured.");
-    gw_json_close_object(json);
-    write_measured(json, seen->measured);
-    gw_json_close_object(json);
-}
-
-/* Whole or not at all. */
-static bool write_machine(const gw_calibration *seen, const gw_bench_profile *profile,
-                          const char *name, const char *path, GError **error)
-{
-    g_autoptr(GString) text = g_string_new(NULL);
-    g_autofree char *folder = g_path_get_dirname(path);
-    gw_json json;
-    gw_json_init(&json, text);
-    write_accelerator(&json, seen, name);
-    gw_json_open_object(&json, "profile");
-    gw_bench_put_profile(profile, name, "gangway calibrate", &json);
-    gw_json_close_object(&json);
-    gw_json_finish(&json);
-    g_string_append(text, "\n");
-    GError *cause = NULL;
-    if (g_mkdir_with_parents(folder, 0777) != 0) {
-        g_set_error(error, GW_ERROR, GW_ERROR_SYSTEM, "%s: %s", folder, g_strerror(errno));
-        return false;
-    }
-    if (g_file_set_contents(path, text->str, (gssize)text->len, &cause))
-        return true;
-    g_set_error(error, GW_ERROR, GW_ERROR_SYSTEM, "%s", cause->message);
-    g_error_free(cause);
-    return false;
+           100 * gw_machine_spread(machine, 0));
 }
 
 /* --- The command --- */
 
 static double measured_s(void)
 {
-    return is_quick ? QUICK_S : WHOLE_S;
+    return is_quick ? GW_MACHINE_QUICK_S : GW_MACHINE_WHOLE_S;
 }
 
 /* `between`: what ranks have seen before; NULL: there is only this process. */
 static int calibrate(const char *name, const char *path, uint32_t threads,
                      const gw_probe_between *between)
 {
-    const gw_probe_settings settings = {measured_s(), threads};
-    g_autoptr(GArray) rows = g_array_new(FALSE, TRUE, sizeof(gw_bench_row));
     g_autoptr(GError) error = NULL;
-    /* Its measurements are processes of their own, which are made before there are threads. */
-    gw_bench_control_shapes(rows);
-    if (rows->len == 0)
+    g_autoptr(gw_function_list) list = gw_function_list_new();
+    g_auto(gw_machine) machine = {.seen = NULL};
+    const gw_machine_request request = {.settings = {measured_s(), threads},
+                                        .between = between,
+                                        .functions = gw_function_list_functions(list),
+                                        .progress = show_progress};
+    for (guint i = 0; scenarios != NULL && scenarios[i] != NULL; i++)
+        if (!gw_function_list_add_file(list, scenarios[i], &error))
+            return gw_command_fail(error);
+    if (!gw_function_list_check(list, &request.settings, &error))
+        return gw_command_fail(error);
+    if (!gw_machine_measure(&request, &machine))
         return 5;
-    const gw_bench_profile profile = gw_bench_fit_profile(rows);
-    g_autoptr(gw_calibration) seen = gw_calibrate(&settings, show_progress, NULL);
-    if (between != NULL)
-        gw_calibration_add_between(seen, between);
     if (wants_rows)
-        print_rows(seen);
-    print_summary(seen, &profile, threads);
-    if (!write_machine(seen, &profile, name, path, &error))
+        print_rows(machine.seen);
+    print_summary(&machine, threads);
+    if (!gw_machine_write(&machine, name, path, &error))
         return gw_command_fail(error);
     printf("%s: written; scenarios name it as \"accelerator\" and as \"profile\"\n", path);
     return 0;
@@ -349,6 +186,7 @@ static int run_calibrate(int argc, char **argv)
     g_clear_pointer(&machine_name, g_free);
     g_clear_pointer(&backend, g_free);
     g_clear_pointer(&out_path, g_free);
+    g_clear_pointer(&scenarios, g_strfreev);
     return exit_code;
 }
 

@@ -165,9 +165,9 @@ static char **make_settings(const plan *made, guint setting, guint64 seed)
     GPtrArray *texts = g_ptr_array_new();
     for (guint i = 0; settings != NULL && settings[i] != NULL; i++)
         g_ptr_array_add(texts, g_strdup(settings[i]));
-    for (guint a = 0; a < gw_grid_axis_count(made->grid); a++)
-        g_ptr_array_add(texts, g_strdup_printf("%s=%s", gw_grid_axis_at(made->grid, a)->path,
-                                               gw_grid_value(made->grid, setting, a)));
+    g_autofree char **chosen = gw_grid_settings(made->grid, setting);
+    for (guint a = 0; chosen[a] != NULL; a++)
+        g_ptr_array_add(texts, chosen[a]);
     g_ptr_array_add(texts, g_strdup_printf("seed=%" G_GUINT64_FORMAT, seed));
     g_ptr_array_add(texts, NULL);
     return (char **)g_ptr_array_free(texts, FALSE);

@@ -10,6 +10,7 @@
 
 #include "app/children.h"
 #include "app/command.h"
+#include "app/machine_file.h"
 #include "app/validation.h"
 #include "base/error.h"
 #include "record/figure.h"
@@ -61,17 +62,25 @@ static const GOptionEntry entries[] = {
 
 /* --- The machine --- */
 
-/* In a child, which may do what it likes with its threads and its standard output. */
+typedef struct {
+    const gw_validation *validation;
+    const char *path;
+} measured_machine;
+
+/* In a child, which may have threads before it makes processes. */
 static bool calibrate_quickly(void *context, guint index, GString *answer, GError **error)
 {
-    char *arguments[] = {"calibrate", "--quick", "--quiet",       "--name",
-                         "here",      "--out",   (char *)context, NULL};
-    const int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    const measured_machine *at = (const measured_machine *)context;
+    g_autoptr(gw_function_list) list = gw_function_list_new();
+    g_auto(gw_machine) machine = {.seen = NULL};
+    const gw_machine_request request = {.settings = {GW_MACHINE_QUICK_S, g_get_num_processors()},
+                                        .functions = gw_function_list_functions(list)};
     (void)index, (void)answer;
-    if (nowhere >= 0)
-        dup2(nowhere, STDOUT_FILENO);
-    if (gw_command_calibrate.run(G_N_ELEMENTS(arguments) - 1, arguments) == 0)
-        return true;
+    if (!gw_validation_list_functions(at->validation, list, error) ||
+        !gw_function_list_check(list, &request.settings, error))
+        return false;
+    if (gw_machine_measure(&request, &machine))
+        return gw_machine_write(&machine, "here", at->path, error);
     g_set_error_literal(error, GW_ERROR, GW_ERROR_SYSTEM, "this machine could not be measured");
     return false;
 }
@@ -82,13 +91,14 @@ static bool goes_on(void *context, guint done_count)
     return !gw_command_is_interrupted();
 }
 
-static bool measure_machine(char *path, GError **error)
+static bool measure_machine(const gw_validation *validation, const char *path, GError **error)
 {
+    measured_machine at = {validation, path};
     const gw_children children = {
-        .count_max = 1, .context = path, .job = calibrate_quickly, .goes_on = goes_on};
+        .count_max = 1, .context = &at, .job = calibrate_quickly, .goes_on = goes_on};
     const bool is_told = !is_quiet && isatty(STDERR_FILENO);
     if (is_told)
-        fputs("measuring this machine, as gangway calibrate --quick does...", stderr);
+        fputs("measuring this machine and what is to be run...", stderr);
     g_autoptr(GPtrArray) answers = gw_children_run(&children, 1, error);
     if (is_told)
         fputs("\r\033[K", stderr);
@@ -126,7 +136,8 @@ static char *make_temporary(GError **error)
 }
 
 /* For a round: kept beside the tables, else one file over and over, `context`. */
-static char *measure_for_round(void *context, guint round, GError **error)
+static char *measure_for_round(const gw_validation *validation, void *context, guint round,
+                               GError **error)
 {
     g_autofree char *path = NULL;
     if (folder != NULL) {
@@ -136,7 +147,7 @@ static char *measure_for_round(void *context, guint round, GError **error)
     } else {
         path = g_strdup((const char *)context);
     }
-    return measure_machine(path, error) ? g_steal_pointer(&path) : NULL;
+    return measure_machine(validation, path, error) ? g_steal_pointer(&path) : NULL;
 }
 
 /* --- What came out --- */

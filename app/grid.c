@@ -218,6 +218,15 @@ guint gw_grid_move(const gw_grid *grid, guint index, guint axis, guint place)
     return index - gw_grid_place(grid, index, axis) * stride + place * stride;
 }
 
+char **gw_grid_settings(const gw_grid *grid, guint index)
+{
+    char **settings = g_new0(char *, grid->axes->len + 1);
+    for (guint i = 0; i < grid->axes->len; i++)
+        settings[i] =
+            g_strdup_printf("%s=%s", gw_grid_axis_at(grid, i)->path, gw_grid_value(grid, index, i));
+    return settings;
+}
+
 char *gw_grid_name(const gw_grid *grid, guint index)
 {
     GString *name = g_string_new(NULL);

@@ -40,6 +40,8 @@ const char *gw_grid_value(const gw_grid *grid, guint index, guint axis);
 /* Setting `index` with another value on `axis`. */
 guint gw_grid_move(const gw_grid *grid, guint index, guint axis, guint place);
 
+/* Each axis as --set takes it; NULL ends them.  The caller frees (g_strfreev()). */
+char **gw_grid_settings(const gw_grid *grid, guint index);
 /* "control.policy=fifo jobs.count=4"; "as it is" without axes.  The caller frees. */
 char *gw_grid_name(const gw_grid *grid, guint index);
 

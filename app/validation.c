@@ -125,9 +125,9 @@ static char **make_settings(const char *const *settings, const gw_grid *grid, gu
     GPtrArray *texts = g_ptr_array_new();
     for (guint i = 0; settings != NULL && settings[i] != NULL; i++)
         g_ptr_array_add(texts, g_strdup(settings[i]));
-    for (guint a = 0; grid != NULL && a < gw_grid_axis_count(grid); a++)
-        g_ptr_array_add(texts, g_strdup_printf("%s=%s", gw_grid_axis_at(grid, a)->path,
-                                               gw_grid_value(grid, setting, a)));
+    g_autofree char **chosen = grid != NULL ? gw_grid_settings(grid, setting) : NULL;
+    for (guint a = 0; chosen != NULL && chosen[a] != NULL; a++)
+        g_ptr_array_add(texts, chosen[a]);
     g_ptr_array_add(texts, NULL);
     return (char **)g_ptr_array_free(texts, FALSE);
 }
@@ -254,6 +254,19 @@ bool gw_validation_add(gw_validation *validation, const char *path, const char *
     return true;
 }
 
+bool gw_validation_list_functions(const gw_validation *validation, gw_function_list *list,
+                                  GError **error)
+{
+    for (guint c = 0; c < validation->cases->len; c++) {
+        const gw_validation_case *at = case_at(validation, c);
+        gw_scenario *scenario = load_scenario(validation, at->path, at->settings, error);
+        if (scenario == NULL)
+            return false;
+        gw_function_list_take(list, scenario);
+    }
+    return true;
+}
+
 /* --- In a child --- */
 
 typedef struct {
@@ -358,7 +371,7 @@ static bool measure_round(batch *all, guint round, GError **error)
     gw_validation *validation = all->validation;
     if (validation->measure == NULL)
         return true;
-    char *machine = validation->measure(validation->measure_context, round, error);
+    char *machine = validation->measure(validation, validation->measure_context, round, error);
     return machine != NULL && gw_validation_set_machine(validation, machine, error);
 }
 

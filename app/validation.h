@@ -15,6 +15,7 @@
  * predicted to be faster. */
 #pragma once
 
+#include "app/function_list.h"
 #include "app/grid.h"
 #include "app/phases.h"
 
@@ -63,7 +64,11 @@ typedef struct {
     bool holds;
 } gw_validation_order; /* Of two step times that were measured apart. */
 
-typedef struct {
+typedef struct gw_validation gw_validation;
+typedef char *gw_validation_measure(const gw_validation *validation, void *context, guint round,
+                                    GError **error);
+
+struct gw_validation {
     guint repeat_count;
     guint64 warm;     /* Steps left out, at least 1. */
     double tolerance; /* 0.1 is 10 % */
@@ -73,7 +78,7 @@ typedef struct {
     char **figures;   /* Settings that stand for that file, of what joins hosts here too. */
     /* Optional: makes the file of a round, counted from 0, and says where; the path is the
      * caller's.  Called before any case of the round. */
-    char *(*measure)(void *context, guint round, GError **error);
+    gw_validation_measure *measure;
     void *measure_context;
     GPtrArray *cases; /* Of gw_validation_case *, owned. */
     guint group_count;
@@ -84,7 +89,7 @@ typedef struct {
     double foreign;       /* Of this machine's processors, what other work took while cases were
                              executed: the median of all runs (foreign_load.h); NAN: not known. */
     GArray *orders;       /* gw_validation_order */
-} gw_validation;
+};
 
 /* Without a machine, until gw_validation_set_machine(), or `measure` is set. */
 gw_validation *gw_validation_new(guint repeat_count, guint64 warm);
@@ -101,6 +106,10 @@ bool gw_validation_set_machine(gw_validation *validation, char *machine, GError 
  * of --vary, or GW_ERROR_SCENARIO where a job has no more steps than are left out. */
 bool gw_validation_add(gw_validation *validation, const char *path, const char *const *settings,
                        const char *const *varied, GError **error);
+
+/* Adds the functions of all cases. */
+bool gw_validation_list_functions(const gw_validation *validation, gw_function_list *list,
+                                  GError **error);
 
 /* Simulates and executes, in rounds.  A case that fails is a result.  GW_ERROR_INTERRUPTED,
  * GW_ERROR_SYSTEM, and what `measure` says. */

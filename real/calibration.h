@@ -33,10 +33,22 @@ typedef struct {
     double stream_bytes_per_s; /* y = x + z beyond the caches, 12 bytes an addition. */
     gw_span handover_ns, kernel_ns;
     gw_calibration_error errors[GW_MEASURED_ATTENTION + 1]; /* By form. */
+    gw_calibration_error whole_error; /* Of tables, from what was measured in functions. */
 } gw_calibration;
+
+/* A function that is going to be run, and the mesh whose shards run it; both borrowed. */
+typedef struct {
+    const gw_function *function;
+    const gw_mesh *mesh;
+} gw_calibration_function;
 
 gw_calibration *gw_calibrate(const gw_probe_settings *settings, gw_calibration_progress progress,
                              void *context);
+/* Measures whole functions (GArray of gw_calibration_function; gw_probe_whole()), and gives tables
+ * what each shape of an operation took in them, in the mean. */
+void gw_calibration_add_functions(gw_calibration *calibration, const gw_probe_settings *settings,
+                                  const GArray *functions, gw_calibration_progress progress,
+                                  void *context);
 /* What was seen between ranks beside what was seen in one of them; copied. */
 void gw_calibration_add_between(gw_calibration *calibration, const gw_probe_between *between);
 void gw_calibration_free(gw_calibration *calibration);

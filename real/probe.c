@@ -11,17 +11,16 @@
  * there until the last has left: whoever leaves late comes late to the next one. */
 #include "real/probe.h"
 
-#include <math.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/check.h"
-#include "base/random.h"
 #include "base/sample.h"
 #include "real/activity.h"
 #include "real/cpu_collective.h"
 #include "real/cpu_operations.h"
+#include "real/probe_data.h"
 
 #define BATCH_NS     50000.0 /* Against the clock's 25 ns. */
 #define BATCHES_MIN  3
@@ -159,24 +158,6 @@ static gw_probe_stat run_probe(probe_run *run)
     return gw_probe_summarize(sample);
 }
 
-static float *make_zeros(uint64_t count)
-{
-    void *data = NULL;
-    const uint64_t size_bytes = MAX(count, 16) * sizeof(float);
-    gw_check(posix_memalign(&data, GW_CPU_ALIGNMENT_BYTES, size_bytes) == 0);
-    memset(data, 0, size_bytes); /* There, and not only promised. */
-    return data;
-}
-
-/* Of either sign, as what flows through a model is: a branch on it is not foreseen. */
-static float *make_floats(uint64_t count, uint64_t seed)
-{
-    float *floats = make_zeros(count);
-    for (uint64_t i = 0; i < count; i++)
-        floats[i] = (float)(gw_random_at(seed, i) >> 40) / (float)(1 << 23) - 1;
-    return floats;
-}
-
 /* --- Operations --- */
 
 typedef struct {
@@ -184,51 +165,6 @@ typedef struct {
     uint32_t set_count;
     float **values; /* Set after set. */
 } operation_memory;
-
-/* Sums of squares, or of exponentials. */
-static bool is_positive(const gw_operation *operation, uint32_t value)
-{
-    return (operation->kind == GW_OPERATION_ADAM && value == operation->inputs[3]) ||
-           (operation->kind == GW_OPERATION_TOKEN_LOSS && value == operation->inputs[2]) ||
-           (operation->kind == GW_OPERATION_CROSS_ENTROPY && value == operation->inputs[1]);
-}
-
-/* A value of ids has whole numbers below this; 0: it has no ids. */
-static uint64_t count_words(const gw_function *function, const gw_operation *operation,
-                            uint32_t value)
-{
-    switch (operation->kind) {
-    case GW_OPERATION_EMBEDDING:
-        return value == operation->inputs[1]
-                   ? gw_function_value(function, operation->inputs[0])->rows
-                   : 0;
-    case GW_OPERATION_TOKEN_STATISTICS:
-    case GW_OPERATION_TOKEN_LOSS:
-        return value == operation->inputs[1]
-                   ? gw_function_value(function, operation->inputs[0])->columns
-                   : 0;
-    case GW_OPERATION_EMBEDDING_GRADIENT:
-        return value == operation->inputs[0]
-                   ? gw_function_value(function, operation->outputs[0])->rows
-                   : 0;
-    default:
-        return 0;
-    }
-}
-
-static float *make_value(const gw_function *function, uint32_t index, uint64_t seed)
-{
-    const gw_operation *operation = gw_function_operation(function, 0);
-    const gw_value *value = gw_function_value(function, index);
-    const uint64_t count = (uint64_t)value->rows * value->columns;
-    const uint64_t words = count_words(function, operation, index);
-    float *made = make_floats(count, seed);
-    for (uint64_t k = 0; words > 0 && k < count; k++)
-        made[k] = (float)(gw_random_at(seed, k) % words);
-    for (uint64_t k = 0; is_positive(operation, index) && k < count; k++)
-        made[k] = fabsf(made[k]);
-    return made;
-}
 
 /* Operands are others each time, as in a model: neither are they in the nearest cache, nor does the
  * core foresee branches on them. */
@@ -243,7 +179,7 @@ static uint32_t count_sets(const gw_function *function, uint32_t all_bytes)
 static float *copy_value(const gw_value *value, const float *source)
 {
     const uint64_t count = (uint64_t)value->rows * value->columns;
-    float *made = make_zeros(count);
+    float *made = gw_probe_zeros(count);
     memcpy(made, source, count * sizeof(float));
     return made;
 }
@@ -258,11 +194,12 @@ static void *prepare_operation(const probe_run *run, uint32_t index)
     made->set_count = count_sets(function, SETS_BYTES);
     made->values = g_new0(float *, made->set_count *value_count);
     for (uint32_t i = 0; i < made->set_count * value_count; i++)
-        made->values[i] = i < drawn_count
-                              ? make_value(function, i % value_count,
-                                           (uint64_t)index * SETS_MAX * GW_FUNCTION_VALUES_MAX + i)
-                              : copy_value(gw_function_value(function, i % value_count),
-                                           made->values[i - drawn_count]);
+        made->values[i] =
+            i < drawn_count
+                ? gw_probe_value(function, i % value_count,
+                                 (uint64_t)index * SETS_MAX * GW_FUNCTION_VALUES_MAX + i)
+                : copy_value(gw_function_value(function, i % value_count),
+                             made->values[i - drawn_count]);
     return made;
 }
 
@@ -323,8 +260,8 @@ static void *prepare_collective(const probe_run *run, uint32_t index)
     made->output_count = made->input_count * run->thread_count;
     const uint64_t set_bytes = (made->input_count + made->output_count) * sizeof(float);
     made->set_count = (uint32_t)CLAMP(GANGS_BYTES / run->thread_count / set_bytes, 1, GANGS_MAX);
-    made->inputs = make_zeros(made->set_count * made->input_count);
-    made->outputs = make_zeros(made->set_count * made->output_count);
+    made->inputs = gw_probe_zeros(made->set_count * made->input_count);
+    made->outputs = gw_probe_zeros(made->set_count * made->output_count);
     return made;
 }
 
@@ -441,7 +378,8 @@ gw_probe_stat gw_probe_handover(const gw_probe_settings *settings)
 
 static void *prepare_copy(const probe_run *run, uint32_t index)
 {
-    return make_floats(*(const uint64_t *)run->what / 2, index); /* Source, and target behind it. */
+    return gw_probe_floats(*(const uint64_t *)run->what / 2,
+                           index); /* Source, and target behind it. */
 }
 
 static void step_copy(const probe_run *run, uint32_t index, void *own, uint64_t number)

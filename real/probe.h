@@ -5,6 +5,7 @@
 #pragma once
 
 #include "program/measured.h"
+#include "program/program.h"
 
 /* Of repeated measurements of the same thing. */
 typedef struct {
@@ -31,6 +32,14 @@ gw_probe_stat gw_probe_summarize(GArray *sample);
  * heads; EMBEDDING and what has tokens have a vocabulary of `inner`; others ignore `inner`. */
 gw_function *gw_probe_function(gw_operation_kind kind, uint32_t map, uint32_t rows,
                                uint32_t columns, uint32_t inner);
+/* What each operation of a whole function takes where devices run it: behind the others, in the
+ * memory that they share, on every thread, over and over.  `mesh` is the one whose shards run it.
+ * What no table has a kind for (program/measured.h), and collectives, are not run: what they would
+ * make is there.  By operation, of what was not run a count of 0; the caller frees. */
+gw_probe_stat *gw_probe_whole(const gw_probe_settings *settings, const gw_function *function,
+                              const gw_mesh *mesh);
+/* What gw_probe_whole() takes of memory, in bytes. */
+uint64_t gw_probe_whole_bytes(const gw_probe_settings *settings, const gw_function *function);
 /* One run of the function's operation, on every thread. */
 gw_probe_stat gw_probe_operation(const gw_probe_settings *settings, const gw_function *function);
 /* A collective of `member_count` threads, each with an input of `element_count` floats: from when

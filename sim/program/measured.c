@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "program/measured.h"
 
+#include <string.h>
+
 #include "base/check.h"
 
 const gw_measured_kind gw_measured_kinds[] = {
@@ -57,6 +59,7 @@ void gw_measured_table_clear(gw_measured_table *table)
     for (uint32_t i = 0; i < GW_MEASURED_AXES_MAX; i++)
         g_free(table->sizes[i]);
     g_free(table->ns);
+    g_free(table->shapes);
     *table = (gw_measured_table){.ns = NULL};
 }
 
@@ -128,11 +131,54 @@ static place find_place(const double *sizes, uint32_t count, double size)
     return (place){above - 1, above, (size - below_size) / (sizes[above] - below_size), 1};
 }
 
+static int compare_sizes(const double *left, const double *right)
+{
+    for (uint32_t i = 0; i < GW_MEASURED_AXES_MAX; i++)
+        if (left[i] != right[i])
+            return left[i] < right[i] ? -1 : 1;
+    return 0;
+}
+
+/* The first shape that is not below `sizes`. */
+static uint32_t find_shape(const gw_measured_table *table, const double *sizes)
+{
+    uint32_t low = 0, high = table->shape_count;
+    while (low < high) {
+        const uint32_t middle = low + (high - low) / 2;
+        if (compare_sizes(table->shapes[middle].sizes, sizes) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static bool is_shape(const gw_measured_table *table, uint32_t at, const double *sizes)
+{
+    return at < table->shape_count && compare_sizes(table->shapes[at].sizes, sizes) == 0;
+}
+
+bool gw_measured_table_add(gw_measured_table *table, const gw_measured_shape *shape)
+{
+    const uint32_t at = find_shape(table, shape->sizes);
+    if (is_shape(table, at, shape->sizes))
+        return false;
+    table->shapes = g_renew(gw_measured_shape, table->shapes, table->shape_count + 1);
+    memmove(table->shapes + at + 1, table->shapes + at,
+            (table->shape_count - at) * sizeof *table->shapes);
+    table->shapes[at] = *shape;
+    table->shape_count++;
+    return true;
+}
+
 double gw_measured_table_at(const gw_measured_table *table,
                             const double sizes[GW_MEASURED_AXES_MAX])
 {
     place places[GW_MEASURED_AXES_MAX];
     double ns = 0, times = 1;
+    const uint32_t shape = find_shape(table, sizes);
+    if (is_shape(table, shape, sizes))
+        return table->shapes[shape].ns;
     for (uint32_t i = 0; i < GW_MEASURED_AXES_MAX; i++) {
         places[i] = find_place(table->sizes[i], table->counts[i], sizes[i]);
         times *= places[i].times;
@@ -152,110 +198,107 @@ double gw_measured_table_at(const gw_measured_table *table,
 
 /* --- Looking up --- */
 
-static const gw_measured_table *find_table(const gw_measured *measured, gw_operation_kind kind,
-                                           uint32_t which)
+/* GW_INDEX_NONE: it cannot be measured. */
+static uint32_t find_kind(gw_operation_kind kind, uint32_t which)
 {
     for (uint32_t i = 0; gw_measured_kinds[i].name != NULL; i++)
         if (gw_measured_kinds[i].kind == kind && gw_measured_kinds[i].which == which)
-            return measured->tables[i].ns != NULL ? &measured->tables[i] : NULL;
-    return NULL;
+            return i;
+    return GW_INDEX_NONE;
 }
 
-typedef struct { /* `count` products, one after the other. */
-    double count, rows, columns, depth;
-    uint32_t which;
-} measured_product;
-
-static measured_product find_product(const gw_function *function, const gw_operation *operation)
+static gw_measured_work describe_product(const gw_function *function, const gw_operation *operation)
 {
     const gw_value *a = gw_function_value(function, operation->inputs[0]);
     const gw_value *y = gw_function_value(function, operation->outputs[0]);
-    const uint32_t b_transposed =
-        operation->transpose_b ? GW_MEASURED_B_TRANSPOSED : GW_MEASURED_PLAIN;
-    if (operation->kind == GW_OPERATION_BLOCK_MATMUL) {
-        const double runs = (double)a->rows / operation->sequence;
-        return (measured_product){runs, operation->sequence, y->columns, a->columns, b_transposed};
-    }
-    if (operation->kind == GW_OPERATION_BLOCK_MATMUL_GRADIENT) {
-        const double runs = (double)a->rows / operation->sequence;
-        return (measured_product){runs, (double)y->rows / operation->blocks, y->columns,
-                                  operation->sequence, GW_MEASURED_A_TRANSPOSED};
-    }
-    return (measured_product){1, y->rows, y->columns, operation->transpose_a ? a->rows : a->columns,
-                              operation->transpose_a ? GW_MEASURED_A_TRANSPOSED : b_transposed};
+    const double runs = (double)a->rows / MAX(operation->sequence, 1);
+    const uint32_t plain = find_kind(GW_OPERATION_MATMUL, GW_MEASURED_PLAIN);
+    const uint32_t a_transposed = find_kind(GW_OPERATION_MATMUL, GW_MEASURED_A_TRANSPOSED);
+    const uint32_t b_transposed = find_kind(GW_OPERATION_MATMUL, GW_MEASURED_B_TRANSPOSED);
+    const uint32_t straight = operation->transpose_b ? b_transposed : plain;
+    if (operation->kind == GW_OPERATION_BLOCK_MATMUL)
+        return (gw_measured_work){straight, {operation->sequence, y->columns, a->columns}, runs};
+    if (operation->kind == GW_OPERATION_BLOCK_MATMUL_GRADIENT)
+        return (gw_measured_work){
+            a_transposed,
+            {(double)y->rows / operation->blocks, y->columns, operation->sequence},
+            runs};
+    return (gw_measured_work){operation->transpose_a ? a_transposed : straight,
+                              {y->rows, y->columns, operation->transpose_a ? a->rows : a->columns},
+                              1};
 }
 
-static bool look_up_product(const gw_measured *measured, const gw_function *function,
-                            const gw_operation *operation, double *out_ns)
+static gw_measured_work describe_attention(const gw_function *function,
+                                           const gw_operation *operation)
 {
-    const measured_product product = find_product(function, operation);
-    const gw_measured_table *table = find_table(measured, GW_OPERATION_MATMUL, product.which);
-    if (table == NULL)
-        return false;
-    const double sizes[GW_MEASURED_AXES_MAX] = {product.rows, product.columns, product.depth};
-    *out_ns = product.count * gw_measured_table_at(table, sizes);
-    return true;
-}
-
-static bool look_up_attention(const gw_measured *measured, const gw_function *function,
-                              const gw_operation *operation, double *out_ns)
-{
-    const gw_measured_table *table = find_table(measured, operation->kind, 0);
-    if (table == NULL)
-        return false;
     const bool is_gradient = operation->kind == GW_OPERATION_ATTENTION_GRADIENT;
     const gw_value *queries = gw_function_value(function, operation->inputs[0]);
     const double shares =
         count_elements(function, is_gradient ? operation->inputs[3] : operation->outputs[1]);
-    const double longest = table->sizes[0][table->counts[0] - 1];
-    const double sizes[GW_MEASURED_AXES_MAX] = {MIN(operation->sequence, longest),
-                                                (double)queries->columns / operation->heads, 0};
-    *out_ns = shares * gw_measured_table_at(table, sizes);
-    return true;
+    return (gw_measured_work){find_kind(operation->kind, 0),
+                              {operation->sequence, (double)queries->columns / operation->heads, 0},
+                              shares};
 }
 
-static bool look_up_sized(const gw_measured *measured, const gw_function *function,
-                          const gw_operation *operation, double *out_ns)
+static bool describe_sized(const gw_function *function, const gw_operation *operation,
+                           gw_measured_work *out)
 {
     uint32_t which = 0;
     if (operation->kind == GW_OPERATION_MAP)
         which = operation->map;
     if (operation->kind == GW_OPERATION_REDUCE)
         which = operation->reduction;
-    const gw_measured_table *table = find_table(measured, operation->kind, which);
-    if (table == NULL)
+    const uint32_t kind = find_kind(operation->kind, which);
+    if (kind == GW_INDEX_NONE || gw_operation_input_count(operation) == 0)
         return false;
     const gw_value *sized = find_sized(function, operation);
-    const bool is_by_rows = table->sizes[1] != NULL;
+    const bool is_by_rows = gw_measured_kinds[kind].form == GW_MEASURED_ROWS;
     const double rows = sized->rows, columns = sized->columns;
-    const double sizes[GW_MEASURED_AXES_MAX] = {is_by_rows ? rows : rows * columns, columns, 0};
-    *out_ns = gw_measured_table_at(table, sizes);
+    *out = (gw_measured_work){
+        kind, {is_by_rows ? rows : rows * columns, is_by_rows ? columns : 0, 0}, 1};
     return true;
 }
 
-bool gw_measured_operation(const gw_measured *measured, const gw_function *function,
-                           const gw_operation *operation, double *out_ns)
+bool gw_measured_describe(const gw_function *function, const gw_operation *operation,
+                          gw_measured_work *out)
 {
     switch (operation->kind) {
     case GW_OPERATION_MATMUL:
     case GW_OPERATION_BLOCK_MATMUL:
     case GW_OPERATION_BLOCK_MATMUL_GRADIENT:
-        return look_up_product(measured, function, operation, out_ns);
+        *out = describe_product(function, operation);
+        return true;
     case GW_OPERATION_ATTENTION:
     case GW_OPERATION_ATTENTION_GRADIENT:
-        return look_up_attention(measured, function, operation, out_ns);
+        *out = describe_attention(function, operation);
+        return true;
     default:
-        return gw_operation_input_count(operation) > 0 &&
-               look_up_sized(measured, function, operation, out_ns);
+        return describe_sized(function, operation, out);
     }
+}
+
+bool gw_measured_operation(const gw_measured *measured, const gw_function *function,
+                           const gw_operation *operation, double *out_ns)
+{
+    gw_measured_work work;
+    if (!gw_measured_describe(function, operation, &work))
+        return false;
+    const gw_measured_table *table = &measured->tables[work.kind];
+    if (table->ns == NULL)
+        return false;
+    const bool is_measured_alone = is_shape(table, find_shape(table, work.sizes), work.sizes);
+    if (gw_measured_kinds[work.kind].form == GW_MEASURED_ATTENTION && !is_measured_alone)
+        work.sizes[0] = MIN(work.sizes[0], table->sizes[0][table->counts[0] - 1]);
+    *out_ns = work.count * gw_measured_table_at(table, work.sizes);
+    return true;
 }
 
 /* A device by itself still writes an output of its own. */
 static bool look_up_copy(const gw_measured *measured, uint64_t size_bytes, double *out_ns)
 {
-    const gw_measured_table *table = find_table(measured, GW_OPERATION_MAP, GW_MAP_COPY);
+    const gw_measured_table *table = &measured->tables[find_kind(GW_OPERATION_MAP, GW_MAP_COPY)];
     const double sizes[GW_MEASURED_AXES_MAX] = {(double)size_bytes / sizeof(float), 0, 0};
-    if (table == NULL)
+    if (table->ns == NULL)
         return false;
     *out_ns = gw_measured_table_at(table, sizes);
     return true;

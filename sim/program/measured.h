@@ -15,13 +15,22 @@ typedef struct {
     uint32_t count;            /* 0: not measured. */
 } gw_measured_curve;
 
-/* The same over several sizes at once: straight along each axis between points of a grid, so that
- * a sum of products of the sizes is met exactly. */
+/* What was measured for these very sizes, on no grid; of axes that the form does not have, 0. */
 #define GW_MEASURED_AXES_MAX 3
+typedef struct {
+    double sizes[GW_MEASURED_AXES_MAX];
+    double ns;
+} gw_measured_shape;
+
+/* The same over several sizes at once: that of the shape, if it was measured by itself; else
+ * straight along each axis between points of a grid, so that a sum of products of the sizes is met
+ * exactly. */
 typedef struct {
     uint32_t counts[GW_MEASURED_AXES_MAX]; /* Axes that the form does not have: 1. */
     double *sizes[GW_MEASURED_AXES_MAX];   /* Ascend; NULL where the form has no such axis. */
     double *ns;                            /* The last axis fastest; NULL: not measured. */
+    gw_measured_shape *shapes;             /* In the order of their sizes, each once. */
+    uint32_t shape_count;
 } gw_measured_table;
 
 typedef enum {
@@ -50,6 +59,14 @@ typedef struct {
 extern const gw_measured_kind gw_measured_kinds[]; /* A name of NULL ends it. */
 #define GW_MEASURED_KINDS_MAX 40
 
+/* What an operation is to those who look it up: `count` times what its kind takes for its sizes.
+ * A product by blocks is so many products; attention so many elements of p. */
+typedef struct {
+    uint32_t kind; /* Index into gw_measured_kinds. */
+    double sizes[GW_MEASURED_AXES_MAX];
+    double count;
+} gw_measured_work;
+
 /* A collective of so many members, by bytes of one member's input.  On several hosts: as many on
  * each. */
 typedef struct {
@@ -72,13 +89,18 @@ void gw_measured_free(gw_measured *measured);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(gw_measured, gw_measured_free)
 
 void gw_measured_table_clear(gw_measured_table *table);
-/* What a table says at so much along each axis; it is measured. */
+/* Adds what was measured for these sizes by itself; false: they are there already. */
+bool gw_measured_table_add(gw_measured_table *table, const gw_measured_shape *shape);
+/* What a table says at so much along each axis; it has a grid. */
 double gw_measured_table_at(const gw_measured_table *table,
                             const double sizes[GW_MEASURED_AXES_MAX]);
 /* What a curve says at `size`; `curve` has a point at least. */
 double gw_measured_at(const gw_measured_curve *curve, double size);
 
-/* A product by blocks is so many products.  False: that was not measured. */
+/* False: the operation is of no kind that can be measured. */
+bool gw_measured_describe(const gw_function *function, const gw_operation *operation,
+                          gw_measured_work *out);
+/* False: that was not measured. */
 bool gw_measured_operation(const gw_measured *measured, const gw_function *function,
                            const gw_operation *operation, double *out_ns);
 /* On the next smaller number of hosts that was measured, else the next larger; where nothing was

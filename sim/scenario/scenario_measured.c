@@ -9,6 +9,7 @@
 #define MEMBERS_MAX 65536
 #define NS_MAX      1e15 /* 11 days. */
 #define SIZE_MAX_OF 1e15
+#define SHAPES_MAX  65536
 
 static bool read_points(gw_params *list, gw_measured_curve *out, GError **error)
 {
@@ -78,6 +79,55 @@ static bool read_axis(gw_params *object, const char *key, double **out, uint32_t
     return read_numbers(list, 1, SIZE_MAX_OF, true, *out, error);
 }
 
+/* [size along each axis..., nanoseconds] */
+static bool read_shape(gw_params *list, uint32_t axis_count, gw_measured_table *out, GError **error)
+{
+    gw_measured_shape shape = {.ns = 0};
+    if (!gw_params_is_array(list) || gw_params_length(list) != axis_count + 1) {
+        gw_params_error(list, NULL, error, "expected a size along each of %u axes, and nanoseconds",
+                        axis_count);
+        return false;
+    }
+    for (uint32_t i = 0; i < axis_count; i++) {
+        gw_params *size = gw_params_at(list, i);
+        if (!gw_params_as_number(size, &shape.sizes[i], error))
+            return false;
+        if (!(shape.sizes[i] >= 1) || shape.sizes[i] > SIZE_MAX_OF) {
+            gw_params_error(size, NULL, error, "found size %g, expected 1 to %g", shape.sizes[i],
+                            SIZE_MAX_OF);
+            return false;
+        }
+    }
+    gw_params *ns = gw_params_at(list, axis_count);
+    if (!gw_params_as_number(ns, &shape.ns, error))
+        return false;
+    if (!(shape.ns >= 0) || shape.ns > NS_MAX) {
+        gw_params_error(ns, NULL, error, "found %g ns, expected 0 to %g", shape.ns, NS_MAX);
+        return false;
+    }
+    if (gw_measured_table_add(out, &shape))
+        return true;
+    gw_params_error(list, NULL, error, "found these sizes twice, expected each once");
+    return false;
+}
+
+static bool read_shapes(gw_params *table, uint32_t axis_count, gw_measured_table *out,
+                        GError **error)
+{
+    gw_params *list = NULL;
+    if (!gw_params_array(table, "shapes", false, &list, error))
+        return false;
+    if (list != NULL && gw_params_length(list) > SHAPES_MAX) {
+        gw_params_error(list, NULL, error, "found %u shapes, expected at most %u",
+                        gw_params_length(list), SHAPES_MAX);
+        return false;
+    }
+    for (uint32_t i = 0; list != NULL && i < gw_params_length(list); i++)
+        if (!read_shape(gw_params_at(list, i), axis_count, out, error))
+            return false;
+    return true;
+}
+
 static bool read_table(gw_params *object, const gw_measured_kind *kind, gw_measured_table *out,
                        GError **error)
 {
@@ -86,9 +136,10 @@ static bool read_table(gw_params *object, const gw_measured_kind *kind, gw_measu
         return false;
     if (table == NULL)
         return true;
-    uint32_t count = 1;
+    uint32_t count = 1, axis_count = 0;
     for (uint32_t i = 0; i < GW_MEASURED_AXES_MAX; i++) {
         const char *axis = gw_measured_axis(kind->form, i);
+        axis_count += axis != NULL;
         out->counts[i] = 1;
         if (axis != NULL && !read_axis(table, axis, &out->sizes[i], &out->counts[i], error))
             return false;
@@ -102,7 +153,8 @@ static bool read_table(gw_params *object, const gw_measured_kind *kind, gw_measu
         return false;
     }
     out->ns = g_new0(double, count);
-    return read_numbers(list, 0, NS_MAX, false, out->ns, error) && gw_params_finish(table, error);
+    return read_numbers(list, 0, NS_MAX, false, out->ns, error) &&
+           read_shapes(table, axis_count, out, error) && gw_params_finish(table, error);
 }
 
 static bool read_operations(gw_params *root, gw_measured *out, GError **error)

@@ -4,6 +4,7 @@
 care."""
 import copy
 import json
+import pathlib
 
 import program
 import ranks
@@ -29,7 +30,8 @@ def without_ranks(machine):
 class Calibrate(ranks.Case):
     def calibrate(self, path):
         """Between ranks, too, where there is MPI: what it prints."""
-        wanted = ["calibrate", "--quick", "--name", "here", "--out", str(path), "--rows"]
+        wanted = ["calibrate", "--quick", "--name", "here", "--out", str(path), "--rows", "--for",
+                  MLP]
         if ranks.LAUNCHER is None or not ranks.is_built():
             return self.accept(*wanted, "--threads", "1").stdout
         done = self.mpirun(2, *wanted, "--backend", "mpi")
@@ -50,6 +52,18 @@ class Calibrate(ranks.Case):
                 self.assertEqual(list(sizes), sorted(set(sizes)))
                 shortest_ns, longest_ns = shortest_ns + ns[0], longest_ns + ns[-1]
         self.assertGreater(longest_ns, shortest_ns)  # 65536 times the bytes.
+
+    def check_shapes(self, operations):
+        """Products as the scenario has them: first of its batch with the first layer's weights."""
+        parameters = json.loads(pathlib.Path(MLP).read_text())["jobs"][0]["parameters"]
+        rows = parameters["batch"] // parameters["devices"]
+        shapes = operations["matmul"]["shapes"]
+        self.assertIn([rows, parameters["layers"][0], parameters["inputs"]],
+                      [shape[:3] for shape in shapes])
+        for *sizes, ns in shapes:
+            self.assertEqual(len(sizes), 3)
+            self.assertGreater(ns, 0)
+        self.assertNotIn("shapes", operations["adam"])  # It has none.
 
     def makespan(self, machine, name):
         path = self.folder / name
@@ -74,6 +88,7 @@ class Calibrate(ranks.Case):
         product = measured["operations"]["matmul_a_transposed"]
         cells = len(product["rows"]) * len(product["columns"]) * len(product["depth"])
         self.assertEqual(len(product["ns"]), cells)
+        self.check_shapes(measured["operations"])
         self.assertGreaterEqual(machine["accelerator"]["shared_cores"], 1)
         self.accept("run", MLP, *as_machine(path))
         if "between_hosts" in measured:
@@ -87,6 +102,20 @@ class Calibrate(ranks.Case):
         self.refuse(2, ["expected a name without a slash"], "calibrate", "--name", "a/b")
         self.refuse(2, ['--backend: found "null", expected cpu or mpi'], "calibrate",
                     "--backend", "null")
+
+    def test_mistakes_of_scenarios_are_told_first(self):
+        self.refuse(1, ["none.json"], "calibrate", "--for", str(self.folder / "none.json"))
+        wide = ("calibrate", "--for", str(self.write_wide()), "--threads", "1024", "--out",
+                str(self.folder / "wide.json"))
+        self.refuse(1, ["running it on 1024 threads takes", "half of this machine's memory"], *wide)
+        self.assertFalse((self.folder / "wide.json").exists())
+
+    def write_wide(self):
+        path = self.folder / "wide_mlp.json"
+        scenario = json.loads(pathlib.Path(MLP).read_text())
+        scenario["jobs"][0]["parameters"].update(inputs=4096, layers=[4096])
+        path.write_text(json.dumps(scenario))
+        return path
 
 
 SPAN_KEYS = ("kernel_overhead", "hop_latency", "collective_overhead", "pcie_latency")
@@ -147,6 +176,14 @@ class Machines(program.Case):
         of 1 us."""
         spans, _ = self.run_chain(self.write_machine(GOOD), 1)
         self.assertIn(18000, spans)
+
+    def test_shapes_count_where_they_are_met(self):
+        """Of the chain's scalars, not of others: 9 us longer, and nothing."""
+        for elements, expected in ((1, 27000), (2, 18000)):
+            measured = copy.deepcopy(GOOD)
+            measured["operations"]["scale"]["shapes"] = [[elements, 11000]]
+            spans, _ = self.run_chain(self.write_machine(measured), 1)
+            self.assertIn(expected, spans)
 
     def test_devices_share_cores(self):
         """Two of them on one core take twice the 8 us outside of the all-reduce, which has that
@@ -211,6 +248,15 @@ class Machines(program.Case):
             (lambda m: m["operations"]["matmul"].update(ns=[1]),
              ["found 1 numbers, expected 2, one for each size"]),
             (lambda m: m["operations"]["matmul"].pop("depth"), ['found no "depth"']),
+            (lambda m: m["operations"]["matmul"].update(shapes=[[1, 2, 3]]),
+             ["/matmul/shapes/0: expected a size along each of 3 axes, and nanoseconds"]),
+            (lambda m: m["operations"]["scale"].update(shapes=[[0, 5]]),
+             ["/scale/shapes/0/0: found size 0, expected 1 to"]),
+            (lambda m: m["operations"]["scale"].update(shapes=[[1, -5]]),
+             ["/scale/shapes/0/1: found -5 ns, expected 0 to"]),
+            (lambda m: m["operations"]["scale"].update(shapes=[[7, 5], [3, 5], [7, 6]]),
+             ["/scale/shapes/2: found these sizes twice, expected each once"]),
+            (lambda m: m["operations"]["scale"].update(shapes=3), ["/scale/shapes"]),
             (lambda m: m["collectives"]["all_reduce"].append({"members": 2, "points": [[4, 1]]}),
              ["/all_reduce/1/members: found 2, expected more than 2"]),
             (lambda m: m["collectives"].update(all_redcue=[]), ["all_redcue"]),

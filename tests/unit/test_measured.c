@@ -114,6 +114,32 @@ START_TEST(operations_are_looked_up_by_what_they_are)
 }
 END_TEST
 
+/* A shape that was measured by itself counts where it is met exactly, and nowhere else. */
+START_TEST(shapes_come_before_grids)
+{
+    static const double sizes[] = {100, 200};
+    g_autoptr(gw_measured) measured = g_new0(gw_measured, 1);
+    fill_table(measured, "gelu", 2, sizes, say_ten_times);
+    gw_measured_table *table = &measured->tables[find("gelu")];
+    ck_assert(gw_measured_table_add(table, &(gw_measured_shape){{150}, 77}));
+    ck_assert(gw_measured_table_add(table, &(gw_measured_shape){{9000}, 55}));
+    ck_assert(gw_measured_table_add(table, &(gw_measured_shape){{20}, 33}));
+    ck_assert(!gw_measured_table_add(table, &(gw_measured_shape){{150}, 88}));
+    ck_assert_uint_eq(table->shape_count, 3);
+    static const struct {
+        uint32_t rows, columns;
+        double ns;
+    } wanted[] = {{10, 15, 77}, {15, 10, 77}, {90, 100, 55}, {4, 5, 33}, {10, 16, 1600}};
+    for (guint i = 0; i < G_N_ELEMENTS(wanted); i++) {
+        g_autoptr(gw_function) gelu =
+            make_operation(GW_OPERATION_MAP, GW_MAP_GELU, wanted[i].rows, wanted[i].columns, 1);
+        double ns = 0;
+        ck_assert(ask(measured, gelu, &ns));
+        ck_assert_double_eq(ns, wanted[i].ns);
+    }
+}
+END_TEST
+
 /* What is a sum of products of sizes is met everywhere on the grid; below it is level, beyond it
  * grows in proportion. */
 START_TEST(tables_are_straight_along_each_axis)
@@ -280,6 +306,7 @@ int main(void)
     TCase *tcase = tcase_create("measured");
     tcase_add_test(tcase, curves_are_straight_between_points);
     tcase_add_test(tcase, operations_are_looked_up_by_what_they_are);
+    tcase_add_test(tcase, shapes_come_before_grids);
     tcase_add_test(tcase, tables_are_straight_along_each_axis);
     tcase_add_test(tcase, rows_and_columns_count_apart);
     tcase_add_test(tcase, products_go_by_shape_and_form);
