@@ -10,6 +10,7 @@
 
 #include "base/check.h"
 #include "real/bfloat16.h"
+#include "real/cores.h"
 #include "real/cpu_copy.h"
 #include "real/cpu_nan.h"
 
@@ -627,6 +628,9 @@ static void finish_shard(gw_cpu_device *device, gw_cpu_shard *shard)
 static void *run_device(void *context)
 {
     gw_cpu_device *device = context;
+    if (device->shared->is_bound) {
+        gw_cores_bind(device->place);
+    }
     prctl(PR_SET_TIMERSLACK, 1); /* A replayed duration ends when it should. */
     for (;;) {
         pthread_mutex_lock(&device->mutex);

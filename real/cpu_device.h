@@ -68,7 +68,8 @@ typedef struct { /* What all devices of a cluster share. */
     gw_cpu_meetings *meetings;
     const atomic_bool *is_stopping;
     atomic_uint *idle_count; /* Devices whose threads have nothing to do, of those that run here. */
-    bool is_alone;           /* Those are no more than there are cores. */
+    bool is_alone;           /* Those are no more than GW_CPU_PRODUCTS_MAX. */
+    bool is_bound;           /* They are more than this process may use, and stay on one each. */
     bool checks_nan;         /* An output with a value that is no number is a failure. */
     double flops_per_s;      /* For WORK; 0: GW_CPU_FLOPS_PER_S. */
     /* From the device's thread, without its lock.  The shard is out of the queue, its buffers are
@@ -91,6 +92,7 @@ struct gw_cpu_device {
     gw_device_id id;
     pthread_t thread;
     bool has_thread;
+    uint32_t place;        /* Among those that run here: where it is bound to. */
     pthread_mutex_t mutex; /* Before all that follows, up to the thread's own. */
     pthread_cond_t has_work;
     bool is_idle;

@@ -37,7 +37,7 @@ static inline gw_cpu_operand gw_cpu_output(const gw_cpu_context *context,
 uint32_t gw_cpu_place(const gw_cpu_context *context, const gw_operation *operation,
                       uint32_t *out_group_size);
 
-/* Around calls of OpenBLAS: waits until fewer threads than cores are between the two. */
+/* Around calls of OpenBLAS: waits until fewer than GW_CPU_PRODUCTS_MAX are between the two. */
 void gw_cpu_products_begin(const gw_cpu_context *context);
 void gw_cpu_products_end(const gw_cpu_context *context);
 

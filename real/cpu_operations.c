@@ -12,37 +12,31 @@
 #include <semaphore.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "base/check.h"
 #include "base/random.h"
 #include "real/cpu_operand.h"
 
-#define NS_PER_S             1000000000
-#define LAYER_NORM_EPSILON   1e-5  /* program/operation.h */
-#define ADAM_EPSILON         1e-8f /* As here and below. */
-#define ADAM_BETA_1          0.9f
-#define ADAM_BETA_2          0.999f
-#define SPIN_NS              50000    /* What a sleeping thread may wake late by. */
-#define SLEEP_NS_MAX         20000000 /* So often a long wait looks whether it is cancelled. */
-#define COLUMNS_AT_ONCE      64
-#define PRODUCTS_AT_ONCE_MAX 32
-#define RANDOM_BITS          24 /* A float's significand: every such fraction is exact. */
+#define NS_PER_S           1000000000
+#define LAYER_NORM_EPSILON 1e-5  /* program/operation.h */
+#define ADAM_EPSILON       1e-8f /* As here and below. */
+#define ADAM_BETA_1        0.9f
+#define ADAM_BETA_2        0.999f
+#define SPIN_NS            50000    /* What a sleeping thread may wake late by. */
+#define SLEEP_NS_MAX       20000000 /* So often a long wait looks whether it is cancelled. */
+#define COLUMNS_AT_ONCE    64
+#define RANDOM_BITS        24 /* A float's significand: every such fraction is exact. */
 
-/* Devices may be thousands, but matrix products under way are at most as many as there are cores:
- * OpenBLAS has a fixed number of work areas, twice the threads that it was built for and some 512
- * more (driver/others/memory.c of version 0.3.21), and gives up when none is left. */
+/* Devices may be thousands, but so many matrix products at most are under way: OpenBLAS has a fixed
+ * number of work areas, twice the threads that it was built for and some 512 more
+ * (driver/others/memory.c of version 0.3.21), and gives up when none is left.  No more than cores
+ * would be too few: two that are bound to one core could have all, and the others nothing to do. */
 static sem_t product_slots;
 static pthread_once_t has_slots = PTHREAD_ONCE_INIT;
 
-uint32_t gw_cpu_products_max(void)
-{
-    return (uint32_t)CLAMP(sysconf(_SC_NPROCESSORS_ONLN), 1, PRODUCTS_AT_ONCE_MAX);
-}
-
 static void make_slots(void)
 {
-    sem_init(&product_slots, 0, gw_cpu_products_max());
+    sem_init(&product_slots, 0, GW_CPU_PRODUCTS_MAX);
     openblas_set_num_threads(1);
 }
 

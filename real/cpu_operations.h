@@ -17,7 +17,7 @@
 /* Before any thread computes: OpenBLAS must not start threads of its own.  Again does nothing. */
 void gw_cpu_operations_init(void);
 /* How many matrix products may be under way: threads that are no more need not ask. */
-uint32_t gw_cpu_products_max(void);
+#define GW_CPU_PRODUCTS_MAX 32
 
 #define GW_CPU_SHORT_NS 20000
 
@@ -51,7 +51,7 @@ typedef struct {
     const atomic_bool *is_cancelled; /* Looked at while busy waiting; NULL: never cancelled. */
     const gw_counted *counted; /* NULL: the operation works on whole values; else on so many rows */
     uint32_t counted_rows;     /* of those that follow the rows that this shard was dealt. */
-    bool is_alone;             /* No more threads compute than there are cores. */
+    bool is_alone;             /* No more threads compute than products may be under way. */
 } gw_cpu_context;
 
 /* `operation` is none of the collectives.  Outputs are written whole. */

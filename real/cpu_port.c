@@ -605,19 +605,24 @@ static void count_devices(gw_cpu_cluster *cluster)
         count += cluster->nodes[i].is_elsewhere ? 0 : cluster->nodes[i].device_count;
     }
     atomic_store(&cluster->idle_count, count);
-    cluster->shared.is_alone = count <= gw_cpu_products_max();
+    cluster->shared.is_alone = count <= GW_CPU_PRODUCTS_MAX;
+    cluster->shared.is_bound = count > g_get_num_processors();
 }
 
 static bool start_threads(gw_cpu_cluster *cluster, GError **error)
 {
     count_devices(cluster);
+    uint32_t place = 0;
     if (!gw_cpu_copier_start(&cluster->copier, error)) {
         return false;
     }
     for (uint32_t i = 0; i < cluster->device_count; i++) {
         const gw_node_id host = gw_directory_host(cluster->directory, (gw_device_id){i});
-        if (!cluster->nodes[host.index].is_elsewhere &&
-            !gw_cpu_device_start(&cluster->devices[i], error)) {
+        if (cluster->nodes[host.index].is_elsewhere) {
+            continue;
+        }
+        cluster->devices[i].place = place++;
+        if (!gw_cpu_device_start(&cluster->devices[i], error)) {
             return false;
         }
     }

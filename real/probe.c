@@ -18,6 +18,7 @@
 #include "base/check.h"
 #include "base/sample.h"
 #include "real/activity.h"
+#include "real/cores.h"
 #include "real/cpu_collective.h"
 #include "real/cpu_operations.h"
 #include "real/probe_data.h"
@@ -104,6 +105,8 @@ static void *run_thread(void *context)
 {
     probe_thread *thread = context;
     probe_run *run = thread->run;
+    if (run->thread_count > g_get_num_processors())
+        gw_cores_bind(thread->index); /* As devices are that outnumber the cores. */
     void *own = run->prepare != NULL ? run->prepare(run, thread->index) : NULL;
     pthread_barrier_wait(&run->barrier);
     double step_ns = G_MAXDOUBLE;

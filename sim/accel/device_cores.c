@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Devices that are threads, and the cores that they share.  While no more cores are wanted than
- * there are, each task goes on at its own speed; else all are slowed down alike, so that together
- * they keep all cores busy: processor sharing.  A span of computing wants one core, but for what is
- * given as a time, in which its thread sleeps; a collective wants one for each member, since they
- * do its work themselves, or all of them.
+/* Devices that are threads, and the cores that they share.  Where they are no more than the cores,
+ * these are one pool, in which each goes where there is room; where they are more, each is bound to
+ * one core, counted around, and each core is a pool.  While no more cores of a pool are wanted than
+ * it has, each task goes on at its own speed; else all are slowed down alike, so that together they
+ * keep the pool's cores busy: processor sharing.  A span of computing wants one core, but for what
+ * is given as a time, in which its thread sleeps; a collective wants one for each member, since
+ * they do its work themselves, or all of them.  In more than one pool it has a part in each where a
+ * member is, and ends with the last of them.
  *
  * A pool of cores has a clock of its own, which goes as fast as its tasks go on: a task of so much
  * work ends when that clock has moved on by it, whatever starts and ends in between.  So a change
@@ -20,7 +23,7 @@
 #define ROUNDING_NS 1e-4
 
 typedef struct {
-    bool is_collective;
+    uint32_t meeting;    /* Of which it is a part; GW_INDEX_NONE: it is a span. */
     gw_device_work work; /* Of a span: stage is its number, group the member's. */
     gw_time start_ns;
     gw_time wants_ns; /* When it begins to want cores: what it only waits for comes first. */
@@ -40,12 +43,29 @@ typedef struct {
     gw_time due_ns; /* Of the event; GW_TIME_NEVER: there is none. */
 } core_pool;
 
+typedef struct { /* That devices of one kind share. */
+    uint32_t core_count, device_count;
+    uint32_t first_pool, pool_count;
+} core_set;
+
+typedef struct {
+    uint32_t set;         /* GW_INDEX_NONE: its devices have a core each. */
+    uint32_t first_place; /* Of its first device among those of the set. */
+} core_island;
+
+typedef struct {         /* A collective that goes on. */
+    uint32_t open_count; /* Parts that have not ended. */
+} core_meeting;
+
 struct gw_cores {
     gw_devices *devices;
+    core_set *sets;
+    uint32_t set_count;
+    core_island *islands;
     core_pool *pools;
     uint32_t pool_count;
-    uint32_t *pool_of_island; /* GW_INDEX_NONE: it has cores enough. */
-    gw_pool tasks;
+    bool *has_part; /* By pool, of the meeting that begins. */
+    gw_pool tasks, meetings;
     GArray *ended; /* core_task: those of the event that fires. */
 };
 
@@ -57,56 +77,72 @@ static const gw_event_kind end_kind = {.name = "core.end", .fire = fire_end};
 
 /* --- Life --- */
 
-/* The pool of an island before this one whose accelerator is of the same kind. */
-static uint32_t find_pool(const gw_cores *cores, const gw_cluster *cluster, uint32_t island)
+/* The set of an island before this one whose accelerator is of the same kind. */
+static uint32_t find_set(const gw_cores *cores, const gw_cluster *cluster, uint32_t island)
 {
     const char *name = cluster->islands[island].accelerator->name;
     for (uint32_t i = 0; i < island; i++) {
-        if (cores->pool_of_island[i] != GW_INDEX_NONE &&
+        if (cores->islands[i].set != GW_INDEX_NONE &&
             g_strcmp0(cluster->islands[i].accelerator->name, name) == 0) {
-            return cores->pool_of_island[i];
+            return cores->islands[i].set;
         }
     }
     return GW_INDEX_NONE;
 }
 
-static void open_pool(gw_cores *cores, uint32_t core_count)
+static void open_sets(gw_cores *cores, const gw_cluster *cluster)
 {
-    cores->pools[cores->pool_count++] =
-        (core_pool){.core_count = core_count,
-                    .running = g_array_new(FALSE, FALSE, sizeof(uint32_t)),
-                    .due_ns = GW_TIME_NEVER};
+    cores->sets = g_new0(core_set, cluster->island_count);
+    cores->islands = g_new0(core_island, cluster->island_count);
+    for (uint32_t i = 0; i < cluster->island_count; i++) {
+        core_island *island = &cores->islands[i];
+        const uint32_t core_count = cluster->islands[i].accelerator->shared_cores;
+        island->set = core_count == 0 ? GW_INDEX_NONE : find_set(cores, cluster, i);
+        if (core_count > 0 && island->set == GW_INDEX_NONE) {
+            island->set = cores->set_count++;
+            cores->sets[island->set].core_count = core_count;
+        }
+        if (island->set != GW_INDEX_NONE) {
+            island->first_place = cores->sets[island->set].device_count;
+            cores->sets[island->set].device_count += cluster->islands[i].device_count;
+        }
+    }
+}
+
+static void open_pools(gw_cores *cores)
+{
+    for (uint32_t i = 0; i < cores->set_count; i++) {
+        core_set *set = &cores->sets[i];
+        set->first_pool = cores->pool_count;
+        set->pool_count = set->device_count > set->core_count ? set->core_count : 1;
+        cores->pool_count += set->pool_count;
+    }
+    cores->pools = g_new(core_pool, cores->pool_count);
+    cores->has_part = g_new0(bool, cores->pool_count);
+    for (uint32_t i = 0; i < cores->set_count; i++) {
+        const core_set *set = &cores->sets[i];
+        for (uint32_t k = 0; k < set->pool_count; k++) {
+            cores->pools[set->first_pool + k] =
+                (core_pool){.core_count = set->core_count / set->pool_count,
+                            .running = g_array_new(FALSE, FALSE, sizeof(uint32_t)),
+                            .due_ns = GW_TIME_NEVER};
+        }
+    }
 }
 
 void gw_devices_open_cores(gw_devices *devices)
 {
-    const gw_cluster *cluster = devices->cluster;
-    bool is_any = false;
-    for (uint32_t i = 0; i < cluster->island_count; i++) {
-        is_any = is_any || cluster->islands[i].accelerator->shared_cores > 0;
-    }
-    if (!is_any) {
-        return;
-    }
     gw_cores *made = g_new0(gw_cores, 1);
     made->devices = devices;
-    made->pools = g_new0(core_pool, cluster->island_count);
-    made->pool_of_island = g_new(uint32_t, cluster->island_count);
-    for (uint32_t i = 0; i < cluster->island_count; i++) {
-        const uint32_t core_count = cluster->islands[i].accelerator->shared_cores;
-        made->pool_of_island[i] = GW_INDEX_NONE;
-        if (core_count == 0) {
-            continue;
-        }
-        made->pool_of_island[i] = find_pool(made, cluster, i);
-        if (made->pool_of_island[i] == GW_INDEX_NONE) {
-            made->pool_of_island[i] = made->pool_count;
-            open_pool(made, core_count);
-        }
-    }
+    open_sets(made, devices->cluster);
+    open_pools(made);
     gw_pool_init(&made->tasks, sizeof(core_task));
+    gw_pool_init(&made->meetings, sizeof(core_meeting));
     made->ended = g_array_new(FALSE, FALSE, sizeof(core_task));
     devices->cores = made;
+    if (made->set_count == 0) {
+        gw_devices_close_cores(devices);
+    }
 }
 
 void gw_devices_close_cores(gw_devices *devices)
@@ -119,10 +155,30 @@ void gw_devices_close_cores(gw_devices *devices)
         g_array_unref(cores->pools[i].running);
     }
     g_free(cores->pools);
-    g_free(cores->pool_of_island);
+    g_free(cores->has_part);
+    g_free(cores->islands);
+    g_free(cores->sets);
     gw_pool_clear(&cores->tasks);
+    gw_pool_clear(&cores->meetings);
     g_array_unref(cores->ended);
     g_free(cores);
+    devices->cores = NULL;
+}
+
+static core_set *set_of(const gw_cores *cores, uint32_t island)
+{
+    const uint32_t set = cores->islands[island].set;
+    gw_check(set != GW_INDEX_NONE);
+    return &cores->sets[set];
+}
+
+/* The pool where a device of the island is. */
+static uint32_t pool_of(const gw_cores *cores, uint32_t island, uint32_t device)
+{
+    const core_set *set = set_of(cores, island);
+    const uint32_t place = cores->islands[island].first_place + device -
+                           cores->devices->cluster->islands[island].first_device;
+    return set->first_pool + place % set->pool_count;
 }
 
 /* --- A pool's clock --- */
@@ -183,12 +239,18 @@ static void settle(gw_cores *cores, uint32_t index)
 
 /* --- Tasks --- */
 
-static void end_task(gw_devices *devices, const core_task *task, gw_time now_ns)
+static void end_task(gw_cores *cores, const core_task *task, gw_time now_ns)
 {
-    if (task->is_collective) {
-        gw_devices_end_group(devices, task->work, now_ns, now_ns);
-    } else {
-        gw_devices_end_span(devices, task->work, now_ns - task->start_ns, now_ns);
+    if (task->meeting == GW_INDEX_NONE) {
+        gw_devices_end_span(cores->devices, task->work, now_ns - task->start_ns, now_ns);
+        return;
+    }
+    core_meeting *meeting = gw_pool_at(&cores->meetings, task->meeting);
+    gw_check(meeting->open_count > 0);
+    meeting->open_count--;
+    if (meeting->open_count == 0) {
+        gw_pool_give(&cores->meetings, task->meeting);
+        gw_devices_end_group(cores->devices, task->work, now_ns, now_ns);
     }
 }
 
@@ -213,7 +275,7 @@ static void fire_start(gw_engine *engine, void *subject, uint64_t argument)
         return;
     }
     gw_pool_give(&cores->tasks, slot);
-    end_task(cores->devices, &task, now_ns);
+    end_task(cores, &task, now_ns);
     gw_devices_do_works(cores->devices, now_ns);
 }
 
@@ -246,23 +308,21 @@ static void fire_end(gw_engine *engine, void *subject, uint64_t argument)
     settle(cores, (uint32_t)argument);
     for (uint32_t i = 0; i < cores->ended->len; i++) {
         const core_task task = g_array_index(cores->ended, core_task, i);
-        end_task(cores->devices, &task, now_ns);
+        end_task(cores, &task, now_ns);
     }
     gw_devices_do_works(cores->devices, now_ns);
 }
 
-static void add_task(gw_devices *devices, uint32_t island, const core_task *what)
+static void add_task(gw_cores *cores, const core_task *what)
 {
-    gw_cores *cores = devices->cores;
-    const gw_time now_ns = gw_engine_now(devices->engine);
+    gw_engine *engine = cores->devices->engine;
+    const gw_time now_ns = gw_engine_now(engine);
     const uint32_t slot = gw_pool_take(&cores->tasks);
     core_task *task = task_at(cores, slot);
     *task = *what;
-    task->pool = cores->pool_of_island[island];
-    gw_check(task->pool != GW_INDEX_NONE);
     gw_check(task->wants_ns >= now_ns);
     if (task->wants_ns > now_ns || task->work_ns == 0) {
-        gw_engine_post(devices->engine, task->wants_ns, &start_kind, cores, slot);
+        gw_engine_post(engine, task->wants_ns, &start_kind, cores, slot);
     } else {
         run_task(cores, slot, now_ns);
     }
@@ -274,46 +334,103 @@ void gw_devices_compute(gw_devices *devices, gw_device_work span, gw_time start_
     const gw_span given_ns =
         span.stage == 0 ? plan->first_given_ns : plan->stages[span.stage - 1].given_ns;
     const gw_span waits_ns = MIN(given_ns, span_ns);
-    const core_task task = {.work = span,
-                            .start_ns = start_ns,
-                            .wants_ns = start_ns + waits_ns,
-                            .work_ns = span_ns - waits_ns,
-                            .wanted = 1};
-    add_task(devices, plan->layout->island, &task);
+    const gw_gang_layout *layout = plan->layout;
+    const core_task task = {
+        .meeting = GW_INDEX_NONE,
+        .work = span,
+        .start_ns = start_ns,
+        .wants_ns = start_ns + waits_ns,
+        .work_ns = span_ns - waits_ns,
+        .wanted = 1,
+        .pool = pool_of(devices->cores, layout->island, layout->devices[span.group])};
+    add_task(devices->cores, &task);
 }
 
+/* The pools where the group has members are marked; how many they are. */
+static uint32_t mark_pools(gw_cores *cores, uint32_t island, const gw_gang_groups *groups,
+                           uint32_t group)
+{
+    const core_set *set = set_of(cores, island);
+    uint32_t count = 0;
+    memset(&cores->has_part[set->first_pool], 0, set->pool_count * sizeof(*cores->has_part));
+    for (uint32_t i = 0; i < groups->group_size && count < set->pool_count; i++) {
+        const uint32_t device = groups->devices[group * groups->group_size + i];
+        bool *has_part = &cores->has_part[pool_of(cores, island, device)];
+        count += *has_part ? 0 : 1;
+        *has_part = true;
+    }
+    return count;
+}
+
+/* What it was measured to take kept a core busy for each member, or all: so much work there is,
+ * however few cores they are on here. */
 void gw_devices_meet(gw_devices *devices, gw_device_work group, gw_time start_ns, gw_span span_ns)
 {
+    gw_cores *cores = devices->cores;
     const gw_gang_plan *plan = gw_devices_gang(devices, group.gang)->plan;
-    const uint32_t members = plan->stages[group.stage].groups->group_size;
-    const uint32_t pool = devices->cores->pool_of_island[plan->layout->island];
-    const core_task task = {.is_collective = true,
-                            .work = group,
-                            .start_ns = start_ns,
-                            .wants_ns = start_ns,
-                            .work_ns = span_ns,
-                            .wanted = MIN(members, devices->cores->pools[pool].core_count)};
-    add_task(devices, plan->layout->island, &task);
+    const gw_gang_groups *groups = plan->stages[group.stage].groups;
+    const uint32_t island = plan->layout->island;
+    const core_set *set = set_of(cores, island);
+    const uint32_t wanted = MIN(groups->group_size, set->core_count);
+    const uint32_t part_count = mark_pools(cores, island, groups, group.group);
+    core_task part = {.meeting = gw_pool_take(&cores->meetings),
+                      .work = group,
+                      .start_ns = start_ns,
+                      .wants_ns = start_ns,
+                      .work_ns = span_ns,
+                      .wanted = wanted};
+    if (set->pool_count > 1) {
+        part.work_ns = (span_ns * wanted + part_count - 1) / part_count;
+        part.wanted = 1;
+    }
+    core_meeting *meeting = gw_pool_at(&cores->meetings, part.meeting);
+    meeting->open_count = part_count;
+    for (uint32_t i = 0; i < set->pool_count; i++) {
+        part.pool = set->first_pool + i;
+        if (cores->has_part[part.pool]) {
+            add_task(cores, &part);
+        }
+    }
 }
 
 /* --- Others on the same cores --- */
 
+static bool has_idle_core(const gw_cores *cores, const core_set *set)
+{
+    bool has_idle = false;
+    for (uint32_t i = 0; i < set->pool_count && !has_idle; i++) {
+        const core_pool *pool = &cores->pools[set->first_pool + i];
+        has_idle = pool->wanted <= pool->core_count - 1;
+    }
+    return has_idle;
+}
+
+/* Of each pool, which has no core to spare, so much. */
+static void take_from_pool(gw_cores *cores, uint32_t index, double span_ns)
+{
+    core_pool *pool = &cores->pools[index];
+    move_clock(pool, gw_engine_now(cores->devices->engine));
+    const double with_all = MIN(1, pool->core_count / pool->wanted);
+    const double with_one_less = (pool->core_count - 1) / pool->wanted;
+    pool->clock_ns -= span_ns * (with_all - with_one_less);
+    settle(cores, index);
+}
+
+/* Of bound devices each loses as much: it is not known where who serves a node runs. */
 void gw_devices_take_core(gw_devices *devices, uint32_t island, gw_span span_ns)
 {
     gw_cores *cores = devices->cores;
     const uint32_t index = cores == NULL             ? GW_INDEX_NONE
                            : island == GW_INDEX_NONE ? 0
-                                                     : cores->pool_of_island[island];
+                                                     : cores->islands[island].set;
     if (index == GW_INDEX_NONE || span_ns == 0) {
         return;
     }
-    core_pool *pool = &cores->pools[index];
-    if (pool->wanted <= pool->core_count - 1) {
-        return; /* A core has nothing to do. */
+    const core_set *set = &cores->sets[index];
+    if (has_idle_core(cores, set)) {
+        return;
     }
-    move_clock(pool, gw_engine_now(devices->engine));
-    const double with_all = MIN(1, pool->core_count / pool->wanted);
-    const double with_one_less = (pool->core_count - 1) / pool->wanted;
-    pool->clock_ns -= (double)span_ns * (with_all - with_one_less);
-    settle(cores, index);
+    for (uint32_t i = 0; i < set->pool_count; i++) {
+        take_from_pool(cores, set->first_pool + i, (double)span_ns / set->pool_count);
+    }
 }

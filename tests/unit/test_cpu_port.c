@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the CPU cluster promises beyond the port's contract (tests/contract): its books agree with
  * what was asked, a deadlock is seen at once and put in words, and it stops whatever it does. */
+#define _GNU_SOURCE /* Which cores a thread may use. */
 #include <check.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "real/activity.h"
 #include "real/cpu_port.h"
+#include "real/cpu_private.h"
 #include "record/launch_digest.h"
 #include "tests/contract/story.h"
 
@@ -277,6 +280,59 @@ START_TEST(a_far_timer_keeps_a_cluster_active)
 }
 END_TEST
 
+/* --- More devices than cores --- */
+
+static int next_core(const cpu_set_t *set, int core)
+{
+    do {
+        core = (core + 1) % CPU_SETSIZE;
+    } while (!CPU_ISSET(core, set));
+    return core;
+}
+
+static cpu_set_t cores_of(pthread_t thread)
+{
+    cpu_set_t cores;
+    ck_assert_int_eq(pthread_getaffinity_np(thread, sizeof(cores), &cores), 0);
+    return cores;
+}
+
+/* On the first two cores at most that this process may use: devices go round them, each from its
+ * thread's first moments on, and those that serve nodes go wherever there is room. */
+START_TEST(devices_that_outnumber_the_cores_keep_to_one_each)
+{
+    const cpu_set_t all = cores_of(pthread_self());
+    cpu_set_t two;
+    CPU_ZERO(&two);
+    const int first = next_core(&all, -1);
+    CPU_SET(first, &two);
+    CPU_SET(next_core(&all, first), &two);
+    ck_assert_int_eq(sched_setaffinity(0, sizeof(two), &two), 0);
+    story *told = story_new(&kept_cpu, never_rest);
+    gw_cpu_cluster *cluster = world_of(told)->cluster;
+    ck_assert(gw_cpu_cluster_start(cluster, NULL));
+    ck_assert_uint_gt(cluster->device_count, 2);
+    int core = -1;
+    for (uint32_t i = 0; i < cluster->device_count; i++) {
+        cpu_set_t own = cores_of(cluster->devices[i].thread);
+        for (uint32_t tries = 0; CPU_COUNT(&own) > 1 && tries < 10000; tries++) {
+            g_usleep(1000);
+            own = cores_of(cluster->devices[i].thread);
+        }
+        core = next_core(&two, core);
+        ck_assert_int_eq(CPU_COUNT(&own), 1);
+        ck_assert(CPU_ISSET(core, &own));
+    }
+    for (uint32_t i = 0; i < cluster->node_count; i++) {
+        const cpu_set_t own = cores_of(cluster->nodes[i].thread);
+        ck_assert(CPU_EQUAL(&own, &two));
+    }
+    gw_cpu_cluster_stop(cluster);
+    story_free(told);
+    ck_assert_int_eq(sched_setaffinity(0, sizeof(all), &all), 0);
+}
+END_TEST
+
 /* --- A storm: every node talks to every other at once, and nothing is lost. --- */
 
 #define STORM_HOPS 2000
@@ -320,6 +376,7 @@ int main(void)
     tcase_add_test(tcase, a_deadlocked_cluster_stops);
     tcase_add_test(tcase, a_cluster_that_never_ran_is_freed);
     tcase_add_test(tcase, a_far_timer_keeps_a_cluster_active);
+    tcase_add_test(tcase, devices_that_outnumber_the_cores_keep_to_one_each);
     tcase_add_test(tcase, a_storm_loses_nothing);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Devices that share cores: k kernels on c cores take k / c times as long, work is conserved, and
- * who comes or goes changes the pace of all. */
+/* Devices that share cores: k kernels on one core take k times as long, work is conserved, and who
+ * comes or goes changes the pace of all that are there.  Devices that are more than cores are each
+ * on one of them, counted around. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -25,8 +26,8 @@ START_TEST(equal_kernels_take_turns)
 {
     static const struct {
         uint32_t kernels, cores;
-        gw_span expected_ns;
-    } cases[] = {{1, 2, 600}, {2, 2, 600}, {3, 2, 900}, {4, 2, 1200}, {5, 3, 1000}, {8, 1, 4800}};
+        gw_span longest_ns;
+    } cases[] = {{1, 2, 600}, {2, 2, 600}, {3, 2, 1200}, {4, 2, 1200}, {5, 3, 1200}, {8, 1, 4800}};
     for (uint32_t i = 0; i < G_N_ELEMENTS(cases); i++) {
         device_bench bench;
         shared_init(&bench, cases[i].kernels, cases[i].cores);
@@ -36,11 +37,13 @@ START_TEST(equal_kernels_take_turns)
         launch_gang(&bench, plan, 0);
         run_out(&bench);
         for (uint32_t device = 0; device < cases[i].kernels; device++) {
-            assert_shard(&bench, 0, device, PCIE_NS, PCIE_NS + cases[i].expected_ns);
-            ck_assert_uint_eq(find_shard(&bench, 0, device)->local_ns, cases[i].expected_ns);
+            const uint32_t last = cases[i].kernels - 1 - device % cases[i].cores;
+            const gw_span expected_ns = 600 * (1 + last / cases[i].cores); /* Those of its core. */
+            assert_shard(&bench, 0, device, PCIE_NS, PCIE_NS + expected_ns);
+            ck_assert_uint_eq(find_shard(&bench, 0, device)->local_ns, expected_ns);
         }
         ck_assert_uint_eq(find_answer(&bench, LAUNCH_DONE, 0)->at_ns,
-                          2 * PCIE_NS + cases[i].expected_ns);
+                          2 * PCIE_NS + cases[i].longest_ns);
         device_bench_clear(&bench);
     }
 }
@@ -150,13 +153,90 @@ START_TEST(what_is_given_is_as_long_on_slow_devices)
 }
 END_TEST
 
+/* Two of four: beside each other on two cores, or on one of them while the other has nothing to do;
+ * on four cores each goes where there is room. */
+START_TEST(bound_devices_stay_on_their_core)
+{
+    static const struct {
+        uint32_t cores, second;
+        gw_span expected_ns;
+    } cases[] = {{2, 1, 100}, {2, 2, 200}, {2, 3, 100}, {3, 3, 200}, {4, 2, 100}, {1, 3, 200}};
+    for (uint32_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        device_bench bench;
+        shared_init(&bench, 4, cases[i].cores);
+        g_autoptr(gw_gang_layout) first = lay_mesh(&bench, 1, 1, 0);
+        g_autoptr(gw_gang_layout) second = lay_mesh(&bench, 1, 1, cases[i].second);
+        g_autoptr(gw_gang_plan) a = plan_work(first, 100);
+        g_autoptr(gw_gang_plan) b = plan_work(second, 100);
+        launch_gang(&bench, a, 0);
+        launch_gang(&bench, b, 1);
+        run_out(&bench);
+        assert_shard(&bench, 0, 0, PCIE_NS, PCIE_NS + cases[i].expected_ns);
+        assert_shard(&bench, 1, cases[i].second, PCIE_NS, PCIE_NS + cases[i].expected_ns);
+        device_bench_clear(&bench);
+    }
+}
+END_TEST
+
+/* Devices 0 and 1 meet for 40 after 100, `other` computes all the time: on the core of one of them,
+ * which the other waits for, before the meeting and in it. */
+START_TEST(a_collective_ends_with_its_last_part)
+{
+    static const struct {
+        uint32_t other;
+        gw_span before_ns[2], end_ns;
+    } cases[] = {{2, {200, 100}, 280}, {3, {100, 200}, 280}};
+    for (uint32_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        device_bench bench;
+        shared_init(&bench, 4, 2);
+        g_autoptr(gw_gang_layout) pair = lay_mesh(&bench, 1, 2, 0);
+        g_autoptr(gw_gang_layout) single = lay_mesh(&bench, 1, 1, cases[i].other);
+        g_autoptr(gw_gang_plan) meeting = plan_meeting(pair, 100, 40, 0);
+        g_autoptr(gw_gang_plan) work = plan_work(single, 1000);
+        launch_gang(&bench, meeting, 0);
+        launch_gang(&bench, work, 1);
+        run_out(&bench);
+        for (uint32_t k = 0; k < 2; k++) {
+            assert_shard(&bench, 0, k, PCIE_NS, PCIE_NS + cases[i].end_ns);
+            ck_assert_uint_eq(find_shard(&bench, 0, k)->local_ns, cases[i].before_ns[k]);
+            ck_assert_uint_eq(find_shard(&bench, 0, k)->collective_ns, 80);
+        }
+        /* Half speed up to 280, alone for the rest. */
+        assert_shard(&bench, 1, cases[i].other, PCIE_NS, PCIE_NS + 1140);
+        device_bench_clear(&bench);
+    }
+}
+END_TEST
+
+/* Groups {0, 2} and {1, 3}: each is on one core, which does what two were measured to do.  {0, 1}
+ * and {2, 3} are on both. */
+START_TEST(members_on_one_core_do_the_work_of_two)
+{
+    static const gw_span local_ns[] = {100, 0};
+    for (uint8_t axes = 1; axes <= 2; axes++) {
+        device_bench bench;
+        shared_init(&bench, 4, 2);
+        g_autoptr(gw_gang_layout) layout = lay_mesh(&bench, 2, 2, 0);
+        hand_timing timing;
+        hand_timing_init(&timing, layout, 1, local_ns, &axes, 40);
+        g_autoptr(gw_gang_plan) plan = gw_gang_plan_new(layout, &timing.timing);
+        launch_gang(&bench, plan, 0);
+        run_out(&bench);
+        for (uint32_t device = 0; device < 4; device++) {
+            assert_shard(&bench, 0, device, PCIE_NS, PCIE_NS + 200 + 80);
+        }
+        device_bench_clear(&bench);
+    }
+}
+END_TEST
+
 /* Its members do it, and two groups at once want twice the cores. */
 START_TEST(collectives_take_cores)
 {
     static const struct {
         uint32_t cores;
         gw_span computing_ns, meeting_ns;
-    } cases[] = {{1, 400, 80}, {2, 200, 80}, {3, 134, 54}, {4, 100, 40}, {8, 100, 40}};
+    } cases[] = {{1, 400, 80}, {2, 200, 80}, {3, 200, 80}, {4, 100, 40}, {8, 100, 40}};
     static const gw_span local_ns[] = {100, 0};
     static const uint8_t axes[] = {2}; /* Two groups of two. */
     for (uint32_t i = 0; i < G_N_ELEMENTS(cases); i++) {
@@ -211,13 +291,44 @@ START_TEST(a_kind_is_a_machine)
 }
 END_TEST
 
+/* Their devices are counted as one: of three with one each, the first and the last share a core. */
+START_TEST(places_go_on_from_island_to_island)
+{
+    device_bench bench;
+    device_bench_init(&bench, 1, 1);
+    gw_devices_free(bench.devices);
+    gw_cluster_free(bench.made.cluster);
+    bench.made.accelerators[0].shared_cores = 2;
+    bench.made.accelerators[0].name = (char *)"a";
+    for (uint32_t i = 0; i < 2; i++) {
+        *small_cluster_add(&bench.made, 1, 1, 1, 0) = bench.made.accelerators[0];
+    }
+    bench.cluster = small_cluster_build(&bench.made);
+    bench.devices = gw_devices_new(bench.engine, bench.cluster, false, &device_bench_ops, &bench);
+    gw_gang_layout *layouts[3];
+    gw_gang_plan *plans[3];
+    for (uint32_t i = 0; i < 3; i++) {
+        layouts[i] = lay_mesh(&bench, 1, 1, i);
+        plans[i] = plan_work(layouts[i], 100);
+        launch_gang(&bench, plans[i], i);
+    }
+    run_out(&bench);
+    for (uint32_t i = 0; i < 3; i++) {
+        ck_assert_uint_eq(find_shard(&bench, i, i)->local_ns, i == 1 ? 100 : 200);
+        gw_gang_plan_free(plans[i]);
+        gw_gang_layout_free(layouts[i]);
+    }
+    device_bench_clear(&bench);
+}
+END_TEST
+
 /* What others compute is taken from those that run, unless a core is free. */
 START_TEST(others_take_a_core)
 {
     static const struct {
         uint32_t devices, cores;
         gw_span expected_ns;
-    } cases[] = {{1, 1, 130}, {1, 2, 100}, {2, 2, 115}, {4, 2, 215}, {2, 3, 100}};
+    } cases[] = {{1, 1, 130}, {1, 2, 100}, {2, 2, 115}, {4, 2, 215}, {3, 2, 215}, {2, 3, 100}};
     for (uint32_t i = 0; i < G_N_ELEMENTS(cases); i++) {
         device_bench bench;
         shared_init(&bench, cases[i].devices, cases[i].cores);
@@ -233,6 +344,32 @@ START_TEST(others_take_a_core)
         run_out(&bench);
         assert_shard(&bench, 0, 0, PCIE_NS, PCIE_NS + cases[i].expected_ns);
         device_bench_clear(&bench);
+    }
+}
+END_TEST
+
+/* Two on one of two cores: who computes besides goes to the other. */
+START_TEST(others_go_to_an_idle_core)
+{
+    device_bench bench;
+    shared_init(&bench, 4, 2);
+    gw_gang_layout *layouts[2];
+    gw_gang_plan *plans[2];
+    for (uint32_t i = 0; i < 2; i++) {
+        layouts[i] = lay_mesh(&bench, 1, 1, 1 + 2 * i);
+        plans[i] = plan_work(layouts[i], 100);
+        launch_gang(&bench, plans[i], i);
+    }
+    ck_assert(gw_engine_step(bench.engine)); /* They run. */
+    ck_assert(gw_engine_step(bench.engine));
+    gw_devices_take_core(bench.devices, 0, 30);
+    run_out(&bench);
+    assert_shard(&bench, 0, 1, PCIE_NS, PCIE_NS + 200);
+    assert_shard(&bench, 1, 3, PCIE_NS, PCIE_NS + 200);
+    device_bench_clear(&bench);
+    for (uint32_t i = 0; i < 2; i++) {
+        gw_gang_plan_free(plans[i]);
+        gw_gang_layout_free(layouts[i]);
     }
 }
 END_TEST
@@ -317,9 +454,14 @@ int main(void)
     tcase_add_test(cases, waiting_takes_no_core);
     tcase_add_test(cases, what_is_given_takes_no_core);
     tcase_add_test(cases, what_is_given_is_as_long_on_slow_devices);
+    tcase_add_test(cases, bound_devices_stay_on_their_core);
+    tcase_add_test(cases, a_collective_ends_with_its_last_part);
+    tcase_add_test(cases, members_on_one_core_do_the_work_of_two);
     tcase_add_test(cases, collectives_take_cores);
     tcase_add_test(cases, a_kind_is_a_machine);
+    tcase_add_test(cases, places_go_on_from_island_to_island);
     tcase_add_test(cases, others_take_a_core);
+    tcase_add_test(cases, others_go_to_an_idle_core);
     tcase_add_test(cases, any_gangs_end_and_agree);
     tcase_add_test(cases, work_is_conserved);
     suite_add_tcase(suite, cases);
