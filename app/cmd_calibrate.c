@@ -101,6 +101,8 @@ static void print_summary(const gw_calibration *calibration, const gw_bench_prof
     printf("additions     %8.2f G/s a thread\n", calibration->vector_flops / 1e9);
     printf("memory        %8.2f GB/s a thread; memcpy %.2f GB/s\n",
            calibration->stream_bytes_per_s / 1e9, calibration->copy_bytes_per_s / 1e9);
+    printf("first touch   %8.2f GB/s a thread, of memory that no one has used yet\n",
+           calibration->first_touch_bytes_per_s / 1e9);
     printf("hand-over     %8.2f us; a kernel %.2f us beside its operations\n",
            (double)calibration->handover_ns / 1e3, (double)calibration->kernel_ns / 1e3);
     if (calibration->measured->send_bytes_per_s > 0)
@@ -202,6 +204,8 @@ static void write_accelerator(gw_json *json, const gw_calibration *seen, const c
          "A core's share of half of this machine's memory."},
         {"hbm_bandwidth", "%.4gGB/s", seen->stream_bytes_per_s / 1e9,
          "Measured: sums of vectors beyond the caches."},
+        {"first_touch_bandwidth", "%.4gGB/s", seen->first_touch_bytes_per_s / 1e9,
+         "Measured: pages that no one has used yet, touched on all cores at once."},
         {"kernel_overhead", "%.0fns", (double)seen->kernel_ns,
          "Measured: a kernel among others in a device's queue, less its operations."},
         {"link_bandwidth", "%.4gGB/s", seen->copy_bytes_per_s / 1e9, "Measured: memcpy."},

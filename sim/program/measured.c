@@ -36,6 +36,7 @@ const gw_measured_kind gw_measured_kinds[] = {
     {"embedding_gradient", GW_MEASURED_ROWS, GW_OPERATION_EMBEDDING_GRADIENT, 0},
     {"token_statistics", GW_MEASURED_ROWS, GW_OPERATION_TOKEN_STATISTICS, 0},
     {"token_loss", GW_MEASURED_ROWS, GW_OPERATION_TOKEN_LOSS, 0},
+    {"random", GW_MEASURED_ELEMENTS, GW_OPERATION_RANDOM, 0},
     {NULL, 0, 0, 0},
 };
 _Static_assert(G_N_ELEMENTS(gw_measured_kinds) <= GW_MEASURED_KINDS_MAX, "each has a place");
@@ -87,7 +88,9 @@ static const gw_value *find_sized(const gw_function *function, const gw_operatio
         return gw_function_value(function, operation->outputs[0]);
     if (operation->kind == GW_OPERATION_EMBEDDING_GRADIENT)
         return gw_function_value(function, operation->inputs[1]);
-    return gw_function_value(function, operation->inputs[0]);
+    return gw_function_value(function, gw_operation_input_count(operation) > 0
+                                           ? operation->inputs[0]
+                                           : operation->outputs[0]);
 }
 
 double gw_measured_at(const gw_measured_curve *curve, double size)
@@ -245,8 +248,7 @@ bool gw_measured_operation(const gw_measured *measured, const gw_function *funct
     case GW_OPERATION_ATTENTION_GRADIENT:
         return look_up_attention(measured, function, operation, out_ns);
     default:
-        return gw_operation_input_count(operation) > 0 &&
-               look_up_sized(measured, function, operation, out_ns);
+        return look_up_sized(measured, function, operation, out_ns);
     }
 }
 
