@@ -82,6 +82,8 @@ static void print_summary(const gw_machine *machine, uint32_t threads)
     printf("additions     %8.2f G/s a thread\n", calibration->vector_flops / 1e9);
     printf("memory        %8.2f GB/s a thread; memcpy %.2f GB/s\n",
            calibration->stream_bytes_per_s / 1e9, calibration->copy_bytes_per_s / 1e9);
+    printf("first touch   %8.2f GB/s a thread, of memory that no one has used yet\n",
+           calibration->first_touch_bytes_per_s / 1e9);
     printf("hand-over     %8.2f us; a kernel %.2f us beside its operations\n",
            (double)calibration->handover_ns / 1e3, (double)calibration->kernel_ns / 1e3);
     if (calibration->measured->send_bytes_per_s > 0)

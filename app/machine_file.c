@@ -162,6 +162,8 @@ static void write_accelerator(gw_json *json, const gw_machine *machine, const ch
          "A core's share of half of this machine's memory."},
         {"hbm_bandwidth", "%.4gGB/s", seen->stream_bytes_per_s / 1e9,
          "Measured: sums of vectors beyond the caches."},
+        {"first_touch_bandwidth", "%.4gGB/s", seen->first_touch_bytes_per_s / 1e9,
+         "Measured: pages that no one has used yet, touched on all cores at once."},
         {"kernel_overhead", "%.0fns", (double)seen->kernel_ns,
          "Measured: a kernel among others in a device's queue, less its operations."},
         {"link_bandwidth", "%.4gGB/s", seen->copy_bytes_per_s / 1e9, "Measured: memcpy."},

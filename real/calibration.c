@@ -253,12 +253,15 @@ static void measure_rest(calibrator *at)
     at->out->handover_ns = (gw_span)ceil(handover.low_ns);
     const gw_probe_stat kernel = gw_probe_kernel(at->settings);
     add_row(at, "kernel", "queued", 1, "kernel", &kernel);
+    const gw_probe_stat touch = gw_probe_first_touch(at->settings);
+    add_row(at, "first touch", "every thread", 1024, "bytes", &touch);
+    at->out->first_touch_bytes_per_s = 1024 / touch.median_ns * 1e9;
     at->out->kernel_ns = (gw_span)ceil(kernel.low_ns);
 }
 
 static uint32_t count_rows(void)
 {
-    uint32_t count = 3 + G_N_ELEMENTS(collective_kinds) * G_N_ELEMENTS(collective_members) *
+    uint32_t count = 4 + G_N_ELEMENTS(collective_kinds) * G_N_ELEMENTS(collective_members) *
                              G_N_ELEMENTS(collective_elements);
     for (uint32_t i = 0; gw_measured_kinds[i].name != NULL; i++) {
         count += count_measured(gw_measured_kinds[i].form);

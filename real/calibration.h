@@ -30,7 +30,8 @@ typedef struct {
     double product_flops; /* The best rate of a matrix product, FLOP/s, on all threads at once. */
     double vector_flops;  /* The best rate of y = x + z, additions/s. */
     double copy_bytes_per_s;
-    double stream_bytes_per_s; /* y = x + z beyond the caches, 12 bytes an addition. */
+    double stream_bytes_per_s;      /* y = x + z beyond the caches, 12 bytes an addition. */
+    double first_touch_bytes_per_s; /* Of memory that no one has used yet. */
     gw_span handover_ns, kernel_ns;
     gw_calibration_error errors[GW_MEASURED_ATTENTION + 1]; /* By form. */
     gw_calibration_error whole_error; /* Of tables, from what was measured in functions. */

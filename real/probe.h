@@ -50,5 +50,7 @@ gw_probe_stat gw_probe_collective(const gw_probe_settings *settings, gw_operatio
 gw_probe_stat gw_probe_handover(const gw_probe_settings *settings);
 /* A kernel on a device's thread with others queued behind it, beside what its operations take. */
 gw_probe_stat gw_probe_kernel(const gw_probe_settings *settings);
+/* A KiB of memory that no one has used yet, on every thread; what is done there comes on top. */
+gw_probe_stat gw_probe_first_touch(const gw_probe_settings *settings);
 /* memcpy of so many bytes by one thread. */
 gw_probe_stat gw_probe_copy(const gw_probe_settings *settings, uint64_t size_bytes);

@@ -62,6 +62,7 @@ gw_devices *gw_devices_new(gw_engine *engine, const gw_cluster *cluster, bool is
     fill_devices(devices, is_launch_free);
     gw_devices_open_transfers(devices);
     gw_devices_open_cores(devices);
+    gw_devices_open_touches(devices);
     gw_gang_table_init(&devices->table);
     gw_pool_init(&devices->gangs, sizeof(gw_gang_state));
     gw_pool_init(&devices->copies, sizeof(gw_copy_state));
@@ -113,6 +114,7 @@ void gw_devices_free(gw_devices *devices)
     g_free(devices->slownesses);
     g_free(devices->flows);
     g_free(devices->transfers);
+    g_free(devices->touches);
     g_free(devices->works);
     g_free(devices);
 }
@@ -195,6 +197,7 @@ static uint32_t open_gang(gw_devices *devices, const gw_launch *launch)
         .origin = launch->origin,
         .plan = launch->plan,
         .tag = launch->tag,
+        .output_bytes = launch->output_bytes,
         .first_launch = gw_blocks_take(&devices->launch_blocks, layout->host_count),
         .first_shard = gw_blocks_take(&devices->shard_blocks, layout->member_count),
         .unreported_count = layout->host_count,

@@ -29,6 +29,8 @@ typedef struct {
     uint64_t tag;
     gw_time issued_ns;        /* Not past; the devices see it after the PCIe latency. */
     const uint32_t *arrivals; /* Per local shard: copies that it awaits; NULL: none. */
+    uint64_t output_bytes;    /* On each device: of outputs that have buffers of their own; wanted
+                                 where gw_devices_count_touches(), the same on each host. */
 } gw_launch;
 
 #define GW_DEVICE_GANG_NONE UINT64_MAX /* No gang has this number. */
@@ -98,6 +100,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(gw_devices, gw_devices_free)
 
 /* What jitter is drawn from, with the device and the gang; before the first launch, else 0. */
 void gw_devices_set_seed(gw_devices *devices, uint64_t seed);
+
+/* Whether the first use of memory takes time on some device (first_touch_bytes_per_s). */
+bool gw_devices_count_touches(const gw_devices *devices);
 
 /* Somebody else computes for so long, from now on, on a core of those that the devices of `island`
  * share (GW_INDEX_NONE: on one of the first that are shared).  Nothing where none are. */

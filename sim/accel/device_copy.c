@@ -31,6 +31,9 @@ static void start_copy(gw_devices *devices, uint32_t slot, bool was_due)
     if (devices->transfers != NULL) {
         gw_devices_copy_starts(devices, copy, was_due);
     }
+    if (devices->touches != NULL && !copy->is_to_host && !copy->is_from_host) {
+        gw_devices_hold(devices, copy->target_device, copy->size_bytes);
+    }
     gw_fabric_start(devices->fabric, &transfer, slot);
 }
 

@@ -164,7 +164,8 @@ void gw_devices_end_group(gw_devices *devices, gw_device_work work, gw_time left
 bool gw_devices_begin_shared(gw_devices *devices, uint32_t slot, uint32_t number, gw_time start_ns)
 {
     const gw_gang_state *gang = gw_devices_gang(devices, slot);
-    const gw_span span_ns = gw_devices_span_of(devices, gang, number, 0);
+    const gw_span span_ns =
+        gw_devices_touch(devices, gang, number) + gw_devices_span_of(devices, gang, number, 0);
     if (span_ns == 0 && start_ns == gw_engine_now(devices->engine)) {
         return advance(devices, slot, number, 0, start_ns);
     }

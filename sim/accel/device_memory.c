@@ -31,6 +31,9 @@ void gw_devices_release(gw_devices *devices, const uint32_t *targets, uint32_t t
         /* Never more than was taken. */
         gw_check(size_bytes <= devices->capacity_bytes[device] - memory->free_bytes);
         memory->free_bytes += size_bytes;
+        if (devices->touches != NULL) {
+            gw_devices_let_go(devices, device, size_bytes);
+        }
     }
 }
 

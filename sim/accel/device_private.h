@@ -71,6 +71,7 @@ typedef struct {
     gw_time earliest_ns, latest_ns; /* the first and the last of them then, */
     gw_time end_ns;                 /* and the end of all; GW_TIME_NEVER: not known. */
     gw_time begun_ns, ended_ns;     /* First start and last end of what was reported. */
+    uint64_t output_bytes;          /* As its launches have it. */
     gw_time batch_due_ns;           /* Not lockstep: when the last posted "launch.done" is due, */
     uint32_t batch_last;            /* and the last launch in its list; NEVER: it has fired. */
 } gw_gang_state;
@@ -97,6 +98,12 @@ typedef struct { /* Copies that came before their shard was launched. */
 typedef struct {
     uint32_t gang, stage, group;
 } gw_device_work;
+
+typedef struct { /* device_touch.c, of a device that is a thread. */
+    uint64_t held_bytes, held_bytes_max;
+    uint64_t scratch_bytes;
+    uint64_t owed_bytes; /* Used for the first time, by copies; the next shard pays. */
+} gw_device_touches;
 
 typedef struct gw_cores gw_cores;
 
@@ -143,6 +150,7 @@ struct gw_devices {
 
     gw_device_transfers *transfers; /* By device; NULL: all can compute meanwhile. */
     struct gw_cores *cores;         /* device_cores.c; NULL: each device has its own. */
+    gw_device_touches *touches;     /* By device; NULL: memory is as fast the first time. */
 
     gw_device_work *works; /* Groups that have met, a stack. */
     uint32_t work_count, work_capacity;
@@ -250,6 +258,13 @@ void gw_devices_close_cores(gw_devices *devices);
 void gw_devices_compute(gw_devices *devices, gw_device_work span, gw_time start_ns,
                         gw_span span_ns);
 void gw_devices_meet(gw_devices *devices, gw_device_work group, gw_time start_ns, gw_span span_ns);
+
+/* device_touch.c: a buffer of `device` is about to be written, or given back; where `touches` is
+ * not NULL.  What a shard that begins waits for memory that its device has not used yet. */
+void gw_devices_open_touches(gw_devices *devices);
+void gw_devices_hold(gw_devices *devices, uint32_t device, uint64_t size_bytes);
+void gw_devices_let_go(gw_devices *devices, uint32_t device, uint64_t size_bytes);
+gw_span gw_devices_touch(gw_devices *devices, const gw_gang_state *gang, uint32_t number);
 
 /* device_flow.c: a collective has been played. */
 void gw_devices_play_ended(void *owner, uint64_t tag);

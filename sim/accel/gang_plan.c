@@ -303,6 +303,7 @@ static gw_gang_plan *new_plan(gw_gang_layout *layout, const gw_timing *timing, b
     plan->first_ns = timing->local_ns[0];
     plan->first_given_ns = timing->given_ns != NULL ? timing->given_ns[0] : 0;
     plan->local_ns = timing->total_local_ns;
+    plan->scratch_bytes = timing->scratch_bytes;
     make_stages(plan, layout, timing);
     sum_collectives(plan, layout, timing);
     if (plan->is_apart || plan->is_uneven || plan->has_flows || layout->is_stopped) {

@@ -83,8 +83,9 @@ typedef struct {
     bool is_uneven; /* Members compute so many times as long as it says, each its own. */
     bool has_flows; /* Collectives are overlapped, or played: each member's way is kept track of. */
     bool is_shared; /* How long members compute is known when they have; it has flows then. */
-    GPtrArray *plays; /* gw_timing_play, of stages that are played; NULL: none is. */
-    gw_span rest_ns;  /* Lockstep: from the last arrival to the end. */
+    uint64_t scratch_bytes; /* As gw_timing has it. */
+    GPtrArray *plays;       /* gw_timing_play, of stages that are played; NULL: none is. */
+    gw_span rest_ns;        /* Lockstep: from the last arrival to the end. */
     /* What one member spends, for the records: computing, and in collectives that have met. */
     gw_span local_ns;
     gw_span collective_ns;         /* Where all groups of a stage take as long. */

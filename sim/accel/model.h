@@ -73,6 +73,8 @@ typedef struct {
     gw_span *collective_ns; /* By collective and group. */
     GPtrArray *plays;       /* gw_timing_play; NULL: none is played. */
     uint32_t *first_play;   /* By collective: of its groups, in `plays`; equal ones share. */
+    uint64_t scratch_bytes; /* Of one shard's temporaries, where the first use of memory takes time
+                               (first_touch_bytes_per_s); else 0. */
     gw_span total_local_ns; /* Sum of local_ns. */
     gw_span
         total_ns; /* total_local_ns and the longest group of each collective, overlapped or not. */

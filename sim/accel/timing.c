@@ -255,6 +255,9 @@ gw_timing *gw_timing_new(const gw_accel_model *model, const gw_function *functio
         made->first_play = g_new0(uint32_t, made->collective_count + 1);
     }
     made->local_ns[0] = accelerator->kernel_overhead_ns;
+    made->scratch_bytes = accelerator->first_touch_bytes_per_s > 0
+                              ? gw_function_place_temporaries(function, 1, NULL)
+                              : 0;
     g_autofree gw_fused *fused = accelerator->fuses ? gw_fusion_new(function) : NULL;
     uint32_t next = 0, collective = 0;
     gw_span collectives_ns = 0;

@@ -51,6 +51,8 @@ typedef struct {
     uint32_t shared_cores; /* All devices of this kind are threads on so many cores of one machine,
                               and so is what controls them; 0: each is a device of its own. */
     double jitter;         /* Of islands that do not say (gw_island_spec). */
+    double first_touch_bytes_per_s; /* With shared_cores: of memory that a device uses for the first
+                                       time, beside what is done there; 0: that costs nothing. */
 } gw_accelerator;
 
 /* How an island's collectives go round; in order of name, as in accel/rounds_algorithms.c. */

@@ -38,6 +38,7 @@ const gw_measured_kind gw_measured_kinds[] = {
     {"embedding_gradient", GW_MEASURED_ROWS, GW_OPERATION_EMBEDDING_GRADIENT, 0},
     {"token_statistics", GW_MEASURED_ROWS, GW_OPERATION_TOKEN_STATISTICS, 0},
     {"token_loss", GW_MEASURED_ROWS, GW_OPERATION_TOKEN_LOSS, 0},
+    {"random", GW_MEASURED_ELEMENTS, GW_OPERATION_RANDOM, 0},
     {NULL, 0, 0, 0},
 };
 _Static_assert(G_N_ELEMENTS(gw_measured_kinds) <= GW_MEASURED_KINDS_MAX, "each has a place");
@@ -90,7 +91,9 @@ static const gw_value *find_sized(const gw_function *function, const gw_operatio
         return gw_function_value(function, operation->outputs[0]);
     if (operation->kind == GW_OPERATION_EMBEDDING_GRADIENT)
         return gw_function_value(function, operation->inputs[1]);
-    return gw_function_value(function, operation->inputs[0]);
+    return gw_function_value(function, gw_operation_input_count(operation) > 0
+                                           ? operation->inputs[0]
+                                           : operation->outputs[0]);
 }
 
 double gw_measured_at(const gw_measured_curve *curve, double size)
@@ -249,7 +252,7 @@ static bool describe_sized(const gw_function *function, const gw_operation *oper
     if (operation->kind == GW_OPERATION_REDUCE)
         which = operation->reduction;
     const uint32_t kind = find_kind(operation->kind, which);
-    if (kind == GW_INDEX_NONE || gw_operation_input_count(operation) == 0)
+    if (kind == GW_INDEX_NONE)
         return false;
     const gw_value *sized = find_sized(function, operation);
     const bool is_by_rows = gw_measured_kinds[kind].form == GW_MEASURED_ROWS;

@@ -34,7 +34,7 @@ typedef struct {
 } gw_measured_table;
 
 typedef enum {
-    GW_MEASURED_ELEMENTS = 1, /* By elements of the first input. */
+    GW_MEASURED_ELEMENTS = 1, /* By elements of the first input, or output where there is none. */
     GW_MEASURED_ROWS,         /* By rows and columns of the first input, or of the first output. */
     GW_MEASURED_PRODUCT,      /* By rows and columns of the result, and depth. */
     GW_MEASURED_ATTENTION,    /* By length of a sequence and columns of a head: ns for each element

@@ -160,7 +160,31 @@ static bool read_cores(gw_params *root, gw_accelerator *out, GError **error)
     return true;
 }
 
-#define JITTER_KEY "jitter"
+#define JITTER_KEY                  "jitter"
+#define FIRST_TOUCH_KEY             "first_touch_bandwidth"
+#define FIRST_TOUCH_MIN_BYTES_PER_S 1e6 /* So that no device's memory takes longer than time is.   \
+                                         */
+
+/* Threads wait for the system's pages; the memory of a device of its own is there. */
+static bool read_first_touch(gw_params *root, gw_accelerator *out, GError **error)
+{
+    double found = -1;
+    if (!gw_params_quantity(root, FIRST_TOUCH_KEY, false, GW_UNIT_RATE, &found, error)) {
+        return false;
+    }
+    if (found >= 0 && out->shared_cores == 0) {
+        gw_params_error(root, FIRST_TOUCH_KEY, error, "found without \"%s\", expected beside it",
+                        CORES_KEY);
+        return false;
+    }
+    if (found >= 0 && found < FIRST_TOUCH_MIN_BYTES_PER_S) {
+        gw_params_error(root, FIRST_TOUCH_KEY, error, "found %g B/s, expected at least %g B/s",
+                        found, FIRST_TOUCH_MIN_BYTES_PER_S);
+        return false;
+    }
+    out->first_touch_bytes_per_s = MAX(found, 0);
+    return true;
+}
 
 static const char transfer_key[] = "computes_while_transferring";
 static const char overlap_key[] = "overlaps_collectives";
@@ -184,7 +208,7 @@ static bool read_optional_figures(gw_params *root, gw_accelerator *out, GError *
            gw_params_bool(root, "fuses", false, &out->fuses, error) &&
            gw_params_bool(root, "chunked_collectives", false, &out->chunks_collectives, error) &&
            gw_params_number(root, JITTER_KEY, false, 0, GW_JITTER_MAX, &out->jitter, error) &&
-           read_cores(root, out, error);
+           read_cores(root, out, error) && read_first_touch(root, out, error);
 }
 
 static bool check_figures(gw_params *root, const gw_accelerator *accelerator, GError **error)
@@ -228,6 +252,7 @@ static bool read_optional_sources(gw_params *sources, const gw_accelerator *read
         {"chunked_collectives", read->chunks_collectives},
         {CORES_KEY, read->shared_cores > 0},
         {JITTER_KEY, read->jitter > 0},
+        {FIRST_TOUCH_KEY, read->first_touch_bytes_per_s > 0},
     };
     for (uint32_t i = 0; i < G_N_ELEMENTS(figures); i++) {
         if ((figures[i].is_there || gw_params_has(sources, figures[i].key)) &&

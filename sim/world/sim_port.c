@@ -326,6 +326,21 @@ static void chain_launch(gw_sim_ports *ports, const gw_kernel *kernel, const uin
     }
 }
 
+/* Of outputs that are not written over an input. */
+static uint64_t sum_own_outputs(const gw_function *function, const uint32_t *buffers)
+{
+    uint64_t sum_bytes = 0;
+    for (uint32_t i = 0; i < function->output_count; i++) {
+        bool is_own = true;
+        for (uint32_t k = 0; k < function->input_count; k++) {
+            is_own = is_own && buffers[k] != buffers[function->input_count + i];
+        }
+        const gw_value *value = gw_function_value(function, gw_function_output(function, i));
+        sum_bytes += is_own ? gw_value_bytes(value) : 0;
+    }
+    return sum_bytes;
+}
+
 static void sim_enqueue(gw_port *port, const gw_kernel *kernel, gw_tag tag)
 {
     sim_node *node = node_of(port);
@@ -345,6 +360,10 @@ static void sim_enqueue(gw_port *port, const gw_kernel *kernel, gw_tag tag)
         .tag = tag.value,
         .issued_ns = node->clock_ns,
         .arrivals = kernel->arrivals,
+        .output_bytes = gw_devices_count_touches(ports->devices)
+                            ? sum_own_outputs(gw_program_function(loaded->program, kernel->node),
+                                              kernel->buffers)
+                            : 0,
     };
     const gw_gang_layout *layout = launch.plan->layout;
     const uint32_t place = gw_gang_layout_place(layout, node->self.index);

@@ -3,6 +3,7 @@
 """`gangway calibrate` writes a machine that scenarios can name, and files of machines are read with
 care."""
 import copy
+import csv
 import json
 import pathlib
 
@@ -203,6 +204,61 @@ class Machines(program.Case):
         island = {"hosts": 1, "devices_per_host": 2, "accelerator": str(path), "jitter": 0}
         spans, _ = self.run_chain(path, 1, islands=[island])
         self.assertIn(18000, spans)
+
+    def list_spans(self, first_touch, workload, parameters):
+        """Of one device's gangs, in order: node, run, and how long."""
+        machine = make_machine(GOOD, 1)
+        if first_touch is not None:
+            machine["accelerator"]["first_touch_bandwidth"] = first_touch
+            machine["accelerator"]["sources"]["first_touch_bandwidth"] = "made"
+        path = self.write("machine.json", machine)
+        job = {"workload": workload, "parameters": parameters, "steps": 8, "in_flight": 1}
+        scenario = self.write("touch.json", {
+            "name": "touch", "control": {"profile": str(path)}, "jobs": [job],
+            "cluster": {"islands": [{"hosts": 1, "devices_per_host": 1,
+                                     "accelerator": str(path)}]}})
+        self.accept("run", str(scenario), "--paranoid", "--out", str(self.out))
+        with open(self.out / "gangs.csv", encoding="utf-8") as file:
+            rows = sorted(csv.DictReader(file), key=lambda row: int(row["start_ns"]))
+        return [(row["node"], row["run"], int(row["end_ns"]) - int(row["start_ns"]))
+                for row in rows]
+
+    def test_the_first_use_of_memory_takes_time(self):
+        """A byte 1 ns.  The start of products makes two buffers of 1 KiB, the first product one
+        more; the next finds what the start's was, or nothing given back as yet."""
+        products = {"devices": 1, "size": 16, "length": 3}
+        mlp = {"devices": 1, "batch": 8, "inputs": 12, "classes": 4, "layers": [20]}
+        for workload, parameters in (("products", products), ("mlp", mlp)):
+            before = self.list_spans(None, workload, parameters)
+            after = self.list_spans("1GB/s", workload, parameters)
+            self.assertEqual([one[:2] for one in before], [one[:2] for one in after])
+            more = [late[2] - early[2] for early, late in zip(before, after)]
+            if workload == "products":
+                self.assertEqual(more[:2], [2048, 1024])
+                self.assertLessEqual(sum(more), 5 * 1024)
+            self.assertGreater(more[0], 0)
+            self.assertGreaterEqual(min(more), 0)
+            half = len(more) // 2
+            self.assertEqual(more[half:], [0] * (len(more) - half))
+
+    def test_mistakes_of_first_touch(self):
+        for cores, figure, parts in (
+            (None, "1GB/s", ['/first_touch_bandwidth: found without "shared_cores"']),
+            (2, "0GB/s", ["/first_touch_bandwidth: found 0 B/s, expected at least 1e+06 B/s"]),
+            (2, "1B/s", ["found 1 B/s, expected at least 1e+06 B/s"]),
+            (2, "-1GB/s", ["/first_touch_bandwidth: found \"-1GB/s\""]),
+            (2, "1GB", ["/first_touch_bandwidth: found \"1GB\""]),
+            (2, [], ["/first_touch_bandwidth"]),
+        ):
+            machine = make_machine(GOOD, cores)
+            machine["accelerator"]["first_touch_bandwidth"] = figure
+            machine["accelerator"]["sources"]["first_touch_bandwidth"] = "made"
+            path = self.write("mistaken.json", machine)
+            self.refuse(1, parts, "check", MLP, *as_machine(path))
+        machine = make_machine(GOOD, 2)
+        machine["accelerator"]["first_touch_bandwidth"] = "1GB/s"
+        self.refuse(1, ['/sources: found no "first_touch_bandwidth"'], "check", MLP,
+                    *as_machine(self.write("sourceless.json", machine)))
 
     def test_hosts_of_one_machine_hand_over_in_memory(self):
         machine = self.write_machine(GOOD, 2)

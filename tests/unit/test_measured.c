@@ -140,6 +140,25 @@ START_TEST(shapes_come_before_grids)
 }
 END_TEST
 
+/* What has no inputs goes by what it makes. */
+START_TEST(random_is_looked_up_by_its_output)
+{
+    static const double sizes[] = {100, 200};
+    g_autoptr(gw_measured) measured = g_new0(gw_measured, 1);
+    g_autoptr(gw_function) function = gw_function_new("draw");
+    gw_function_add_input(function, 1, 1, false); /* Not its own. */
+    const gw_operation draw = {
+        .kind = GW_OPERATION_RANDOM,
+        .outputs = {(uint16_t)gw_function_add_output(function, 10, 15, false)}};
+    gw_function_add(function, &draw);
+    double ns = 0;
+    ck_assert(!ask(measured, function, &ns));
+    fill_table(measured, "random", 2, sizes, say_ten_times);
+    ck_assert(ask(measured, function, &ns));
+    ck_assert_double_eq(ns, 1500);
+}
+END_TEST
+
 /* What is a sum of products of sizes is met everywhere on the grid; below it is level, beyond it
  * grows in proportion. */
 START_TEST(tables_are_straight_along_each_axis)
@@ -307,6 +326,7 @@ int main(void)
     tcase_add_test(tcase, curves_are_straight_between_points);
     tcase_add_test(tcase, operations_are_looked_up_by_what_they_are);
     tcase_add_test(tcase, shapes_come_before_grids);
+    tcase_add_test(tcase, random_is_looked_up_by_its_output);
     tcase_add_test(tcase, tables_are_straight_along_each_axis);
     tcase_add_test(tcase, rows_and_columns_count_apart);
     tcase_add_test(tcase, products_go_by_shape_and_form);

@@ -158,6 +158,26 @@ START_TEST(threads_do_joined_collectives_one_by_one)
 }
 END_TEST
 
+/* A temporary of 3 x 5 floats, which is asked for where its pages cost time. */
+START_TEST(scratch_counts_where_memory_is_slow_at_first)
+{
+    for (uint32_t i = 0; i < 2; i++) {
+        bench built;
+        bench_init(&built, 1, 1);
+        built.made.accelerators[0].shared_cores = 1;
+        built.made.accelerators[0].first_touch_bytes_per_s = i * 1e9;
+        gw_function_add(built.function,
+                        &(gw_operation){.kind = GW_OPERATION_FILL,
+                                        .outputs = {(uint16_t)gw_function_add_temporary(
+                                            built.function, 3, 5)}});
+        const gw_mesh mesh = mesh_of(1, 1, 1, 1);
+        g_autoptr(gw_timing) timing = time_function(&built, &mesh);
+        ck_assert_uint_eq(timing->scratch_bytes, i * 3 * 5 * sizeof(float));
+        bench_clear(&built);
+    }
+}
+END_TEST
+
 /* Overlapped: 0 and 1, 3 and 4.  Operation 5 reads the output of 1; 4 is awaited at the end. */
 static void add_overlapped(bench *built)
 {
@@ -342,6 +362,7 @@ int main(void)
     tcase_add_test(cases, function_is_split_at_its_collectives);
     tcase_add_test(cases, joined_collectives_travel_as_one);
     tcase_add_test(cases, threads_do_joined_collectives_one_by_one);
+    tcase_add_test(cases, scratch_counts_where_memory_is_slow_at_first);
     tcase_add_test(cases, overlapped_collectives_are_awaited_once);
     tcase_add_test(cases, nothing_is_overlapped_where_transfers_stop_it);
     tcase_add_test(cases, nothing_is_overlapped_where_collectives_are_waited_for);
