@@ -7,9 +7,9 @@
 #include <unistd.h>
 
 #include "app/command.h"
-#include "app/function_list.h"
 #include "app/machine_file.h"
 #include "app/ranks.h"
+#include "app/run_list.h"
 #include "base/error.h"
 
 static gboolean is_quick, is_quiet, wants_rows;
@@ -25,8 +25,8 @@ static const GOptionEntry entries[] = {
     {"out", 'o', 0, G_OPTION_ARG_FILENAME, &out_path,
      "Where to write it (default: machines/NAME.json)", "FILE"},
     {"for", 'f', 0, G_OPTION_ARG_FILENAME_ARRAY, &scenarios,
-     "Also measure the functions of this scenario, and of all that it varies, as a whole: what it "
-     "runs is then predicted by what it takes there; may be given again",
+     "Also measure what this scenario runs, and all that it varies, by itself: operations of its "
+     "shapes are then predicted by what they take there; may be given again",
      "SCENARIO"},
     {"backend", 'b', 0, G_OPTION_ARG_STRING, &backend,
      "mpi: between ranks, too, under mpirun -n N (default: cpu, one process)", "NAME"},
@@ -76,7 +76,7 @@ static void print_summary(const gw_machine *machine, uint32_t threads)
     if (calibration->whole_error.count > 0)
         printf("tables              off by %.1f %% in the median, %.1f %% at worst, from the %u "
                "shapes "
-               "of functions that were measured whole\n",
+               "of runs that were measured by themselves\n",
                100 * calibration->whole_error.median, 100 * calibration->whole_error.worst,
                calibration->whole_error.count);
     printf("additions     %8.2f G/s a thread\n", calibration->vector_flops / 1e9);
@@ -112,16 +112,16 @@ static int calibrate(const char *name, const char *path, uint32_t threads,
                      const gw_probe_between *between)
 {
     g_autoptr(GError) error = NULL;
-    g_autoptr(gw_function_list) list = gw_function_list_new();
+    g_autoptr(gw_run_list) list = gw_run_list_new();
     g_auto(gw_machine) machine = {.seen = NULL};
     const gw_machine_request request = {.settings = {measured_s(), threads},
                                         .between = between,
-                                        .functions = gw_function_list_functions(list),
+                                        .runs = gw_run_list_runs(list),
                                         .progress = show_progress};
     for (guint i = 0; scenarios != NULL && scenarios[i] != NULL; i++)
-        if (!gw_function_list_add_file(list, scenarios[i], &error))
+        if (!gw_run_list_add_file(list, scenarios[i], &error))
             return gw_command_fail(error);
-    if (!gw_function_list_check(list, &request.settings, &error))
+    if (!gw_run_list_check(list, &request.settings, &error))
         return gw_command_fail(error);
     if (!gw_machine_measure(&request, &machine))
         return 5;

@@ -71,13 +71,13 @@ typedef struct {
 static bool calibrate_quickly(void *context, guint index, GString *answer, GError **error)
 {
     const measured_machine *at = (const measured_machine *)context;
-    g_autoptr(gw_function_list) list = gw_function_list_new();
+    g_autoptr(gw_run_list) list = gw_run_list_new();
     g_auto(gw_machine) machine = {.seen = NULL};
     const gw_machine_request request = {.settings = {GW_MACHINE_QUICK_S, g_get_num_processors()},
-                                        .functions = gw_function_list_functions(list)};
+                                        .runs = gw_run_list_runs(list)};
     (void)index, (void)answer;
-    if (!gw_validation_list_functions(at->validation, list, error) ||
-        !gw_function_list_check(list, &request.settings, error))
+    if (!gw_validation_list_runs(at->validation, list, error) ||
+        !gw_run_list_check(list, &request.settings, error))
         return false;
     if (gw_machine_measure(&request, &machine))
         return gw_machine_write(&machine, "here", at->path, error);

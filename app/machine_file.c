@@ -27,9 +27,8 @@ bool gw_machine_measure(const gw_machine_request *request, gw_machine *out)
         return false;
     out->profile = gw_bench_fit_profile(rows);
     out->seen = gw_calibrate(&request->settings, request->progress, request->context);
-    if (request->functions != NULL)
-        gw_calibration_add_functions(out->seen, &request->settings, request->functions,
-                                     request->progress, request->context);
+    gw_calibration_add_runs(out->seen, &request->settings, request->runs, request->progress,
+                            request->context);
     if (request->between != NULL)
         gw_calibration_add_between(out->seen, request->between);
     return true;

@@ -11,8 +11,8 @@
 
 typedef struct {
     gw_probe_settings settings;
-    const gw_probe_between *between; /* What ranks have seen before; NULL: there is one process. */
-    const GArray *functions; /* gw_calibration_function: to be measured whole, too; NULL: none. */
+    const gw_probe_between *between;  /* What ranks have seen before; NULL: there is one process. */
+    const GPtrArray *runs;            /* Of gw_probe_runs *: to be measured, too. */
     gw_calibration_progress progress; /* May be NULL. */
     void *context;
 } gw_machine_request;

@@ -254,15 +254,14 @@ bool gw_validation_add(gw_validation *validation, const char *path, const char *
     return true;
 }
 
-bool gw_validation_list_functions(const gw_validation *validation, gw_function_list *list,
-                                  GError **error)
+bool gw_validation_list_runs(const gw_validation *validation, gw_run_list *list, GError **error)
 {
     for (guint c = 0; c < validation->cases->len; c++) {
         const gw_validation_case *at = case_at(validation, c);
         gw_scenario *scenario = load_scenario(validation, at->path, at->settings, error);
         if (scenario == NULL)
             return false;
-        gw_function_list_take(list, scenario);
+        gw_run_list_take(list, scenario);
     }
     return true;
 }

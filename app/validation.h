@@ -15,9 +15,9 @@
  * predicted to be faster. */
 #pragma once
 
-#include "app/function_list.h"
 #include "app/grid.h"
 #include "app/phases.h"
+#include "app/run_list.h"
 
 #define GW_VALIDATION_CASES_MAX   1000
 #define GW_VALIDATION_REPEATS_MAX 1000
@@ -107,9 +107,8 @@ bool gw_validation_set_machine(gw_validation *validation, char *machine, GError 
 bool gw_validation_add(gw_validation *validation, const char *path, const char *const *settings,
                        const char *const *varied, GError **error);
 
-/* Adds the functions of all cases. */
-bool gw_validation_list_functions(const gw_validation *validation, gw_function_list *list,
-                                  GError **error);
+/* Adds what all cases run. */
+bool gw_validation_list_runs(const gw_validation *validation, gw_run_list *list, GError **error);
 
 /* Simulates and executes, in rounds.  A case that fails is a result.  GW_ERROR_INTERRUPTED,
  * GW_ERROR_SYSTEM, and what `measure` says. */

@@ -34,22 +34,16 @@ typedef struct {
     double first_touch_bytes_per_s; /* Of memory that no one has used yet. */
     gw_span handover_ns, kernel_ns;
     gw_calibration_error errors[GW_MEASURED_ATTENTION + 1]; /* By form. */
-    gw_calibration_error whole_error; /* Of tables, from what was measured in functions. */
+    gw_calibration_error whole_error; /* Of tables, from what was measured in runs. */
 } gw_calibration;
-
-/* A function that is going to be run, and the mesh whose shards run it; both borrowed. */
-typedef struct {
-    const gw_function *function;
-    const gw_mesh *mesh;
-} gw_calibration_function;
 
 gw_calibration *gw_calibrate(const gw_probe_settings *settings, gw_calibration_progress progress,
                              void *context);
-/* Measures whole functions (GArray of gw_calibration_function; gw_probe_whole()), and gives tables
- * what each shape of an operation took in them, in the mean. */
-void gw_calibration_add_functions(gw_calibration *calibration, const gw_probe_settings *settings,
-                                  const GArray *functions, gw_calibration_progress progress,
-                                  void *context);
+/* Measures what programs do on their meshes (of gw_probe_runs *), in several rounds over all, and
+ * gives tables what each shape of an operation took there: the mean over where it stands. */
+void gw_calibration_add_runs(gw_calibration *calibration, const gw_probe_settings *settings,
+                             const GPtrArray *runs, gw_calibration_progress progress,
+                             void *context);
 /* What was seen between ranks beside what was seen in one of them; copied. */
 void gw_calibration_add_between(gw_calibration *calibration, const gw_probe_between *between);
 void gw_calibration_free(gw_calibration *calibration);

@@ -5,7 +5,7 @@
 #pragma once
 
 #include "program/measured.h"
-#include "program/program.h"
+#include "real/probe_layout.h"
 
 /* Of repeated measurements of the same thing. */
 typedef struct {
@@ -32,14 +32,6 @@ gw_probe_stat gw_probe_summarize(GArray *sample);
  * heads; EMBEDDING and what has tokens have a vocabulary of `inner`; others ignore `inner`. */
 gw_function *gw_probe_function(gw_operation_kind kind, uint32_t map, uint32_t rows,
                                uint32_t columns, uint32_t inner);
-/* What each operation of a whole function takes where devices run it: behind the others, in the
- * memory that they share, on every thread, over and over.  `mesh` is the one whose shards run it.
- * What no table has a kind for (program/measured.h), and collectives, are not run: what they would
- * make is there.  By operation, of what was not run a count of 0; the caller frees. */
-gw_probe_stat *gw_probe_whole(const gw_probe_settings *settings, const gw_function *function,
-                              const gw_mesh *mesh);
-/* What gw_probe_whole() takes of memory, in bytes. */
-uint64_t gw_probe_whole_bytes(const gw_probe_settings *settings, const gw_function *function);
 /* One run of the function's operation, on every thread. */
 gw_probe_stat gw_probe_operation(const gw_probe_settings *settings, const gw_function *function);
 /* A collective of `member_count` threads, each with an input of `element_count` floats: from when
@@ -54,3 +46,23 @@ gw_probe_stat gw_probe_kernel(const gw_probe_settings *settings);
 gw_probe_stat gw_probe_first_touch(const gw_probe_settings *settings);
 /* memcpy of so many bytes by one thread. */
 gw_probe_stat gw_probe_copy(const gw_probe_settings *settings, uint64_t size_bytes);
+
+/* What a device of one mesh does in a run of a program, by itself: all operations of its nodes in
+ * order, in the memory where they would lie, on every thread, over and over.  Collectives are not
+ * run, nor functions that model time: a member's output is its own input. */
+typedef struct {
+    gw_probe_layout *layout;
+    uint32_t *first;  /* By node: its first operation's number; one more ends them. */
+    uint32_t count;   /* Of operations. */
+    GArray **samples; /* By operation: double, what it took, in ns on a core.  Empty: it was not
+                         run, or only once. */
+} gw_probe_runs;
+
+/* Nothing is measured yet.  The program is borrowed. */
+gw_probe_runs *gw_probe_runs_new(const gw_program *program, uint32_t mesh);
+void gw_probe_runs_free(gw_probe_runs *runs);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(gw_probe_runs, gw_probe_runs_free)
+/* What a thread needs of memory. */
+uint64_t gw_probe_runs_bytes(const gw_probe_runs *runs);
+/* Adds samples: again is more of them, at another time. */
+void gw_probe_runs_measure(const gw_probe_settings *settings, gw_probe_runs *runs);

@@ -1,212 +1,239 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* An operation by itself, with operands in turn, is not what it is in a function: there its operand
- * has just been written, or lies behind a whole step's memory.  So a function is run as a device
- * runs it, outputs over the inputs that are given up for them and temporaries in one block, and
- * each operation is timed in it, in its thread's time on a core.
+/* An operation by itself, with operands in turn, is not what it is in a step: there its operand has
+ * just been written, or was last touched a step ago.  So all that a device of one mesh does in a
+ * run is done by itself, in order and in the memory where it would lie (probe_layout.h), and each
+ * operation is timed in it, in its thread's time on a core.
  *
- * A pass is once through the function.  The first finds memory cold and does not count. */
+ * A pass is once through a run.  The first finds memory cold and does not count. */
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/check.h"
-#include "base/sample.h"
 #include "real/activity.h"
 #include "real/cpu_operations.h"
 #include "real/probe.h"
 #include "real/probe_data.h"
+#include "real/probe_layout.h"
 
-#define PASSES_MIN   5
-#define BUDGET_TIMES 10 /* A function's time is that of so many operations. */
+#define PASSES_MIN   3
+#define BUDGET_TIMES 10 /* A run's time is that of so many operations. */
 #define CLOCK_TRIALS 64
 
 typedef struct {
     const gw_probe_settings *settings;
-    const gw_function *function;
-    const gw_mesh *mesh;
-    gw_cpu_plan *plan;
-    bool *is_run; /* By operation. */
+    const gw_probe_layout *layout;
+    gw_probe_runs *out;
     pthread_barrier_t barrier;
+    pthread_mutex_t mutex; /* Of `out`. */
 } whole_probe;
 
 typedef struct {
-    const whole_probe *probe;
+    whole_probe *probe;
     uint32_t index;
     pthread_t thread;
+    uint64_t clock_ns; /* What reading the clock adds to what lies between two readings. */
     float *scratch;
-    float **values;   /* By value: what the device finds it in. */
-    float **made;     /* By value: what is put there in place of running what makes it, or NULL. */
-    GArray **samples; /* By operation: double, ns. */
+    float **memory;   /* By buffer. */
+    float ***values;  /* By node: by value. */
+    GArray **samples; /* By operation of all nodes: double, ns. */
 } whole_thread;
 
-static uint64_t value_bytes(const gw_function *function, uint32_t index)
+static bool has_node(const whole_probe *probe, guint node)
 {
-    const gw_value *value = gw_function_value(function, index);
-    return (uint64_t)value->rows * value->columns * sizeof(float);
-}
-
-uint64_t gw_probe_whole_bytes(const gw_probe_settings *settings, const gw_function *function)
-{
-    uint64_t size_bytes = 0;
-    for (guint i = 0; i < function->values->len; i++)
-        size_bytes += 2 * value_bytes(function, i); /* And what is put there. */
-    return size_bytes * settings->thread_count;
+    return probe->layout->buffers[node] != NULL;
 }
 
 /* --- A thread's memory --- */
 
-static float *place_value(const whole_thread *own, uint32_t index)
+static void place_node(whole_thread *own, guint node)
 {
-    const gw_function *function = own->probe->function;
-    const gw_value *value = gw_function_value(function, index);
-    if (value->role == GW_VALUE_TEMPORARY)
-        return own->scratch + own->probe->plan->offsets_bytes[index] / sizeof(float);
-    if (value->role == GW_VALUE_OUTPUT && value->donor > 0)
-        return own->values[gw_function_input(function, value->donor - 1)];
-    return gw_probe_value(function, index, (uint64_t)own->index << 32 | index);
+    const gw_probe_layout *layout = own->probe->layout;
+    const gw_function *function = gw_program_function(layout->program, node);
+    g_autofree uint64_t *offsets_bytes = g_new0(uint64_t, MAX(function->values->len, 1));
+    gw_function_place_temporaries(function, GW_CPU_ALIGNMENT_BYTES, offsets_bytes);
+    own->values[node] = g_new(float *, MAX(function->values->len, 1));
+    for (guint i = 0; i < function->values->len; i++) {
+        const uint32_t buffer = layout->buffers[node][i];
+        own->values[node][i] = buffer == GW_INDEX_NONE
+                                   ? own->scratch + offsets_bytes[i] / sizeof(float)
+                                   : own->memory[buffer];
+    }
+}
+
+/* What another mesh would send. */
+static void fill_foreign(const whole_thread *own, guint node)
+{
+    const gw_probe_layout *layout = own->probe->layout;
+    const gw_function *function = gw_program_function(layout->program, node);
+    for (guint i = 0; i < function->input_count; i++) {
+        const uint32_t value = gw_function_input(function, i);
+        const gw_value *one = gw_function_value(function, value);
+        if (!gw_probe_layout_is_foreign(layout, node, i))
+            continue;
+        float *made = gw_probe_value(function, value, (uint64_t)own->index << 32 | value);
+        memcpy(own->values[node][value], made, (uint64_t)one->rows * one->columns * sizeof *made);
+        free(made);
+    }
 }
 
 static void prepare(whole_thread *own)
 {
-    const gw_function *function = own->probe->function;
-    const guint count = function->values->len;
-    own->scratch = gw_probe_zeros(own->probe->plan->scratch_bytes / sizeof(float));
-    own->values = g_new0(float *, count);
-    own->made = g_new0(float *, count);
-    own->samples = g_new0(GArray *, function->operations->len);
-    for (guint i = 0; i < function->input_count; i++) {
-        const uint32_t input = gw_function_input(function, i);
-        own->values[input] = place_value(own, input);
+    const gw_probe_layout *layout = own->probe->layout;
+    const guint node_count = layout->program->nodes->len, buffer_count = layout->sizes_bytes->len;
+    own->clock_ns = UINT64_MAX;
+    for (uint32_t i = 0; i < CLOCK_TRIALS; i++) {
+        const uint64_t before_ns = gw_thread_core_ns();
+        own->clock_ns = MIN(own->clock_ns, gw_thread_core_ns() - before_ns);
     }
-    for (guint i = 0; i < count; i++)
-        if (own->values[i] == NULL)
-            own->values[i] = place_value(own, i);
-    for (guint i = 0; i < function->operations->len; i++) {
-        const gw_operation *operation = gw_function_operation(function, i);
+    own->scratch = gw_probe_zeros(layout->scratch_bytes / sizeof(float));
+    own->memory = g_new0(float *, MAX(buffer_count, 1));
+    for (guint i = 0; i < buffer_count; i++)
+        own->memory[i] =
+            gw_probe_zeros(g_array_index(layout->sizes_bytes, uint64_t, i) / sizeof(float));
+    own->values = g_new0(float **, node_count);
+    own->samples = g_new0(GArray *, MAX(own->probe->out->count, 1));
+    for (guint i = 0; i < own->probe->out->count; i++)
         own->samples[i] = g_array_new(FALSE, FALSE, sizeof(double));
-        for (uint32_t k = 0; !own->probe->is_run[i] && k < gw_operation_output_count(operation);
-             k++)
-            own->made[operation->outputs[k]] =
-                gw_probe_value(function, operation->outputs[k],
-                               (uint64_t)own->index << 32 | operation->outputs[k]);
+    for (guint i = 0; i < node_count; i++) {
+        if (!has_node(own->probe, i))
+            continue;
+        place_node(own, i);
+        fill_foreign(own, i);
     }
 }
 
 static void clear(whole_thread *own)
 {
-    const gw_function *function = own->probe->function;
-    for (guint i = 0; i < function->values->len; i++) {
-        const gw_value *value = gw_function_value(function, i);
-        const bool is_lent = value->role == GW_VALUE_TEMPORARY ||
-                             (value->role == GW_VALUE_OUTPUT && value->donor > 0);
-        if (!is_lent)
-            free(own->values[i]);
-        free(own->made[i]);
-    }
-    for (guint i = 0; i < function->operations->len; i++)
+    const gw_probe_layout *layout = own->probe->layout;
+    for (guint i = 0; i < layout->sizes_bytes->len; i++)
+        free(own->memory[i]);
+    for (guint i = 0; i < layout->program->nodes->len; i++)
+        g_free(own->values[i]);
+    for (guint i = 0; i < own->probe->out->count; i++)
         g_array_unref(own->samples[i]);
     free(own->scratch);
+    g_free(own->memory);
     g_free(own->values);
-    g_free(own->made);
     g_free(own->samples);
 }
 
 /* --- Passes --- */
 
-/* What reading the clock adds to what lies between two readings. */
-static uint64_t measure_clock(void)
+/* Instead of meeting others: its output is its own input, as often as that fits. */
+static void meet_nobody(const gw_function *function, float *const *values,
+                        const gw_operation *operation)
 {
-    uint64_t least_ns = UINT64_MAX;
-    for (uint32_t i = 0; i < CLOCK_TRIALS; i++) {
-        const uint64_t before_ns = gw_thread_core_ns();
-        least_ns = MIN(least_ns, gw_thread_core_ns() - before_ns);
-    }
-    return least_ns;
+    const gw_value *x = gw_function_value(function, operation->inputs[0]);
+    const gw_value *y = gw_function_value(function, operation->outputs[0]);
+    const uint64_t in = (uint64_t)x->rows * x->columns, out = (uint64_t)y->rows * y->columns;
+    for (uint64_t done = 0; done < out; done += in)
+        memcpy(values[operation->outputs[0]] + done, values[operation->inputs[0]],
+               MIN(in, out - done) * sizeof(float));
 }
 
-static void put_made(const whole_thread *own, const gw_operation *operation)
+static void run_node(whole_thread *own, guint node, bool is_counted)
 {
-    for (uint32_t k = 0; k < gw_operation_output_count(operation); k++) {
-        const uint32_t output = operation->outputs[k];
-        memcpy(own->values[output], own->made[output], value_bytes(own->probe->function, output));
-    }
-}
-
-static void run_pass(const whole_thread *own, const gw_cpu_context *context, bool is_counted,
-                     uint64_t clock_ns)
-{
-    const whole_probe *probe = own->probe;
-    for (guint i = 0; i < probe->function->operations->len; i++) {
-        const gw_operation *operation = gw_function_operation(probe->function, i);
-        if (!probe->is_run[i]) {
-            put_made(own, operation);
+    const gw_probe_layout *layout = own->probe->layout;
+    const gw_program *program = layout->program;
+    const gw_function *function = gw_program_function(program, node);
+    const gw_mesh *mesh = gw_program_mesh(program, layout->mesh);
+    const gw_cpu_context context = {.function = function,
+                                    .values = own->values[node],
+                                    .shard = own->index % gw_mesh_device_count(mesh),
+                                    .mesh = mesh,
+                                    .is_alone = true};
+    if (gw_function_models_time(function))
+        return;
+    for (guint i = 0; i < function->operations->len; i++) {
+        const gw_operation *operation = gw_function_operation(function, i);
+        if (gw_operation_is_collective(operation)) {
+            meet_nobody(function, own->values[node], operation);
             continue;
         }
         const uint64_t before_ns = gw_thread_core_ns();
-        gw_cpu_operation_run(context, operation);
+        gw_cpu_operation_run(&context, operation);
         const uint64_t span_ns = gw_thread_core_ns() - before_ns;
-        const double took_ns = span_ns > clock_ns ? (double)(span_ns - clock_ns) : 0;
+        const double took_ns = span_ns > own->clock_ns ? (double)(span_ns - own->clock_ns) : 0;
         if (is_counted)
-            g_array_append_val(own->samples[i], took_ns);
+            g_array_append_val(own->samples[own->probe->out->first[node] + i], took_ns);
     }
+}
+
+static void run_pass(whole_thread *own, bool is_first)
+{
+    const gw_program *program = own->probe->layout->program;
+    for (guint i = 0; i < program->nodes->len; i++)
+        if (has_node(own->probe, i) && (is_first || !gw_program_node(program, i)->is_once))
+            run_node(own, i, !is_first);
+}
+
+static void give_samples(const whole_thread *own)
+{
+    whole_probe *probe = own->probe;
+    pthread_mutex_lock(&probe->mutex);
+    for (guint i = 0; i < probe->out->count; i++)
+        g_array_append_vals(probe->out->samples[i], own->samples[i]->data, own->samples[i]->len);
+    pthread_mutex_unlock(&probe->mutex);
 }
 
 static void *run_thread(void *context)
 {
     whole_thread *own = (whole_thread *)context;
-    whole_probe *probe = (whole_probe *)own->probe;
-    const uint64_t budget_ns = (uint64_t)(probe->settings->seconds * BUDGET_TIMES * 1e9);
+    const double budget_ns = own->probe->settings->seconds * BUDGET_TIMES * 1e9;
     prepare(own);
-    const gw_cpu_context run = {.function = probe->function,
-                                .values = own->values,
-                                .shard = own->index % gw_mesh_device_count(probe->mesh),
-                                .mesh = probe->mesh,
-                                .is_alone = true};
-    const uint64_t clock_ns = measure_clock();
-    pthread_barrier_wait(&probe->barrier);
-    const uint64_t begin_ns = gw_thread_core_ns();
-    for (uint32_t pass = 0; pass <= PASSES_MIN || gw_thread_core_ns() < begin_ns + budget_ns;
-         pass++)
-        run_pass(own, &run, pass > 0, clock_ns);
+    pthread_barrier_wait(&own->probe->barrier);
+    run_pass(own, true);
+    const uint64_t end_ns = gw_thread_core_ns() + (uint64_t)budget_ns;
+    for (uint32_t pass = 0; pass < PASSES_MIN || gw_thread_core_ns() < end_ns; pass++)
+        run_pass(own, false);
+    give_samples(own);
+    clear(own);
     return NULL;
 }
 
-static bool find_what_runs(whole_probe *probe)
+/* --- For others --- */
+
+gw_probe_runs *gw_probe_runs_new(const gw_program *program, uint32_t mesh)
 {
-    bool is_any = false;
-    for (guint i = 0; i < probe->function->operations->len; i++) {
-        const gw_operation *operation = gw_function_operation(probe->function, i);
-        gw_measured_work work;
-        probe->is_run[i] = gw_measured_describe(probe->function, operation, &work);
-        is_any = is_any || probe->is_run[i];
-    }
-    return is_any;
+    gw_probe_runs *runs = g_new0(gw_probe_runs, 1);
+    runs->layout = gw_probe_layout_new(program, mesh);
+    runs->first = g_new0(uint32_t, program->nodes->len + 1);
+    for (guint i = 0; i < program->nodes->len; i++)
+        runs->first[i + 1] =
+            runs->first[i] + (runs->layout->buffers[i] != NULL
+                                  ? gw_program_function(program, i)->operations->len
+                                  : 0);
+    runs->count = runs->first[program->nodes->len];
+    runs->samples = g_new0(GArray *, MAX(runs->count, 1));
+    for (guint i = 0; i < runs->count; i++)
+        runs->samples[i] = g_array_new(FALSE, FALSE, sizeof(double));
+    return runs;
 }
 
-/* Each operation's, of all threads. */
-static void summarize(const whole_probe *probe, whole_thread *threads, gw_probe_stat *out)
+void gw_probe_runs_free(gw_probe_runs *runs)
 {
-    for (guint i = 0; i < probe->function->operations->len; i++) {
-        GArray *all = threads[0].samples[i];
-        for (uint32_t t = 1; t < probe->settings->thread_count; t++)
-            g_array_append_vals(all, threads[t].samples[i]->data, threads[t].samples[i]->len);
-        if (probe->is_run[i])
-            out[i] = gw_probe_summarize(all);
-    }
+    if (runs == NULL)
+        return;
+    for (guint i = 0; i < runs->count; i++)
+        g_array_unref(runs->samples[i]);
+    gw_probe_layout_free(runs->layout);
+    g_free(runs->samples);
+    g_free(runs->first);
+    g_free(runs);
 }
 
-gw_probe_stat *gw_probe_whole(const gw_probe_settings *settings, const gw_function *function,
-                              const gw_mesh *mesh)
+uint64_t gw_probe_runs_bytes(const gw_probe_runs *runs)
 {
-    const guint count = function->operations->len;
-    gw_probe_stat *stats = g_new0(gw_probe_stat, MAX(count, 1));
-    g_autofree bool *is_run = g_new0(bool, MAX(count, 1));
-    g_autoptr(gw_cpu_plan) plan = gw_cpu_plan_new(function);
-    whole_probe probe = {settings, function, mesh, plan, is_run, {{0}}};
-    gw_cpu_operations_init();
-    if (gw_function_models_time(function) || !find_what_runs(&probe))
-        return stats;
+    return gw_probe_layout_bytes(runs->layout);
+}
+
+void gw_probe_runs_measure(const gw_probe_settings *settings, gw_probe_runs *runs)
+{
     g_autofree whole_thread *threads = g_new0(whole_thread, settings->thread_count);
+    whole_probe probe = {.settings = settings, .layout = runs->layout, .out = runs};
+    gw_cpu_operations_init();
+    pthread_mutex_init(&probe.mutex, NULL);
     pthread_barrier_init(&probe.barrier, NULL, settings->thread_count);
     for (uint32_t i = 0; i < settings->thread_count; i++) {
         threads[i] = (whole_thread){.probe = &probe, .index = i};
@@ -214,9 +241,6 @@ gw_probe_stat *gw_probe_whole(const gw_probe_settings *settings, const gw_functi
     }
     for (uint32_t i = 0; i < settings->thread_count; i++)
         pthread_join(threads[i].thread, NULL);
-    summarize(&probe, threads, stats);
-    for (uint32_t i = 0; i < settings->thread_count; i++)
-        clear(&threads[i]);
     pthread_barrier_destroy(&probe.barrier);
-    return stats;
+    pthread_mutex_destroy(&probe.mutex);
 }

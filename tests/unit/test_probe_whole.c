@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Functions run whole: every operation that has a table is timed, on each thread; what has none,
- * and what meets others, is stepped over; ids stay ids, however often the function is run; and what
- * was seen becomes shapes of tables. */
+/* What a program does on a mesh, by itself: every operation is timed, on each thread, but those
+ * that meet others, that model time, or that are done once; ids stay ids, however often it is done;
+ * more measuring is more samples; and what was seen becomes shapes of tables. */
 #include <check.h>
 #include <stdlib.h>
 
+#include "program/builder.h"
 #include "real/calibration.h"
 
 #define TOKENS 160
@@ -12,9 +13,11 @@
 #define WIDTH  128
 
 static const gw_probe_settings settings = {.seconds = 0.0005, .thread_count = 2};
-static const gw_mesh mesh = {.dims = 1, .shape = {2, 1, 1}};
 
-/* An embedding of ids that the function draws itself, a layer, a sum over the mesh, and an update
+enum { INIT, STEP, WAIT };
+enum { DRAW, LOOK_UP, FORWARD, BACKWARD, MEET, SGD, STEP_OPERATIONS };
+
+/* Ids that the function draws itself are looked up; a layer, a sum over the mesh, and an update
  * over the weights. */
 static gw_function *make_step(void)
 {
@@ -34,7 +37,7 @@ static gw_function *make_step(void)
         {.kind = GW_OPERATION_MATMUL, .inputs = {x, weights}, .outputs = {y}},
         {.kind = GW_OPERATION_MATMUL, .inputs = {x, y}, .outputs = {slope}, .transpose_a = true},
         {.kind = GW_OPERATION_ALL_REDUCE, .inputs = {slope}, .outputs = {sum}, .axes = 1},
-        {.kind = GW_OPERATION_SGD, .inputs = {weights, sum}, .outputs = {updated}, .scalar = 0.01},
+        {.kind = GW_OPERATION_SGD, .inputs = {weights, sum}, .outputs = {updated}, .scalar = 1e-6},
     };
     for (guint i = 0; i < G_N_ELEMENTS(operations); i++)
         gw_function_add(function, &operations[i]);
@@ -42,49 +45,85 @@ static gw_function *make_step(void)
     return function;
 }
 
-START_TEST(what_has_a_table_is_timed)
+static gw_function *make_init(void)
 {
-    static const bool is_run[] = {false, true, true, true, false, true};
-    g_autoptr(gw_function) function = make_step();
+    gw_function *function = gw_function_new("init");
+    const uint16_t table = (uint16_t)gw_function_add_output(function, WORDS, WIDTH, false);
+    const uint16_t weights = (uint16_t)gw_function_add_output(function, WIDTH, WIDTH, false);
+    const gw_operation operations[] = {
+        {.kind = GW_OPERATION_RANDOM, .outputs = {table}, .scalar = 0.1, .seed = 1},
+        {.kind = GW_OPERATION_RANDOM, .outputs = {weights}, .scalar = 0.1, .seed = 2},
+    };
+    for (guint i = 0; i < G_N_ELEMENTS(operations); i++)
+        gw_function_add(function, &operations[i]);
+    return function;
+}
+
+/* Hours: nobody is to wait for them. */
+static gw_function *make_wait(void)
+{
+    gw_function *function = gw_function_new("wait");
+    gw_function_add(function,
+                    &(gw_operation){.kind = GW_OPERATION_DURATION, .duration_ns = 10000000000000});
+    return function;
+}
+
+static gw_program *make_program(void)
+{
+    const uint32_t two = 2;
+    g_autoptr(gw_builder) builder = gw_builder_new("training");
+    const uint32_t mesh = gw_builder_add_mesh(builder, "two", 1, &two);
+    gw_builder_add_node(builder, "init", gw_builder_take_function(builder, make_init()), mesh);
+    gw_builder_set_once(builder, INIT);
+    gw_builder_add_node(builder, "step", gw_builder_take_function(builder, make_step()), mesh);
+    gw_builder_add_node(builder, "wait", gw_builder_take_function(builder, make_wait()), mesh);
+    gw_builder_add_edge(builder, INIT, 0, STEP, 0);
+    gw_builder_add_carried(builder, STEP, 0, INIT, 1, STEP, 1);
     g_autoptr(GError) error = NULL;
-    ck_assert_msg(gw_function_check(function, 1, mesh.shape, &error), "%s",
-                  error != NULL ? error->message : "");
-    g_autofree gw_probe_stat *stats = gw_probe_whole(&settings, function, &mesh);
-    for (guint i = 0; i < G_N_ELEMENTS(is_run); i++) {
-        if (!is_run[i]) {
-            ck_assert_uint_eq(stats[i].count, 0);
-            continue;
-        }
-        ck_assert_uint_ge(stats[i].count, 2 * 5); /* Passes of each thread. */
+    gw_program *program = gw_builder_finish(g_steal_pointer(&builder), &error);
+    ck_assert_msg(program != NULL, "%s", error != NULL ? error->message : "");
+    return program;
+}
+
+static guint count_samples(const gw_probe_runs *runs, guint node, guint operation)
+{
+    return runs->samples[runs->first[node] + operation]->len;
+}
+
+START_TEST(what_a_run_does_is_timed)
+{
+    static const bool is_timed[STEP_OPERATIONS] = {true, true, true, true, false, true};
+    g_autoptr(gw_program) program = make_program();
+    g_autoptr(gw_probe_runs) runs = gw_probe_runs_new(program, 0);
+    gw_probe_runs_measure(&settings, runs);
+    for (guint i = 0; i < STEP_OPERATIONS; i++) {
+        if (is_timed[i])
+            ck_assert_uint_ge(count_samples(runs, STEP, i), 2 * 3); /* Passes of each thread. */
+        else
+            ck_assert_uint_eq(count_samples(runs, STEP, i), 0);
     }
-    ck_assert_double_gt(stats[5].median_ns, 0);
+    ck_assert_uint_eq(count_samples(runs, INIT, 0), 0);
+    ck_assert_uint_eq(count_samples(runs, WAIT, 0), 0);
+    const gw_probe_stat product = gw_probe_summarize(runs->samples[runs->first[STEP] + FORWARD]);
+    const gw_probe_stat update = gw_probe_summarize(runs->samples[runs->first[STEP] + SGD]);
+    ck_assert_double_gt(update.median_ns, 0);
     /* 160 x 128 x 128 products are more work than 128 x 128 sums. */
-    ck_assert_double_gt(stats[2].median_ns, stats[5].median_ns);
+    ck_assert_double_gt(product.median_ns, update.median_ns);
+    const guint before = count_samples(runs, STEP, FORWARD);
+    gw_probe_runs_measure(&settings, runs);
+    ck_assert_uint_ge(count_samples(runs, STEP, FORWARD), before + 2 * 3);
 }
 END_TEST
 
 START_TEST(memory_is_known_beforehand)
 {
-    g_autoptr(gw_function) function = make_step();
-    const uint64_t elements =
-        (uint64_t)WORDS * WIDTH + 4 * WIDTH * WIDTH + 2 * TOKENS + 2 * TOKENS * WIDTH;
-    ck_assert_uint_eq(gw_probe_whole_bytes(&settings, function), 2 * 2 * 4 * elements);
-}
-END_TEST
-
-START_TEST(given_times_are_not_measured)
-{
-    g_autoptr(gw_function) function = gw_function_new("wait");
-    const uint16_t out = (uint16_t)gw_function_add_output(function, 8, 8, false);
-    const gw_operation operations[] = {
-        {.kind = GW_OPERATION_DURATION, .duration_ns = 1000000000000},
-        {.kind = GW_OPERATION_FILL, .outputs = {out}},
-    };
-    gw_function_add(function, &operations[0]);
-    gw_function_add(function, &operations[1]);
-    g_autofree gw_probe_stat *stats = gw_probe_whole(&settings, function, &mesh);
-    ck_assert_uint_eq(stats[0].count, 0);
-    ck_assert_uint_eq(stats[1].count, 0);
+    g_autoptr(gw_program) program = make_program();
+    g_autoptr(gw_probe_runs) runs = gw_probe_runs_new(program, 0);
+    const uint64_t kept_bytes = sizeof(float) * (WORDS * WIDTH + WIDTH * WIDTH);
+    ck_assert_uint_ge(gw_probe_runs_bytes(runs), kept_bytes);
+    ck_assert_uint_le(gw_probe_runs_bytes(runs),
+                      kept_bytes +
+                          sizeof(float) * (2 * TOKENS + 2 * TOKENS * WIDTH + 2 * WIDTH * WIDTH));
 }
 END_TEST
 
@@ -114,25 +153,27 @@ static void fill_table(gw_measured *measured, const char *name)
 
 START_TEST(shapes_stand_in_for_grids)
 {
-    g_autoptr(gw_function) function = make_step();
+    g_autoptr(gw_program) program = make_program();
     g_autoptr(gw_calibration) calibration = g_new0(gw_calibration, 1);
-    g_autoptr(GArray) functions = g_array_new(FALSE, FALSE, sizeof(gw_calibration_function));
-    const gw_calibration_function once = {function, &mesh};
+    g_autoptr(GPtrArray) all = g_ptr_array_new();
+    g_autoptr(gw_probe_runs) first = gw_probe_runs_new(program, 0);
+    g_autoptr(gw_probe_runs) second = gw_probe_runs_new(program, 0);
     calibration->measured = g_new0(gw_measured, 1);
     calibration->rows = g_array_new(FALSE, TRUE, sizeof(gw_calibration_row));
     fill_table(calibration->measured, "matmul");
     fill_table(calibration->measured, "sgd");
-    g_array_append_val(functions, once);
-    g_array_append_val(functions, once);
-    gw_calibration_add_functions(calibration, &settings, functions, NULL, NULL);
+    g_ptr_array_add(all, first);
+    g_ptr_array_add(all, second);
+    gw_calibration_add_runs(calibration, &settings, all, NULL, NULL);
     const gw_measured_table *products = &calibration->measured->tables[find("matmul")];
     ck_assert_uint_eq(products->shape_count, 1);
     ck_assert_double_eq(products->shapes[0].sizes[0], TOKENS);
     ck_assert_double_eq(products->shapes[0].sizes[1], WIDTH);
     ck_assert_double_eq(products->shapes[0].sizes[2], WIDTH);
+    const gw_function *step = gw_program_function(program, STEP);
     double ns = 0;
-    ck_assert(gw_measured_operation(calibration->measured, function,
-                                    gw_function_operation(function, 2), &ns));
+    ck_assert(gw_measured_operation(calibration->measured, step,
+                                    gw_function_operation(step, FORWARD), &ns));
     ck_assert_double_eq(ns, products->shapes[0].ns);
     ck_assert_double_lt(ns, 1e6);
     ck_assert_uint_eq(calibration->rows->len, 2); /* What no table is there for is left out. */
@@ -146,9 +187,8 @@ int main(void)
     Suite *suite = suite_create("probe_whole");
     TCase *tcase = tcase_create("probe_whole");
     tcase_set_timeout(tcase, 60);
-    tcase_add_test(tcase, what_has_a_table_is_timed);
+    tcase_add_test(tcase, what_a_run_does_is_timed);
     tcase_add_test(tcase, memory_is_known_beforehand);
-    tcase_add_test(tcase, given_times_are_not_measured);
     tcase_add_test(tcase, shapes_stand_in_for_grids);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Shapes of tables, out of functions that are run whole. */
+/* Shapes of tables, out of runs that are done by themselves. */
 #include <math.h>
 
 #include "base/sample.h"
@@ -7,6 +7,8 @@
 
 /* What takes less is nearer in tables, where so many are timed at once. */
 #define LEAST_NS 2000
+/* A machine whose speed changes has other speeds in each. */
+#define ROUNDS 3
 
 typedef struct { /* Of one kind and sizes, wherever it stands. */
     uint32_t kind;
@@ -43,18 +45,23 @@ static void add_work(GArray *shapes, const gw_measured_work *work, const gw_prob
     found->count++;
 }
 
-static void measure_function(const gw_calibration *calibration, const gw_probe_settings *settings,
-                             const gw_calibration_function *at, GArray *shapes)
+static void take_shapes(const gw_calibration *calibration, const gw_probe_runs *runs,
+                        GArray *shapes)
 {
-    g_autofree gw_probe_stat *stats = gw_probe_whole(settings, at->function, at->mesh);
-    for (guint i = 0; i < at->function->operations->len; i++) {
-        const gw_operation *operation = gw_function_operation(at->function, i);
-        gw_measured_work work;
-        double said_ns = 0;
-        if (stats[i].median_ns >= LEAST_NS &&
-            gw_measured_describe(at->function, operation, &work) &&
-            gw_measured_operation(calibration->measured, at->function, operation, &said_ns))
-            add_work(shapes, &work, &stats[i], said_ns);
+    const gw_program *program = runs->layout->program;
+    for (guint node = 0; node < program->nodes->len; node++) {
+        const gw_function *function = gw_program_function(program, node);
+        for (uint32_t i = runs->first[node]; i < runs->first[node + 1]; i++) {
+            const gw_operation *operation = gw_function_operation(function, i - runs->first[node]);
+            gw_measured_work work;
+            double said_ns = 0;
+            if (runs->samples[i]->len == 0)
+                continue;
+            const gw_probe_stat stat = gw_probe_summarize(runs->samples[i]);
+            if (stat.median_ns >= LEAST_NS && gw_measured_describe(function, operation, &work) &&
+                gw_measured_operation(calibration->measured, function, operation, &said_ns))
+                add_work(shapes, &work, &stat, said_ns);
+        }
     }
 }
 
@@ -73,18 +80,18 @@ static void add_row(gw_calibration *calibration, const seen_shape *seen)
     g_array_append_val(calibration->rows, row);
 }
 
-void gw_calibration_add_functions(gw_calibration *calibration, const gw_probe_settings *settings,
-                                  const GArray *functions, gw_calibration_progress progress,
-                                  void *context)
+void gw_calibration_add_runs(gw_calibration *calibration, const gw_probe_settings *settings,
+                             const GPtrArray *runs, gw_calibration_progress progress, void *context)
 {
     g_autoptr(GArray) shapes = g_array_new(FALSE, FALSE, sizeof(seen_shape));
     g_autoptr(GArray) errors = g_array_new(FALSE, FALSE, sizeof(double));
-    for (guint i = 0; i < functions->len; i++) {
-        measure_function(calibration, settings,
-                         &g_array_index(functions, gw_calibration_function, i), shapes);
+    for (guint i = 0; i < ROUNDS * runs->len; i++) {
+        gw_probe_runs_measure(settings, (gw_probe_runs *)runs->pdata[i % runs->len]);
         if (progress != NULL)
-            progress(context, i + 1, functions->len);
+            progress(context, i + 1, ROUNDS * runs->len);
     }
+    for (guint i = 0; i < runs->len; i++)
+        take_shapes(calibration, (const gw_probe_runs *)runs->pdata[i], shapes);
     for (guint i = 0; i < shapes->len; i++) {
         seen_shape *seen = &g_array_index(shapes, seen_shape, i);
         gw_measured_table *table = &calibration->measured->tables[seen->kind];
