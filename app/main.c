@@ -10,18 +10,9 @@
 #include "base/error.h"
 
 static const gw_command *const commands[] = {
-    &gw_command_run,
-    &gw_command_check,
-    &gw_command_compare,
-    &gw_command_reproduce,
-    &gw_command_plan,
-    &gw_command_plot,
-    &gw_command_list,
-    &gw_command_bench,
-    &gw_command_calibrate,
-    &gw_command_validate,
-    &gw_command_collectives,
-    NULL,
+    &gw_command_run,       &gw_command_check,    &gw_command_compare,     &gw_command_reproduce,
+    &gw_command_plan,      &gw_command_plot,     &gw_command_list,        &gw_command_bench,
+    &gw_command_calibrate, &gw_command_validate, &gw_command_collectives, NULL,
 };
 
 static void print_help(FILE *out)
@@ -46,10 +37,8 @@ static int refuse_command(const char *word)
     for (; commands[i] != NULL; i++)
         names[i] = commands[i]->name;
     names[i] = NULL;
-    const char *near = gw_error_suggest(word, names);
-    fprintf(stderr, "gangway: no command \"%s\"%s%s%s (see gangway --help)\n", word,
-            near != NULL ? "; did you mean \"" : "", near != NULL ? near : "",
-            near != NULL ? "\"?" : "");
+    g_autofree char *hint = gw_error_hint(word, names);
+    fprintf(stderr, "gangway: no command \"%s\"%s (see gangway --help)\n", word, hint);
     return 2;
 }
 

@@ -144,9 +144,7 @@ static void refuse_name(gw_catalog_kind kind, const char *folder, const GPtrArra
                         const gw_params *object, const char *key, const char *name, GError **error)
 {
     g_auto(GStrv) names = gw_catalog_list(kind, folder);
-    const char *nearest = gw_error_suggest(name, (const char *const *)names);
-    g_autofree char *hint =
-        nearest != NULL ? g_strdup_printf("; did you mean \"%s\"?", nearest) : g_strdup("");
+    g_autofree char *hint = gw_error_hint(name, (const char *const *)names);
     g_autofree char *found = gw_error_quote(name);
     GString *looked = g_string_new(NULL);
     for (uint32_t i = 0; i < path->len; i++) {

@@ -15,6 +15,7 @@
 #define GW_SCENARIO_LOOKAHEAD_MAX        65536
 #define GW_SCENARIO_FAULTS_MAX           200 /* Each job moves once at most for each. */
 #define GW_SCENARIO_FANOUT_MAX           65536
+#define GW_SCENARIO_LISTED_MAX           8 /* Names of the scenario's own in a message. */
 
 /* The parts of a scenario, from the root object of the file, the jobs from their array.  These come
  * last: they are checked against the cluster. */
