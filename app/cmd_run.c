@@ -109,8 +109,10 @@ static bool draw_figures(GError **error)
 {
     static const char *const formats[] = {"svg", "pdf", "png", NULL};
     for (guint i = 0; gw_figure_run_subjects[i] != NULL; i++)
-        if (!gw_figure_draw(folder, gw_figure_run_subjects[i], formats, error))
+        if (!gw_figure_draw(folder, gw_figure_run_subjects[i], formats, error)) {
+            g_prefix_error(error, "%s: the numbers are whole, the figures are not: ", folder);
             return false;
+        }
     return true;
 }
 
@@ -214,11 +216,9 @@ static int check_options(int argc)
         return 2;
     }
     if (!g_strv_contains(backends, backend)) {
-        const char *near = gw_error_suggest(backend, backends);
-        fprintf(stderr,
-                "gangway run: --backend: found \"%s\", expected sim, cpu, mpi or null%s%s%s\n",
-                backend, near != NULL ? "; did you mean \"" : "", near != NULL ? near : "",
-                near != NULL ? "\"?" : "");
+        g_autofree char *hint = gw_error_hint(backend, backends);
+        fprintf(stderr, "gangway run: --backend: found \"%s\", expected sim, cpu, mpi or null%s\n",
+                backend, hint);
         return 2;
     }
     if (is_paranoid && strcmp(backend, "sim") != 0) {
