@@ -71,7 +71,6 @@ typedef struct {
 void gw_measured_free(gw_measured *measured);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(gw_measured, gw_measured_free)
 
-void gw_measured_table_clear(gw_measured_table *table);
 /* What a table says at so much along each axis; it is measured. */
 double gw_measured_table_at(const gw_measured_table *table,
                             const double sizes[GW_MEASURED_AXES_MAX]);

@@ -100,7 +100,8 @@ static void add_names_of(const char *folder, GPtrArray *names)
     }
 }
 
-char **gw_catalog_list(gw_catalog_kind kind, const char *folder)
+/* Every name, sorted, each once, for a scenario in `folder`; g_strfreev. */
+static char **list_all_names(gw_catalog_kind kind, const char *folder)
 {
     g_autoptr(GPtrArray) path = list_search_path(kind, folder);
     g_autoptr(GPtrArray) found = g_ptr_array_new_with_free_func(g_free);
@@ -120,22 +121,22 @@ char **gw_catalog_list(gw_catalog_kind kind, const char *folder)
 
 char **gw_scenario_accelerators(void)
 {
-    return gw_catalog_list(GW_CATALOG_ACCELERATORS, ".");
+    return list_all_names(GW_CATALOG_ACCELERATORS, ".");
 }
 
 char **gw_scenario_profiles(void)
 {
-    return gw_catalog_list(GW_CATALOG_PROFILES, ".");
+    return list_all_names(GW_CATALOG_PROFILES, ".");
 }
 
 char **gw_scenario_papers(void)
 {
-    return gw_catalog_list(GW_CATALOG_PAPERS, ".");
+    return list_all_names(GW_CATALOG_PAPERS, ".");
 }
 
 char **gw_scenario_networks(void)
 {
-    return gw_catalog_list(GW_CATALOG_NETWORKS, ".");
+    return list_all_names(GW_CATALOG_NETWORKS, ".");
 }
 
 /* --- Finding one --- */
@@ -143,7 +144,7 @@ char **gw_scenario_networks(void)
 static void refuse_name(gw_catalog_kind kind, const char *folder, const GPtrArray *path,
                         const gw_params *object, const char *key, const char *name, GError **error)
 {
-    g_auto(GStrv) names = gw_catalog_list(kind, folder);
+    g_auto(GStrv) names = list_all_names(kind, folder);
     g_autofree char *hint = gw_error_hint(name, (const char *const *)names);
     g_autofree char *found = gw_error_quote(name);
     GString *looked = g_string_new(NULL);

@@ -72,8 +72,6 @@ typedef enum {
  * ending in ".json" is a path, relative to the scenario's folder.  The caller frees. */
 char *gw_catalog_find(gw_catalog_kind kind, const char *scenario_path, const gw_params *object,
                       const char *key, const char *name, GError **error);
-/* Every name, sorted, each once, for a scenario in `folder`; g_strfreev. */
-char **gw_catalog_list(gw_catalog_kind kind, const char *folder);
 
 /* --- Files of the catalog (scenario_machine.c).  `out` is filled only on success; its name is the
  * caller's to free.  The file of a machine (`gangway calibrate`) has both, as objects under
