@@ -70,7 +70,7 @@ static int run_command(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-    setlocale(LC_ALL, "");
+    setlocale(LC_CTYPE, "");  /* How text is written; numbers and words are everywhere the same. */
     signal(SIGPIPE, SIG_IGN); /* A closed pipe is a failed write, with a message. */
     signal(SIGXFSZ, SIG_IGN); /* So is a file beyond its limit. */
     g_log_set_handler("GLib", G_LOG_LEVEL_ERROR | G_LOG_FLAG_FATAL, end_without_means, NULL);

@@ -305,14 +305,14 @@ static void set_spawn_error(GError **error, const GError *failure)
     }
 }
 
-/* Of all that gnuplot wrote, the first line that names a script says most. */
+/* Of all that gnuplot wrote, the first line that names a script says most, or else the last. */
 static void set_script_error(GError **error, const char *folder, const char *script,
                              const char *end, const char *complaints)
 {
     g_auto(GStrv) lines = g_strsplit(complaints, "\n", -1);
     const char *told = "";
     for (uint32_t i = 0; lines[i] != NULL; i++) {
-        if (told[0] == '\0' || (told[0] != '"' && lines[i][0] == '"')) {
+        if (told[0] != '"' && lines[i][0] != '\0') {
             told = lines[i];
         }
     }
