@@ -31,7 +31,8 @@ static const GOptionEntry entries[] = {
      "Change one value of the scenario, as in control.policy=fifo; may be given again",
      "PATH=VALUE"},
     {"out", 'o', 0, G_OPTION_ARG_FILENAME, &folder,
-     "Write summary.json, timing.json, devices.csv, utilization.csv, gangs.csv, shards.csv there",
+     "Write summary.json, timing.json, devices.csv, utilization.csv, gangs.csv, shards.csv, and "
+     "results.csv where there are results, there",
      "DIR"},
     {"trace", 't', 0, G_OPTION_ARG_NONE, &wants_trace,
      "Also write trace.json.gz, which opens in Perfetto (needs --out)", NULL},
