@@ -198,6 +198,8 @@ static bool run_scenario(const char *path, GError **error)
     gw_progress_line_clear(&run.line);
     if (!is_done || !is_first)
         return is_done;
+    if (folder != NULL)
+        gw_figure_remove_run(folder);
     if (wants_plot && !draw_figures(error))
         return false;
     print_outcome(run.recorder, path);

@@ -22,14 +22,14 @@
 #define TAIL_BYTES 64
 
 typedef struct {
-    const char *subject;
+    const char *subject, *data_name;
     bool (*prepare)(const char *folder, const gw_figure_run *run, GString *variables,
                     GError **error);
 } figure_data;
 
 static const figure_data figure_datas[] = {
-    {"timeline", gw_figure_prepare_timeline},
-    {"utilization", gw_figure_prepare_utilization},
+    {"timeline", "timeline.csv", gw_figure_prepare_timeline},
+    {"utilization", "utilization_layers.csv", gw_figure_prepare_utilization},
 };
 
 const char *const gw_figure_run_subjects[] = {"timeline", "utilization", NULL};
@@ -419,4 +419,22 @@ bool gw_figure_draw(const char *folder, const char *subject, const char *const *
         }
     }
     return true;
+}
+
+static void remove_file(const char *folder, const char *name)
+{
+    g_autofree char *path = g_build_filename(folder, name, NULL);
+    g_unlink(path);
+}
+
+void gw_figure_remove_run(const char *folder)
+{
+    for (uint32_t i = 0; i < G_N_ELEMENTS(figure_datas); i++) {
+        remove_file(folder, figure_datas[i].data_name);
+        for (uint32_t k = 0; k < G_N_ELEMENTS(figure_formats); k++) {
+            g_autofree char *name =
+                g_strconcat(figure_datas[i].subject, ".", figure_formats[k].name, NULL);
+            remove_file(folder, name);
+        }
+    }
 }

@@ -249,6 +249,15 @@ class Plots(program.Case):
         self.assertEqual(done.stdout, f"{self.out}/utilization.svg\n")
         self.assertEqual(set(self.files(self.out)) & FIGURES, {"utilization.svg"})
 
+    def test_a_later_run_takes_them_away(self):
+        if shutil.which("gnuplot") is None:
+            self.skipTest("no gnuplot")
+        self.accept("run", MLP, "--backend", "cpu", "--set", "jobs.0.steps=3", "--out", self.out,
+                    "--plot", "--trace")
+        self.assertLessEqual(FIGURES | {"trace.json.gz", "results.csv"}, set(self.files(self.out)))
+        self.accept("run", MLP, "--out", self.out)
+        self.assertEqual(set(self.files(self.out)), program.DATA_FILES)
+
     def test_gnuplot_absent(self):
         """The run's numbers are kept; only the figures are not there."""
         env = program.environment(PATH=str(self.folder / "empty"))

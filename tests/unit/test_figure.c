@@ -621,6 +621,21 @@ START_TEST(an_old_figure_stays_when_the_new_one_fails)
 }
 END_TEST
 
+START_TEST(figures_of_an_earlier_run_are_taken_away)
+{
+    char *folder = make_folder();
+    make_run(folder, &two_jobs);
+    g_autofree char *before = list_files(folder);
+    draw_good(folder, "timeline", all_formats);
+    draw_good(folder, "utilization", all_formats);
+    gw_figure_remove_run(folder);
+    g_autofree char *after = list_files(folder);
+    ck_assert_str_eq(after, before);
+    gw_figure_remove_run(folder); /* Of nothing. */
+    remove_folder(folder);
+}
+END_TEST
+
 static TCase *make_good_cases(void)
 {
     TCase *cases = tcase_create("good");
@@ -642,6 +657,7 @@ static TCase *make_good_cases(void)
     tcase_add_test(cases, folders_may_have_any_name);
     tcase_add_test(cases, subjects_are_the_scripts);
     tcase_add_test(cases, scripts_may_be_one_s_own);
+    tcase_add_test(cases, figures_of_an_earlier_run_are_taken_away);
     return cases;
 }
 
