@@ -210,6 +210,33 @@ class List(program.Case):
                 self.assertRegex(text, rf"(?m)^  {re.escape(name)}\b")
 
 
+    def test_parameters_are_explained(self):
+        """configs/README.md has a row for each parameter, in its workload's table, and no other."""
+        text = (program.CONFIGS / "README.md").read_text()
+        listed = self.accept("list", "workloads").stdout
+        for workload, keys in re.findall(r"(?m)^  (\w+) .*\n((?:      .*\n)+)", listed):
+            section = text.split(f"\n### `{workload}`")[1].split("\n##")[0]
+            rows = re.findall(r"(?m)^\| (`[^|]*) \|", section)
+            explained = {key for row in rows for key in re.findall(r"`(\w+)`", row)}
+            self.assertEqual(explained, set(re.findall(r"(?m)^      (\w+)  ", keys)), workload)
+
+    def test_keys_are_explained(self):
+        """Likewise for the keys of a scenario that its schema knows, each under its own name."""
+        text = (program.CONFIGS / "README.md").read_text()
+        schema = json.loads((program.CONFIGS / "scenario.schema.json").read_text())
+        shapes = schema["$defs"]
+        for title, shape, before in (("## Keys of a scenario", schema, ""),
+                                     ("### `cluster`", shapes["island"], "islands[]."),
+                                     ("### `cluster`", shapes["dcn"], "dcn."),
+                                     ("### `control`", shapes["control"], ""),
+                                     ("### `jobs[]`", shapes["job"], "")):
+            section = text.split(f"\n{title}\n")[1].split("\n##")[0]
+            rows = re.findall(r"(?m)^\| (`[^|]*) \|", section)
+            explained = {key for row in rows for key in re.findall(r"`([^`]+)`", row)}
+            keys = {before + key for key in shape["properties"]
+                    if not re.search("_(ns|bytes|bytes_per_s)$", key)}
+            self.assertEqual(keys - explained, set(), title)
+
     def test_kinds_are_named(self):
         kinds = re.findall(r"(?m)^([a-z]+)$", self.accept("list").stdout)
         self.assertIn(": " + ", ".join(kinds), self.accept("list", "--help").stdout)
