@@ -31,7 +31,8 @@ static const GOptionEntry entries[] = {
      "Change one value of the scenario, as in control.policy=fifo; may be given again",
      "PATH=VALUE"},
     {"out", 'o', 0, G_OPTION_ARG_FILENAME, &folder,
-     "Write summary.json, timing.json, devices.csv, utilization.csv, gangs.csv, shards.csv there",
+     "Write summary.json, timing.json, devices.csv, utilization.csv, gangs.csv, shards.csv, and "
+     "results.csv where there are results, there",
      "DIR"},
     {"trace", 't', 0, G_OPTION_ARG_NONE, &wants_trace,
      "Also write trace.json.gz, which opens in Perfetto (needs --out)", NULL},
@@ -109,8 +110,10 @@ static bool draw_figures(GError **error)
 {
     static const char *const formats[] = {"svg", "pdf", "png", NULL};
     for (guint i = 0; gw_figure_run_subjects[i] != NULL; i++)
-        if (!gw_figure_draw(folder, gw_figure_run_subjects[i], formats, error))
+        if (!gw_figure_draw(folder, gw_figure_run_subjects[i], formats, error)) {
+            g_prefix_error(error, "%s: the numbers are whole, the figures are not: ", folder);
             return false;
+        }
     return true;
 }
 
@@ -195,6 +198,8 @@ static bool run_scenario(const char *path, GError **error)
     gw_progress_line_clear(&run.line);
     if (!is_done || !is_first)
         return is_done;
+    if (folder != NULL)
+        gw_figure_remove_run(folder);
     if (wants_plot && !draw_figures(error))
         return false;
     print_outcome(run.recorder, path);
@@ -214,11 +219,9 @@ static int check_options(int argc)
         return 2;
     }
     if (!g_strv_contains(backends, backend)) {
-        const char *near = gw_error_suggest(backend, backends);
-        fprintf(stderr,
-                "gangway run: --backend: found \"%s\", expected sim, cpu, mpi or null%s%s%s\n",
-                backend, near != NULL ? "; did you mean \"" : "", near != NULL ? near : "",
-                near != NULL ? "\"?" : "");
+        g_autofree char *hint = gw_error_hint(backend, backends);
+        fprintf(stderr, "gangway run: --backend: found \"%s\", expected sim, cpu, mpi or null%s\n",
+                backend, hint);
         return 2;
     }
     if (is_paranoid && strcmp(backend, "sim") != 0) {

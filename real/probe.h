@@ -40,6 +40,10 @@ gw_probe_stat *gw_probe_whole(const gw_probe_settings *settings, const gw_functi
                               const gw_mesh *mesh);
 /* What gw_probe_whole() takes of memory, in bytes. */
 uint64_t gw_probe_whole_bytes(const gw_probe_settings *settings, const gw_function *function);
+/* What is loaded where a device needs a program: one node, which fills a number on each of
+ * `member_count` devices.  The caller frees. */
+gw_program *gw_probe_program(uint32_t member_count);
+
 /* One run of the function's operation, on every thread. */
 gw_probe_stat gw_probe_operation(const gw_probe_settings *settings, const gw_function *function);
 /* A collective of `member_count` threads, each with an input of `element_count` floats: from when

@@ -249,10 +249,20 @@ class Plots(program.Case):
         self.assertEqual(done.stdout, f"{self.out}/utilization.svg\n")
         self.assertEqual(set(self.files(self.out)) & FIGURES, {"utilization.svg"})
 
+    def test_a_later_run_takes_them_away(self):
+        if shutil.which("gnuplot") is None:
+            self.skipTest("no gnuplot")
+        self.accept("run", MLP, "--backend", "cpu", "--set", "jobs.0.steps=3", "--out", self.out,
+                    "--plot", "--trace")
+        self.assertLessEqual(FIGURES | {"trace.json.gz", "results.csv"}, set(self.files(self.out)))
+        self.accept("run", MLP, "--out", self.out)
+        self.assertEqual(set(self.files(self.out)), program.DATA_FILES)
+
     def test_gnuplot_absent(self):
         """The run's numbers are kept; only the figures are not there."""
         env = program.environment(PATH=str(self.folder / "empty"))
-        self.refuse(5, ["gnuplot"], "run", MLP, "--out", self.out, "--plot", env=env)
+        self.refuse(5, [str(self.out), "the numbers are whole", "apt-get install gnuplot-nox"],
+                    "run", MLP, "--out", self.out, "--plot", env=env)
         left = set(self.files(self.out))
         self.assertLessEqual(program.DATA_FILES, left)
         self.assertFalse(left & FIGURES)
