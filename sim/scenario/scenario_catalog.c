@@ -56,27 +56,36 @@ static char *find_configs_above(gw_catalog_kind kind, const char *folder)
     }
 }
 
+/* Each once: a scenario that lies in configs/ has the same folder twice on its way. */
+static void add_folder(GPtrArray *path, gw_catalog_kind kind, const char *root)
+{
+    g_autofree char *whole = g_canonicalize_filename(root, NULL);
+    char *folder = g_build_filename(whole, kinds[kind].folder, NULL);
+    if (g_ptr_array_find_with_equal_func(path, folder, g_str_equal, NULL)) {
+        g_free(folder);
+    } else {
+        g_ptr_array_add(path, folder);
+    }
+}
+
 /* Folder after folder, each "…/accelerators" or "…/profiles". */
 static GPtrArray *list_search_path(gw_catalog_kind kind, const char *folder)
 {
     GPtrArray *path = g_ptr_array_new_with_free_func(g_free);
-    g_ptr_array_add(path, g_build_filename(folder, kinds[kind].folder, NULL));
+    add_folder(path, kind, folder);
     g_autofree char *configs = find_configs_above(kind, folder);
     if (configs != NULL) {
-        g_ptr_array_add(path, g_build_filename(configs, kinds[kind].folder, NULL));
+        add_folder(path, kind, configs);
     }
     const char *variable = g_getenv(CONFIGS_VARIABLE);
     g_auto(GStrv) roots = g_strsplit(variable != NULL ? variable : "", ":", -1);
     for (uint32_t i = 0; roots[i] != NULL; i++) {
         if (*roots[i] != '\0') {
-            g_ptr_array_add(path, g_build_filename(roots[i], kinds[kind].folder, NULL));
+            add_folder(path, kind, roots[i]);
         }
     }
     g_autofree char *data = gw_data_folder(CONFIGS_FOLDER);
-    g_autofree char *own = g_build_filename(data, kinds[kind].folder, NULL);
-    if (!g_ptr_array_find_with_equal_func(path, own, g_str_equal, NULL)) {
-        g_ptr_array_add(path, g_steal_pointer(&own));
-    }
+    add_folder(path, kind, data);
     return path;
 }
 
