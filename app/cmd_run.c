@@ -16,6 +16,8 @@
 #include "record/summary.h"
 #include "world/world.h"
 
+#define STARVED_SHOWN_MAX 8 /* Jobs that are named. */
+
 static char *backend, *folder;
 static char **settings;
 static gw_ranks ranks; /* Of --backend mpi. */
@@ -140,9 +142,10 @@ static bool check_starvation(const gw_scenario *scenario, const gw_recorder *rec
 {
     g_autofree char *limit = gw_span_format(scenario->control.starvation_limit_ns);
     g_autoptr(GString) text = g_string_new(NULL);
+    guint count = 0;
     for (guint j = 0; j < scenario->job_count; j++) {
         gw_span wait_ns = gw_recorder_starved_ns(recorder, j);
-        if (wait_ns == 0)
+        if (wait_ns == 0 || count++ >= STARVED_SHOWN_MAX)
             continue;
         g_autofree char *wait = gw_span_format(wait_ns);
         g_string_append_printf(text,
@@ -150,8 +153,10 @@ static bool check_starvation(const gw_scenario *scenario, const gw_recorder *rec
                                "devices",
                                scenario->jobs[j].name, wait);
     }
-    if (text->len == 0)
+    if (count == 0)
         return true;
+    if (count > STARVED_SHOWN_MAX)
+        g_string_append_printf(text, "\n  and %u more", count - STARVED_SHOWN_MAX);
     g_set_error(error, GW_ERROR, GW_ERROR_STALL,
                 "%s: the run is whole, but jobs starved (control.starvation_limit is %s)%s", path,
                 limit, text->str);
