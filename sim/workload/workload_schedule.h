@@ -63,6 +63,9 @@ typedef struct {
     bool has_chunks;            /* Else chunk_count is 1. */
     bool needs_limit;           /* activations_max has to be given. */
     bool needs_file;
+    bool is_searched;        /* Made by trying many, which takes a while. */
+    uint32_t held_per_stage; /* What it keeps to: so many micro-batches for each stage that there
+                                is; 0: activations_max, or nothing. */
     /* NULL: it cannot be made; the message says what was found and what expected. */
     gw_workload_schedule *(*make)(const gw_schedule_request *request, GError **error);
 } gw_schedule_ops;
