@@ -287,10 +287,9 @@ static bool read_curve(gw_claim *claim, gw_params *element, const char *const *n
     g_ptr_array_add(known, NULL);
     g_autofree char *list = g_strjoinv(", ", (char **)known->pdata);
     g_autofree char *found = gw_error_quote(name);
-    const char *near = gw_error_suggest(name, (const char *const *)known->pdata);
-    gw_params_error(element, NULL, error, "found %s, expected a curve of this figure: %s%s%s%s",
-                    found, list, near != NULL ? "; did you mean \"" : "", near != NULL ? near : "",
-                    near != NULL ? "\"?" : "");
+    g_autofree char *hint = gw_error_hint(name, (const char *const *)known->pdata);
+    gw_params_error(element, NULL, error, "found %s, expected a curve of this figure: %s%s", found,
+                    list, hint);
     return false;
 }
 

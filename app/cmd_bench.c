@@ -17,16 +17,17 @@
 #include "tests/bench/bench_sim.h"
 
 #define ROUNDS_MAX 1000
+#define ROUNDS_OWN G_MININT /* As many as the bench has of its own. */
 
 static gboolean wants_json;
-static int round_count; /* 0: as the bench has it. */
+static int round_count = ROUNDS_OWN;
 static gboolean wants_profile;
 static char *costs_path;
 
 static const GOptionEntry entries[] = {
     {"json", 'j', 0, G_OPTION_ARG_NONE, &wants_json, "Print a JSON list of rows", NULL},
     {"rounds", 'r', 0, G_OPTION_ARG_INT, &round_count,
-     "Measure all cases N times; figures are medians (engine: 1, others: 5)", "N"},
+     "Measure all cases N times; figures are medians (default: see below)", "N"},
     {"profile", 'p', 0, G_OPTION_ARG_NONE, &wants_profile,
      "control: where a launch's nanoseconds go, by part of the controller", NULL},
     {"costs", 'c', 0, G_OPTION_ARG_FILENAME, &costs_path,
@@ -234,10 +235,8 @@ static int refuse_bench(const char *word)
     const char *names[G_N_ELEMENTS(benches) + 1] = {NULL};
     for (guint i = 0; i < G_N_ELEMENTS(benches); i++)
         names[i] = benches[i].name;
-    const char *near = gw_error_suggest(word, names);
-    fprintf(stderr, "gangway bench: no bench \"%s\"%s%s%s (see gangway bench --help)\n", word,
-            near != NULL ? "; did you mean \"" : "", near != NULL ? near : "",
-            near != NULL ? "\"?" : "");
+    g_autofree char *hint = gw_error_hint(word, names);
+    fprintf(stderr, "gangway bench: no bench \"%s\"%s (see gangway bench --help)\n", word, hint);
     return 2;
 }
 
@@ -264,15 +263,18 @@ static int run_bench(int argc, char **argv)
     int exit_code;
     g_autoptr(GString) description = g_string_new("Benches:\n");
     for (guint i = 0; i < G_N_ELEMENTS(benches); i++)
-        g_string_append_printf(description, "  %-8s %s\n", benches[i].name, benches[i].summary);
+        g_string_append_printf(description, "  %-8s %s (%d round%s)\n", benches[i].name,
+                               benches[i].summary, benches[i].round_count,
+                               benches[i].round_count == 1 ? "" : "s");
     if (!gw_command_parse("bench", "NAME", description->str, entries, &argc, &argv, &exit_code))
         return exit_code;
     if (argc != 2) {
         fputs("gangway bench: expected one bench (see gangway bench --help)\n", stderr);
         return 2;
     }
-    if (round_count < 0 || round_count > ROUNDS_MAX) {
-        fprintf(stderr, "gangway bench: --rounds: %d, expected 1 to %d\n", round_count, ROUNDS_MAX);
+    if (round_count != ROUNDS_OWN && (round_count < 1 || round_count > ROUNDS_MAX)) {
+        fprintf(stderr, "gangway bench: --rounds: found %d, expected 1 to %d\n", round_count,
+                ROUNDS_MAX);
         return 2;
     }
     const char *of_control = wants_profile ? "profile" : costs_path != NULL ? "costs" : NULL;
@@ -287,7 +289,7 @@ static int run_bench(int argc, char **argv)
     for (guint i = 0; i < G_N_ELEMENTS(benches); i++) {
         if (strcmp(argv[1], benches[i].name) != 0)
             continue;
-        const int rounds = round_count == 0 ? benches[i].round_count : round_count;
+        const int rounds = round_count == ROUNDS_OWN ? benches[i].round_count : round_count;
         if (wants_profile)
             return print_bench(gw_bench_control_where, print_parts, rounds);
         return print_bench(benches[i].measure, benches[i].print_ratios, rounds);

@@ -79,9 +79,9 @@ static int read_kind(request *out)
     }
     if (kind_word == NULL || out->kind != 0)
         return 0;
-    const char *near = gw_error_suggest(kind_word, names);
-    g_autofree char *expected =
-        g_strdup_printf("a collective, as \"%s\"", near != NULL ? near : names[0]);
+    g_autofree char *list = gw_error_list(names, G_N_ELEMENTS(kinds));
+    g_autofree char *hint = gw_error_hint(kind_word, names);
+    g_autofree char *expected = g_strdup_printf("one of %s%s", list, hint);
     return refuse("--kind", kind_word, expected);
 }
 

@@ -56,6 +56,7 @@ static void list_spills(void)
 {
     for (guint i = 0; gw_spills[i] != NULL; i++)
         printf("  %-14s %s\n", gw_spills[i]->name, gw_spills[i]->summary);
+    printf("  %-14s %s\n", "none", "nothing: a gang waits for memory");
 }
 
 static void list_placements(void)
@@ -109,6 +110,7 @@ static void list_backends(void)
 {
     puts("  sim            simulated devices in virtual time");
     puts("  cpu            threads of this machine, real data");
+    puts("  mpi            a process for each host, real data, under mpirun (docs/CLUSTER.md)");
     puts("  null           devices that finish at once: the control plane alone");
 }
 
@@ -130,10 +132,9 @@ static int refuse_list(const char *word)
     const char *names[G_N_ELEMENTS(lists) + 1] = {NULL};
     for (guint i = 0; i < G_N_ELEMENTS(lists); i++)
         names[i] = lists[i].name;
-    const char *near = gw_error_suggest(word, names);
-    fprintf(stderr, "gangway list: nothing called \"%s\"%s%s%s\n", word,
-            near != NULL ? "; did you mean \"" : "", near != NULL ? near : "",
-            near != NULL ? "\"?" : "");
+    g_autofree char *hint = gw_error_hint(word, names);
+    fprintf(stderr, "gangway list: nothing called \"%s\"%s (see gangway list --help)\n", word,
+            hint);
     return 2;
 }
 
@@ -141,11 +142,10 @@ static int run_list(int argc, char **argv)
 {
     const GOptionEntry entries[] = {G_OPTION_ENTRY_NULL};
     int exit_code;
-    if (!gw_command_parse("list", "[KIND]",
-                          "KIND is one of workloads, schedules, collectives, systems, policies, "
-                          "placements, dispatches, spills, accelerators, profiles, backends, "
-                          "figures, networks; all of them without it.",
-                          entries, &argc, &argv, &exit_code))
+    g_autoptr(GString) description = g_string_new("KIND is one of these; all of them without it:");
+    for (guint i = 0; i < G_N_ELEMENTS(lists); i++)
+        g_string_append_printf(description, "%s %s", i > 0 ? "," : "", lists[i].name);
+    if (!gw_command_parse("list", "[KIND]", description->str, entries, &argc, &argv, &exit_code))
         return exit_code;
     if (argc > 2) {
         fprintf(stderr, "gangway list: found %d arguments, expected at most one\n", argc - 1);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "app/command.h"
+#include "base/error.h"
 #include "record/figure.h"
 
 static char **formats, **subjects;
@@ -15,13 +16,27 @@ static const GOptionEntry entries[] = {
     G_OPTION_ENTRY_NULL,
 };
 
+static bool draw_figure(const char *folder, const char *subject, const char *const *drawn,
+                        GError **error)
+{
+    if (!gw_figure_draw(folder, subject, drawn, error))
+        return false;
+    if (gw_command_is_interrupted()) {
+        g_set_error_literal(error, GW_ERROR, GW_ERROR_INTERRUPTED, "interrupted");
+        return false;
+    }
+    for (guint f = 0; drawn[f] != NULL; f++)
+        printf("%s/%s.%s\n", folder, subject, drawn[f]);
+    return true;
+}
+
 static int run_plot(int argc, char **argv)
 {
     static const char *const all_formats[] = {"svg", "pdf", "png", NULL};
-    int exit_code;
+    int exit_code = 0;
     if (!gw_command_parse("plot", "FOLDER",
-                          "FOLDER is what `gangway run --out FOLDER` wrote, or with --figure "
-                          "compare what `gangway\ncompare --out FOLDER` did.",
+                          "FOLDER is what `gangway run --out FOLDER` wrote, or with --figure what "
+                          "compare, reproduce or\nvalidate did (docs/FIGURES.md).",
                           entries, &argc, &argv, &exit_code))
         return exit_code;
     if (argc != 2) {
@@ -31,16 +46,15 @@ static int run_plot(int argc, char **argv)
     const char *const *wanted =
         subjects != NULL ? (const char *const *)subjects : gw_figure_run_subjects;
     const char *const *drawn = formats != NULL ? (const char *const *)formats : all_formats;
-    for (guint i = 0; wanted[i] != NULL; i++) {
+    gw_command_catch_interrupt(NULL); /* A figure that is being drawn is cleared away. */
+    for (guint i = 0; wanted[i] != NULL && exit_code == 0; i++) {
         g_autoptr(GError) error = NULL;
-        if (!gw_figure_draw(argv[1], wanted[i], drawn, &error))
-            return gw_command_fail(error);
-        for (guint f = 0; drawn[f] != NULL; f++)
-            printf("%s/%s.%s\n", argv[1], wanted[i], drawn[f]);
+        if (!draw_figure(argv[1], wanted[i], drawn, &error))
+            exit_code = gw_command_fail(error);
     }
     g_clear_pointer(&formats, g_strfreev);
     g_clear_pointer(&subjects, g_strfreev);
-    return 0;
+    return exit_code;
 }
 
 const gw_command gw_command_plot = {"plot", "draw the figures of a finished run", run_plot};

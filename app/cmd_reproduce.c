@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "app/children.h"
 #include "app/claim_table.h"
 #include "app/command.h"
 #include "app/reproduction.h"
@@ -150,8 +151,10 @@ static int check_options(int argc)
                 argc - 1);
         return 2;
     }
-    if (process_count < 0 || process_count > 1024) {
-        fprintf(stderr, "gangway reproduce: --jobs: found %d, expected 1 to 1024\n", process_count);
+    if (process_count < 0 || process_count > GW_CHILDREN_MAX) {
+        fprintf(stderr,
+                "gangway reproduce: --jobs: found %d, expected 1 to %d, or 0 for all cores\n",
+                process_count, GW_CHILDREN_MAX);
         return 2;
     }
     if (is_fresh && folder == NULL) {

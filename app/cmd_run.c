@@ -16,6 +16,8 @@
 #include "record/summary.h"
 #include "world/world.h"
 
+#define STARVED_SHOWN_MAX 8 /* Jobs that are named. */
+
 static char *backend, *folder;
 static char **settings;
 static gw_ranks ranks; /* Of --backend mpi. */
@@ -31,7 +33,8 @@ static const GOptionEntry entries[] = {
      "Change one value of the scenario, as in control.policy=fifo; may be given again",
      "PATH=VALUE"},
     {"out", 'o', 0, G_OPTION_ARG_FILENAME, &folder,
-     "Write summary.json, timing.json, devices.csv, utilization.csv, gangs.csv, shards.csv there",
+     "Write summary.json, timing.json, devices.csv, utilization.csv, gangs.csv, shards.csv, and "
+     "results.csv where there are results, there",
      "DIR"},
     {"trace", 't', 0, G_OPTION_ARG_NONE, &wants_trace,
      "Also write trace.json.gz, which opens in Perfetto (needs --out)", NULL},
@@ -109,8 +112,10 @@ static bool draw_figures(GError **error)
 {
     static const char *const formats[] = {"svg", "pdf", "png", NULL};
     for (guint i = 0; gw_figure_run_subjects[i] != NULL; i++)
-        if (!gw_figure_draw(folder, gw_figure_run_subjects[i], formats, error))
+        if (!gw_figure_draw(folder, gw_figure_run_subjects[i], formats, error)) {
+            g_prefix_error(error, "%s: the numbers are whole, the figures are not: ", folder);
             return false;
+        }
     return true;
 }
 
@@ -137,9 +142,10 @@ static bool check_starvation(const gw_scenario *scenario, const gw_recorder *rec
 {
     g_autofree char *limit = gw_span_format(scenario->control.starvation_limit_ns);
     g_autoptr(GString) text = g_string_new(NULL);
+    guint count = 0;
     for (guint j = 0; j < scenario->job_count; j++) {
         gw_span wait_ns = gw_recorder_starved_ns(recorder, j);
-        if (wait_ns == 0)
+        if (wait_ns == 0 || count++ >= STARVED_SHOWN_MAX)
             continue;
         g_autofree char *wait = gw_span_format(wait_ns);
         g_string_append_printf(text,
@@ -147,8 +153,10 @@ static bool check_starvation(const gw_scenario *scenario, const gw_recorder *rec
                                "devices",
                                scenario->jobs[j].name, wait);
     }
-    if (text->len == 0)
+    if (count == 0)
         return true;
+    if (count > STARVED_SHOWN_MAX)
+        g_string_append_printf(text, "\n  and %u more", count - STARVED_SHOWN_MAX);
     g_set_error(error, GW_ERROR, GW_ERROR_STALL,
                 "%s: the run is whole, but jobs starved (control.starvation_limit is %s)%s", path,
                 limit, text->str);
@@ -195,6 +203,8 @@ static bool run_scenario(const char *path, GError **error)
     gw_progress_line_clear(&run.line);
     if (!is_done || !is_first)
         return is_done;
+    if (folder != NULL)
+        gw_figure_remove_run(folder);
     if (wants_plot && !draw_figures(error))
         return false;
     print_outcome(run.recorder, path);
@@ -214,11 +224,9 @@ static int check_options(int argc)
         return 2;
     }
     if (!g_strv_contains(backends, backend)) {
-        const char *near = gw_error_suggest(backend, backends);
-        fprintf(stderr,
-                "gangway run: --backend: found \"%s\", expected sim, cpu, mpi or null%s%s%s\n",
-                backend, near != NULL ? "; did you mean \"" : "", near != NULL ? near : "",
-                near != NULL ? "\"?" : "");
+        g_autofree char *hint = gw_error_hint(backend, backends);
+        fprintf(stderr, "gangway run: --backend: found \"%s\", expected sim, cpu, mpi or null%s\n",
+                backend, hint);
         return 2;
     }
     if (is_paranoid && strcmp(backend, "sim") != 0) {

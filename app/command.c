@@ -7,6 +7,9 @@
 
 #include "base/error.h"
 
+#define EXIT_SYSTEM      5
+#define EXIT_INTERRUPTED 130
+
 static volatile sig_atomic_t interrupt_count;
 static void (*interrupt_hook)(void);
 
@@ -41,8 +44,13 @@ gboolean gw_command_parse(const char *name, const char *usage, const char *descr
 
 int gw_command_fail(const GError *error)
 {
+    const int exit_code = gw_error_exit_code(error);
+    if (gw_command_is_interrupted() && exit_code == EXIT_SYSTEM) {
+        fprintf(stderr, "gangway: interrupted: %s\n", error->message);
+        return EXIT_INTERRUPTED;
+    }
     fprintf(stderr, "gangway: %s\n", error->message);
-    return gw_error_exit_code(error);
+    return exit_code;
 }
 
 static void take_interrupt(int signal_number)

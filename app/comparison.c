@@ -127,12 +127,10 @@ static bool check_metrics(const gw_comparison *comparison, GError **error)
         g_autoptr(GPtrArray) names = gw_metric_list(summary);
         g_ptr_array_add(names, NULL);
         g_autofree char *found = gw_error_quote(comparison->metrics->pdata[m]);
-        const char *near =
-            gw_error_suggest(comparison->metrics->pdata[m], (const char *const *)names->pdata);
+        g_autofree char *hint =
+            gw_error_hint(comparison->metrics->pdata[m], (const char *const *)names->pdata);
         g_set_error(error, GW_ERROR, GW_ERROR_SCENARIO,
-                    "--metric: found %s, which is a number in no run's summary%s%s%s", found,
-                    near != NULL ? "; did you mean \"" : "", near != NULL ? near : "",
-                    near != NULL ? "\"?" : "");
+                    "--metric: found %s, which is a number in no run's summary%s", found, hint);
         return false;
     }
     return true;

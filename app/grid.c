@@ -256,10 +256,8 @@ bool gw_grid_find(const gw_grid *grid, const char *text, guint *out_axis, guint 
     }
     g_ptr_array_add(known, NULL);
     g_autofree char *found = gw_error_quote(text);
-    const char *near = gw_error_suggest(text, (const char *const *)known->pdata);
+    g_autofree char *hint = gw_error_hint(text, (const char *const *)known->pdata);
     g_set_error(error, GW_ERROR, GW_ERROR_USAGE,
-                "--baseline: found %s, expected a path and a value that are varied%s%s%s", found,
-                near != NULL ? "; did you mean \"" : "", near != NULL ? near : "",
-                near != NULL ? "\"?" : "");
+                "--baseline: found %s, expected a path and a value that are varied%s", found, hint);
     return false;
 }

@@ -10,18 +10,9 @@
 #include "base/error.h"
 
 static const gw_command *const commands[] = {
-    &gw_command_run,
-    &gw_command_check,
-    &gw_command_compare,
-    &gw_command_reproduce,
-    &gw_command_plan,
-    &gw_command_plot,
-    &gw_command_list,
-    &gw_command_bench,
-    &gw_command_calibrate,
-    &gw_command_validate,
-    &gw_command_collectives,
-    NULL,
+    &gw_command_run,       &gw_command_check,    &gw_command_compare,     &gw_command_reproduce,
+    &gw_command_plan,      &gw_command_plot,     &gw_command_list,        &gw_command_bench,
+    &gw_command_calibrate, &gw_command_validate, &gw_command_collectives, NULL,
 };
 
 static void print_help(FILE *out)
@@ -46,10 +37,8 @@ static int refuse_command(const char *word)
     for (; commands[i] != NULL; i++)
         names[i] = commands[i]->name;
     names[i] = NULL;
-    const char *near = gw_error_suggest(word, names);
-    fprintf(stderr, "gangway: no command \"%s\"%s%s%s (see gangway --help)\n", word,
-            near != NULL ? "; did you mean \"" : "", near != NULL ? near : "",
-            near != NULL ? "\"?" : "");
+    g_autofree char *hint = gw_error_hint(word, names);
+    fprintf(stderr, "gangway: no command \"%s\"%s (see gangway --help)\n", word, hint);
     return 2;
 }
 
@@ -81,7 +70,7 @@ static int run_command(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-    setlocale(LC_ALL, "");
+    setlocale(LC_CTYPE, "");  /* How text is written; numbers and words are everywhere the same. */
     signal(SIGPIPE, SIG_IGN); /* A closed pipe is a failed write, with a message. */
     signal(SIGXFSZ, SIG_IGN); /* So is a file beyond its limit. */
     g_log_set_handler("GLib", G_LOG_LEVEL_ERROR | G_LOG_FLAG_FATAL, end_without_means, NULL);

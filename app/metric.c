@@ -60,12 +60,11 @@ bool gw_metric_check(const char *name, GError **error)
     g_autoptr(GPtrArray) names = list_examples();
     g_autofree char *found = gw_error_quote(name);
     g_autofree char *valid = g_utf8_make_valid(name, -1);
-    const char *near = gw_error_suggest(valid, (const char *const *)names->pdata);
+    g_autofree char *hint = gw_error_hint(valid, (const char *const *)names->pdata);
     g_set_error(error, GW_ERROR, GW_ERROR_USAGE,
                 "--metric: found %s, expected a number of summary.json such as "
-                "\"jobs.0.bubble_fraction\" (gangway run --help-summary)%s%s%s",
-                found, near != NULL ? "; did you mean \"" : "", near != NULL ? near : "",
-                near != NULL ? "\"?" : "");
+                "\"jobs.0.bubble_fraction\" (gangway run --help-summary)%s",
+                found, hint);
     return false;
 }
 

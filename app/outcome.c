@@ -54,11 +54,26 @@ static void add_results(GString *text, gw_params *job)
     }
 }
 
+static void add_moves(GString *text, gw_params *job)
+{
+    const double moves = number(job, "moves"), stays = number(job, "stays");
+    if (moves > 0)
+        g_string_append_printf(text, ", moved %.0f time%s", moves, moves > 1 ? "s" : "");
+    if (stays > 0)
+        g_string_append_printf(text, ", stayed %.0f time%s on devices of removed hosts", stays,
+                               stays > 1 ? "s" : "");
+}
+
 static void add_job(GString *text, gw_params *job)
 {
     const char *name = "";
     gw_params_string(job, "name", true, &name, NULL);
-    g_string_append_printf(text, "  %s: %.0f steps", name, number(job, "steps"));
+    const double steps = number(job, "steps"), steps_asked = number(job, "steps_asked");
+    g_string_append_printf(text, "  %s: %.0f", name, steps);
+    if (steps < steps_asked)
+        g_string_append_printf(text, " of %.0f", steps_asked);
+    g_string_append(text, " steps");
+    add_moves(text, job);
     if (gw_params_has(job, "failed_ns")) {
         add_span(text, ", client failed at ", number(job, "failed_ns"));
         add_span(text, ", collected at ", number(job, "collected_ns"));

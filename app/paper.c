@@ -318,11 +318,9 @@ static char *find_paper(const char *name, GError **error)
     g_auto(GStrv) names = gw_scenario_papers();
     g_autofree char *list = g_strjoinv(", ", names);
     g_autofree char *found = gw_error_quote(name);
-    const char *near = gw_error_suggest(name, (const char *const *)names);
-    g_set_error(error, GW_ERROR, GW_ERROR_USAGE, "found no paper %s, expected one of: %s%s%s%s",
-                found, list[0] == '\0' ? "(none; set GANGWAY_CONFIGS)" : list,
-                near != NULL ? "; did you mean \"" : "", near != NULL ? near : "",
-                near != NULL ? "\"?" : "");
+    g_autofree char *hint = gw_error_hint(name, (const char *const *)names);
+    g_set_error(error, GW_ERROR, GW_ERROR_USAGE, "found no paper %s, expected one of: %s%s", found,
+                list[0] == '\0' ? "(none; set GANGWAY_CONFIGS)" : list, hint);
     return NULL;
 }
 

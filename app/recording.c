@@ -2,6 +2,8 @@
 /* The recorder knows no scenario and no program; this file tells it names and counts. */
 #include "app/recording.h"
 
+#include "scenario/values.h"
+
 struct gw_recording {
     gw_recorder *recorder;
     gw_recorder_job *jobs;
@@ -117,8 +119,9 @@ static double find_peak(const gw_scenario *scenario, const gw_job *job)
     return peak_flops;
 }
 
+/* `values` by result: what the scenario says of them; NULL: nothing. */
 static void describe_job(gw_recording *recording, gw_recorder_job *out, const gw_job *job,
-                         guint device_count)
+                         const gw_value_source *values, guint device_count)
 {
     const gw_program *program = job->program;
     guint result_count = program->results->len;
@@ -126,7 +129,8 @@ static void describe_job(gw_recording *recording, gw_recorder_job *out, const gw
     bool *is_drawn = (bool *)table(recording, result_count, sizeof *is_drawn);
     for (guint r = 0; r < result_count; r++) {
         names[r] = g_array_index(program->results, gw_result, r).name;
-        is_drawn[r] = g_array_index(program->results, gw_result, r).routing.experts > 0;
+        is_drawn[r] = g_array_index(program->results, gw_result, r).routing.experts > 0 ||
+                      (values != NULL && values[r].kind != 0);
     }
     out->name = job->name;
     out->step_count = job->runs;
@@ -164,7 +168,8 @@ gw_recording *gw_recording_new(const gw_scenario *scenario, const char *backend,
     recording->jobs =
         (gw_recorder_job *)table(recording, scenario->job_count, sizeof(gw_recorder_job));
     for (guint j = 0; j < scenario->job_count; j++) {
-        describe_job(recording, &recording->jobs[j], &scenario->jobs[j], device_count);
+        const gw_value_source *values = scenario->values != NULL ? scenario->values[j] : NULL;
+        describe_job(recording, &recording->jobs[j], &scenario->jobs[j], values, device_count);
         recording->jobs[j].peak_flops = find_peak(scenario, &scenario->jobs[j]);
     }
     gw_recorder_settings settings = {

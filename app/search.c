@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Candidates are in order of their bounds, so that the first whose bound is no better than what is
  * found ends the search, and the order of simulating does not depend on how many cores there are.
+ * Those whose schedule takes a search of its own have a rough bound until they come to the front.
  */
 #include "app/search.h"
 
@@ -12,12 +13,13 @@
 #include "base/check.h"
 #include "base/error.h"
 
-#define ROUND_RUNS 8 /* Simulated between two looks at what is found. */
+#define ROUND_RUNS   8  /* Simulated between two looks at what is found. */
+#define REFINED_RUNS 32 /* Schedules that are searched for at a time. */
 
 typedef struct {
     const gw_search_settings *settings;
     gw_search *search;
-    GArray *candidates; /* gw_search_candidate, the lowest bound first. */
+    gw_search_survey *survey; /* Its candidates are in order, the lowest bound first. */
 } searcher;
 
 void gw_search_free(gw_search *search)
@@ -33,21 +35,28 @@ void gw_search_free(gw_search *search)
 
 /* --- Estimates --- */
 
-static bool estimate_points(searcher *at, GError **error)
+static gw_search_survey_settings find_survey_settings(const searcher *at)
+{
+    return (gw_search_survey_settings){.process_count_max = at->settings->process_count_max,
+                                       .is_quiet = at->settings->is_quiet};
+}
+
+static void take_counts(const searcher *at)
 {
     gw_search *search = at->search;
-    const gw_search_survey_settings settings = {
-        .process_count_max = at->settings->process_count_max, .is_quiet = at->settings->is_quiet};
-    g_autoptr(gw_search_survey) survey = gw_search_survey_new(search->space, &settings, error);
-    if (survey == NULL)
-        return false;
+    const gw_search_survey *survey = at->survey;
     search->point_count = survey->point_count;
     search->impossible_count = survey->impossible_count;
     search->memory_count = survey->memory_count;
-    search->impossible = g_steal_pointer(&survey->impossible);
+    search->same_count = survey->same_count;
+    g_free(search->impossible);
+    search->impossible = g_strdup(survey->impossible);
     search->least_bytes = survey->least_bytes;
-    g_array_append_vals(at->candidates, survey->candidates->data, survey->candidates->len);
-    return true;
+}
+
+static const gw_search_candidate *candidate_at(const searcher *at, guint index)
+{
+    return &g_array_index(at->survey->candidates, gw_search_candidate, index);
 }
 
 /* --- Simulations --- */
@@ -106,8 +115,7 @@ static bool simulate(searcher *at, guint first, guint count, GError **error)
     g_autofree gw_batch_run *runs = g_new0(gw_batch_run, count);
     g_autoptr(GPtrArray) texts = g_ptr_array_new_with_free_func((GDestroyNotify)g_strfreev);
     for (guint i = 0; i < count; i++) {
-        char **made =
-            make_settings(at, &g_array_index(at->candidates, gw_search_candidate, first + i).point);
+        char **made = make_settings(at, &candidate_at(at, first + i)->point);
         g_ptr_array_add(texts, made);
         runs[i] = (gw_batch_run){
             .path = at->settings->path, .settings = (const char *const *)made, .backend = "sim"};
@@ -120,8 +128,7 @@ static bool simulate(searcher *at, guint first, guint count, GError **error)
     if (results == NULL)
         return false;
     for (guint i = 0; i < count; i++)
-        take_result(at, &g_array_index(at->candidates, gw_search_candidate, first + i),
-                    (const gw_batch_result *)results->pdata[i]);
+        take_result(at, candidate_at(at, first + i), (const gw_batch_result *)results->pdata[i]);
     return true;
 }
 
@@ -146,10 +153,32 @@ static double find_time(const gw_search *search, guint count)
 static guint count_below(const searcher *at, guint first, double time_ns)
 {
     guint end = first;
-    while (end < at->candidates->len &&
-           g_array_index(at->candidates, gw_search_candidate, end).bound_ns < time_ns)
+    while (end < at->survey->candidates->len && candidate_at(at, end)->bound_ns < time_ns)
         end++;
     return end - first;
+}
+
+/* Until none of the next `count` whose bound is below `time_ns` is rough. */
+static bool refine_next(searcher *at, guint first, guint count, double time_ns, GError **error)
+{
+    const gw_search_survey_settings settings = find_survey_settings(at);
+    for (;;) {
+        double end_ns = 0; /* Just behind the last of them that is not rough, or all of them. */
+        guint rough_count = 0, exact_count = 0;
+        for (guint i = first; i < at->survey->candidates->len && exact_count < count; i++) {
+            const gw_search_candidate *looked_at = candidate_at(at, i);
+            if (looked_at->bound_ns >= time_ns)
+                break;
+            rough_count += looked_at->is_rough;
+            exact_count += !looked_at->is_rough;
+            end_ns = nextafter(looked_at->bound_ns, INFINITY);
+        }
+        if (rough_count == 0)
+            return true;
+        if (!gw_search_survey_refine(at->survey, at->search->space, &settings, first, end_ns,
+                                     REFINED_RUNS, error))
+            return false;
+    }
 }
 
 static bool simulate_best(searcher *at, GError **error)
@@ -159,6 +188,8 @@ static bool simulate_best(searcher *at, GError **error)
     guint next = 0;
     for (;;) {
         const guint round = MIN(ROUND_RUNS, most - MIN(most, search->ways->len));
+        if (!refine_next(at, next, round, find_time(search, wanted), error))
+            return false;
         const guint count = MIN(count_below(at, next, find_time(search, wanted)), round);
         if (count == 0)
             break;
@@ -169,7 +200,7 @@ static bool simulate_best(searcher *at, GError **error)
     }
     search->left_count = count_below(at, next, find_time(search, wanted));
     search->best_left_count = count_below(at, next, find_time(search, 1));
-    search->slower_count = at->candidates->len - next - search->left_count;
+    search->slower_count = at->survey->candidates->len - next - search->left_count;
     return true;
 }
 
@@ -206,14 +237,14 @@ static bool refuse_space(const gw_search *search, const gw_search_settings *sett
 static bool run_search(searcher *at, GError **error)
 {
     gw_search *search = at->search;
-    if (!estimate_points(at, error))
-        return false;
-    if (at->candidates->len == 0)
-        return refuse_space(search, at->settings, error);
-    if (!simulate_best(at, error))
+    const bool is_done = simulate_best(at, error);
+    take_counts(at);
+    if (!is_done)
         return false;
     if (search->ways->len > 0)
         return true;
+    if (search->failed_count == 0)
+        return refuse_space(search, at->settings, error);
     g_set_error(error, GW_ERROR, GW_ERROR_SCENARIO,
                 "none of %" G_GUINT64_FORMAT " ways could be simulated; the first: %s",
                 search->failed_count, search->failure);
@@ -228,7 +259,12 @@ gw_search *gw_search_run(const gw_search_settings *settings, GError **error)
         gw_search_space_new(settings->path, settings->settings, settings->devices, error);
     if (search->space == NULL)
         return NULL;
-    g_autoptr(GArray) candidates = g_array_new(FALSE, FALSE, sizeof(gw_search_candidate));
-    searcher at = {settings, search, candidates};
+    searcher at = {.settings = settings, .search = search};
+    const gw_search_survey_settings survey_settings = find_survey_settings(&at);
+    g_autoptr(gw_search_survey) survey =
+        gw_search_survey_new(search->space, &survey_settings, error);
+    if (survey == NULL)
+        return NULL;
+    at.survey = survey;
     return run_search(&at, error) ? g_steal_pointer(&search) : NULL;
 }

@@ -34,13 +34,14 @@ typedef struct {
     guint64 point_count;
     guint64 impossible_count; /* The workload or the schedule cannot do it. */
     guint64 memory_count;     /* Need more than a device has. */
-    guint64 slower_count;     /* Their bound is not below the time of the last way wanted. */
-    guint64 failed_count;     /* Could not be simulated, */
-    char *failure;            /* the first of them since; NULL: none. */
-    guint64 left_count;       /* Might be among the best, and were not simulated any more, */
-    guint64 best_left_count;  /* or the best of all. */
-    char *impossible;         /* Why the first one is; NULL: none is. */
-    double least_bytes;       /* Of all that can be, by estimate. */
+    guint64 same_count;   /* Their schedule, when searched for, is no better than another way's. */
+    guint64 slower_count; /* Their bound is not below the time of the last way wanted. */
+    guint64 failed_count; /* Could not be simulated, */
+    char *failure;        /* the first of them since; NULL: none. */
+    guint64 left_count;   /* Might be among the best, and were not simulated any more, */
+    guint64 best_left_count; /* or the best of all. */
+    char *impossible;        /* Why the first one is; NULL: none is. */
+    double least_bytes;      /* Of all that can be, by estimate. */
 } gw_search;
 
 /* NULL: GW_ERROR_SCENARIO for what the scenario says, or when no way is there, or none fits, which

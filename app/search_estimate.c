@@ -8,12 +8,12 @@
 
 #include "accel/model.h"
 #include "app/search_play.h"
+#include "app/search_schedule.h"
 #include "base/check.h"
 #include "base/error.h"
 #include "topology/route.h"
 #include "workload/workload.h"
-#include "workload/workload_params.h"
-#include "workload/workload_schedule.h"
+#include "workload/workload_schedule_choice.h"
 
 #define PLACES_MAX 3 /* Of a small program: first, between, last. */
 
@@ -46,6 +46,8 @@ typedef struct {
 typedef struct {
     char *reason; /* NULL: it is possible. */
     guint microbatches;
+    gw_span pass_ns;   /* For which the workload has its schedule made, */
+    double kept_share; /* and of what share. */
     place_split places[PLACES_MAX];
 } split_probe;
 
@@ -67,6 +69,9 @@ struct gw_search_estimator {
     char *parameters; /* As JSON. */
     GHashTable *probes, *splits, *schedules,
         *workspaces; /* By what makes them different; looked up, never walked. */
+    /* What was searched for last: memory, and then the bound, go by the same. */
+    gw_workload_schedule *searched;
+    char *searched_key;
 };
 
 static void free_probe(void *data)
@@ -115,6 +120,8 @@ void gw_search_estimator_free(gw_search_estimator *estimator)
     g_hash_table_unref(estimator->splits);
     g_hash_table_unref(estimator->schedules);
     g_hash_table_unref(estimator->workspaces);
+    gw_workload_schedule_free(estimator->searched);
+    g_free(estimator->searched_key);
     g_free(estimator);
 }
 
@@ -155,6 +162,9 @@ static gw_params *make_parameters(const small_one *one, GError **error)
                    (guint64)point->values[GW_SEARCH_DATA] * point->values[GW_SEARCH_MICROBATCH] *
                        one->microbatches,
                    error))
+        return NULL;
+    if (one->estimator->space->activations_max > 0 && /* Of the schedule that it stands for. */
+        !set_count(root, "activations_max", GW_SCHEDULE_MICROBATCHES_MAX, error))
         return NULL;
     return g_steal_pointer(&root);
 }
@@ -390,6 +400,20 @@ static void measure_split_memory(const gw_program *program, place_split *places)
     }
 }
 
+/* What the way's schedule is made for: as of the small one, whose stages are the same. */
+static bool ask_request(const small_one *one, split_probe *made, GError **error)
+{
+    gw_schedule_request request;
+    g_autofree gw_stage_times *times = NULL;
+    g_autoptr(gw_params) parameters = make_parameters(one, error);
+    if (parameters == NULL ||
+        !gw_workload_find("transformer")->request(parameters, &request, &times, error))
+        return false;
+    made->pass_ns = times[0].forward_ns;
+    made->kept_share = request.kept_share;
+    return true;
+}
+
 static split_probe *make_split(const gw_search_estimator *estimator, const gw_search_point *point,
                                guint place_count)
 {
@@ -402,7 +426,7 @@ static split_probe *make_split(const gw_search_estimator *estimator, const gw_se
         place_count,        (guint)estimator->space->layers / point->values[GW_SEARCH_STAGES],
         made->microbatches, "zb-h1"};
     g_autoptr(gw_program) program = build_small(&one, &error);
-    if (program == NULL) {
+    if (program == NULL || !ask_request(&one, made, &error)) {
         made->reason = g_strdup(error->message);
         return made;
     }
@@ -430,37 +454,18 @@ static const split_probe *ask_split(gw_search_estimator *estimator, const gw_sea
 
 /* --- Schedules --- */
 
-/* NULL: there is none, *out_reason says why. */
-static gw_workload_schedule *make_schedule(const gw_search_space *space,
-                                           const gw_search_point *point, char **out_reason)
+/* Of whole backward passes, which are the same whatever the times. */
+static gw_workload_schedule *make_whole(const gw_search_space *space, const gw_search_point *point,
+                                        char **out_reason)
 {
-    g_autoptr(GError) error = NULL;
-    const guint stages = point->values[GW_SEARCH_STAGES];
-    const guint64 count = gw_search_microbatches(space, point);
-    const gw_schedule_ops *ops = gw_workload_schedules[point->values[GW_SEARCH_SCHEDULE]];
-    g_autofree gw_stage_times *times = g_new0(gw_stage_times, stages);
-    for (guint s = 0; s < stages; s++)
-        times[s] = (gw_stage_times){.forward_ns = 1000, .backward_ns = 2000};
-    const gw_schedule_request request = {.stage_count = stages,
-                                         .microbatch_count = (guint32)count,
-                                         .chunk_count = point->values[GW_SEARCH_CHUNKS],
-                                         .times = times};
-    if ((ops->splits ? 3 : 2) * count * stages * request.chunk_count > GW_WORKLOAD_NODES_MAX) {
-        *out_reason =
-            g_strdup_printf("more than %u passes of micro-batches", GW_WORKLOAD_NODES_MAX);
-        return NULL;
-    }
-    gw_workload_schedule *made = ops->make(&request, &error);
-    if (made == NULL)
-        *out_reason = g_strdup(error->message);
-    return made;
+    return gw_search_schedule_make(space, point, 1000, 0, out_reason);
 }
 
 static schedule_peaks *make_peaks(const gw_search_space *space, const gw_search_point *point)
 {
     const guint stages = point->values[GW_SEARCH_STAGES];
     schedule_peaks *made = g_new0(schedule_peaks, 1);
-    g_autoptr(gw_workload_schedule) schedule = make_schedule(space, point, &made->reason);
+    g_autoptr(gw_workload_schedule) schedule = make_whole(space, point, &made->reason);
     made->peaks = g_new0(double, stages);
     for (guint s = 0; schedule != NULL && s < stages; s++)
         made->peaks[s] = gw_workload_schedule_peak(schedule, s, 0);
@@ -482,11 +487,34 @@ static const schedule_peaks *ask_peaks(gw_search_estimator *estimator, const gw_
     return made;
 }
 
+/* Of passes in two parts; the estimator's, until it is asked for another.  NULL: there is none,
+ * *out_reason says why. */
+static const gw_workload_schedule *ask_split_schedule(gw_search_estimator *estimator,
+                                                      const gw_search_point *point,
+                                                      const split_probe *split, char **out_reason)
+{
+    g_autofree char *key = g_strdup_printf(
+        "%u %u %" G_GUINT64_FORMAT " %" G_GUINT64_FORMAT " %a", point->values[GW_SEARCH_SCHEDULE],
+        point->values[GW_SEARCH_STAGES], gw_search_microbatches(estimator->space, point),
+        split->pass_ns, split->kept_share);
+    if (g_strcmp0(key, estimator->searched_key) == 0)
+        return estimator->searched;
+    gw_workload_schedule *made = gw_search_schedule_make(estimator->space, point, split->pass_ns,
+                                                         split->kept_share, out_reason);
+    if (made == NULL)
+        return NULL;
+    gw_workload_schedule_free(estimator->searched);
+    g_free(estimator->searched_key);
+    estimator->searched = made;
+    estimator->searched_key = g_steal_pointer(&key);
+    return made;
+}
+
 /* --- From small to large --- */
 
 typedef struct { /* A point, and what is asked of its places. */
     const probe *small;
-    const schedule_peaks *peaks;
+    const schedule_peaks *peaks;        /* NULL: backward passes are in two parts. */
     const place_workspaces *workspaces; /* NULL: not asked for. */
     const split_probe *split;           /* NULL: backward passes are whole. */
     guint stages, chunks;
@@ -588,15 +616,20 @@ static double find_transfer(const gw_search_estimator *estimator, const gw_searc
            small->places[1].arriving_bytes / route.rate_bytes_per_s * 1e9;
 }
 
+static bool is_split_at(const gw_search_point *point)
+{
+    return gw_workload_schedules[point->values[GW_SEARCH_SCHEDULE]]->splits;
+}
+
 static large_one begin_large(gw_search_estimator *estimator, const gw_search_point *point)
 {
     const gw_search_space *space = estimator->space;
     const probe *small = ask_probe(estimator, point);
-    const bool is_split = gw_workload_schedules[point->values[GW_SEARCH_SCHEDULE]]->splits;
+    const bool is_split = is_split_at(point);
     return (large_one){
         .small = small,
         .split = is_split ? ask_split(estimator, point, small->place_count) : NULL,
-        .peaks = ask_peaks(estimator, point),
+        .peaks = is_split ? NULL : ask_peaks(estimator, point),
         .stages = point->values[GW_SEARCH_STAGES],
         .chunks = point->values[GW_SEARCH_CHUNKS],
         .layers = (double)space->layers / point->values[GW_SEARCH_STAGES] /
@@ -605,15 +638,27 @@ static large_one begin_large(gw_search_estimator *estimator, const gw_search_poi
     };
 }
 
-static bool estimate_split_memory(const gw_search_estimator *estimator,
-                                  const gw_search_point *point, const large_one *large,
-                                  double *out_bytes, char **out_reason)
+/* Cheapest first. */
+static bool check_possible(gw_search_estimator *estimator, const gw_search_point *point,
+                           char **out_reason)
 {
-    if (large->split->reason != NULL) {
-        *out_reason = g_strdup(large->split->reason);
+    const bool is_split = is_split_at(point);
+    if (is_split && !gw_search_schedule_is_small(estimator->space, point, out_reason))
         return false;
-    }
-    g_autoptr(gw_workload_schedule) schedule = make_schedule(estimator->space, point, out_reason);
+    const char *reason = is_split ? NULL : ask_peaks(estimator, point)->reason;
+    if (reason == NULL)
+        reason = ask_probe(estimator, point)->reason;
+    if (reason == NULL && is_split)
+        reason = ask_split(estimator, point, ask_probe(estimator, point)->place_count)->reason;
+    *out_reason = g_strdup(reason);
+    return reason == NULL;
+}
+
+static bool estimate_split_memory(gw_search_estimator *estimator, const gw_search_point *point,
+                                  const large_one *large, double *out_bytes, char **out_reason)
+{
+    const gw_workload_schedule *schedule =
+        ask_split_schedule(estimator, point, large->split, out_reason);
     if (schedule == NULL)
         return false;
     *out_bytes = find_split_memory(large, schedule);
@@ -623,21 +668,13 @@ static bool estimate_split_memory(const gw_search_estimator *estimator,
 bool gw_search_estimate_memory(gw_search_estimator *estimator, const gw_search_point *point,
                                double *out_bytes, char **out_reason)
 {
-    const schedule_peaks *peaks = ask_peaks(estimator, point);
-    if (peaks->reason != NULL) {
-        *out_reason = g_strdup(peaks->reason);
+    if (!check_possible(estimator, point, out_reason))
         return false;
-    }
-    const probe *small = ask_probe(estimator, point);
-    if (small->reason != NULL) {
-        *out_reason = g_strdup(small->reason);
-        return false;
-    }
     large_one large = begin_large(estimator, point);
     if (large.split != NULL)
         return estimate_split_memory(estimator, point, &large, out_bytes, out_reason);
     g_autoptr(GError) error = NULL;
-    large.workspaces = ask_workspaces(estimator, point, small, &error);
+    large.workspaces = ask_workspaces(estimator, point, large.small, &error);
     if (large.workspaces == NULL) {
         *out_reason = g_strdup(error->message);
         return false;
@@ -661,24 +698,72 @@ static double find_busy(const large_one *large, guint stage, guint chunk,
     return split->busy_ns + (large->microbatches - large->split->microbatches) * split->next_ns;
 }
 
+/* The times of all places' passes, and the update of the first stage; returns how long the stage
+ * that has most to do takes for it. */
+static double find_stages(const large_one *large, gw_search_pass_times *out_times,
+                          double *out_update_ns)
+{
+    double most_ns = 0;
+    for (guint s = 0; s < large->stages; s++) {
+        double busy_ns = 0, update_ns = 0;
+        for (guint c = 0; c < large->chunks; c++) {
+            busy_ns += find_busy(large, s, c, &out_times[c * large->stages + s]);
+            update_ns += carry_on(place_of(large, s, c)->update_ns, large->layers);
+        }
+        most_ns = MAX(most_ns, busy_ns + update_ns);
+        *out_update_ns = s == 0 ? update_ns : *out_update_ns;
+    }
+    return most_ns;
+}
+
 double gw_search_estimate_bound_ns(gw_search_estimator *estimator, const gw_search_point *point)
 {
     const large_one large = begin_large(estimator, point);
     g_autofree char *reason = NULL;
-    g_autoptr(gw_workload_schedule) schedule = make_schedule(estimator->space, point, &reason);
     g_autofree gw_search_pass_times *times =
         g_new0(gw_search_pass_times, (gsize)large.stages * large.chunks);
+    g_autoptr(gw_workload_schedule) whole =
+        large.split == NULL ? make_whole(estimator->space, point, &reason) : NULL;
+    const gw_workload_schedule *schedule =
+        large.split == NULL ? whole : ask_split_schedule(estimator, point, large.split, &reason);
     gw_check(schedule != NULL);
-    double bound_ns = 0, first_update_ns = 0;
-    for (guint s = 0; s < large.stages; s++) {
-        double busy_ns = 0, update_ns = 0;
-        for (guint c = 0; c < large.chunks; c++) {
-            busy_ns += find_busy(&large, s, c, &times[c * large.stages + s]);
-            update_ns += carry_on(place_of(&large, s, c)->update_ns, large.layers);
-        }
-        bound_ns = MAX(bound_ns, busy_ns + update_ns);
-        first_update_ns = s == 0 ? update_ns : first_update_ns;
-    }
+    double update_ns = 0;
+    const double most_ns = find_stages(&large, times, &update_ns);
     const double transfer_ns = find_transfer(estimator, point, large.small);
-    return MAX(bound_ns, gw_search_play_ns(schedule, times, transfer_ns) + first_update_ns);
+    return MAX(most_ns, gw_search_play_ns(schedule, times, transfer_ns) + update_ns);
+}
+
+/* A stage holds one micro-batch at a time at least; and what the small program did, which holds
+ * three, if it may hold as many. */
+static double find_least_memory(const large_one *large, double limit)
+{
+    double most_bytes = 0;
+    for (guint s = 0; s < large->stages; s++) {
+        const place_split *place = &large->split->places[find_place(large, s, 0)];
+        const double held_bytes =
+            MAX(place->saved_bytes + place->given_bytes, place->kept_bytes + place->slopes_bytes);
+        most_bytes = MAX(most_bytes, place->state_bytes + held_bytes);
+        if (limit >= PLACES_MAX)
+            most_bytes = MAX(most_bytes, place->peak_bytes);
+    }
+    return most_bytes;
+}
+
+bool gw_search_estimate_least(gw_search_estimator *estimator, const gw_search_point *point,
+                              double *out_bytes, double *out_bound_ns, char **out_reason)
+{
+    gw_check(gw_search_schedule_is_searched(point));
+    if (!check_possible(estimator, point, out_reason))
+        return false;
+    const large_one large = begin_large(estimator, point);
+    const double limit = gw_search_schedule_limit(estimator->space, point);
+    g_autofree gw_search_pass_times *times = g_new0(gw_search_pass_times, large.stages);
+    double update_ns = 0;
+    const double most_ns = find_stages(&large, times, &update_ns);
+    const double least_ns =
+        gw_search_play_least_ns(large.stages, (guint)large.microbatches, limit, times,
+                                find_transfer(estimator, point, large.small));
+    *out_bytes = find_least_memory(&large, limit);
+    *out_bound_ns = MAX(most_ns, least_ns + update_ns);
+    return true;
 }

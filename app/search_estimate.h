@@ -24,3 +24,8 @@ bool gw_search_estimate_memory(gw_search_estimator *estimator, const gw_search_p
 /* No step takes less: the schedule played, with passes and transfers that nothing holds up, and
  * collectives as if nothing shared their links.  Of a point whose memory could be estimated. */
 double gw_search_estimate_bound_ns(gw_search_estimator *estimator, const gw_search_point *point);
+
+/* Of a point whose schedule is searched for: what neither memory nor bound are below, without a
+ * search, which the two above make.  False: as of memory. */
+bool gw_search_estimate_least(gw_search_estimator *estimator, const gw_search_point *point,
+                              double *out_bytes, double *out_bound_ns, char **out_reason);

@@ -81,3 +81,20 @@ double gw_search_play_ns(const gw_workload_schedule *schedule, const gw_search_p
     }
     return free_ns[0];
 }
+
+double gw_search_play_least_ns(guint stage_count, guint microbatch_count, double held_max,
+                               const gw_search_pass_times *times, double transfer_ns)
+{
+    const double count = microbatch_count;
+    double there_ns = 0, least_ns = 0; /* From the first stage's start to this one's, and back. */
+    for (guint s = 0; s < stage_count; s++) {
+        const gw_search_pass_times *own = &times[s];
+        const double pass_ns = own->forward_ns + own->backward_ns;
+        least_ns = MAX(least_ns, there_ns + count * pass_ns + times[0].weights_ns);
+        there_ns += pass_ns + (s + 1 < stage_count ? 2 * transfer_ns : 0);
+    }
+    const double before_ns = there_ns - times[0].backward_ns; /* The first one's first backward. */
+    const double idle_ns = before_ns - MIN(floor(held_max), count) * times[0].forward_ns;
+    const double first_ns = times[0].forward_ns + times[0].backward_ns + times[0].weights_ns;
+    return MAX(least_ns, count * first_ns + MAX(idle_ns, 0));
+}

@@ -15,3 +15,10 @@ typedef struct { /* Of one micro-batch at one place: chunk c of stage s is c * s
  * place.  The schedule is checked, and known to end. */
 double gw_search_play_ns(const gw_workload_schedule *schedule, const gw_search_pass_times *times,
                          double transfer_ns);
+
+/* What no schedule that splits backward passes takes less than by gw_search_play_ns(), if the first
+ * stage may hold `held_max` micro-batches: there and back through any stage, which has all its
+ * passes to do meanwhile; or all that the first stage does, and how long it has nothing to do
+ * before its first backward pass. */
+double gw_search_play_least_ns(guint stage_count, guint microbatch_count, double held_max,
+                               const gw_search_pass_times *times, double transfer_ns);

@@ -7,7 +7,7 @@
 
 #include "base/check.h"
 #include "base/error.h"
-#include "workload/workload_schedule.h"
+#include "workload/workload_schedule_choice.h"
 
 #define SIZE_MAX_COUNT (1U << 24) /* Of anything that a model has. */
 
@@ -80,21 +80,19 @@ static void list_chunks(const gw_search_space *space, const gw_search_point *poi
     add_divisors(out, layers, most);
 }
 
-/* The others take a search of their own for each way, or a file. */
-static bool is_written_down(const gw_schedule_ops *ops)
+/* A file is of one number of stages and micro-batches. */
+static bool is_possible(const gw_search_space *space, const gw_schedule_ops *ops)
 {
-    return !ops->needs_file &&
-           (!ops->splits || ops == &gw_schedule_zb_h1 || ops == &gw_schedule_zb_h2);
+    return !ops->needs_file && (!ops->needs_limit || space->activations_max > 0);
 }
 
 /* One stage has no schedule to speak of. */
 static void list_schedules(const gw_search_space *space, const gw_search_point *point, GArray *out)
 {
-    (void)space;
     const bool has_chunks = point->values[GW_SEARCH_CHUNKS] > 1;
     for (guint i = 0; gw_workload_schedules[i] != NULL; i++) {
         const gw_schedule_ops *ops = gw_workload_schedules[i];
-        if (!is_written_down(ops) || ops->has_chunks != has_chunks)
+        if (!is_possible(space, ops) || ops->has_chunks != has_chunks)
             continue;
         if (point->values[GW_SEARCH_STAGES] > 1 || ops == &gw_schedule_1f1b)
             add_value(out, i);
@@ -231,7 +229,27 @@ static bool read_sizes(gw_search_space *space, GError **error)
         return false;
     space->feed_forward = 4 * space->hidden;
     return gw_params_count(parameters, "feed_forward", false, 1, SIZE_MAX_COUNT,
-                           &space->feed_forward, error);
+                           &space->feed_forward, error) &&
+           gw_params_number(parameters, "activations_max", false, 1, GW_SCHEDULE_MICROBATCHES_MAX,
+                            &space->activations_max, error);
+}
+
+static bool check_schedule(gw_search_space *space, const gw_schedule_ops *ops, GError **error)
+{
+    if (is_possible(space, ops))
+        return true;
+    if (ops->needs_file)
+        gw_params_error(
+            space->parameters, dimensions[GW_SEARCH_SCHEDULE].name, error,
+            "found \"%s\", which is of one number of stages and micro-batches, expected "
+            "one that is made for each way, such as \"%s\"",
+            ops->name, gw_schedule_zb_h1.name);
+    else
+        gw_params_error(space->parameters, dimensions[GW_SEARCH_SCHEDULE].name, error,
+                        "found \"%s\" without \"activations_max\", expected that beside it, or one "
+                        "that has a limit of its own, such as \"%s\"",
+                        ops->name, gw_schedule_zb_2p.name);
+    return false;
 }
 
 static bool read_fixed_name(gw_search_space *space, guint place, GError **error)
@@ -252,13 +270,7 @@ static bool read_fixed_name(gw_search_space *space, guint place, GError **error)
     if (!gw_params_choice(space->parameters, dimensions[place].name, true,
                           (const char *const *)names->pdata, &space->fixed[place], error))
         return false;
-    if (!is_schedule || is_written_down(gw_workload_schedules[space->fixed[place]]))
-        return true;
-    gw_params_error(space->parameters, dimensions[place].name, error,
-                    "found \"%s\", which is made for each way anew, expected one that is the same "
-                    "for all, such as \"%s\"",
-                    name_schedule(space->fixed[place]), gw_schedule_zb_h1.name);
-    return false;
+    return !is_schedule || check_schedule(space, gw_workload_schedules[space->fixed[place]], error);
 }
 
 static bool read_fixed(gw_search_space *space, GError **error)

@@ -36,6 +36,7 @@ typedef struct {
     gw_params *parameters; /* The job's own; of `machine`. */
     guint64 devices;       /* To be used, all of them. */
     guint64 layers, hidden, heads, feed_forward, vocabulary, sequence, batch;
+    double activations_max; /* Micro-batches that a stage may hold; 0: as many as it likes. */
     guint64 island_devices; /* Of the largest island: a stage's mesh lies on one. */
     bool is_fixed[GW_SEARCH_DIMENSIONS];
     guint fixed[GW_SEARCH_DIMENSIONS];

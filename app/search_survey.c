@@ -3,7 +3,8 @@
  * the others is one process's work.  A process answers with a line for each point of its group:
  *
  *     c BOUND BYTES   it may fit        m BYTES   it needs too much
- *     i WHY           it cannot be      l         as m, but for a larger micro-batch
+ *     r BOUND BYTES   as c, and rough   l         as m, but for a larger micro-batch
+ *     i WHY           it cannot be      s         no better than one that is written down
  *
  * numbers as the bits of a double, so that none is changed on the way. */
 #include "app/search_survey.h"
@@ -16,8 +17,10 @@
 #include "app/command.h"
 #include "app/progress_line.h"
 #include "app/search_estimate.h"
+#include "app/search_schedule.h"
 #include "base/check.h"
 #include "base/error.h"
+#include "workload/workload_schedule.h"
 
 /* What is estimated to need so much more than there is may fit all the same: small programs are
  * carried on, and of several chunks that may count slopes too early
@@ -32,6 +35,7 @@ typedef struct {
     const gw_search_space *space;
     GArray *points; /* gw_search_point */
     GArray *groups; /* group, the largest first, so that none is left alone for long. */
+    bool searches;  /* For schedules, too. */
     gw_progress_line line;
     guint done_count; /* Points. */
 } survey_maker;
@@ -110,24 +114,64 @@ static bool is_larger(const gw_search_point *point, const gw_search_point *other
     return point->values[GW_SEARCH_MICROBATCH] > other->values[GW_SEARCH_MICROBATCH];
 }
 
-/* *inout_full: the latest point that needed too much; NULL: none. */
-static void look_at(gw_search_estimator *estimator, const gw_search_point *point, double most_bytes,
-                    const gw_search_point **inout_full, GString *answer)
+typedef struct {
+    gw_search_estimator *estimator;
+    double most_bytes;
+    bool searches;
+    bool leaves_out;             /* What is no better than with a schedule that is written down. */
+    const gw_search_point *full; /* The latest that needed too much; NULL: none. */
+} looker;
+
+static bool estimate(const looker *at, const gw_search_point *point, double *out_bytes,
+                     double *out_bound_ns, char **out_reason)
+{
+    if (!at->searches && gw_search_schedule_is_searched(point))
+        return gw_search_estimate_least(at->estimator, point, out_bytes, out_bound_ns, out_reason);
+    if (!gw_search_estimate_memory(at->estimator, point, out_bytes, out_reason))
+        return false;
+    *out_bound_ns = *out_bytes > at->most_bytes ? INFINITY /* Nobody asks. */
+                                                : gw_search_estimate_bound_ns(at->estimator, point);
+    return true;
+}
+
+/* Whether a schedule that is written down takes no longer and holds no more: then a search has
+ * found it again, or nothing better. */
+static bool is_found_again(const looker *at, const gw_search_point *point, double memory_bytes,
+                           double bound_ns)
+{
+    for (guint i = 0; gw_workload_schedules[i] != NULL; i++) {
+        const gw_schedule_ops *ops = gw_workload_schedules[i];
+        gw_search_point other = *point;
+        other.values[GW_SEARCH_SCHEDULE] = i;
+        g_autofree char *reason = NULL;
+        double other_bytes, other_ns;
+        if (ops->splits && !ops->is_searched &&
+            estimate(at, &other, &other_bytes, &other_ns, &reason) && other_bytes <= memory_bytes &&
+            other_ns <= bound_ns)
+            return true;
+    }
+    return false;
+}
+
+static void look_at(looker *at, const gw_search_point *point, GString *answer)
 {
     g_autofree char *reason = NULL;
-    double memory_bytes;
-    if (*inout_full != NULL && is_larger(point, *inout_full)) {
+    double memory_bytes, bound_ns;
+    if (at->full != NULL && is_larger(point, at->full)) {
         g_string_append_c(answer, 'l');
-    } else if (!gw_search_estimate_memory(estimator, point, &memory_bytes, &reason)) {
+    } else if (!estimate(at, point, &memory_bytes, &bound_ns, &reason)) {
         g_autofree char *escaped = g_strescape(reason, NULL);
         g_string_append_printf(answer, "i %s", escaped);
-    } else if (memory_bytes > most_bytes) {
-        *inout_full = point;
+    } else if (memory_bytes > at->most_bytes) {
+        at->full = point;
         g_string_append_c(answer, 'm');
         append_real(answer, memory_bytes);
+    } else if (at->leaves_out && is_found_again(at, point, memory_bytes, bound_ns)) {
+        g_string_append_c(answer, 's');
     } else {
-        g_string_append_c(answer, 'c');
-        append_real(answer, gw_search_estimate_bound_ns(estimator, point));
+        const bool is_rough = !at->searches && gw_search_schedule_is_searched(point);
+        g_string_append_c(answer, is_rough ? 'r' : 'c');
+        append_real(answer, bound_ns);
         append_real(answer, memory_bytes);
     }
 }
@@ -137,13 +181,15 @@ static bool estimate_group(void *context, guint index, GString *answer, GError *
     (void)error; /* What cannot be is an answer. */
     const survey_maker *maker = (const survey_maker *)context;
     const group *own = &g_array_index(maker->groups, group, index);
-    const double most_bytes = (1 + MEMORY_DOUBT) * (double)gw_search_survey_memory(maker->space);
-    const gw_search_point *full = NULL;
     g_autoptr(gw_search_estimator) estimator = gw_search_estimator_new(maker->space);
+    looker at = {.estimator = estimator,
+                 .most_bytes = (1 + MEMORY_DOUBT) * (double)gw_search_survey_memory(maker->space),
+                 .searches = maker->searches,
+                 .leaves_out = maker->searches && !maker->space->is_fixed[GW_SEARCH_SCHEDULE]};
     for (guint i = own->first; i < own->first + own->count; i++) {
         if (i > own->first)
             g_string_append_c(answer, '\n');
-        look_at(estimator, point_at(maker, i), most_bytes, &full, answer);
+        look_at(&at, point_at(maker, i), answer);
     }
     return true;
 }
@@ -179,32 +225,34 @@ static double read_real(const char **inout_text)
     return value;
 }
 
-/* A line of an answer. */
-static void take_point(gw_search_survey *survey, const survey_maker *maker, guint index,
-                       const char *line)
+/* A line of an answer about the candidate; false: it is none, and counted. */
+static bool take_point(gw_search_survey *survey, gw_search_candidate *candidate, const char *line)
 {
-    gw_search_candidate made = {.point = *point_at(maker, index), .index = index};
     const char *rest = line + 1;
     switch (*line) {
     case 'i':
         survey->impossible_count++;
         if (survey->impossible == NULL)
             survey->impossible = g_strcompress(rest + 1);
-        return;
+        return false;
     case 'm':
-        made.memory_bytes = read_real(&rest);
-        survey->least_bytes = MIN(survey->least_bytes, made.memory_bytes);
+        candidate->memory_bytes = read_real(&rest);
+        survey->least_bytes = MIN(survey->least_bytes, candidate->memory_bytes);
         survey->memory_count++;
-        return;
+        return false;
+    case 's':
+        survey->same_count++;
+        return false;
     case 'l':
         survey->memory_count++;
-        return;
+        return false;
     default:
-        gw_check(*line == 'c');
-        made.bound_ns = read_real(&rest);
-        made.memory_bytes = read_real(&rest);
-        survey->least_bytes = MIN(survey->least_bytes, made.memory_bytes);
-        g_array_append_val(survey->candidates, made);
+        gw_check(*line == 'c' || *line == 'r');
+        candidate->is_rough = *line == 'r';
+        candidate->bound_ns = read_real(&rest);
+        candidate->memory_bytes = read_real(&rest);
+        survey->least_bytes = MIN(survey->least_bytes, candidate->memory_bytes);
+        return true;
     }
 }
 
@@ -216,22 +264,33 @@ static gint compare_candidates(gconstpointer a, gconstpointer b)
     return one->index < other->index ? -1 : one->index > other->index;
 }
 
-/* Points in their order, whatever the order in which groups came. */
-static void take_answers(gw_search_survey *survey, const survey_maker *maker,
-                         const GPtrArray *answers)
+/* By point, whatever the order in which groups came; the caller frees.  NULL: as gw_children_run.
+ */
+static char **ask(survey_maker *maker, const gw_search_survey_settings *settings, GError **error)
 {
-    g_autofree char **lines = g_new0(char *, maker->points->len);
-    g_autoptr(GPtrArray) parted = g_ptr_array_new_with_free_func((GDestroyNotify)g_strfreev);
-    for (guint g = 0; g < maker->groups->len; g++) {
-        const group *own = &g_array_index(maker->groups, group, g);
+    const gw_children children = {.count_max = settings->process_count_max,
+                                  .context = maker,
+                                  .job = estimate_group,
+                                  .answered = note_answer,
+                                  .goes_on = goes_on};
+    g_autoptr(GArray) groups = g_array_new(FALSE, FALSE, sizeof(group));
+    maker->groups = groups;
+    part_points(maker);
+    gw_progress_line_init(&maker->line, settings->is_quiet);
+    maker->line.noun = maker->searches ? "schedules" : "ways";
+    g_autoptr(GPtrArray) answers = gw_children_run(&children, groups->len, error);
+    gw_progress_line_clear(&maker->line);
+    if (answers == NULL)
+        return NULL;
+    char **lines = g_new0(char *, maker->points->len + 1);
+    for (guint g = 0; g < groups->len; g++) {
+        const group *own = &g_array_index(groups, group, g);
         char **texts = g_strsplit(((const gw_children_answer *)answers->pdata[g])->text, "\n", -1);
-        g_ptr_array_add(parted, texts);
         gw_check(g_strv_length(texts) == own->count);
         memcpy(lines + own->first, texts, own->count * sizeof *lines);
+        g_free(texts); /* Not what it holds. */
     }
-    for (guint i = 0; i < maker->points->len; i++)
-        take_point(survey, maker, i, lines[i]);
-    g_array_sort(survey->candidates, compare_candidates);
+    return lines;
 }
 
 gw_search_survey *gw_search_survey_new(const gw_search_space *space,
@@ -239,23 +298,70 @@ gw_search_survey *gw_search_survey_new(const gw_search_space *space,
 {
     g_autoptr(gw_search_survey) survey = g_new0(gw_search_survey, 1);
     g_autoptr(GArray) points = gw_search_space_list(space);
-    g_autoptr(GArray) groups = g_array_new(FALSE, FALSE, sizeof(group));
-    survey_maker maker = {.space = space, .points = points, .groups = groups};
-    const gw_children children = {.count_max = settings->process_count_max,
-                                  .context = &maker,
-                                  .job = estimate_group,
-                                  .answered = note_answer,
-                                  .goes_on = goes_on};
+    survey_maker maker = {.space = space, .points = points};
     survey->candidates = g_array_new(FALSE, FALSE, sizeof(gw_search_candidate));
     survey->point_count = points->len;
     survey->least_bytes = INFINITY;
-    part_points(&maker);
-    gw_progress_line_init(&maker.line, settings->is_quiet);
-    maker.line.noun = "ways";
-    g_autoptr(GPtrArray) answers = gw_children_run(&children, groups->len, error);
-    gw_progress_line_clear(&maker.line);
-    if (answers == NULL)
+    g_auto(GStrv) lines = ask(&maker, settings, error);
+    if (lines == NULL)
         return NULL;
-    take_answers(survey, &maker, answers);
+    for (guint i = 0; i < points->len; i++) {
+        gw_search_candidate made = {.point = *point_at(&maker, i), .index = i};
+        if (take_point(survey, &made, lines[i]))
+            g_array_append_val(survey->candidates, made);
+    }
+    g_array_sort(survey->candidates, compare_candidates);
     return g_steal_pointer(&survey);
+}
+
+/* --- Schedules --- */
+
+/* Those of one schedule lie together: stages of ZeRO make no difference to it. */
+static gint compare_kin(gconstpointer a, gconstpointer b)
+{
+    const gw_search_candidate *one = a, *other = b;
+    for (guint i = 0; i < GW_SEARCH_DIMENSIONS; i++)
+        if (i != GW_SEARCH_ZERO && one->point.values[i] != other->point.values[i])
+            return one->point.values[i] < other->point.values[i] ? -1 : 1;
+    return one->index < other->index ? -1 : one->index > other->index;
+}
+
+/* Takes them out, of which there are `count_max` at most; the caller unrefs. */
+static GArray *take_rough(gw_search_survey *survey, guint first, double end_ns, guint count_max)
+{
+    GArray *taken = g_array_new(FALSE, FALSE, sizeof(gw_search_candidate));
+    guint kept_count = first;
+    for (guint i = first; i < survey->candidates->len; i++) {
+        const gw_search_candidate at = g_array_index(survey->candidates, gw_search_candidate, i);
+        if (at.is_rough && at.bound_ns < end_ns && taken->len < count_max)
+            g_array_append_val(taken, at);
+        else
+            g_array_index(survey->candidates, gw_search_candidate, kept_count++) = at;
+    }
+    g_array_set_size(survey->candidates, kept_count);
+    return taken;
+}
+
+bool gw_search_survey_refine(gw_search_survey *survey, const gw_search_space *space,
+                             const gw_search_survey_settings *settings, guint first, double end_ns,
+                             guint count_max, GError **error)
+{
+    g_autoptr(GArray) taken = take_rough(survey, first, end_ns, count_max);
+    g_autoptr(GArray) points = g_array_new(FALSE, FALSE, sizeof(gw_search_point));
+    g_array_sort(taken, compare_kin);
+    for (guint i = 0; i < taken->len; i++)
+        g_array_append_val(points, g_array_index(taken, gw_search_candidate, i).point);
+    survey_maker maker = {.space = space, .points = points, .searches = true};
+    g_auto(GStrv) lines = ask(&maker, settings, error);
+    if (lines == NULL)
+        return false;
+    for (guint i = 0; i < taken->len; i++) {
+        gw_search_candidate *at = &g_array_index(taken, gw_search_candidate, i);
+        if (take_point(survey, at, lines[i]))
+            g_array_append_vals(survey->candidates, at, 1);
+    }
+    if (survey->candidates->len > first)
+        qsort(&g_array_index(survey->candidates, gw_search_candidate, first),
+              survey->candidates->len - first, sizeof(gw_search_candidate), compare_candidates);
+    return true;
 }

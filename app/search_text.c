@@ -101,6 +101,10 @@ static void add_counts(GString *text, const gw_search *search)
         " are slower by their bounds, %u simulated",
         search->space->machine->name, search->point_count, search->space->devices,
         search->impossible_count, search->memory_count, search->slower_count, search->ways->len);
+    if (search->same_count > 0)
+        g_string_append_printf(
+            text, ", %" G_GUINT64_FORMAT " found no better schedule than one that is written down",
+            search->same_count);
     if (search->failed_count > 0)
         g_string_append_printf(text, ", %" G_GUINT64_FORMAT " could not be", search->failed_count);
     if (search->left_count > 0)
@@ -190,6 +194,7 @@ char *gw_search_json(const gw_search *search, guint count)
     gw_json_count(&json, "all", search->point_count);
     gw_json_count(&json, "impossible", search->impossible_count);
     gw_json_count(&json, "memory", search->memory_count);
+    gw_json_count(&json, "same", search->same_count);
     gw_json_count(&json, "slower", search->slower_count);
     gw_json_count(&json, "simulated", search->ways->len);
     gw_json_count(&json, "failed", search->failed_count);

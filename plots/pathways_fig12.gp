@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Data parallelism over two islands: tokens per second over those of one island with as many cores,
 # by the batch.  Reads pathways_fig12.csv (sequences; 64B and 136B on one island; ratios of 64B and
-# of 136B) and pathways_fig12_published.csv (curve, sequences, ratio).
+# of 136B: curves 3 and 4) and pathways_fig12_published.csv (curve, sequences, ratio).
 
 data = folder.'/pathways_fig12.csv'
 prints = folder.'/pathways_fig12_published.csv'
@@ -15,5 +15,8 @@ set ytics 2 format '%.0f'
 set key at graph 0.98, graph 0.05 right bottom Left reverse samplen 2 spacing 0.9 font small_font
 plot data using 1:($4 * 100) skip 1 with linespoints lc rgb colour[6] pt 7 ps 0.6 title '64B', \
      data using 1:($5 * 100) skip 1 with linespoints lc rgb colour[1] pt 9 ps 0.6 title '136B', \
-     prints using 2:($3 * 100) skip 1 with points lc rgb '#000000' pt 6 ps 0.8 title 'printed'
+     prints using 2:($1 == 3 ? $3 * 100 : NaN) skip 1 \
+         with points lc rgb '#000000' pt 6 ps 0.8 title '64B, printed', \
+     prints using 2:($1 == 4 ? $3 * 100 : NaN) skip 1 \
+         with points lc rgb '#000000' pt 8 ps 0.8 title '136B, printed'
 unset output

@@ -16,8 +16,8 @@ set lmargin at screen 0.55 / width
 set rmargin at screen 1 - 0.82 / width
 set key at screen 1 - 0.78 / width, graph 1 left top Left reverse samplen 2 spacing 0.9 \
     font small_font
-plot for [n = 1:4] data using 1:n + 1 with linespoints lc rgb colour[6] dt 1 lw 1 \
-         pt point[n] ps 0.6 title columnhead(n + 1), \
-     for [n = 1:4] data using 1:n + 5 with lines lc rgb colour[1] dt n lw 2 \
-         title columnhead(n + 5)
+plot for [n = 1:4] data using 1:n + 5 with lines lc rgb colour[1] dt n lw 2 \
+         title columnhead(n + 5), \
+     for [n = 1:4] data using 1:n + 1 with linespoints lc rgb colour[6] dt 1 lw 1 \
+         pt point[n] ps 0.6 title columnhead(n + 1)
 unset output

@@ -48,7 +48,7 @@ tint(n) = has_rest && n == group_count ? rest_colour : colour[int(n)]
 # The plot's place on the page.  Above it the key: title_count titles in key_columns columns of
 # key_letters letters each, a box of the colour before each.
 row_height = 0.145 / height
-letter_width = 0.059 / width
+letter_width = 0.062 / width # a digit's, which most letters do not exceed
 left = 0.45 / width
 right = 1 - 0.13 / width
 top = 1 - 0.07 / height

@@ -17,6 +17,7 @@
 
 #include "base/check.h"
 #include "base/sample.h"
+#include "program/builder.h"
 #include "real/activity.h"
 #include "real/cores.h"
 #include "real/cpu_collective.h"
@@ -47,6 +48,19 @@ gw_probe_stat gw_probe_summarize(GArray *sample)
                            .low_ns = sorted[(sample->len - 1) / 10],
                            .spread = median > 0 ? width / median : 0,
                            .count = sample->len};
+}
+
+gw_program *gw_probe_program(uint32_t member_count)
+{
+    gw_builder *builder = gw_builder_new("probe");
+    const uint32_t mesh = gw_builder_add_mesh(builder, "members", 1, &member_count);
+    gw_function *fill = gw_function_new("fill");
+    gw_function_add_output(fill, 1, 1, false);
+    gw_function_add(fill, &(gw_operation){.kind = GW_OPERATION_FILL});
+    gw_builder_add_node(builder, "fill", gw_builder_take_function(builder, fill), mesh);
+    gw_program *program = gw_builder_finish(builder, NULL);
+    gw_check(program != NULL);
+    return program;
 }
 
 /* --- Many threads, the same thing --- */

@@ -32,6 +32,10 @@ gw_probe_stat gw_probe_summarize(GArray *sample);
  * heads; EMBEDDING and what has tokens have a vocabulary of `inner`; others ignore `inner`. */
 gw_function *gw_probe_function(gw_operation_kind kind, uint32_t map, uint32_t rows,
                                uint32_t columns, uint32_t inner);
+/* What is loaded where a device needs a program: one node, which fills a number on each of
+ * `member_count` devices.  The caller frees. */
+gw_program *gw_probe_program(uint32_t member_count);
+
 /* One run of the function's operation, on every thread. */
 gw_probe_stat gw_probe_operation(const gw_probe_settings *settings, const gw_function *function);
 /* A collective of `member_count` threads, each with an input of `element_count` floats: from when

@@ -4,7 +4,6 @@
 #include <pthread.h>
 
 #include "base/check.h"
-#include "program/builder.h"
 #include "real/cpu_device.h"
 #include "real/probe.h"
 
@@ -53,20 +52,6 @@ static void hear_done(void *context, gw_cpu_device *device, gw_cpu_shard *shard)
     }
 }
 
-static gw_program *make_program(void)
-{
-    gw_builder *builder = gw_builder_new("probe");
-    const uint32_t one = 1;
-    const uint32_t mesh = gw_builder_add_mesh(builder, "one", 1, &one);
-    gw_function *fill = gw_function_new("fill");
-    gw_function_add_output(fill, 1, 1, false);
-    gw_function_add(fill, &(gw_operation){.kind = GW_OPERATION_FILL});
-    gw_builder_add_node(builder, "fill", gw_builder_take_function(builder, fill), mesh);
-    gw_program *program = gw_builder_finish(builder, NULL);
-    gw_check(program != NULL);
-    return program;
-}
-
 static void open_probe(device_probe *probe)
 {
     static const uint32_t first[] = {0, 1}, devices[] = {0};
@@ -81,7 +66,7 @@ static void open_probe(device_probe *probe)
                                     .idle_count = &probe->idle_count,
                                     .shard_done = hear_done,
                                     .context = probe};
-    probe->program = make_program();
+    probe->program = gw_probe_program(1);
     probe->plan = gw_cpu_plan_new(gw_program_function(probe->program, 0));
     const gw_executable executable = {
         .program = probe->program,

@@ -17,7 +17,6 @@
 #include "base/check.h"
 #include "base/error.h"
 #include "base/sample.h"
-#include "program/builder.h"
 #include "real/cpu_private.h"
 #include "real/rank_cluster.h"
 #include "real/real_run.h"
@@ -298,19 +297,6 @@ static void *run_member(void *context)
 
 /* --- What is to be measured --- */
 
-static gw_program *make_program(uint32_t member_count)
-{
-    gw_builder *builder = gw_builder_new("probe");
-    const uint32_t mesh = gw_builder_add_mesh(builder, "members", 1, &member_count);
-    gw_function *fill = gw_function_new("fill");
-    gw_function_add_output(fill, 1, 1, false);
-    gw_function_add(fill, &(gw_operation){.kind = GW_OPERATION_FILL});
-    gw_builder_add_node(builder, "fill", gw_builder_take_function(builder, fill), mesh);
-    gw_program *program = gw_builder_finish(builder, NULL);
-    gw_check(program != NULL);
-    return program;
-}
-
 static void add_group(rank_probe *probe, uint32_t host_count, uint32_t members_per_host)
 {
     const uint32_t count = host_count * members_per_host;
@@ -319,7 +305,7 @@ static void add_group(rank_probe *probe, uint32_t host_count, uint32_t members_p
     for (uint32_t i = 0; i < count; i++) {
         devices[i] = i / members_per_host * MEMBERS_PER + i % members_per_host;
     }
-    probe_group group = {host_count, members_per_host, make_program(count), NULL};
+    probe_group group = {host_count, members_per_host, gw_probe_program(count), NULL};
     const gw_executable executable = {
         .instance = probe->groups->len,
         .program = group.program,

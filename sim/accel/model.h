@@ -19,7 +19,7 @@ typedef struct {
 
 typedef struct gw_accel_model gw_accel_model;
 typedef struct {
-    const char *name, *summary; /* "roofline" */
+    const char *name; /* "roofline" */
     /* One shard's operation that is no collective, on a device of `island`.  `fused`: what it is
      * one kernel with; NULL: it stands alone. */
     gw_span (*operation_ns)(const gw_accel_model *model, uint32_t island,
@@ -36,10 +36,11 @@ struct gw_accel_model {
 
 extern const gw_accel_ops gw_model_roofline; /* model_roofline.c */
 
-extern const gw_accel_ops *const gw_accel_models[];        /* In order of name; NULL ends it. */
-const gw_accel_ops *gw_accel_model_find(const char *name); /* NULL: there is none. */
 /* The model over `cluster`, const; nothing to free. */
-gw_accel_model gw_accel_model_of(const gw_accel_ops *ops, const gw_cluster *cluster);
+static inline gw_accel_model gw_accel_model_of(const gw_accel_ops *ops, const gw_cluster *cluster)
+{
+    return (gw_accel_model){.ops = ops, .cluster = cluster};
+}
 
 /* A group's collective as transfers (collective_play.h); NULL instead: it goes over no link. */
 typedef struct {

@@ -250,7 +250,6 @@ static gw_span roofline_collective_ns(const gw_accel_model *model, const gw_coll
 
 const gw_accel_ops gw_model_roofline = {
     .name = "roofline",
-    .summary = "the longer of arithmetic and memory traffic, from peak rates and efficiencies",
     .operation_ns = roofline_operation_ns,
     .collective_ns = roofline_collective_ns,
 };

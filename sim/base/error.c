@@ -11,7 +11,7 @@
 #include "base/check.h"
 
 #define WORD_LENGTH_MAX   64 /* Longer words get no suggestion. */
-#define QUOTED_LENGTH_MAX 60 /* Bytes of the text; the rest becomes "...". */
+#define QUOTED_LENGTH_MAX 64 /* Bytes of the text; the rest becomes "...". */
 
 G_DEFINE_QUARK(gangway, gw_error)
 
@@ -89,6 +89,26 @@ const char *gw_error_suggest(const char *word, const char *const *candidates)
         }
     }
     return nearest;
+}
+
+char *gw_error_hint(const char *word, const char *const *candidates)
+{
+    const char *nearest = gw_error_suggest(word, candidates);
+    if (nearest == NULL) {
+        return g_strdup("");
+    }
+    g_autofree char *quoted = gw_error_quote(nearest);
+    return g_strdup_printf("; did you mean %s?", quoted);
+}
+
+char *gw_error_list(const char *const *names, guint count_max)
+{
+    GString *list = g_string_new(NULL);
+    for (guint i = 0; names[i] != NULL && i <= count_max; i++) {
+        g_autofree char *quoted = i < count_max ? gw_error_quote(names[i]) : g_strdup("...");
+        g_string_append_printf(list, "%s%s", i > 0 ? ", " : "", quoted);
+    }
+    return g_string_free(list, FALSE);
 }
 
 char *gw_error_quote(const char *text)

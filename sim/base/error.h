@@ -25,6 +25,14 @@ int gw_error_exit_code(const GError *error);
  * first.  `candidates` ends with NULL; the answer is borrowed from it. */
 const char *gw_error_suggest(const char *word, const char *const *candidates);
 
+/* What a message about `word` ends with: `; did you mean "fifo"?`, or nothing where nothing is near
+ * enough.  `candidates` ends with NULL.  The caller frees. */
+char *gw_error_hint(const char *word, const char *const *candidates);
+
+/* `"fifo", "share"`: what was expected.  `names` ends with NULL; of more than `count_max` the first
+ * so many, and ", ...".  The caller frees. */
+char *gw_error_list(const char *const *names, guint count_max);
+
 /* `text` in double quotes, fit for a message: quotes and unprintable characters escaped, bytes
- * that are no UTF-8 replaced, a long text shortened.  The caller frees. */
+ * that are no UTF-8 replaced, a text of more than 64 bytes shortened.  The caller frees. */
 char *gw_error_quote(const char *text);

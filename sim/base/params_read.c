@@ -74,13 +74,6 @@ static gw_params *find_child(gw_params *object, const char *key, json_t *json)
 
 /* --- Errors --- */
 
-/* "; did you mean ...?", or nothing.  The caller frees. */
-static char *suggest_word(const char *word, const char *const *candidates)
-{
-    const char *nearest = gw_error_suggest(word, candidates);
-    return nearest != NULL ? g_strdup_printf("; did you mean \"%s\"?", nearest) : g_strdup("");
-}
-
 /* A key that nobody asked for and that looks like `key` is most likely a misspelling of it. */
 static char *suggest_for_missing(const gw_params *object, const char *key)
 {
@@ -95,7 +88,8 @@ static char *suggest_for_missing(const gw_params *object, const char *key)
     }
     g_ptr_array_add(strangers, NULL);
     const char *nearest = gw_error_suggest(key, (const char *const *)strangers->pdata);
-    return nearest != NULL ? g_strdup_printf("; is \"%s\" meant to be it?", nearest) : g_strdup("");
+    g_autofree char *quoted = nearest != NULL ? gw_error_quote(nearest) : NULL;
+    return nearest != NULL ? g_strdup_printf("; is %s meant to be it?", quoted) : g_strdup("");
 }
 
 static bool refuse_missing(const gw_params *object, const char *key, const char *expected,
@@ -427,20 +421,10 @@ bool gw_params_quantity(gw_params *object, const char *key, bool required, gw_un
 
 /* --- Names --- */
 
-/* `"fifo", "share"`.  The caller frees. */
-static char *list_names(const char *const *names)
-{
-    GString *list = g_string_new(NULL);
-    for (size_t i = 0; names[i] != NULL; i++) {
-        g_string_append_printf(list, "%s\"%s\"", i > 0 ? ", " : "", names[i]);
-    }
-    return g_string_free(list, FALSE);
-}
-
 bool gw_params_choice(gw_params *object, const char *key, bool required, const char *const *names,
                       uint32_t *out, GError **error)
 {
-    g_autofree char *list = list_names(names);
+    g_autofree char *list = gw_error_list(names, UINT32_MAX);
     g_autofree char *expected = g_strdup_printf("one of %s", list);
     json_t *json;
     if (!ask_member(object, key, required, expected, &json, error)) {
@@ -460,7 +444,7 @@ bool gw_params_choice(gw_params *object, const char *key, bool required, const c
         }
     }
     g_autofree char *found = gw_params_describe(json);
-    g_autofree char *hint = suggest_word(word, names);
+    g_autofree char *hint = gw_error_hint(word, names);
     gw_params_error(object, key, error, "found %s, expected %s%s", found, expected, hint);
     return false;
 }
@@ -566,8 +550,8 @@ static void refuse_stranger(const gw_params *object, const char *key, GError **e
     }
     g_ptr_array_add(known, NULL);
     const char *const *names = (const char *const *)known->pdata;
-    g_autofree char *list = list_names(names);
-    g_autofree char *hint = suggest_word(key, names);
+    g_autofree char *list = gw_error_list(names, UINT32_MAX);
+    g_autofree char *hint = gw_error_hint(key, names);
     gw_params_error(object, key, error, "found an unknown key, expected %s%s%s",
                     names[0] != NULL ? "one of " : "none here", list, hint);
 }

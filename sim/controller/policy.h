@@ -28,7 +28,8 @@ typedef struct {
     uint32_t priority;   /* The higher, the sooner; at most GW_PRIORITY_MAX. */
     gw_time deadline_ns; /* When the call should be done; may be past; GW_TIME_NEVER: none. */
     /* What is known of its length. */
-    gw_span shard_time_ns; /* The mean time of this instance's shards so far; 0: none is done. */
+    gw_span shard_time_ns; /* The mean time of this instance's shards so far; 0: none is done.
+                            * What is learned while it is offered, `finished` tells. */
     uint32_t shard_count;  /* Of the gang, on this scheduler's devices: one per device. */
     uint32_t gangs_left;   /* Of its call, on this scheduler, this one included. */
 } gw_offer;
@@ -46,7 +47,8 @@ typedef struct {
      * `take`, with nothing between, it gives the same answer. */
     bool (*pick)(gw_policy *policy, gw_time now_ns, uint64_t *out_offer);
     /* The picked offer leaves the policy.  `is_ordered`: it has its place in the order; else the
-     * last room on its devices went to one picked before it, and it will be offered again. */
+     * last room on its devices went to one picked before it, and it will be offered again.  Offers
+     * that are not picked stay, also while their devices are full: then nothing is asked. */
     void (*take)(gw_policy *policy, uint64_t offer, bool is_ordered);
     /* Optional.  So many shards of the instance's ordered gangs are done, and took so much device
      * time together.  Hosts report in batches, so this lags behind what was ordered. */

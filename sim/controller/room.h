@@ -23,6 +23,7 @@ struct gw_slice {
     uint32_t *devices, *hosts; /* Only those that the room is in charge of; hosts each once. */
     uint32_t device_count, host_count;
     GArray *waiting;     /* uint32_t, the owner's: who waits for this slice. */
+    uint32_t offered;    /* The owner's: how many are offered for it. */
     uint32_t users;      /* Opened and not closed. */
     bool is_full;        /* As found last, and nothing has changed that since. */
     uint32_t full_place; /* Full: place in `devices` of the device whose list it is on. */

@@ -2,7 +2,12 @@
 /* An instance is idle, offered, blocked on a full slice, short of memory (budget.h), at a gate that
  * other islands open, waiting for a value that decides its next node, or (sequential dispatch)
  * waiting for hosts to enqueue its last gang.  Blocked instances wait at their slice (room.h), so
- * that a progress report looks only at slices that it may free. */
+ * that a progress report looks only at slices that it may free.
+ *
+ * When a slice fills up, who is offered for it stays offered, and the policy is not asked while all
+ * offers are such: with many clients on the same devices a gang costs what the policy takes to find
+ * it, and not an offer of everybody whenever there is room for one.  Only offers that the policy
+ * puts before one whose slice has room are set aside meanwhile, and offered again. */
 #include "controller/schedule.h"
 
 #include "base/check.h"
@@ -214,15 +219,24 @@ void gw_schedule_retire(gw_schedule *schedule, gw_node_id source,
 
 /* --- Offers --- */
 
-/* The instance's next gang waits, and others may be ordered before it. */
-static void block(const gw_schedule *schedule, gw_scheduled_instance *instance,
-                  gw_scheduled_state state)
+/* Its slice has room, as far as is known. */
+static void add_offer(gw_schedule *schedule, gw_scheduled_instance *instance)
 {
-    instance->state = state;
-    if (!instance->was_blocked)
-        instance->taken_before =
-            gw_room_count_taken(schedule->room, gw_schedule_next_slice(instance));
-    instance->was_blocked = true;
+    gw_slice *slice = gw_schedule_next_slice(instance);
+    gw_check(!slice->is_full);
+    instance->state = GW_SCHEDULED_OFFERED;
+    slice->offered++;
+    schedule->open_count++;
+    schedule->is_changed = true;
+}
+
+static void end_offer(gw_schedule *schedule, const gw_scheduled_instance *instance)
+{
+    gw_slice *slice = gw_schedule_next_slice(instance);
+    gw_check(slice->offered > 0);
+    slice->offered--;
+    if (!slice->is_full)
+        schedule->open_count--;
 }
 
 /* False: its slice is full, or its buffers do not fit, and it waits for that. */
@@ -230,14 +244,17 @@ static bool has_room(gw_schedule *schedule, gw_scheduled_instance *instance)
 {
     gw_slice *slice = gw_schedule_next_slice(instance);
     const gw_waiting_call *call = gw_schedule_first_call(instance);
+    const bool was_full = slice->is_full;
     if (!gw_room_is_free(schedule->room, slice)) {
-        block(schedule, instance, GW_SCHEDULED_BLOCKED);
+        if (!was_full)
+            schedule->open_count -= slice->offered;
+        instance->state = GW_SCHEDULED_BLOCKED;
         g_array_append_val(slice->waiting, instance->instance);
         return false;
     }
     if (instance->spender != NULL &&
         !gw_budget_has(schedule->budget, instance->spender, call->next_node, call->run)) {
-        block(schedule, instance, GW_SCHEDULED_SHORT);
+        instance->state = GW_SCHEDULED_SHORT;
         return false;
     }
     return true;
@@ -285,8 +302,7 @@ static void offer_or_block(gw_schedule *schedule, gw_scheduled_instance *instanc
         .shard_count = gw_schedule_next_slice(instance)->device_count,
         .gangs_left = call->gangs_left,
     };
-    instance->state = GW_SCHEDULED_OFFERED;
-    schedule->is_changed = true;
+    add_offer(schedule, instance);
     schedule->policy->ops->offer(schedule->policy, &offer,
                                  schedule->port->ops->now(schedule->port));
 }
@@ -295,7 +311,7 @@ static void offer_or_block(gw_schedule *schedule, gw_scheduled_instance *instanc
 static void begin_wait(const gw_schedule *schedule, gw_scheduled_instance *instance)
 {
     instance->waits_since_ns = schedule->port->ops->now(schedule->port);
-    instance->was_blocked = false;
+    instance->taken_before = gw_room_count_taken(schedule->room, gw_schedule_next_slice(instance));
 }
 
 static void end_wait(const gw_schedule *schedule, gw_scheduled_instance *instance)
@@ -303,8 +319,7 @@ static void end_wait(const gw_schedule *schedule, gw_scheduled_instance *instanc
     const gw_span limit_ns = schedule->control->starvation_limit_ns;
     const gw_span wait_ns = schedule->port->ops->now(schedule->port) - instance->waits_since_ns;
     instance->longest_wait_ns = MAX(instance->longest_wait_ns, wait_ns);
-    if (limit_ns == 0 || wait_ns <= MAX(limit_ns, instance->longest_starved_ns) ||
-        !instance->was_blocked)
+    if (limit_ns == 0 || wait_ns <= MAX(limit_ns, instance->longest_starved_ns))
         return;
     if (gw_room_count_taken(schedule->room, gw_schedule_next_slice(instance)) !=
         instance->taken_before)
@@ -503,14 +518,18 @@ void gw_schedule_flush(gw_schedule *schedule)
     const gw_policy_ops *ops = schedule->policy->ops;
     gw_time now_ns = schedule->port->ops->now(schedule->port);
     uint64_t offer = UINT64_MAX; /* No policy has it, should one forget to say which. */
-    while (ops->pick(schedule->policy, now_ns, &offer)) {
+    while ((schedule->open_count > 0 || schedule->dropped_count > 0) &&
+           ops->pick(schedule->policy, now_ns, &offer)) {
         gw_scheduled_instance *instance = find_offered(schedule, offer);
         if (instance == NULL)
             return;
+        end_offer(schedule, instance);
         bool is_ordered = !instance->is_abandoned && has_room(schedule, instance);
         ops->take(schedule->policy, offer, is_ordered);
-        if (instance->is_abandoned)
+        if (instance->is_abandoned) {
             instance->state = GW_SCHEDULED_IDLE;
+            schedule->dropped_count--;
+        }
         if (!is_ordered)
             continue;
         order_gang(schedule, instance, now_ns);
@@ -563,9 +582,14 @@ void gw_schedule_result(gw_schedule *schedule, const gw_result_message *message)
     }
 }
 
-/* Those who wait at slices that have room again may be ordered. */
+/* Those who wait at slices that have room again may be ordered, and those offered for them. */
 static void offer_freed(gw_schedule *schedule)
 {
+    for (uint32_t f = 0; f < schedule->freed->len; f++) {
+        const gw_slice *slice = (const gw_slice *)g_ptr_array_index(schedule->freed, f);
+        schedule->open_count += slice->offered;
+        schedule->is_changed = schedule->is_changed || slice->offered > 0;
+    }
     for (uint32_t f = 0; f < schedule->freed->len; f++) {
         gw_slice *slice = (gw_slice *)g_ptr_array_index(schedule->freed, f);
         uint32_t count = slice->waiting->len;
@@ -657,6 +681,8 @@ static void stop_waiting(gw_schedule *schedule, const gw_scheduled_instance *ins
         i++;
     g_array_remove_index(slice->waiting, i);
     gw_room_leave(schedule->room, slice, schedule->freed);
+    if (!slice->is_full)
+        g_ptr_array_add(schedule->freed, slice);
     offer_freed(schedule);
 }
 
@@ -670,8 +696,11 @@ static void drop_calls(gw_schedule *schedule, gw_scheduled_instance *instance)
         gw_budget_stop(schedule->budget, instance->spender, schedule->fitting);
         offer_fitting(schedule);
     }
-    if (instance->state == GW_SCHEDULED_OFFERED)
+    if (instance->state == GW_SCHEDULED_OFFERED) {
+        schedule->dropped_count++;
+        schedule->is_changed = true;
         gw_schedule_flush(schedule);
+    }
     instance->state = GW_SCHEDULED_IDLE;
     instance->call_count = 0;
     gw_policy_idle(schedule->policy, instance->instance);

@@ -2,6 +2,13 @@
 /* Who waits for what, in words. */
 #include "controller/schedule_private.h"
 
+/* Offered or not: a policy is not asked about slices that are full. */
+static bool waits_for_room(const gw_scheduled_instance *instance)
+{
+    return instance->state == GW_SCHEDULED_BLOCKED ||
+           (instance->state == GW_SCHEDULED_OFFERED && gw_schedule_next_slice(instance)->is_full);
+}
+
 void gw_schedule_explain(const gw_schedule *schedule, GString *out)
 {
     if (schedule->budget != NULL)
@@ -19,7 +26,7 @@ void gw_schedule_explain(const gw_schedule *schedule, GString *out)
         g_string_append_printf(out, "scheduler on node %u: job %s, run %u, node %s ",
                                schedule->self.index, schedule->jobs[instance->job].name, call->run,
                                gw_program_node(program, n)->name);
-        if (instance->state == GW_SCHEDULED_BLOCKED) {
+        if (waits_for_room(instance)) {
             const gw_slice *slice = gw_schedule_next_slice(instance);
             g_string_append_printf(out, "waits for room on device %u (lookahead %u)\n",
                                    slice->devices[slice->full_place], schedule->control->lookahead);

@@ -49,7 +49,6 @@ typedef struct {
     gw_time *deadlines;         /* By run % depth: of its last call. */
     bool has_last_node;         /* The program's last: this scheduler says which runs are late. */
     gw_time waits_since_ns;     /* Its next gang, */
-    bool was_blocked;           /* has found its slice full, or no memory, */
     uint32_t taken_before;      /* when so many had been ordered on its devices. */
     gw_span longest_wait_ns;    /* Of any gang for its place, */
     gw_span longest_starved_ns; /* and beyond the limit while others were ordered. */
@@ -80,8 +79,10 @@ struct gw_schedule {
     GArray *returned;     /* gw_returned_call: to be answered when the batch is sent. */
     GArray *collected;    /* uint32_t: instances that are abandoned, or were. */
     uint64_t gang_count, submission_count;
-    bool is_changed; /* Something may be ordered. */
-    bool is_wrong;   /* The policy has picked what it does not have. */
+    uint32_t open_count;    /* Offers for slices that are not known to be full, */
+    uint32_t dropped_count; /* and of clients that have failed: the policy is to give them back. */
+    bool is_changed;        /* Something may be ordered. */
+    bool is_wrong;          /* The policy has picked what it does not have. */
 };
 
 /* The call that is being ordered; NULL: none waits. */

@@ -77,22 +77,17 @@ static void arrange_wake(gw_server *server)
     }
 }
 
-static void add_busy(gw_server *server, gw_span span_ns)
-{
-    const gw_time now_ns = gw_engine_now(server->engine);
-    const gw_time start_ns = MAX(server->free_at_ns, now_ns);
-    gw_check(span_ns < GW_TIME_NEVER - start_ns);
-    server->free_at_ns = start_ns + span_ns;
-    server->busy_ns += span_ns;
-}
-
 static void serve_item(gw_server *server, gw_server_item item)
 {
     gw_check(!server->is_serving);
     gw_check(server->free_at_ns <= gw_engine_now(server->engine));
     server->is_serving = true;
-    add_busy(server, server->serve(server->owner, &item));
+    const gw_span span_ns = server->serve(server->owner, &item);
     server->is_serving = false;
+    const gw_time now_ns = gw_engine_now(server->engine);
+    gw_check(span_ns < GW_TIME_NEVER - now_ns);
+    server->free_at_ns = now_ns + span_ns;
+    server->busy_ns += span_ns;
     arrange_wake(server);
 }
 
@@ -133,9 +128,4 @@ uint32_t gw_server_drop(gw_server *server, uint32_t kind, uint64_t value)
     const uint32_t dropped_count = server->inbox_count - kept_count;
     server->inbox_count = kept_count;
     return dropped_count;
-}
-
-void gw_server_extend(gw_server *server, gw_span span_ns)
-{
-    add_busy(server, span_ns);
 }

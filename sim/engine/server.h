@@ -42,7 +42,3 @@ void gw_server_offer(gw_server *server, const gw_server_item *item);
 /* Takes every waiting item of this kind and value out of the inbox, the order of the others kept;
  * returns how many there were.  An item in service is not waiting. */
 uint32_t gw_server_drop(gw_server *server, uint32_t kind, uint64_t value);
-
-/* Stays busy for `span_ns` longer, as if the last item had taken that much more; an idle server is
- * busy for `span_ns` from now on.  From inside serve() it adds to the span that this returns. */
-void gw_server_extend(gw_server *server, gw_span span_ns);

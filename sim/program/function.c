@@ -131,12 +131,6 @@ uint32_t gw_function_output(const gw_function *function, uint32_t position)
     return g_array_index(function->outputs, uint32_t, position);
 }
 
-void gw_function_classify(gw_function *function, uint32_t first, gw_memory_class memory)
-{
-    for (uint32_t o = first; o < function->output_count; o++)
-        g_array_index(function->values, gw_value, gw_function_output(function, o)).memory = memory;
-}
-
 const char *gw_memory_class_name(gw_memory_class memory)
 {
     static const char *const names[GW_MEMORY_CLASSES] = {

@@ -67,8 +67,6 @@ void gw_function_add(gw_function *function, const gw_operation *operation);
 /* What all its operations TEXT read; referenced, not copied.  Again: the same. */
 void gw_function_set_text(gw_function *function, GBytes *text);
 
-/* Outputs from position `first` on are of this class; before that they are GW_MEMORY_OTHER. */
-void gw_function_classify(gw_function *function, uint32_t first, gw_memory_class memory);
 /* "optimizer state" */
 const char *gw_memory_class_name(gw_memory_class memory);
 

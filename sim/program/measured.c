@@ -55,7 +55,7 @@ const char *gw_measured_axis(gw_measured_form form, uint32_t axis)
     return axis < GW_MEASURED_AXES_MAX ? names[form][axis] : NULL;
 }
 
-void gw_measured_table_clear(gw_measured_table *table)
+static void clear_table(gw_measured_table *table)
 {
     for (uint32_t i = 0; i < GW_MEASURED_AXES_MAX; i++)
         g_free(table->sizes[i]);
@@ -69,7 +69,7 @@ void gw_measured_free(gw_measured *measured)
     if (measured == NULL)
         return;
     for (uint32_t i = 0; i < GW_MEASURED_KINDS_MAX; i++)
-        gw_measured_table_clear(&measured->tables[i]);
+        clear_table(&measured->tables[i]);
     for (uint32_t i = 0; i < measured->collective_count; i++)
         g_free(measured->collectives[i].curve.points);
     g_free(measured->collectives);

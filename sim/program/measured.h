@@ -88,7 +88,6 @@ typedef struct {
 void gw_measured_free(gw_measured *measured);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(gw_measured, gw_measured_free)
 
-void gw_measured_table_clear(gw_measured_table *table);
 /* Adds what was measured for these sizes by itself; false: they are there already. */
 bool gw_measured_table_add(gw_measured_table *table, const gw_measured_shape *shape);
 /* What a table says at so much along each axis; it has a grid. */

@@ -17,20 +17,19 @@
 #include "record/figure_private.h"
 #include "record/output.h"
 
-#define TITLE_LENGTH_MAX 24
-#define KEY_LENGTH       52 /* Characters of 8 pt that fit side by side above a plot. */
-#define KEY_SAMPLE       4  /* What an entry takes beside its title, in characters. */
-#define TAIL_BYTES       64
+#define KEY_LENGTH 48 /* Characters of 8 pt that fit side by side above a plot. */
+#define KEY_SAMPLE 4  /* What an entry takes beside its title, in characters. */
+#define TAIL_BYTES 64
 
 typedef struct {
-    const char *subject;
+    const char *subject, *data_name;
     bool (*prepare)(const char *folder, const gw_figure_run *run, GString *variables,
                     GError **error);
 } figure_data;
 
 static const figure_data figure_datas[] = {
-    {"timeline", gw_figure_prepare_timeline},
-    {"utilization", gw_figure_prepare_utilization},
+    {"timeline", "timeline.csv", gw_figure_prepare_timeline},
+    {"utilization", "utilization_layers.csv", gw_figure_prepare_utilization},
 };
 
 const char *const gw_figure_run_subjects[] = {"timeline", "utilization", NULL};
@@ -90,42 +89,77 @@ void gw_figure_append_unit(GString *variables, gw_span range_ns)
     gw_figure_append_time(variables, "unit_ns", units[i].span_ns);
 }
 
-static char *shorten_title(const char *title)
+/* Names of many jobs often differ in their ends alone. */
+static char *shorten_title(const char *title, uint32_t length_max)
 {
     g_autofree char *valid = g_utf8_make_valid(title, -1);
-    if (g_utf8_strlen(valid, -1) <= TITLE_LENGTH_MAX) {
+    const glong length = g_utf8_strlen(valid, -1);
+    if (length <= (glong)length_max) {
         return g_steal_pointer(&valid);
     }
-    g_autofree char *head = g_utf8_substring(valid, 0, TITLE_LENGTH_MAX - 1);
-    return g_strconcat(head, "…", NULL);
+    const glong head_length = (length_max - 1) / 2;
+    const glong tail_length = (glong)length_max - 1 - head_length;
+    g_autofree char *head = g_utf8_substring(valid, 0, head_length);
+    return g_strconcat(head, "…", g_utf8_offset_to_pointer(valid, length - tail_length), NULL);
 }
 
-void gw_figure_append_titles(GString *variables, const char *const *titles, uint32_t count)
+static uint32_t measure_titles(const GPtrArray *titles)
 {
     uint32_t longest = 1;
+    for (uint32_t i = 0; i < titles->len; i++) {
+        longest = MAX(longest, (uint32_t)g_utf8_strlen(titles->pdata[i], -1));
+    }
+    return longest;
+}
+
+static GPtrArray *shorten_titles(const char *const *titles, uint32_t count, uint32_t length_max)
+{
+    GPtrArray *shortened = g_ptr_array_new_with_free_func(g_free);
+    for (uint32_t i = 0; i < count; i++) {
+        g_ptr_array_add(shortened, shorten_title(titles[i], length_max));
+    }
+    return shortened;
+}
+
+static uint32_t count_key_columns(const GPtrArray *titles)
+{
+    return CLAMP(KEY_LENGTH / (measure_titles(titles) + KEY_SAMPLE), 1, MAX(titles->len, 1));
+}
+
+void gw_figure_append_titles(GString *variables, const char *const *titles, uint32_t count,
+                             uint32_t row_count_max)
+{
+    g_autoptr(GPtrArray) whole = shorten_titles(titles, count, KEY_LENGTH - KEY_SAMPLE);
+    g_autoptr(GPtrArray) half = shorten_titles(titles, count, KEY_LENGTH / 2 - KEY_SAMPLE);
+    const bool has_room = count <= (uint64_t)count_key_columns(whole) * row_count_max;
+    const GPtrArray *fitting = has_room ? whole : half;
     g_string_append_printf(variables, "array titles[%u]; ", MAX(count, 1));
     for (uint32_t i = 0; i < count; i++) {
-        g_autofree char *title = shorten_title(titles[i]);
         g_autofree char *name = g_strdup_printf("titles[%u]", i + 1);
-        gw_figure_append_text(variables, name, title);
-        longest = MAX(longest, (uint32_t)g_utf8_strlen(title, -1));
+        gw_figure_append_text(variables, name, fitting->pdata[i]);
     }
-    uint32_t per_row = CLAMP(KEY_LENGTH / (longest + KEY_SAMPLE), 1, MAX(count, 1));
     gw_figure_append_count(variables, "title_count", count);
-    gw_figure_append_count(variables, "key_columns", per_row);
-    gw_figure_append_count(variables, "key_letters", longest);
+    gw_figure_append_count(variables, "key_columns", count_key_columns(fitting));
+    gw_figure_append_count(variables, "key_letters", measure_titles(fitting));
 }
 
 /* --- Where scripts are --- */
 
 /* NULL: nowhere.  The caller frees. */
-static char *find_scripts(void)
+static char *find_scripts(GError **error)
 {
     const char *asked = g_getenv("GANGWAY_PLOTS"); /* Who asks for a folder gets no other. */
     g_autofree char *folder =
         asked != NULL ? g_canonicalize_filename(asked, NULL) : gw_data_folder("plots");
     g_autofree char *style = g_build_filename(folder, "style.gp", NULL);
-    return g_file_test(style, G_FILE_TEST_IS_REGULAR) ? g_steal_pointer(&folder) : NULL;
+    if (!g_file_test(style, G_FILE_TEST_IS_REGULAR)) {
+        g_set_error(error, GW_ERROR, GW_ERROR_SYSTEM,
+                    "found no %s, expected gnuplot's scripts there (GANGWAY_PLOTS names another "
+                    "folder)",
+                    style);
+        return NULL;
+    }
+    return g_steal_pointer(&folder);
 }
 
 static int compare_names(const void *a, const void *b)
@@ -135,7 +169,7 @@ static int compare_names(const void *a, const void *b)
 
 char **gw_figure_subjects(void)
 {
-    g_autofree char *scripts = find_scripts();
+    g_autofree char *scripts = find_scripts(NULL);
     g_autoptr(GDir) folder = scripts == NULL ? NULL : g_dir_open(scripts, 0, NULL);
     GPtrArray *subjects = g_ptr_array_new();
     const char *name;
@@ -157,24 +191,26 @@ static bool check_subject(const char *subject, GError **error)
     }
     g_autofree char *quoted = gw_error_quote(subject);
     g_autofree char *known = g_strjoinv(", ", subjects);
-    const char *near = gw_error_suggest(subject, (const char *const *)subjects);
-    g_set_error(error, GW_ERROR, GW_ERROR_USAGE, "found no figure %s, expected one of: %s%s%s%s",
-                quoted, known[0] == '\0' ? "(no scripts; set GANGWAY_PLOTS)" : known,
-                near == NULL ? "" : "; did you mean \"", near == NULL ? "" : near,
-                near == NULL ? "" : "\"?");
+    g_autofree char *hint = gw_error_hint(subject, (const char *const *)subjects);
+    g_set_error(error, GW_ERROR, GW_ERROR_USAGE, "found no figure %s, expected one of: %s%s",
+                quoted, known, hint);
     return false;
 }
 
 static const figure_format *find_format(const char *name, GError **error)
 {
+    const char *names[G_N_ELEMENTS(figure_formats) + 1] = {NULL};
     for (uint32_t i = 0; i < G_N_ELEMENTS(figure_formats); i++) {
         if (g_str_equal(figure_formats[i].name, name)) {
             return &figure_formats[i];
         }
+        names[i] = figure_formats[i].name;
     }
     g_autofree char *quoted = gw_error_quote(name);
-    g_set_error(error, GW_ERROR, GW_ERROR_USAGE,
-                "found the format %s, expected one of: svg, pdf, png", quoted);
+    g_autofree char *known = g_strjoinv(", ", (char **)names);
+    g_autofree char *hint = gw_error_hint(name, names);
+    g_set_error(error, GW_ERROR, GW_ERROR_USAGE, "found the format %s, expected one of: %s%s",
+                quoted, known, hint);
     return NULL;
 }
 
@@ -269,6 +305,26 @@ static void set_spawn_error(GError **error, const GError *failure)
     }
 }
 
+/* Of all that gnuplot wrote, the first line that names a script says most, or else the last. */
+static void set_script_error(GError **error, const char *folder, const char *script,
+                             const char *end, const char *complaints)
+{
+    g_auto(GStrv) lines = g_strsplit(complaints, "\n", -1);
+    const char *told = "";
+    for (uint32_t i = 0; lines[i] != NULL; i++) {
+        if (told[0] != '"' && lines[i][0] != '\0') {
+            told = lines[i];
+        }
+    }
+    if (strstr(told, "Cannot find or open file") != NULL) {
+        g_set_error(error, GW_ERROR, GW_ERROR_SCENARIO,
+                    "%s: found not all that the figure shows: %s", folder, told);
+    } else {
+        g_set_error(error, GW_ERROR, GW_ERROR_SYSTEM, "gnuplot failed on %s: %s%s%s", script, end,
+                    told[0] == '\0' ? "" : ": ", told);
+    }
+}
+
 static bool run_gnuplot(const char *folder, const char *scripts, const char *subject,
                         const char *variables, GError **error)
 {
@@ -286,8 +342,7 @@ static bool run_gnuplot(const char *folder, const char *scripts, const char *sub
         return false;
     }
     if (!g_spawn_check_wait_status(status, &failure)) {
-        g_set_error(error, GW_ERROR, GW_ERROR_SYSTEM, "gnuplot failed on %s: %s: %s", script,
-                    failure->message, g_strstrip(complaints));
+        set_script_error(error, folder, script, failure->message, complaints);
         return false;
     }
     return true;
@@ -344,7 +399,8 @@ bool gw_figure_draw(const char *folder, const char *subject, const char *const *
                     GError **error)
 {
     gw_check(folder != NULL && subject != NULL && formats != NULL);
-    if (!check_subject(subject, error)) {
+    g_autofree char *scripts = find_scripts(error);
+    if (scripts == NULL || !check_subject(subject, error)) {
         return false;
     }
     for (uint32_t i = 0; formats[i] != NULL; i++) {
@@ -352,7 +408,6 @@ bool gw_figure_draw(const char *folder, const char *subject, const char *const *
             return false;
         }
     }
-    g_autofree char *scripts = find_scripts();
     g_autoptr(GString) variables = g_string_new(NULL);
     if (!prepare_data(folder, subject, variables, error)) {
         return false;
@@ -364,4 +419,22 @@ bool gw_figure_draw(const char *folder, const char *subject, const char *const *
         }
     }
     return true;
+}
+
+static void remove_file(const char *folder, const char *name)
+{
+    g_autofree char *path = g_build_filename(folder, name, NULL);
+    g_unlink(path);
+}
+
+void gw_figure_remove_run(const char *folder)
+{
+    for (uint32_t i = 0; i < G_N_ELEMENTS(figure_datas); i++) {
+        remove_file(folder, figure_datas[i].data_name);
+        for (uint32_t k = 0; k < G_N_ELEMENTS(figure_formats); k++) {
+            g_autofree char *name =
+                g_strconcat(figure_datas[i].subject, ".", figure_formats[k].name, NULL);
+            remove_file(folder, name);
+        }
+    }
 }

@@ -22,6 +22,10 @@ bool gw_figure_draw(const char *folder, const char *subject, const char *const *
 /* Those of any run's folder: "timeline" (needs shards.csv), "utilization".  NULL ends them. */
 extern const char *const gw_figure_run_subjects[];
 
+/* Takes away those figures and what they were drawn from: the folder's numbers are of a later run.
+ */
+void gw_figure_remove_run(const char *folder);
+
 /* All subjects there are, sorted; empty when there is no folder of scripts.  Scripts are looked
  * for in GANGWAY_PLOTS if that is set, else in the program's own data (base/data.h).
  * The caller frees with g_strfreev. */

@@ -394,7 +394,8 @@ static void append_series(GString *variables, const comparison *about)
     }
     gw_figure_append_count(variables, "series_count", about->series_count);
     gw_figure_append_count(variables, "panel_count", about->panel_count);
-    gw_figure_append_titles(variables, (const char *const *)names->pdata, names->len);
+    gw_figure_append_titles(variables, (const char *const *)names->pdata, names->len,
+                            GW_FIGURE_GROUP_COUNT);
     g_string_append_printf(variables,
                            "height=%.3f+(title_count>0 ? (title_count-1)/key_columns+1 : 0)*%.3f; ",
                            FRAME_HEIGHT_IN + about->panel_count * PANEL_HEIGHT_IN, TITLE_HEIGHT_IN);

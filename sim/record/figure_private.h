@@ -41,6 +41,9 @@ void gw_figure_append_count(GString *variables, const char *name, uint32_t count
 void gw_figure_append_time(GString *variables, const char *name, gw_time time_ns);
 /* unit and unit_ns: the one of ns, us, ms, s in which `range_ns` reads well. */
 void gw_figure_append_unit(GString *variables, gw_span range_ns);
-/* titles[], title_count, key_columns, key_letters: a key that fits the figure's width; long titles
- * are shortened.  No titles: no key. */
-void gw_figure_append_titles(GString *variables, const char *const *titles, uint32_t count);
+/* titles[], title_count, key_columns, key_letters: a key that fits the figure's width.  Titles that
+ * would take more than `row_count_max` rows are shortened, so that two stand side by side.  No
+ * titles: no key. */
+#define GW_FIGURE_KEY_ROWS_MAX 3 /* Of a figure of the usual height. */
+void gw_figure_append_titles(GString *variables, const char *const *titles, uint32_t count,
+                             uint32_t row_count_max);

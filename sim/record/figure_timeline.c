@@ -286,7 +286,7 @@ static void append_groups(GString *variables, const timeline *line)
     if (has_rest) {
         titles[count - 1] = is_by_job ? "other jobs" : "other";
     }
-    gw_figure_append_titles(variables, titles, count > 1 ? count : 0);
+    gw_figure_append_titles(variables, titles, count > 1 ? count : 0, GW_FIGURE_KEY_ROWS_MAX);
     gw_figure_append_count(variables, "group_count", count);
     gw_figure_append_count(variables, "has_rest", has_rest);
 }

@@ -144,7 +144,8 @@ static void append_titles(GString *variables, const gw_csv *csv, const layer_tab
         titles[table->layer_count - 1] = "other jobs";
     }
     /* A job alone needs no key. */
-    gw_figure_append_titles(variables, titles, table->layer_count > 1 ? table->layer_count : 0);
+    gw_figure_append_titles(variables, titles, table->layer_count > 1 ? table->layer_count : 0,
+                            GW_FIGURE_KEY_ROWS_MAX);
     gw_figure_append_count(variables, "has_rest", has_rest);
 }
 

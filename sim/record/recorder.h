@@ -34,7 +34,7 @@ typedef struct {
     const char *const *result_names;
     uint32_t result_count;
     const bool *is_drawn;  /* By result: where devices hold no data it is drawn by a law of the
-                              program, and recorded like a value; NULL: none is. */
+                              program, or given, and recorded like a value; NULL: none is. */
     uint32_t device_count; /* Distinct devices that the job's meshes need. */
     bool has_deadline;
     const double *activations_max;    /* By stage, in micro-batches; NULL: it has no stages. */

@@ -12,7 +12,7 @@ typedef struct {
 
 static const key_help keys[] = {
     {"scenario", "text", "The scenario's name."},
-    {"backend", "text", "What ran it: sim, cpu or null."},
+    {"backend", "text", "What ran it: sim, cpu, mpi or null."},
     {"seed", "number", "The seed of all random streams."},
     {"digest", "text", "Of every event, in 16 hexadecimal digits: equal digests, equal runs."},
     {"makespan_ns", "ns",

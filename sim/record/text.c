@@ -70,12 +70,6 @@ char *gw_text_put_micro(char *at, uint64_t span_ns)
     return put_decimals(at, span_ns % 1000, 3);
 }
 
-char *gw_text_put(char *at, const char *text, size_t size_bytes)
-{
-    memcpy(at, text, size_bytes);
-    return at + size_bytes;
-}
-
 void gw_text_append_real(GString *text, double value)
 {
     static const char *const formats[] = {"%.15g", "%.16g", "%.17g"};

@@ -16,8 +16,6 @@ char *gw_text_put_count(char *at, uint64_t count);
 char *gw_text_put_fraction(char *at, uint64_t part, uint64_t whole);
 /* Nanoseconds as microseconds with three decimals: "1.234". */
 char *gw_text_put_micro(char *at, uint64_t span_ns);
-/* `bytes` bytes from `text`. */
-char *gw_text_put(char *at, const char *text, size_t size_bytes);
 
 /* The shortest decimal number that reads back as `value`, always with a point or an exponent:
  * "0.1", "3.0", "1e+300".  What is not finite becomes "null". */

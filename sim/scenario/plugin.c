@@ -97,8 +97,8 @@ static int compare_names(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* A plugin in the same folder that was meant, perhaps, as `name` has it; NULL: none is near. */
-static char *suggest_file(const plugin_place *place)
+/* The plugin in the same folder that was meant, perhaps, or nothing (gw_error_hint). */
+static char *hint_at_file(const plugin_place *place)
 {
     g_autofree char *folder = g_path_get_dirname(place->path);
     g_autofree char *base = g_path_get_basename(place->path);
@@ -112,17 +112,16 @@ static char *suggest_file(const plugin_place *place)
     }
     g_ptr_array_sort(names, compare_names); /* A folder's own order depends on its disk. */
     g_ptr_array_add(names, NULL);
-    return g_strdup(gw_error_suggest(base, (const char *const *)names->pdata));
+    return gw_error_hint(base, (const char *const *)names->pdata);
 }
 
 static void refuse_absent(const plugin_place *place, GError **error)
 {
-    g_autofree char *near = suggest_file(place);
+    g_autofree char *hint = hint_at_file(place);
     g_autofree char *expected = g_strdup_printf(
-        "a %s's shared object (%s %s)%s%s%s", place->kind->noun, place->path,
+        "a %s's shared object (%s %s)%s", place->kind->noun, place->path,
         g_file_test(place->path, G_FILE_TEST_EXISTS) ? "is no regular file" : "does not exist",
-        near != NULL ? "; did you mean \"" : "", near != NULL ? near : "",
-        near != NULL ? "\"?" : "");
+        hint);
     refuse(place, "", expected, error);
 }
 

@@ -7,8 +7,6 @@
 #include "base/error.h"
 #include "scenario/scenario_private.h"
 
-#define LISTED_MAX 8 /* Names in a message. */
-
 static bool find_kind(const gw_scenario *scenario, const char *name, uint32_t *out)
 {
     for (uint32_t i = 0; i < scenario->cluster.accelerator_count; i++) {
@@ -34,25 +32,16 @@ static void refuse_kind(const gw_scenario *scenario, const gw_params *object, co
                         GError **error)
 {
     const gw_cluster_spec *cluster = &scenario->cluster;
-    g_autoptr(GPtrArray) names = g_ptr_array_new();
-    GString *list = g_string_new(NULL);
+    g_autofree const char **names = g_new0(const char *, cluster->accelerator_count + 1);
     for (uint32_t i = 0; i < cluster->accelerator_count; i++) {
-        g_ptr_array_add(names, cluster->accelerators[i].name);
-        if (i < LISTED_MAX) {
-            g_autofree char *quoted = gw_error_quote(cluster->accelerators[i].name);
-            g_string_append_printf(list, "%s%s", i > 0 ? ", " : "", quoted);
-        }
+        names[i] = cluster->accelerators[i].name;
     }
-    g_string_append(list, cluster->accelerator_count > LISTED_MAX ? ", ..." : "");
-    g_ptr_array_add(names, NULL);
-    const char *nearest = gw_error_suggest(name, (const char *const *)names->pdata);
-    g_autofree char *hint =
-        nearest != NULL ? g_strdup_printf("; did you mean \"%s\"?", nearest) : g_strdup("");
+    g_autofree char *list = gw_error_list(names, GW_SCENARIO_LISTED_MAX);
+    g_autofree char *hint = gw_error_hint(name, names);
     g_autofree char *found = gw_error_quote(name);
     gw_params_error(object, "accelerator", error,
                     "found %s, expected the accelerator of an island of this cluster: one of %s%s",
-                    found, list->str, hint);
-    g_string_free(list, TRUE);
+                    found, list, hint);
 }
 
 bool gw_scenario_read_kind(const gw_scenario *scenario, gw_params *object, uint32_t *out,

@@ -56,27 +56,34 @@ static char *find_configs_above(gw_catalog_kind kind, const char *folder)
     }
 }
 
+/* Each folder once: where it comes first. */
+static void add_root(GPtrArray *path, gw_catalog_kind kind, const char *root)
+{
+    g_autofree char *folder = g_build_filename(root, kinds[kind].folder, NULL);
+    g_autofree char *absolute = g_canonicalize_filename(folder, NULL);
+    if (!g_ptr_array_find_with_equal_func(path, absolute, g_str_equal, NULL)) {
+        g_ptr_array_add(path, g_steal_pointer(&absolute));
+    }
+}
+
 /* Folder after folder, each "…/accelerators" or "…/profiles". */
 static GPtrArray *list_search_path(gw_catalog_kind kind, const char *folder)
 {
     GPtrArray *path = g_ptr_array_new_with_free_func(g_free);
-    g_ptr_array_add(path, g_build_filename(folder, kinds[kind].folder, NULL));
+    add_root(path, kind, folder);
     g_autofree char *configs = find_configs_above(kind, folder);
     if (configs != NULL) {
-        g_ptr_array_add(path, g_build_filename(configs, kinds[kind].folder, NULL));
+        add_root(path, kind, configs);
     }
     const char *variable = g_getenv(CONFIGS_VARIABLE);
     g_auto(GStrv) roots = g_strsplit(variable != NULL ? variable : "", ":", -1);
     for (uint32_t i = 0; roots[i] != NULL; i++) {
         if (*roots[i] != '\0') {
-            g_ptr_array_add(path, g_build_filename(roots[i], kinds[kind].folder, NULL));
+            add_root(path, kind, roots[i]);
         }
     }
     g_autofree char *data = gw_data_folder(CONFIGS_FOLDER);
-    g_autofree char *own = g_build_filename(data, kinds[kind].folder, NULL);
-    if (!g_ptr_array_find_with_equal_func(path, own, g_str_equal, NULL)) {
-        g_ptr_array_add(path, g_steal_pointer(&own));
-    }
+    add_root(path, kind, data);
     return path;
 }
 
@@ -100,7 +107,8 @@ static void add_names_of(const char *folder, GPtrArray *names)
     }
 }
 
-char **gw_catalog_list(gw_catalog_kind kind, const char *folder)
+/* Every name, sorted, each once, for a scenario in `folder`; g_strfreev. */
+static char **list_all_names(gw_catalog_kind kind, const char *folder)
 {
     g_autoptr(GPtrArray) path = list_search_path(kind, folder);
     g_autoptr(GPtrArray) found = g_ptr_array_new_with_free_func(g_free);
@@ -120,22 +128,22 @@ char **gw_catalog_list(gw_catalog_kind kind, const char *folder)
 
 char **gw_scenario_accelerators(void)
 {
-    return gw_catalog_list(GW_CATALOG_ACCELERATORS, ".");
+    return list_all_names(GW_CATALOG_ACCELERATORS, ".");
 }
 
 char **gw_scenario_profiles(void)
 {
-    return gw_catalog_list(GW_CATALOG_PROFILES, ".");
+    return list_all_names(GW_CATALOG_PROFILES, ".");
 }
 
 char **gw_scenario_papers(void)
 {
-    return gw_catalog_list(GW_CATALOG_PAPERS, ".");
+    return list_all_names(GW_CATALOG_PAPERS, ".");
 }
 
 char **gw_scenario_networks(void)
 {
-    return gw_catalog_list(GW_CATALOG_NETWORKS, ".");
+    return list_all_names(GW_CATALOG_NETWORKS, ".");
 }
 
 /* --- Finding one --- */
@@ -143,10 +151,8 @@ char **gw_scenario_networks(void)
 static void refuse_name(gw_catalog_kind kind, const char *folder, const GPtrArray *path,
                         const gw_params *object, const char *key, const char *name, GError **error)
 {
-    g_auto(GStrv) names = gw_catalog_list(kind, folder);
-    const char *nearest = gw_error_suggest(name, (const char *const *)names);
-    g_autofree char *hint =
-        nearest != NULL ? g_strdup_printf("; did you mean \"%s\"?", nearest) : g_strdup("");
+    g_auto(GStrv) names = list_all_names(kind, folder);
+    g_autofree char *hint = gw_error_hint(name, (const char *const *)names);
     g_autofree char *found = gw_error_quote(name);
     GString *looked = g_string_new(NULL);
     for (uint32_t i = 0; i < path->len; i++) {

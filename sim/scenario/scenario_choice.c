@@ -82,22 +82,18 @@ static void refuse_name(const choice_kind *kind, const gw_params *owner, const c
                         const char *name, GError **error)
 {
     g_autoptr(GPtrArray) names = g_ptr_array_new();
-    GString *list = g_string_new(NULL);
     for (uint32_t i = 0; kind->name_at(i) != NULL; i++)
         g_ptr_array_add(names, (void *)kind->name_at(i));
     if (kind->none != NULL)
         g_ptr_array_add(names, (void *)kind->none);
-    for (uint32_t i = 0; i < names->len; i++)
-        g_string_append_printf(list, "\"%s\", ", (const char *)g_ptr_array_index(names, i));
     g_ptr_array_add(names, NULL);
-    const char *nearest = gw_error_suggest(name, (const char *const *)names->pdata);
-    g_autofree char *hint =
-        nearest != NULL ? g_strdup_printf("; did you mean \"%s\"?", nearest) : g_strdup("");
+    g_autofree char *list = gw_error_list((const char *const *)names->pdata, names->len);
+    g_autofree char *hint = gw_error_hint(name, (const char *const *)names->pdata);
     g_autofree char *found = gw_error_quote(name);
     gw_params_error(owner, key, error,
-                    "found %s, expected a %s: one of %sor the path of a plugin (\"./NAME.so\")%s",
-                    found, kind->kind->noun, list->str, hint);
-    g_string_free(list, TRUE);
+                    "found %s, expected a %s: one of %s, or the path of a plugin "
+                    "(\"./NAME.so\")%s",
+                    found, kind->kind->noun, list, hint);
 }
 
 /* What the policy says of its parameters is handed on; a plugin may have said it without the place

@@ -40,12 +40,11 @@ static bool find_deal(const gw_program *program, const gw_params *place, const c
         gw_params_error(place, NULL, error, "found %s, but the program deals no rows", found);
         return false;
     }
-    const char *nearest = gw_error_suggest(name, names);
-    g_autofree char *list = g_strjoinv("\", \"", (char **)names);
+    g_autofree char *list = gw_error_list(names, GW_SCENARIO_LISTED_MAX);
+    g_autofree char *hint = gw_error_hint(name, names);
     gw_params_error(place, NULL, error,
-                    "found %s, expected a node that rows are dealt to: one of \"%s\"%s%s%s", found,
-                    list, nearest != NULL ? "; did you mean \"" : "",
-                    nearest != NULL ? nearest : "", nearest != NULL ? "\"?" : "");
+                    "found %s, expected a node that rows are dealt to: one of %s%s", found, list,
+                    hint);
     return false;
 }
 

@@ -223,11 +223,9 @@ static void refuse_client(const gw_scenario *scenario, const gw_params *fault, c
     for (uint32_t j = 0; j < scenario->job_count; j++) {
         names[j] = scenario->jobs[j].name;
     }
-    const char *nearest = gw_error_suggest(name, names);
+    g_autofree char *hint = gw_error_hint(name, names);
     g_autofree char *found = gw_error_quote(name);
-    gw_params_error(fault, "client", error, "found %s, expected the name of a job%s%s%s", found,
-                    nearest != NULL ? "; did you mean \"" : "", nearest != NULL ? nearest : "",
-                    nearest != NULL ? "\"?" : "");
+    gw_params_error(fault, "client", error, "found %s, expected the name of a job%s", found, hint);
 }
 
 static bool read_failure(const gw_scenario *scenario, gw_params *fault, GError **error)

@@ -83,19 +83,15 @@ static bool read_workload(gw_params *job, const gw_workload_ops **out, GError **
         return true;
     }
     g_autoptr(GPtrArray) names = g_ptr_array_new();
-    GString *list = g_string_new(NULL);
     for (uint32_t i = 0; gw_workloads[i] != NULL; i++) {
         g_ptr_array_add(names, (void *)gw_workloads[i]->name);
-        g_string_append_printf(list, "%s\"%s\"", i > 0 ? ", " : "", gw_workloads[i]->name);
     }
     g_ptr_array_add(names, NULL);
-    const char *nearest = gw_error_suggest(name, (const char *const *)names->pdata);
-    g_autofree char *hint =
-        nearest != NULL ? g_strdup_printf("; did you mean \"%s\"?", nearest) : g_strdup("");
+    g_autofree char *list = gw_error_list((const char *const *)names->pdata, names->len);
+    g_autofree char *hint = gw_error_hint(name, (const char *const *)names->pdata);
     g_autofree char *found = gw_error_quote(name);
     gw_params_error(job, "workload", error, "found %s, expected a workload: one of %s%s", found,
-                    list->str, hint);
-    g_string_free(list, TRUE);
+                    list, hint);
     return false;
 }
 

@@ -307,29 +307,17 @@ static bool find_mesh(const gw_program *program, const char *name, uint32_t *out
     return false;
 }
 
-#define LISTED_MAX 8 /* Mesh names in a message. */
-
 static void refuse_mesh(const gw_program *program, gw_params *placement, const char *name,
                         GError **error)
 {
-    g_autoptr(GPtrArray) names = g_ptr_array_new();
-    GString *list = g_string_new(NULL);
-    const uint32_t count = program->meshes->len;
-    for (uint32_t i = 0; i < count; i++) {
-        g_ptr_array_add(names, gw_program_mesh(program, i)->name);
-        if (i < LISTED_MAX) {
-            g_string_append_printf(list, "%s\"%s\"", i > 0 ? ", " : "",
-                                   gw_program_mesh(program, i)->name);
-        }
+    g_autofree const char **names = g_new0(const char *, program->meshes->len + 1);
+    for (uint32_t i = 0; i < program->meshes->len; i++) {
+        names[i] = gw_program_mesh(program, i)->name;
     }
-    g_string_append(list, count > LISTED_MAX ? ", ..." : "");
-    g_ptr_array_add(names, NULL);
-    const char *nearest = gw_error_suggest(name, (const char *const *)names->pdata);
-    g_autofree char *hint =
-        nearest != NULL ? g_strdup_printf("; did you mean \"%s\"?", nearest) : g_strdup("");
+    g_autofree char *list = gw_error_list(names, GW_SCENARIO_LISTED_MAX);
+    g_autofree char *hint = gw_error_hint(name, names);
     gw_params_error(placement, name, error, "found no mesh of that name, expected one of %s%s",
-                    list->str, hint);
-    g_string_free(list, TRUE);
+                    list, hint);
 }
 
 static bool read_placement(gw_scenario *scenario, gw_params *placement, const gw_program *program,

@@ -7,7 +7,7 @@
 #define GW_SCENARIO_HOSTS_MAX            65536
 #define GW_SCENARIO_DEVICES_PER_HOST_MAX 64
 #define GW_SCENARIO_DEVICES_MAX          (1 << 20)
-#define GW_SCENARIO_JOBS_MAX             4096
+#define GW_SCENARIO_JOBS_MAX             16384
 #define GW_SCENARIO_STEPS_MAX            1000000000
 #define GW_SCENARIO_WEIGHT_MAX           1000000
 #define GW_SCENARIO_PRIORITY_MAX         GW_PRIORITY_MAX
@@ -15,6 +15,7 @@
 #define GW_SCENARIO_LOOKAHEAD_MAX        65536
 #define GW_SCENARIO_FAULTS_MAX           200 /* Each job moves once at most for each. */
 #define GW_SCENARIO_FANOUT_MAX           65536
+#define GW_SCENARIO_LISTED_MAX           8 /* Names of the scenario's own in a message. */
 
 /* The parts of a scenario, from the root object of the file, the jobs from their array.  These come
  * last: they are checked against the cluster. */
@@ -71,8 +72,6 @@ typedef enum {
  * ending in ".json" is a path, relative to the scenario's folder.  The caller frees. */
 char *gw_catalog_find(gw_catalog_kind kind, const char *scenario_path, const gw_params *object,
                       const char *key, const char *name, GError **error);
-/* Every name, sorted, each once, for a scenario in `folder`; g_strfreev. */
-char **gw_catalog_list(gw_catalog_kind kind, const char *folder);
 
 /* --- Files of the catalog (scenario_machine.c).  `out` is filled only on success; its name is the
  * caller's to free.  The file of a machine (`gangway calibrate`) has both, as objects under

@@ -28,11 +28,10 @@ static bool find_result(const gw_program *program, const gw_params *place, const
         gw_params_error(place, key, error, "found %s, but the program has no results", found);
         return false;
     }
-    const char *nearest = gw_error_suggest(name, names);
-    g_autofree char *list = g_strjoinv("\", \"", (char **)names);
-    gw_params_error(place, key, error, "found %s, expected a result: one of \"%s\"%s%s%s", found,
-                    list, nearest != NULL ? "; did you mean \"" : "",
-                    nearest != NULL ? nearest : "", nearest != NULL ? "\"?" : "");
+    g_autofree char *list = gw_error_list(names, GW_SCENARIO_LISTED_MAX);
+    g_autofree char *hint = gw_error_hint(name, names);
+    gw_params_error(place, key, error, "found %s, expected a result: one of %s%s", found, list,
+                    hint);
     return false;
 }
 

@@ -105,7 +105,7 @@ uint32_t gw_pass_add_sum(gw_pass *pass, uint32_t a, uint32_t b)
     return y;
 }
 
-/* One element of a mask takes a byte. */
+/* Reads and writes `x` `moves` times in all, and its mask once, a byte an element. */
 static void drop_out(gw_pass *pass, uint32_t x, uint32_t moves, bool is_of_scores)
 {
     const gw_value *value = gw_function_value(pass->function, x);
@@ -116,11 +116,6 @@ static void drop_out(gw_pass *pass, uint32_t x, uint32_t moves, bool is_of_score
                     &(gw_operation){.kind = GW_OPERATION_WORK,
                                     .bytes = elements * (1 + moves * value->element_bytes),
                                     .is_of_scores = is_of_scores});
-}
-
-void gw_pass_add_dropout(gw_pass *pass, uint32_t x, uint32_t moves)
-{
-    drop_out(pass, x, moves, false);
 }
 
 void gw_pass_add_scores_dropout(gw_pass *pass, uint32_t scores)
@@ -214,7 +209,7 @@ void gw_pass_add_to_stream(gw_pass *pass, const gw_pass_part *part, uint32_t wei
     gw_emit_map(pass->function, GW_MAP_ADD_ROW, gw_pass_sum_parts(pass, product),
                 part->tensors[weights + 1], sum);
     gw_emit_map(pass->function, GW_MAP_ADD, part->saved[0], sum, y);
-    gw_pass_add_dropout(pass, y, 0); /* One kernel with the sums: its mask. */
+    drop_out(pass, y, 0, false); /* One kernel with the sums: its mask. */
 }
 
 uint32_t gw_pass_add_stream_gradient(gw_pass *pass, const gw_pass_part *part, uint32_t weights,
@@ -222,7 +217,7 @@ uint32_t gw_pass_add_stream_gradient(gw_pass *pass, const gw_pass_part *part, ui
 {
     const gw_value *value = gw_function_value(pass->function, x);
     const uint32_t dx = gw_pass_add_temporary(pass, value->rows, value->columns);
-    gw_pass_add_dropout(pass, dy, 2);
+    drop_out(pass, dy, 2, false);
     gw_emit_matmul(pass->function, gw_pass_gather(pass, dy), false, part->tensors[weights], true,
                    dx);
     gw_pass_add_slopes(pass,

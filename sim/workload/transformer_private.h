@@ -164,9 +164,8 @@ void gw_pass_gather_ahead(gw_pass *pass, uint32_t x);
 uint32_t gw_pass_see_memory(gw_pass *pass);
 /* a + b, of one shape; b if a is GW_INDEX_NONE. */
 uint32_t gw_pass_add_sum(gw_pass *pass, uint32_t a, uint32_t b);
-/* Where the model drops out: reads and writes `x` `moves` times in all, and its mask once. */
-void gw_pass_add_dropout(gw_pass *pass, uint32_t x, uint32_t moves);
-void gw_pass_add_scores_dropout(gw_pass *pass, uint32_t scores); /* Of attention; read, written. */
+/* Where the model drops out of attention's scores: they are read and written, and their mask. */
+void gw_pass_add_scores_dropout(gw_pass *pass, uint32_t scores);
 void gw_pass_add_norm(gw_pass *pass, uint32_t x, uint32_t gain, uint32_t bias, uint32_t y);
 /* dx of y = norm(x), x being of the side's stream; returns it. */
 uint32_t gw_pass_add_norm_gradient(gw_pass *pass, uint32_t x, uint32_t gain, uint32_t dy,

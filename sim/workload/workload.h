@@ -4,6 +4,7 @@
 
 #include "base/params.h"
 #include "program/program.h"
+#include "workload/workload_schedule.h"
 
 typedef struct {
     const char *name, *summary; /* "mlp", in scenarios; a line for `gangway list` */
@@ -12,6 +13,10 @@ typedef struct {
      * is a function of `params` and `seed` alone.  NULL and GW_ERROR_SCENARIO when they are wrong;
      * nothing is left behind. */
     gw_program *(*build)(gw_params *params, uint64_t seed, GError **error);
+    /* Optional: for what build() would have its pipeline's schedule made, without making anything.
+     * out->times are *out_times, which the caller frees; out->file is NULL.  False: as build(). */
+    bool (*request)(gw_params *params, gw_schedule_request *out, gw_stage_times **out_times,
+                    GError **error);
 } gw_workload_ops;
 
 extern const gw_workload_ops *const gw_workloads[];        /* In order of name; NULL ends it. */

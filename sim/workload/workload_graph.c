@@ -58,11 +58,9 @@ static bool find_name(const GArray *records, GHashTable *indexes, const char *na
     for (uint32_t i = 0; i < records->len; i++) {
         names[i] = name_at(records, i);
     }
-    const char *nearest = gw_error_suggest(name, names);
+    g_autofree char *hint = gw_error_hint(name, names);
     g_autofree char *quoted = gw_error_quote(name);
-    gw_params_error(place, key, error, "found %s, expected the name of %s%s%s%s", quoted, what,
-                    nearest != NULL ? "; did you mean \"" : "", nearest != NULL ? nearest : "",
-                    nearest != NULL ? "\"?" : "");
+    gw_params_error(place, key, error, "found %s, expected the name of %s%s", quoted, what, hint);
     return false;
 }
 

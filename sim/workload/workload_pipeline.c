@@ -140,6 +140,7 @@ static bool read_pipeline(gw_params *params, pipeline_spec *out, GError **error)
            gw_params_count(params, "microbatches", true, 1, GW_SCHEDULE_MICROBATCHES_MAX,
                            &out->microbatch_count, error) &&
            gw_schedule_choice_read(params, &gw_schedule_1f1b, &out->choice, error) &&
+           gw_schedule_choice_read_wrap(params, out->stage_count, &out->choice, error) &&
            gw_params_count(params, "devices_per_stage", false, 1, GW_WORKLOAD_DEVICES_MAX,
                            &out->devices_per_stage, error) &&
            read_memory(params, out, error) && check_sizes(params, out, error) &&
@@ -154,7 +155,9 @@ static bool read_pipeline(gw_params *params, pipeline_spec *out, GError **error)
 typedef struct {
     const pipeline_spec *pipeline;
     gw_builder *builder;
-    uint32_t *functions;          /* By kind of slot in a place of the pipeline; or NONE. */
+    /* By kind of slot in a place of the pipeline, one that waits for a neighbour's output and one
+     * that does not; or NONE. */
+    uint32_t *functions;
     uint32_t *forward, *backward; /* Nodes by pass; the latter whole or for inputs. */
     uint32_t *weights;            /* Likewise; or NONE. */
 } pipeline_maker;
@@ -185,7 +188,7 @@ static char *name_slot(const gw_workload_schedule *schedule, uint32_t stage, con
     return g_string_free(name, FALSE);
 }
 
-/* Inputs: the neighbour's, where there is one, comes first; a backward's last is its own
+/* Inputs: the neighbour's, where it waits for one, comes first; a backward's last is its own
  * activation.  Outputs: to the neighbour, where there is one, then what is kept for the weights. */
 static gw_function *make_function(const pipeline_spec *pipeline, uint32_t stage,
                                   const gw_slot *slot)
@@ -194,14 +197,13 @@ static gw_function *make_function(const pipeline_spec *pipeline, uint32_t stage,
     const uint32_t rows = (uint32_t)(pipeline->activation_bytes / 4);
     const uint32_t kept_rows = (uint32_t)(pipeline->kept_bytes / 4);
     const uint32_t place = slot->chunk * schedule->stage_count + stage;
-    const uint32_t last = schedule->stage_count * schedule->chunk_count - 1;
     const bool is_forward = slot->kind == GW_SLOT_FORWARD;
     g_autofree char *name = name_slot(schedule, stage, slot, false);
     gw_function *function = gw_function_new(name);
     if (slot->kind == GW_SLOT_WEIGHTS) {
         gw_function_add_input(function, kept_rows, 1, true);
     } else {
-        if (place != (is_forward ? 0 : last)) {
+        if (gw_workload_slot_waits(schedule, stage, slot)) {
             gw_function_add_input(function, rows, 1, true);
         }
         if (!is_forward) {
@@ -224,8 +226,10 @@ static gw_function *make_function(const pipeline_spec *pipeline, uint32_t stage,
 
 static uint32_t find_function(const pipeline_maker *maker, uint32_t stage, const gw_slot *slot)
 {
-    const uint32_t place = slot->chunk * maker->pipeline->schedule->stage_count + stage;
-    uint32_t *function = &maker->functions[place * KIND_COUNT + slot->kind - GW_SLOT_FORWARD];
+    const gw_workload_schedule *schedule = maker->pipeline->schedule;
+    const uint32_t place = slot->chunk * schedule->stage_count + stage;
+    const uint32_t kind = (place * KIND_COUNT + slot->kind - GW_SLOT_FORWARD) * 2;
+    uint32_t *function = &maker->functions[kind + gw_workload_slot_waits(schedule, stage, slot)];
     if (*function == GW_INDEX_NONE) {
         *function =
             gw_builder_take_function(maker->builder, make_function(maker->pipeline, stage, slot));
@@ -277,6 +281,14 @@ static void add_slot(const pipeline_maker *maker, const placed_slot *placed)
     nodes[pass] = node;
 }
 
+static bool waits_at(const gw_workload_schedule *schedule, gw_slot_kind kind, uint32_t place,
+                     uint32_t microbatch)
+{
+    const uint32_t stages = schedule->stage_count;
+    const gw_slot slot = {.kind = kind, .microbatch = microbatch, .chunk = place / stages};
+    return gw_workload_slot_waits(schedule, place % stages, &slot);
+}
+
 /* Those of one pass: its activation to its backward, and what it sends to its neighbours. */
 static void add_pass_edges(const pipeline_maker *maker, uint32_t place, uint32_t microbatch)
 {
@@ -286,16 +298,16 @@ static void add_pass_edges(const pipeline_maker *maker, uint32_t place, uint32_t
     const uint32_t here = place * count + microbatch;
     const gw_span transfer_ns = stages > 1 ? maker->pipeline->times[place % stages].transfer_ns : 0;
     gw_builder_add_edge(maker->builder, maker->forward[here], 0, maker->backward[here],
-                        place < last ? 1 : 0);
+                        waits_at(schedule, GW_SLOT_BACKWARD, place, microbatch) ? 1 : 0);
     if (maker->weights[here] != GW_INDEX_NONE) {
         gw_builder_add_edge(maker->builder, maker->backward[here], place > 0 ? 1 : 0,
                             maker->weights[here], 0);
     }
-    if (place < last) {
+    if (place < last && waits_at(schedule, GW_SLOT_FORWARD, place + 1, microbatch)) {
         gw_builder_add_timed_edge(maker->builder, maker->forward[here], 0,
                                   maker->forward[here + count], 0, transfer_ns);
     }
-    if (place > 0) {
+    if (place > 0 && waits_at(schedule, GW_SLOT_BACKWARD, place - 1, microbatch)) {
         gw_builder_add_timed_edge(maker->builder, maker->backward[here], 0,
                                   maker->backward[here - count], 0, transfer_ns);
     }
@@ -330,7 +342,7 @@ static void add_nodes(const pipeline_spec *pipeline, gw_builder *builder)
     const uint32_t place_count = schedule->stage_count * schedule->chunk_count;
     const uint32_t pass_count = place_count * schedule->microbatch_count;
     const uint32_t slot_count = schedule->first_slot[schedule->stage_count];
-    g_autofree uint32_t *functions = new_indexes(place_count * KIND_COUNT);
+    g_autofree uint32_t *functions = new_indexes(place_count * KIND_COUNT * 2);
     g_autofree uint32_t *forward = new_indexes(pass_count);
     g_autofree uint32_t *backward = new_indexes(pass_count);
     g_autofree uint32_t *weights = new_indexes(pass_count);
@@ -389,6 +401,9 @@ static const char *const pipeline_help[] = {
     "schedule  its name, see `gangway list schedules`; default \"1f1b\"",
     "schedule_file  with schedule \"file\": a CSV of stage,operation,microbatch,chunk",
     "chunks  of layers per stage, with \"interleaved\" or \"file\"; default 1",
+    "wrap_waits  with \"interleaved\": which micro-batches wait for their input where they go from "
+    "the last stage round to the first, and back: \"all\" (default), as a machine's do, or the "
+    "\"first\" of as many as there are stages, as a published evaluation has it",
     "activations_max  micro-batches that a stage may hold: zb-auto searches so, others are checked",
     "forward  a span, or a list of one per stage",
     "backward  the same: the backward pass for inputs",

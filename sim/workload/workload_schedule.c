@@ -81,6 +81,18 @@ gw_span gw_workload_slot_ns(const gw_workload_schedule *schedule, const gw_stage
     return time_ns(schedule, times, slot->kind, slot->chunk);
 }
 
+bool gw_workload_slot_waits(const gw_workload_schedule *schedule, uint32_t stage,
+                            const gw_slot *slot)
+{
+    const bool is_forward = slot->kind == GW_SLOT_FORWARD;
+    const uint32_t last_stage = schedule->stage_count - 1, last_chunk = schedule->chunk_count - 1;
+    if (slot->kind == GW_SLOT_WEIGHTS || stage != (is_forward ? 0 : last_stage)) {
+        return slot->kind != GW_SLOT_WEIGHTS;
+    }
+    return slot->chunk != (is_forward ? 0 : last_chunk) &&
+           (!schedule->wraps_early || slot->microbatch % schedule->stage_count == 0);
+}
+
 /* --- Checking --- */
 
 static void set_slot_error(const gw_workload_schedule *schedule, uint32_t stage,
@@ -182,13 +194,17 @@ static needed_pass find_needed(const gw_workload_schedule *schedule, uint32_t st
 {
     const uint32_t last = schedule->stage_count * schedule->chunk_count - 1;
     const uint32_t place = slot->chunk * schedule->stage_count + stage;
-    if (slot->kind == GW_SLOT_FORWARD) {
-        return (needed_pass){true, place > 0 ? place - 1 : GW_INDEX_NONE};
-    }
     if (slot->kind == GW_SLOT_WEIGHTS) {
         return (needed_pass){false, place};
     }
-    return place == last ? (needed_pass){true, place} : (needed_pass){false, place + 1};
+    if (slot->kind != GW_SLOT_FORWARD && place == last) {
+        return (needed_pass){true, place};
+    }
+    if (!gw_workload_slot_waits(schedule, stage, slot)) {
+        return (needed_pass){true, GW_INDEX_NONE};
+    }
+    return slot->kind == GW_SLOT_FORWARD ? (needed_pass){true, place - 1}
+                                         : (needed_pass){false, place + 1};
 }
 
 /* When what the slot needs is there; NEVER: not known yet. */

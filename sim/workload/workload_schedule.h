@@ -35,6 +35,9 @@ typedef struct {
     gw_slot *slots;
     uint32_t *first_slot; /* Stage s does slots [first_slot[s], first_slot[s + 1]). */
     char *source;         /* The file that it was read from, for messages; NULL: none. */
+    /* Where micro-batches go round, from the last stage to the first one's next chunk, or back,
+     * the first of each stage_count of them alone waits for its input: gw_workload_slot_waits(). */
+    bool wraps_early;
 } gw_workload_schedule;
 
 typedef struct { /* Of one stage, of one micro-batch. */
@@ -60,6 +63,9 @@ typedef struct {
     bool has_chunks;            /* Else chunk_count is 1. */
     bool needs_limit;           /* activations_max has to be given. */
     bool needs_file;
+    bool is_searched;        /* Made by trying many, which takes a while. */
+    uint32_t held_per_stage; /* What it keeps to: so many micro-batches for each stage that there
+                                is; 0: activations_max, or nothing. */
     /* NULL: it cannot be made; the message says what was found and what expected. */
     gw_workload_schedule *(*make)(const gw_schedule_request *request, GError **error);
 } gw_schedule_ops;
@@ -96,6 +102,13 @@ char *gw_workload_slot_describe(const gw_workload_schedule *schedule, uint32_t s
 gw_span gw_workload_slot_ns(const gw_workload_schedule *schedule, const gw_stage_times *times,
                             const gw_slot *slot);
 
+/* Whether the slot waits for what the place before it, or behind, gives.  Those at either end of
+ * the pipeline do not, nor those for weights; and of a schedule that wraps_early not those to which
+ * a micro-batch goes round, but for the first of its group: no machine can do that, but evaluations
+ * that were published do. */
+bool gw_workload_slot_waits(const gw_workload_schedule *schedule, uint32_t stage,
+                            const gw_slot *slot);
+
 /* Every stage does every chunk's forward of every micro-batch once, and its backward pass once,
  * whole or in its two parts.  Else an error that names the first slot that is forgotten, twice
  * there, or of no such micro-batch or chunk. */
@@ -104,7 +117,8 @@ bool gw_workload_schedule_check(const gw_workload_schedule *schedule, GError **e
 /* When each slot starts, if stages run their slots in order, each as soon as what it needs has
  * arrived, and transfers run beside: a forward needs the forward of the place before, a backward
  * (or its part for inputs) that of the place behind, at the last place its own forward, and the
- * part for weights its own part for inputs.  `times` by stage, `out_start_ns` by slot.  False: the
+ * part for weights its own part for inputs.  Slots that do not wait (gw_workload_slot_waits())
+ * start when their stage is free.  `times` by stage, `out_start_ns` by slot.  False: the
  * schedule, which has to be checked, waits for itself; the message says who waits for whom. */
 bool gw_workload_schedule_play(const gw_workload_schedule *schedule, const gw_stage_times *times,
                                gw_time *out_start_ns, GError **error);

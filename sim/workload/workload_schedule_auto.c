@@ -265,29 +265,32 @@ static gw_workload_schedule *make_zb_auto(const gw_schedule_request *request, GE
     return search(request);
 }
 
-static gw_workload_schedule *make_limited(const gw_schedule_request *request, uint32_t multiple)
+static gw_workload_schedule *make_limited(const gw_schedule_request *request,
+                                          const gw_schedule_ops *ops)
 {
     gw_schedule_request limited = *request;
-    limited.activations_max = (double)multiple * request->stage_count;
+    limited.activations_max = (double)ops->held_per_stage * request->stage_count;
     return search(&limited);
 }
 
 static gw_workload_schedule *make_zb_1p(const gw_schedule_request *request, GError **error)
 {
     (void)error; /* There is always one. */
-    return make_limited(request, 1);
+    return make_limited(request, &gw_schedule_zb_1p);
 }
 
 static gw_workload_schedule *make_zb_2p(const gw_schedule_request *request, GError **error)
 {
     (void)error; /* There is always one. */
-    return make_limited(request, 2);
+    return make_limited(request, &gw_schedule_zb_2p);
 }
 
 const gw_schedule_ops gw_schedule_zb_1p = {
     .name = "zb-1p",
     .summary = "found by search: a stage holds as many as there are stages, at most",
     .splits = true,
+    .is_searched = true,
+    .held_per_stage = 1,
     .make = make_zb_1p,
 };
 
@@ -295,6 +298,8 @@ const gw_schedule_ops gw_schedule_zb_2p = {
     .name = "zb-2p",
     .summary = "found by search: a stage holds twice as many as there are stages, at most",
     .splits = true,
+    .is_searched = true,
+    .held_per_stage = 2,
     .make = make_zb_2p,
 };
 
@@ -303,5 +308,6 @@ const gw_schedule_ops gw_schedule_zb_auto = {
     .summary = "found by search: a stage holds \"activations_max\" at most",
     .splits = true,
     .needs_limit = true,
+    .is_searched = true,
     .make = make_zb_auto,
 };

@@ -64,6 +64,24 @@ bool gw_schedule_choice_read(gw_params *params, const gw_schedule_ops *usual,
                             GW_SCHEDULE_MICROBATCHES_MAX, &out->activations_max, error);
 }
 
+bool gw_schedule_choice_read_wrap(gw_params *params, uint64_t stage_count,
+                                  gw_schedule_choice *choice, GError **error)
+{
+    static const char *const names[] = {"all", "first", NULL};
+    uint32_t index = 0;
+    if (!gw_params_choice(params, "wrap_waits", false, names, &index, error))
+        return false;
+    choice->wraps_early = index == 1;
+    if (!choice->wraps_early || (choice->ops == &gw_schedule_interleaved && stage_count > 1))
+        return true;
+    gw_params_error(params, "wrap_waits", error,
+                    "found \"first\" with schedule \"%s\" and stages %" G_GUINT64_FORMAT
+                    ", expected \"all\", or schedule \"%s\" and 2 stages at least, where "
+                    "micro-batches go from the last stage round to the first",
+                    choice->ops->name, stage_count, gw_schedule_interleaved.name);
+    return false;
+}
+
 void gw_schedule_choice_clear(gw_schedule_choice *choice)
 {
     g_free(choice->file);
@@ -95,6 +113,8 @@ gw_workload_schedule *gw_schedule_choice_make(gw_params *params, const gw_schedu
     g_autoptr(GError) cause = NULL;
     g_autoptr(gw_workload_schedule) schedule = choice->ops->make(&request, &cause);
     g_autofree gw_time *start_ns = NULL;
+    if (schedule != NULL)
+        schedule->wraps_early = choice->wraps_early;
     if (schedule != NULL && gw_workload_schedule_check(schedule, &cause)) {
         start_ns = g_new(gw_time, schedule->first_slot[schedule->stage_count]);
         if (gw_workload_schedule_play(schedule, request.times, start_ns, &cause)) {

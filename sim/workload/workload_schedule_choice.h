@@ -13,11 +13,16 @@ typedef struct {
     uint64_t chunk_count;
     double activations_max; /* 0: not given. */
     char *file;             /* From the scenario's folder; NULL: none. */
+    bool wraps_early;       /* As of gw_workload_schedule. */
 } gw_schedule_choice;
 
 /* `usual`: unless asked for another.  GW_ERROR_SCENARIO where the parameters do not go together. */
 bool gw_schedule_choice_read(gw_params *params, const gw_schedule_ops *usual,
                              gw_schedule_choice *out, GError **error);
+/* "wrap_waits", for workloads that can leave a wait out; `choice` as read before.
+ * GW_ERROR_SCENARIO where so many stages, or the schedule, have no way round. */
+bool gw_schedule_choice_read_wrap(gw_params *params, uint64_t stage_count,
+                                  gw_schedule_choice *choice, GError **error);
 void gw_schedule_choice_clear(gw_schedule_choice *choice);
 
 /* The schedule, checked and played: chunks, limit and file of `request` are filled in here.

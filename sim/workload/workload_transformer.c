@@ -388,27 +388,34 @@ static bool check_encoder_schedule(gw_params *params, const gw_training *job, GE
     return false;
 }
 
-/* When passes would start if each of a layer's three (forward, backward for inputs, for weights)
- * took 1 us, and a transfer next to nothing: it says in which order stages' passes are dispatched.
- */
-static bool make_schedule(gw_params *params, gw_training *job, GError **error)
+/* For passes that take 1 us each of a layer's three (forward, backward for inputs, for weights),
+ * and a transfer next to nothing: when they would start says in which order stages' passes are
+ * dispatched. */
+static gw_schedule_request find_request(const gw_training *job, gw_stage_times **out_times)
 {
     const uint32_t all = job->model.encoder_layers + job->model.layers;
     const gw_span layers_ns = (all + (job->model.has_light_ends ? 2 : 0)) / job->stages * 1000;
-    g_autofree gw_stage_times *times = g_new0(gw_stage_times, job->stages);
+    gw_stage_times *times = g_new0(gw_stage_times, job->stages);
     for (uint32_t s = 0; s < job->stages; s++)
         times[s] = (gw_stage_times){.forward_ns = layers_ns,
                                     .backward_ns = 2 * layers_ns,
                                     .transfer_ns = job->stages > 1 ? 1 : 0,
                                     .weight_ns = layers_ns};
-    if (!check_encoder_schedule(params, job, error))
-        return false;
-    job->kept_share = job->model.encoder_layers > 0 ? 0 : gw_transformer_kept_share(&job->model, 0);
-    const gw_schedule_request request = {.stage_count = job->stages,
-                                         .microbatch_count =
-                                             gw_transformer_count_microbatches(&job->model),
-                                         .times = times,
-                                         .kept_share = job->kept_share};
+    *out_times = times;
+    return (gw_schedule_request){
+        .stage_count = job->stages,
+        .microbatch_count = gw_transformer_count_microbatches(&job->model),
+        .chunk_count = job->chunks,
+        .times = times,
+        .kept_share = job->model.encoder_layers > 0 ? 0 : gw_transformer_kept_share(&job->model, 0),
+        .activations_max = job->choice.activations_max};
+}
+
+static bool make_schedule(gw_params *params, gw_training *job, GError **error)
+{
+    g_autofree gw_stage_times *times = NULL;
+    const gw_schedule_request request = find_request(job, &times);
+    job->kept_share = request.kept_share;
     job->schedule = gw_schedule_choice_make(params, &job->choice, request, &job->start_ns, error);
     return job->schedule != NULL;
 }
@@ -434,7 +441,7 @@ static bool read_training(gw_params *params, gw_training *out, GError **error)
            check_scatter(params, model, error) && check_zero(params, model, error) &&
            gw_transformer_fit_experts(params, model, &out->experts, error) &&
            check_exchange(params, model, error) && gw_params_finish(params, error) &&
-           make_schedule(params, out, error);
+           check_encoder_schedule(params, out, error);
 }
 
 /* --- The program --- */
@@ -442,7 +449,7 @@ static bool read_training(gw_params *params, gw_training *out, GError **error)
 static gw_program *build_transformer(gw_params *params, uint64_t seed, GError **error)
 {
     g_auto(gw_training) job = {.model = {.seed = seed}, .trains = true};
-    if (!read_training(params, &job, error))
+    if (!read_training(params, &job, error) || !make_schedule(params, &job, error))
         return NULL;
     gw_builder *builder = gw_builder_new("transformer");
     if (job.choice.file != NULL)
@@ -457,6 +464,16 @@ static gw_program *build_transformer(gw_params *params, uint64_t seed, GError **
     gw_builder_set_flops(builder, job.trains ? model_flops : forward_flops,
                          job.trains ? gw_transformer_hardware_flops(&job.model) : forward_flops);
     return gw_workload_finish(builder, params, error);
+}
+
+static bool request_schedule(gw_params *params, gw_schedule_request *out,
+                             gw_stage_times **out_times, GError **error)
+{
+    g_auto(gw_training) job = {.trains = true};
+    if (!read_training(params, &job, error))
+        return false;
+    *out = find_request(&job, out_times);
+    return true;
 }
 
 static const char *const transformer_help[] = {
@@ -538,4 +555,5 @@ const gw_workload_ops gw_workload_transformer = {
                "gradients",
     .help = transformer_help,
     .build = build_transformer,
+    .request = request_schedule,
 };

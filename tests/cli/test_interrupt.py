@@ -138,6 +138,43 @@ class Interrupt(program.Case):
                 self.assertFalse(self.out.exists())
 
 
+class Drawing(program.Case):
+    """gnuplot, here one that never ends, gets a terminal's Ctrl-C as well."""
+
+    def interrupt(self, *arguments):
+        gnuplot = self.write("bin/gnuplot",
+                             f"#!/bin/sh\ntouch {self.folder}/draws\nexec sleep 600\n")
+        gnuplot.chmod(0o755)
+        process = subprocess.Popen(
+            [program.GANGWAY, *map(str, arguments)], stdin=subprocess.DEVNULL, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=program.ROOT,
+            env=program.environment(PATH=f"{gnuplot.parent}:/usr/bin:/bin"),
+            start_new_session=True)
+        deadline = time.monotonic() + END_WALL_S
+        while not (self.folder / "draws").exists():
+            self.assertIsNone(process.poll(), "it ended by itself")
+            self.assertLess(time.monotonic(), deadline, "it does not draw")
+            time.sleep(0.02)
+        os.killpg(process.pid, signal.SIGINT)
+        printed, errors = process.communicate(timeout=END_WALL_S)
+        self.check_sound(process.returncode, errors)
+        self.assertEqual((process.returncode, printed), (130, ""), errors)
+        self.check_message(errors, ["interrupted"])
+        self.check_no_leftovers(self.out)
+
+    def test_plot(self):
+        self.accept("run", QUICKSTART, "--out", self.out, "--set", "outputs.plot=false")
+        before = self.files(self.out)
+        self.interrupt("plot", self.out, "--figure", "utilization")
+        after = self.files(self.out)
+        after.pop("utilization_layers.csv")
+        self.assertEqual(after, before)
+
+    def test_run(self):
+        self.interrupt("run", QUICKSTART, "--out", self.out, "--plot")
+        self.assertLessEqual(program.DATA_FILES, set(self.files(self.out)))
+
+
 class Progress(program.Case):
     def setUp(self):
         super().setUp()

@@ -21,7 +21,7 @@ BUBBLE_TOLERANCE = 0.0002
 
 # Barham et al., "Pathways" (MLSys 2022), from the parity points of Fig. 6: the computation that
 # hides the controller takes 2.39 ms on 16 hosts and 35 ms on 512, so op by op there is one in that
-# time.  The profile's `call`, `send` and `receive` were fitted to these two.
+# time.  The profile's `call` and `send` were fitted to these two.
 RATES = {"dispatch_op_by_op_b16": 1 / 2.39e-3, "dispatch_op_by_op_a512": 1 / 35e-3}
 RATE_TOLERANCE = 0.05
 

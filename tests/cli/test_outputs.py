@@ -127,6 +127,45 @@ class Files(program.Case):
             self.assertGreater(timing["peak_bytes"], 0)
 
 
+class Words(program.Case):
+    """What people read says what became of each job."""
+
+    def loop(self, values):
+        program_parts = {"meshes": {"m": [2]},
+                         "functions": {"f": {"operations": [{"duration": "1ms"}]}},
+                         "nodes": [{"name": "x", "function": "f", "mesh": "m"}],
+                         "results": {"loss": "x"}}
+        job = {"name": "w", "workload": "graph", "parameters": program_parts, "steps": 20,
+               "until": {"result": "loss", "below": 0.5}, "values": {"loss": values}}
+        island = {"hosts": 1, "devices_per_host": 2, "accelerator": "cpu"}
+        return self.write("s.json", {"cluster": {"islands": [island]}, "jobs": [job]})
+
+    def test_a_loop_that_stops_and_one_that_never_does(self):
+        for values, steps, words in (([3, 2, 1, 0.4, 0.1], 4, "4 of 20 steps"),
+                                     ([3], 20, "20 steps")):
+            file = self.loop(values)
+            expected = [values[min(i, len(values) - 1)] for i in range(steps)]
+            for backend in ("sim", "null"):
+                with self.subTest(words, backend=backend):
+                    done = self.accept("run", file, "--backend", backend)
+                    self.assertRegex(done.stdout, rf"\n  w: {words}, step .*"
+                                     rf", loss 3 -> {expected[-1]:g}\n\Z")
+                    job, = self.summary(file, "--backend", backend)["jobs"]
+                    self.assertEqual((job["steps"], job["results"]), (steps, {"loss": expected}))
+
+    def test_where_a_job_went(self):
+        island = {"hosts": 2, "devices_per_host": 2, "accelerator": "tpu_v3_core"}
+        job = {"name": "a", "workload": "chain", "steps": 10,
+               "parameters": {"devices": 2, "length": 8, "duration": "100us"},
+               "placement": {"mesh0": {"island": 0}}}
+        for hosts, words in (([0], "moved 1 time"),
+                             ([0, 1], "stayed 1 time on devices of removed hosts")):
+            fault = {"at": "3ms", "remove": {"island": 0, "hosts": hosts}}
+            file = self.write("s.json", {"cluster": {"islands": [island]}, "jobs": [job],
+                                         "faults": [fault]})
+            self.assertIn(f"\n  a: 10 steps, {words}, step ", self.accept("run", file).stdout)
+
+
 class Unwritable(program.Case):
     def refuse_folder(self, folder, *arguments):
         return self.refuse(5, [str(folder)], "run", MLP, "--out", folder, *arguments)
@@ -249,10 +288,20 @@ class Plots(program.Case):
         self.assertEqual(done.stdout, f"{self.out}/utilization.svg\n")
         self.assertEqual(set(self.files(self.out)) & FIGURES, {"utilization.svg"})
 
+    def test_a_later_run_takes_them_away(self):
+        if shutil.which("gnuplot") is None:
+            self.skipTest("no gnuplot")
+        self.accept("run", MLP, "--backend", "cpu", "--set", "jobs.0.steps=3", "--out", self.out,
+                    "--plot", "--trace")
+        self.assertLessEqual(FIGURES | {"trace.json.gz", "results.csv"}, set(self.files(self.out)))
+        self.accept("run", MLP, "--out", self.out)
+        self.assertEqual(set(self.files(self.out)), program.DATA_FILES)
+
     def test_gnuplot_absent(self):
         """The run's numbers are kept; only the figures are not there."""
         env = program.environment(PATH=str(self.folder / "empty"))
-        self.refuse(5, ["gnuplot"], "run", MLP, "--out", self.out, "--plot", env=env)
+        self.refuse(5, [str(self.out), "the numbers are whole", "apt-get install gnuplot-nox"],
+                    "run", MLP, "--out", self.out, "--plot", env=env)
         left = set(self.files(self.out))
         self.assertLessEqual(program.DATA_FILES, left)
         self.assertFalse(left & FIGURES)

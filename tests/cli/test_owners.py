@@ -196,7 +196,7 @@ class Owners(program.Case):
     def test_what_is_printed(self):
         path = self.write("s.json", scenario([pipeline("victim")], [fail("victim", 2_000_000)]))
         self.assertRegex(self.accept("run", path).stdout,
-                         r"victim: \d+ steps, client failed at 2\.?\d* ms, collected at \d")
+                         r"victim: \d+ of 40 steps, client failed at 2\.?\d* ms, collected at \d")
 
     def test_other_systems(self):
         for system, profile in (("ray", "ray-1.3"), ("tf1", "tf1-2021"),

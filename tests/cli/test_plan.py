@@ -43,7 +43,7 @@ class Plan(program.Case):
     def check_counts(self, found):
         counts = found["counts"]
         self.assertEqual(counts["all"], sum(counts[key] for key in (
-            "impossible", "memory", "slower", "simulated", "failed", "left")))
+            "impossible", "memory", "same", "slower", "simulated", "failed", "left")))
         self.assertLessEqual(counts["left_for_best"], counts["left"])
 
 
@@ -113,6 +113,42 @@ class Ways(Plan):
         half = self.plan(path, "--set", "jobs.0.parameters.microbatch=16", "--set",
                          "jobs.0.parameters.batch=128")
         self.assertIn("zb-h2", [way["parameters"]["schedule"] for way in half["ways"]])
+
+    def test_schedules_are_searched_for(self):
+        """By name; and of those that are not named, only where none that is written down does."""
+        fixed = {"tensor": 1, "stages": 4, "data": 1}
+        path = self.small(**fixed)
+        for schedule in ("zb-1p", "zb-2p"):
+            found = self.plan(path, "--simulations", "1000", "--set",
+                              f"jobs.0.parameters.schedule={schedule}")
+            self.check_counts(found)
+            self.assertEqual(found["counts"]["same"], 0)
+            self.assertEqual({way["parameters"]["schedule"] for way in found["ways"]}, {schedule})
+        everything = self.plan(path, "--simulations", "1000")
+        self.assertGreater(everything["counts"]["same"], 0)
+        self.assertIn("found no better schedule than one that is written down",
+                      self.accept("plan", path, "--simulations", "1000").stdout)
+        named = self.plan(path, "--simulations", "1000", "--set",
+                          "jobs.0.parameters.schedule=zb-2p")
+        self.assertLessEqual(everything["ways"][0]["step_time_ns"],
+                             1.0001 * named["ways"][0]["step_time_ns"])
+
+    def test_a_search_keeps_to_what_may_be_held(self):
+        """Five micro-batches of four stages' seven: less bubble than with four of them."""
+        fixed = {"tensor": 1, "stages": 4, "data": 1, "recompute": "none", "microbatch": 1,
+                 "layers": 8, "hidden": 2048, "heads": 16, "sequence": 2048}
+        limited = self.plan(self.small(**fixed, activations_max=5.5))
+        best = limited["ways"][0]
+        self.assertEqual(best["parameters"]["schedule"], "zb-auto")
+        self.assertNotIn("zb-h2", [way["parameters"]["schedule"] for way in limited["ways"]])
+        for way in limited["ways"]:
+            self.assertLessEqual(way["bound_ns"], way["step_time_ns"])
+            self.assertAlmostEqual(way["estimated_bytes"] / way["memory_bytes"], 1,
+                                   delta=MEMORY_TOLERANCE)
+        few = self.plan(self.small(**fixed, activations_max=4))["ways"][0]
+        many = self.plan(self.small(**fixed, activations_max=7))["ways"][0]
+        self.assertLess(best["step_time_ns"], 0.99 * few["step_time_ns"])
+        self.assertLess(many["step_time_ns"], best["step_time_ns"])
 
     def test_a_way_is_a_run(self):
         path = self.some()
@@ -226,9 +262,11 @@ class Mistakes(Plan):
             (scenario(tensor=3), ["found no degrees whose product is 4 devices, expected"]),
             (scenario(layers=None), ["/jobs/0/parameters", "layers"]),
             (scenario(schedule="1f2b"), ['found "1f2b"', 'did you mean "1f1b"']),
-            (scenario(schedule="zb-1p"),
-             ['/schedule: found "zb-1p", which is made for each way anew', 'such as "zb-h1"']),
-            (scenario(schedule="file", schedule_file="orders.csv"), ['/schedule: found "file"']),
+            (scenario(schedule="zb-auto"),
+             ['/schedule: found "zb-auto" without "activations_max"', 'such as "zb-2p"']),
+            (scenario(schedule="zb-auto", activations_max=0.5), ["/activations_max: found 0.5"]),
+            (scenario(schedule="file", schedule_file="orders.csv"),
+             ['/schedule: found "file", which is of one number of stages', 'such as "zb-h1"']),
             (scenario(islands=2), ["/jobs/0/parameters/islands: found 2, expected 1"]),
             (scenario(tensor=0), ["/jobs/0/parameters/tensor: found 0, expected a whole number"]),
             (scenario(hidden=65536, layers=4, heads=64),

@@ -147,6 +147,16 @@ class Waiting(program.Case):
             with self.subTest(change):
                 self.accept("run", file, "--set", change, "--quiet", "--json")
 
+    def test_of_many_that_starve_a_few_are_named(self):
+        narrow = [chain(f"low{i}", 1, start="20ms") for i in range(30)]
+        policy = {"name": "priority", "ageing": "never"}
+        file = self.scenario({"policy": policy, "lookahead": 2, "starvation_limit": "200ms"},
+                             *narrow, chain("high", 500, priority=1))
+        done = self.run_program("run", file)
+        self.assertEqual(done.returncode, 3)
+        self.assertEqual(done.stderr.count("job low"), 8)
+        self.assertTrue(done.stderr.endswith("\n  and 22 more\n"), done.stderr)
+
     def test_long_waits_behind_oneself_are_no_starvation(self):
         file = self.scenario({"lookahead": 1, "starvation_limit": "100us"}, chain("alone", 20))
         job = self.summary(file)["jobs"][0]

@@ -69,6 +69,24 @@ class Repeats(program.Case):
         for name in {"C", "de_DE.UTF-8", *wanted}:  # One that is absent falls back to C.
             self.check_same(env=program.environment(LC_ALL=name, LANG=name, LC_NUMERIC=name))
 
+    def test_decimal_commas(self):
+        """Tables, figures and messages are as they are elsewhere."""
+        made = self.folder / "locales" / "de_DE.UTF-8"
+        made.parent.mkdir()
+        if shutil.which("localedef") is None or subprocess.run(
+                ["localedef", "-i", "de_DE", "-f", "UTF-8", made], capture_output=True,
+                check=False).returncode != 0:
+            self.skipTest("no German locale can be made here")
+        scenario = SCENARIOS["quickstart"][0]
+        german = program.environment(LOCPATH=str(made.parent), LC_ALL="de_DE.UTF-8")
+        for arguments in (["run", scenario], ["run", self.folder / "absent.json"],
+                          ["compare", scenario, "--vary", "control.lookahead=1,4", "--out",
+                           self.out, "--fresh", *(["--plot"] if shutil.which("gnuplot") else [])]):
+            here = self.run_program(*arguments)
+            there = self.run_program(*arguments, env=german)
+            self.assertEqual((there.returncode, there.stdout, there.stderr),
+                             (here.returncode, here.stdout, here.stderr))
+
     def test_environment(self):
         self.check_same(env=program.environment(
             TZ="Pacific/Chatham", HOME="/nonexistent", COLUMNS="20", TERM="dumb",

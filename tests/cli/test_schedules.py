@@ -8,11 +8,8 @@ import program
 
 BASE = program.CONFIGS / "reproduce" / "zero-bubble" / "pipeline.json"
 SCHEDULES = ["1f1b", "file", "gpipe", "interleaved", "zb-1p", "zb-2p", "zb-auto", "zb-h1", "zb-h2"]
-MODELS = [("1.5B", 24), ("1.5B", 32), ("1.5B", 64), ("14.6B", 48), ("14.6B", 64), ("14.6B", 128)]
-
-# Interleaved 1F1B comes out longer than printed, and one rate lower: docs/FIGURES.md says why.
-MISSED = ({f"interleaved, {model} m={count}" for model, count in MODELS} |
-          {"interleaved 1.5B m=24"})
+# A throughput that comes out lower than measured: docs/FIGURES.md says why.
+MISSED = {"interleaved 1.5B m=24"}
 
 
 class Schedules(program.Case):
@@ -55,14 +52,36 @@ class Schedules(program.Case):
             self.assertGreaterEqual(tight - free, least)
             self.assertLessEqual(tight - free, most)
 
+    def test_waits_left_out_as_a_published_evaluation_does(self):
+        """A machine's micro-batches all wait where they go round: a step takes p transfers more."""
+        interleaved = ("parameters.schedule=interleaved", "parameters.chunks=3")
+        times = {}
+        for waits in ("all", "first"):
+            job = self.job(*interleaved, f"parameters.wrap_waits={waits}")
+            times[waits] = job["step_time_ns"]
+            self.assertEqual(job["peak_activations"],
+                             self.job(*interleaved)["peak_activations"], waits)
+        self.assertAlmostEqual(times["all"] - times["first"], 8 * 0.601e6, delta=10)
+        self.assertEqual(self.job(*interleaved),
+                         self.job(*interleaved, "parameters.wrap_waits=all"))
+        for settings, parts in (
+                (["schedule=1f1b"], ['/wrap_waits: found "first" with schedule "1f1b" and stages 8',
+                                     'expected "all", or schedule "interleaved" and 2 stages']),
+                (["schedule=interleaved", "chunks=3", "stages=1"], ["and stages 1"])):
+            words = [word for setting in [*settings, "wrap_waits=first"]
+                     for word in ("--set", f"jobs.0.parameters.{setting}")]
+            self.refuse(1, parts, "run", BASE, *words)
+        self.refuse(1, ["wrap_waits"], "check", program.CONFIGS / "transformer_cpu.json", "--set",
+                    "jobs.0.parameters.wrap_waits=first")
+
     def test_published(self):
         done = self.run_program("reproduce", "zero-bubble", "--json")
         rows = json.loads(done.stdout)
         self.assertEqual({row["item"] for row in rows if not row["holds"]}, MISSED)
         self.assertEqual(done.returncode, 4)
         for row in rows:
-            if row["item"].startswith("interleaved, "):
-                self.assertLess(row["error"], 0.004)
+            if row["item"].startswith("interleaved as evaluated, "):
+                self.assertLess(abs(row["error"]), 0.0001)
             if row["item"] == "interleaved 1.5B m=24":
                 self.assertLess(abs(row["error"]), 0.032)
             if row["item"] == "1F1B 1.5B m=64":  # What the profile is fitted on.

@@ -4,10 +4,12 @@
 import json
 import pathlib
 import re
+import shutil
 
 import program
 
-COMMANDS = ("run", "check", "compare", "plot", "list", "bench", "collectives")
+COMMANDS = ("run", "check", "compare", "reproduce", "plan", "plot", "list", "bench", "calibrate",
+            "validate", "collectives")
 QUICKSTART = program.CONFIGS / "quickstart.json"
 MLP = program.CONFIGS / "mlp_cpu.json"
 
@@ -16,8 +18,8 @@ class Help(program.Case):
     def test_program(self):
         for word in ("--help", "-h", "help"):
             done = self.accept(word)
-            for command in COMMANDS:
-                self.assertRegex(done.stdout, rf"(?m)^  {command} +\S")
+            listed = re.findall(r"(?m)^  ([a-z]+) +\S", done.stdout)
+            self.assertEqual(listed, [*COMMANDS, "gangway", "gangway"])
             self.assertIn("Exit codes:", done.stdout)
 
     def test_every_command(self):
@@ -85,7 +87,9 @@ class WrongUsage(program.Case):
                     "p.json")
         self.refuse(2, ["expected one of them"], "bench", "control", "--profile", "--costs",
                     "p.json")
-        self.refuse(2, ["--rounds: -1, expected 1 to 1000"], "bench", "engine", "--rounds=-1")
+        for rounds in ("-1", "0", "1001"):
+            self.refuse(2, [f"--rounds: found {rounds}, expected 1 to 1000"], "bench", "engine",
+                        f"--rounds={rounds}")
         self.refuse(2, ["expected one bench"], "bench", "engine", "sim")
 
     def test_unknown_kind_of_list(self):
@@ -97,8 +101,23 @@ class WrongUsage(program.Case):
         self.refuse(2, ['no figure "utilisation"', 'did you mean "utilization"?'],
                     "plot", self.out, "--figure", "utilisation")
         self.refuse(2, ['the format "gif"', "svg, pdf, png"], "plot", self.out, "-F", "gif")
+        self.refuse(2, ['did you mean "png"?'], "plot", self.out, "-F", "pgn")
         self.refuse(2, ["expected one folder"], "plot")
         self.check_no_leftovers(self.out)
+
+    def test_a_figure_of_another_command(self):
+        if shutil.which("gnuplot") is None:
+            self.skipTest("no gnuplot")
+        self.accept("run", MLP, "--set", "jobs.0.steps=2", "--out", self.out)
+        for figure, data in (("compare", "compare.json"), ("validate", "timelines.csv"),
+                             ("validate_all", "validate.csv"),
+                             ("pathways_fig5", "pathways_fig5_marks.csv")):
+            self.refuse(1, [str(self.out), data], "plot", self.out, "--figure", figure)
+        self.check_no_leftovers(self.out)
+
+    def test_no_scripts(self):
+        self.refuse(5, [str(self.folder / "style.gp"), "GANGWAY_PLOTS"], "plot", self.out,
+                    env=program.environment(GANGWAY_PLOTS=str(self.folder)))
 
     def test_number_of_scenarios(self):
         self.refuse(2, ["expected one scenario"], "run")
@@ -181,12 +200,46 @@ class List(program.Case):
                             ("collectives", ["direct", "halving_doubling", "hierarchical", "ring",
                                              "torus", "tree"]),
                             ("networks", ["infiniband_hdr", "infiniband_ndr"]),
+                            ("backends", ["sim", "cpu", "mpi", "null"]),
+                            ("spills", ["largest", "oldest", "none"]),
                             ("figures", ["compare", "timeline", "utilization"])):
             text = self.accept("list", kind).stdout
             self.assertTrue(text.startswith(kind + "\n"), text)
             self.assertIn(text, everything)
             for name in names:
                 self.assertRegex(text, rf"(?m)^  {re.escape(name)}\b")
+
+
+    def test_parameters_are_explained(self):
+        """configs/README.md has a row for each parameter, in its workload's table, and no other."""
+        text = (program.CONFIGS / "README.md").read_text()
+        listed = self.accept("list", "workloads").stdout
+        for workload, keys in re.findall(r"(?m)^  (\w+) .*\n((?:      .*\n)+)", listed):
+            section = text.split(f"\n### `{workload}`")[1].split("\n##")[0]
+            rows = re.findall(r"(?m)^\| (`[^|]*) \|", section)
+            explained = {key for row in rows for key in re.findall(r"`(\w+)`", row)}
+            self.assertEqual(explained, set(re.findall(r"(?m)^      (\w+)  ", keys)), workload)
+
+    def test_keys_are_explained(self):
+        """Likewise for the keys of a scenario that its schema knows, each under its own name."""
+        text = (program.CONFIGS / "README.md").read_text()
+        schema = json.loads((program.CONFIGS / "scenario.schema.json").read_text())
+        shapes = schema["$defs"]
+        for title, shape, before in (("## Keys of a scenario", schema, ""),
+                                     ("### `cluster`", shapes["island"], "islands[]."),
+                                     ("### `cluster`", shapes["dcn"], "dcn."),
+                                     ("### `control`", shapes["control"], ""),
+                                     ("### `jobs[]`", shapes["job"], "")):
+            section = text.split(f"\n{title}\n")[1].split("\n##")[0]
+            rows = re.findall(r"(?m)^\| (`[^|]*) \|", section)
+            explained = {key for row in rows for key in re.findall(r"`([^`]+)`", row)}
+            keys = {before + key for key in shape["properties"]
+                    if not re.search("_(ns|bytes|bytes_per_s)$", key)}
+            self.assertEqual(keys - explained, set(), title)
+
+    def test_kinds_are_named(self):
+        kinds = re.findall(r"(?m)^([a-z]+)$", self.accept("list").stdout)
+        self.assertIn(": " + ", ".join(kinds), self.accept("list", "--help").stdout)
 
 
 class Elsewhere(program.Case):

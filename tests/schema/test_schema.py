@@ -3,8 +3,9 @@
 """Every example through both judges: the JSON Schema that editors use, and `gangway check`.
 
 Good examples (tests/schema/good, configs, configs/paper, the scenarios of configs/reproduce and
-configs/validate) pass both.  Bad ones (tests/schema/bad) fail both, except those of C_ONLY, which
-no schema can refuse: products, sums, files, what fits.
+configs/validate) pass both, those of tests/schema/good with a comment in every object, too.  Bad
+ones (tests/schema/bad) fail both, except those of C_ONLY, which no schema can refuse: products,
+sums, files, what fits.
 A bad example carries part of the message that the program must give, in its comment key "//expect".
 
 Then good examples with one or two random changes: what the schema refuses, the program refuses too.
@@ -110,6 +111,7 @@ C_ONLY = {
     "stop_at_once": "one span against another",
     "stop_before_start": "one span against another",
     "torus_product": "a product",
+    "until_result_of_many": "a name defined elsewhere",
     "until_unknown_result": "a name defined elsewhere",
     "until_without_values": "names defined elsewhere",
     "values_uniform_backwards": "one number against another",
@@ -226,6 +228,32 @@ def find(value, place):
     return value
 
 
+COMMENT = "// a comment may be as long as its writer likes, longer than any name of a mesh or a job"
+
+
+def make_configs(folder):
+    """A folder of configs with what the examples name, for more scenarios beside it."""
+    inside = pathlib.Path(folder) / "a/b/configs"
+    inside.mkdir(parents=True)
+    (pathlib.Path(folder) / "traces").symlink_to(ROOT / "traces")  # "../../../traces", as they say.
+    for source in [*(ROOT / "configs" / kind for kind in ("accelerators", "networks", "profiles")),
+                   *GOOD[0].glob("*.csv")]:
+        (inside / source.name).symlink_to(source)
+    return inside
+
+
+def check_commented(validator, gangway, path):
+    """With a comment in every object it is as good as without."""
+    document = json.loads(path.read_text())
+    for place in list_places(document):
+        if isinstance(find(document, place), dict):
+            find(document, place)[COMMENT] = 1
+    with tempfile.TemporaryDirectory() as folder:
+        commented = make_configs(folder) / path.name
+        commented.write_text(json.dumps(document))
+        return [f"with comments: {text}" for text in check_good(validator, gangway, commented)]
+
+
 def mutate(document, stream):
     document = copy.deepcopy(document)
     for _ in range(stream.choice([1, 1, 2])):
@@ -247,11 +275,7 @@ def check_mutations(validator, gangway, options):
     good = [json.loads(path.read_text()) for path in list_examples(GOOD[0])]
     complaints = []
     with tempfile.TemporaryDirectory() as folder:
-        inside = pathlib.Path(folder) / "configs"
-        inside.mkdir()
-        for kind in ("accelerators", "networks", "profiles"):
-            (inside / kind).symlink_to(ROOT / "configs" / kind)
-        path = inside / "mutation.json"
+        path = make_configs(folder) / "mutation.json"
         for number in range(options.mutations):
             document = mutate(stream.choice(good), stream)
             path.write_text(json.dumps(document))
@@ -277,6 +301,8 @@ def main():
     bad = list_examples(BAD)
     results = [(path, check_good(validator, options.gangway, path)) for path in good]
     results += [(path, check_good(validator, None, path)) for path in WITH_PLUGIN]
+    results += [(path, check_commented(validator, options.gangway, path))
+                for path in list_examples(GOOD[0])]
     results += [(path, check_bad(validator, options.gangway, path)) for path in bad]
     stale = set(C_ONLY) - {path.stem for path in bad}
     complaints = [(path.relative_to(ROOT), text) for path, texts in results for text in texts]

@@ -110,8 +110,44 @@ START_TEST(long_quotes_are_shortened)
 {
     g_autofree char *text = g_strnfill(1000, 'x');
     g_autofree char *quoted = gw_error_quote(text);
-    ck_assert_uint_eq(strlen(quoted), 60 + strlen("\"...\""));
+    ck_assert_uint_eq(strlen(quoted), 64 + strlen("\"...\""));
     ck_assert(g_str_has_suffix(quoted, "x...\""));
+}
+END_TEST
+
+START_TEST(hints_end_a_message)
+{
+    g_autofree char *hint = gw_error_hint("fifi", policies);
+    ck_assert_str_eq(hint, "; did you mean \"fifo\"?");
+    g_autofree char *none = gw_error_hint("zebra", policies);
+    ck_assert_str_eq(none, "");
+    static const char *const odd[] = {"\x1b[31m", NULL};
+    g_autofree char *safe = gw_error_hint("\x1b[31n", odd);
+    ck_assert_str_eq(safe, "; did you mean \"\\u001b[31m\"?");
+}
+END_TEST
+
+START_TEST(lists_have_an_end)
+{
+    static const struct {
+        guint count_max;
+        const char *list;
+    } cases[] = {
+        {0, "..."},
+        {1, "\"fifo\", ..."},
+        {3, "\"fifo\", \"gang\", \"proportional_share\", ..."},
+        {4, "\"fifo\", \"gang\", \"proportional_share\", \"round_robin\""},
+        {G_MAXUINT, "\"fifo\", \"gang\", \"proportional_share\", \"round_robin\""},
+    };
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autofree char *list = gw_error_list(policies, cases[i].count_max);
+        ck_assert_str_eq(list, cases[i].list);
+    }
+    static const char *const none[] = {NULL}, *const odd[] = {"a\n\"", NULL};
+    g_autofree char *empty = gw_error_list(none, 8);
+    ck_assert_str_eq(empty, "");
+    g_autofree char *safe = gw_error_list(odd, 8);
+    ck_assert_str_eq(safe, "\"a\\u000a\\\"\"");
 }
 END_TEST
 
@@ -126,6 +162,8 @@ int main(void)
     tcase_add_test(cases, long_words_are_left_alone);
     tcase_add_test(cases, quotes_are_safe_to_print);
     tcase_add_test(cases, long_quotes_are_shortened);
+    tcase_add_test(cases, hints_end_a_message);
+    tcase_add_test(cases, lists_have_an_end);
     Suite *suite = suite_create("error");
     suite_add_tcase(suite, cases);
     SRunner *runner = srunner_create(suite);

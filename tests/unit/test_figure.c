@@ -289,6 +289,29 @@ START_TEST(many_jobs_share_the_last_colour)
 }
 END_TEST
 
+/* Three rows of a key are whole; of more, two stand side by side, and the ends tell them apart. */
+START_TEST(long_names_keep_their_ends)
+{
+    run about = {.job_names = {"training_of_the_large_model.10", "training_of_the_large_model.11",
+                               "all_of_twenty_letter", "short"},
+                 .job_count = 3,
+                 .gang_count = 9};
+    char *folder = make_folder();
+    make_run(folder, &about);
+    draw_good(folder, "timeline", svg);
+    check_words(folder, "timeline.svg",
+                (const char *[]){">training_of_the_large_model.10<",
+                                 ">training_of_the_large_model.11<", NULL});
+    about.job_count = 4;
+    make_run(folder, &about);
+    draw_good(folder, "timeline", svg);
+    check_words(folder, "timeline.svg",
+                (const char *[]){">training_…e_model.10<", ">training_…e_model.11<",
+                                 ">all_of_twenty_letter<", ">short<", NULL});
+    remove_folder(folder);
+}
+END_TEST
+
 /* What a row of boxes can show: 150 of them; and the caption says so. */
 START_TEST(long_runs_show_their_first_stretch)
 {
@@ -346,19 +369,18 @@ END_TEST
 START_TEST(names_are_no_commands)
 {
     char *folder = make_folder();
-    const run about = {.job_names = {"it's `touch pwned` \"x\", @y {z}_1\n2",
-                                     "'; set output 'pwned'; '", "système 世界",
-                                     "@folder \"q\" \\n#x"},
+    /* Each is short enough to be a title as it is. */
+    const run about = {.job_names = {"it's `touch p` @y\n2", "';set output'p';'", "système 世界",
+                                     "@folder \"q\" \\n#x{z}_1"},
                        .job_count = 4,
                        .gang_count = 9};
     make_run(folder, &about);
     draw_good(folder, "utilization", svg);
     draw_good(folder, "timeline", svg);
-    ck_assert(!has_file(folder, "pwned"));
-    ck_assert(!g_file_test("pwned", G_FILE_TEST_EXISTS));
-    check_words(
-        folder, "timeline.svg",
-        (const char *[]){"it's `touch pwned` ", "'; set output 'pwned'; '", "système 世界", NULL});
+    ck_assert(!has_file(folder, "p"));
+    ck_assert(!g_file_test("p", G_FILE_TEST_EXISTS));
+    check_words(folder, "timeline.svg",
+                (const char *[]){"it's `touch p` ", "';set output'p';'", "système 世界", NULL});
     g_autofree char *boxes = read_text(folder, "timeline.csv");
     ck_assert_ptr_nonnull(strstr(boxes, ",1,\n")); /* The name with a newline is found again. */
     remove_folder(folder);
@@ -428,7 +450,8 @@ START_TEST(without_scripts_there_are_no_subjects)
     g_auto(GStrv) subjects = gw_figure_subjects();
     ck_assert_ptr_null(subjects[0]);
     ck_assert(!gw_figure_draw(folder, "timeline", svg, &error));
-    check_error(error, GW_ERROR_USAGE, (const char *[]){"timeline", "GANGWAY_PLOTS", NULL});
+    g_autofree char *style = g_build_filename(folder, "style.gp", NULL);
+    check_error(error, GW_ERROR_SYSTEM, (const char *[]){style, "GANGWAY_PLOTS", NULL});
     remove_folder(folder);
 }
 END_TEST
@@ -464,6 +487,8 @@ START_TEST(unknown_formats_are_refused_before_drawing)
     make_run(folder, &two_jobs);
     draw_bad(folder, "timeline", (const char *[]){"svg", "gif", NULL}, GW_ERROR_USAGE,
              (const char *[]){"\"gif\"", "svg, pdf, png", NULL});
+    draw_bad(folder, "timeline", (const char *[]){"PNG", NULL}, GW_ERROR_USAGE,
+             (const char *[]){"\"PNG\"", "did you mean \"png\"?", NULL});
     remove_folder(folder);
 }
 END_TEST
@@ -545,12 +570,27 @@ START_TEST(an_absent_gnuplot_is_told_with_its_package)
 }
 END_TEST
 
-START_TEST(gnuplot_s_own_words_are_passed_on)
+/* Of a subject that has its data as they are, too. */
+START_TEST(data_that_a_script_misses_are_named)
 {
     char *folder = make_folder();
-    char *scripts = make_scripts("plot 'absent.csv'\n");
-    draw_bad(folder, "mine", svg, GW_ERROR_SYSTEM,
-             (const char *[]){"mine.gp", "absent.csv", "line 1", NULL});
+    char *scripts = make_scripts("plot 'absent.csv', 'gone.csv'\n");
+    draw_bad(folder, "mine", svg, GW_ERROR_SCENARIO,
+             (const char *[]){folder, "mine.gp", "absent.csv", "line 1", NULL});
+    remove_folder(scripts);
+    remove_folder(folder);
+}
+END_TEST
+
+/* Which are many: the command itself, where in it, and what else comes of it. */
+START_TEST(gnuplot_s_own_words_are_one_line)
+{
+    char *folder = make_folder();
+    char *scripts = make_scripts("plot sin(x) with nonsense\n");
+    g_autoptr(GError) error = NULL;
+    draw_bad(folder, "mine", svg, GW_ERROR_SYSTEM, (const char *[]){"mine.gp\" line 1: ", NULL});
+    ck_assert(!gw_figure_draw(folder, "mine", svg, &error));
+    ck_assert_ptr_null(strchr(error->message, '\n'));
     remove_folder(scripts);
     remove_folder(folder);
 }
@@ -581,6 +621,21 @@ START_TEST(an_old_figure_stays_when_the_new_one_fails)
 }
 END_TEST
 
+START_TEST(figures_of_an_earlier_run_are_taken_away)
+{
+    char *folder = make_folder();
+    make_run(folder, &two_jobs);
+    g_autofree char *before = list_files(folder);
+    draw_good(folder, "timeline", all_formats);
+    draw_good(folder, "utilization", all_formats);
+    gw_figure_remove_run(folder);
+    g_autofree char *after = list_files(folder);
+    ck_assert_str_eq(after, before);
+    gw_figure_remove_run(folder); /* Of nothing. */
+    remove_folder(folder);
+}
+END_TEST
+
 static TCase *make_good_cases(void)
 {
     TCase *cases = tcase_create("good");
@@ -594,6 +649,7 @@ static TCase *make_good_cases(void)
     tcase_add_test(cases, one_job_shows_kinds_and_microbatches);
     tcase_add_test(cases, layers_add_up);
     tcase_add_test(cases, many_jobs_share_the_last_colour);
+    tcase_add_test(cases, long_names_keep_their_ends);
     tcase_add_test(cases, long_runs_show_their_first_stretch);
     tcase_add_test(cases, shards_may_be_reported_in_any_order);
     tcase_add_test(cases, shards_of_no_length_at_one_instant_are_drawn);
@@ -601,6 +657,7 @@ static TCase *make_good_cases(void)
     tcase_add_test(cases, folders_may_have_any_name);
     tcase_add_test(cases, subjects_are_the_scripts);
     tcase_add_test(cases, scripts_may_be_one_s_own);
+    tcase_add_test(cases, figures_of_an_earlier_run_are_taken_away);
     return cases;
 }
 
@@ -615,7 +672,8 @@ static TCase *make_bad_cases(void)
     tcase_add_test(cases, a_run_of_nothing_cannot_be_drawn);
     tcase_add_test(cases, broken_data_are_told_by_line);
     tcase_add_test(cases, an_absent_gnuplot_is_told_with_its_package);
-    tcase_add_test(cases, gnuplot_s_own_words_are_passed_on);
+    tcase_add_test(cases, data_that_a_script_misses_are_named);
+    tcase_add_test(cases, gnuplot_s_own_words_are_one_line);
     tcase_add_test(cases, a_figure_that_is_not_whole_is_not_kept);
     tcase_add_test(cases, an_old_figure_stays_when_the_new_one_fails);
     return cases;

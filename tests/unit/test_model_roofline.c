@@ -18,7 +18,7 @@ typedef struct {
 static void bench_init(bench *built)
 {
     small_cluster_of(&built->made, 4, 1, 1, 1);
-    built->model = gw_accel_model_of(gw_accel_model_find("roofline"), built->made.cluster);
+    built->model = gw_accel_model_of(&gw_model_roofline, built->made.cluster);
     built->function = gw_function_new("test");
 }
 
@@ -274,18 +274,6 @@ START_TEST(collectives_are_those_of_the_torus)
 }
 END_TEST
 
-START_TEST(models_are_listed_in_order_of_name)
-{
-    ck_assert_ptr_eq(gw_accel_model_find("roofline"), &gw_model_roofline);
-    ck_assert_ptr_null(gw_accel_model_find("Roofline"));
-    ck_assert_ptr_null(gw_accel_model_find(""));
-    for (uint32_t i = 0; gw_accel_models[i] != NULL; i++) {
-        ck_assert_ptr_nonnull(gw_accel_models[i]->summary);
-        ck_assert(i == 0 || g_strcmp0(gw_accel_models[i - 1]->name, gw_accel_models[i]->name) < 0);
-    }
-}
-END_TEST
-
 START_TEST(collective_as_an_operation_aborts)
 {
     bench built;
@@ -311,7 +299,6 @@ int main(void)
     tcase_add_test(cases, attention_to_shorter_sequences);
     tcase_add_test(cases, each_island_has_its_own_roofs);
     tcase_add_test(cases, collectives_are_those_of_the_torus);
-    tcase_add_test(cases, models_are_listed_in_order_of_name);
     tcase_add_test_raise_signal(cases, collective_as_an_operation_aborts, SIGABRT);
     suite_add_tcase(suite, cases);
     SRunner *runner = srunner_create(suite);

@@ -11,7 +11,8 @@ static void classify(const gw_program *program, uint32_t node, uint32_t first,
 {
     gw_function *function =
         g_ptr_array_index(program->functions, gw_program_node(program, node)->function);
-    gw_function_classify(function, first, memory);
+    for (uint32_t o = first; o < function->output_count; o++)
+        g_array_index(function->values, gw_value, gw_function_output(function, o)).memory = memory;
 }
 
 /* init: 4 rows of parameters; pass: 8 rows of activations, 16 of temporaries; update: gradients of

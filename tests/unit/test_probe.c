@@ -50,6 +50,15 @@ START_TEST(threads_meet_and_hand_over)
 }
 END_TEST
 
+START_TEST(what_is_loaded_is_one_node_on_all_members)
+{
+    g_autoptr(gw_program) program = gw_probe_program(3);
+    ck_assert_uint_eq(program->nodes->len, 1);
+    ck_assert_uint_eq(program->meshes->len, 1);
+    ck_assert_uint_eq(gw_mesh_device_count(gw_program_mesh(program, 0)), 3);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("probe");
@@ -58,6 +67,7 @@ int main(void)
     tcase_add_test(tcase, every_kind_can_be_measured);
     tcase_add_test(tcase, more_work_takes_longer);
     tcase_add_test(tcase, threads_meet_and_hand_over);
+    tcase_add_test(tcase, what_is_loaded_is_one_node_on_all_members);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

@@ -102,6 +102,17 @@ START_TEST(an_unknown_name_says_where_was_looked)
 }
 END_TEST
 
+/* A scenario of configs/ is beside what is above it, what is asked for, and what was built in. */
+START_TEST(each_folder_is_looked_at_once)
+{
+    static const char *const settings[] = {"control.profile=zzz", NULL};
+    g_setenv("GANGWAY_CONFIGS", CONFIGS ":" CONFIGS "/../configs", TRUE);
+    g_autoptr(GError) error = NULL;
+    ck_assert_ptr_null(gw_scenario_load(CONFIGS "/quickstart.json", settings, &error));
+    ck_assert_ptr_nonnull(strstr(error->message, "(looked in " CONFIGS "/profiles)"));
+}
+END_TEST
+
 START_TEST(lists_of_names)
 {
     g_setenv("GANGWAY_CONFIGS", CONFIGS, TRUE);
@@ -248,6 +259,7 @@ static TCase *make_catalog_case(void)
     tcase_add_test(catalog, a_scenario_inside_configs);
     tcase_add_test(catalog, a_path_is_relative_to_the_scenario);
     tcase_add_test(catalog, an_unknown_name_says_where_was_looked);
+    tcase_add_test(catalog, each_folder_is_looked_at_once);
     tcase_add_test(catalog, lists_of_names);
     tcase_add_loop_test(catalog, mistake_in_a_file_of_the_catalog, 0,
                         (int)G_N_ELEMENTS(file_mistakes));

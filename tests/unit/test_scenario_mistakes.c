@@ -238,7 +238,7 @@ static const struct {
     {"jobs=[null]", "/jobs/0", "found null, expected an object"},
     {"jobs.0.name=a/b", "/jobs/0/name", "found \"a/b\""},
     {"jobs.0.count=0", "/jobs/0/count", "found 0"},
-    {"jobs.0.count=4097", "/jobs/0/count", "found 4097, expected a whole number from 1 to 4096"},
+    {"jobs.0.count=16385", "/jobs/0/count", "found 16385, expected a whole number from 1 to 16384"},
     {"jobs.0.workload=chian", "/jobs/0/workload", "did you mean \"chain\"?"},
     {"jobs.0.workload=[]", "/jobs/0/workload", "expected a string"},
     {"jobs.0.parameters=4", "/jobs/0/parameters", "found 4, expected an object"},
@@ -298,11 +298,12 @@ END_TEST
 START_TEST(too_many_jobs)
 {
     static const char *const settings[] = {
-        "jobs=[{\"name\":\"a\",\"count\":4096,\"workload\":\"chain\","
+        "jobs=[{\"name\":\"a\",\"count\":16384,\"workload\":\"chain\","
         "\"parameters\":{\"devices\":1,\"length\":1}},"
         "{\"name\":\"b\",\"workload\":\"chain\",\"parameters\":{\"devices\":1,\"length\":1}}]",
         NULL};
-    static const char *const parts[] = {": /jobs/1: found 4097 jobs up to this one", "4096", NULL};
+    static const char *const parts[] = {": /jobs/1: found 16385 jobs up to this one", "16384",
+                                        NULL};
     expect_mistake(base_text, settings, parts);
 }
 END_TEST

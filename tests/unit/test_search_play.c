@@ -119,6 +119,54 @@ START_TEST(both_players_agree_on_split_passes)
 }
 END_TEST
 
+/* What is told without a schedule is below what each takes, however many micro-batches it may hold;
+ * and as much, where all passes are of equal length: H1 holds p and leaves a bubble of p - 1
+ * passes, H2 2p - 1 and leaves none. */
+START_TEST(nothing_takes_less_than_the_least)
+{
+    static const gw_schedule_ops *const split[] = {&gw_schedule_zb_h1, &gw_schedule_zb_h2,
+                                                   &gw_schedule_zb_1p, &gw_schedule_zb_2p,
+                                                   &gw_schedule_zb_auto};
+    for (uint32_t i = 0; i < 3 * G_N_ELEMENTS(split) * 12; i++) {
+        const gw_schedule_ops *ops = split[i % G_N_ELEMENTS(split)];
+        const uint32_t stages = 1 + i / G_N_ELEMENTS(split) % 6;
+        const uint32_t microbatches = 1 + i / (6 * G_N_ELEMENTS(split)) * 3;
+        g_autofree gw_stage_times *times = g_new0(gw_stage_times, stages);
+        g_autofree gw_search_pass_times *passes = g_new0(gw_search_pass_times, stages);
+        for (uint32_t s = 0; s < stages; s++) {
+            passes[s] = (gw_search_pass_times){10 + (3 * s + i) % 7, 12 + (5 * s + i) % 9, 8 + s};
+            times[s] = (gw_stage_times){.forward_ns = 10, .backward_ns = 20, .weight_ns = 10};
+        }
+        const gw_schedule_request request = {.stage_count = stages,
+                                             .microbatch_count = microbatches,
+                                             .chunk_count = 1,
+                                             .times = times,
+                                             .kept_share = 0.5,
+                                             .activations_max = 1 + i % 5 * 0.75};
+        g_autoptr(gw_workload_schedule) schedule = ops->make(&request, NULL);
+        const double held_max = gw_workload_schedule_peak(schedule, 0, request.kept_share);
+        ck_assert_double_le(gw_search_play_least_ns(stages, microbatches, held_max, passes, i % 4),
+                            gw_search_play_ns(schedule, passes, i % 4));
+    }
+}
+END_TEST
+
+START_TEST(the_least_is_taken_by_equal_passes)
+{
+    const uint32_t stages = 4, microbatches = 12;
+    gw_search_pass_times times[4];
+    for (uint32_t s = 0; s < stages; s++)
+        times[s] = (gw_search_pass_times){1, 1, 1};
+    ck_assert_double_eq(gw_search_play_least_ns(stages, microbatches, 4, times, 0), 3 * 12 + 3);
+    ck_assert_double_eq(gw_search_play_least_ns(stages, microbatches, 4.9, times, 0), 3 * 12 + 3);
+    ck_assert_double_eq(gw_search_play_least_ns(stages, microbatches, 7, times, 0), 3 * 12);
+    ck_assert_double_eq(gw_search_play_least_ns(stages, microbatches, 99, times, 0), 3 * 12);
+    ck_assert_double_eq(gw_search_play_least_ns(1, 5, 1, times, 100), 3 * 5);
+    /* One micro-batch: there and back, with six transfers, and its part for weights. */
+    ck_assert_double_eq(gw_search_play_least_ns(stages, 1, 4, times, 10), 2 * 4 + 60 + 1);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("search_play");
@@ -129,6 +177,8 @@ int main(void)
     tcase_add_test(cases, both_players_agree);
     tcase_add_test(cases, split_passes_fill_the_bubble);
     tcase_add_test(cases, both_players_agree_on_split_passes);
+    tcase_add_test(cases, nothing_takes_less_than_the_least);
+    tcase_add_test(cases, the_least_is_taken_by_equal_passes);
     suite_add_tcase(suite, cases);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

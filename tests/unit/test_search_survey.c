@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* All points at once are what each is by itself, whatever the processes. */
 #include <check.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "app/search_estimate.h"
+#include "app/search_schedule.h"
 #include "app/search_survey.h"
 
 #define PLAN GW_SOURCE_DIR "/configs/plan.json"
@@ -49,17 +51,101 @@ START_TEST(candidates_are_as_estimated_one_by_one)
     ck_assert_uint_gt(survey->candidates->len, 50);
     ck_assert_uint_gt(survey->impossible_count, 0);
     ck_assert_ptr_nonnull(strstr(survey->impossible, "micro-batches"));
+    guint rough_count = 0;
     for (guint i = 0; i < survey->candidates->len; i++) {
         const gw_search_candidate *found = candidate_at(survey, i);
         g_autofree char *reason = NULL;
         double memory_bytes;
         ck_assert_mem_eq(&found->point, &g_array_index(points, gw_search_point, found->index),
                          sizeof found->point);
-        ck_assert(gw_search_estimate_memory(estimator, &found->point, &memory_bytes, &reason));
+        double bound_ns;
+        if (found->is_rough) {
+            rough_count++;
+            ck_assert(gw_search_estimate_least(estimator, &found->point, &memory_bytes, &bound_ns,
+                                               &reason));
+        } else {
+            ck_assert(gw_search_estimate_memory(estimator, &found->point, &memory_bytes, &reason));
+            bound_ns = gw_search_estimate_bound_ns(estimator, &found->point);
+        }
+        ck_assert(found->is_rough == gw_search_schedule_is_searched(&found->point));
         ck_assert(found->memory_bytes == memory_bytes);
-        ck_assert(found->bound_ns == gw_search_estimate_bound_ns(estimator, &found->point));
+        ck_assert(found->bound_ns == bound_ns);
         ck_assert_double_ge(found->memory_bytes, survey->least_bytes);
         ck_assert(i == 0 || candidate_at(survey, i - 1)->bound_ns <= found->bound_ns);
+    }
+    ck_assert_uint_gt(rough_count, 10);
+}
+END_TEST
+
+static void refine(gw_search_survey *survey, const gw_search_space *space, guint first,
+                   double end_ns, guint count_max, guint process_count_max)
+{
+    const gw_search_survey_settings settings = {process_count_max, true};
+    ck_assert(gw_search_survey_refine(survey, space, &settings, first, end_ns, count_max, NULL));
+    ck_assert_uint_eq(survey->point_count, survey->candidates->len + survey->impossible_count +
+                                               survey->memory_count + survey->same_count);
+}
+
+static guint count_rough(const gw_search_survey *survey)
+{
+    guint count = 0;
+    for (guint i = 0; i < survey->candidates->len; i++)
+        count += candidate_at(survey, i)->is_rough;
+    return count;
+}
+
+/* A few at a time, and no further than asked. */
+START_TEST(rough_ones_are_searched_for)
+{
+    g_autoptr(gw_search_space) space = make_space(few);
+    g_autoptr(gw_search_survey) survey = make_survey(space, 2);
+    const guint rough_count = count_rough(survey);
+    const gw_search_candidate first = *candidate_at(survey, 0);
+    refine(survey, space, 1, 0, 100, 2); /* None is below 0. */
+    ck_assert_uint_eq(count_rough(survey), rough_count);
+    refine(survey, space, 1, INFINITY, 3, 2);
+    ck_assert_uint_eq(count_rough(survey), rough_count - 3);
+    refine(survey, space, 1, INFINITY, 1000, 2);
+    ck_assert_uint_eq(count_rough(survey), first.is_rough ? 1 : 0);
+    ck_assert_mem_eq(candidate_at(survey, 0), &first, sizeof first);
+    ck_assert_uint_gt(survey->same_count, 0);
+    for (guint i = 2; i < survey->candidates->len; i++)
+        ck_assert_double_le(candidate_at(survey, i - 1)->bound_ns,
+                            candidate_at(survey, i)->bound_ns);
+}
+END_TEST
+
+/* Bounds and memory only grow by it, whatever the processes; and what the scenario names stays,
+ * though a schedule that is written down were as good. */
+START_TEST(a_schedule_that_is_asked_for_stays)
+{
+    static const char *const fixed[] = {"jobs.0.parameters.tensor=2",
+                                        "jobs.0.parameters.recompute=full",
+                                        "jobs.0.parameters.schedule=zb-2p", NULL};
+    g_autoptr(gw_search_space) space = make_space(fixed);
+    g_autoptr(gw_search_survey) rough = make_survey(space, 1);
+    g_autoptr(gw_search_survey) one = make_survey(space, 1);
+    g_autoptr(gw_search_survey) many = make_survey(space, 5);
+    const guint count = rough->candidates->len;
+    ck_assert_uint_gt(count, 10);
+    ck_assert_uint_eq(count_rough(rough), count);
+    refine(one, space, 0, INFINITY, 1000, 1);
+    refine(many, space, 0, INFINITY, 1000, 5);
+    ck_assert_uint_eq(one->same_count, 0);
+    ck_assert_uint_eq(one->candidates->len, count);
+    ck_assert_uint_eq(many->candidates->len, count);
+    for (guint i = 0; i < count; i++) {
+        const gw_search_candidate *found = candidate_at(one, i);
+        ck_assert(!found->is_rough);
+        ck_assert_uint_eq(found->index, candidate_at(many, i)->index);
+        ck_assert(found->bound_ns == candidate_at(many, i)->bound_ns);
+        for (guint j = 0; j < count; j++) {
+            if (candidate_at(rough, j)->index != found->index)
+                continue;
+            /* But for rounding: the same passes, added up in another order. */
+            ck_assert_double_ge(found->bound_ns, (1 - 1e-12) * candidate_at(rough, j)->bound_ns);
+            ck_assert_double_ge(found->memory_bytes, candidate_at(rough, j)->memory_bytes);
+        }
     }
 }
 END_TEST
@@ -108,6 +194,8 @@ int main(void)
     TCase *cases = tcase_create("survey");
     tcase_set_timeout(cases, 120);
     tcase_add_test(cases, candidates_are_as_estimated_one_by_one);
+    tcase_add_test(cases, rough_ones_are_searched_for);
+    tcase_add_test(cases, a_schedule_that_is_asked_for_stays);
     tcase_add_test(cases, the_same_whatever_the_processes);
     tcase_add_test(cases, what_is_too_large_is_counted);
     tcase_add_test(cases, no_points_at_all);

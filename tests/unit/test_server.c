@@ -11,7 +11,6 @@ typedef struct {
     gw_server server;
     GString *text;
     gw_span span_ns;      /* What serving takes. */
-    gw_span extend_ns;    /* Extended by so much from inside serve(). */
     uint32_t offers_left; /* Offered from inside serve(): items 100, 101 … */
     uint32_t next_offered;
 } test_shop;
@@ -37,9 +36,6 @@ static gw_span serve_customer(void *owner, const gw_server_item *item)
         shop->offers_left--;
         offer_value(shop, 100 + shop->next_offered++);
     }
-    if (shop->extend_ns > 0) {
-        gw_server_extend(&shop->server, shop->extend_ns);
-    }
     return shop->span_ns;
 }
 
@@ -48,7 +44,6 @@ static void shop_init(test_shop *shop, gw_span span_ns)
     shop->engine = gw_engine_new(GW_QUEUE_LADDER);
     shop->text = g_string_new(NULL);
     shop->span_ns = span_ns;
-    shop->extend_ns = 0;
     shop->offers_left = 0;
     shop->next_offered = 0;
     gw_server_init(&shop->server, shop->engine, serve_customer, shop);
@@ -67,16 +62,8 @@ static void fire_drop(gw_engine *engine, void *subject, uint64_t argument)
     gw_server_drop(&shop->server, 1, argument);
 }
 
-static void fire_extend(gw_engine *engine, void *subject, uint64_t argument)
-{
-    (void)engine;
-    test_shop *shop = subject;
-    gw_server_extend(&shop->server, argument);
-}
-
 static const gw_event_kind kind_offer = {.name = "shop.offer", .fire = fire_offer};
 static const gw_event_kind kind_drop = {.name = "shop.drop", .fire = fire_drop};
-static const gw_event_kind kind_extend = {.name = "shop.extend", .fire = fire_extend};
 
 static void post(test_shop *shop, gw_time due_ns, const gw_event_kind *kind, uint64_t argument)
 {
@@ -239,43 +226,6 @@ START_TEST(stale_wake_up_serves_nobody_too_early)
 }
 END_TEST
 
-START_TEST(extend_puts_off_the_waiting)
-{
-    test_shop shop;
-    shop_init(&shop, 10);
-    post(&shop, 5, &kind_extend, 7);
-    offer_value(&shop, 1);
-    offer_value(&shop, 2);
-    check_story(&shop, "1@0 2@17 ");
-}
-END_TEST
-
-START_TEST(extend_of_an_idle_server_counts_from_now)
-{
-    test_shop shop;
-    shop_init(&shop, 10);
-    offer_value(&shop, 1);
-    post(&shop, 30, &kind_extend, 5);
-    post(&shop, 32, &kind_offer, 2);
-    check_story(&shop, "1@0 2@35 ");
-}
-END_TEST
-
-START_TEST(extend_from_inside_serve_adds_to_its_span)
-{
-    test_shop shop;
-    shop_init(&shop, 10);
-    shop.extend_ns = 3;
-    post(&shop, 100, &kind_offer, 1);
-    post(&shop, 100, &kind_offer, 2);
-    while (gw_engine_step(shop.engine)) {
-    }
-    ck_assert_uint_eq(shop.server.busy_ns, 26);
-    ck_assert_uint_eq(shop.server.free_at_ns, 126);
-    check_story(&shop, "1@100 2@113 ");
-}
-END_TEST
-
 /* The ring grows while it is wrapped around. */
 START_TEST(long_inbox_is_first_in_first_out)
 {
@@ -351,9 +301,6 @@ static Suite *server_suite(void)
     tcase_add_test(changes, drop_takes_all_of_a_value_and_keeps_the_order);
     tcase_add_test(changes, drop_may_empty_the_inbox);
     tcase_add_test(changes, stale_wake_up_serves_nobody_too_early);
-    tcase_add_test(changes, extend_puts_off_the_waiting);
-    tcase_add_test(changes, extend_of_an_idle_server_counts_from_now);
-    tcase_add_test(changes, extend_from_inside_serve_adds_to_its_span);
     suite_add_tcase(suite, changes);
     return suite;
 }

@@ -301,6 +301,36 @@ START_TEST(chunks_of_one_stage_send_nothing)
 }
 END_TEST
 
+/* Of two stages every second micro-batch does not wait where it goes round: its pass has no input
+ * from there, and the others are as they were. */
+START_TEST(waits_are_left_out_when_asked)
+{
+    for (uint32_t early = 0; early < 2; early++) {
+        g_autofree char *json = g_strdup_printf(
+            "{\"stages\": 2, \"microbatches\": 4, \"forward\": \"4us\", \"backward\": \"4us\", "
+            "\"schedule\": \"interleaved\", \"chunks\": 2, \"transfer\": \"1us\", "
+            "\"wrap_waits\": \"%s\"}",
+            early == 1 ? "first" : "all");
+        g_autoptr(gw_program) program = build_good(json);
+        uint32_t node, edge_count[2];
+        for (uint32_t i = 0; i < 4; i++) {
+            for (uint32_t kind = 0; kind < 2; kind++) {
+                g_autofree char *name = kind == 0 ? g_strdup_printf("forward%u.s0.c1", i)
+                                                  : g_strdup_printf("backward%u.s1.c0", i);
+                find_node(program, name, &node);
+                edge_count[kind] = program->first_edge[node + 1] - program->first_edge[node];
+            }
+            const uint32_t waits = early == 0 || i % 2 == 0 ? 1 : 0;
+            ck_assert_uint_eq(edge_count[0], waits);
+            ck_assert_uint_eq(edge_count[1], 1 + waits); /* Its own forward. */
+        }
+        /* m (F + B), (p - 1) (F + B) / v, and 2 (v p - 1) transfers, of which p are not waited for.
+         */
+        ck_assert_uint_eq(play_all(program), 32000 + 4000 + (early == 0 ? 6 : 4) * 1000);
+    }
+}
+END_TEST
+
 START_TEST(peaks_are_told)
 {
     g_autoptr(gw_program) program =
@@ -324,6 +354,13 @@ START_TEST(mistakes_of_schedules_are_told)
               "\"schedule\": \"interleaved\", \"chunks\": 2}",
               "/schedule: found 3 micro-batches, expected a multiple of the 2 stages");
     build_bad("{" SMALL ", \"schedule\": \"interleaved\", \"chunks\": 65}", "/chunks: found 65");
+    build_bad(
+        "{" SMALL ", \"schedule\": \"gpipe\", \"wrap_waits\": \"first\"}",
+        "/wrap_waits: found \"first\" with schedule \"gpipe\" and stages 2, expected \"all\"");
+    build_bad("{\"stages\": 1, \"microbatches\": 3, \"forward\": \"2us\", \"backward\": \"4us\", "
+              "\"schedule\": \"interleaved\", \"chunks\": 2, \"wrap_waits\": \"first\"}",
+              "/wrap_waits: found \"first\" with schedule \"interleaved\" and stages 1");
+    build_bad("{" SMALL ", \"wrap_waits\": \"none\"}", "/wrap_waits: found \"none\"");
     build_bad("{\"stages\": 2, \"microbatches\": 2, \"forward_ns\": 2, \"backward\": \"2us\", "
               "\"schedule\": \"interleaved\", \"chunks\": 3}",
               "/forward_ns: found 2 ns, expected 3 ns");
@@ -408,6 +445,7 @@ int main(void)
     tcase_add_test(cases, the_pass_for_weights_reads_what_is_kept);
     tcase_add_test(cases, chunks_go_round_the_stages);
     tcase_add_test(cases, chunks_of_one_stage_send_nothing);
+    tcase_add_test(cases, waits_are_left_out_when_asked);
     tcase_add_test(cases, peaks_are_told);
     tcase_add_test(cases, mistakes_of_schedules_are_told);
     tcase_add_test(cases, one_stage_needs_nobody);

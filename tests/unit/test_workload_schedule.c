@@ -98,7 +98,7 @@ static void expect_check(const gw_slot *slots, uint32_t first_count, uint32_t al
 {
     g_autofree gw_slot *copy = g_memdup2(slots, all_count * sizeof *copy);
     uint32_t first_slot[] = {0, first_count, all_count};
-    const gw_workload_schedule schedule = {STAGES, COUNT, 1, copy, first_slot, NULL};
+    const gw_workload_schedule schedule = {STAGES, COUNT, 1, copy, first_slot, NULL, false};
     g_autoptr(GError) error = NULL;
     const bool is_good = gw_workload_schedule_check(&schedule, &error);
     ck_assert_int_eq(is_good, part == NULL);
@@ -152,7 +152,8 @@ static void expect_deadlock(const gw_slot *slots, uint32_t stages, uint32_t per_
 {
     g_autofree gw_slot *copy = g_memdup2(slots, (size_t)stages * per_stage * sizeof *copy);
     uint32_t first_slot[] = {0, per_stage, 2 * per_stage};
-    const gw_workload_schedule schedule = {stages, per_stage / 2, 1, copy, first_slot, "own.csv"};
+    const gw_workload_schedule schedule = {stages,     per_stage / 2, 1,    copy,
+                                           first_slot, "own.csv",     false};
     static const gw_stage_times times[] = {{10, 20, 5, 0}, {30, 40, 7, 0}};
     g_autoptr(GError) error = NULL;
     gw_time starts_ns[SLOTS];
@@ -224,7 +225,7 @@ START_TEST(what_waits_for_weights_counts_as_its_share)
                        {.kind = GW_SLOT_BACKWARD, .microbatch = 1},
                        {.kind = GW_SLOT_WEIGHTS, .microbatch = 0}};
     uint32_t first_slot[] = {0, 5};
-    gw_workload_schedule schedule = {1, 2, 1, slots, first_slot, NULL};
+    gw_workload_schedule schedule = {1, 2, 1, slots, first_slot, NULL, false};
     ck_assert_double_eq(gw_workload_schedule_peak(&schedule, 0, 0), 1);
     ck_assert_double_eq(gw_workload_schedule_peak(&schedule, 0, 0.25), 1.25);
     ck_assert_double_eq(gw_workload_schedule_peak(&schedule, 0, 1), 2);
@@ -237,7 +238,7 @@ END_TEST
 START_TEST(chunks_add_up)
 {
     const gw_stage_times times = {100, 50, 0, 20};
-    const gw_workload_schedule schedule = {.stage_count = 1, .chunk_count = 3};
+    const gw_workload_schedule schedule = {.stage_count = 1, .chunk_count = 3, false};
     gw_span sums_ns[GW_SLOT_WEIGHTS + 1] = {0};
     for (uint32_t chunk = 0; chunk < 3; chunk++) {
         for (gw_slot_kind kind = GW_SLOT_FORWARD; kind <= GW_SLOT_WEIGHTS; kind++) {
@@ -347,7 +348,7 @@ START_TEST(a_schedule_of_ones_own_is_played)
         {.kind = GW_SLOT_FORWARD, .microbatch = 0},  {.kind = GW_SLOT_BACKWARD, .microbatch = 0},
         {.kind = GW_SLOT_FORWARD, .microbatch = 1},  {.kind = GW_SLOT_BACKWARD, .microbatch = 1}};
     uint32_t first_slot[] = {0, 4, 8};
-    const gw_workload_schedule schedule = {2, 2, 1, slots, first_slot, NULL};
+    const gw_workload_schedule schedule = {2, 2, 1, slots, first_slot, NULL, false};
     expect_starts(&schedule, uneven, (const gw_time[]){0, 10, 102, 172, 25, 55, 95, 125});
 }
 END_TEST

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Interleaved 1F1B: order, closed form, memory, and how far it is from what was published. */
-#include <string.h>
-
 #include "test_workload_schedule.h"
 
 START_TEST(order_by_stage)
@@ -40,114 +38,102 @@ END_TEST
 
 /* --- How far it is from what was published --- */
 
-typedef struct {
-    const gw_workload_schedule *schedule;
-    const gw_stage_times *times;
-    gw_time *end_ns;  /* By place of the pipeline and micro-batch, of forwards, then backwards; */
-    gw_time *free_ns; /* by stage; */
-    uint32_t *next;   /* by stage: how many slots of it are done. */
-    bool waits_for_all;
-    uint32_t early_count; /* Passes that began before their input was there. */
-} stage_play;
-
-#define NOT_DONE UINT64_MAX
-
-static gw_time *end_of(const stage_play *play, bool is_forward, uint32_t place, uint32_t microbatch)
+/* Of the micro-batch's pass at a place of the pipeline, in a run that begins slots at `start_ns`.
+ */
+static gw_time find_end(const gw_workload_schedule *schedule, const gw_stage_times *times,
+                        const gw_time *start_ns, bool is_forward, uint32_t place,
+                        uint32_t microbatch)
 {
-    const gw_workload_schedule *schedule = play->schedule;
-    const uint32_t places = schedule->stage_count * schedule->chunk_count;
-    return &play->end_ns[((is_forward ? 0 : places) + place) * schedule->microbatch_count +
-                         microbatch];
-}
-
-/* When what the slot needs is there; NOT_DONE: not known yet. */
-static gw_time find_input_ns(const stage_play *play, const gw_slot *slot, uint32_t place)
-{
-    const uint32_t last = play->schedule->stage_count * play->schedule->chunk_count - 1;
-    const bool is_forward = slot->kind == GW_SLOT_FORWARD;
-    if (place == (is_forward ? 0 : last)) {
-        return is_forward ? 0 : *end_of(play, true, place, slot->microbatch);
-    }
-    const gw_time end_ns =
-        *end_of(play, is_forward, is_forward ? place - 1 : place + 1, slot->microbatch);
-    return end_ns == NOT_DONE ? NOT_DONE : end_ns + play->times[0].transfer_ns;
-}
-
-/* From the last stage to the first, or back. */
-static bool goes_round(const stage_play *play, const gw_slot *slot, uint32_t stage)
-{
-    const uint32_t stages = play->schedule->stage_count, chunks = play->schedule->chunk_count;
-    return slot->kind == GW_SLOT_FORWARD ? stage == 0 && slot->chunk > 0
-                                         : stage == stages - 1 && slot->chunk < chunks - 1;
-}
-
-/* The stage's next slot, if it can be told when it begins. */
-static bool play_next(stage_play *play, uint32_t stage)
-{
-    const gw_workload_schedule *schedule = play->schedule;
-    const uint32_t index = schedule->first_slot[stage] + play->next[stage];
-    if (index == schedule->first_slot[stage + 1]) {
-        return false;
-    }
-    const gw_slot *slot = &schedule->slots[index];
-    const uint32_t place = slot->chunk * schedule->stage_count + stage;
-    const bool waits = play->waits_for_all || !goes_round(play, slot, stage) ||
-                       slot->microbatch % schedule->stage_count == 0;
-    const gw_time input_ns = find_input_ns(play, slot, place);
-    if (waits && input_ns == NOT_DONE) {
-        return false;
-    }
-    const gw_time start_ns = waits ? MAX(play->free_ns[stage], input_ns) : play->free_ns[stage];
-    play->early_count += input_ns > start_ns;
-    play->free_ns[stage] = start_ns + gw_workload_slot_ns(schedule, &play->times[stage], slot);
-    *end_of(play, slot->kind == GW_SLOT_FORWARD, place, slot->microbatch) = play->free_ns[stage];
-    play->next[stage]++;
-    return true;
-}
-
-/* Bubble rate of a run, stages in rounds as long as one gets on. */
-static double play_published(const published_row *row, bool waits_for_all, uint32_t *out_early)
-{
-    gw_stage_times times[16];
-    gw_time free_ns[16] = {0};
-    uint32_t next[16] = {0};
-    g_autoptr(gw_workload_schedule) schedule =
-        make_published(row, &gw_schedule_interleaved, 3, times);
-    const uint32_t pass_count = 2 * row->stages * 3 * row->microbatches;
-    g_autofree gw_time *end_ns = g_new(gw_time, pass_count);
-    memset(end_ns, 0xff, pass_count * sizeof *end_ns);
-    stage_play play = {schedule, times, end_ns, free_ns, next, waits_for_all, 0};
-    bool goes_on = true;
-    while (goes_on) {
-        goes_on = false;
-        for (uint32_t stage = 0; stage < row->stages; stage++) {
-            while (play_next(&play, stage)) {
-                goes_on = true;
-            }
+    const uint32_t stage = place % schedule->stage_count;
+    for (uint32_t i = schedule->first_slot[stage]; i < schedule->first_slot[stage + 1]; i++) {
+        const gw_slot *slot = &schedule->slots[i];
+        if ((slot->kind == GW_SLOT_FORWARD) == is_forward && slot->microbatch == microbatch &&
+            slot->chunk == place / schedule->stage_count) {
+            return start_ns[i] + gw_workload_slot_ns(schedule, &times[stage], slot);
         }
     }
-    ck_assert_uint_eq(next[0], schedule->first_slot[1]);
-    *out_early = play.early_count;
+    ck_abort_msg("no pass of micro-batch %u at place %u", microbatch, place);
+}
+
+/* Passes that begin before what the place before, or behind, gives them is there. */
+static uint32_t count_early(const gw_workload_schedule *schedule, const gw_stage_times *times,
+                            const gw_time *start_ns)
+{
+    const uint32_t last = schedule->stage_count * schedule->chunk_count - 1;
+    uint32_t early_count = 0;
+    for (uint32_t stage = 0; stage < schedule->stage_count; stage++) {
+        for (uint32_t i = schedule->first_slot[stage]; i < schedule->first_slot[stage + 1]; i++) {
+            const gw_slot *slot = &schedule->slots[i];
+            const bool is_forward = slot->kind == GW_SLOT_FORWARD;
+            const uint32_t place = slot->chunk * schedule->stage_count + stage;
+            if (place == (is_forward ? 0 : last)) {
+                continue;
+            }
+            const gw_time end_ns = find_end(schedule, times, start_ns, is_forward,
+                                            is_forward ? place - 1 : place + 1, slot->microbatch);
+            early_count += start_ns[i] < end_ns + times[0].transfer_ns;
+        }
+    }
+    return early_count;
+}
+
+/* Bubble rate of a run. */
+static double play_published(const published_row *row, bool wraps_early, uint32_t *out_early)
+{
+    gw_stage_times times[16];
+    g_autoptr(gw_workload_schedule) schedule =
+        make_published(row, &gw_schedule_interleaved, 3, times);
+    g_autofree gw_time *start_ns = g_new(gw_time, schedule->first_slot[row->stages]);
+    schedule->wraps_early = wraps_early;
+    ck_assert(gw_workload_schedule_play(schedule, times, start_ns, NULL));
+    *out_early = count_early(schedule, times, start_ns);
     const double work_ns = (double)row->microbatches *
                            (double)(row->forward_us + row->inputs_us + row->weight_us) * 1000;
-    return 1 - work_ns / (double)free_ns[0];
+    return 1 - work_ns / (double)gw_workload_schedule_period(schedule, times, start_ns);
 }
 
 /* Of a group of micro-batches that goes from the last stage round to the first, or back, the
  * printed rates have the first one alone wait for its input; passes of the others begin before it
- * is there.  With that left out the rates are those printed, to their last digit; with it they are
- * ours.  docs/MODEL.md, "Pipelines". */
+ * is there.  With that left out the rates are those printed, to their last digit; with it no pass
+ * is early.  docs/MODEL.md, "Pipelines". */
 START_TEST(published_bubbles_leave_waits_out)
 {
     for (size_t i = 0; i < G_N_ELEMENTS(published); i++) {
         const published_row *row = &published[i];
         uint32_t early_count;
-        ck_assert_double_eq_tol(play_published(row, false, &early_count), row->bubble_interleaved,
+        ck_assert_double_eq_tol(play_published(row, true, &early_count), row->bubble_interleaved,
                                 0.00005001);
         ck_assert_uint_gt(early_count, 0);
-        ck_assert_double_eq_tol(play_published(row, true, &early_count),
+        ck_assert_double_eq_tol(play_published(row, false, &early_count),
                                 find_bubble(row, &gw_schedule_interleaved, 3), 1e-9);
         ck_assert_uint_eq(early_count, 0);
+    }
+}
+END_TEST
+
+/* One way round each: what comes from the last stage to the first, and back. */
+START_TEST(who_waits)
+{
+    g_autoptr(gw_workload_schedule) schedule = make_schedule(
+        &gw_schedule_interleaved,
+        &(gw_schedule_request){.stage_count = 2, .microbatch_count = 4, .chunk_count = 2});
+    for (uint32_t early = 0; early < 2; early++) {
+        schedule->wraps_early = early == 1;
+        for (uint32_t i = 0; i < 4; i++) {
+            const gw_slot first = {.kind = GW_SLOT_FORWARD, .microbatch = i};
+            const gw_slot second = {.kind = GW_SLOT_FORWARD, .microbatch = i, .chunk = 1};
+            const gw_slot back = {.kind = GW_SLOT_BACKWARD, .microbatch = i};
+            const gw_slot last = {.kind = GW_SLOT_BACKWARD, .microbatch = i, .chunk = 1};
+            const bool waits_round = early == 0 || i % 2 == 0;
+            ck_assert(!gw_workload_slot_waits(schedule, 0, &first));
+            ck_assert(gw_workload_slot_waits(schedule, 1, &first));
+            ck_assert(gw_workload_slot_waits(schedule, 0, &second) == waits_round);
+            ck_assert(gw_workload_slot_waits(schedule, 1, &second));
+            ck_assert(!gw_workload_slot_waits(schedule, 1, &last));
+            ck_assert(gw_workload_slot_waits(schedule, 0, &last));
+            ck_assert(gw_workload_slot_waits(schedule, 1, &back) == waits_round);
+            ck_assert(gw_workload_slot_waits(schedule, 0, &back));
+        }
     }
 }
 END_TEST
@@ -189,6 +175,7 @@ int main(void)
     TCase *cases = tcase_create("interleaved");
     tcase_add_test(cases, order_by_stage);
     tcase_add_test(cases, closed_form_and_memory);
+    tcase_add_test(cases, who_waits);
     tcase_add_test(cases, published_bubbles_leave_waits_out);
     tcase_add_test(cases, published_bubbles_lack_one_sweep_of_transfers);
     tcase_add_test(cases, what_cannot_be_made_is_told);
