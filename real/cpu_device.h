@@ -69,7 +69,7 @@ typedef struct { /* What all devices of a cluster share. */
     const atomic_bool *is_stopping;
     atomic_uint *idle_count; /* Devices whose threads have nothing to do, of those that run here. */
     bool is_alone;           /* Those are no more than GW_CPU_PRODUCTS_MAX. */
-    bool is_bound;           /* They are more than this process may use, and stay on one each. */
+    bool is_bound;           /* Each stays on a core (cores.h). */
     bool checks_nan;         /* An output with a value that is no number is a failure. */
     double flops_per_s;      /* For WORK; 0: GW_CPU_FLOPS_PER_S. */
     /* From the device's thread, without its lock.  The shard is out of the queue, its buffers are

@@ -9,6 +9,7 @@
 
 #include "base/check.h"
 #include "base/error.h"
+#include "real/cores.h"
 #include "real/cpu_explain.h"
 #include "real/cpu_private.h"
 
@@ -606,7 +607,7 @@ static void count_devices(gw_cpu_cluster *cluster)
     }
     atomic_store(&cluster->idle_count, count);
     cluster->shared.is_alone = count <= GW_CPU_PRODUCTS_MAX;
-    cluster->shared.is_bound = count > g_get_num_processors();
+    cluster->shared.is_bound = gw_cores_bind_so_many(count);
 }
 
 static bool start_threads(gw_cpu_cluster *cluster, GError **error)

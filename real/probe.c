@@ -119,8 +119,8 @@ static void *run_thread(void *context)
 {
     probe_thread *thread = context;
     probe_run *run = thread->run;
-    if (run->thread_count > g_get_num_processors())
-        gw_cores_bind(thread->index); /* As devices are that outnumber the cores. */
+    if (gw_cores_bind_so_many(run->thread_count))
+        gw_cores_bind(thread->index); /* As devices are. */
     void *own = run->prepare != NULL ? run->prepare(run, thread->index) : NULL;
     pthread_barrier_wait(&run->barrier);
     double step_ns = G_MAXDOUBLE;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Devices that are threads, and the cores that they share.  Where they are no more than the cores,
- * these are one pool, in which each goes where there is room; where they are more, each is bound to
- * one core, counted around, and each core is a pool.  While no more cores of a pool are wanted than
- * it has, each task goes on at its own speed; else all are slowed down alike, so that together they
- * keep the pool's cores busy: processor sharing.  A span of computing wants one core, but for what
- * is given as a time, in which its thread sleeps; a collective wants one for each member, since
- * they do its work themselves, or all of them.  In more than one pool it has a part in each where a
- * member is, and ends with the last of them.
+/* Devices that are threads, and the cores that they share.  Where they are more than the
+ * cores, and come out even, each is bound to one, counted around, and each core is a pool; else all
+ * cores are one pool, in which each device goes where there is room.  While no more cores of a pool
+ * are wanted than it has, each task goes on at its own speed; else all are slowed down alike, so
+ * that together they keep the pool's cores busy: processor sharing.  A span of computing wants one
+ * core, but for what is given as a time, in which its thread sleeps; a collective wants one for
+ * each member, since they do its work themselves, or all of them.  In more than one pool it has a
+ * part in each where a member is, and ends with the last of them.
  *
  * A pool of cores has a clock of its own, which goes as fast as its tasks go on: a task of so much
  * work ends when that clock has moved on by it, whatever starts and ends in between.  So a change
@@ -114,7 +114,9 @@ static void open_pools(gw_cores *cores)
     for (uint32_t i = 0; i < cores->set_count; i++) {
         core_set *set = &cores->sets[i];
         set->first_pool = cores->pool_count;
-        set->pool_count = set->device_count > set->core_count ? set->core_count : 1;
+        const bool is_bound = set->device_count > set->core_count &&
+                              set->device_count % set->core_count == 0; /* real/cores.h */
+        set->pool_count = is_bound ? set->core_count : 1;
         cores->pool_count += set->pool_count;
     }
     cores->pools = g_new(core_pool, cores->pool_count);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Threads that are bound: each to the core that its number says, counted around, of those that its
- * starter may use; nobody else is. */
+ * starter may use; nobody else is, and none where they do not come out even. */
 #define _GNU_SOURCE
 #include <check.h>
 #include <pthread.h>
@@ -74,6 +74,28 @@ START_TEST(only_cores_that_are_allowed_count)
 }
 END_TEST
 
+/* More than cores, and as many on each; on one core any two. */
+START_TEST(threads_that_come_out_even_are_to_be_bound)
+{
+    const uint32_t cores = gw_cores_count();
+    ck_assert_uint_ge(cores, 1);
+    for (uint32_t i = 0; i <= cores; i++) {
+        ck_assert(!gw_cores_bind_so_many(i));
+    }
+    for (uint32_t i = 1; i < cores; i++) {
+        ck_assert(!gw_cores_bind_so_many(cores + i));
+        ck_assert(!gw_cores_bind_so_many(4 * cores + i));
+    }
+    ck_assert(gw_cores_bind_so_many(2 * cores));
+    ck_assert(gw_cores_bind_so_many(3 * cores));
+    gw_cores_bind(0);
+    ck_assert_uint_eq(gw_cores_count(), 1);
+    ck_assert(!gw_cores_bind_so_many(1));
+    ck_assert(gw_cores_bind_so_many(2));
+    ck_assert(gw_cores_bind_so_many(3));
+}
+END_TEST
+
 /* What is bound already stays there, whatever it is told. */
 START_TEST(to_bind_twice_changes_nothing)
 {
@@ -93,6 +115,7 @@ int main(void)
     TCase *tcase = tcase_create("cores");
     tcase_add_test(tcase, threads_go_round_the_cores);
     tcase_add_test(tcase, only_cores_that_are_allowed_count);
+    tcase_add_test(tcase, threads_that_come_out_even_are_to_be_bound);
     tcase_add_test(tcase, to_bind_twice_changes_nothing);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
