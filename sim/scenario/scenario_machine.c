@@ -160,10 +160,9 @@ static bool read_cores(gw_params *root, gw_accelerator *out, GError **error)
     return true;
 }
 
-#define JITTER_KEY                  "jitter"
-#define FIRST_TOUCH_KEY             "first_touch_bandwidth"
-#define FIRST_TOUCH_MIN_BYTES_PER_S 1e6 /* So that no device's memory takes longer than time is.   \
-                                         */
+#define JITTER_KEY      "jitter"
+#define FIRST_TOUCH_KEY "first_touch_bandwidth"
+#define FIRST_TOUCH_MIN 1e6 /* Bytes/s: no device's memory takes longer than there is time. */
 
 /* Threads wait for the system's pages; the memory of a device of its own is there. */
 static bool read_first_touch(gw_params *root, gw_accelerator *out, GError **error)
@@ -177,9 +176,9 @@ static bool read_first_touch(gw_params *root, gw_accelerator *out, GError **erro
                         CORES_KEY);
         return false;
     }
-    if (found >= 0 && found < FIRST_TOUCH_MIN_BYTES_PER_S) {
+    if (found >= 0 && found < FIRST_TOUCH_MIN) {
         gw_params_error(root, FIRST_TOUCH_KEY, error, "found %g B/s, expected at least %g B/s",
-                        found, FIRST_TOUCH_MIN_BYTES_PER_S);
+                        found, FIRST_TOUCH_MIN);
         return false;
     }
     out->first_touch_bytes_per_s = MAX(found, 0);
