@@ -88,6 +88,10 @@ static inline const gw_operation *gw_function_operation(const gw_function *funct
     return &g_array_index(function->operations, gw_operation, index);
 }
 uint64_t gw_value_bytes(const gw_value *value); /* Of one shard. */
+/* What `source`, of `source_count` shards, hands to a value of another mesh: the source shards that
+ * `shard` of the target takes rows from, [*out_first, returned). */
+uint32_t gw_value_sources(const gw_value *source, uint32_t source_count, const gw_value *target,
+                          uint32_t shard, uint32_t *out_first);
 /* The operation before which an overlapped collective, operation `index`, is awaited: the first one
  * after it that names its output or writes its input; the number of operations where none does. */
 uint32_t gw_function_awaited_at(const gw_function *function, uint32_t index);
