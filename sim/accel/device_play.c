@@ -17,10 +17,11 @@
 
 typedef struct {
     gw_device_work work;
-    gw_time begun_ns, due_ns; /* In closed form. */
-    gw_event_id event;        /* Its end, while it watches. */
-    uint32_t first_watch;     /* Its records, one for each link; GW_INDEX_NONE: it watches none. */
-    gw_rounds *rest;          /* What is played of it; NULL: all. */
+    gw_time begun_ns, due_ns; /* Alone. */
+    gw_span span_ns;
+    gw_event_id event;    /* Its end, while it watches. */
+    uint32_t first_watch; /* Its records, one for each link; GW_INDEX_NONE: it watches none. */
+    gw_rounds *rest;      /* What is played of it; NULL: all. */
 } live_collective;
 
 typedef struct { /* Of one link. */
@@ -131,6 +132,10 @@ static bool ask_rounds(const gw_devices *devices, const gw_device_work *work)
             .shift = play->shift,
         };
         play->rounds = gw_collective_play(devices->cluster, &collective, &play->lead_ns);
+        play->alone_ns =
+            play->rounds == NULL
+                ? 0
+                : play->lead_ns + gw_rounds_ns(play->rounds, devices->cluster, collective.devices);
     }
     return play->rounds != NULL;
 }
@@ -179,12 +184,13 @@ static void leave_links(gw_devices *devices, uint32_t slot)
 }
 
 /* Both are of the same groups, and members wait for both, or overlap both: they go side by side as
- * the closed form has it. */
+ * the closed form has it, where it has those that are there. */
 static bool are_beside(const gw_devices *devices, const gw_device_work *one,
                        const gw_device_work *other)
 {
     const gw_gang_stage *a = stage_of(devices, one), *b = stage_of(devices, other);
-    return a->groups->track == b->groups->track && a->kind == b->kind;
+    return a->groups->track == b->groups->track && a->kind == b->kind &&
+           !a->groups->track->is_sparse;
 }
 
 /* Somebody is on one of its links whom its closed form does not know of. */
@@ -249,12 +255,15 @@ static void fire_watch(gw_engine *engine, void *subject, uint64_t argument)
     const uint32_t slot = (uint32_t)argument;
     live_collective *live = live_at(devices, slot);
     const gw_gang_stage *stage = stage_of(devices, &live->work);
-    const bool is_played = stage->groups->track->is_sparse || is_met(devices, &live->work);
-    if (is_played && ask_rounds(devices, &live->work)) {
+    const bool is_sparse = stage->groups->track->is_sparse;
+    const bool is_played = is_met(devices, &live->work);
+    if ((is_played || is_sparse) && ask_rounds(devices, &live->work) && is_played) {
         start_later(devices, slot);
         return;
     }
-    live->due_ns = live->begun_ns + stage->span_ns[live->work.group];
+    live->span_ns =
+        is_sparse ? play_of(devices, &live->work)->alone_ns : stage->span_ns[live->work.group];
+    live->due_ns = live->begun_ns + live->span_ns;
     live->event = gw_engine_post(engine, live->due_ns, &end_kind, devices, slot);
     watch_links(devices, slot);
 }
@@ -288,7 +297,7 @@ static void fire_wake(gw_engine *engine, void *subject, uint64_t argument)
     gw_devices *devices = subject;
     const uint32_t slot = (uint32_t)argument;
     live_collective *live = live_at(devices, slot);
-    const gw_span span_ns = stage_of(devices, &live->work)->span_ns[live->work.group];
+    const gw_span span_ns = live->span_ns;
     const gw_time now_ns = gw_engine_now(engine);
     leave_links(devices, slot);
     gw_check(ask_rounds(devices, &live->work)); /* It has links. */

@@ -51,6 +51,7 @@ typedef struct {
     gw_operation_kind kind;
     uint64_t size_bytes;
     uint32_t shift;
+    gw_span alone_ns; /* With its rounds: what they take with nobody else there, and the lead. */
 } gw_timing_play;
 
 typedef enum {
