@@ -127,7 +127,8 @@ uint64_t gw_function_member_bytes(const gw_function *function, uint32_t index);
 bool gw_function_models_time(const gw_function *function);
 
 /* Whether the operation may write its output `output` over its operand `input`: it goes element by
- * element, and reads each before it writes it. */
+ * element, and reads each, on all devices, before it writes it.  An all-reduce may even name one
+ * value for both. */
 bool gw_operation_writes_over(const gw_operation *operation, uint32_t input, uint32_t output);
 /* True when every output with a donor is as large as it, and the donor of no other, and whatever
  * writes the output may write over the donor, is the last to read it and reads it but once.  Else
