@@ -156,7 +156,9 @@ static uint64_t count_pieces(const meeting *met)
 
 static void sum_range(const meeting *met, uint64_t first, uint64_t count, float *to)
 {
-    memcpy(to, met->inputs[0] + first, count * sizeof(float));
+    if (to != met->inputs[0] + first) { /* Else it is in place. */
+        memcpy(to, met->inputs[0] + first, count * sizeof(float));
+    }
     for (uint32_t i = 1; i < met->member_count; i++) {
         const float *from = met->inputs[i] + first;
         for (uint64_t k = 0; k < count; k++) {

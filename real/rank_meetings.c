@@ -357,12 +357,14 @@ static void write_all(const meeting *met, uint64_t first, const float *from, uin
     }
 }
 
-/* This rank's range, or all. */
+/* This rank's range, or all.  What is summed in place is still to be read while sums are made. */
 static void add_up(const gw_rank_meetings *meetings, const meeting *met)
 {
     const uint32_t here = first_here(met);
     const stretch range = range_of(meetings, met, meetings->self);
-    float *to = met->outputs[here] + range.first;
+    const bool is_in_place = met->outputs[here] == met->mine[here];
+    g_autofree float *apart = is_in_place ? g_new(float, range.count) : NULL;
+    float *to = is_in_place ? apart : met->outputs[here] + range.first;
     sum_inputs(meetings, met, here, range.count, to);
     write_all(met, range.first, to, range.count);
     for (uint32_t i = 0; is_cut(met) && i < met->other_count; i++) {

@@ -52,8 +52,7 @@ gw_devices *gw_devices_new(gw_engine *engine, const gw_cluster *cluster, bool is
     devices->owner = owner;
     devices->device_count = count;
     devices->fabric = gw_fabric_new(engine, cluster, gw_devices_copy_arrived, devices);
-    devices->player = gw_player_new(devices->fabric, gw_devices_play_ended, devices);
-    gw_pool_init(&devices->playing, sizeof(gw_device_work));
+    gw_devices_open_plays(devices);
     devices->queues = gw_lines_new0(count, sizeof(gw_device_queue));
     devices->first_early = g_new0(uint32_t, count);
     devices->first_orphan = g_new0(uint32_t, count);
@@ -82,8 +81,7 @@ void gw_devices_free(gw_devices *devices)
         return;
     }
     gw_devices_close_cores(devices);
-    gw_player_free(devices->player);
-    gw_pool_clear(&devices->playing);
+    gw_devices_close_plays(devices);
     gw_fabric_free(devices->fabric);
     gw_gang_table_clear(&devices->table);
     gw_pool_clear(&devices->gangs);
@@ -647,7 +645,7 @@ void gw_devices_launch(gw_devices *devices, const gw_launch *launch)
     }
     gw_gang_state *gang = gw_devices_gang(devices, slot);
     const gw_gang_layout *layout = launch->plan->layout;
-    gw_check(gang->plan == launch->plan);
+    gw_check(gang->plan->layout == layout); /* The plan is that of its first launch. */
     const uint32_t place = gw_gang_layout_place(layout, launch->host);
     gw_check(place != GW_INDEX_NONE);
     prefetch_launch(devices, launch, place);
@@ -658,12 +656,12 @@ void gw_devices_launch(gw_devices *devices, const gw_launch *launch)
     if (launch->tag != gang->tag || gang->has_tags) {
         keep_tag(devices, gang, launch_index, launch->tag);
     }
-    if (!launch->plan->is_lockstep) {
+    if (!gang->plan->is_lockstep) {
         devices->launch_ends[launch_index] = (gw_launch_end){
             .open_count = layout->first_local[place + 1] - layout->first_local[place]};
     }
     const gw_time available_ns = launch->issued_ns + devices->launch_ns[layout->island];
-    if (launch->plan->is_lockstep && launch->arrivals == NULL) {
+    if (gang->plan->is_lockstep && launch->arrivals == NULL) {
         queue_lockstep(devices, slot, place, available_ns);
     } else {
         queue_shards(devices, slot, place, available_ns, launch->arrivals, now_ns);

@@ -185,55 +185,18 @@ void gw_devices_end_span(gw_devices *devices, gw_device_work work, gw_span compu
     }
 }
 
-/* --- Collectives that are played --- */
-
-static const gw_timing_play *find_play(const gw_gang_plan *plan, const gw_device_work *work)
-{
-    return plan->plays == NULL
-               ? NULL
-               : g_ptr_array_index(plan->plays, plan->stages[work->stage].first_play + work->group);
-}
-
-static void fire_play(gw_engine *engine, void *subject, uint64_t argument)
-{
-    (void)engine;
-    gw_devices *devices = subject;
-    const gw_device_work *work = gw_pool_at(&devices->playing, (uint32_t)argument);
-    const gw_gang_plan *plan = gw_devices_gang(devices, work->gang)->plan;
-    const gw_gang_groups *groups = plan->stages[work->stage].groups;
-    gw_player_begin(devices->player, find_play(plan, work)->rounds,
-                    &groups->devices[work->group * groups->group_size], argument);
-}
-
-static const gw_event_kind play_kind = {.name = "collective.start", .fire = fire_play};
-
-void gw_devices_play_ended(void *owner, uint64_t tag)
-{
-    gw_devices *devices = owner;
-    const gw_time now_ns = gw_engine_now(devices->engine);
-    const gw_device_work work = *(gw_device_work *)gw_pool_at(&devices->playing, (uint32_t)tag);
-    gw_pool_give(&devices->playing, (uint32_t)tag);
-    gw_devices_end_group(devices, work, now_ns, now_ns);
-    gw_devices_do_works(devices, now_ns);
-}
-
 void gw_devices_leave_flow_group(gw_devices *devices, gw_device_work work, gw_time now_ns)
 {
     const gw_gang_state *gang = gw_devices_gang(devices, work.gang);
     const gw_gang_stage *stage = &gang->plan->stages[work.stage];
     const gw_time begun_ns =
         devices->groups[gang->first_group + stage->first_group + work.group].latest_ns;
-    const gw_timing_play *play = find_play(gang->plan, &work);
-    if (play == NULL && gang->plan->is_shared && stage->span_ns[work.group] > 0) {
+    if (gw_devices_play(devices, work, begun_ns, now_ns)) {
+        return;
+    }
+    if (gang->plan->is_shared && stage->span_ns[work.group] > 0) {
         gw_devices_meet(devices, work, begun_ns, stage->span_ns[work.group]);
         return;
     }
-    if (play == NULL) {
-        gw_devices_end_group(devices, work, begun_ns + stage->span_ns[work.group], now_ns);
-        return;
-    }
-    const uint32_t slot = gw_pool_take(&devices->playing);
-    *(gw_device_work *)gw_pool_at(&devices->playing, slot) = work;
-    gw_engine_post(devices->engine, MAX(begun_ns + play->lead_ns, now_ns), &play_kind, devices,
-                   slot);
+    gw_devices_end_group(devices, work, begun_ns + stage->span_ns[work.group], now_ns);
 }

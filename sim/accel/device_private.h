@@ -106,13 +106,15 @@ typedef struct { /* device_touch.c, of a device that is a thread. */
 } gw_device_touches;
 
 typedef struct gw_cores gw_cores;
+typedef struct gw_watches gw_watches;
 
 struct gw_devices {
     gw_engine *engine;
     const gw_cluster *cluster;
     gw_fabric *fabric;
-    gw_player *player; /* Of collectives, on the fabric. */
-    gw_pool playing;   /* gw_device_work, of those that have met. */
+    gw_player *player;          /* Of collectives, on the fabric. */
+    gw_pool playing;            /* Those that have met, and are played or watch (device_play.c). */
+    struct gw_watches *watches; /* Of links; NULL: nothing watches. */
     const gw_devices_ops *ops;
     void *owner;
     uint32_t device_count;
@@ -266,7 +268,11 @@ void gw_devices_hold(gw_devices *devices, uint32_t device, uint64_t size_bytes);
 void gw_devices_let_go(gw_devices *devices, uint32_t device, uint64_t size_bytes);
 gw_span gw_devices_touch(gw_devices *devices, const gw_gang_state *gang, uint32_t number);
 
-/* device_flow.c: a collective has been played. */
+/* device_play.c: a group has met; false: its closed form says when it ends, whoever else is on the
+ * wires.  A collective has been played. */
+void gw_devices_open_plays(gw_devices *devices);
+void gw_devices_close_plays(gw_devices *devices);
+bool gw_devices_play(gw_devices *devices, gw_device_work work, gw_time begun_ns, gw_time now_ns);
 void gw_devices_play_ended(void *owner, uint64_t tag);
 /* device.c: groups that have met go on. */
 void gw_devices_do_works(gw_devices *devices, gw_time now_ns);

@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "accel/crossings.h"
 #include "base/check.h"
 
 /* --- Layout --- */
@@ -149,7 +150,7 @@ void gw_gang_layout_free(gw_gang_layout *layout)
 
 /* Spanning a dimension of size 1 changes nothing, so such a bit is dropped: equal groups are one
  * table, and stages can be told apart by its address. */
-static const gw_gang_groups *ask_groups(gw_gang_layout *layout, uint8_t asked_axes)
+gw_gang_groups *gw_gang_layout_groups(gw_gang_layout *layout, uint8_t asked_axes)
 {
     uint8_t axes = 0;
     for (uint32_t dim = 0; dim < layout->mesh.dims; dim++) {
@@ -259,7 +260,7 @@ static void make_stages(gw_gang_plan *plan, gw_gang_layout *layout, const gw_tim
         const gw_step step = timing->steps != NULL
                                  ? timing->steps[i]
                                  : (gw_step){.kind = GW_STEP_MEET, .collective = i};
-        const gw_gang_groups *groups = ask_groups(layout, timing->axes[step.collective]);
+        const gw_gang_groups *groups = gw_gang_layout_groups(layout, timing->axes[step.collective]);
         if (step.kind == GW_STEP_AWAIT) {
             add_await(plan, step.collective);
         } else if (step.kind == GW_STEP_MEET && goes_with(plan, groups)) {
@@ -280,7 +281,7 @@ static void sum_collectives(gw_gang_plan *plan, gw_gang_layout *layout, const gw
     g_autofree gw_span *sums_ns = g_new0(gw_span, layout->member_count);
     bool is_alike = true;
     for (uint32_t i = 0; i < timing->collective_count; i++) {
-        const gw_gang_groups *groups = ask_groups(layout, timing->axes[i]);
+        const gw_gang_groups *groups = gw_gang_layout_groups(layout, timing->axes[i]);
         const gw_span *spans_ns = &timing->collective_ns[timing->first_group[i]];
         for (uint32_t shard = 0; shard < layout->member_count; shard++) {
             sums_ns[shard] += spans_ns[groups->group_of[shard]];
@@ -327,6 +328,16 @@ gw_gang_plan *gw_gang_plan_new(gw_gang_layout *layout, const gw_timing *timing)
 gw_gang_plan *gw_gang_plan_new_apart(gw_gang_layout *layout, const gw_timing *timing)
 {
     return new_plan(layout, timing, true);
+}
+
+bool gw_gang_plan_is_crossed(const gw_gang_plan *plan)
+{
+    bool is_any = false;
+    for (uint32_t i = 0; i < plan->stage_count && plan->plays == NULL; i++) {
+        const gw_track *track = plan->stages[i].groups->track;
+        is_any = is_any || (track != NULL && track->is_crossed);
+    }
+    return is_any;
 }
 
 void gw_gang_plan_free(gw_gang_plan *plan)

@@ -12,9 +12,11 @@
 /* The groups of a mesh when a collective spans some of its dimensions. */
 typedef struct {
     uint32_t group_count, group_size;
-    uint32_t *group_of; /* By shard. */
-    uint32_t *members;  /* Shards: group * group_size + place, */
-    uint32_t *devices;  /* and where they are. */
+    uint32_t *group_of;     /* By shard. */
+    uint32_t *members;      /* Shards: group * group_size + place, */
+    uint32_t *devices;      /* and where they are. */
+    struct gw_track *track; /* What their collectives take of the links, of which may be watched;
+                               borrowed; NULL: none is (gw_gang_layout_groups()). */
 } gw_gang_groups;
 
 typedef struct {
@@ -43,6 +45,10 @@ gw_gang_layout *gw_gang_layout_new(const gw_cluster *cluster, const gw_mesh *mes
                                    const uint32_t *devices);
 void gw_gang_layout_free(gw_gang_layout *layout);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(gw_gang_layout, gw_gang_layout_free)
+
+/* The groups of a collective over these axes, made when first asked for; borrowed.  Whoever has
+ * their track may set it. */
+gw_gang_groups *gw_gang_layout_groups(gw_gang_layout *layout, uint8_t axes);
 
 /* The host's place in layout->hosts, the device's shard; GW_INDEX_NONE: it has none. */
 static inline uint32_t gw_gang_layout_place(const gw_gang_layout *layout, uint32_t host)
@@ -96,5 +102,7 @@ typedef struct {
 gw_gang_plan *gw_gang_plan_new(gw_gang_layout *layout, const gw_timing *timing);
 /* As above, of members that compute as long as they are told (gw_devices_expect). */
 gw_gang_plan *gw_gang_plan_new_apart(gw_gang_layout *layout, const gw_timing *timing);
+/* Whether some of its collectives may meet others on links, and are not played there. */
+bool gw_gang_plan_is_crossed(const gw_gang_plan *plan);
 void gw_gang_plan_free(gw_gang_plan *plan);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(gw_gang_plan, gw_gang_plan_free)

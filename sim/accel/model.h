@@ -42,10 +42,17 @@ static inline gw_accel_model gw_accel_model_of(const gw_accel_ops *ops, const gw
     return (gw_accel_model){.ops = ops, .cluster = cluster};
 }
 
-/* A group's collective as transfers (collective_play.h); NULL instead: it goes over no link. */
+/* A group's collective as transfers (collective_play.h); NULL instead: it goes over no link.
+ * `is_watched`: it is played where it meets others (device_play.c), and its rounds are made when
+ * that is, of what the collective is; until then they are NULL. */
 typedef struct {
     struct gw_rounds *rounds;
     gw_span lead_ns;
+    bool is_watched;
+    gw_operation_kind kind;
+    uint64_t size_bytes;
+    uint32_t shift;
+    gw_span alone_ns; /* With its rounds: what they take with nobody else there, and the lead. */
 } gw_timing_play;
 
 typedef enum {
@@ -87,6 +94,9 @@ typedef struct {
  * accelerator that cannot compute while it transfers, or beside collectives. */
 gw_timing *gw_timing_new(const gw_accel_model *model, const gw_function *function,
                          const gw_mesh *mesh, const uint32_t *devices);
+/* Its collectives are played where they meet others, from when somebody else may be on their links
+ * on; once, of a timing of this function that has no plays. */
+void gw_timing_watch(gw_timing *timing, const gw_function *function);
 /* What a member computes of a function whose operations go over rows that it was dealt, when there
  * are `rows` of them: as local_ns of its timing, into `out_ns`. */
 void gw_timing_count(const gw_accel_model *model, uint32_t island, const gw_function *function,

@@ -401,3 +401,24 @@ gw_span gw_rounds_ns(const gw_rounds *rounds, const gw_cluster *cluster, const u
     pricing_clear(&priced);
     return MAX(slowest_ns, fullest_ns);
 }
+
+void gw_rounds_steps_ns(const gw_rounds *rounds, const gw_cluster *cluster, const uint32_t *devices,
+                        gw_span *out_ns)
+{
+    pricing priced;
+    pricing_init(&priced, rounds, cluster, devices);
+    for (uint32_t part = 0; part < rounds->part_count; part++) {
+        for (uint32_t i = 0; i < rounds->parts[part]->len; i++) {
+            const gw_rounds_phase *phase = &g_array_index(rounds->parts[part], gw_rounds_phase, i);
+            gw_span longest_ns = 0;
+            price_sends(&priced, phase);
+            for (uint32_t k = 0; k < GW_ROUNDS_WAYS * rounds->member_count; k++) {
+                if (phase->sends[k].target != GW_INDEX_NONE) {
+                    longest_ns = MAX(longest_ns, priced.sends_ns[k]);
+                }
+            }
+            *out_ns++ = longest_ns;
+        }
+    }
+    pricing_clear(&priced);
+}

@@ -77,12 +77,19 @@ static uint32_t find_like(const gw_function *function, uint32_t index)
     return GW_INDEX_NONE;
 }
 
-static void add_play(gw_timing *timing, const gw_accel_model *model,
-                     const gw_collective *collective)
+/* NULL: it goes over no link. */
+static void add_play(gw_timing *timing, const gw_timing_play *play)
 {
-    gw_timing_play play;
+    g_ptr_array_add(timing->plays, play != NULL ? g_memdup2(play, sizeof *play) : NULL);
+}
+
+static void plan_play(gw_timing *timing, const gw_accel_model *model,
+                      const gw_collective *collective)
+{
+    gw_timing_play play = {
+        .kind = collective->kind, .size_bytes = collective->size_bytes, .shift = collective->shift};
     play.rounds = gw_collective_play(model->cluster, collective, &play.lead_ns);
-    g_ptr_array_add(timing->plays, play.rounds != NULL ? g_memdup2(&play, sizeof play) : NULL);
+    add_play(timing, play.rounds != NULL ? &play : NULL);
 }
 
 /* --- Prices --- */
@@ -131,7 +138,7 @@ static gw_span price_groups(const gw_accel_model *model, const gw_function *func
         };
         out_ns[i] = model->ops->collective_ns(model, &collective);
         if (timing->plays != NULL && like == GW_INDEX_NONE) {
-            add_play(timing, model, &collective);
+            plan_play(timing, model, &collective);
         }
         longest_ns = MAX(longest_ns, out_ns[i]);
     }
@@ -279,6 +286,33 @@ gw_timing *gw_timing_new(const gw_accel_model *model, const gw_function *functio
     }
     made->total_ns = made->total_local_ns + collectives_ns;
     return g_steal_pointer(&made);
+}
+
+void gw_timing_watch(gw_timing *timing, const gw_function *function)
+{
+    gw_check(timing->plays == NULL);
+    timing->plays = g_ptr_array_new_with_free_func(free_play);
+    timing->first_play = g_new0(uint32_t, timing->collective_count + 1);
+    uint32_t collective = 0;
+    for (uint32_t i = 0; i < function->operations->len; i++) {
+        const gw_operation *operation = gw_function_operation(function, i);
+        if (!gw_operation_is_collective(operation)) {
+            continue;
+        }
+        const gw_timing_play play = {.is_watched = true,
+                                     .kind = operation->kind,
+                                     .size_bytes = gw_function_collective_bytes(function, i),
+                                     .shift = operation->shift};
+        const uint32_t like = find_like(function, i);
+        timing->first_play[collective] =
+            like != GW_INDEX_NONE ? timing->first_play[like] : timing->plays->len;
+        const uint32_t group_count =
+            timing->first_group[collective + 1] - timing->first_group[collective];
+        for (uint32_t k = 0; k < group_count && like == GW_INDEX_NONE; k++) {
+            add_play(timing, operation->is_joined || play.size_bytes == 0 ? NULL : &play);
+        }
+        collective++;
+    }
 }
 
 void gw_timing_count(const gw_accel_model *model, uint32_t island, const gw_function *function,

@@ -325,6 +325,7 @@ typedef struct {
 typedef struct { /* One end of a transfer. */
     uint32_t mesh, shard_count;
     const uint32_t *devices;
+    const gw_value *value;
     uint64_t row_bytes, rows; /* Of one shard. */
     bool is_sharded;
 } transfer_end;
@@ -348,6 +349,7 @@ static transfer_end end_of(const lowering *job, uint32_t node, uint32_t value_in
         .mesh = mesh,
         .shard_count = assignment->first[mesh + 1] - assignment->first[mesh],
         .devices = assignment->devices + assignment->first[mesh],
+        .value = value,
         .row_bytes = (uint64_t)value->columns * value->element_bytes,
         .rows = value->rows,
         .is_sharded = value->is_sharded,
@@ -357,20 +359,6 @@ static transfer_end end_of(const lowering *job, uint32_t node, uint32_t value_in
 static bool is_here(const lowering *job, uint32_t device)
 {
     return device - job->first_device < job->device_count;
-}
-
-/* The source shards that target shard `target` takes rows from: [*out_first, returned). */
-static uint32_t sources_of(const transfer_end *source, const transfer_end *target, uint32_t shard,
-                           uint32_t *out_first)
-{
-    if (!source->is_sharded) {
-        *out_first = shard % source->shard_count;
-        return *out_first + 1;
-    }
-    uint64_t begin = target->is_sharded ? shard * target->rows : 0;
-    uint64_t end = begin + target->rows;
-    *out_first = (uint32_t)(begin / source->rows);
-    return (uint32_t)((end + source->rows - 1) / source->rows);
 }
 
 static gw_piece piece_between(const transfer_end *source, uint32_t source_shard,
@@ -449,7 +437,8 @@ static const transfer_kind *add_kind(lowering *job, const transfer_end *source,
                           .first_count = job->counts->len};
     for (uint32_t shard = 0; shard < target->shard_count; shard++) {
         uint32_t first;
-        const uint32_t end = sources_of(source, target, shard, &first);
+        const uint32_t end =
+            gw_value_sources(source->value, source->shard_count, target->value, shard, &first);
         const uint32_t count = end - first;
         const bool target_is_here = is_here(job, target->devices[shard]);
         for (uint32_t s = first; s < end; s++) {

@@ -147,6 +147,19 @@ uint64_t gw_value_bytes(const gw_value *value)
     return (uint64_t)value->rows * value->columns * value->element_bytes;
 }
 
+uint32_t gw_value_sources(const gw_value *source, uint32_t source_count, const gw_value *target,
+                          uint32_t shard, uint32_t *out_first)
+{
+    if (!source->is_sharded) {
+        *out_first = shard % source_count;
+        return *out_first + 1;
+    }
+    const uint64_t begin = target->is_sharded ? (uint64_t)shard * target->rows : 0;
+    const uint64_t end = begin + target->rows;
+    *out_first = (uint32_t)(begin / source->rows);
+    return (uint32_t)((end + source->rows - 1) / source->rows);
+}
+
 /* --- Temporaries --- */
 
 static bool names(const uint16_t *operands, uint32_t count, uint32_t value)

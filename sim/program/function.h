@@ -86,6 +86,10 @@ static inline const gw_operation *gw_function_operation(const gw_function *funct
     return &g_array_index(function->operations, gw_operation, index);
 }
 uint64_t gw_value_bytes(const gw_value *value); /* Of one shard. */
+/* What `source`, of `source_count` shards, hands to a value of another mesh: the source shards that
+ * `shard` of the target takes rows from, [*out_first, returned). */
+uint32_t gw_value_sources(const gw_value *source, uint32_t source_count, const gw_value *target,
+                          uint32_t shard, uint32_t *out_first);
 /* The operation before which an overlapped collective, operation `index`, is awaited: the first one
  * after it that names its output or writes its input; the number of operations where none does. */
 uint32_t gw_function_awaited_at(const gw_function *function, uint32_t index);
@@ -121,7 +125,8 @@ uint64_t gw_function_member_bytes(const gw_function *function, uint32_t index);
 bool gw_function_models_time(const gw_function *function);
 
 /* Whether the operation may write its output `output` over its operand `input`: it goes element by
- * element, and reads each before it writes it. */
+ * element, and reads each, on all devices, before it writes it.  An all-reduce may even name one
+ * value for both. */
 bool gw_operation_writes_over(const gw_operation *operation, uint32_t input, uint32_t output);
 /* True when every output with a donor is as large as it, and the donor of no other, and whatever
  * writes the output may write over the donor, is the last to read it and reads it but once.  Else

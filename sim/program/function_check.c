@@ -118,6 +118,9 @@ static bool check_output(const checker *at, uint32_t position, GError **error)
         return refuse_operation(at, error, "%s is written, expected an output or a temporary",
                                 name);
     }
+    if (at->operation->kind == GW_OPERATION_ALL_REDUCE && at->operation->inputs[0] == index) {
+        return true; /* In place: every member's own is read before it is written. */
+    }
     if (value->role == GW_VALUE_OUTPUT && at->is_written[index]) {
         return refuse_operation(at, error, "%s is written a second time", name);
     }

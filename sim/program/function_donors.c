@@ -20,6 +20,7 @@ bool gw_operation_writes_over(const gw_operation *operation, uint32_t input, uin
 {
     switch (operation->kind) {
     case GW_OPERATION_SGD: /* (p, g) -> (p') */
+    case GW_OPERATION_ALL_REDUCE:
         return input == 0;
     case GW_OPERATION_ADAM: /* (p, g, m, v) -> (p', m', v') */
         return output == 0 ? input == 0 : input == output + 1;

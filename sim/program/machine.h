@@ -105,8 +105,9 @@ typedef struct {
     gw_span local_latency_ns;    /* A message from a node to itself. */
     uint32_t dcn_cards_per_host; /* Of dcn_bytes_per_s each; 0: one. */
     double dcn_host_bytes_per_s; /* A host's cards together, each way; 0: as much as they can. */
-    bool is_uncontended;    /* Every transfer as if it were alone: to see what sharing costs. */
-    bool plays_collectives; /* As transfers among the others, not in closed form. */
+    bool is_uncontended;      /* Every transfer as if it were alone: to see what sharing costs. */
+    bool plays_collectives;   /* As transfers among the others, not in closed form. */
+    bool watches_collectives; /* So where they meet others, else in closed form. */
     double dcn_oversubscription; /* An island's cards over its way into the DCN; up to 1: none. */
     uint32_t dcn_flows;          /* Between two devices, each on one card at either end; 0: one. */
     gw_spread dcn_spread;        /* Which cards those are. */

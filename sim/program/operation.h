@@ -40,7 +40,7 @@ typedef enum {
     GW_OPERATION_TOKEN_LOSS, /* (logits, ids, s) -> (loss 1x1, gradient of logits): CROSS_ENTROPY
                                 with labels that are 1 at each row's id, from the statistics of all
                                 parts of the vocabulary, one block of rows a part */
-    GW_OPERATION_ALL_REDUCE, /* (x) -> (y): sum over the group */
+    GW_OPERATION_ALL_REDUCE, /* (x) -> (y): sum over the group; y may be x */
     GW_OPERATION_ALL_GATHER, /* (x) -> (y): the group's rows, or one row's columns, in order */
     GW_OPERATION_REDUCE_SCATTER, /* (x) -> (y): sum over the group, each keeps its rows, or of one
                                     row its columns */

@@ -329,13 +329,14 @@ static bool read_dcn(gw_cluster_spec *spec, const GArray *accelerators, gw_param
 
 static bool read_links(gw_cluster_spec *spec, gw_params *cluster, GError **error)
 {
-    static const char *const kinds[] = {"shared", "alone", "contended", NULL};
+    static const char *const kinds[] = {"auto", "alone", "contended", "shared", NULL};
     uint32_t kind = 0;
     if (!gw_params_choice(cluster, "links", false, kinds, &kind, error)) {
         return false;
     }
     spec->is_uncontended = kind == 1;
     spec->plays_collectives = kind == 2;
+    spec->watches_collectives = kind == 0;
     return true;
 }
 

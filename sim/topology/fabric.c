@@ -57,7 +57,10 @@ struct gw_fabric {
     gw_max_min_hop *hops; /* Of the transfer that starts. */
     uint32_t *flight_of_flow;
     uint32_t flow_capacity;
-    bool is_settling; /* An event is posted that will. */
+    bool is_settling;         /* An event is posted that will. */
+    const uint32_t *watchers; /* NULL: nobody watches. */
+    gw_fabric_came came;
+    void *watcher;
     uint64_t dcn_bytes, transfer_count;
 };
 
@@ -199,10 +202,20 @@ static void remember_flow(gw_fabric *fabric, uint32_t flow, uint32_t slot)
     fabric->flight_of_flow[flow] = slot;
 }
 
+static void tell_watchers(const gw_fabric *fabric, uint32_t hop_count)
+{
+    for (uint32_t i = 0; fabric->watchers != NULL && i < hop_count; i++) {
+        if (fabric->watchers[fabric->hops[i].link] != GW_INDEX_NONE) {
+            fabric->came(fabric->watcher, fabric->hops[i].link);
+        }
+    }
+}
+
 /* Puts the flight on `hop_count` of fabric->hops. */
 static void take_links(gw_fabric *fabric, uint32_t slot, uint32_t hop_count, uint64_t size_bytes)
 {
     share_links(fabric, hop_count);
+    tell_watchers(fabric, hop_count);
     flight *started = flight_at(fabric, slot);
     started->flow = gw_max_min_add(fabric->solver, fabric->hops, hop_count, INFINITY);
     remember_flow(fabric, started->flow, slot);
@@ -368,6 +381,23 @@ static void land_flight(gw_engine *engine, void *subject, uint64_t argument)
         gw_max_min_remove(fabric->solver, flow);
     }
     end_flight(fabric, slot);
+}
+
+void gw_fabric_watch(gw_fabric *fabric, const uint32_t *watchers, gw_fabric_came came, void *owner)
+{
+    fabric->watchers = watchers;
+    fabric->came = came;
+    fabric->watcher = owner;
+}
+
+uint32_t gw_fabric_link_count(const gw_fabric *fabric)
+{
+    return fabric->wires.link_count;
+}
+
+bool gw_fabric_is_taken(const gw_fabric *fabric, uint32_t link)
+{
+    return gw_max_min_flow_count(fabric->solver, link) > 0;
 }
 
 uint64_t gw_fabric_dcn_bytes(const gw_fabric *fabric)

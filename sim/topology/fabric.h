@@ -34,6 +34,15 @@ typedef struct {
  */
 void gw_fabric_start(gw_fabric *fabric, const gw_transfer *transfer, uint64_t token);
 
+/* Links that somebody watches: `came(owner, link)` is called, inside gw_fabric_start() or an event
+ * of the fabric, when a transfer comes to one whose entry in `watchers` (by link, wires.h) is not
+ * GW_INDEX_NONE.  It starts nothing itself.  All are borrowed for the fabric's life. */
+typedef void (*gw_fabric_came)(void *owner, uint32_t link);
+void gw_fabric_watch(gw_fabric *fabric, const uint32_t *watchers, gw_fabric_came came, void *owner);
+uint32_t gw_fabric_link_count(const gw_fabric *fabric);
+/* A transfer is on the link. */
+bool gw_fabric_is_taken(const gw_fabric *fabric, uint32_t link);
+
 /* What the transfer would take alone, all flows that it has together. */
 gw_span gw_fabric_alone_ns(const gw_fabric *fabric, const gw_transfer *transfer);
 

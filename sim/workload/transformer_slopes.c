@@ -91,6 +91,13 @@ void gw_pass_take_slopes(gw_pass *pass)
     }
 }
 
+/* The sum is as large as what is summed, and takes its place. */
+static bool is_left_whole(const gw_pass *pass, const gw_transformer_tensor *tensor)
+{
+    return !gw_transformer_is_parted(pass->model, tensor) &&
+           gw_transformer_sent_columns(pass->model, tensor) == tensor->columns;
+}
+
 void gw_pass_place_slopes(gw_pass *pass, const uint32_t *given)
 {
     pass->sums = gw_bundle_of(
@@ -116,33 +123,36 @@ void gw_pass_place_slopes(gw_pass *pass, const uint32_t *given)
                            columns, tensor->is_split || is_part || columns < tensor->columns));
         g_array_index(pass->function->values, gw_value, pass->outputs[i]).memory =
             GW_MEMORY_GRADIENTS;
+        const bool is_apart = is_summed(pass, tensor) && !is_left_whole(pass, tensor);
         if (given != NULL && given[i] != GW_INDEX_NONE)
             pass->gradients[i] = given[i];
-        else if (pass->before != NULL || is_summed(pass, tensor))
+        else if (pass->before != NULL || is_apart)
             pass->gradients[i] = add_whole_slopes(pass, tensor);
         else
             pass->gradients[i] = pass->outputs[i];
     }
 }
 
-/* The sum is as large as what is summed. */
-static bool is_left_whole(const gw_pass *pass, const gw_transformer_tensor *tensor)
+/* An output that nobody reads, in the place of what was added up before. */
+static uint32_t add_whole_sum(const gw_pass *pass, const gw_transformer_tensor *tensor)
 {
-    return !gw_transformer_is_parted(pass->model, tensor) &&
-           gw_transformer_sent_columns(pass->model, tensor) == tensor->columns;
+    const uint32_t y = mark(pass, gw_function_add_output(pass->function, tensor->rows,
+                                                         tensor->columns, tensor->is_split));
+    g_array_index(pass->function->values, gw_value, y).memory = GW_MEMORY_GRADIENTS;
+    return y;
 }
 
-/* What was added up before is of whole slopes: then the sum comes last. */
+/* What was added up before is of whole slopes: then the sum over devices comes last.  Both sums are
+ * made in one place, where that is large enough for what is handed on, and only then. */
 static void finish_whole(gw_pass *pass, uint32_t index)
 {
     const gw_transformer_tensor *tensor = tensor_at(pass, index);
     uint32_t x = pass->gradients[index];
     if (pass->before != NULL) {
-        const uint32_t y =
-            is_summed(pass, tensor) ? add_whole_slopes(pass, tensor) : pass->outputs[index];
+        const bool is_apart = is_summed(pass, tensor) && !is_left_whole(pass, tensor);
+        const uint32_t y = is_apart ? add_whole_sum(pass, tensor) : pass->outputs[index];
         gw_emit_map(pass->function, GW_MAP_ADD, pass->before[index], x, y);
-        if (!is_summed(pass, tensor) || is_left_whole(pass, tensor))
-            gw_function_donate(pass->function, pass->before[index], pass->outputs[index]);
+        gw_function_donate(pass->function, pass->before[index], y);
         x = y;
     }
     if (is_summed(pass, tensor))

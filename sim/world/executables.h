@@ -3,6 +3,7 @@
  * assignment, so the first load works out where its gangs lie and how long they take. */
 #pragma once
 
+#include "accel/crossings.h"
 #include "accel/gang_plan.h"
 #include "base/check.h"
 #include "controller/port.h"
@@ -16,19 +17,26 @@ typedef struct {
     const gw_gang_plan **plan_otherwise; /* Likewise, of irregular nodes; NULL: it has none. */
     gw_gang_plan **plans;                /* By function and mesh; NULL where no node has them. */
     gw_gang_plan **plans_apart;          /* By node: of those that are dealt rows; else NULL. */
-    uint32_t load_count;                 /* Hosts that have it loaded. */
+    GPtrArray *retired;  /* gw_gang_plan: those that gangs may still have, and no new one gets. */
+    uint32_t load_count; /* Hosts that have it loaded. */
 } gw_loaded_executable;
 
 typedef struct {
     const gw_cluster *cluster;
     const gw_accel_model *model;
-    GPtrArray *loaded; /* By instance; NULL: not loaded. */
+    GPtrArray *loaded;       /* By instance; NULL: not loaded. */
+    gw_crossings *crossings; /* NULL: collectives do not watch for others. */
+    uint32_t crossed_count;  /* Of its tracks, when plans were looked at last. */
 } gw_executables;
 
 /* Both are borrowed until clear. */
 void gw_executables_init(gw_executables *executables, const gw_cluster *cluster,
                          const gw_accel_model *model);
 void gw_executables_clear(gw_executables *executables);
+
+/* A copy that no program tells of beforehand (world/traffic.h) is asked for: collectives of gangs
+ * that are launched from now on watch for such. */
+void gw_executables_note_copy(gw_executables *executables, const gw_copy *copy);
 
 /* Once per host, and back; the last host's unload forgets it.  Instance numbers are small: they
  * index an array. */

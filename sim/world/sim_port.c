@@ -407,6 +407,9 @@ static void sim_copy(gw_port *port, const gw_copy *copy, gw_tag tag)
     if (ports->settings.invariants != NULL) {
         gw_invariants_copy_asked(ports->settings.invariants, asked.host, asked.buffer);
     }
+    if (copy->kind != GW_COPY_TO_DEVICE || copy->target_gang == GW_GANG_NONE) {
+        gw_executables_note_copy(&ports->executables, copy);
+    }
     gw_devices_copy(ports->devices, &asked);
 }
 

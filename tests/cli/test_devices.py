@@ -125,6 +125,60 @@ class Devices(program.Case):
         self.assertAlmostEqual(both["step_time_ns"], closed["step_time_ns"],
                                delta=0.02 * closed["step_time_ns"])
 
+    def links(self, made):
+        """Its steps' time by what is said of links."""
+        return {links: self.job(made, f"cluster.links={links}")["step_time_ns"]
+                for links in ("auto", "contended", "shared", "alone")}
+
+    def test_links_are_watched(self):
+        """A sum on a ring, through whose links another job's stages send: it takes longer,
+        as if all of it had been played."""
+        collective = graph({"all": [3]}, {"f": [{"collective": "all_reduce", "bytes": "64MiB"}]},
+                           [{"name": "n", "function": "f", "mesh": "all"}])
+        made = scenario({"hosts": 8, "devices_per_host": 1, "torus": [8]}, collective, steps=4,
+                        placement={"all": {"devices": [1, 2, 3]}})
+        untouched = self.links(made)
+        self.assertEqual(untouched["auto"], untouched["shared"])
+        stages = stages_that_send()
+        stages["functions"]["f"] = {"operations": [{"duration": "1ms"}], "output": "256MiB"}
+        made["jobs"].append({"name": "b", "workload": "graph", "parameters": stages, "steps": 4,
+                             "in_flight": 2, "placement": {"one": {"devices": [0]},
+                                                           "other": {"devices": [4]}}})
+        crossed = self.links(made)
+        self.assertEqual(crossed["shared"], untouched["shared"])
+        self.assertGreater(crossed["auto"], 1.2 * crossed["shared"])
+        self.assertAlmostEqual(crossed["auto"], crossed["contended"],
+                               delta=0.02 * crossed["contended"])
+
+    def test_what_is_not_met_is_not_played(self):
+        """One event for its beginning and one for its end, and no transfers."""
+        made = scenario({"hosts": 8, "devices_per_host": 1}, step(devices=8))
+        self.assertEqual(len(set(self.links(made).values()) - {None}), 1)
+        del made["cluster"]["links"]
+        self.assertEqual(self.job(made)["step_time_ns"], self.links(made)["auto"])
+
+    def test_drawn_mixtures_are_as_if_played(self):
+        compared = 0
+        for seed in range(DRAWN):
+            made = self.draw(seed)
+            made["cluster"]["islands"][0].update(accelerator="tpu_v4", jitter=0)
+            for job in made["jobs"]:
+                for function in job["parameters"]["functions"].values():
+                    function["output"] = "16MiB"
+                    for operation in function["operations"]:
+                        if "bytes" in operation:
+                            operation["bytes"] = "8MiB"
+            spans = {}
+            for links in ("auto", "contended", "shared"):
+                path = self.write("s.json", made)
+                spans[links] = self.summary(path, "--paranoid", "--set",
+                                            f"cluster.links={links}")["makespan_ns"]
+            with self.subTest(seed=seed):
+                self.assertAlmostEqual(spans["auto"], spans["contended"],
+                                       delta=0.02 * spans["contended"])
+            compared += spans["shared"] < 0.99 * spans["contended"]
+        self.assertGreater(compared, 0)  # Some do meet.
+
     def draw_job(self, source, name, device_count):
         size = source.choice([n for n in (1, 2, 4, 8) if n <= device_count])
         functions = {f: [{"duration": f"{source.randrange(1, 300)}us"}
@@ -153,7 +207,7 @@ class Devices(program.Case):
                   "interconnect": source.choice(["torus", "torus", "switch"])}
         return {"seed": seed,
                 "cluster": {"islands": [island],
-                            "links": source.choice(["shared", "alone", "contended"])},
+                            "links": source.choice(["auto", "shared", "alone", "contended"])},
                 "control": {"dispatch": source.choice(["parallel", "sequential"])},
                 "jobs": [self.draw_job(source, f"j{i}", hosts * per_host)
                          for i in range(source.randrange(1, 4))]}

@@ -11,7 +11,7 @@ PLAN = program.CONFIGS / "plan.json"
 DEGREES = ("tensor", "stages", "data", "chunks", "schedule", "recompute", "sequence_parallel",
            "zero", "microbatch")
 MEMORY_TOLERANCE = 0.03  # Of the estimate: small programs carried on in proportion.
-BUCKETS_TOLERANCE = 0.1  # Slopes summed in buckets as large as half of a small model.
+BUCKETS_TOLERANCE = 0.12  # Slopes summed in buckets as large as half of a small model.
 # With chunks, and few micro-batches: slopes come late.  Passes in two parts that compute all again
 # hold much when the parameters that are read are no longer needed.
 CHUNKS_TOLERANCE = 0.12

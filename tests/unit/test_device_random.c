@@ -219,7 +219,7 @@ static void add_plays(story *told, random_plan *plan, gw_timing *timing)
                     devices[place] = plan->layout->devices[i];
                 }
             }
-            gw_timing_play play;
+            gw_timing_play play = {0};
             play.rounds = gw_collective_play(told->made.cluster, &collective, &play.lead_ns);
             g_ptr_array_add(timing->plays,
                             play.rounds != NULL ? g_memdup2(&play, sizeof play) : NULL);

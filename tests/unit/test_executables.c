@@ -163,6 +163,98 @@ START_TEST(forgotten_number_may_come_again_as_another_jobs)
 }
 END_TEST
 
+/* --- Who watches --- */
+
+/* A sum over four of five devices in a row. */
+static gw_program *make_sum(void)
+{
+    const uint32_t four = 4;
+    gw_builder *builder = gw_builder_new("sum");
+    const uint32_t mesh = gw_builder_add_mesh(builder, "all", 1, &four);
+    gw_function *function = gw_function_new("sum");
+    gw_function_add_output(function, 1000, 1, false);
+    gw_function_add_temporary(function, 1000, 1);
+    gw_function_add(function, &(gw_operation){.kind = GW_OPERATION_FILL, .outputs = {1}});
+    gw_function_add(
+        function,
+        &(gw_operation){.kind = GW_OPERATION_ALL_REDUCE, .axes = 1, .inputs = {1}, .outputs = {0}});
+    gw_builder_add_node(builder, "a", gw_builder_take_function(builder, function), mesh);
+    g_autoptr(GError) error = NULL;
+    gw_program *program = gw_builder_finish(builder, &error);
+    ck_assert_msg(program != NULL, "%s", error != NULL ? error->message : "no error");
+    return program;
+}
+
+static void load_sum(bench *made, uint32_t instance, const uint32_t *devices)
+{
+    static const uint32_t first[] = {0, 4};
+    const gw_executable executable = {
+        .instance = instance,
+        .job = 9,
+        .program = made->program,
+        .assignment = {.mesh_count = 1, .first = first, .devices = devices}};
+    gw_executables_load(&made->executables, &executable);
+}
+
+static void watching_init(bench *made)
+{
+    small_cluster_init(&made->made);
+    small_cluster_add(&made->made, 6, 1, 1, 0);
+    made->made.spec.watches_collectives = true;
+    const gw_cluster *cluster = small_cluster_build(&made->made);
+    made->model = gw_accel_model_of(&gw_model_roofline, cluster);
+    made->program = make_sum();
+    gw_executables_init(&made->executables, cluster, &made->model);
+}
+
+static const uint32_t near[] = {0, 1, 2, 3}, turns[] = {0, 2, 4, 5};
+
+/* Others on the same devices go before or after it; a copy that nobody has told of may meet it. */
+START_TEST(plans_watch_from_when_others_may_come)
+{
+    bench made;
+    watching_init(&made);
+    load_sum(&made, 0, near);
+    load_sum(&made, 1, near);
+    const gw_loaded_executable *loaded = gw_executables_at(&made.executables, 0);
+    const gw_gang_plan *before = loaded->plan_of_node[0];
+    ck_assert(before->is_lockstep);
+    gw_copy copy = {.kind = GW_COPY_TO_DEVICE, .source_device = {4}, .target_device = {5}};
+    gw_executables_note_copy(&made.executables, &copy);
+    ck_assert_ptr_eq(loaded->plan_of_node[0], before);
+    copy.source_device.index = 2;
+    copy.duration_ns = 7; /* It takes no link. */
+    gw_executables_note_copy(&made.executables, &copy);
+    ck_assert_ptr_eq(loaded->plan_of_node[0], before);
+    copy.duration_ns = 0;
+    gw_executables_note_copy(&made.executables, &copy);
+    const gw_gang_plan *after = loaded->plan_of_node[0];
+    ck_assert_ptr_ne(after, before);
+    ck_assert(after->plays != NULL && after->has_flows);
+    ck_assert(before->is_lockstep); /* Gangs that have it keep it. */
+    ck_assert(gw_executables_at(&made.executables, 1)->plan_of_node[0]->plays != NULL);
+    gw_executables_note_copy(&made.executables, &copy);
+    ck_assert_ptr_eq(loaded->plan_of_node[0], after);
+    load_sum(&made, 2, near);
+    ck_assert(gw_executables_at(&made.executables, 2)->plan_of_node[0]->plays != NULL);
+    bench_clear(&made);
+}
+END_TEST
+
+START_TEST(others_that_share_a_member_change_nothing)
+{
+    bench made;
+    watching_init(&made);
+    load_sum(&made, 0, near);
+    load_sum(&made, 1, turns);
+    ck_assert(gw_executables_at(&made.executables, 0)->plan_of_node[0]->is_lockstep);
+    ck_assert(gw_executables_at(&made.executables, 1)->plan_of_node[0]->is_lockstep);
+    gw_executables_unload(&made.executables, 0);
+    load_sum(&made, 0, turns);
+    bench_clear(&made);
+}
+END_TEST
+
 START_TEST(asking_for_a_number_beyond_all_aborts)
 {
     bench made;
@@ -245,6 +337,8 @@ int main(void)
 {
     Suite *suite = suite_create("executables");
     TCase *cases = tcase_create("executables");
+    tcase_add_test(cases, plans_watch_from_when_others_may_come);
+    tcase_add_test(cases, others_that_share_a_member_change_nothing);
     tcase_add_test(cases, load_says_where_the_gangs_lie);
     tcase_add_test(cases, nodes_alike_share_a_plan_and_others_do_not);
     tcase_add_test(cases, every_load_but_the_first_only_counts);

@@ -3,6 +3,7 @@
 #include <check.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "small_cluster.h"
 #include "topology/fabric.h"
@@ -219,6 +220,40 @@ START_TEST(uncontended_links_are_everybodys_own)
 }
 END_TEST
 
+static void count_coming(void *owner, uint32_t link)
+{
+    uint32_t *seen = owner;
+    seen[0]++;
+    seen[1] = link;
+}
+
+/* Only of watched links is told who comes, each time, and whether somebody is there. */
+START_TEST(watchers_are_told_who_comes)
+{
+    bench built;
+    bench_init(&built);
+    gw_fabric *fabric = built.kept.fabric;
+    const uint32_t link_count = gw_fabric_link_count(fabric);
+    const uint32_t watched = 2 * GW_ISLAND_DIMS_MAX; /* From device 1 on. */
+    g_autofree uint32_t *watchers = g_new(uint32_t, link_count);
+    uint32_t seen[2] = {0, GW_INDEX_NONE};
+    memset(watchers, 0xff, link_count * sizeof(uint32_t));
+    watchers[watched] = 7;
+    gw_fabric_watch(fabric, watchers, count_coming, seen);
+    const gw_transfer across = between(0, 2, 1000), beside = between(0, 1, 1000);
+    gw_fabric_start(fabric, &beside, 1);
+    ck_assert_uint_eq(seen[0], 0);
+    ck_assert(!gw_fabric_is_taken(fabric, watched));
+    gw_fabric_start(fabric, &across, 2);
+    ck_assert_uint_eq(seen[0], 1);
+    ck_assert_uint_eq(seen[1], watched);
+    ck_assert(gw_fabric_is_taken(fabric, watched));
+    run_to_end(&built.kept);
+    ck_assert(!gw_fabric_is_taken(fabric, watched));
+    bench_clear(&built);
+}
+END_TEST
+
 /* One that began alone: 5000 bytes, of which 2500 have gone when the other comes after 50 ns. */
 START_TEST(late_comer_slows_who_is_under_way)
 {
@@ -412,6 +447,7 @@ int main(void)
     tcase_add_test(cases, equal_arrivals_come_in_order_of_starting);
     tcase_add_test(cases, two_on_a_link_have_half_each);
     tcase_add_test(cases, uncontended_links_are_everybodys_own);
+    tcase_add_test(cases, watchers_are_told_who_comes);
     tcase_add_test(cases, late_comer_slows_who_is_under_way);
     tcase_add_test(cases, latency_holds_no_link);
     tcase_add_test(cases, what_does_not_meet_does_not_share);

@@ -157,6 +157,30 @@ START_TEST(temporaries_may_be_written_again)
 }
 END_TEST
 
+/* A sum over devices may take the place of what is summed, also of an output. */
+START_TEST(sums_over_devices_may_be_in_place)
+{
+    g_autoptr(gw_function) function = make_pair(2, 2, 2);
+    add(function, GW_OPERATION_MAP, 0, 1, 0);
+    add(function, GW_OPERATION_ALL_REDUCE, 1, 1, 1);
+    expect_good(function, 1);
+    g_array_index(function->operations, gw_operation, 1).kind = GW_OPERATION_ALL_GATHER;
+    expect_bad(function, 1, "operation 1 (all_gather): output 0 is written a second time");
+    g_array_index(function->operations, gw_operation, 1).kind = GW_OPERATION_ALL_REDUCE;
+    add(function, GW_OPERATION_ALL_REDUCE, 0, 1, 1);
+    expect_bad(function, 1, "operation 2 (all_reduce): output 0 is written a second time");
+}
+END_TEST
+
+START_TEST(inputs_are_not_summed_in_place)
+{
+    g_autoptr(gw_function) function = make_pair(2, 2, 2);
+    add(function, GW_OPERATION_ALL_REDUCE, 0, 0, 1);
+    expect_bad(function, 1,
+               "operation 0 (all_reduce): input 0 is written, expected an output or a temporary");
+}
+END_TEST
+
 START_TEST(outputs_are_no_input_before_they_are_written)
 {
     g_autoptr(gw_function) function = make_pair(2, 2, 2);
@@ -277,6 +301,8 @@ int main(void)
     tcase_add_test(cases, operands_not_taken_are_not_looked_at);
     tcase_add_test(cases, temporaries_may_be_written_again);
     tcase_add_test(cases, outputs_are_no_input_before_they_are_written);
+    tcase_add_test(cases, sums_over_devices_may_be_in_place);
+    tcase_add_test(cases, inputs_are_not_summed_in_place);
     tcase_add_test(cases, the_first_mistake_is_told);
     tcase_add_test(cases, time_models_keep_all_other_rules);
     tcase_add_test_raise_signal(cases, mesh_of_no_dimension_aborts, SIGABRT);

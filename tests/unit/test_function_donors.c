@@ -54,6 +54,8 @@ START_TEST(only_some_operations_write_over_what_they_read)
     const gw_operation add = {.kind = GW_OPERATION_MAP, .map = GW_MAP_ADD};
     const gw_operation add_row = {.kind = GW_OPERATION_MAP, .map = GW_MAP_ADD_ROW};
     const gw_operation product = {.kind = GW_OPERATION_MATMUL};
+    const gw_operation sum = {.kind = GW_OPERATION_ALL_REDUCE};
+    const gw_operation gather = {.kind = GW_OPERATION_ALL_GATHER};
     ck_assert(gw_operation_writes_over(&sgd, 0, 0));
     ck_assert(!gw_operation_writes_over(&sgd, 1, 0)); /* It could; nobody asks for it. */
     ck_assert(gw_operation_writes_over(&adam, 0, 0));
@@ -63,6 +65,8 @@ START_TEST(only_some_operations_write_over_what_they_read)
     ck_assert(gw_operation_writes_over(&adam, 3, 2));
     ck_assert(gw_operation_writes_over(&add, 0, 0));
     ck_assert(gw_operation_writes_over(&add, 1, 0));
+    ck_assert(gw_operation_writes_over(&sum, 0, 0));
+    ck_assert(!gw_operation_writes_over(&gather, 0, 0));
     ck_assert(!gw_operation_writes_over(&add_row, 0, 0));
     ck_assert(!gw_operation_writes_over(&product, 0, 0));
 }

@@ -217,6 +217,42 @@ START_TEST(bits_are_those_of_threads)
 }
 END_TEST
 
+/* A sum whose output is its input, on ranks and between threads, is what it is elsewhere. */
+START_TEST(sums_in_place_have_the_same_bits)
+{
+    const gw_operation operation = {.kind = GW_OPERATION_ALL_REDUCE, .axes = 1};
+    const uint32_t members = ways[_i].members, inputs = 4001 * members;
+    for (uint64_t count = 7; count <= inputs; count += inputs - 7) {
+        town in;
+        town_open(&in, RANKS_MAX);
+        guest apart[MEMBERS_MAX], plain[MEMBERS_MAX], guests[MEMBERS_MAX];
+        for (uint32_t i = 0; i < members; i++) {
+            prepare_guest(&apart[i], &operation, i, members, count);
+            prepare_guest(&plain[i], &operation, i, members, count);
+            prepare_guest(&guests[i], &operation, i, members, count);
+            plain[i].member.output = plain[i].input;
+            guests[i].member.output = guests[i].input;
+            send_to_house(&guests[i], &in, ways[_i].ranks);
+            start_guest(&guests[i]);
+        }
+        meet_plainly(apart, members);
+        meet_plainly(plain, members);
+        for (uint32_t i = 0; i < members; i++) {
+            join_guest(&guests[i]);
+            ck_assert(guests[i].is_done);
+        }
+        for (uint32_t i = 0; i < members; i++) {
+            ck_assert_mem_eq(plain[i].input, apart[i].output, count * sizeof(float));
+            ck_assert_mem_eq(guests[i].input, apart[i].output, count * sizeof(float));
+            free_guest(&apart[i]);
+            free_guest(&plain[i]);
+            free_guest(&guests[i]);
+        }
+        town_close(&in);
+    }
+}
+END_TEST
+
 START_TEST(sums_are_cut_only_when_they_are_large)
 {
     const gw_operation operation = {.kind = GW_OPERATION_ALL_REDUCE, .axes = 1};
@@ -325,6 +361,7 @@ int main(void)
     tcase_set_timeout(tcase, 120);
     const int first = GW_OPERATION_ALL_REDUCE, end = GW_OPERATION_PERMUTE + 1;
     tcase_add_loop_test(tcase, bits_are_those_of_threads, first, end);
+    tcase_add_loop_test(tcase, sums_in_place_have_the_same_bits, 0, (int)G_N_ELEMENTS(ways));
     tcase_add_test(tcase, sums_are_cut_only_when_they_are_large);
     tcase_add_test(tcase, groups_need_no_order_between_them);
     tcase_add_test(tcase, who_waits_is_not_active_and_says_for_whom);
