@@ -16,6 +16,7 @@
 #include "base/check.h"
 #include "base/random.h"
 #include "real/cpu_operand.h"
+#include "real/cpu_tanh.h"
 
 #define NS_PER_S           1000000000
 #define LAYER_NORM_EPSILON 1e-5  /* program/operation.h */
@@ -259,7 +260,7 @@ static void map_one(const gw_operation *operation, const gw_cpu_operand *x, cons
         return;
     case GW_MAP_TANH:
         for (uint64_t i = 0; i < y->count; i++) {
-            y->data[i] = tanhf(x->data[i]);
+            y->data[i] = gw_cpu_tanh(x->data[i]);
         }
         return;
     case GW_MAP_GELU:

@@ -9,6 +9,7 @@
 #include "base/check.h"
 #include "base/random.h"
 #include "real/cpu_operand.h"
+#include "real/cpu_tanh.h"
 
 #define TOKEN_SHIFT        40                 /* 24 bits are left. */
 #define TEXT_SHIFT         32                 /* Texts are shorter than 4 GiB. */
@@ -177,7 +178,7 @@ void gw_cpu_run_gelu(const gw_cpu_operand *x, const gw_cpu_operand *y)
     for (uint64_t i = 0; i < y->count; i++) {
         const float at = x->data[i];
         const float inner = GELU_FACTOR * (at + GELU_CUBIC * at * at * at);
-        y->data[i] = 0.5f * at * (1 + tanhf(inner));
+        y->data[i] = 0.5f * at * (1 + gw_cpu_tanh(inner));
     }
 }
 
@@ -186,7 +187,7 @@ void gw_cpu_run_gelu_gradient(const gw_cpu_operand *x, const gw_cpu_operand *z,
 {
     for (uint64_t i = 0; i < y->count; i++) {
         const float at = z->data[i];
-        const float t = tanhf(GELU_FACTOR * (at + GELU_CUBIC * at * at * at));
+        const float t = gw_cpu_tanh(GELU_FACTOR * (at + GELU_CUBIC * at * at * at));
         const float inner_slope = GELU_FACTOR * (1 + 3 * GELU_CUBIC * at * at);
         y->data[i] = x->data[i] * 0.5f * (1 + t + at * (1 - t * t) * inner_slope);
     }

@@ -56,10 +56,11 @@ gw_probe_stat gw_probe_copy(const gw_probe_settings *settings, uint64_t size_byt
  * run, nor functions that model time: a member's output is its own input. */
 typedef struct {
     gw_probe_layout *layout;
-    uint32_t *first;  /* By node: its first operation's number; one more ends them. */
-    uint32_t count;   /* Of operations. */
-    GArray **samples; /* By operation: double, what it took, in ns on a core.  Empty: it was not
-                         run, or only once. */
+    gw_probe_layout *all; /* Of all meshes, for what they send each other; NULL: there is one. */
+    uint32_t *first;      /* By node: its first operation's number; one more ends them. */
+    uint32_t count;       /* Of operations. */
+    GArray **samples;     /* By operation: double, what it took, in ns on a core.  Empty: it was not
+                             run, or only once. */
 } gw_probe_runs;
 
 /* Nothing is measured yet.  The program is borrowed. */

@@ -34,13 +34,6 @@ static bool is_positive(const gw_operation *operation, uint32_t value)
            (operation->kind == GW_OPERATION_CROSS_ENTROPY && value == operation->inputs[1]);
 }
 
-static bool is_weight(const gw_operation *operation, uint32_t value)
-{
-    return (operation->kind == GW_OPERATION_MATMUL ||
-            operation->kind == GW_OPERATION_BLOCK_MATMUL) &&
-           value == operation->inputs[1];
-}
-
 /* A value of ids has whole numbers below this; 0: it has no ids. */
 static uint64_t count_words(const gw_function *function, const gw_operation *operation,
                             uint32_t value)
@@ -72,15 +65,11 @@ static bool suit(const gw_function *function, const gw_operation *operation, uin
     const uint64_t count = (uint64_t)value->rows * value->columns;
     const uint64_t words = count_words(function, operation, index);
     const bool is_made_positive = is_positive(operation, index);
-    const bool is_made_small = is_weight(operation, index);
-    const float largest = sqrtf(3.0F / (float)MAX(value->rows, value->columns));
     for (uint64_t k = 0; words > 0 && k < count; k++)
         made[k] = (float)(gw_random_at(seed, k) % words);
     for (uint64_t k = 0; is_made_positive && k < count; k++)
         made[k] = fabsf(made[k]);
-    for (uint64_t k = 0; is_made_small && k < count; k++)
-        made[k] *= largest;
-    return words > 0 || is_made_positive || is_made_small;
+    return words > 0 || is_made_positive;
 }
 
 /* By the first operation to which it matters. */

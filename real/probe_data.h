@@ -11,6 +11,5 @@ float *gw_probe_zeros(uint64_t count);
 float *gw_probe_floats(uint64_t count, uint64_t seed);
 
 /* The function's value `index`, by what its operations read it as: ids are whole numbers below what
- * they look up, sums of squares and of exponentials are positive, and weights so small that
- * products with them neither grow nor vanish.  Likewise. */
+ * they look up, sums of squares and of exponentials are positive.  Likewise. */
 float *gw_probe_value(const gw_function *function, uint32_t index, uint64_t seed);

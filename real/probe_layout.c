@@ -15,16 +15,33 @@ typedef struct {
     GArray *idle;      /* uint32_t: buffers, the last given back at the end. */
 } planner;
 
-/* Who makes what the node reads at `input`: of what is carried, the node that made it first.
- * False: another mesh. */
+static uint64_t count_elements(const gw_function *function, uint32_t value)
+{
+    const gw_value *one = gw_function_value(function, value);
+    return (uint64_t)one->rows * one->columns;
+}
+
+void gw_probe_source(const gw_program *program, uint32_t node, uint32_t input, uint32_t *out_node,
+                     uint32_t *out_value)
+{
+    const gw_edge *edge = gw_program_edge(program, program->first_edge[node] + input);
+    *out_node = edge->is_carried ? edge->initial_node : edge->source_node;
+    *out_value = gw_function_output(gw_program_function(program, *out_node),
+                                    edge->is_carried ? edge->initial_output : edge->source_output);
+}
+
+/* Whose output is the node's input.  False: it is copied. */
 static bool find_source(const gw_probe_layout *layout, uint32_t node, uint32_t input,
                         uint32_t *out_node, uint32_t *out_output)
 {
-    const gw_program *program = layout->program;
-    const gw_edge *edge = gw_program_edge(program, program->first_edge[node] + input);
-    *out_node = edge->is_carried ? edge->initial_node : edge->source_node;
-    *out_output = edge->is_carried ? edge->initial_output : edge->source_output;
-    return layout->buffers[*out_node] != NULL;
+    const gw_function *function = gw_program_function(layout->program, node);
+    uint32_t value;
+    gw_probe_source(layout->program, node, input, out_node, &value);
+    const gw_function *source = gw_program_function(layout->program, *out_node);
+    *out_output = gw_function_value(source, value)->position;
+    return layout->buffers[*out_node] != NULL &&
+           count_elements(source, value) ==
+               count_elements(function, gw_function_input(function, input));
 }
 
 bool gw_probe_layout_is_foreign(const gw_probe_layout *layout, uint32_t node, uint32_t input)
@@ -77,8 +94,7 @@ static uint32_t take_buffer(planner *at, uint64_t size_bytes)
 
 static uint64_t float_bytes(const gw_function *function, uint32_t value)
 {
-    const gw_value *one = gw_function_value(function, value);
-    return (uint64_t)one->rows * one->columns * sizeof(float);
+    return count_elements(function, value) * sizeof(float);
 }
 
 static void place_inputs(planner *at, uint32_t node)
@@ -174,7 +190,7 @@ gw_probe_layout *gw_probe_layout_new(const gw_program *program, uint32_t mesh)
     layout->buffers = g_new0(uint32_t *, count);
     for (guint i = 0; i < count; i++) {
         const guint values = gw_program_function(program, i)->values->len;
-        if (gw_program_node(program, i)->mesh != mesh)
+        if (mesh != GW_INDEX_NONE && gw_program_node(program, i)->mesh != mesh)
             continue;
         layout->buffers[i] = g_new(uint32_t, MAX(values, 1));
         for (guint k = 0; k < values; k++)

@@ -22,7 +22,6 @@
 
 typedef struct {
     const gw_probe_settings *settings;
-    const gw_probe_layout *layout;
     gw_probe_runs *out;
     pthread_barrier_t barrier;
     pthread_mutex_t mutex; /* Of `out`. */
@@ -32,6 +31,7 @@ typedef struct {
     whole_probe *probe;
     uint32_t index;
     pthread_t thread;
+    const gw_probe_layout *layout;
     uint64_t clock_ns; /* What reading the clock adds to what lies between two readings. */
     float *scratch;
     float **memory;   /* By buffer. */
@@ -39,83 +39,65 @@ typedef struct {
     GArray **samples; /* By operation of all nodes: double, ns. */
 } whole_thread;
 
-static bool has_node(const whole_probe *probe, guint node)
+static bool has_node(const whole_thread *own, guint node)
 {
-    return probe->layout->buffers[node] != NULL;
+    return own->layout->buffers[node] != NULL;
+}
+
+static uint64_t count_elements(const gw_function *function, uint32_t value)
+{
+    const gw_value *one = gw_function_value(function, value);
+    return (uint64_t)one->rows * one->columns;
+}
+
+/* As often as it fits. */
+static void copy_floats(float *target, uint64_t target_count, const float *source,
+                        uint64_t source_count)
+{
+    for (uint64_t done = 0; done < target_count; done += source_count)
+        memcpy(target + done, source, MIN(source_count, target_count - done) * sizeof *target);
 }
 
 /* --- A thread's memory --- */
 
 static void place_node(whole_thread *own, guint node)
 {
-    const gw_probe_layout *layout = own->probe->layout;
-    const gw_function *function = gw_program_function(layout->program, node);
+    const gw_function *function = gw_program_function(own->layout->program, node);
     g_autofree uint64_t *offsets_bytes = g_new0(uint64_t, MAX(function->values->len, 1));
     gw_function_place_temporaries(function, GW_CPU_ALIGNMENT_BYTES, offsets_bytes);
     own->values[node] = g_new(float *, MAX(function->values->len, 1));
     for (guint i = 0; i < function->values->len; i++) {
-        const uint32_t buffer = layout->buffers[node][i];
+        const uint32_t buffer = own->layout->buffers[node][i];
         own->values[node][i] = buffer == GW_INDEX_NONE
                                    ? own->scratch + offsets_bytes[i] / sizeof(float)
                                    : own->memory[buffer];
     }
 }
 
-/* What another mesh would send. */
-static void fill_foreign(const whole_thread *own, guint node)
+static void open_memory(whole_thread *own)
 {
-    const gw_probe_layout *layout = own->probe->layout;
-    const gw_function *function = gw_program_function(layout->program, node);
-    for (guint i = 0; i < function->input_count; i++) {
-        const uint32_t value = gw_function_input(function, i);
-        const gw_value *one = gw_function_value(function, value);
-        if (!gw_probe_layout_is_foreign(layout, node, i))
-            continue;
-        float *made = gw_probe_value(function, value, (uint64_t)own->index << 32 | value);
-        memcpy(own->values[node][value], made, (uint64_t)one->rows * one->columns * sizeof *made);
-        free(made);
-    }
-}
-
-static void prepare(whole_thread *own)
-{
-    const gw_probe_layout *layout = own->probe->layout;
-    const guint node_count = layout->program->nodes->len, buffer_count = layout->sizes_bytes->len;
-    own->clock_ns = UINT64_MAX;
-    for (uint32_t i = 0; i < CLOCK_TRIALS; i++) {
-        const uint64_t before_ns = gw_thread_core_ns();
-        own->clock_ns = MIN(own->clock_ns, gw_thread_core_ns() - before_ns);
-    }
-    own->scratch = gw_probe_zeros(layout->scratch_bytes / sizeof(float));
+    const guint node_count = own->layout->program->nodes->len;
+    const guint buffer_count = own->layout->sizes_bytes->len;
+    own->scratch = gw_probe_zeros(own->layout->scratch_bytes / sizeof(float));
     own->memory = g_new0(float *, MAX(buffer_count, 1));
     for (guint i = 0; i < buffer_count; i++)
         own->memory[i] =
-            gw_probe_zeros(g_array_index(layout->sizes_bytes, uint64_t, i) / sizeof(float));
+            gw_probe_zeros(g_array_index(own->layout->sizes_bytes, uint64_t, i) / sizeof(float));
     own->values = g_new0(float **, node_count);
-    own->samples = g_new0(GArray *, MAX(own->probe->out->count, 1));
-    for (guint i = 0; i < own->probe->out->count; i++)
-        own->samples[i] = g_array_new(FALSE, FALSE, sizeof(double));
-    for (guint i = 0; i < node_count; i++) {
-        if (!has_node(own->probe, i))
-            continue;
-        place_node(own, i);
-        fill_foreign(own, i);
-    }
+    for (guint i = 0; i < node_count; i++)
+        if (has_node(own, i))
+            place_node(own, i);
 }
 
-static void clear(whole_thread *own)
+static void close_memory(whole_thread *own)
 {
-    const gw_probe_layout *layout = own->probe->layout;
-    for (guint i = 0; i < layout->sizes_bytes->len; i++)
+    for (guint i = 0; i < own->layout->sizes_bytes->len; i++)
         free(own->memory[i]);
-    for (guint i = 0; i < layout->program->nodes->len; i++)
+    for (guint i = 0; i < own->layout->program->nodes->len; i++)
         g_free(own->values[i]);
-    for (guint i = 0; i < own->probe->out->count; i++)
-        g_array_unref(own->samples[i]);
     free(own->scratch);
     g_free(own->memory);
     g_free(own->values);
-    g_free(own->samples);
 }
 
 /* --- Passes --- */
@@ -124,20 +106,16 @@ static void clear(whole_thread *own)
 static void meet_nobody(const gw_function *function, float *const *values,
                         const gw_operation *operation)
 {
-    const gw_value *x = gw_function_value(function, operation->inputs[0]);
-    const gw_value *y = gw_function_value(function, operation->outputs[0]);
-    const uint64_t in = (uint64_t)x->rows * x->columns, out = (uint64_t)y->rows * y->columns;
-    for (uint64_t done = 0; done < out; done += in)
-        memcpy(values[operation->outputs[0]] + done, values[operation->inputs[0]],
-               MIN(in, out - done) * sizeof(float));
+    const uint32_t x = operation->inputs[0], y = operation->outputs[0];
+    if (values[x] != values[y])
+        copy_floats(values[y], count_elements(function, y), values[x], count_elements(function, x));
 }
 
 static void run_node(whole_thread *own, guint node, bool is_counted)
 {
-    const gw_probe_layout *layout = own->probe->layout;
-    const gw_program *program = layout->program;
+    const gw_program *program = own->layout->program;
     const gw_function *function = gw_program_function(program, node);
-    const gw_mesh *mesh = gw_program_mesh(program, layout->mesh);
+    const gw_mesh *mesh = gw_program_mesh(program, gw_program_node(program, node)->mesh);
     const gw_cpu_context context = {.function = function,
                                     .values = own->values[node],
                                     .shard = own->index % gw_mesh_device_count(mesh),
@@ -162,19 +140,71 @@ static void run_node(whole_thread *own, guint node, bool is_counted)
 
 static void run_pass(whole_thread *own, bool is_first)
 {
-    const gw_program *program = own->probe->layout->program;
+    const gw_program *program = own->layout->program;
     for (guint i = 0; i < program->nodes->len; i++)
-        if (has_node(own->probe, i) && (is_first || !gw_program_node(program, i)->is_once))
+        if (has_node(own, i) && (is_first || !gw_program_node(program, i)->is_once))
             run_node(own, i, !is_first);
 }
 
-static void give_samples(const whole_thread *own)
+static void copy_input(const whole_thread *from, guint node, guint input, whole_thread *to)
+{
+    const gw_program *program = from->layout->program;
+    const gw_function *function = gw_program_function(program, node);
+    const uint32_t target = gw_function_input(function, input);
+    uint32_t source_node, source;
+    gw_probe_source(program, node, input, &source_node, &source);
+    copy_floats(to->values[node][target], count_elements(function, target),
+                from->values[source_node][source],
+                count_elements(gw_program_function(program, source_node), source));
+}
+
+/* What other meshes would send in run 0, by doing all of it once. */
+static void fill_foreign(whole_thread *own)
+{
+    const gw_program *program = own->layout->program;
+    whole_thread all = {.probe = own->probe, .index = own->index, .layout = own->probe->out->all};
+    open_memory(&all);
+    for (guint node = 0; node < program->nodes->len; node++) {
+        const gw_function *function = gw_program_function(program, node);
+        for (guint i = 0; i < function->input_count; i++) {
+            if (gw_probe_layout_is_foreign(all.layout, node, i))
+                copy_input(&all, node, i, &all);
+            if (has_node(own, node) && gw_probe_layout_is_foreign(own->layout, node, i))
+                copy_input(&all, node, i, own);
+        }
+        run_node(&all, node, false);
+    }
+    close_memory(&all);
+}
+
+static void prepare(whole_thread *own)
+{
+    own->clock_ns = UINT64_MAX;
+    for (uint32_t i = 0; i < CLOCK_TRIALS; i++) {
+        const uint64_t before_ns = gw_thread_core_ns();
+        own->clock_ns = MIN(own->clock_ns, gw_thread_core_ns() - before_ns);
+    }
+    own->layout = own->probe->out->layout;
+    open_memory(own);
+    own->samples = g_new0(GArray *, MAX(own->probe->out->count, 1));
+    for (guint i = 0; i < own->probe->out->count; i++)
+        own->samples[i] = g_array_new(FALSE, FALSE, sizeof(double));
+    if (own->probe->out->all != NULL)
+        fill_foreign(own);
+}
+
+/* What was seen is the probe's. */
+static void clear(whole_thread *own)
 {
     whole_probe *probe = own->probe;
     pthread_mutex_lock(&probe->mutex);
-    for (guint i = 0; i < probe->out->count; i++)
+    for (guint i = 0; i < probe->out->count; i++) {
         g_array_append_vals(probe->out->samples[i], own->samples[i]->data, own->samples[i]->len);
+        g_array_unref(own->samples[i]);
+    }
     pthread_mutex_unlock(&probe->mutex);
+    g_free(own->samples);
+    close_memory(own);
 }
 
 static void *run_thread(void *context)
@@ -187,7 +217,6 @@ static void *run_thread(void *context)
     const uint64_t end_ns = gw_thread_core_ns() + (uint64_t)budget_ns;
     for (uint32_t pass = 0; pass < PASSES_MIN || gw_thread_core_ns() < end_ns; pass++)
         run_pass(own, false);
-    give_samples(own);
     clear(own);
     return NULL;
 }
@@ -198,6 +227,7 @@ gw_probe_runs *gw_probe_runs_new(const gw_program *program, uint32_t mesh)
 {
     gw_probe_runs *runs = g_new0(gw_probe_runs, 1);
     runs->layout = gw_probe_layout_new(program, mesh);
+    runs->all = program->meshes->len > 1 ? gw_probe_layout_new(program, GW_INDEX_NONE) : NULL;
     runs->first = g_new0(uint32_t, program->nodes->len + 1);
     for (guint i = 0; i < program->nodes->len; i++)
         runs->first[i + 1] =
@@ -218,6 +248,7 @@ void gw_probe_runs_free(gw_probe_runs *runs)
     for (guint i = 0; i < runs->count; i++)
         g_array_unref(runs->samples[i]);
     gw_probe_layout_free(runs->layout);
+    gw_probe_layout_free(runs->all);
     g_free(runs->samples);
     g_free(runs->first);
     g_free(runs);
@@ -225,13 +256,14 @@ void gw_probe_runs_free(gw_probe_runs *runs)
 
 uint64_t gw_probe_runs_bytes(const gw_probe_runs *runs)
 {
-    return gw_probe_layout_bytes(runs->layout);
+    return gw_probe_layout_bytes(runs->layout) +
+           (runs->all != NULL ? gw_probe_layout_bytes(runs->all) : 0);
 }
 
 void gw_probe_runs_measure(const gw_probe_settings *settings, gw_probe_runs *runs)
 {
     g_autofree whole_thread *threads = g_new0(whole_thread, settings->thread_count);
-    whole_probe probe = {.settings = settings, .layout = runs->layout, .out = runs};
+    whole_probe probe = {.settings = settings, .out = runs};
     gw_cpu_operations_init();
     pthread_mutex_init(&probe.mutex, NULL);
     pthread_barrier_init(&probe.barrier, NULL, settings->thread_count);
