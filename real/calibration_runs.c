@@ -7,6 +7,8 @@
 
 /* What takes less is nearer in tables, where so many are timed at once. */
 #define LEAST_NS 2000
+/* What takes so many times the median was interrupted. */
+#define INTERRUPTED_TIMES 4
 /* A machine whose speed changes has other speeds in each. */
 #define ROUNDS 3
 
@@ -26,8 +28,24 @@ static bool is_alike(const seen_shape *seen, const gw_measured_work *work)
     return is_same;
 }
 
+/* A step takes the sum of what its operations take, and medians do not add up: of an operation that
+ * is slow now and then, the sum has its share. */
+static double mean_ns(const GArray *sample, const gw_probe_stat *stat)
+{
+    double sum_ns = 0;
+    guint count = 0;
+    for (guint i = 0; i < sample->len; i++) {
+        const double ns = g_array_index(sample, double, i);
+        if (ns > INTERRUPTED_TIMES * stat->median_ns)
+            continue;
+        sum_ns += ns;
+        count++;
+    }
+    return sum_ns / count;
+}
+
 static void add_work(GArray *shapes, const gw_measured_work *work, const gw_probe_stat *stat,
-                     double said_ns)
+                     double took_ns, double said_ns)
 {
     seen_shape *found = NULL;
     for (guint i = 0; i < shapes->len && found == NULL; i++)
@@ -41,7 +59,7 @@ static void add_work(GArray *shapes, const gw_measured_work *work, const gw_prob
         g_array_append_val(shapes, made);
         found = &g_array_index(shapes, seen_shape, shapes->len - 1);
     }
-    found->shape.ns += stat->median_ns / work->count;
+    found->shape.ns += took_ns / work->count;
     found->count++;
 }
 
@@ -60,7 +78,7 @@ static void take_shapes(const gw_calibration *calibration, const gw_probe_runs *
             const gw_probe_stat stat = gw_probe_summarize(runs->samples[i]);
             if (stat.median_ns >= LEAST_NS && gw_measured_describe(function, operation, &work) &&
                 gw_measured_operation(calibration->measured, function, operation, &said_ns))
-                add_work(shapes, &work, &stat, said_ns);
+                add_work(shapes, &work, &stat, mean_ns(runs->samples[i], &stat), said_ns);
         }
     }
 }
