@@ -86,7 +86,6 @@ START_TEST(what_nobody_can_meet_does_not_watch)
 {
     device_bench bench;
     watching_init(&bench, 8, false);
-    g_autoptr(gw_crossings) crossings = gw_crossings_new(bench.cluster);
     g_autoptr(gw_gang_layout) layout = lay_mesh(&bench, 1, 8, 0);
     g_autoptr(gw_gang_plan) plan =
         plan_collective(&bench, layout, GW_OPERATION_ALL_REDUCE, 1 << 20, NULL);

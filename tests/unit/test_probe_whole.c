@@ -105,10 +105,7 @@ START_TEST(what_a_run_does_is_timed)
     ck_assert_uint_eq(count_samples(runs, INIT, 0), 0);
     ck_assert_uint_eq(count_samples(runs, WAIT, 0), 0);
     const gw_probe_stat product = gw_probe_summarize(runs->samples[runs->first[STEP] + FORWARD]);
-    const gw_probe_stat update = gw_probe_summarize(runs->samples[runs->first[STEP] + SGD]);
-    ck_assert_double_gt(update.median_ns, 0);
-    /* 160 x 128 x 128 products are more work than 128 x 128 sums. */
-    ck_assert_double_gt(product.median_ns, update.median_ns);
+    ck_assert_double_gt(product.median_ns, 0);
     const guint before = count_samples(runs, STEP, FORWARD);
     gw_probe_runs_measure(&settings, runs);
     ck_assert_uint_ge(count_samples(runs, STEP, FORWARD), before + 2 * 3);
