@@ -33,7 +33,7 @@
 #define DRAWN_BYTES  (256U << 10) /* Of these, drawn at random; the others are copies. */
 #define SETS_MAX     64
 #define STAGGER_NS   300000 /* By which the last member comes after the others: their cores rest. */
-#define GANGS_BYTES  (32U << 20) /* Of all members' operands in turn: a step lies between. */
+#define GANGS_BYTES  (128U << 20) /* Of all members' operands in turn: no cache holds them. */
 #define GANGS_MAX    1024
 
 /* --- Samples --- */
