@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include "app/grid.h"
-#include "base/check.h"
 #include "base/error.h"
 
 struct gw_run_list {

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "real/probe_layout.h"
 
-#include "base/check.h"
 #include "real/cpu_operations.h"
 
 typedef struct {          /* An output of a node. */
