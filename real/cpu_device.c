@@ -414,12 +414,6 @@ static bool place_values(gw_cpu_device *device, const gw_cpu_shard *shard)
     return true;
 }
 
-static uint64_t count_elements(const gw_function *function, uint32_t index)
-{
-    const gw_value *value = gw_function_value(function, index);
-    return (uint64_t)value->rows * value->columns;
-}
-
 static const gw_mesh *mesh_of(const gw_cpu_kernel *kernel)
 {
     const gw_program *program = kernel->loaded->program;
@@ -449,7 +443,8 @@ static void widen(gw_cpu_device *device, const gw_cpu_plan *plan, uint32_t index
     uint16_t *narrow = (uint16_t *)(void *)device->values[index];
     device->values[index] = device->scratch + offset_bytes / sizeof(float);
     if (is_read)
-        gw_bfloat16_widen(narrow, device->values[index], count_elements(plan->function, index));
+        gw_bfloat16_widen(narrow, device->values[index],
+                          gw_function_elements(plan->function, index));
     wide->values[wide->count] = index;
     wide->narrow[wide->count++] = narrow;
     wide->used_bytes += size_bytes;
@@ -476,7 +471,7 @@ static void narrow_all(gw_cpu_device *device, const gw_cpu_plan *plan,
         for (uint32_t k = 0; k < gw_operation_output_count(operation); k++)
             if (operation->outputs[k] == wide->values[i])
                 gw_bfloat16_narrow(device->values[wide->values[i]], wide->narrow[i],
-                                   count_elements(plan->function, wide->values[i]));
+                                   gw_function_elements(plan->function, wide->values[i]));
         device->values[wide->values[i]] = (float *)(void *)wide->narrow[i];
     }
 }
@@ -493,7 +488,7 @@ static bool run_collective(gw_cpu_device *device, gw_cpu_shard *shard, uint32_t 
         .operation = operation,
         .input = device->values[operation->inputs[0]],
         .output = device->values[operation->outputs[0]],
-        .input_count = count_elements(function, operation->inputs[0]),
+        .input_count = gw_function_elements(function, operation->inputs[0]),
     };
     member.member_count = gw_mesh_group(mesh_of(kernel), operation->axes, shard->shard,
                                         &member.group, &member.position);

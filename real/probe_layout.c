@@ -14,12 +14,6 @@ typedef struct {
     GArray *idle;      /* uint32_t: buffers, the last given back at the end. */
 } planner;
 
-static uint64_t count_elements(const gw_function *function, uint32_t value)
-{
-    const gw_value *one = gw_function_value(function, value);
-    return (uint64_t)one->rows * one->columns;
-}
-
 void gw_probe_source(const gw_program *program, uint32_t node, uint32_t input, uint32_t *out_node,
                      uint32_t *out_value)
 {
@@ -39,8 +33,8 @@ static bool find_source(const gw_probe_layout *layout, uint32_t node, uint32_t i
     const gw_function *source = gw_program_function(layout->program, *out_node);
     *out_output = gw_function_value(source, value)->position;
     return layout->buffers[*out_node] != NULL &&
-           count_elements(source, value) ==
-               count_elements(function, gw_function_input(function, input));
+           gw_function_elements(source, value) ==
+               gw_function_elements(function, gw_function_input(function, input));
 }
 
 bool gw_probe_layout_is_foreign(const gw_probe_layout *layout, uint32_t node, uint32_t input)
@@ -93,7 +87,7 @@ static uint32_t take_buffer(planner *at, uint64_t size_bytes)
 
 static uint64_t float_bytes(const gw_function *function, uint32_t value)
 {
-    return count_elements(function, value) * sizeof(float);
+    return gw_function_elements(function, value) * sizeof(float);
 }
 
 static void place_inputs(planner *at, uint32_t node)

@@ -44,12 +44,6 @@ static bool has_node(const whole_thread *own, guint node)
     return own->layout->buffers[node] != NULL;
 }
 
-static uint64_t count_elements(const gw_function *function, uint32_t value)
-{
-    const gw_value *one = gw_function_value(function, value);
-    return (uint64_t)one->rows * one->columns;
-}
-
 /* As often as it fits. */
 static void copy_floats(float *target, uint64_t target_count, const float *source,
                         uint64_t source_count)
@@ -108,7 +102,8 @@ static void meet_nobody(const gw_function *function, float *const *values,
 {
     const uint32_t x = operation->inputs[0], y = operation->outputs[0];
     if (values[x] != values[y])
-        copy_floats(values[y], count_elements(function, y), values[x], count_elements(function, x));
+        copy_floats(values[y], gw_function_elements(function, y), values[x],
+                    gw_function_elements(function, x));
 }
 
 static void run_node(whole_thread *own, guint node, bool is_counted)
@@ -153,9 +148,9 @@ static void copy_input(const whole_thread *from, guint node, guint input, whole_
     const uint32_t target = gw_function_input(function, input);
     uint32_t source_node, source;
     gw_probe_source(program, node, input, &source_node, &source);
-    copy_floats(to->values[node][target], count_elements(function, target),
+    copy_floats(to->values[node][target], gw_function_elements(function, target),
                 from->values[source_node][source],
-                count_elements(gw_program_function(program, source_node), source));
+                gw_function_elements(gw_program_function(program, source_node), source));
 }
 
 /* What other meshes would send in run 0, by doing all of it once. */

@@ -85,6 +85,12 @@ static inline const gw_operation *gw_function_operation(const gw_function *funct
 {
     return &g_array_index(function->operations, gw_operation, index);
 }
+/* Of one shard of the value: rows times columns. */
+static inline uint64_t gw_function_elements(const gw_function *function, uint32_t index)
+{
+    const gw_value *value = gw_function_value(function, index);
+    return (uint64_t)value->rows * value->columns;
+}
 uint64_t gw_value_bytes(const gw_value *value); /* Of one shard. */
 /* What `source`, of `source_count` shards, hands to a value of another mesh: the source shards that
  * `shard` of the target takes rows from, [*out_first, returned). */
