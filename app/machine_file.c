@@ -12,6 +12,7 @@
 #include "record/json.h"
 #include "tests/bench/bench_control.h"
 
+#define ROUNDS      3 /* Over all runs: a machine whose speed changes has other speeds in each. */
 #define SHARD_NS    500000.0
 #define MIDDLE_HALF 1.349 /* Of a normal distribution: its width, in standard deviations. */
 
@@ -27,8 +28,11 @@ bool gw_machine_measure(const gw_machine_request *request, gw_machine *out)
         return false;
     out->profile = gw_bench_fit_profile(rows);
     out->seen = gw_calibrate(&request->settings, request->progress, request->context);
-    gw_calibration_add_runs(out->seen, &request->settings, request->runs, request->progress,
-                            request->context);
+    if (request->runs != NULL) {
+        g_autoptr(gw_calibration_seen) seen = gw_calibration_see(
+            &request->settings, request->runs, ROUNDS, request->progress, request->context);
+        gw_calibration_add_seen(out->seen, seen);
+    }
     if (request->between != NULL)
         gw_calibration_add_between(out->seen, request->between);
     return true;
@@ -51,10 +55,14 @@ double gw_machine_spread(const gw_machine *machine, double least_ns)
     return spreads->len > 0 ? gw_sample_median(spreads) : 0;
 }
 
-/* What a normal variate deviates by that spreads as much as things that are as long as shards. */
+/* That of steps, where some were measured; else what a normal variate deviates by that spreads as
+ * much as things that are as long as shards. */
 static double find_jitter(const gw_machine *machine)
 {
-    return MIN(gw_machine_spread(machine, SHARD_NS) / MIDDLE_HALF, GW_JITTER_MAX);
+    const double jitter = machine->seen->jitter > 0
+                              ? machine->seen->jitter
+                              : gw_machine_spread(machine, SHARD_NS) / MIDDLE_HALF;
+    return MIN(jitter, GW_JITTER_MAX);
 }
 
 /* --- The file --- */
@@ -187,9 +195,10 @@ static void write_accelerator(gw_json *json, const gw_machine *machine, const ch
     gw_json_real(json, "jitter", find_jitter(machine));
     gw_json_open_object(json, "sources");
     gw_json_string(json, "shared_cores", "The cores of this machine that the command may use.");
-    gw_json_string(json, "jitter",
-                   "Measured: how far repetitions of what takes half a "
-                   "millisecond or more spread, as a standard deviation.");
+    gw_json_string(
+        json, "jitter",
+        "Measured: how far repetitions of a step's operations spread, else of what takes "
+        "half a millisecond or more, as a standard deviation.");
     for (guint i = 0; i < G_N_ELEMENTS(figures); i++)
         gw_json_string(json, figures[i].key, figures[i].source);
     for (guint i = 0; i < G_N_ELEMENTS(efficiencies); i++)

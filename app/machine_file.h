@@ -12,7 +12,7 @@
 typedef struct {
     gw_probe_settings settings;
     const gw_probe_between *between;  /* What ranks have seen before; NULL: there is one process. */
-    const GPtrArray *runs;            /* Of gw_probe_runs *: to be measured, too. */
+    const GPtrArray *runs;            /* Of gw_probe_runs *: to be measured, too; may be NULL. */
     gw_calibration_progress progress; /* May be NULL. */
     void *context;
 } gw_machine_request;

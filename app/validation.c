@@ -1,18 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is to be run, and running it. */
+/* What is to be run. */
 #include "app/validation.h"
 
 #include <string.h>
 
-#include "app/children.h"
-#include "app/command.h"
-#include "app/foreign_load.h"
-#include "app/progress_line.h"
-#include "app/recording.h"
 #include "base/check.h"
 #include "base/error.h"
-#include "real/real_run.h"
-#include "world/world.h"
+#include "real/calibration_seen.h"
 
 static void free_case(void *data)
 {
@@ -22,12 +16,18 @@ static void free_case(void *data)
     g_free(at->name);
     g_strfreev(at->settings);
     g_ptr_array_unref(at->job_names);
+    g_ptr_array_unref(at->seen);
     g_ptr_array_unref(at->predicted);
     g_ptr_array_unref(at->measured);
     g_ptr_array_unref(at->counted);
     g_free(at->failure);
     g_free(at->steps);
     g_free(at);
+}
+
+static void free_seen(void *data)
+{
+    gw_calibration_seen_free((gw_calibration_seen *)data);
 }
 
 static void free_report(void *data)
@@ -165,6 +165,7 @@ static bool add_case(gw_validation *validation, const char *path, const char *co
     made->settings = g_steal_pointer(&texts);
     made->group = validation->group_count;
     made->job_names = g_ptr_array_new_with_free_func(g_free);
+    made->seen = g_ptr_array_new_with_free_func(free_seen);
     made->predicted = g_ptr_array_new_with_free_func(free_report);
     made->counted = g_ptr_array_new();
     made->measured = g_ptr_array_new_with_free_func(free_report);
@@ -254,146 +255,8 @@ bool gw_validation_add(gw_validation *validation, const char *path, const char *
     return true;
 }
 
-bool gw_validation_list_runs(const gw_validation *validation, gw_run_list *list, GError **error)
+gw_scenario *gw_validation_load(const gw_validation *validation, const gw_validation_case *at,
+                                GError **error)
 {
-    for (guint c = 0; c < validation->cases->len; c++) {
-        const gw_validation_case *at = case_at(validation, c);
-        gw_scenario *scenario = load_scenario(validation, at->path, at->settings, error);
-        if (scenario == NULL)
-            return false;
-        gw_run_list_take(list, scenario);
-    }
-    return true;
-}
-
-/* --- In a child --- */
-
-typedef struct {
-    gw_validation *validation;
-    GArray *runs; /* guint: the case of each run. */
-    bool is_real;
-    guint round;
-    guint done_before, total;
-    gw_progress_line line;
-} batch;
-
-static bool run_world(const batch *all, const gw_scenario *scenario, gw_recorder *recorder,
-                      GError **error)
-{
-    if (all->is_real) {
-        gw_real_report report;
-        return gw_cpu_run(scenario, recorder, &report, error);
-    }
-    const gw_world_settings world = {.queue = GW_QUEUE_LADDER};
-    gw_world_report report;
-    return gw_world_run(scenario, &world, recorder, &report, error);
-}
-
-static bool run_one(void *context, guint index, GString *answer, GError **error)
-{
-    const batch *all = (const batch *)context;
-    const gw_validation_case *at = case_at(all->validation, g_array_index(all->runs, guint, index));
-    g_autoptr(gw_scenario) scenario = load_scenario(all->validation, at->path, at->settings, error);
-    g_autoptr(gw_recording) recording =
-        scenario == NULL
-            ? NULL
-            : gw_recording_new(scenario, all->is_real ? "cpu" : "sim", NULL, false, false, error);
-    if (recording == NULL)
-        return false;
-    if (!all->is_real)
-        scenario->seed += all->round; /* What chance decides, it decides anew each time. */
-    g_autoptr(gw_phases) phases = gw_phases_new(scenario);
-    const gw_recorder_observer observer = gw_phases_observer(phases);
-    gw_recorder_observe(gw_recording_recorder(recording), &observer);
-    const gw_foreign_load before = gw_foreign_load_now();
-    if (!run_world(all, scenario, gw_recording_recorder(recording), error))
-        return false;
-    g_autoptr(gw_phase_report) report = gw_phases_report(phases, all->validation->warm, error);
-    if (report == NULL)
-        return false;
-    const gw_foreign_load after = gw_foreign_load_now();
-    report->foreign = gw_foreign_load_between(&before, &after);
-    g_autofree char *text = gw_phase_report_text(report);
-    g_string_append(answer, text);
-    return true;
-}
-
-/* --- In this process --- */
-
-static bool take_answer(void *context, guint index, gw_children_answer *answer, GError **error)
-{
-    const batch *all = (const batch *)context;
-    gw_validation_case *at = case_at(all->validation, g_array_index(all->runs, guint, index));
-    (void)error;
-    if (answer->exit_code == 0 && all->is_real) {
-        g_ptr_array_add(at->measured, gw_phase_report_read(answer->text));
-    } else if (answer->exit_code == 0) {
-        g_ptr_array_add(at->predicted, gw_phase_report_read(answer->text));
-    } else if (at->failure == NULL) {
-        at->exit_code = answer->exit_code;
-        at->failure =
-            g_strdup_printf("%s: %s", all->is_real ? "executed" : "simulated", answer->text);
-    }
-    return true;
-}
-
-static bool show_progress(void *context, guint done_count)
-{
-    batch *all = (batch *)context;
-    gw_progress_line_update(&all->line, all->done_before + done_count, all->total, 0);
-    return !gw_command_is_interrupted();
-}
-
-/* Every case that has not failed. */
-static bool run_all(batch *all, bool is_real, GError **error)
-{
-    const guint count = all->validation->cases->len;
-    const gw_children children = {
-        .count_max = is_real ? 1 : 0,
-        .context = all,
-        .job = run_one,
-        .answered = take_answer,
-        .goes_on = show_progress,
-    };
-    all->is_real = is_real;
-    g_array_set_size(all->runs, 0);
-    for (guint c = 0; c < count; c++)
-        if (case_at(all->validation, c)->failure == NULL)
-            g_array_append_val(all->runs, c);
-    g_autoptr(GPtrArray) answers = gw_children_run(&children, all->runs->len, error);
-    all->done_before += count;
-    return answers != NULL;
-}
-
-static bool measure_round(batch *all, guint round, GError **error)
-{
-    gw_validation *validation = all->validation;
-    if (validation->measure == NULL)
-        return true;
-    char *machine = validation->measure(validation, validation->measure_context, round, error);
-    return machine != NULL && gw_validation_set_machine(validation, machine, error);
-}
-
-static bool run_round(batch *all, guint round, GError **error)
-{
-    all->round = round;
-    const bool is_predicted = round == 0 || all->validation->measure != NULL;
-    return measure_round(all, round, error) && (!is_predicted || run_all(all, false, error)) &&
-           run_all(all, true, error);
-}
-
-bool gw_validation_run(gw_validation *validation, GError **error)
-{
-    g_autoptr(GArray) runs = g_array_new(FALSE, FALSE, sizeof(guint));
-    const guint predictions = validation->measure != NULL ? validation->repeat_count : 1;
-    batch all = {.validation = validation,
-                 .runs = runs,
-                 .total = validation->cases->len * (predictions + validation->repeat_count)};
-    gw_progress_line_init(&all.line, validation->is_quiet);
-    all.line.noun = "runs";
-    bool is_done = true;
-    for (guint r = 0; is_done && r < validation->repeat_count; r++)
-        is_done = run_round(&all, r, error);
-    gw_progress_line_clear(&all.line);
-    return is_done;
+    return load_scenario(validation, at->path, at->settings, error);
 }

@@ -4,9 +4,11 @@
  * A case is one scenario with settings.  It is simulated, and executed several times, each in a
  * process of its own and never two at once; rounds go over all cases, so that a disturbance of the
  * machine does not meet one of them alone.  Where the machine is measured for it, that is done at
- * the beginning of each round, and each round's figures make predictions of their own: what is
- * predicted and what is measured are then of the same stretch of time, however the machine's speed
- * changes in it.  Time is compared by the step: a job's step time is the mean over a run's steps
+ * the beginning of each round, and what a case has a device do is measured by itself just before
+ * and just after each execution; each execution has a prediction of its own.  What is predicted and
+ * what is measured are then of the same stretch of time, however the machine's speed changes.
+ *
+ * Time is compared by the step: a job's step time is the mean over a run's steps
  * but the first (phases.h), and the median of the runs is what was measured, that of the
  * predictions what was predicted; the spread of either is from the least to the most.
  *
@@ -17,7 +19,7 @@
 
 #include "app/grid.h"
 #include "app/phases.h"
-#include "app/run_list.h"
+#include "scenario/scenario.h"
 
 #define GW_VALIDATION_CASES_MAX   1000
 #define GW_VALIDATION_REPEATS_MAX 1000
@@ -45,6 +47,9 @@ typedef struct {
     guint group;
     GPtrArray *job_names; /* Of char * */
     /* Made by gw_validation_run(). */
+    GPtrArray *seen;      /* gw_calibration_seen, by round: what a device does in a step, by itself,
+                             just before and after it was executed; none where the machine's file
+                             is given. */
     GPtrArray *predicted; /* gw_phase_report, by round; one where the machine's file is given. */
     GPtrArray *measured;  /* gw_phase_report, by run. */
     GPtrArray *counted;   /* Made by gw_validation_judge(): those of `measured` that had the machine
@@ -65,8 +70,7 @@ typedef struct {
 } gw_validation_order; /* Of two step times that were measured apart. */
 
 typedef struct gw_validation gw_validation;
-typedef char *gw_validation_measure(const gw_validation *validation, void *context, guint round,
-                                    GError **error);
+typedef char *gw_validation_measure(void *context, guint round, GError **error);
 
 struct gw_validation {
     guint repeat_count;
@@ -107,8 +111,9 @@ bool gw_validation_set_machine(gw_validation *validation, char *machine, GError 
 bool gw_validation_add(gw_validation *validation, const char *path, const char *const *settings,
                        const char *const *varied, GError **error);
 
-/* Adds what all cases run. */
-bool gw_validation_list_runs(const gw_validation *validation, gw_run_list *list, GError **error);
+/* What the case runs, with the machine's figures; the caller's. */
+gw_scenario *gw_validation_load(const gw_validation *validation, const gw_validation_case *at,
+                                GError **error);
 
 /* Simulates and executes, in rounds.  A case that fails is a result.  GW_ERROR_INTERRUPTED,
  * GW_ERROR_SYSTEM, and what `measure` says. */

@@ -288,8 +288,46 @@ gw_calibration *gw_calibrate(const gw_probe_settings *settings, gw_calibration_p
     return made;
 }
 
-static void add_seen(gw_calibration *calibration, const char *what, uint32_t member_count,
-                     uint32_t host_count, double size_bytes, const gw_probe_stat *stat)
+static void add_shape(gw_calibration *calibration, const gw_calibration_shape *seen)
+{
+    const gw_measured_kind *kind = &gw_measured_kinds[seen->kind];
+    gw_calibration_row row = {.size = 1, .unit = "elements", .stat = seen->stat};
+    g_autoptr(GString) shape = g_string_new(NULL);
+    for (uint32_t i = 0; gw_measured_axis(kind->form, i) != NULL; i++) {
+        g_string_append_printf(shape, "%s%.0f", i > 0 ? " x " : "", seen->shape.sizes[i]);
+        row.size *= seen->shape.sizes[i];
+    }
+    g_string_append(shape, ", in place");
+    g_strlcpy(row.what, kind->name, sizeof row.what);
+    g_strlcpy(row.shape, shape->str, sizeof row.shape);
+    g_array_append_val(calibration->rows, row);
+}
+
+void gw_calibration_add_seen(gw_calibration *calibration, const gw_calibration_seen *from)
+{
+    g_autoptr(GArray) errors = g_array_new(FALSE, FALSE, sizeof(double));
+    for (guint i = 0; i < from->shapes->len; i++) {
+        const gw_calibration_shape *seen = &g_array_index(from->shapes, gw_calibration_shape, i);
+        const gw_measured_work work = {
+            seen->kind, {seen->shape.sizes[0], seen->shape.sizes[1], seen->shape.sizes[2]}, 1};
+        double said_ns;
+        if (!gw_measured_work_span(calibration->measured, &work, &said_ns))
+            continue;
+        const double error = fabs(said_ns / MAX(seen->shape.ns, 1e-3) - 1);
+        g_array_append_val(errors, error);
+        gw_measured_table_add(&calibration->measured->tables[seen->kind], &seen->shape);
+        add_shape(calibration, seen);
+    }
+    calibration->jitter = gw_calibration_seen_jitter(from);
+    if (errors->len == 0)
+        return;
+    const double median = gw_sample_median(errors); /* Sorts. */
+    calibration->whole_error =
+        (gw_calibration_error){median, g_array_index(errors, double, errors->len - 1), errors->len};
+}
+
+static void add_row_between(gw_calibration *calibration, const char *what, uint32_t member_count,
+                            uint32_t host_count, double size_bytes, const gw_probe_stat *stat)
 {
     gw_calibration_row row = {.size = size_bytes, .unit = "bytes", .stat = *stat};
     g_strlcpy(row.what, what, sizeof row.what);
@@ -336,14 +374,14 @@ void gw_calibration_add_between(gw_calibration *calibration, const gw_probe_betw
     gw_measured *measured = calibration->measured;
     for (guint i = 0; i < between->meetings->len; i++) {
         const gw_probe_meeting *seen = &g_array_index(between->meetings, gw_probe_meeting, i);
-        add_seen(calibration, gw_operation_name(seen->kind), seen->member_count, seen->host_count,
-                 seen->size_bytes, &seen->stat);
+        add_row_between(calibration, gw_operation_name(seen->kind), seen->member_count,
+                        seen->host_count, seen->size_bytes, &seen->stat);
     }
     for (guint first = 0, end; first < between->meetings->len; first = end)
         insert_curve(measured, make_curve(between, first, &end));
     for (guint i = 0; i < between->messages->len; i++) {
         const gw_probe_message *seen = &g_array_index(between->messages, gw_probe_message, i);
-        add_seen(calibration, "send, receive", 2, 2, seen->size_bytes, &seen->stat);
+        add_row_between(calibration, "send, receive", 2, 2, seen->size_bytes, &seen->stat);
     }
     double send_ns;
     gw_probe_between_line(between, &send_ns, &measured->send_bytes_per_s);

@@ -3,8 +3,7 @@
  * (program/measured.h). */
 #pragma once
 
-#include "program/measured.h"
-#include "real/probe.h"
+#include "real/calibration_seen.h"
 #include "real/probe_ranks.h"
 
 typedef struct {
@@ -21,9 +20,6 @@ typedef struct {
     uint32_t count;       /* Of shapes. */
 } gw_calibration_error;
 
-/* How many of `total` are measured. */
-typedef void (*gw_calibration_progress)(void *context, uint32_t done, uint32_t total);
-
 typedef struct {
     gw_measured *measured;
     GArray *rows;         /* gw_calibration_row: all that was measured, in order. */
@@ -35,15 +31,13 @@ typedef struct {
     gw_span handover_ns, kernel_ns;
     gw_calibration_error errors[GW_MEASURED_ATTENTION + 1]; /* By form. */
     gw_calibration_error whole_error; /* Of tables, from what was measured in runs. */
+    double jitter; /* Of passes of runs (gw_calibration_seen_jitter()); 0: there were none. */
 } gw_calibration;
 
 gw_calibration *gw_calibrate(const gw_probe_settings *settings, gw_calibration_progress progress,
                              void *context);
-/* Measures what programs do on their meshes (of gw_probe_runs *), in several rounds over all, and
- * gives tables what each shape of an operation took there: the mean over where it stands. */
-void gw_calibration_add_runs(gw_calibration *calibration, const gw_probe_settings *settings,
-                             const GPtrArray *runs, gw_calibration_progress progress,
-                             void *context);
+/* Gives tables what shapes took (but those of kinds without a table), and sets the jitter. */
+void gw_calibration_add_seen(gw_calibration *calibration, const gw_calibration_seen *from);
 /* What was seen between ranks beside what was seen in one of them; copied. */
 void gw_calibration_add_between(gw_calibration *calibration, const gw_probe_between *between);
 void gw_calibration_free(gw_calibration *calibration);

@@ -61,6 +61,7 @@ typedef struct {
     uint32_t count;       /* Of operations. */
     GArray **samples;     /* By operation: double, what it took, in ns on a core.  Empty: it was not
                              run, or only once. */
+    GArray *passes;       /* double: all that was timed in once through, in ns, by each thread. */
 } gw_probe_runs;
 
 /* Nothing is measured yet.  The program is borrowed. */

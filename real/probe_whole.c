@@ -37,6 +37,7 @@ typedef struct {
     float **memory;   /* By buffer. */
     float ***values;  /* By node: by value. */
     GArray **samples; /* By operation of all nodes: double, ns. */
+    GArray *passes;   /* double, ns. */
 } whole_thread;
 
 static bool has_node(const whole_thread *own, guint node)
@@ -106,7 +107,8 @@ static void meet_nobody(const gw_function *function, float *const *values,
                     gw_function_elements(function, x));
 }
 
-static void run_node(whole_thread *own, guint node, bool is_counted)
+/* In ns, what its operations took. */
+static double run_node(whole_thread *own, guint node, bool is_counted)
 {
     const gw_program *program = own->layout->program;
     const gw_function *function = gw_program_function(program, node);
@@ -116,8 +118,9 @@ static void run_node(whole_thread *own, guint node, bool is_counted)
                                     .shard = own->index % gw_mesh_device_count(mesh),
                                     .mesh = mesh,
                                     .is_alone = true};
+    double sum_ns = 0;
     if (gw_function_models_time(function))
-        return;
+        return 0;
     for (guint i = 0; i < function->operations->len; i++) {
         const gw_operation *operation = gw_function_operation(function, i);
         if (gw_operation_is_collective(operation)) {
@@ -128,17 +131,22 @@ static void run_node(whole_thread *own, guint node, bool is_counted)
         gw_cpu_operation_run(&context, operation);
         const uint64_t span_ns = gw_thread_core_ns() - before_ns;
         const double took_ns = span_ns > own->clock_ns ? (double)(span_ns - own->clock_ns) : 0;
+        sum_ns += took_ns;
         if (is_counted)
             g_array_append_val(own->samples[own->probe->out->first[node] + i], took_ns);
     }
+    return sum_ns;
 }
 
 static void run_pass(whole_thread *own, bool is_first)
 {
     const gw_program *program = own->layout->program;
+    double sum_ns = 0;
     for (guint i = 0; i < program->nodes->len; i++)
         if (has_node(own, i) && (is_first || !gw_program_node(program, i)->is_once))
-            run_node(own, i, !is_first);
+            sum_ns += run_node(own, i, !is_first);
+    if (!is_first)
+        g_array_append_val(own->passes, sum_ns);
 }
 
 static void copy_input(const whole_thread *from, guint node, guint input, whole_thread *to)
@@ -184,6 +192,7 @@ static void prepare(whole_thread *own)
     own->samples = g_new0(GArray *, MAX(own->probe->out->count, 1));
     for (guint i = 0; i < own->probe->out->count; i++)
         own->samples[i] = g_array_new(FALSE, FALSE, sizeof(double));
+    own->passes = g_array_new(FALSE, FALSE, sizeof(double));
     if (own->probe->out->all != NULL)
         fill_foreign(own);
 }
@@ -197,6 +206,8 @@ static void clear(whole_thread *own)
         g_array_append_vals(probe->out->samples[i], own->samples[i]->data, own->samples[i]->len);
         g_array_unref(own->samples[i]);
     }
+    g_array_append_vals(probe->out->passes, own->passes->data, own->passes->len);
+    g_array_unref(own->passes);
     pthread_mutex_unlock(&probe->mutex);
     g_free(own->samples);
     close_memory(own);
@@ -233,6 +244,7 @@ gw_probe_runs *gw_probe_runs_new(const gw_program *program, uint32_t mesh)
     runs->samples = g_new0(GArray *, MAX(runs->count, 1));
     for (guint i = 0; i < runs->count; i++)
         runs->samples[i] = g_array_new(FALSE, FALSE, sizeof(double));
+    runs->passes = g_array_new(FALSE, FALSE, sizeof(double));
     return runs;
 }
 
@@ -242,6 +254,7 @@ void gw_probe_runs_free(gw_probe_runs *runs)
         return;
     for (guint i = 0; i < runs->count; i++)
         g_array_unref(runs->samples[i]);
+    g_array_unref(runs->passes);
     gw_probe_layout_free(runs->layout);
     gw_probe_layout_free(runs->all);
     g_free(runs->samples);

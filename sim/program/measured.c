@@ -280,20 +280,26 @@ bool gw_measured_describe(const gw_function *function, const gw_operation *opera
     }
 }
 
+bool gw_measured_work_span(const gw_measured *measured, const gw_measured_work *work,
+                           double *out_ns)
+{
+    const gw_measured_table *table = &measured->tables[work->kind];
+    double sizes[GW_MEASURED_AXES_MAX] = {work->sizes[0], work->sizes[1], work->sizes[2]};
+    if (table->ns == NULL)
+        return false;
+    const bool is_measured_alone = is_shape(table, find_shape(table, sizes), sizes);
+    if (gw_measured_kinds[work->kind].form == GW_MEASURED_ATTENTION && !is_measured_alone)
+        sizes[0] = MIN(sizes[0], table->sizes[0][table->counts[0] - 1]);
+    *out_ns = work->count * gw_measured_table_at(table, sizes);
+    return true;
+}
+
 bool gw_measured_operation(const gw_measured *measured, const gw_function *function,
                            const gw_operation *operation, double *out_ns)
 {
     gw_measured_work work;
-    if (!gw_measured_describe(function, operation, &work))
-        return false;
-    const gw_measured_table *table = &measured->tables[work.kind];
-    if (table->ns == NULL)
-        return false;
-    const bool is_measured_alone = is_shape(table, find_shape(table, work.sizes), work.sizes);
-    if (gw_measured_kinds[work.kind].form == GW_MEASURED_ATTENTION && !is_measured_alone)
-        work.sizes[0] = MIN(work.sizes[0], table->sizes[0][table->counts[0] - 1]);
-    *out_ns = work.count * gw_measured_table_at(table, work.sizes);
-    return true;
+    return gw_measured_describe(function, operation, &work) &&
+           gw_measured_work_span(measured, &work, out_ns);
 }
 
 /* A device by itself still writes an output of its own. */

@@ -100,6 +100,9 @@ double gw_measured_at(const gw_measured_curve *curve, double size);
 bool gw_measured_describe(const gw_function *function, const gw_operation *operation,
                           gw_measured_work *out);
 /* False: that was not measured. */
+bool gw_measured_work_span(const gw_measured *measured, const gw_measured_work *work,
+                           double *out_ns);
+/* The same of an operation. */
 bool gw_measured_operation(const gw_measured *measured, const gw_function *function,
                            const gw_operation *operation, double *out_ns);
 /* On the next smaller number of hosts that was measured, else the next larger; where nothing was

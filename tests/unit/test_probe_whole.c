@@ -90,6 +90,24 @@ static guint count_samples(const gw_probe_runs *runs, guint node, guint operatio
     return runs->samples[runs->first[node] + operation]->len;
 }
 
+static double sum_ns(const GArray *values)
+{
+    double sum = 0;
+    for (guint i = 0; i < values->len; i++)
+        sum += g_array_index(values, double, i);
+    return sum;
+}
+
+/* A pass is what its operations took. */
+static void check_passes(const gw_probe_runs *runs)
+{
+    double sum = 0;
+    for (guint i = 0; i < runs->count; i++)
+        sum += sum_ns(runs->samples[i]);
+    ck_assert_uint_eq(runs->passes->len, count_samples(runs, STEP, FORWARD));
+    ck_assert_double_eq_tol(sum_ns(runs->passes) / sum, 1, 1e-9);
+}
+
 START_TEST(what_a_run_does_is_timed)
 {
     static const bool is_timed[STEP_OPERATIONS] = {true, true, true, true, false, true};
@@ -109,6 +127,7 @@ START_TEST(what_a_run_does_is_timed)
     const guint before = count_samples(runs, STEP, FORWARD);
     gw_probe_runs_measure(&settings, runs);
     ck_assert_uint_ge(count_samples(runs, STEP, FORWARD), before + 2 * 3);
+    check_passes(runs);
 }
 END_TEST
 
@@ -161,7 +180,8 @@ START_TEST(shapes_stand_in_for_grids)
     fill_table(calibration->measured, "sgd");
     g_ptr_array_add(all, first);
     g_ptr_array_add(all, second);
-    gw_calibration_add_runs(calibration, &settings, all, NULL, NULL);
+    g_autoptr(gw_calibration_seen) seen = gw_calibration_see(&settings, all, 2, NULL, NULL);
+    gw_calibration_add_seen(calibration, seen);
     const gw_measured_table *products = &calibration->measured->tables[find("matmul")];
     ck_assert_uint_eq(products->shape_count, 1);
     ck_assert_double_eq(products->shapes[0].sizes[0], TOKENS);

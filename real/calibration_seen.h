@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What was seen of programs that were done by themselves (probe.h, gw_probe_runs). */
+#pragma once
+
+#include "program/measured.h"
+#include "real/probe.h"
+
+/* How many of `total` are measured. */
+typedef void (*gw_calibration_progress)(void *context, uint32_t done, uint32_t total);
+
+/* What one shape of an operation took. */
+typedef struct {
+    uint32_t kind;           /* Index into gw_measured_kinds. */
+    gw_measured_shape shape; /* ns: the mean over where it stands. */
+    double count;            /* Of the places that the mean is over. */
+    gw_probe_stat stat;      /* Of where it was seen first. */
+} gw_calibration_shape;
+
+typedef struct {
+    GArray *shapes;    /* gw_calibration_shape, each kind and sizes once. */
+    GPtrArray *passes; /* By program and mesh: GArray of double, what once through took, in ns. */
+} gw_calibration_seen;
+
+/* Nothing yet. */
+gw_calibration_seen *gw_calibration_seen_new(void);
+void gw_calibration_seen_free(gw_calibration_seen *seen);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(gw_calibration_seen, gw_calibration_seen_free)
+/* Measures what programs do on their meshes (of gw_probe_runs *), so many rounds over all. */
+gw_calibration_seen *gw_calibration_see(const gw_probe_settings *settings, const GPtrArray *runs,
+                                        uint32_t rounds, gw_calibration_progress progress,
+                                        void *context);
+/* Takes one more into the mean of those like it, or as the first of its kind and sizes. */
+void gw_calibration_seen_add(gw_calibration_seen *seen, const gw_calibration_shape *shape);
+/* Takes one more pass of the program and mesh at `index`. */
+void gw_calibration_seen_add_pass(gw_calibration_seen *seen, guint index, double ns);
+/* How far passes spread about the mean of theirs, as a relative standard deviation: threads and
+ * moments that differ in speed.  0: no program has two. */
+double gw_calibration_seen_jitter(const gw_calibration_seen *seen);

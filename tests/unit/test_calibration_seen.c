@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What was seen of programs, put together: means of shapes, and how far passes spread. */
+#include <check.h>
+#include <math.h>
+#include <stdlib.h>
+
+#include "real/calibration_seen.h"
+
+static gw_calibration_shape make_shape(uint32_t kind, double rows, double ns, double count)
+{
+    return (gw_calibration_shape){.kind = kind, .shape = {{rows, 8, 0}, ns}, .count = count};
+}
+
+static const gw_calibration_shape *shape_at(const gw_calibration_seen *seen, guint index)
+{
+    return &g_array_index(seen->shapes, gw_calibration_shape, index);
+}
+
+START_TEST(those_alike_have_one_mean)
+{
+    g_autoptr(gw_calibration_seen) seen = gw_calibration_seen_new();
+    const gw_calibration_shape all[] = {make_shape(3, 16, 100, 1), make_shape(3, 32, 900, 1),
+                                        make_shape(4, 16, 500, 1), make_shape(3, 16, 140, 3)};
+    for (guint i = 0; i < G_N_ELEMENTS(all); i++)
+        gw_calibration_seen_add(seen, &all[i]);
+    ck_assert_uint_eq(seen->shapes->len, 3);
+    ck_assert_double_eq(shape_at(seen, 0)->shape.ns, 130); /* (100 + 3 * 140) / 4 */
+    ck_assert_double_eq(shape_at(seen, 0)->count, 4);
+    ck_assert_double_eq(shape_at(seen, 1)->shape.ns, 900);
+    ck_assert_double_eq(shape_at(seen, 2)->shape.ns, 500);
+}
+END_TEST
+
+/* Long programs and short ones count by their passes, each about its own mean. */
+START_TEST(jitter_is_that_of_passes)
+{
+    g_autoptr(gw_calibration_seen) seen = gw_calibration_seen_new();
+    ck_assert_double_eq(gw_calibration_seen_jitter(seen), 0);
+    gw_calibration_seen_add_pass(seen, 2, 1e6);
+    ck_assert_uint_eq(seen->passes->len, 3);
+    ck_assert_double_eq(gw_calibration_seen_jitter(seen), 0); /* One alone does not spread. */
+    gw_calibration_seen_add_pass(seen, 0, 90);
+    gw_calibration_seen_add_pass(seen, 0, 110);
+    ck_assert_double_eq_tol(gw_calibration_seen_jitter(seen), sqrt(0.02), 1e-12);
+    gw_calibration_seen_add_pass(seen, 2, 1e6);
+    gw_calibration_seen_add_pass(seen, 2, 1e6);
+    ck_assert_double_eq_tol(gw_calibration_seen_jitter(seen), sqrt(0.02 / 3), 1e-12);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("calibration_seen");
+    TCase *cases = tcase_create("calibration_seen");
+    tcase_add_test(cases, those_alike_have_one_mean);
+    tcase_add_test(cases, jitter_is_that_of_passes);
+    suite_add_tcase(suite, cases);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    const int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
