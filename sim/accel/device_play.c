@@ -319,9 +319,8 @@ bool gw_devices_play(gw_devices *devices, gw_device_work work, gw_time begun_ns,
     if (play == NULL) {
         return false;
     }
-    const gw_track *track = stage_of(devices, &work)->groups->track;
-    if (play->is_watched && (track == NULL || !track->is_crossed)) {
-        return false;
+    if (play->is_watched && !gw_track_is_watched(stage_of(devices, &work)->groups->track)) {
+        return false; /* Who might have come when its gang was launched is there, and elsewhere. */
     }
     const uint32_t slot = take_live(devices, work, begun_ns);
     if (play->is_watched) {

@@ -30,6 +30,7 @@ typedef struct {
     gw_controller **controllers;
     uint32_t controller_count;
     uint32_t jobs_left;
+    gw_awaited_settings awaited;
     bool *is_done;                        /* By job. */
     uint32_t refused_job, refused_reason; /* GW_INDEX_NONE: none was. */
     gw_note wrong;    /* The first of the kinds *_WRONG; kind 0: no policy was. */
@@ -307,6 +308,7 @@ static void make_ports(world *self, const gw_world_settings *settings)
         self->invariants = gw_invariants_new(self->cluster);
     }
     const gw_sim_ports_settings ports = {
+        .awaited = &self->awaited,
         .directory = self->directory,
         .cluster = &self->scenario->cluster,
         .profile = &self->scenario->profile,
@@ -385,6 +387,9 @@ bool gw_world_run(const gw_scenario *scenario, const gw_world_settings *settings
         .listener = chosen->listener,
         .directory = gw_scenario_directory(scenario),
         .jobs_left = scenario->job_count,
+        .awaited = {.jobs = scenario->jobs,
+                    .job_count = scenario->job_count,
+                    .are_moved = scenario->control.change_count > 0},
         .is_done = g_new0(bool, scenario->job_count),
         .refused_job = GW_INDEX_NONE,
     };
