@@ -238,7 +238,7 @@ static void price_sends(pricing *priced, const gw_rounds_phase *phase)
             continue;
         }
         const gw_wires_path path = find_path(priced, i, phase->sends[i].target);
-        double seconds = 0;
+        double seconds = (double)phase->sends[i].size_bytes / path.limit_bytes_per_s;
         for (uint32_t k = 0; k < path.hop_count; k++) {
             const gw_max_min_hop *hop = &priced->hops[k];
             seconds = MAX(seconds, priced->loads_bytes[hop->link] / hop->capacity);
@@ -341,7 +341,7 @@ static gw_span crowd_links(pricing *priced, uint64_t size_bytes, double sign)
                 continue;
             }
             const gw_wires_path path = find_path(priced, i, send->target);
-            double seconds = 0;
+            double seconds = (double)MIN(send->size_bytes, size_bytes) / path.limit_bytes_per_s;
             for (uint32_t k = 0; k < path.hop_count; k++) {
                 double *load_bytes = &priced->loads_bytes[priced->hops[k].link];
                 seconds = MAX(seconds, *load_bytes / priced->hops[k].capacity);

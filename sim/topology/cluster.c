@@ -5,8 +5,8 @@
 
 #include "base/check.h"
 
-/* NICs beyond the devices' number make rails wider, not more: by as many as a device's flows use,
- * which take turns at the NICs of its own and always the same ones. */
+/* NICs beyond the devices' number make rails wider, not more.  A transfer's flows are on as many of
+ * them, and others' flows take those that it leaves. */
 static void join_nodes(gw_cluster_island *made, const gw_network *network)
 {
     if (network->nics_per_host == 0) {
@@ -19,7 +19,8 @@ static void join_nodes(gw_cluster_island *made, const gw_network *network)
     const double host_bytes_per_s = network->nics_per_host * network->nic_bytes_per_s;
     const uint32_t nics_per_rail = network->nics_per_host / made->rails_per_host;
     const uint32_t used = network->flows == 0 ? nics_per_rail : MIN(network->flows, nics_per_rail);
-    made->rail_bytes_per_s = used * network->nic_bytes_per_s;
+    made->rail_bytes_per_s = nics_per_rail * network->nic_bytes_per_s;
+    made->flow_bytes_per_s = used * network->nic_bytes_per_s;
     made->network_latency_ns = network->latency_ns;
     if (network->oversubscription > 1) {
         made->core_bytes_per_s = made->host_count * host_bytes_per_s / network->oversubscription;

@@ -90,7 +90,7 @@ static gw_route route_over_dcn(const gw_cluster *cluster, gw_device_id source, g
 static gw_route route_over_rails(const gw_cluster_island *island)
 {
     const gw_accelerator *accelerator = island->accelerator;
-    double rate_bytes_per_s = MIN(accelerator->pcie_bytes_per_s, island->rail_bytes_per_s);
+    double rate_bytes_per_s = MIN(accelerator->pcie_bytes_per_s, island->flow_bytes_per_s);
     if (island->core_bytes_per_s > 0) {
         rate_bytes_per_s = MIN(rate_bytes_per_s, island->core_bytes_per_s);
     }
