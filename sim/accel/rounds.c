@@ -401,9 +401,14 @@ gw_span gw_rounds_ns(const gw_rounds *rounds, const gw_cluster *cluster, const u
     return MAX(slowest_ns, fullest_ns);
 }
 
-void gw_rounds_steps_ns(const gw_rounds *rounds, const gw_cluster *cluster, const uint32_t *devices,
-                        gw_span *out_ns)
+gw_span *gw_rounds_steps_ns(const gw_rounds *rounds, const gw_cluster *cluster,
+                            const uint32_t *devices)
 {
+    uint32_t count = 0, next = 0;
+    for (uint32_t part = 0; part < rounds->part_count; part++) {
+        count += rounds->parts[part]->len;
+    }
+    gw_span *steps_ns = g_new(gw_span, count);
     pricing priced;
     pricing_init(&priced, rounds, cluster, devices);
     for (uint32_t part = 0; part < rounds->part_count; part++) {
@@ -416,8 +421,9 @@ void gw_rounds_steps_ns(const gw_rounds *rounds, const gw_cluster *cluster, cons
                     longest_ns = MAX(longest_ns, priced.sends_ns[k]);
                 }
             }
-            *out_ns++ = longest_ns;
+            steps_ns[next++] = longest_ns;
         }
     }
     pricing_clear(&priced);
+    return steps_ns;
 }

@@ -119,8 +119,9 @@ void gw_cluster_coordinates(const gw_cluster *cluster, gw_device_id device,
     const gw_cluster_island *island = gw_cluster_island_of(cluster, device);
     uint32_t place = device.index - island->first_device;
     for (uint32_t d = GW_ISLAND_DIMS_MAX; d-- > 0;) {
-        out_coordinates[d] = place % island->shape[d];
-        place /= island->shape[d];
+        const uint32_t length = island->shape[d];
+        out_coordinates[d] = length > 1 ? place % length : 0;
+        place = length > 1 ? place / length : place;
     }
 }
 
