@@ -10,6 +10,7 @@ typedef struct {
     const gw_job *jobs; /* Borrowed. */
     uint32_t job_count;
     bool are_moved; /* Hosts leave or come back, so that any job may be loaded anew, anywhere. */
+    bool has_host_copies; /* Buffers may go to hosts' memory and come back: over PCIe, any time. */
 } gw_awaited_settings;
 
 typedef struct {

@@ -17,6 +17,15 @@ static void open_islands(gw_executables *executables)
     }
 }
 
+/* Nodes' collectives go over PCIe, too. */
+static void expect_host_copies(const gw_executables *executables)
+{
+    for (uint32_t i = 0; i < executables->cluster->device_count; i++) {
+        gw_crossings_add_host_copy(executables->crossings, (gw_device_id){i}, false);
+        gw_crossings_add_host_copy(executables->crossings, (gw_device_id){i}, true);
+    }
+}
+
 void gw_executables_init(gw_executables *executables, const gw_cluster *cluster,
                          const gw_accel_model *model, const gw_awaited_settings *awaited)
 {
@@ -30,6 +39,9 @@ void gw_executables_init(gw_executables *executables, const gw_cluster *cluster,
     }
     gw_awaited_init(&executables->awaited, cluster->island_count, awaited);
     open_islands(executables);
+    if (executables->crossings != NULL && awaited != NULL && awaited->has_host_copies) {
+        expect_host_copies(executables);
+    }
 }
 
 static void free_plan(void *data)

@@ -9,6 +9,7 @@
 
 #include "base/check.h"
 #include "base/error.h"
+#include "controller/system.h"
 #include "scenario/counts.h"
 #include "scenario/values.h"
 #include "world/sim_port.h"
@@ -376,6 +377,11 @@ static void fill_report(const world *self, gw_world_report *report)
     };
 }
 
+static bool has_host_copies(const gw_control *control)
+{
+    return control->spill != NULL || gw_system_of(control)->hosts != GW_HOST_TAKES_NOTHING;
+}
+
 bool gw_world_run(const gw_scenario *scenario, const gw_world_settings *settings,
                   gw_recorder *recorder, gw_world_report *out_report, GError **error)
 {
@@ -389,7 +395,8 @@ bool gw_world_run(const gw_scenario *scenario, const gw_world_settings *settings
         .jobs_left = scenario->job_count,
         .awaited = {.jobs = scenario->jobs,
                     .job_count = scenario->job_count,
-                    .are_moved = scenario->control.change_count > 0},
+                    .are_moved = scenario->control.change_count > 0,
+                    .has_host_copies = has_host_copies(&scenario->control)},
         .is_done = g_new0(bool, scenario->job_count),
         .refused_job = GW_INDEX_NONE,
     };

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdlib.h>
 
+#include "node_cluster.h"
 #include "program/builder.h"
 #include "small_cluster.h"
 #include "world/executables.h"
@@ -165,7 +166,7 @@ END_TEST
 
 /* --- Who watches --- */
 
-/* A sum over four of five devices in a row. */
+/* A sum over four of the devices. */
 static gw_program *make_sum(void)
 {
     const uint32_t four = 4;
@@ -269,6 +270,32 @@ START_TEST(plans_watch_until_all_have_come)
 }
 END_TEST
 
+/* Two nodes of two: what goes between them goes over PCIe, where buffers that are spilled do. */
+START_TEST(plans_over_nodes_watch_for_what_goes_to_hosts)
+{
+    static const node_shape shape = {2, 2, 2, 5e9};
+    const gw_awaited_settings awaited = {.has_host_copies = _i == 1};
+    bench made;
+    node_cluster_of(&made.made, &shape);
+    small_cluster_clear(&made.made);
+    made.made.spec.watches_collectives = true;
+    const gw_cluster *cluster = small_cluster_build(&made.made);
+    made.model = gw_accel_model_of(&gw_model_roofline, cluster);
+    made.program = make_sum();
+    gw_executables_init(&made.executables, cluster, &made.model, &awaited);
+    load_sum(&made, 0, near);
+    const gw_gang_plan *plan = gw_executables_at(&made.executables, 0)->plan_of_node[0];
+    ck_assert_int_eq(plan->plays != NULL, _i == 1);
+    ck_assert_int_eq(plan->is_lockstep, _i == 0);
+    bench_clear(&made);
+    const gw_awaited_settings spilled = {.has_host_copies = true};
+    watching_init(&made, &spilled); /* No link of a torus. */
+    load_sum(&made, 0, near);
+    ck_assert(gw_executables_at(&made.executables, 0)->plan_of_node[0]->is_lockstep);
+    bench_clear(&made);
+}
+END_TEST
+
 START_TEST(others_that_share_a_member_change_nothing)
 {
     bench made;
@@ -367,6 +394,7 @@ int main(void)
     TCase *cases = tcase_create("executables");
     tcase_add_test(cases, plans_watch_from_when_others_may_come);
     tcase_add_loop_test(cases, plans_watch_until_all_have_come, 0, 2);
+    tcase_add_loop_test(cases, plans_over_nodes_watch_for_what_goes_to_hosts, 0, 2);
     tcase_add_test(cases, others_that_share_a_member_change_nothing);
     tcase_add_test(cases, load_says_where_the_gangs_lie);
     tcase_add_test(cases, nodes_alike_share_a_plan_and_others_do_not);
