@@ -15,9 +15,11 @@ typedef struct {
     double per_host_min, rail_count; /* The fewest; rails that a host's members are on. */
     bool is_even;
     gw_span node_ns, network_ns;              /* Latency within a node, and between two. */
-    double port_bytes_per_s, out_bytes_per_s; /* A member's, within a node and out of it. */
+    double port_bytes_per_s, out_bytes_per_s; /* A member's, within a node and out of it, with
+                                                 one transfer at a time. */
     double part_bytes_per_s;                  /* A device's part of its host's rails. */
-    double rail_bytes_per_s;                  /* At most, for one member: its PCIe, or a rail. */
+    double pcie_bytes_per_s;
+    double flow_bytes_per_s;      /* At most, for one transfer: PCIe, or its flows' cards. */
     double reduction_bytes_per_s; /* Of a port, where the switch adds up; 0: it cannot. */
 } priced_group;
 
@@ -74,7 +76,14 @@ static gw_span gather_across(const priced_group *group, double block_bytes)
 static double find_rail_rate(const priced_group *group, double transfer_count)
 {
     return MIN(group->per_host_min * group->part_bytes_per_s / transfer_count,
-               group->rail_bytes_per_s);
+               group->flow_bytes_per_s);
+}
+
+/* What a member gets that has so many transfers out of its host at a time. */
+static double find_out_rate(const priced_group *group, double transfer_count)
+{
+    return MIN(MIN(group->pcie_bytes_per_s, group->part_bytes_per_s),
+               transfer_count * group->flow_bytes_per_s);
 }
 
 /* --- Algorithms --- */
@@ -94,9 +103,9 @@ static gw_span price_direct(const priced_group *group)
     default:
         return GW_TIME_NEVER;
     }
+    const double across_count = group->count - group->per_host_min;
     const gw_span across_ns =
-        take(1, group->network_ns, (group->count - group->per_host_min) * block_bytes,
-             group->out_bytes_per_s);
+        take(1, group->network_ns, across_count * block_bytes, find_out_rate(group, across_count));
     const gw_span inside_ns = take(group->per_host > 1, group->node_ns,
                                    (group->per_host - 1) * block_bytes, group->port_bytes_per_s);
     return MAX(across_ns, inside_ns);
@@ -236,7 +245,7 @@ static gw_span price_permute(const priced_group *group, const gw_cluster *cluste
     if (load == 0) {
         return inside_ns;
     }
-    const double rate_bytes_per_s = MIN(group->rail_bytes_per_s, island->rail_bytes_per_s / load);
+    const double rate_bytes_per_s = MIN(group->flow_bytes_per_s, island->rail_bytes_per_s / load);
     return MAX(inside_ns, take(1, group->network_ns, group->size_bytes, rate_bytes_per_s));
 }
 
@@ -255,7 +264,7 @@ static priced_group describe(const gw_cluster *cluster, const gw_collective *col
         part_bytes_per_s = MIN(part_bytes_per_s, island->core_bytes_per_s / island->device_count);
     }
     const double port_bytes_per_s = 2 * accelerator->link_bytes_per_s;
-    const priced_group made = {
+    priced_group made = {
         .kind = collective->kind,
         .size_bytes = (double)collective->size_bytes,
         .count = collective->member_count,
@@ -267,11 +276,12 @@ static priced_group describe(const gw_cluster *cluster, const gw_collective *col
         .node_ns = accelerator->hop_latency_ns,
         .network_ns = 2 * accelerator->pcie_latency_ns + island->network_latency_ns,
         .port_bytes_per_s = port_bytes_per_s * accelerator->link_efficiency,
-        .out_bytes_per_s = MIN(accelerator->pcie_bytes_per_s, part_bytes_per_s),
         .part_bytes_per_s = part_bytes_per_s,
-        .rail_bytes_per_s = MIN(accelerator->pcie_bytes_per_s, island->rail_bytes_per_s),
+        .pcie_bytes_per_s = accelerator->pcie_bytes_per_s,
+        .flow_bytes_per_s = MIN(accelerator->pcie_bytes_per_s, island->flow_bytes_per_s),
         .reduction_bytes_per_s = port_bytes_per_s * accelerator->switch_reduction_efficiency,
     };
+    made.out_bytes_per_s = find_out_rate(&made, 1);
     gw_node_group_clear(&group);
     return made;
 }

@@ -38,6 +38,7 @@ struct gw_crossings {
     GHashTable *by_groups;
     link_pair *pairs;
     uint32_t crossed_count;
+    bool *is_open; /* By island. */
 };
 
 /* --- Life --- */
@@ -69,6 +70,7 @@ gw_crossings *gw_crossings_new(const gw_cluster *cluster)
     made->by_groups =
         g_hash_table_new_full(g_bytes_hash, g_bytes_equal, (GDestroyNotify)g_bytes_unref, NULL);
     made->pairs = g_new0(link_pair, PAIRS_KEPT);
+    made->is_open = g_new0(bool, cluster->island_count);
     return made;
 }
 
@@ -86,6 +88,7 @@ void gw_crossings_free(gw_crossings *crossings)
     g_hash_table_unref(crossings->by_groups);
     g_ptr_array_unref(crossings->tracks);
     g_free(crossings->pairs);
+    g_free(crossings->is_open);
     g_free(crossings);
 }
 
@@ -128,6 +131,21 @@ gw_track *gw_crossings_ask(gw_crossings *crossings, uint32_t group_count, uint32
 uint32_t gw_crossings_count(const gw_crossings *crossings)
 {
     return crossings->crossed_count;
+}
+
+/* What goes over no link is met by nobody. */
+static void open_track(const gw_crossings *crossings, gw_track *track)
+{
+    const uint32_t island = crossings->cluster->island_of_device[track->members[0]];
+    track->is_open = crossings->is_open[island] && track->kinds != 0;
+}
+
+void gw_crossings_open(gw_crossings *crossings, uint32_t island, bool is_open)
+{
+    crossings->is_open[island] = is_open;
+    for (uint32_t i = 0; i < crossings->tracks->len; i++) {
+        open_track(crossings, g_ptr_array_index(crossings->tracks, i));
+    }
 }
 
 /* --- Who may meet --- */
@@ -393,6 +411,7 @@ void gw_crossings_add_collective(gw_crossings *crossings, gw_track *track, gw_st
         take_links(crossings, track, group);
     }
     track->kinds |= 1u << kind;
+    open_track(crossings, track);
     if ((track->kinds & (track->kinds - 1)) != 0) {
         cross(crossings, track); /* One of its collectives beside another. */
     }

@@ -19,9 +19,16 @@ typedef struct gw_track {
     uint32_t kinds;    /* Bit by gw_step_kind: members MEET, or ISSUE. */
     GArray *routings;  /* Of its collectives: those that its links are known for. */
     bool is_crossed;
+    bool is_open;   /* Others may come to its links of whom nothing is known yet. */
     bool is_sparse; /* The closed form takes groups to be in between that this mesh does not have:
                        only a play says how long it takes.  It is crossed, too. */
 } gw_track;
+
+/* Its collectives watch their links.  NULL: they do not. */
+static inline bool gw_track_is_watched(const gw_track *track)
+{
+    return track != NULL && (track->is_crossed || track->is_open);
+}
 
 typedef struct gw_crossings gw_crossings;
 
@@ -43,6 +50,10 @@ void gw_crossings_add_collective(gw_crossings *crossings, gw_track *track, gw_st
 /* Copies that may go at any time: between two devices, and over a device's PCIe. */
 void gw_crossings_add_copy(gw_crossings *crossings, gw_device_id source, gw_device_id target);
 void gw_crossings_add_host_copy(gw_crossings *crossings, gw_device_id device, bool is_from_host);
+
+/* Whether programs may still be loaded, or copies be asked for, on the island of which nothing is
+ * known: then tracks there are open.  At first it is closed. */
+void gw_crossings_open(gw_crossings *crossings, uint32_t island, bool is_open);
 
 /* Tracks that are crossed: never fewer than before. */
 uint32_t gw_crossings_count(const gw_crossings *crossings);

@@ -301,16 +301,21 @@ static void fire_wake(gw_engine *engine, void *subject, uint64_t argument)
     const gw_time now_ns = gw_engine_now(engine);
     leave_links(devices, slot);
     gw_check(ask_rounds(devices, &live->work)); /* It has links. */
-    const gw_timing_play *play = play_of(devices, &live->work);
+    gw_timing_play *play = play_of(devices, &live->work);
     const gw_time lead_end_ns = live->begun_ns + play->lead_ns;
     if (now_ns <= lead_end_ns) {
         start_later(devices, slot);
         return;
     }
     const gw_span played_ns = span_ns > play->lead_ns ? span_ns - play->lead_ns : 1;
-    live->rest = gw_rounds_rest(play->rounds, devices->cluster, members_of(devices, &live->work),
+    const uint32_t *members = members_of(devices, &live->work);
+    if (play->steps_ns == NULL) {
+        play->steps_ns = gw_rounds_steps_ns(play->rounds, devices->cluster, members);
+    }
+    live->rest = gw_rounds_rest(play->rounds, devices->cluster, members, play->steps_ns,
+                                play->alone_ns - play->lead_ns,
                                 (double)(now_ns - lead_end_ns) / (double)played_ns);
-    gw_player_begin(devices->player, live->rest, members_of(devices, &live->work), slot);
+    gw_player_begin(devices->player, live->rest, members, slot);
 }
 
 bool gw_devices_play(gw_devices *devices, gw_device_work work, gw_time begun_ns, gw_time now_ns)
@@ -319,9 +324,8 @@ bool gw_devices_play(gw_devices *devices, gw_device_work work, gw_time begun_ns,
     if (play == NULL) {
         return false;
     }
-    const gw_track *track = stage_of(devices, &work)->groups->track;
-    if (play->is_watched && (track == NULL || !track->is_crossed)) {
-        return false;
+    if (play->is_watched && !gw_track_is_watched(stage_of(devices, &work)->groups->track)) {
+        return false; /* Who might have come when its gang was launched is there, and elsewhere. */
     }
     const uint32_t slot = take_live(devices, work, begun_ns);
     if (play->is_watched) {

@@ -330,14 +330,13 @@ gw_gang_plan *gw_gang_plan_new_apart(gw_gang_layout *layout, const gw_timing *ti
     return new_plan(layout, timing, true);
 }
 
-bool gw_gang_plan_is_crossed(const gw_gang_plan *plan)
+bool gw_gang_plan_is_outdated(const gw_gang_plan *plan)
 {
     bool is_any = false;
-    for (uint32_t i = 0; i < plan->stage_count && plan->plays == NULL; i++) {
-        const gw_track *track = plan->stages[i].groups->track;
-        is_any = is_any || (track != NULL && track->is_crossed);
+    for (uint32_t i = 0; !is_any && i < plan->stage_count; i++) {
+        is_any = gw_track_is_watched(plan->stages[i].groups->track);
     }
-    return is_any;
+    return is_any != (plan->plays != NULL);
 }
 
 void gw_gang_plan_free(gw_gang_plan *plan)

@@ -102,7 +102,8 @@ typedef struct {
 gw_gang_plan *gw_gang_plan_new(gw_gang_layout *layout, const gw_timing *timing);
 /* As above, of members that compute as long as they are told (gw_devices_expect). */
 gw_gang_plan *gw_gang_plan_new_apart(gw_gang_layout *layout, const gw_timing *timing);
-/* Whether some of its collectives may meet others on links, and are not played there. */
-bool gw_gang_plan_is_crossed(const gw_gang_plan *plan);
+/* Whether some of its collectives have to watch their links (gw_track_is_watched()) and do not, or
+ * none has to and some do. */
+bool gw_gang_plan_is_outdated(const gw_gang_plan *plan);
 void gw_gang_plan_free(gw_gang_plan *plan);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(gw_gang_plan, gw_gang_plan_free)

@@ -52,7 +52,8 @@ typedef struct {
     gw_operation_kind kind;
     uint64_t size_bytes;
     uint32_t shift;
-    gw_span alone_ns; /* With its rounds: what they take with nobody else there, and the lead. */
+    gw_span alone_ns;  /* With its rounds: what they take with nobody else there, and the lead; */
+    gw_span *steps_ns; /* and gw_rounds_steps_ns(), once somebody has come in between; else NULL. */
 } gw_timing_play;
 
 typedef enum {

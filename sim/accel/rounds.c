@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "accel/link_loads.h"
 #include "base/check.h"
 #include "topology/wires.h"
 
@@ -150,8 +151,7 @@ typedef struct {
     const uint32_t *devices;
     gw_wires wires;
     gw_max_min_hop *hops;
-    double *loads_bytes;    /* Of a round, by link. */
-    double *totals_bytes;   /* Of all rounds, by link. */
+    gw_link_loads loads;    /* Of a round, and of all rounds. */
     double fullest_s;       /* Time of the bytes of the fullest link so far. */
     double seconds_max;     /* Stands for all that takes longer, so that sums stay spans. */
     gw_span *sends_ns;      /* Of a round's transfers. */
@@ -182,8 +182,7 @@ static void pricing_init(pricing *priced, const gw_rounds *rounds, const gw_clus
                         .seconds_max = SECONDS_MAX / (double)count_rounds(rounds)};
     gw_wires_init(&priced->wires, cluster);
     priced->hops = g_new(gw_max_min_hop, priced->wires.hop_count_max);
-    priced->loads_bytes = g_new0(double, priced->wires.link_count);
-    priced->totals_bytes = g_new0(double, priced->wires.link_count);
+    gw_link_loads_init(&priced->loads);
     priced->sends_ns = g_new(gw_span, (size_t)GW_ROUNDS_WAYS * rounds->member_count);
     priced->ready_ns = g_new(gw_time, rounds->member_count);
     priced->next_ready_ns = g_new(gw_time, rounds->member_count);
@@ -193,8 +192,7 @@ static void pricing_clear(pricing *priced)
 {
     gw_wires_clear(&priced->wires);
     g_free(priced->hops);
-    g_free(priced->loads_bytes);
-    g_free(priced->totals_bytes);
+    gw_link_loads_clear(&priced->loads);
     g_free(priced->sends_ns);
     g_free(priced->ready_ns);
     g_free(priced->next_ready_ns);
@@ -218,12 +216,12 @@ static void load_links(pricing *priced, const gw_rounds_phase *phase, double sig
         }
         const gw_wires_path path = find_path(priced, i, send->target);
         for (uint32_t k = 0; k < path.hop_count; k++) {
-            const uint32_t link = priced->hops[k].link;
-            priced->loads_bytes[link] += sign * (double)send->size_bytes;
+            gw_link_load *load = gw_link_loads_at(&priced->loads, priced->hops[k].link);
+            load->round_bytes += sign * (double)send->size_bytes;
             if (sign > 0) {
-                priced->totals_bytes[link] += (double)send->size_bytes * phase->repeat_count;
+                load->total_bytes += (double)send->size_bytes * phase->repeat_count;
                 priced->fullest_s =
-                    MAX(priced->fullest_s, priced->totals_bytes[link] / priced->hops[k].capacity);
+                    MAX(priced->fullest_s, load->total_bytes / priced->hops[k].capacity);
             }
         }
     }
@@ -238,10 +236,11 @@ static void price_sends(pricing *priced, const gw_rounds_phase *phase)
             continue;
         }
         const gw_wires_path path = find_path(priced, i, phase->sends[i].target);
-        double seconds = 0;
+        double seconds = (double)phase->sends[i].size_bytes / path.limit_bytes_per_s;
         for (uint32_t k = 0; k < path.hop_count; k++) {
             const gw_max_min_hop *hop = &priced->hops[k];
-            seconds = MAX(seconds, priced->loads_bytes[hop->link] / hop->capacity);
+            const gw_link_load *load = gw_link_loads_at(&priced->loads, hop->link);
+            seconds = MAX(seconds, load->round_bytes / hop->capacity);
         }
         priced->sends_ns[i] =
             path.latency_ns + gw_span_from_seconds(MIN(seconds, priced->seconds_max));
@@ -341,11 +340,11 @@ static gw_span crowd_links(pricing *priced, uint64_t size_bytes, double sign)
                 continue;
             }
             const gw_wires_path path = find_path(priced, i, send->target);
-            double seconds = 0;
+            double seconds = (double)MIN(send->size_bytes, size_bytes) / path.limit_bytes_per_s;
             for (uint32_t k = 0; k < path.hop_count; k++) {
-                double *load_bytes = &priced->loads_bytes[priced->hops[k].link];
-                seconds = MAX(seconds, *load_bytes / priced->hops[k].capacity);
-                *load_bytes += sign * (double)MIN(send->size_bytes, size_bytes);
+                gw_link_load *load = gw_link_loads_at(&priced->loads, priced->hops[k].link);
+                seconds = MAX(seconds, load->round_bytes / priced->hops[k].capacity);
+                load->round_bytes += sign * (double)MIN(send->size_bytes, size_bytes);
             }
             if (send->size_bytes == size_bytes && sign == 0) {
                 const gw_span span_ns =
@@ -402,9 +401,14 @@ gw_span gw_rounds_ns(const gw_rounds *rounds, const gw_cluster *cluster, const u
     return MAX(slowest_ns, fullest_ns);
 }
 
-void gw_rounds_steps_ns(const gw_rounds *rounds, const gw_cluster *cluster, const uint32_t *devices,
-                        gw_span *out_ns)
+gw_span *gw_rounds_steps_ns(const gw_rounds *rounds, const gw_cluster *cluster,
+                            const uint32_t *devices)
 {
+    uint32_t count = 0, next = 0;
+    for (uint32_t part = 0; part < rounds->part_count; part++) {
+        count += rounds->parts[part]->len;
+    }
+    gw_span *steps_ns = g_new(gw_span, count);
     pricing priced;
     pricing_init(&priced, rounds, cluster, devices);
     for (uint32_t part = 0; part < rounds->part_count; part++) {
@@ -417,8 +421,9 @@ void gw_rounds_steps_ns(const gw_rounds *rounds, const gw_cluster *cluster, cons
                     longest_ns = MAX(longest_ns, priced.sends_ns[k]);
                 }
             }
-            *out_ns++ = longest_ns;
+            steps_ns[next++] = longest_ns;
         }
     }
     pricing_clear(&priced);
+    return steps_ns;
 }

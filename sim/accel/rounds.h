@@ -61,15 +61,16 @@ uint64_t gw_rounds_transfer_count(const gw_rounds *rounds);
  * chance, a play says more. */
 gw_span gw_rounds_ns(const gw_rounds *rounds, const gw_cluster *cluster, const uint32_t *devices);
 
-/* What a round of each phase takes alone, part after part, into `out_ns`. */
-void gw_rounds_steps_ns(const gw_rounds *rounds, const gw_cluster *cluster, const uint32_t *devices,
-                        gw_span *out_ns);
+/* What a round of each phase takes alone, part after part.  The caller frees. */
+gw_span *gw_rounds_steps_ns(const gw_rounds *rounds, const gw_cluster *cluster,
+                            const uint32_t *devices);
 
 /* What is left of it when `done` of its time is over, 0 to 1, having been alone on the wires: what
- * of the rounds, and of the bytes of those that are under way.  Something always is.  The caller
- * frees. */
+ * of the rounds, and of the bytes of those that are under way.  Something always is.  `steps_ns`
+ * and `whole_ns` are gw_rounds_steps_ns() and gw_rounds_ns() of all of it.  The caller frees. */
 gw_rounds *gw_rounds_rest(const gw_rounds *rounds, const gw_cluster *cluster,
-                          const uint32_t *devices, double done);
+                          const uint32_t *devices, const gw_span *steps_ns, gw_span whole_ns,
+                          double done);
 
 /* --- The table of algorithms --- */
 

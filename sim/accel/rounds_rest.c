@@ -11,7 +11,8 @@ typedef struct {
     const gw_rounds *rounds;
     const gw_cluster *cluster;
     const uint32_t *devices;
-    gw_span *steps_ns; /* By part and phase. */
+    const gw_span *steps_ns; /* By part and phase. */
+    gw_span whole_ns;
     uint32_t *first;   /* By part: of its phases in steps_ns. */
     double *stages_ns; /* By stage. */
     double sum_ns;     /* Of all stages. */
@@ -48,8 +49,6 @@ static void measure(unfinished *state)
         state->first[part] = count;
         count += rounds->parts[part]->len;
     }
-    state->steps_ns = g_new(gw_span, count);
-    gw_rounds_steps_ns(rounds, state->cluster, state->devices, state->steps_ns);
     state->stages_ns = g_new0(double, rounds->stage_count);
     for (uint32_t stage = 0; stage < rounds->stage_count; stage++) {
         for (uint32_t part = 0; part < rounds->part_count; part++) {
@@ -57,8 +56,7 @@ static void measure(unfinished *state)
         }
         state->sum_ns += state->stages_ns[stage];
     }
-    const gw_span whole_ns = gw_rounds_ns(rounds, state->cluster, state->devices);
-    state->crowding = MAX((double)whole_ns / MAX(state->sum_ns, 1), 1);
+    state->crowding = MAX((double)state->whole_ns / MAX(state->sum_ns, 1), 1);
 }
 
 /* `left` of a round's time, which is `step_ns` in all: its latency is paid anew. */
@@ -125,25 +123,30 @@ static void add_stage(const unfinished *state, uint32_t part, uint32_t stage, do
 }
 
 gw_rounds *gw_rounds_rest(const gw_rounds *rounds, const gw_cluster *cluster,
-                          const uint32_t *devices, double done)
+                          const uint32_t *devices, const gw_span *steps_ns, gw_span whole_ns,
+                          double done)
 {
     gw_check(done >= 0);
-    unfinished state = {.rounds = rounds, .cluster = cluster, .devices = devices};
+    unfinished state = {.rounds = rounds,
+                        .cluster = cluster,
+                        .devices = devices,
+                        .steps_ns = steps_ns,
+                        .whole_ns = whole_ns};
     measure(&state);
     double gone_ns = state.sum_ns * MIN(done, 1);
     state.made = gw_rounds_new(rounds->member_count, rounds->part_count);
     bool has_begun = false;
     for (uint32_t stage = 0; stage < rounds->stage_count; stage++) {
         const bool is_last = stage + 1 == rounds->stage_count;
-        const double whole_ns = state.stages_ns[stage];
-        if (gone_ns >= whole_ns && !is_last) {
-            gone_ns -= whole_ns;
+        const double stage_ns_max = state.stages_ns[stage];
+        if (gone_ns >= stage_ns_max && !is_last) {
+            gone_ns -= stage_ns_max;
             continue;
         }
         if (has_begun) {
             gw_rounds_add_stage(state.made);
         }
-        const double share = whole_ns > 0 ? MIN(gone_ns / whole_ns, 1) : 0;
+        const double share = stage_ns_max > 0 ? MIN(gone_ns / stage_ns_max, 1) : 0;
         for (uint32_t part = 0; part < rounds->part_count; part++) {
             add_stage(&state, part, stage, share * stage_ns(&state, part, stage));
         }
@@ -151,7 +154,6 @@ gw_rounds *gw_rounds_rest(const gw_rounds *rounds, const gw_cluster *cluster,
         gone_ns = 0;
     }
     g_free(state.first);
-    g_free(state.steps_ns);
     g_free(state.stages_ns);
     return state.made;
 }

@@ -45,6 +45,7 @@ static void free_play(void *data)
     gw_timing_play *play = data;
     if (play != NULL) {
         gw_rounds_free(play->rounds);
+        g_free(play->steps_ns);
         g_free(play);
     }
 }

@@ -5,8 +5,8 @@
 
 #include "base/check.h"
 
-/* NICs beyond the devices' number make rails wider, not more: by as many as a device's flows use,
- * which take turns at the NICs of its own and always the same ones. */
+/* NICs beyond the devices' number make rails wider, not more.  A transfer's flows are on as many of
+ * them, and others' flows take those that it leaves. */
 static void join_nodes(gw_cluster_island *made, const gw_network *network)
 {
     if (network->nics_per_host == 0) {
@@ -19,7 +19,8 @@ static void join_nodes(gw_cluster_island *made, const gw_network *network)
     const double host_bytes_per_s = network->nics_per_host * network->nic_bytes_per_s;
     const uint32_t nics_per_rail = network->nics_per_host / made->rails_per_host;
     const uint32_t used = network->flows == 0 ? nics_per_rail : MIN(network->flows, nics_per_rail);
-    made->rail_bytes_per_s = used * network->nic_bytes_per_s;
+    made->rail_bytes_per_s = nics_per_rail * network->nic_bytes_per_s;
+    made->flow_bytes_per_s = used * network->nic_bytes_per_s;
     made->network_latency_ns = network->latency_ns;
     if (network->oversubscription > 1) {
         made->core_bytes_per_s = made->host_count * host_bytes_per_s / network->oversubscription;
@@ -118,8 +119,9 @@ void gw_cluster_coordinates(const gw_cluster *cluster, gw_device_id device,
     const gw_cluster_island *island = gw_cluster_island_of(cluster, device);
     uint32_t place = device.index - island->first_device;
     for (uint32_t d = GW_ISLAND_DIMS_MAX; d-- > 0;) {
-        out_coordinates[d] = place % island->shape[d];
-        place /= island->shape[d];
+        const uint32_t length = island->shape[d];
+        out_coordinates[d] = length > 1 ? place % length : 0;
+        place = length > 1 ? place / length : place;
     }
 }
 

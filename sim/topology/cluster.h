@@ -21,10 +21,10 @@ typedef struct {
     gw_algorithm_kind collectives;
     /* Not 0: each host is a node, whose devices have a switch of their own, and nodes are joined
      * by rails.  Devices of a host share its rails in parts of equal size; a rail is one NIC, or
-     * those of one device together that its flows use.  All rails meet in the core, whose rate 0 is
-     * no limit. */
+     * those of one device together, of which a single transfer gets as many as it has flows.  All
+     * rails meet in the core, whose rate 0 is no limit. */
     uint32_t rails_per_host;
-    double rail_bytes_per_s, core_bytes_per_s;
+    double rail_bytes_per_s, flow_bytes_per_s, core_bytes_per_s; /* flow: of one transfer. */
     gw_span network_latency_ns;
     double jitter; /* Of what its devices compute (machine.h). */
 } gw_cluster_island;

@@ -211,13 +211,15 @@ static void tell_watchers(const gw_fabric *fabric, uint32_t hop_count)
     }
 }
 
-/* Puts the flight on `hop_count` of fabric->hops. */
-static void take_links(gw_fabric *fabric, uint32_t slot, uint32_t hop_count, uint64_t size_bytes)
+/* Puts the flight on the path, whose links are in fabric->hops. */
+static void take_links(gw_fabric *fabric, uint32_t slot, const gw_wires_path *path,
+                       uint64_t size_bytes)
 {
-    share_links(fabric, hop_count);
-    tell_watchers(fabric, hop_count);
+    share_links(fabric, path->hop_count);
+    tell_watchers(fabric, path->hop_count);
     flight *started = flight_at(fabric, slot);
-    started->flow = gw_max_min_add(fabric->solver, fabric->hops, hop_count, INFINITY);
+    started->flow =
+        gw_max_min_add(fabric->solver, fabric->hops, path->hop_count, path->limit_bytes_per_s);
     remember_flow(fabric, started->flow, slot);
     started->updated_ns = started->start_ns;
     started->left_bytes = (double)size_bytes;
@@ -287,7 +289,7 @@ static void start_convoy(gw_fabric *fabric, uint32_t number)
                                             .latency_ns = path.latency_ns,
                                             .flow = GW_INDEX_NONE,
                                             .convoy = number};
-        take_links(fabric, slot, path.hop_count, size_bytes);
+        take_links(fabric, slot, &path, size_bytes);
     }
 }
 
@@ -321,7 +323,7 @@ void gw_fabric_start(gw_fabric *fabric, const gw_transfer *transfer, uint64_t to
     }
     const gw_wires_path path = find_path(fabric, transfer);
     started->latency_ns = path.latency_ns;
-    take_links(fabric, slot, path.hop_count, transfer->size_bytes);
+    take_links(fabric, slot, &path, transfer->size_bytes);
 }
 
 static void end_flight(gw_fabric *fabric, uint32_t slot)

@@ -24,23 +24,28 @@ static steps find_steps(uint32_t source, uint32_t target, uint32_t length, bool 
     return is_negative ? (steps){negative, true} : (steps){positive, false};
 }
 
-static void find_all_steps(const gw_cluster *cluster, gw_device_id source, gw_device_id target,
-                           bool takes_negative, steps out_steps[GW_ISLAND_DIMS_MAX])
+/* Where a route begins, and its steps from there. */
+typedef struct {
+    uint32_t from[GW_ISLAND_DIMS_MAX];
+    steps along[GW_ISLAND_DIMS_MAX];
+} torus_way;
+
+static void find_way(const gw_cluster *cluster, gw_device_id source, gw_device_id target,
+                     bool takes_negative, torus_way *out)
 {
     const gw_cluster_island *island = gw_cluster_island_of(cluster, source);
-    uint32_t from[GW_ISLAND_DIMS_MAX], to[GW_ISLAND_DIMS_MAX];
-    gw_cluster_coordinates(cluster, source, from);
+    uint32_t to[GW_ISLAND_DIMS_MAX];
+    gw_cluster_coordinates(cluster, source, out->from);
     gw_cluster_coordinates(cluster, target, to);
     for (uint32_t d = 0; d < GW_ISLAND_DIMS_MAX; d++) {
-        out_steps[d] =
-            find_steps(from[d], to[d], island->shape[d], island->is_wrapped[d], takes_negative);
+        out->along[d] = find_steps(out->from[d], to[d], island->shape[d], island->is_wrapped[d],
+                                   takes_negative);
     }
 }
 
-static gw_route route_over_torus(const gw_cluster *cluster, gw_device_id source,
+static gw_route route_over_torus(const gw_accelerator *accelerator,
                                  const steps along[GW_ISLAND_DIMS_MAX])
 {
-    const gw_accelerator *accelerator = gw_cluster_island_of(cluster, source)->accelerator;
     uint32_t hop_count = 0;
     for (uint32_t d = 0; d < GW_ISLAND_DIMS_MAX; d++) {
         hop_count += along[d].count;
@@ -90,7 +95,7 @@ static gw_route route_over_dcn(const gw_cluster *cluster, gw_device_id source, g
 static gw_route route_over_rails(const gw_cluster_island *island)
 {
     const gw_accelerator *accelerator = island->accelerator;
-    double rate_bytes_per_s = MIN(accelerator->pcie_bytes_per_s, island->rail_bytes_per_s);
+    double rate_bytes_per_s = MIN(accelerator->pcie_bytes_per_s, island->flow_bytes_per_s);
     if (island->core_bytes_per_s > 0) {
         rate_bytes_per_s = MIN(rate_bytes_per_s, island->core_bytes_per_s);
     }
@@ -101,29 +106,33 @@ static gw_route route_over_rails(const gw_cluster_island *island)
     };
 }
 
-/* One place on from `coordinates` along dimension `d`. */
-static void take_step(const gw_cluster_island *island, uint32_t d, bool is_negative,
-                      uint32_t coordinates[GW_ISLAND_DIMS_MAX])
+/* One place on along a dimension of `length` places, whose neighbours are `stride` devices apart.
+ */
+static void take_step(bool is_negative, uint32_t length, uint32_t stride, uint32_t *place,
+                      uint32_t *device)
 {
-    const uint32_t length = island->shape[d];
-    coordinates[d] = (coordinates[d] + (is_negative ? length - 1 : 1)) % length;
+    if (is_negative) {
+        *device = *place > 0 ? *device - stride : *device + (length - 1) * stride;
+        *place = *place > 0 ? *place - 1 : length - 1;
+    } else {
+        *device = *place < length - 1 ? *device + stride : *device - (length - 1) * stride;
+        *place = *place < length - 1 ? *place + 1 : 0;
+    }
 }
 
-static void walk_torus(const gw_cluster *cluster, gw_device_id source,
-                       const steps along[GW_ISLAND_DIMS_MAX], uint32_t *out_links,
-                       uint32_t capacity)
+static void walk_torus(const gw_cluster_island *island, gw_device_id source, const torus_way *way,
+                       uint32_t *out_links, uint32_t capacity)
 {
-    const uint32_t island = cluster->island_of_device[source.index];
-    uint32_t at[GW_ISLAND_DIMS_MAX];
-    gw_cluster_coordinates(cluster, source, at);
-    uint32_t link_count = 0;
+    const uint32_t strides[GW_ISLAND_DIMS_MAX] = {island->shape[1] * island->shape[2],
+                                                  island->shape[2], 1};
+    uint32_t link_count = 0, device = source.index;
     for (uint32_t d = 0; d < GW_ISLAND_DIMS_MAX; d++) {
-        for (uint32_t i = 0; i < along[d].count && link_count < capacity; i++) {
-            out_links[link_count] =
-                GW_ROUTE_LINKS_PER_DEVICE * gw_cluster_device_at(cluster, island, at).index +
-                2 * d + (along[d].is_negative ? 1 : 0);
-            link_count++;
-            take_step(&cluster->islands[island], d, along[d].is_negative, at);
+        const steps along = way->along[d];
+        uint32_t place = way->from[d];
+        for (uint32_t i = 0; i < along.count && link_count < capacity; i++) {
+            out_links[link_count++] =
+                GW_ROUTE_LINKS_PER_DEVICE * device + 2 * d + (along.is_negative ? 1 : 0);
+            take_step(along.is_negative, island->shape[d], strides[d], &place, &device);
         }
     }
 }
@@ -149,10 +158,10 @@ gw_route gw_route_trace(const gw_cluster *cluster, gw_device_id source, gw_devic
     if (island->is_switched) {
         return route_through_switch(here, source, target, out_links, capacity);
     }
-    steps along[GW_ISLAND_DIMS_MAX];
-    find_all_steps(cluster, source, target, takes_negative, along);
-    walk_torus(cluster, source, along, out_links, capacity);
-    return route_over_torus(cluster, source, along);
+    torus_way way;
+    find_way(cluster, source, target, takes_negative, &way);
+    walk_torus(island, source, &way, out_links, capacity);
+    return route_over_torus(here, way.along);
 }
 
 gw_route gw_route_between(const gw_cluster *cluster, gw_device_id source, gw_device_id target)

@@ -97,7 +97,8 @@ gw_wires_path gw_wires_flow(const gw_wires *wires, gw_device_id source, gw_devic
     const gw_cluster *cluster = wires->cluster;
     const uint32_t out = gw_flows_find_card(cluster, source, target, flow, GW_FLOWS_OUT);
     const uint32_t in = gw_flows_find_card(cluster, source, target, flow, GW_FLOWS_IN);
-    gw_wires_path path = {.latency_ns = cluster->spec->dcn_latency_ns};
+    gw_wires_path path = {.latency_ns = cluster->spec->dcn_latency_ns,
+                          .limit_bytes_per_s = INFINITY};
     add_pcie(wires, source, OUT, &path, out_hops);
     add_dcn(wires, source, out, OUT, &path, out_hops);
     add_dcn(wires, target, in, IN, &path, out_hops);
@@ -136,7 +137,7 @@ static gw_wires_path cross_rails(const gw_wires *wires, gw_device_id source, gw_
                                  gw_max_min_hop *hops)
 {
     const gw_cluster_island *island = gw_cluster_island_of(wires->cluster, source);
-    gw_wires_path path = {.latency_ns = island->network_latency_ns};
+    gw_wires_path path = {.latency_ns = island->network_latency_ns, .limit_bytes_per_s = INFINITY};
     add_pcie(wires, source, OUT, &path, hops);
     add_rail(wires, source, OUT, &path, hops);
     if (island->core_bytes_per_s > 0) {
@@ -145,6 +146,10 @@ static gw_wires_path cross_rails(const gw_wires *wires, gw_device_id source, gw_
     }
     add_rail(wires, target, IN, &path, hops);
     add_pcie(wires, target, IN, &path, hops);
+    if (island->flow_bytes_per_s < island->rail_bytes_per_s) {
+        path.limit_bytes_per_s = island->flow_bytes_per_s;
+        path.rate_bytes_per_s = MIN(path.rate_bytes_per_s, path.limit_bytes_per_s);
+    }
     return path;
 }
 
@@ -153,7 +158,7 @@ gw_wires_path gw_wires_between(const gw_wires *wires, gw_device_id source, gw_de
 {
     const gw_route route = gw_route_trace(wires->cluster, source, target, takes_negative,
                                           wires->links, wires->hop_count_max);
-    gw_wires_path path = {.latency_ns = route.latency_ns};
+    gw_wires_path path = {.latency_ns = route.latency_ns, .limit_bytes_per_s = INFINITY};
     if (route.kind == GW_ROUTE_SELF) {
         add_hop(&path, out_hops, wires->first_memory + source.index, route.rate_bytes_per_s);
         return path;
@@ -177,7 +182,7 @@ gw_wires_path gw_wires_to_host(const gw_wires *wires, gw_device_id device, bool 
                                gw_max_min_hop *out_hops)
 {
     gw_check(device.index < wires->cluster->device_count);
-    gw_wires_path path = {0};
+    gw_wires_path path = {.limit_bytes_per_s = INFINITY};
     add_pcie(wires, device, is_from_host ? IN : OUT, &path, out_hops);
     return path;
 }

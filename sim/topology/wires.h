@@ -26,7 +26,8 @@ void gw_wires_clear(gw_wires *wires);
 
 typedef struct {
     gw_span latency_ns;
-    double rate_bytes_per_s; /* Of the narrowest link. */
+    double rate_bytes_per_s;  /* Of the narrowest link, or `limit`. */
+    double limit_bytes_per_s; /* It takes no more, however wide its links are; INFINITY: it does. */
     uint32_t hop_count;
 } gw_wires_path;
 

@@ -8,8 +8,26 @@
 
 #define INSTANCES_MAX (UINT32_C(1) << 24)
 
+/* Where somebody may still come, all collectives watch. */
+static void open_islands(gw_executables *executables)
+{
+    for (uint32_t i = 0; executables->crossings != NULL && i < executables->cluster->island_count;
+         i++) {
+        gw_crossings_open(executables->crossings, i, gw_awaited_at(&executables->awaited, i));
+    }
+}
+
+/* Nodes' collectives go over PCIe, too. */
+static void expect_host_copies(const gw_executables *executables)
+{
+    for (uint32_t i = 0; i < executables->cluster->device_count; i++) {
+        gw_crossings_add_host_copy(executables->crossings, (gw_device_id){i}, false);
+        gw_crossings_add_host_copy(executables->crossings, (gw_device_id){i}, true);
+    }
+}
+
 void gw_executables_init(gw_executables *executables, const gw_cluster *cluster,
-                         const gw_accel_model *model)
+                         const gw_accel_model *model, const gw_awaited_settings *awaited)
 {
     *executables = (gw_executables){
         .cluster = cluster,
@@ -18,6 +36,11 @@ void gw_executables_init(gw_executables *executables, const gw_cluster *cluster,
     };
     if (cluster->spec->watches_collectives) {
         executables->crossings = gw_crossings_new(cluster);
+    }
+    gw_awaited_init(&executables->awaited, cluster->island_count, awaited);
+    open_islands(executables);
+    if (executables->crossings != NULL && awaited != NULL && awaited->has_host_copies) {
+        expect_host_copies(executables);
     }
 }
 
@@ -56,6 +79,7 @@ void gw_executables_clear(gw_executables *executables)
     }
     g_clear_pointer(&executables->loaded, g_ptr_array_unref);
     g_clear_pointer(&executables->crossings, gw_crossings_free);
+    gw_awaited_clear(&executables->awaited);
 }
 
 static gw_timing *price(const gw_executables *executables, const gw_loaded_executable *loaded,
@@ -111,7 +135,7 @@ static gw_gang_plan *make_plan(const gw_loaded_executable *loaded, uint32_t mesh
     gw_gang_plan *(*make)(gw_gang_layout *, const gw_timing *) =
         is_apart ? gw_gang_plan_new_apart : gw_gang_plan_new;
     gw_gang_plan *made = make(loaded->layouts[mesh], timing);
-    if (!gw_gang_plan_is_crossed(made)) {
+    if (made->plays != NULL || !gw_gang_plan_is_outdated(made)) {
         return made;
     }
     gw_gang_plan_free(made);
@@ -183,13 +207,13 @@ static gw_loaded_executable *new_executable(const gw_executables *executables,
     return loaded;
 }
 
-/* --- Others come to its links --- */
+/* --- Others come to its links, or all have come --- */
 
-/* A plan in whose place there has to be one that watches; NULL: it may stay. */
+/* What has to be in this plan's place now; NULL: it may stay. */
 static gw_gang_plan *watch_plan(const gw_executables *executables, gw_loaded_executable *loaded,
                                 gw_gang_plan *plan, uint32_t mesh, uint32_t number)
 {
-    if (plan == NULL || !gw_gang_plan_is_crossed(plan)) {
+    if (plan == NULL || !gw_gang_plan_is_outdated(plan)) {
         return NULL;
     }
     g_autoptr(gw_timing) timing = price(executables, loaded, mesh, number);
@@ -217,11 +241,11 @@ static void watch_executable(const gw_executables *executables, gw_loaded_execut
     }
 }
 
-/* After something new may be on the wires. */
-static void watch_all(gw_executables *executables)
+/* After something new may be on the wires, or `has_come`: somebody is there who was awaited. */
+static void watch_all(gw_executables *executables, bool has_come)
 {
     if (executables->crossings == NULL ||
-        gw_crossings_count(executables->crossings) == executables->crossed_count) {
+        (!has_come && gw_crossings_count(executables->crossings) == executables->crossed_count)) {
         return;
     }
     executables->crossed_count = gw_crossings_count(executables->crossings);
@@ -244,7 +268,7 @@ void gw_executables_note_copy(gw_executables *executables, const gw_copy *copy)
     } else {
         gw_crossings_add_copy(executables->crossings, copy->source_device, copy->target_device);
     }
-    watch_all(executables);
+    watch_all(executables, false);
 }
 
 /* --- In and out --- */
@@ -258,9 +282,13 @@ void gw_executables_load(gw_executables *executables, const gw_executable *execu
     }
     gw_loaded_executable *loaded = g_ptr_array_index(executables->loaded, instance);
     if (loaded == NULL) {
+        const bool has_come = gw_awaited_come(&executables->awaited, executable->job);
+        if (has_come) {
+            open_islands(executables);
+        }
         loaded = new_executable(executables, executable);
         g_ptr_array_index(executables->loaded, instance) = loaded;
-        watch_all(executables);
+        watch_all(executables, has_come);
     }
     gw_check(loaded->job == executable->job);
     gw_check(loaded->program == executable->program);

@@ -7,6 +7,7 @@
 #include "accel/gang_plan.h"
 #include "base/check.h"
 #include "controller/port.h"
+#include "world/awaited.h"
 
 typedef struct {
     uint32_t instance, job;
@@ -27,11 +28,13 @@ typedef struct {
     GPtrArray *loaded;       /* By instance; NULL: not loaded. */
     gw_crossings *crossings; /* NULL: collectives do not watch for others. */
     uint32_t crossed_count;  /* Of its tracks, when plans were looked at last. */
+    gw_awaited awaited;      /* While they may come, collectives watch for them. */
 } gw_executables;
 
-/* Both are borrowed until clear. */
+/* All are borrowed until clear; `awaited` NULL: all that is loaded is loaded before anything is
+ * launched. */
 void gw_executables_init(gw_executables *executables, const gw_cluster *cluster,
-                         const gw_accel_model *model);
+                         const gw_accel_model *model, const gw_awaited_settings *awaited);
 void gw_executables_clear(gw_executables *executables);
 
 /* A copy that no program tells of beforehand (world/traffic.h) is asked for: collectives of gangs

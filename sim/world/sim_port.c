@@ -699,7 +699,7 @@ gw_sim_ports *gw_sim_ports_new(const gw_sim_ports_settings *settings)
                                     settings->profile->is_network_free, &devices_ops, ports);
     gw_devices_set_seed(ports->devices, settings->seed);
     ports->launch_chains = g_new0(uint64_t, ports->cluster->device_count);
-    gw_executables_init(&ports->executables, ports->cluster, &ports->model);
+    gw_executables_init(&ports->executables, ports->cluster, &ports->model, settings->awaited);
     gw_message_pool_init(&ports->messages);
     gw_pool_init(&ports->timers, sizeof(sim_timer));
     for (uint32_t i = 0; i < ports->cluster->island_count; i++) {

@@ -12,6 +12,7 @@
 #include "controller/port.h"
 #include "engine/engine.h"
 #include "record/recorder.h"
+#include "world/awaited.h"
 #include "world/invariants.h"
 
 typedef struct gw_sim_ports gw_sim_ports;
@@ -35,8 +36,9 @@ typedef struct { /* All borrowed for the ports' life. */
     void (*counts)(void *context, uint32_t job, uint32_t edge, uint32_t run, uint32_t shard,
                    uint32_t *out_counts);
     void *context;
-    gw_recorder *recorder;     /* NULL: nothing is recorded. */
-    gw_invariants *invariants; /* NULL: they are not looked after. */
+    const gw_awaited_settings *awaited; /* NULL: nobody is loaded later than another is launched. */
+    gw_recorder *recorder;              /* NULL: nothing is recorded. */
+    gw_invariants *invariants;          /* NULL: they are not looked after. */
 } gw_sim_ports_settings;
 
 /* The cluster is wired and the devices are there.  Every node gets GW_INPUT_START at time 0, in

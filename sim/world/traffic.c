@@ -52,6 +52,15 @@ static void add_pairs(const program_traffic *traffic, const transfer_kind *kind,
     }
 }
 
+/* Its hosts read how many rows go to whom. */
+static void add_counts(const program_traffic *traffic, const transfer_kind *kind)
+{
+    for (uint32_t shard = 0; shard < count_shards(traffic, kind->source_mesh); shard++) {
+        gw_crossings_add_host_copy(traffic->crossings, device_of(traffic, kind->source_mesh, shard),
+                                   false);
+    }
+}
+
 /* By this edge an output of `node` goes to its target. */
 static void add_transfer(const program_traffic *traffic, const gw_edge *edge, uint32_t node,
                          uint32_t output)
@@ -75,6 +84,9 @@ static void add_transfer(const program_traffic *traffic, const gw_edge *edge, ui
     GBytes *key = g_bytes_new(&kind, sizeof kind);
     if (g_hash_table_add(traffic->kinds, key)) {
         add_pairs(traffic, &kind, source, target);
+        if (kind.is_exchange != 0) {
+            add_counts(traffic, &kind);
+        }
     }
 }
 

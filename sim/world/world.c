@@ -9,6 +9,7 @@
 
 #include "base/check.h"
 #include "base/error.h"
+#include "controller/system.h"
 #include "scenario/counts.h"
 #include "scenario/values.h"
 #include "world/sim_port.h"
@@ -30,6 +31,7 @@ typedef struct {
     gw_controller **controllers;
     uint32_t controller_count;
     uint32_t jobs_left;
+    gw_awaited_settings awaited;
     bool *is_done;                        /* By job. */
     uint32_t refused_job, refused_reason; /* GW_INDEX_NONE: none was. */
     gw_note wrong;    /* The first of the kinds *_WRONG; kind 0: no policy was. */
@@ -307,6 +309,7 @@ static void make_ports(world *self, const gw_world_settings *settings)
         self->invariants = gw_invariants_new(self->cluster);
     }
     const gw_sim_ports_settings ports = {
+        .awaited = &self->awaited,
         .directory = self->directory,
         .cluster = &self->scenario->cluster,
         .profile = &self->scenario->profile,
@@ -374,6 +377,11 @@ static void fill_report(const world *self, gw_world_report *report)
     };
 }
 
+static bool has_host_copies(const gw_control *control)
+{
+    return control->spill != NULL || gw_system_of(control)->hosts != GW_HOST_TAKES_NOTHING;
+}
+
 bool gw_world_run(const gw_scenario *scenario, const gw_world_settings *settings,
                   gw_recorder *recorder, gw_world_report *out_report, GError **error)
 {
@@ -385,6 +393,10 @@ bool gw_world_run(const gw_scenario *scenario, const gw_world_settings *settings
         .listener = chosen->listener,
         .directory = gw_scenario_directory(scenario),
         .jobs_left = scenario->job_count,
+        .awaited = {.jobs = scenario->jobs,
+                    .job_count = scenario->job_count,
+                    .are_moved = scenario->control.change_count > 0,
+                    .has_host_copies = has_host_copies(&scenario->control)},
         .is_done = g_new0(bool, scenario->job_count),
         .refused_job = GW_INDEX_NONE,
     };

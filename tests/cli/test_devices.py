@@ -150,6 +150,28 @@ class Devices(program.Case):
         self.assertAlmostEqual(crossed["auto"], crossed["contended"],
                                delta=0.02 * crossed["contended"])
 
+    def test_who_is_loaded_later_is_watched_for(self):
+        """Sums of a run wait on their devices when another job comes that sends through their
+        links; the same when it has been there from the start, and when it goes elsewhere."""
+        operations = [{"collective": "all_reduce", "bytes": "64MiB"}]
+        sums = graph({"all": [3]}, {"f": operations},
+                     [{"name": f"n{i}", "function": "f", "mesh": "all"} for i in range(8)])
+        stages = stages_that_send()
+        stages["functions"]["f"] = {"operations": [{"duration": "1ms"}], "output": "256MiB"}
+        made = scenario({"hosts": 8, "devices_per_host": 1, "torus": [8]}, sums, steps=4,
+                        in_flight=4, placement={"all": {"devices": [1, 2, 3]}})
+        made["control"]["lookahead"] = 64
+        made["jobs"].append({"name": "b", "workload": "graph", "parameters": stages, "steps": 12,
+                             "in_flight": 4, "start": "2ms",
+                             "placement": {"one": {"devices": [0]}, "other": {"devices": [4]}}})
+        crossed = self.links(made)
+        self.assertGreater(crossed["auto"], 1.2 * crossed["shared"])
+        self.assertAlmostEqual(crossed["auto"], crossed["contended"],
+                               delta=0.001 * crossed["contended"])
+        made["jobs"][1]["placement"]["other"]["devices"] = [7]
+        elsewhere = self.links(made)
+        self.assertEqual(elsewhere["auto"], elsewhere["shared"])
+
     def test_what_is_not_met_is_not_played(self):
         """One event for its beginning and one for its end, and no transfers."""
         made = scenario({"hosts": 8, "devices_per_host": 1}, step(devices=8))

@@ -26,6 +26,7 @@
 typedef struct {
     uint32_t hop_count; /* 0: it has no links. */
     gw_max_min_hop hops[HOPS_MAX];
+    double limit_bytes_per_s;
     double left_bytes, rate_bytes_per_ns;
     uint32_t flow; /* While it is filled. */
 } fuzz_flow;
@@ -74,7 +75,8 @@ static void draw_cluster(gw_random *random, fuzz_run *run)
                 (gw_network){.nics_per_host = devices_per_host == 2 ? 1 << draw(random, 3) : 1,
                              .nic_bytes_per_s = 4e9,
                              .latency_ns = 500,
-                             .oversubscription = draw(random, 2) == 0 ? 1 : 3};
+                             .oversubscription = draw(random, 2) == 0 ? 1 : 3,
+                             .flows = draw(random, 3)};
         }
     }
     gw_cluster_spec *spec = &run->made.spec;
@@ -113,6 +115,7 @@ static void lay_flows(const fuzz_run *run, fuzz_transfer *drawn)
         fuzz_flow *flow = &drawn->flows[i];
         const gw_wires_path path = find_path(run, transfer, i, is_dcn, flow->hops);
         flow->hop_count = transfer->duration_ns > 0 ? 0 : path.hop_count;
+        flow->limit_bytes_per_s = path.limit_bytes_per_s;
         flow->left_bytes = is_moved ? floor((double)transfer->size_bytes / drawn->flow_count) +
                                           (i < transfer->size_bytes % drawn->flow_count ? 1 : 0)
                                     : 0;
@@ -224,7 +227,8 @@ static void fill_all(fuzz_run *run)
         for (uint32_t k = 0; k < run->transfers[i].flow_count; k++) {
             fuzz_flow *flow = &run->transfers[i].flows[k];
             if (is_carrying(&run->transfers[i], flow)) {
-                flow->flow = gw_max_min_add(solver, flow->hops, flow->hop_count, INFINITY);
+                flow->flow =
+                    gw_max_min_add(solver, flow->hops, flow->hop_count, flow->limit_bytes_per_s);
             }
         }
     }

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdlib.h>
 
+#include "node_cluster.h"
 #include "program/builder.h"
 #include "small_cluster.h"
 #include "world/executables.h"
@@ -52,7 +53,7 @@ static void bench_init(bench *made)
     const gw_cluster *cluster = small_cluster_of(&made->made, 5, 1, 1, 0);
     made->model = gw_accel_model_of(&gw_model_roofline, cluster);
     made->program = make_program();
-    gw_executables_init(&made->executables, cluster, &made->model);
+    gw_executables_init(&made->executables, cluster, &made->model, NULL);
 }
 
 static void bench_clear(bench *made)
@@ -165,7 +166,7 @@ END_TEST
 
 /* --- Who watches --- */
 
-/* A sum over four of five devices in a row. */
+/* A sum over four of the devices. */
 static gw_program *make_sum(void)
 {
     const uint32_t four = 4;
@@ -190,13 +191,13 @@ static void load_sum(bench *made, uint32_t instance, const uint32_t *devices)
     static const uint32_t first[] = {0, 4};
     const gw_executable executable = {
         .instance = instance,
-        .job = 9,
+        .job = instance,
         .program = made->program,
         .assignment = {.mesh_count = 1, .first = first, .devices = devices}};
     gw_executables_load(&made->executables, &executable);
 }
 
-static void watching_init(bench *made)
+static void watching_init(bench *made, const gw_awaited_settings *awaited)
 {
     small_cluster_init(&made->made);
     small_cluster_add(&made->made, 6, 1, 1, 0);
@@ -204,7 +205,7 @@ static void watching_init(bench *made)
     const gw_cluster *cluster = small_cluster_build(&made->made);
     made->model = gw_accel_model_of(&gw_model_roofline, cluster);
     made->program = make_sum();
-    gw_executables_init(&made->executables, cluster, &made->model);
+    gw_executables_init(&made->executables, cluster, &made->model, awaited);
 }
 
 static const uint32_t near[] = {0, 1, 2, 3}, turns[] = {0, 2, 4, 5};
@@ -213,7 +214,7 @@ static const uint32_t near[] = {0, 1, 2, 3}, turns[] = {0, 2, 4, 5};
 START_TEST(plans_watch_from_when_others_may_come)
 {
     bench made;
-    watching_init(&made);
+    watching_init(&made, NULL);
     load_sum(&made, 0, near);
     load_sum(&made, 1, near);
     const gw_loaded_executable *loaded = gw_executables_at(&made.executables, 0);
@@ -241,10 +242,64 @@ START_TEST(plans_watch_from_when_others_may_come)
 }
 END_TEST
 
+/* Until the second job is there, nobody knows whom it may meet: then, that it meets nobody. */
+START_TEST(plans_watch_until_all_have_come)
+{
+    bench made;
+    gw_job jobs[2] = {{0}};
+    const gw_awaited_settings awaited = {.jobs = jobs, .job_count = 2, .are_moved = _i == 1};
+    g_autoptr(gw_program) program = make_sum();
+    jobs[0].program = jobs[1].program = program;
+    watching_init(&made, &awaited);
+    load_sum(&made, 0, near);
+    const gw_loaded_executable *loaded = gw_executables_at(&made.executables, 0);
+    const gw_gang_plan *open = loaded->plan_of_node[0];
+    ck_assert(open->plays != NULL && open->has_flows);
+    ck_assert(gw_track_is_watched(open->stages[0].groups->track));
+    load_sum(&made, 1, turns);
+    if (_i == 1) { /* Either of them may be sent elsewhere yet. */
+        ck_assert_ptr_eq(loaded->plan_of_node[0], open);
+        ck_assert(gw_executables_at(&made.executables, 1)->plan_of_node[0]->plays != NULL);
+    } else {
+        ck_assert(loaded->plan_of_node[0]->is_lockstep);
+        ck_assert(gw_executables_at(&made.executables, 1)->plan_of_node[0]->is_lockstep);
+        ck_assert(open->plays != NULL); /* Gangs that have it keep it, and do not watch. */
+        ck_assert(!gw_track_is_watched(open->stages[0].groups->track));
+    }
+    bench_clear(&made);
+}
+END_TEST
+
+/* Two nodes of two: what goes between them goes over PCIe, where buffers that are spilled do. */
+START_TEST(plans_over_nodes_watch_for_what_goes_to_hosts)
+{
+    static const node_shape shape = {2, 2, 2, 5e9};
+    const gw_awaited_settings awaited = {.has_host_copies = _i == 1};
+    bench made;
+    node_cluster_of(&made.made, &shape);
+    small_cluster_clear(&made.made);
+    made.made.spec.watches_collectives = true;
+    const gw_cluster *cluster = small_cluster_build(&made.made);
+    made.model = gw_accel_model_of(&gw_model_roofline, cluster);
+    made.program = make_sum();
+    gw_executables_init(&made.executables, cluster, &made.model, &awaited);
+    load_sum(&made, 0, near);
+    const gw_gang_plan *plan = gw_executables_at(&made.executables, 0)->plan_of_node[0];
+    ck_assert_int_eq(plan->plays != NULL, _i == 1);
+    ck_assert_int_eq(plan->is_lockstep, _i == 0);
+    bench_clear(&made);
+    const gw_awaited_settings spilled = {.has_host_copies = true};
+    watching_init(&made, &spilled); /* No link of a torus. */
+    load_sum(&made, 0, near);
+    ck_assert(gw_executables_at(&made.executables, 0)->plan_of_node[0]->is_lockstep);
+    bench_clear(&made);
+}
+END_TEST
+
 START_TEST(others_that_share_a_member_change_nothing)
 {
     bench made;
-    watching_init(&made);
+    watching_init(&made, NULL);
     load_sum(&made, 0, near);
     load_sum(&made, 1, turns);
     ck_assert(gw_executables_at(&made.executables, 0)->plan_of_node[0]->is_lockstep);
@@ -338,6 +393,8 @@ int main(void)
     Suite *suite = suite_create("executables");
     TCase *cases = tcase_create("executables");
     tcase_add_test(cases, plans_watch_from_when_others_may_come);
+    tcase_add_loop_test(cases, plans_watch_until_all_have_come, 0, 2);
+    tcase_add_loop_test(cases, plans_over_nodes_watch_for_what_goes_to_hosts, 0, 2);
     tcase_add_test(cases, others_that_share_a_member_change_nothing);
     tcase_add_test(cases, load_says_where_the_gangs_lie);
     tcase_add_test(cases, nodes_alike_share_a_plan_and_others_do_not);

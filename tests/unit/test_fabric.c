@@ -130,6 +130,44 @@ START_TEST(prices_are_latency_and_size_over_rate)
 }
 END_TEST
 
+/* Two nodes of two devices with two cards of 3 bytes/ns each, by PCIe of 10 bytes/ns.  Transfers of
+ * 30000 bytes over one card each: to two peers at once both have a card of their own; a third one
+ * leaves each two thirds of a card, out of device 0 and at no other place.  Over all cards: 6
+ * bytes/ns for one, and half of that for each of two. */
+START_TEST(flows_to_several_peers_take_cards_of_their_own)
+{
+    static const struct {
+        uint32_t flows, transfers;
+        gw_span carried_ns;
+    } cases[] = {{1, 1, 10000}, {1, 2, 10000}, {1, 3, 15000}, {0, 1, 5000}, {0, 2, 10000}};
+    bench built;
+    small_cluster_init(&built.made);
+    small_cluster_add(&built.made, 4, 1, 1, 0);
+    gw_island_spec *island = &built.made.islands[0];
+    island->host_count = island->devices_per_host = 2;
+    island->is_switched = true;
+    island->network = (gw_network){
+        .nics_per_host = 4, .nic_bytes_per_s = 3e9, .latency_ns = 4000, .flows = cases[_i].flows};
+    small_cluster_build(&built.made);
+    built.kept = (diary){.engine = gw_engine_new(GW_QUEUE_LADDER)};
+    built.kept.fabric =
+        gw_fabric_new(built.kept.engine, built.made.cluster, write_arrival, &built.kept);
+    for (uint32_t i = 0; i < cases[_i].transfers; i++) {
+        const gw_transfer transfer = between(0, 2 + i % 2, 30000);
+        gw_fabric_start(built.kept.fabric, &transfer, i);
+    }
+    const gw_transfer alone = between(0, 2, 30000);
+    ck_assert_uint_eq(gw_fabric_alone_ns(built.kept.fabric, &alone),
+                      10000 + (cases[_i].flows == 1 ? 10000 : 5000));
+    run_to_end(&built.kept);
+    ck_assert_uint_eq(built.kept.count, cases[_i].transfers);
+    for (uint32_t i = 0; i < cases[_i].transfers; i++) {
+        ck_assert_uint_eq(built.kept.ends_ns[i], 10000 + cases[_i].carried_ns);
+    }
+    bench_clear(&built);
+}
+END_TEST
+
 START_TEST(given_duration_wins_over_wires)
 {
     bench built;
@@ -442,6 +480,7 @@ int main(void)
     Suite *suite = suite_create("fabric");
     TCase *cases = tcase_create("fabric");
     tcase_add_test(cases, prices_are_latency_and_size_over_rate);
+    tcase_add_loop_test(cases, flows_to_several_peers_take_cards_of_their_own, 0, 5);
     tcase_add_test(cases, given_duration_wins_over_wires);
     tcase_add_test(cases, each_token_arrives_once_when_it_is_due);
     tcase_add_test(cases, equal_arrivals_come_in_order_of_starting);

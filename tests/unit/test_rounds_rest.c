@@ -27,9 +27,12 @@ static void check_rests(const gw_cluster *cluster, const gw_rounds_algorithm *al
     if (rounds == NULL) {
         return;
     }
-    const double whole_ns = (double)gw_rounds_ns(rounds, cluster, devices);
+    const gw_span all_ns = gw_rounds_ns(rounds, cluster, devices);
+    g_autofree gw_span *steps_ns = gw_rounds_steps_ns(rounds, cluster, devices);
+    const double whole_ns = (double)all_ns;
     for (uint32_t i = 0; i < G_N_ELEMENTS(shares); i++) {
-        g_autoptr(gw_rounds) rest = gw_rounds_rest(rounds, cluster, devices, shares[i]);
+        g_autoptr(gw_rounds) rest =
+            gw_rounds_rest(rounds, cluster, devices, steps_ns, all_ns, shares[i]);
         const double rest_ns = (double)gw_rounds_ns(rest, cluster, devices);
         const double left_ns = (1 - shares[i]) * whole_ns;
         ck_assert_uint_le(gw_rounds_transfer_count(rest), gw_rounds_transfer_count(rounds));
@@ -82,11 +85,13 @@ START_TEST(rest_of_all_is_all)
     for (uint32_t i = 0; i < 4; i++) {
         gw_rounds_set_send(rounds, phase, i, 0, (i + 1) % 4, 50000);
     }
-    g_autoptr(gw_rounds) all = gw_rounds_rest(rounds, cluster, devices, 0);
+    const gw_span all_ns = gw_rounds_ns(rounds, cluster, devices);
+    g_autofree gw_span *steps_ns = gw_rounds_steps_ns(rounds, cluster, devices);
+    g_autoptr(gw_rounds) all = gw_rounds_rest(rounds, cluster, devices, steps_ns, all_ns, 0);
     ck_assert_uint_eq(gw_rounds_transfer_count(all), 12);
     ck_assert_uint_eq(gw_rounds_ns(all, cluster, devices), 3 * (1000 + 1000));
     /* A round and a half: half of a round is all of its latency here. */
-    g_autoptr(gw_rounds) half = gw_rounds_rest(rounds, cluster, devices, 0.5);
+    g_autoptr(gw_rounds) half = gw_rounds_rest(rounds, cluster, devices, steps_ns, all_ns, 0.5);
     ck_assert_uint_eq(gw_rounds_transfer_count(half), 8);
     const gw_rounds_phase *first = &g_array_index(half->parts[0], gw_rounds_phase, 0);
     ck_assert_uint_eq(first->repeat_count, 1);

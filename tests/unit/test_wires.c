@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Which links a transfer crosses, and how wide they are. */
 #include <check.h>
+#include <math.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -205,6 +206,24 @@ START_TEST(nodes_have_rails)
 }
 END_TEST
 
+/* A rail of four cards: a transfer of three flows is on three of them, whoever else is on it. */
+START_TEST(transfer_takes_no_more_than_its_flows)
+{
+    wired built;
+    wired_init(&built);
+    built.made.islands[1].is_switched = true;
+    built.made.islands[1].network =
+        (gw_network){.nics_per_host = 16, .nic_bytes_per_s = 2e9, .latency_ns = 500, .flows = 3};
+    wired_build(&built);
+    const gw_wires_path across = path_between(&built, 8, 12);
+    ck_assert_double_eq(across.rate_bytes_per_s, 6e9);
+    ck_assert_double_eq(across.limit_bytes_per_s, 6e9);
+    ck_assert_double_eq(built.hops[1].capacity, 8e9);
+    ck_assert_double_eq(path_between(&built, 8, 9).limit_bytes_per_s, INFINITY);
+    wired_clear(&built);
+}
+END_TEST
+
 START_TEST(core_is_one_link)
 {
     wired built;
@@ -243,6 +262,7 @@ int main(void)
     tcase_add_test(cases, host_and_island_have_limits);
     tcase_add_test(cases, switch_has_ports);
     tcase_add_test(cases, nodes_have_rails);
+    tcase_add_test(cases, transfer_takes_no_more_than_its_flows);
     tcase_add_test(cases, core_is_one_link);
     tcase_add_test_raise_signal(cases, device_that_is_not_there_aborts, SIGABRT);
     suite_add_tcase(suite, cases);
