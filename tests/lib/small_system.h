@@ -18,7 +18,7 @@ typedef struct {
 } small_system;
 
 typedef struct {
-    const char *system;
+    const gw_system_ops *system;
     gw_program *program; /* Taken. */
     gw_submit_mode submit;
     uint32_t runs, in_flight, lookahead;

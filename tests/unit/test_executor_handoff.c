@@ -10,7 +10,7 @@ static void init_blocking(bench *made, uint32_t host_count, uint32_t devices_per
     init_bench(made, host_count, devices_per_host, 8);
     gw_executor_free(made->executor);
     made->control.policy = NULL;
-    made->control.system = gw_system_find("multi_controller");
+    made->control.system = &gw_system_multi_controller;
     made->control.has_blocking_handoffs = true;
     made->executor = gw_executor_new(made->directory, &made->control, made->jobs, (gw_node_id){0},
                                      &made->port->base);

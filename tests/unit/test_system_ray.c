@@ -24,7 +24,7 @@ static gw_program *make_chain(void)
 static void init_node(small_system *made, gw_submit_mode submit, bool is_client)
 {
     const small_system_spec spec = {
-        .system = "ray",
+        .system = &gw_system_ray,
         .program = make_chain(),
         .submit = submit,
         .runs = 3,

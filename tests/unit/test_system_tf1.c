@@ -24,7 +24,7 @@ static gw_program *make_chain(void)
 static void init_coordinator(small_system *made, gw_submit_mode submit)
 {
     const small_system_spec spec = {
-        .system = "tf1",
+        .system = &gw_system_tf1,
         .program = make_chain(),
         .submit = submit,
         .runs = 3,
