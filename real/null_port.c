@@ -80,11 +80,6 @@ static null_node *node_of(gw_port *port)
     return (null_node *)port;
 }
 
-gw_time gw_null_cluster_now(const gw_null_cluster *cluster)
-{
-    return cluster->now_ns;
-}
-
 gw_real_usage gw_null_cluster_usage(const gw_null_cluster *cluster)
 {
     return cluster->usage;

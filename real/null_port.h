@@ -34,4 +34,3 @@ bool gw_null_cluster_run(gw_null_cluster *cluster, uint64_t input_count, bool wi
 /* When nothing is left to happen: which device waits for what, a line each, appended to `out`. */
 void gw_null_cluster_explain(const gw_null_cluster *cluster, GString *out);
 gw_real_usage gw_null_cluster_usage(const gw_null_cluster *cluster);
-gw_time gw_null_cluster_now(const gw_null_cluster *cluster);

@@ -443,7 +443,6 @@ START_TEST(memory_is_taken_on_all_devices_or_on_none)
     ck_assert(gw_devices_reserve(bench.devices, both, 2, 400));
     gw_devices_release(bench.devices, both, 2, 1000);
     ck_assert_uint_eq(gw_devices_used_bytes(bench.devices, (gw_device_id){1}), 0);
-    ck_assert_uint_eq(gw_devices_used_bytes_max(bench.devices, (gw_device_id){0}), 1000);
     ck_assert_uint_eq(gw_devices_capacity_bytes(bench.devices, (gw_device_id){0}), 1000);
     device_bench_clear(&bench);
 }

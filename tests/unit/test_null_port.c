@@ -93,7 +93,6 @@ START_TEST(time_stands_still_and_jumps_to_timers)
                                        : is_second                    ? 2 * hour_ns
                                                                       : 0);
     }
-    ck_assert_uint_eq(gw_null_cluster_now(world_of(told)->cluster), 2 * hour_ns);
     ck_assert_uint_lt(story_place(told, 0, GW_INPUT_TIMER, 3),
                       story_place(told, 0, GW_INPUT_TIMER, 2));
     story_free(told);
@@ -105,7 +104,6 @@ START_TEST(without_timers_only_what_is_due_counts)
     story *told = story_new(&kept_null, tick);
     gw_null_cluster *cluster = world_of(told)->cluster;
     ck_assert(!gw_null_cluster_run(cluster, 1000000, false));
-    ck_assert_uint_eq(gw_null_cluster_now(cluster), 0);
     ck_assert_uint_eq(story_count(told, 0, GW_INPUT_TIMER), 0);
     ck_assert_uint_eq(story_count(told, 0, GW_INPUT_KERNEL_DONE), 1);
     ck_assert(!gw_null_cluster_run(cluster, 1000000, true)); /* It goes on where it was. */
