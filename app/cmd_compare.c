@@ -376,7 +376,7 @@ static int run_compare(int argc, char **argv)
     exit_code = check_options(argc);
     if (exit_code == 0) {
         g_autoptr(GError) error = NULL;
-        if (!compare(argv[1], &exit_code, &error))
+        if ((wants_plot && !gw_figure_can_draw(&error)) || !compare(argv[1], &exit_code, &error))
             exit_code = gw_command_fail(error);
     }
     g_clear_pointer(&backend, g_free);

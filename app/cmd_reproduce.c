@@ -8,6 +8,7 @@
 #include "app/command.h"
 #include "app/reproduction.h"
 #include "base/error.h"
+#include "record/figure.h"
 #include "record/output.h"
 #include "scenario/scenario.h"
 
@@ -123,7 +124,7 @@ static bool reproduce(const char *name, GError **error)
         return false;
     g_autofree bool *is_wanted = g_new0(bool, paper->figures->len);
     if (!choose_figures(paper, is_wanted, error) ||
-        (folder != NULL && !gw_output_make_folder(folder, error)))
+        (folder != NULL && (!gw_figure_can_draw(error) || !gw_output_make_folder(folder, error))))
         return false;
     const gw_batch_settings settings = {.process_count_max = (guint)process_count,
                                         .folder = folder,

@@ -177,6 +177,8 @@ static bool prepare_run(const char *path, gw_scenario **out_scenario, gw_recordi
     wants_trace = wants_trace || (scenario->wants_trace && folder != NULL);
     bool can_draw = folder != NULL && strcmp(backend, "null") != 0;
     wants_plot = wants_plot || (scenario->wants_plot && can_draw);
+    if (wants_plot && !gw_figure_can_draw(error))
+        return false;
     *out_recording = gw_recording_new(scenario, backend, folder, wants_trace,
                                       scenario->wants_gangs || wants_plot, error);
     return *out_recording != NULL;

@@ -324,7 +324,8 @@ static int run_validate(int argc, char **argv)
     if (exit_code == 0) {
         g_autoptr(GError) error = NULL;
         g_autofree char *temporary = NULL;
-        if (!validate(argv + 1, (guint)argc - 1, &temporary, &error))
+        if ((wants_plot && !gw_figure_can_draw(&error)) ||
+            !validate(argv + 1, (guint)argc - 1, &temporary, &error))
             exit_code = gw_command_fail(error);
         if (temporary != NULL)
             g_unlink(temporary);

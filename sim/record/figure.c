@@ -295,11 +295,16 @@ static bool prepare_data(const char *folder, const char *subject, GString *varia
 
 /* --- gnuplot --- */
 
+static void set_absent_error(GError **error)
+{
+    g_set_error_literal(error, GW_ERROR, GW_ERROR_SYSTEM,
+                        "gnuplot is not installed: apt-get install gnuplot-nox");
+}
+
 static void set_spawn_error(GError **error, const GError *failure)
 {
     if (g_error_matches(failure, G_SPAWN_ERROR, G_SPAWN_ERROR_NOENT)) {
-        g_set_error_literal(error, GW_ERROR, GW_ERROR_SYSTEM,
-                            "gnuplot is not installed: apt-get install gnuplot-nox");
+        set_absent_error(error);
     } else {
         g_set_error(error, GW_ERROR, GW_ERROR_SYSTEM, "cannot run gnuplot: %s", failure->message);
     }
@@ -393,6 +398,19 @@ static bool draw_format(const char *folder, const char *scripts, const char *sub
         return false;
     }
     return gw_output_commit(output, error);
+}
+
+bool gw_figure_can_draw(GError **error)
+{
+    g_autofree char *scripts = find_scripts(error);
+    if (scripts == NULL) {
+        return false;
+    }
+    g_autofree char *program = g_find_program_in_path("gnuplot");
+    if (program == NULL) {
+        set_absent_error(error);
+    }
+    return program != NULL;
 }
 
 bool gw_figure_draw(const char *folder, const char *subject, const char *const *formats,

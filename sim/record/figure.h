@@ -11,6 +11,10 @@
 #include <glib.h>
 #include <stdbool.h>
 
+/* Whether figures can be drawn at all, to be asked before long work: the scripts and gnuplot are
+ * there.  GW_ERROR_SYSTEM: they are not. */
+bool gw_figure_can_draw(GError **error);
+
 /* Draws <folder>/<subject>.<format> for each of `formats` ("svg", "pdf", "png"; NULL ends them);
  * every file is drawn under a temporary name and renamed when whole.
  * GW_ERROR_USAGE: there is no such subject or format.  GW_ERROR_SCENARIO: the folder lacks the
