@@ -526,12 +526,9 @@ static void init_node(gw_cpu_cluster *cluster, uint32_t index)
     gw_monotonic_cond_init(&node->has_input);
     uint32_t which;
     if (gw_directory_role(cluster->directory, node->id, &which) == GW_ROLE_EXECUTOR) {
-        const gw_island *island =
-            &cluster->directory->islands[gw_directory_island_of_host(cluster->directory, node->id)];
         node->port.devices = &device_ops;
-        node->device_count = island->devices_per_host;
-        node->first_device =
-            island->first_device + (index - island->first_host) * island->devices_per_host;
+        node->device_count =
+            gw_directory_devices_of_host(cluster->directory, node->id, &node->first_device);
     }
 }
 
