@@ -114,11 +114,9 @@ char *gw_claim_table_csv(const GPtrArray *rows)
         g_string_append_c(text, ',');
         append_either(text, row->is_number, row->ours_value, row->ours, gw_text_append_csv);
         g_string_append_c(text, ',');
-        if (!isnan(row->error))
-            gw_text_append_real(text, row->error);
+        gw_text_append_csv_real(text, row->error);
         g_string_append_c(text, ',');
-        if (!isnan(row->tolerance))
-            gw_text_append_real(text, row->tolerance);
+        gw_text_append_csv_real(text, row->tolerance);
         g_string_append_printf(text, ",%s\n", row->holds ? "true" : "false");
     }
     return g_string_free(text, FALSE);

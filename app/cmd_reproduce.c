@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "app/children.h"
 #include "app/claim_table.h"
 #include "app/command.h"
 #include "app/reproduction.h"
@@ -152,10 +151,10 @@ static int check_options(int argc)
                 argc - 1);
         return 2;
     }
-    if (process_count < 0 || process_count > GW_CHILDREN_MAX) {
-        fprintf(stderr,
-                "gangway reproduce: --jobs: found %d, expected 1 to %d, or 0 for all cores\n",
-                process_count, GW_CHILDREN_MAX);
+    if (!gw_command_check_jobs("reproduce", process_count))
+        return 2;
+    if (wants_list && (argc == 2 || figures != NULL || folder != NULL || wants_json)) {
+        fputs("gangway reproduce: --list says what there is: expected nothing else\n", stderr);
         return 2;
     }
     if (is_fresh && folder == NULL) {

@@ -110,9 +110,8 @@ static bool run_real(running *run, GError **error)
 
 static bool draw_figures(GError **error)
 {
-    static const char *const formats[] = {"svg", "pdf", "png", NULL};
     for (guint i = 0; gw_figure_run_subjects[i] != NULL; i++)
-        if (!gw_figure_draw(folder, gw_figure_run_subjects[i], formats, error)) {
+        if (!gw_figure_draw(folder, gw_figure_run_subjects[i], gw_figure_formats, error)) {
             g_prefix_error(error, "%s: the numbers are whole, the figures are not: ", folder);
             return false;
         }
