@@ -24,17 +24,6 @@ static void hand(bench *made, uint32_t sequence)
     gw_executor_flush(made->executor);
 }
 
-/* make (mesh 0) -> take (mesh 1), two shards each. */
-static gw_program *make_transfer(void)
-{
-    gw_builder *builder = gw_builder_new("transfer");
-    const uint32_t left = small_mesh(builder, 2), right = small_mesh(builder, 2);
-    small_node(builder, "make", left, "> s4");
-    small_node(builder, "take", right, "s4 >");
-    gw_builder_add_edge(builder, 0, 0, 1, 0);
-    return small_finish(builder);
-}
-
 START_TEST(one_kernel_at_a_time_and_a_call_for_each)
 {
     bench made;

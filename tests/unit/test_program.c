@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Groups of a mesh against a plain count, and fusing: same operations, same cost, same wiring. */
-#include <check.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
-#include "program/builder.h"
+#include "test_program.h"
 
 static const uint32_t four[] = {4};
 
@@ -119,22 +118,6 @@ static gw_function *make_join(void)
     gw_function_add(function, &reduce);
     function->computations = 5;
     return function;
-}
-
-static gw_program *finish(gw_builder *builder)
-{
-    g_autoptr(GError) error = NULL;
-    gw_program *program = gw_builder_finish(builder, &error);
-    ck_assert_msg(program != NULL, "%s", error != NULL ? error->message : "no message");
-    return program;
-}
-
-static gw_program *fuse(const gw_program *program)
-{
-    g_autoptr(GError) error = NULL;
-    gw_program *fused = gw_program_fuse(program, &error);
-    ck_assert_msg(fused != NULL, "%s", error != NULL ? error->message : "no message");
-    return fused;
 }
 
 /* s, t set-up; a = link(s), b = link(carried join or t), c = join(a, b), d = join(b, s);
