@@ -9,7 +9,6 @@
 #include "app/comparison.h"
 #include "app/grid.h"
 #include "app/metric.h"
-#include "base/check.h"
 #include "base/error.h"
 #include "record/figure.h"
 #include "record/output.h"

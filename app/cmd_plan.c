@@ -4,7 +4,6 @@
 
 #include "app/command.h"
 #include "app/search.h"
-#include "base/error.h"
 #include "record/output.h"
 
 #define WAYS_MAX        1000

@@ -5,7 +5,6 @@
 #include <math.h>
 #include <string.h>
 
-#include "base/check.h"
 #include "base/error.h"
 #include "base/sample.h"
 #include "record/figure.h"

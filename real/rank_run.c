@@ -3,7 +3,6 @@
  * cluster knows when all are at rest.  The others run until they are told to end. */
 #include "real/rank_run.h"
 
-#include "base/check.h"
 #include "base/error.h"
 #include "real/activity.h"
 #include "real/rank_agree.h"

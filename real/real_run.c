@@ -6,7 +6,6 @@
 
 #include <stdatomic.h>
 
-#include "base/check.h"
 #include "base/error.h"
 #include "real/activity.h"
 #include "real/cpu_port.h"

@@ -5,7 +5,6 @@
 
 #include <math.h>
 
-#include "base/check.h"
 #include "base/error.h"
 
 /* --- Sizes --- */

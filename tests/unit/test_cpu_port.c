@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/error.h"
 #include "real/activity.h"
 #include "real/cpu_port.h"
 #include "real/cpu_private.h"

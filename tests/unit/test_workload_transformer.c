@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/error.h"
 #include "base/random.h"
 #include "test_transformer.h"
 #include "test_workload.h"
