@@ -17,10 +17,8 @@ typedef struct gw_null_cluster gw_null_cluster;
 /* `directory`, `ledger` (may be NULL) and `context` are borrowed for the cluster's life. */
 gw_null_cluster *gw_null_cluster_new(const gw_directory *directory, gw_ledger *ledger,
                                      gw_real_handler handle, void *context);
-/* Before it runs: what results read as, instead of 0. */
-void gw_null_cluster_set_values(gw_null_cluster *cluster, gw_real_value value, void *context);
-/* Likewise what exchanges deal, which is nothing otherwise. */
-void gw_null_cluster_set_counts(gw_null_cluster *cluster, gw_real_counts counts, void *context);
+/* Before it runs. */
+void gw_null_cluster_set_answers(gw_null_cluster *cluster, const gw_real_answers *answers);
 void gw_null_cluster_free(gw_null_cluster *cluster);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(gw_null_cluster, gw_null_cluster_free)
 

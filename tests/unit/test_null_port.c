@@ -21,7 +21,8 @@ static void *create_kept(const gw_directory *directory, contract_handler handle,
     kept_world *made = g_new0(kept_world, 1);
     made->ledger = gw_ledger_new(directory, NULL, true);
     made->cluster = gw_null_cluster_new(directory, made->ledger, handle, context);
-    gw_null_cluster_set_counts(made->cluster, counts, context);
+    gw_null_cluster_set_answers(made->cluster,
+                                &(gw_real_answers){.counts = counts, .context = context});
     return made;
 }
 
