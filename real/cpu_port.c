@@ -396,14 +396,12 @@ static void record_shard(gw_cpu_cluster *cluster, const gw_cpu_device *device,
     gw_cpu_books *books = &cluster->books[device->id.index];
     const gw_cpu_kernel *kernel = shard->kernel;
     const gw_program *program = kernel->loaded->program;
-    const gw_node *node = gw_program_node(program, kernel->node);
     const gw_ledger_gang gang = {.gang = kernel->gang,
                                  .job = kernel->loaded->job,
                                  .run = kernel->run,
                                  .node = kernel->node,
                                  .call = kernel->call,
-                                 .shard_count =
-                                     gw_mesh_device_count(gw_program_mesh(program, node->mesh))};
+                                 .shard_count = gw_program_shard_count(program, kernel->node)};
     const gw_shard_record record = {.first_device = device->id.index,
                                     .device_count = 1,
                                     .start_ns = shard->start_ns - cluster->origin_ns,

@@ -11,6 +11,20 @@ static const uint32_t four[] = {4};
 
 /* --- Groups --- */
 
+START_TEST(a_node_has_a_shard_on_each_device)
+{
+    gw_builder *builder = gw_builder_new("shards");
+    const uint32_t row = gw_builder_add_mesh(builder, "row", 1, four);
+    const uint32_t box = gw_builder_add_mesh(builder, "box", 2, (const uint32_t[]){2, 3});
+    const uint32_t function = gw_builder_take_function(builder, gw_function_new("f"));
+    gw_builder_add_node(builder, "on_box", function, box);
+    gw_builder_add_node(builder, "on_row", function, row);
+    g_autoptr(gw_program) program = finish(builder);
+    ck_assert_uint_eq(gw_program_shard_count(program, 0), 6);
+    ck_assert_uint_eq(gw_program_shard_count(program, 1), 4);
+}
+END_TEST
+
 START_TEST(groups_of_a_2x3_mesh)
 {
     const gw_mesh mesh = {.dims = 2, .shape = {2, 3, 1}};
@@ -409,6 +423,7 @@ END_TEST
 int main(void)
 {
     TCase *cases = tcase_create("program");
+    tcase_add_test(cases, a_node_has_a_shard_on_each_device);
     tcase_add_test(cases, groups_of_a_2x3_mesh);
     tcase_add_test(cases, groups_agree_with_a_plain_count);
     tcase_add_test_raise_signal(cases, shard_outside_the_mesh_aborts, SIGABRT);
