@@ -50,10 +50,13 @@ static void append_padded(GString *text, const char *words, glong width)
         g_string_append_c(text, ' ');
 }
 
+/* A statement that is kept has no distance to anything, nor an allowance for it. */
 static void append_row(GString *text, const gw_claim_row *row, glong item_width)
 {
-    g_autofree char *error = format_share(row->error);
-    g_autofree char *tolerance = format_share(row->tolerance);
+    const bool is_kept = isnan(row->published_value) && row->error == 0;
+    g_autofree char *error = format_share(is_kept ? NAN : row->error);
+    g_autofree char *tolerance =
+        format_share(is_kept && row->tolerance == 0 ? NAN : row->tolerance);
     bool is_short =
         g_utf8_strlen(row->published, -1) <= WORDS_MAX && g_utf8_strlen(row->ours, -1) <= WORDS_MAX;
     g_string_append(text, "  ");
@@ -111,11 +114,9 @@ char *gw_claim_table_csv(const GPtrArray *rows)
         g_string_append_c(text, ',');
         append_either(text, row->is_number, row->ours_value, row->ours, gw_text_append_csv);
         g_string_append_c(text, ',');
-        if (!isnan(row->error))
-            gw_text_append_real(text, row->error);
+        gw_text_append_csv_real(text, row->error);
         g_string_append_c(text, ',');
-        if (!isnan(row->tolerance))
-            gw_text_append_real(text, row->tolerance);
+        gw_text_append_csv_real(text, row->tolerance);
         g_string_append_printf(text, ",%s\n", row->holds ? "true" : "false");
     }
     return g_string_free(text, FALSE);

@@ -5,12 +5,10 @@
 #include <string.h>
 
 #include "app/batch.h"
-#include "app/children.h"
 #include "app/command.h"
 #include "app/comparison.h"
 #include "app/grid.h"
 #include "app/metric.h"
-#include "base/check.h"
 #include "base/error.h"
 #include "record/figure.h"
 #include "record/output.h"
@@ -241,11 +239,11 @@ static void clear_plan(plan *made)
 
 static bool save_files(const gw_comparison *comparison, const char *json, GError **error)
 {
-    static const char *const formats[] = {"svg", "pdf", "png", NULL};
     g_autofree char *csv = gw_comparison_csv(comparison);
-    return folder == NULL || (gw_output_save(folder, "compare.csv", csv, error) &&
-                              gw_output_save(folder, "compare.json", json, error) &&
-                              (!wants_plot || gw_figure_draw(folder, "compare", formats, error)));
+    return folder == NULL ||
+           (gw_output_save(folder, "compare.csv", csv, error) &&
+            gw_output_save(folder, "compare.json", json, error) &&
+            (!wants_plot || gw_figure_draw(folder, "compare", gw_figure_formats, error)));
 }
 
 static void print_outcome(const gw_comparison *comparison, const char *json)
@@ -346,11 +344,8 @@ static int check_options(int argc)
                 strcmp(backend, "cpu") == 0 ? ", whose runs can be repeated" : "");
         return 2;
     }
-    if (process_count < 0 || process_count > GW_CHILDREN_MAX) {
-        fprintf(stderr, "gangway compare: --jobs: found %d, expected 1 to %d, or 0 for all cores\n",
-                process_count, GW_CHILDREN_MAX);
+    if (!gw_command_check_jobs("compare", process_count))
         return 2;
-    }
     if (folder == NULL && (wants_plot || is_fresh)) {
         fprintf(stderr, "gangway compare: %s needs --out DIR\n", wants_plot ? "--plot" : "--fresh");
         return 2;
@@ -376,7 +371,7 @@ static int run_compare(int argc, char **argv)
     exit_code = check_options(argc);
     if (exit_code == 0) {
         g_autoptr(GError) error = NULL;
-        if (!compare(argv[1], &exit_code, &error))
+        if ((wants_plot && !gw_figure_can_draw(&error)) || !compare(argv[1], &exit_code, &error))
             exit_code = gw_command_fail(error);
     }
     g_clear_pointer(&backend, g_free);

@@ -2,10 +2,8 @@
 /* gangway plan: how to lay a transformer out over a cluster; the best ways, simulated. */
 #include <stdio.h>
 
-#include "app/children.h"
 #include "app/command.h"
 #include "app/search.h"
-#include "base/error.h"
 #include "record/output.h"
 
 #define WAYS_MAX        1000
@@ -101,7 +99,7 @@ static int check_options(int argc)
         !check_range("simulations", simulation_count, 1, SIMULATIONS_MAX) ||
         !check_range("steps", step_count, 1, STEPS_MAX) ||
         !check_range("devices", device_count, 0, G_MAXINT) ||
-        !check_range("jobs", process_count, 0, GW_CHILDREN_MAX))
+        !gw_command_check_jobs("plan", process_count))
         return 2;
     if (folder == NULL && is_fresh) {
         fputs("gangway plan: --fresh needs --out DIR\n", stderr);

@@ -32,7 +32,6 @@ static bool draw_figure(const char *folder, const char *subject, const char *con
 
 static int run_plot(int argc, char **argv)
 {
-    static const char *const all_formats[] = {"svg", "pdf", "png", NULL};
     int exit_code = 0;
     if (!gw_command_parse("plot", "FOLDER",
                           "FOLDER is what `gangway run --out FOLDER` wrote, or with --figure what "
@@ -45,7 +44,7 @@ static int run_plot(int argc, char **argv)
     }
     const char *const *wanted =
         subjects != NULL ? (const char *const *)subjects : gw_figure_run_subjects;
-    const char *const *drawn = formats != NULL ? (const char *const *)formats : all_formats;
+    const char *const *drawn = formats != NULL ? (const char *const *)formats : gw_figure_formats;
     gw_command_catch_interrupt(NULL); /* A figure that is being drawn is cleared away. */
     for (guint i = 0; wanted[i] != NULL && exit_code == 0; i++) {
         g_autoptr(GError) error = NULL;

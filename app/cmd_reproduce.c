@@ -3,11 +3,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "app/children.h"
 #include "app/claim_table.h"
 #include "app/command.h"
 #include "app/reproduction.h"
 #include "base/error.h"
+#include "record/figure.h"
 #include "record/output.h"
 #include "scenario/scenario.h"
 
@@ -123,7 +123,7 @@ static bool reproduce(const char *name, GError **error)
         return false;
     g_autofree bool *is_wanted = g_new0(bool, paper->figures->len);
     if (!choose_figures(paper, is_wanted, error) ||
-        (folder != NULL && !gw_output_make_folder(folder, error)))
+        (folder != NULL && (!gw_figure_can_draw(error) || !gw_output_make_folder(folder, error))))
         return false;
     const gw_batch_settings settings = {.process_count_max = (guint)process_count,
                                         .folder = folder,
@@ -151,10 +151,10 @@ static int check_options(int argc)
                 argc - 1);
         return 2;
     }
-    if (process_count < 0 || process_count > GW_CHILDREN_MAX) {
-        fprintf(stderr,
-                "gangway reproduce: --jobs: found %d, expected 1 to %d, or 0 for all cores\n",
-                process_count, GW_CHILDREN_MAX);
+    if (!gw_command_check_jobs("reproduce", process_count))
+        return 2;
+    if (wants_list && (argc == 2 || figures != NULL || folder != NULL || wants_json)) {
+        fputs("gangway reproduce: --list says what there is: expected nothing else\n", stderr);
         return 2;
     }
     if (is_fresh && folder == NULL) {

@@ -110,9 +110,8 @@ static bool run_real(running *run, GError **error)
 
 static bool draw_figures(GError **error)
 {
-    static const char *const formats[] = {"svg", "pdf", "png", NULL};
     for (guint i = 0; gw_figure_run_subjects[i] != NULL; i++)
-        if (!gw_figure_draw(folder, gw_figure_run_subjects[i], formats, error)) {
+        if (!gw_figure_draw(folder, gw_figure_run_subjects[i], gw_figure_formats, error)) {
             g_prefix_error(error, "%s: the numbers are whole, the figures are not: ", folder);
             return false;
         }
@@ -177,6 +176,8 @@ static bool prepare_run(const char *path, gw_scenario **out_scenario, gw_recordi
     wants_trace = wants_trace || (scenario->wants_trace && folder != NULL);
     bool can_draw = folder != NULL && strcmp(backend, "null") != 0;
     wants_plot = wants_plot || (scenario->wants_plot && can_draw);
+    if (wants_plot && !gw_figure_can_draw(error))
+        return false;
     *out_recording = gw_recording_new(scenario, backend, folder, wants_trace,
                                       scenario->wants_gangs || wants_plot, error);
     return *out_recording != NULL;

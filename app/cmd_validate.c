@@ -147,8 +147,6 @@ static char *folder_name(const gw_validation_case *at, guint index)
     return g_strdup_printf("%02u-%.100s", index + 1, safe);
 }
 
-static const char *const formats[] = {"svg", "pdf", "png", NULL};
-
 static bool save_case(const gw_validation_case *at, guint index, GError **error)
 {
     g_autofree char *name = folder_name(at, index);
@@ -156,7 +154,7 @@ static bool save_case(const gw_validation_case *at, guint index, GError **error)
     g_autofree char *timelines = gw_validation_timelines_csv(at);
     return gw_output_make_folder(inner, error) &&
            gw_output_save(inner, "timelines.csv", timelines, error) &&
-           (!wants_plot || gw_figure_draw(inner, "validate", formats, error));
+           (!wants_plot || gw_figure_draw(inner, "validate", gw_figure_formats, error));
 }
 
 static bool save_files(const gw_validation *validation, const char *json, GError **error)
@@ -172,7 +170,8 @@ static bool save_files(const gw_validation *validation, const char *json, GError
             return false;
     }
     const bool has_points = validation->failed_count < validation->cases->len;
-    return (!wants_plot || !has_points || gw_figure_draw(folder, "validate_all", formats, error)) &&
+    return (!wants_plot || !has_points ||
+            gw_figure_draw(folder, "validate_all", gw_figure_formats, error)) &&
            gw_output_save(folder, "validate.json", json, error);
 }
 
@@ -312,7 +311,8 @@ static int run_validate(int argc, char **argv)
     if (exit_code == 0) {
         g_autoptr(GError) error = NULL;
         g_autofree char *temporary = NULL;
-        if (!validate(argv + 1, (guint)argc - 1, &temporary, &error))
+        if ((wants_plot && !gw_figure_can_draw(&error)) ||
+            !validate(argv + 1, (guint)argc - 1, &temporary, &error))
             exit_code = gw_command_fail(error);
         if (temporary != NULL)
             g_unlink(temporary);

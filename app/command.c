@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdio.h>
 
+#include "app/children.h"
 #include "base/error.h"
 
 #define EXIT_SYSTEM      5
@@ -39,6 +40,15 @@ gboolean gw_command_parse(const char *name, const char *usage, const char *descr
     g_autofree char *text = g_option_context_get_help(context, TRUE, NULL);
     fputs(text, stdout);
     *out_exit_code = 0;
+    return FALSE;
+}
+
+gboolean gw_command_check_jobs(const char *name, int process_count)
+{
+    if (process_count >= 0 && process_count <= GW_CHILDREN_MAX)
+        return TRUE;
+    fprintf(stderr, "gangway %s: --jobs: found %d, expected 1 to %d, or 0 for all cores\n", name,
+            process_count, GW_CHILDREN_MAX);
     return FALSE;
 }
 

@@ -21,6 +21,10 @@ extern const gw_command gw_command_bench, gw_command_calibrate, gw_command_check
 gboolean gw_command_parse(const char *name, const char *usage, const char *description,
                           const GOptionEntry *entries, int *argc, char ***argv, int *out_exit_code);
 
+/* Whether --jobs asks for 0 (all cores) to GW_CHILDREN_MAX processes at once; false after printing
+ * that it does not. */
+gboolean gw_command_check_jobs(const char *name, int process_count);
+
 /* Prints "gangway: MESSAGE" to standard error and answers the error's exit code: 130 where Ctrl-C
  * has been, for what the system then failed in, since children get it, too. */
 int gw_command_fail(const GError *error);

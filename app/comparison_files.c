@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* compare.json holds everything, values run by run too; compare.csv has a row for each setting and
  * metric.  Neither says what was reused: the same comparison gives the same bytes. */
-#include <math.h>
-
 #include "app/comparison.h"
 #include "record/json.h"
 #include "record/text.h"
@@ -100,12 +98,10 @@ char *gw_comparison_json(const gw_comparison *comparison)
 
 /* --- CSV --- */
 
-/* A number, or nothing. */
 static void append_number(GString *text, double value)
 {
     g_string_append_c(text, ',');
-    if (isfinite(value))
-        gw_text_append_real(text, value);
+    gw_text_append_csv_real(text, value);
 }
 
 static void append_row(GString *text, const gw_comparison *comparison, guint setting, guint metric)

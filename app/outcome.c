@@ -7,7 +7,7 @@
 #include "base/check.h"
 #include "base/params.h"
 
-static double number(gw_params *object, const char *key)
+static double read_number(gw_params *object, const char *key)
 {
     double value = NAN;
     gw_params *found = NULL;
@@ -28,8 +28,8 @@ static void add_span(GString *text, const char *what, double span_ns)
 static void find_ends(gw_params *result, double *out_first, double *out_last)
 {
     if (gw_params_is_object(result)) {
-        *out_first = number(result, "first");
-        *out_last = number(result, "last");
+        *out_first = read_number(result, "first");
+        *out_last = read_number(result, "last");
     } else if (gw_params_is_array(result) && gw_params_length(result) > 0) {
         guint last = gw_params_length(result) - 1;
         gw_params_as_number(gw_params_at(result, 0), out_first, NULL);
@@ -56,7 +56,7 @@ static void add_results(GString *text, gw_params *job)
 
 static void add_moves(GString *text, gw_params *job)
 {
-    const double moves = number(job, "moves"), stays = number(job, "stays");
+    const double moves = read_number(job, "moves"), stays = read_number(job, "stays");
     if (moves > 0)
         g_string_append_printf(text, ", moved %.0f time%s", moves, moves > 1 ? "s" : "");
     if (stays > 0)
@@ -68,27 +68,27 @@ static void add_job(GString *text, gw_params *job)
 {
     const char *name = "";
     gw_params_string(job, "name", true, &name, NULL);
-    const double steps = number(job, "steps"), steps_asked = number(job, "steps_asked");
+    const double steps = read_number(job, "steps"), steps_asked = read_number(job, "steps_asked");
     g_string_append_printf(text, "  %s: %.0f", name, steps);
     if (steps < steps_asked)
         g_string_append_printf(text, " of %.0f", steps_asked);
     g_string_append(text, " steps");
     add_moves(text, job);
     if (gw_params_has(job, "failed_ns")) {
-        add_span(text, ", client failed at ", number(job, "failed_ns"));
-        add_span(text, ", collected at ", number(job, "collected_ns"));
+        add_span(text, ", client failed at ", read_number(job, "failed_ns"));
+        add_span(text, ", collected at ", read_number(job, "collected_ns"));
     }
-    add_span(text, ", step ", number(job, "step_time_ns"));
-    double rate = number(job, "computations_per_s");
+    add_span(text, ", step ", read_number(job, "step_time_ns"));
+    double rate = read_number(job, "computations_per_s");
     if (rate > 0)
         g_string_append_printf(text, ", %.4g computations/s", rate);
-    double tokens = number(job, "tokens_per_s");
+    double tokens = read_number(job, "tokens_per_s");
     if (tokens > 0)
         g_string_append_printf(text, ", %.4g tokens/s", tokens);
-    double mfu = number(job, "mfu");
+    double mfu = read_number(job, "mfu");
     if (mfu > 0)
-        g_string_append_printf(text, ", MFU %.3f, HFU %.3f", mfu, number(job, "hfu"));
-    double bubble = number(job, "bubble_fraction");
+        g_string_append_printf(text, ", MFU %.3f, HFU %.3f", mfu, read_number(job, "hfu"));
+    double bubble = read_number(job, "bubble_fraction");
     if (bubble >= 0)
         g_string_append_printf(text, ", bubble %.4f", bubble);
     add_results(text, job);
@@ -106,9 +106,10 @@ char *gw_outcome_text(const char *summary)
     gw_params_string(root, "digest", true, &digest, NULL);
     GString *text = g_string_new(NULL);
     g_string_append_printf(text, "%s on %s: ", scenario, backend);
-    add_span(text, "makespan ", number(root, "makespan_ns"));
+    add_span(text, "makespan ", read_number(root, "makespan_ns"));
     g_string_append_printf(text, ", utilization %.1f %%, %.0f messages, digest %s\n",
-                           100 * number(root, "utilization"), number(root, "messages"), digest);
+                           100 * read_number(root, "utilization"), read_number(root, "messages"),
+                           digest);
     gw_params *jobs = NULL;
     if (gw_params_array(root, "jobs", true, &jobs, NULL))
         for (guint i = 0; i < gw_params_length(jobs); i++)

@@ -5,7 +5,6 @@
 #include <math.h>
 #include <string.h>
 
-#include "base/check.h"
 #include "base/error.h"
 #include "base/sample.h"
 #include "record/figure.h"
@@ -288,9 +287,8 @@ static bool save(const gw_paper_figure *figure, const char *folder, const char *
 
 bool gw_reproduction_draw(const gw_paper_figure *figure, const char *folder, GError **error)
 {
-    static const char *const formats[] = {"svg", "pdf", "png", NULL};
     return save(figure, folder, "", render_curves(figure), error) &&
            save(figure, folder, "_published", render_prints(figure), error) &&
            save(figure, folder, "_marks", render_marks(figure), error) &&
-           gw_figure_draw(folder, figure->subject, formats, error);
+           gw_figure_draw(folder, figure->subject, gw_figure_formats, error);
 }

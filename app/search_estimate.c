@@ -10,7 +10,6 @@
 #include "app/search_play.h"
 #include "app/search_schedule.h"
 #include "base/check.h"
-#include "base/error.h"
 #include "topology/route.h"
 #include "workload/workload.h"
 #include "workload/workload_schedule_choice.h"

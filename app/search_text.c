@@ -154,9 +154,7 @@ char *gw_search_csv(const gw_search *search, guint count)
         }
         for (guint c = 0; c < G_N_ELEMENTS(columns); c++) {
             g_string_append_c(text, ',');
-            const double value = value_of(way_at(search, i), &columns[c]);
-            if (isfinite(value))
-                gw_text_append_real(text, value);
+            gw_text_append_csv_real(text, value_of(way_at(search, i), &columns[c]));
         }
         g_string_append_c(text, '\n');
     }

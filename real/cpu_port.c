@@ -15,11 +15,9 @@
 
 #define EXPLAIN_LINES_MAX 32
 
-typedef gw_cpu_node cpu_node;
-
-static cpu_node *node_of(gw_port *port)
+static gw_cpu_node *node_of(gw_port *port)
 {
-    return (cpu_node *)port;
+    return (gw_cpu_node *)port;
 }
 
 gw_time gw_cpu_cluster_now(const gw_cpu_cluster *cluster)
@@ -36,19 +34,19 @@ static gw_time cpu_now(gw_port *port)
 
 static void cpu_timer_set(gw_port *port, gw_time due_ns, gw_tag tag)
 {
-    cpu_node *node = node_of(port);
+    gw_cpu_node *node = node_of(port);
     gw_timers_set(&node->timers, node->id, due_ns, tag);
 }
 
 static void cpu_watch_set(gw_port *port, gw_time due_ns, gw_tag tag)
 {
-    cpu_node *node = node_of(port);
+    gw_cpu_node *node = node_of(port);
     gw_timers_watch(&node->timers, node->id, due_ns, tag);
 }
 
 static void cpu_timer_cancel(gw_port *port, gw_tag tag)
 {
-    cpu_node *node = node_of(port);
+    gw_cpu_node *node = node_of(port);
     gw_timers_cancel(&node->timers, node->id, tag);
 }
 
@@ -60,7 +58,7 @@ static void cpu_spend(gw_port *port, gw_cost cost, uint32_t count)
 
 static void cpu_send(gw_port *port, gw_node_id target, const gw_message *message)
 {
-    cpu_node *node = node_of(port);
+    gw_cpu_node *node = node_of(port);
     if (node->cluster->ledger != NULL) {
         gw_ledger_add_message(node->cluster->ledger, node->id, target, message->size_bytes);
     }
@@ -77,7 +75,7 @@ static void cpu_send(gw_port *port, gw_node_id target, const gw_message *message
 
 static void cpu_note(gw_port *port, const gw_note *note)
 {
-    const cpu_node *node = node_of(port);
+    const gw_cpu_node *node = node_of(port);
     if (node->cluster->ledger != NULL) {
         gw_ledger_add_note(node->cluster->ledger, note, gw_cpu_cluster_now(node->cluster));
     }
@@ -94,14 +92,14 @@ static const gw_port_ops port_ops = {.name = "cpu",
 
 /* --- The port, for executors --- */
 
-static gw_cpu_device *device_at(const cpu_node *node, uint32_t local)
+static gw_cpu_device *device_at(const gw_cpu_node *node, uint32_t local)
 {
     return &node->cluster->devices[node->first_device + local];
 }
 
 static void cpu_load(gw_port *port, const gw_executable *executable)
 {
-    cpu_node *node = node_of(port);
+    gw_cpu_node *node = node_of(port);
     gw_loaded *loaded =
         gw_loaded_set_add(&node->loaded, executable, node->first_device, node->device_count);
     const GPtrArray *functions = loaded->program->functions;
@@ -123,7 +121,7 @@ static void free_plans(gw_loaded *loaded)
 
 static void cpu_unload(gw_port *port, uint32_t instance)
 {
-    cpu_node *node = node_of(port);
+    gw_cpu_node *node = node_of(port);
     for (uint32_t d = 0; d < node->device_count; d++) {
         gw_cpu_device_forget(device_at(node, d), instance);
     }
@@ -133,7 +131,7 @@ static void cpu_unload(gw_port *port, uint32_t instance)
 
 /* Zeroed.  One that devices have given back, if it is as large: they are made and freed by other
  * threads, which malloc is slow at. */
-static gw_cpu_kernel *take_kernel(cpu_node *node, size_t size_bytes)
+static gw_cpu_kernel *take_kernel(gw_cpu_node *node, size_t size_bytes)
 {
     if (node->spare == NULL) {
         node->spare = atomic_exchange(&node->spare_given, NULL);
@@ -153,7 +151,7 @@ static gw_cpu_kernel *take_kernel(cpu_node *node, size_t size_bytes)
     return kernel;
 }
 
-static void give_kernel(cpu_node *node, gw_cpu_kernel *kernel)
+static void give_kernel(gw_cpu_node *node, gw_cpu_kernel *kernel)
 {
     kernel->next = atomic_load(&node->spare_given);
     while (!atomic_compare_exchange_weak(&node->spare_given, &kernel->next, kernel)) {
@@ -170,7 +168,7 @@ static void free_kernels(gw_cpu_kernel *first)
 }
 
 /* A kernel, its shards and their buffers in one piece of memory. */
-static gw_cpu_kernel *make_kernel(cpu_node *node, uint32_t shard_count, uint32_t buffer_count)
+static gw_cpu_kernel *make_kernel(gw_cpu_node *node, uint32_t shard_count, uint32_t buffer_count)
 {
     const size_t shards_bytes = sizeof(gw_cpu_shard) * shard_count;
     const size_t blocks_bytes = sizeof(gw_cpu_block *) * shard_count * buffer_count;
@@ -189,7 +187,7 @@ static gw_cpu_kernel *make_kernel(cpu_node *node, uint32_t shard_count, uint32_t
 
 static void cpu_enqueue(gw_port *port, const gw_kernel *what, gw_tag tag)
 {
-    cpu_node *node = node_of(port);
+    gw_cpu_node *node = node_of(port);
     const gw_loaded *loaded = gw_loaded_set_find(&node->loaded, what->instance);
     const gw_node *program_node = gw_program_node(loaded->program, what->node);
     gw_cpu_plan *plan =
@@ -233,8 +231,9 @@ static void give_value(const gw_cpu_cluster *cluster, const gw_loaded *loaded, g
     }
     const gw_result *result = &g_array_index(loaded->program->results, gw_result, what->result);
     copy->is_given = gw_function_models_time(gw_program_function(loaded->program, result->node));
-    if (copy->is_given && cluster->value != NULL) {
-        copy->given = cluster->value(cluster->value_context, loaded->job, what->result, what->run);
+    const gw_real_answers *answers = &cluster->answers;
+    if (copy->is_given && answers->value != NULL) {
+        copy->given = answers->value(answers->context, loaded->job, what->result, what->run);
     }
 }
 
@@ -249,7 +248,7 @@ static bool is_to_elsewhere(const gw_cpu_cluster *cluster, const gw_copy *what)
 
 static void cpu_copy(gw_port *port, const gw_copy *what, gw_tag tag)
 {
-    cpu_node *node = node_of(port);
+    gw_cpu_node *node = node_of(port);
     gw_cpu_cluster *cluster = node->cluster;
     gw_check(what->source_device.index - node->first_device < node->device_count);
     gw_cpu_copy *copy = g_new0(gw_cpu_copy, 1);
@@ -285,7 +284,7 @@ static void cpu_copy(gw_port *port, const gw_copy *what, gw_tag tag)
 
 static bool cpu_memory_reserve(gw_port *port, const gw_memory *memory)
 {
-    cpu_node *node = node_of(port);
+    gw_cpu_node *node = node_of(port);
     const gw_loaded *loaded = gw_loaded_set_find(&node->loaded, memory->instance);
     uint32_t local_count;
     const gw_local_shard *locals = gw_loaded_locals(loaded, memory->mesh, &local_count);
@@ -308,7 +307,7 @@ static bool cpu_memory_reserve(gw_port *port, const gw_memory *memory)
 
 static void cpu_memory_release(gw_port *port, const gw_memory *memory)
 {
-    cpu_node *node = node_of(port);
+    gw_cpu_node *node = node_of(port);
     const gw_loaded *loaded = gw_loaded_set_find(&node->loaded, memory->instance);
     uint32_t local_count;
     const gw_local_shard *locals = gw_loaded_locals(loaded, memory->mesh, &local_count);
@@ -336,13 +335,13 @@ static void read_written_counts(gw_cpu_device *device, uint32_t buffer, uint32_t
 
 static void cpu_read_counts(gw_port *port, const gw_counts *asked, uint32_t *out_counts)
 {
-    const cpu_node *node = node_of(port);
+    const gw_cpu_node *node = node_of(port);
     const gw_cpu_cluster *cluster = node->cluster;
     const gw_loaded *loaded = gw_loaded_set_find(&node->loaded, asked->instance);
     const gw_program *program = loaded->program;
     const uint32_t source = gw_program_edge(program, asked->edge)->source_node;
     if (gw_function_models_time(gw_program_function(program, source))) {
-        gw_loaded_ask_counts(loaded, asked, cluster->counts, cluster->counts_context, out_counts);
+        gw_loaded_ask_counts(loaded, asked, &cluster->answers, out_counts);
         return;
     }
     read_written_counts(&cluster->devices[asked->device.index], asked->buffer,
@@ -353,7 +352,7 @@ static void cpu_read_counts(gw_port *port, const gw_counts *asked, uint32_t *out
 /* What no row comes to is cleared now: the copies that fill the rest are asked for later. */
 static void cpu_expect(gw_port *port, const gw_expectation *expectation)
 {
-    const cpu_node *node = node_of(port);
+    const gw_cpu_node *node = node_of(port);
     const gw_program *program = gw_loaded_set_find(&node->loaded, expectation->instance)->program;
     const bool is_dealt =
         gw_program_edge(program, expectation->edge)->exchange.kind == GW_EXCHANGE_DEAL;
@@ -397,14 +396,12 @@ static void record_shard(gw_cpu_cluster *cluster, const gw_cpu_device *device,
     gw_cpu_books *books = &cluster->books[device->id.index];
     const gw_cpu_kernel *kernel = shard->kernel;
     const gw_program *program = kernel->loaded->program;
-    const gw_node *node = gw_program_node(program, kernel->node);
     const gw_ledger_gang gang = {.gang = kernel->gang,
                                  .job = kernel->loaded->job,
                                  .run = kernel->run,
                                  .node = kernel->node,
                                  .call = kernel->call,
-                                 .shard_count =
-                                     gw_mesh_device_count(gw_program_mesh(program, node->mesh))};
+                                 .shard_count = gw_program_shard_count(program, kernel->node)};
     const gw_shard_record record = {.first_device = device->id.index,
                                     .device_count = 1,
                                     .start_ns = shard->start_ns - cluster->origin_ns,
@@ -424,7 +421,7 @@ static void take_done_shard(void *context, gw_cpu_device *device, gw_cpu_shard *
     if (cluster->ledger != NULL) {
         record_shard(cluster, device, shard);
     }
-    cpu_node *host = &cluster->nodes[kernel->host.index];
+    gw_cpu_node *host = &cluster->nodes[kernel->host.index];
     const uint64_t now_ns = shard->end_ns;
     const bool leaves = shard->is_next_short && atomic_load(&cluster->idle_count) == 0;
     atomic_fetch_add(&kernel->device_time_ns, shard->end_ns - shard->start_ns);
@@ -518,7 +515,7 @@ static void take_arrived_copy(void *context, gw_cpu_copy *copy, double value, gw
 
 static void init_node(gw_cpu_cluster *cluster, uint32_t index)
 {
-    cpu_node *node = &cluster->nodes[index];
+    gw_cpu_node *node = &cluster->nodes[index];
     node->port.ops = &port_ops;
     node->cluster = cluster;
     node->id.index = index;
@@ -526,12 +523,9 @@ static void init_node(gw_cpu_cluster *cluster, uint32_t index)
     gw_monotonic_cond_init(&node->has_input);
     uint32_t which;
     if (gw_directory_role(cluster->directory, node->id, &which) == GW_ROLE_EXECUTOR) {
-        const gw_island *island =
-            &cluster->directory->islands[gw_directory_island_of_host(cluster->directory, node->id)];
         node->port.devices = &device_ops;
-        node->device_count = island->devices_per_host;
-        node->first_device =
-            island->first_device + (index - island->first_host) * island->devices_per_host;
+        node->device_count =
+            gw_directory_devices_of_host(cluster->directory, node->id, &node->first_device);
     }
 }
 
@@ -561,7 +555,7 @@ gw_cpu_cluster *gw_cpu_cluster_new(const gw_directory *directory, gw_ledger *led
                        take_arrived_copy, cluster);
     cluster->copier.leaves = take_leaving_copy;
     cluster->node_count = gw_directory_node_count(directory);
-    cluster->nodes = g_new0(cpu_node, cluster->node_count);
+    cluster->nodes = g_new0(gw_cpu_node, cluster->node_count);
     for (uint32_t i = 0; i < cluster->node_count; i++) {
         init_node(cluster, i);
     }
@@ -576,16 +570,9 @@ gw_cpu_cluster *gw_cpu_cluster_new(const gw_directory *directory, gw_ledger *led
     return cluster;
 }
 
-void gw_cpu_cluster_set_values(gw_cpu_cluster *cluster, gw_real_value value, void *context)
+void gw_cpu_cluster_set_answers(gw_cpu_cluster *cluster, const gw_real_answers *answers)
 {
-    cluster->value = value;
-    cluster->value_context = context;
-}
-
-void gw_cpu_cluster_set_counts(gw_cpu_cluster *cluster, gw_real_counts counts, void *context)
-{
-    cluster->counts = counts;
-    cluster->counts_context = context;
+    cluster->answers = *answers;
 }
 
 void gw_cpu_cluster_check_nan(gw_cpu_cluster *cluster)
@@ -628,7 +615,7 @@ static bool start_threads(gw_cpu_cluster *cluster, GError **error)
         }
     }
     for (uint32_t i = 0; i < cluster->node_count; i++) {
-        cpu_node *node = &cluster->nodes[i];
+        gw_cpu_node *node = &cluster->nodes[i];
         if (node->is_elsewhere) {
             continue;
         }
@@ -669,7 +656,7 @@ void gw_cpu_cluster_stop(gw_cpu_cluster *cluster)
 {
     atomic_store(&cluster->is_stopping, true);
     for (uint32_t i = 0; i < cluster->node_count; i++) {
-        cpu_node *node = &cluster->nodes[i];
+        gw_cpu_node *node = &cluster->nodes[i];
         pthread_mutex_lock(&node->mutex);
         pthread_cond_broadcast(&node->has_input);
         pthread_mutex_unlock(&node->mutex);
@@ -722,7 +709,7 @@ void gw_cpu_cluster_free(gw_cpu_cluster *cluster)
     }
     gw_cpu_copier_clear(&cluster->copier);
     for (uint32_t i = 0; i < cluster->node_count; i++) {
-        cpu_node *node = &cluster->nodes[i];
+        gw_cpu_node *node = &cluster->nodes[i];
         for (uint32_t k = 0; k < node->loaded.count; k++) {
             if (node->loaded.all[k] != NULL) {
                 free_plans(node->loaded.all[k]);

@@ -13,11 +13,8 @@ typedef struct gw_cpu_cluster gw_cpu_cluster;
 /* `directory`, `ledger` (may be NULL) and `context` are borrowed for the cluster's life. */
 gw_cpu_cluster *gw_cpu_cluster_new(const gw_directory *directory, gw_ledger *ledger,
                                    gw_real_handler handle, void *context);
-/* Before it starts: what results of functions that model time read as, instead of 0.  Called by
- * any thread. */
-void gw_cpu_cluster_set_values(gw_cpu_cluster *cluster, gw_real_value value, void *context);
-/* Likewise what exchanges deal, which is nothing otherwise. */
-void gw_cpu_cluster_set_counts(gw_cpu_cluster *cluster, gw_real_counts counts, void *context);
+/* Before it starts: for functions that model time. */
+void gw_cpu_cluster_set_answers(gw_cpu_cluster *cluster, const gw_real_answers *answers);
 /* Likewise: a kernel that writes a value that is no number is a failure of its device. */
 void gw_cpu_cluster_check_nan(gw_cpu_cluster *cluster);
 /* Stops it first. */

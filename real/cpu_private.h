@@ -49,10 +49,7 @@ struct gw_cpu_cluster {
     gw_ledger *ledger;
     gw_real_handler handle;
     void *context;
-    gw_real_value value;
-    void *value_context;
-    gw_real_counts counts;
-    void *counts_context;
+    gw_real_answers answers;
     _Atomic uint64_t origin_ns;
     gw_activity activity;
     atomic_bool is_stopping;

@@ -11,6 +11,7 @@
 #include "base/pool.h"
 #include "real/activity.h"
 #include "record/launch_digest.h"
+#include "scenario/ending.h"
 
 typedef struct { /* A gang that is done on some of its devices. */
     gw_gang_record record;
@@ -29,11 +30,7 @@ struct gw_ledger {
     gw_lookup gangs;       /* To slots of `open`. */
     gw_pool open;
     gw_ledger_counts counts;
-    uint32_t jobs_left;
-    bool *is_over;                        /* By job. */
-    uint32_t refused_job, refused_reason; /* GW_INDEX_NONE: none was. */
-    gw_note wrong;    /* The first of the kinds *_WRONG; kind 0: no policy was. */
-    gw_note overflow; /* The first GW_NOTE_OVERFLOW; kind 0: there was none. */
+    gw_ending ending;
 };
 
 gw_ledger *gw_ledger_new(const gw_directory *directory, gw_recorder *recorder, bool has_data)
@@ -43,9 +40,7 @@ gw_ledger *gw_ledger_new(const gw_directory *directory, gw_recorder *recorder, b
     ledger->recorder = recorder;
     ledger->has_data = has_data;
     ledger->chains = g_new0(uint64_t, directory->device_count);
-    ledger->jobs_left = directory->job_count;
-    ledger->is_over = g_new0(bool, directory->job_count);
-    ledger->refused_job = GW_INDEX_NONE;
+    gw_ending_init(&ledger->ending, directory->job_count);
     atomic_init(&ledger->launches, 0);
     gw_short_mutex_init(&ledger->mutex);
     gw_pool_init(&ledger->open, sizeof(open_gang));
@@ -59,7 +54,7 @@ void gw_ledger_free(gw_ledger *ledger)
         gw_lookup_clear(&ledger->gangs);
         pthread_mutex_destroy(&ledger->mutex);
         g_free(ledger->chains);
-        g_free(ledger->is_over);
+        gw_ending_clear(&ledger->ending);
         g_free(ledger);
     }
 }
@@ -196,80 +191,6 @@ void gw_ledger_add_message(gw_ledger *ledger, gw_node_id source, gw_node_id targ
     pthread_mutex_unlock(&ledger->mutex);
 }
 
-static void record_note(const gw_ledger *ledger, const gw_note *note, gw_time now_ns)
-{
-    gw_recorder *recorder = ledger->recorder;
-    const uint32_t job = (uint32_t)note->a;
-    switch (note->kind) {
-    case GW_NOTE_RUN_DONE:
-        gw_recorder_run_done(recorder, job, note->b, now_ns);
-        return;
-    case GW_NOTE_RESULT:
-        if (ledger->has_data)
-            gw_recorder_add_result(recorder, job, (uint32_t)note->b, note->b >> 32, note->value);
-        else
-            gw_recorder_add_drawn(recorder, job, (uint32_t)note->b, note->b >> 32, note->value);
-        return;
-    case GW_NOTE_JOB_STARTED:
-        gw_recorder_job_started(recorder, job, now_ns);
-        return;
-    case GW_NOTE_JOB_MOVED:
-        gw_recorder_job_moved(recorder, job);
-        return;
-    case GW_NOTE_JOB_STAYED:
-        gw_recorder_job_stayed(recorder, job);
-        return;
-    case GW_NOTE_STATE_LEAVES:
-        gw_recorder_state_leaves(recorder, job, now_ns);
-        return;
-    case GW_NOTE_STATE_MOVED:
-        gw_recorder_state_moved(recorder, job, note->b, now_ns);
-        return;
-    case GW_NOTE_JOB_DONE:
-        gw_recorder_job_done(recorder, job, now_ns);
-        return;
-    case GW_NOTE_CLIENT_FAILED:
-    case GW_NOTE_LEASE_EXPIRED:
-        gw_recorder_job_failed(recorder, job, now_ns);
-        if (gw_note_is_end(note)) {
-            gw_recorder_job_collected(recorder, job, now_ns);
-        }
-        return;
-    case GW_NOTE_JOB_COLLECTED:
-        gw_recorder_job_collected(recorder, job, now_ns);
-        return;
-    case GW_NOTE_ORDER_WAIT:
-        gw_recorder_order_wait(recorder, job, note->b);
-        return;
-    case GW_NOTE_STARVED:
-        gw_recorder_starved(recorder, job, note->b);
-        return;
-    case GW_NOTE_DEADLINE_MISSED:
-        gw_recorder_deadline_missed(recorder, job);
-        return;
-    case GW_NOTE_SPILLED:
-        gw_recorder_spilled(recorder, job, note->b);
-        return;
-    case GW_NOTE_RETURNED:
-        gw_recorder_returned(recorder, job, note->b);
-        return;
-    case GW_NOTE_ROWS:
-        gw_recorder_add_rows(recorder, job, note->b, (uint64_t)note->value);
-        return;
-    default: /* The others are for traces of the simulated world. */
-        return;
-    }
-}
-
-/* A job ends once: what comes of its client's failure after that changes nothing. */
-static bool is_late(const gw_ledger *ledger, const gw_note *note)
-{
-    const bool is_of_end = gw_note_is_end(note) || note->kind == GW_NOTE_CLIENT_FAILED ||
-                           note->kind == GW_NOTE_LEASE_EXPIRED;
-    gw_check(!is_of_end || note->a < ledger->directory->job_count);
-    return is_of_end && ledger->is_over[note->a];
-}
-
 void gw_ledger_add_note(gw_ledger *ledger, const gw_note *note, gw_time now_ns)
 {
     if (ledger->forward != NULL) {
@@ -278,23 +199,8 @@ void gw_ledger_add_note(gw_ledger *ledger, const gw_note *note, gw_time now_ns)
         return;
     }
     pthread_mutex_lock(&ledger->mutex);
-    if (is_late(ledger, note)) {
-        pthread_mutex_unlock(&ledger->mutex);
-        return;
-    }
-    if (gw_note_is_end(note)) {
-        ledger->is_over[note->a] = true;
-        ledger->jobs_left--;
-    } else if (note->kind == GW_NOTE_JOB_REFUSED && ledger->refused_job == GW_INDEX_NONE) {
-        ledger->refused_job = (uint32_t)note->a;
-        ledger->refused_reason = (uint32_t)note->b;
-    } else if (gw_note_is_wrong(note) && ledger->wrong.kind == 0) {
-        ledger->wrong = *note;
-    } else if (note->kind == GW_NOTE_OVERFLOW && ledger->overflow.kind == 0) {
-        ledger->overflow = *note;
-    }
-    if (ledger->recorder != NULL) {
-        record_note(ledger, note, now_ns);
+    if (gw_ending_take(&ledger->ending, note) && ledger->recorder != NULL) {
+        gw_recorder_add_note(ledger->recorder, note, ledger->has_data, now_ns);
     }
     pthread_mutex_unlock(&ledger->mutex);
 }
@@ -345,7 +251,7 @@ void gw_ledger_merge(gw_ledger *ledger, uint64_t launches, const uint64_t *chain
 uint32_t gw_ledger_jobs_left(gw_ledger *ledger)
 {
     pthread_mutex_lock(&ledger->mutex);
-    const uint32_t jobs_left = ledger->jobs_left;
+    const uint32_t jobs_left = ledger->ending.jobs_left;
     pthread_mutex_unlock(&ledger->mutex);
     return jobs_left;
 }
@@ -353,10 +259,10 @@ uint32_t gw_ledger_jobs_left(gw_ledger *ledger)
 bool gw_ledger_refusal(gw_ledger *ledger, uint32_t *out_job, uint32_t *out_reason)
 {
     pthread_mutex_lock(&ledger->mutex);
-    const bool was_refused = ledger->refused_job != GW_INDEX_NONE;
+    const bool was_refused = ledger->ending.refused_job != GW_INDEX_NONE;
     if (was_refused) {
-        *out_job = ledger->refused_job;
-        *out_reason = ledger->refused_reason;
+        *out_job = ledger->ending.refused_job;
+        *out_reason = ledger->ending.refused_reason;
     }
     pthread_mutex_unlock(&ledger->mutex);
     return was_refused;
@@ -365,9 +271,9 @@ bool gw_ledger_refusal(gw_ledger *ledger, uint32_t *out_job, uint32_t *out_reaso
 bool gw_ledger_policy_wrong(gw_ledger *ledger, gw_note *out_note)
 {
     pthread_mutex_lock(&ledger->mutex);
-    const bool is_wrong = ledger->wrong.kind != 0;
+    const bool is_wrong = ledger->ending.wrong.kind != 0;
     if (is_wrong) {
-        *out_note = ledger->wrong;
+        *out_note = ledger->ending.wrong;
     }
     pthread_mutex_unlock(&ledger->mutex);
     return is_wrong;
@@ -376,9 +282,9 @@ bool gw_ledger_policy_wrong(gw_ledger *ledger, gw_note *out_note)
 bool gw_ledger_overflow(gw_ledger *ledger, gw_note *out_note)
 {
     pthread_mutex_lock(&ledger->mutex);
-    const bool is_overflow = ledger->overflow.kind != 0;
+    const bool is_overflow = ledger->ending.overflow.kind != 0;
     if (is_overflow) {
-        *out_note = ledger->overflow;
+        *out_note = ledger->ending.overflow;
     }
     pthread_mutex_unlock(&ledger->mutex);
     return is_overflow;

@@ -110,8 +110,8 @@ void gw_loaded_set_clear(gw_loaded_set *set)
     *set = (gw_loaded_set){0};
 }
 
-void gw_loaded_ask_counts(const gw_loaded *loaded, const gw_counts *asked, gw_real_counts counts,
-                          void *context, uint32_t *out_counts)
+void gw_loaded_ask_counts(const gw_loaded *loaded, const gw_counts *asked,
+                          const gw_real_answers *answers, uint32_t *out_counts)
 {
     const gw_edge *edge = gw_program_edge(loaded->program, asked->edge);
     const uint32_t mesh = gw_program_node(loaded->program, edge->source_node)->mesh;
@@ -122,8 +122,8 @@ void gw_loaded_ask_counts(const gw_loaded *loaded, const gw_counts *asked, gw_re
         shard++;
     }
     gw_check(shard < loaded->first[mesh + 1]);
-    if (counts != NULL) {
-        counts(context, loaded->job, asked->edge, asked->run, shard - loaded->first[mesh],
-               out_counts);
+    if (answers->counts != NULL) {
+        answers->counts(answers->context, loaded->job, asked->edge, asked->run,
+                        shard - loaded->first[mesh], out_counts);
     }
 }

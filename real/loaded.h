@@ -37,9 +37,9 @@ void gw_loaded_set_remove(gw_loaded_set *set, uint32_t instance);
 /* Frees all that is left in it. */
 void gw_loaded_set_clear(gw_loaded_set *set);
 
-/* What `counts` says of the shard that is asked for; NULL: that it deals nothing. */
-void gw_loaded_ask_counts(const gw_loaded *loaded, const gw_counts *asked, gw_real_counts counts,
-                          void *context, uint32_t *out_counts);
+/* What `answers` say of the shard that is asked for. */
+void gw_loaded_ask_counts(const gw_loaded *loaded, const gw_counts *asked,
+                          const gw_real_answers *answers, uint32_t *out_counts);
 
 /* The local shards of `mesh`, in order of shard: `*out_count` of them. */
 static inline const gw_local_shard *gw_loaded_locals(const gw_loaded *loaded, uint32_t mesh,

@@ -58,10 +58,7 @@ struct gw_null_cluster {
     gw_ledger *ledger;
     gw_real_handler handle;
     void *context;
-    gw_real_value value;
-    void *value_context;
-    gw_real_counts counts;
-    void *counts_context;
+    gw_real_answers answers;
     gw_time now_ns;
     gw_timers timers;
     null_node *nodes;
@@ -78,11 +75,6 @@ struct gw_null_cluster {
 static null_node *node_of(gw_port *port)
 {
     return (null_node *)port;
-}
-
-gw_time gw_null_cluster_now(const gw_null_cluster *cluster)
-{
-    return cluster->now_ns;
 }
 
 gw_real_usage gw_null_cluster_usage(const gw_null_cluster *cluster)
@@ -323,9 +315,10 @@ static void land_copy(gw_null_cluster *cluster, const null_copy *landed)
         gw_ledger_add_transfer(cluster->ledger, &record);
     }
     gw_input done = {.kind = GW_INPUT_COPY_DONE, .tag = landed->tag};
-    done.value = copy->kind == GW_COPY_TO_HOST && cluster->value != NULL
-                     ? cluster->value(cluster->value_context, landed->job, copy->result, copy->run)
-                     : 0;
+    const gw_real_answers *answers = &cluster->answers;
+    if (copy->kind == GW_COPY_TO_HOST && answers->value != NULL) {
+        done.value = answers->value(answers->context, landed->job, copy->result, copy->run);
+    }
     post_input(cluster, landed->host, &done);
 }
 
@@ -535,8 +528,7 @@ static void null_read_counts(gw_port *port, const gw_counts *asked, uint32_t *ou
 {
     const null_node *node = node_of(port);
     const gw_loaded *loaded = gw_loaded_set_find(&node->loaded, asked->instance);
-    gw_loaded_ask_counts(loaded, asked, node->cluster->counts, node->cluster->counts_context,
-                         out_counts);
+    gw_loaded_ask_counts(loaded, asked, &node->cluster->answers, out_counts);
 }
 
 static void null_expect(gw_port *port, const gw_expectation *expectation)
@@ -574,12 +566,9 @@ static void init_node(gw_null_cluster *cluster, uint32_t index)
     node->id.index = index;
     uint32_t which;
     if (gw_directory_role(cluster->directory, node->id, &which) == GW_ROLE_EXECUTOR) {
-        const gw_island *island =
-            &cluster->directory->islands[gw_directory_island_of_host(cluster->directory, node->id)];
         node->port.devices = &device_ops;
-        node->device_count = island->devices_per_host;
-        node->first_device =
-            island->first_device + (index - island->first_host) * island->devices_per_host;
+        node->device_count =
+            gw_directory_devices_of_host(cluster->directory, node->id, &node->first_device);
     }
     gw_pool_init(&node->kernels,
                  sizeof(null_kernel) + sizeof(null_shard) * (node->device_count + 1));
@@ -611,10 +600,9 @@ gw_null_cluster *gw_null_cluster_new(const gw_directory *directory, gw_ledger *l
     return cluster;
 }
 
-void gw_null_cluster_set_values(gw_null_cluster *cluster, gw_real_value value, void *context)
+void gw_null_cluster_set_answers(gw_null_cluster *cluster, const gw_real_answers *answers)
 {
-    cluster->value = value;
-    cluster->value_context = context;
+    cluster->answers = *answers;
 }
 
 void gw_null_cluster_free(gw_null_cluster *cluster)
@@ -636,12 +624,6 @@ void gw_null_cluster_free(gw_null_cluster *cluster)
     g_free(cluster->ring);
     g_free(cluster->devices);
     g_free(cluster);
-}
-
-void gw_null_cluster_set_counts(gw_null_cluster *cluster, gw_real_counts counts, void *context)
-{
-    cluster->counts = counts;
-    cluster->counts_context = context;
 }
 
 gw_port *gw_null_cluster_port(gw_null_cluster *cluster, gw_node_id node)

@@ -17,10 +17,8 @@ typedef struct gw_null_cluster gw_null_cluster;
 /* `directory`, `ledger` (may be NULL) and `context` are borrowed for the cluster's life. */
 gw_null_cluster *gw_null_cluster_new(const gw_directory *directory, gw_ledger *ledger,
                                      gw_real_handler handle, void *context);
-/* Before it runs: what results read as, instead of 0. */
-void gw_null_cluster_set_values(gw_null_cluster *cluster, gw_real_value value, void *context);
-/* Likewise what exchanges deal, which is nothing otherwise. */
-void gw_null_cluster_set_counts(gw_null_cluster *cluster, gw_real_counts counts, void *context);
+/* Before it runs. */
+void gw_null_cluster_set_answers(gw_null_cluster *cluster, const gw_real_answers *answers);
 void gw_null_cluster_free(gw_null_cluster *cluster);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(gw_null_cluster, gw_null_cluster_free)
 
@@ -34,4 +32,3 @@ bool gw_null_cluster_run(gw_null_cluster *cluster, uint64_t input_count, bool wi
 /* When nothing is left to happen: which device waits for what, a line each, appended to `out`. */
 void gw_null_cluster_explain(const gw_null_cluster *cluster, GString *out);
 gw_real_usage gw_null_cluster_usage(const gw_null_cluster *cluster);
-gw_time gw_null_cluster_now(const gw_null_cluster *cluster);

@@ -46,10 +46,10 @@ static void send_packet(gw_rank_link *link, uint32_t target, gw_packet *packet)
     }
 }
 
-static gw_packet *make_packet(gw_packet_kind kind, const GError *error, uint64_t fingerprint)
+static gw_packet *make_packet(const GError *error, uint64_t fingerprint)
 {
-    return gw_packet_new_text(kind, error == NULL ? 0 : (uint64_t)error->code, fingerprint,
-                              error == NULL ? "" : error->message);
+    return gw_packet_new_text(GW_PACKET_READY, error == NULL ? 0 : (uint64_t)error->code,
+                              fingerprint, error == NULL ? "" : error->message);
 }
 
 /* Rank 0: what `packet` of `source` says is wrong; NULL: nothing. */
@@ -92,7 +92,7 @@ static bool agree_first(gw_rank_link *link, const GError *mine, uint64_t fingerp
         g_clear_error(&wrong[r]);
     }
     for (uint32_t r = 1; is_whole && r < link->rank_count; r++) {
-        send_packet(link, r, make_packet(GW_PACKET_READY, first, fingerprint));
+        send_packet(link, r, make_packet(first, fingerprint));
     }
     *out_is_whole = is_whole;
     if (first != NULL && is_whole) {
@@ -109,7 +109,7 @@ bool gw_rank_agree(gw_rank_link *link, const GError *mine, uint64_t fingerprint,
     if (link->self == 0) {
         return agree_first(link, mine, fingerprint, out_is_whole, error);
     }
-    send_packet(link, 0, make_packet(GW_PACKET_READY, mine, fingerprint));
+    send_packet(link, 0, make_packet(mine, fingerprint));
     uint32_t source;
     g_autofree gw_packet *packet = await_packet(link, gw_monotonic_ns() + LIMIT_NS, &source, error);
     *out_is_whole = packet != NULL;

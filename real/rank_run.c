@@ -3,7 +3,6 @@
  * cluster knows when all are at rest.  The others run until they are told to end. */
 #include "real/rank_run.h"
 
-#include "base/check.h"
 #include "base/error.h"
 #include "real/activity.h"
 #include "real/rank_agree.h"
@@ -180,8 +179,8 @@ bool gw_rank_run(gw_rank_link *link, const gw_scenario *scenario, gw_recorder *r
     run.cluster = gw_rank_cluster_new(run.state.directory, run.state.ledger, link, gw_real_handle,
                                       &run.state);
     gw_cpu_cluster *cpu = gw_rank_cluster_cpu(run.cluster);
-    gw_cpu_cluster_set_values(cpu, gw_real_read_value, &run.state);
-    gw_cpu_cluster_set_counts(cpu, gw_real_read_counts, &run.state);
+    const gw_real_answers answers = gw_real_answers_of(&run.state);
+    gw_cpu_cluster_set_answers(cpu, &answers);
     if (scenario->checks_nan) {
         gw_cpu_cluster_check_nan(cpu);
     }

@@ -21,9 +21,7 @@ bool gw_real_add_controller(gw_real_state *run, gw_node_id self, gw_port *port, 
 
 /* For the cluster: its context is the gw_real_state. */
 void gw_real_handle(void *context, gw_node_id node, const gw_input *input);
-double gw_real_read_value(void *context, uint32_t job, uint32_t result, uint32_t run);
-void gw_real_read_counts(void *context, uint32_t job, uint32_t edge, uint32_t run, uint32_t shard,
-                         uint32_t *out_counts);
+gw_real_answers gw_real_answers_of(gw_real_state *run);
 
 /* True, with why, when nobody need wait for the rest: the user, a job, a policy or a
  * file that cannot be written ended it.

@@ -6,7 +6,6 @@
 
 #include <stdatomic.h>
 
-#include "base/check.h"
 #include "base/error.h"
 #include "real/activity.h"
 #include "real/cpu_port.h"
@@ -32,17 +31,16 @@ bool gw_real_is_cancelled(void)
     return atomic_load(&is_cancelled);
 }
 
-typedef gw_real_state real_run;
-
-void gw_real_begin(real_run *run, const gw_scenario *scenario, gw_recorder *recorder, bool has_data)
+void gw_real_begin(gw_real_state *run, const gw_scenario *scenario, gw_recorder *recorder,
+                   bool has_data)
 {
-    *run = (real_run){.scenario = scenario, .directory = gw_scenario_directory(scenario)};
+    *run = (gw_real_state){.scenario = scenario, .directory = gw_scenario_directory(scenario)};
     run->ledger = gw_ledger_new(run->directory, recorder, has_data);
     run->controller_count = gw_directory_node_count(run->directory);
     run->controllers = g_new0(gw_controller *, run->controller_count);
 }
 
-void gw_real_end(real_run *run)
+void gw_real_end(gw_real_state *run)
 {
     for (uint32_t i = 0; i < run->controller_count; i++) {
         if (run->controllers[i] != NULL) {
@@ -54,7 +52,7 @@ void gw_real_end(real_run *run)
     gw_directory_free(run->directory);
 }
 
-bool gw_real_add_controller(real_run *run, gw_node_id self, gw_port *port, GError **error)
+bool gw_real_add_controller(gw_real_state *run, gw_node_id self, gw_port *port, GError **error)
 {
     gw_controller *controller = gw_controller_new(run->directory, &run->scenario->control,
                                                   run->scenario->jobs, self, port, error);
@@ -68,13 +66,13 @@ bool gw_real_add_controller(real_run *run, gw_node_id self, gw_port *port, GErro
 
 void gw_real_handle(void *context, gw_node_id node, const gw_input *input)
 {
-    const real_run *run = context;
+    const gw_real_state *run = context;
     gw_controller_handle(run->controllers[node.index], input);
 }
 
 /* --- How a run ends --- */
 
-static void report_refusal(const real_run *run, uint32_t job, uint32_t reason, GError **error)
+static void report_refusal(const gw_real_state *run, uint32_t job, uint32_t reason, GError **error)
 {
     g_autofree char *who = gw_scenario_placement_words(run->scenario);
     g_set_error(error, GW_ERROR, GW_ERROR_SCENARIO, "%s: job \"%s\" was refused: %s%s",
@@ -82,7 +80,7 @@ static void report_refusal(const real_run *run, uint32_t job, uint32_t reason, G
                 gw_refusal_text((gw_refusal)reason), who);
 }
 
-bool gw_real_is_ended(const real_run *run, gw_cpu_cluster *cluster, GError **error)
+bool gw_real_is_ended(const gw_real_state *run, gw_cpu_cluster *cluster, GError **error)
 {
     uint32_t job, reason;
     gw_note wrong;
@@ -109,7 +107,7 @@ bool gw_real_is_ended(const real_run *run, gw_cpu_cluster *cluster, GError **err
     return !gw_ledger_check(run->ledger, error);
 }
 
-void gw_real_explain(const real_run *run, GString *out)
+void gw_real_explain(const gw_real_state *run, GString *out)
 {
     for (uint32_t i = 0; i < run->controller_count; i++) {
         if (run->controllers[i] != NULL) {
@@ -118,7 +116,7 @@ void gw_real_explain(const real_run *run, GString *out)
     }
 }
 
-bool gw_real_report_stall(const real_run *run, const GString *devices, GError **error)
+bool gw_real_report_stall(const gw_real_state *run, const GString *devices, GError **error)
 {
     GString *text = g_string_new(NULL);
     g_string_append_printf(text, "nothing is left to happen, and %u of %u jobs are not done\n",
@@ -131,7 +129,7 @@ bool gw_real_report_stall(const real_run *run, const GString *devices, GError **
     return false;
 }
 
-void gw_real_fill_report(const real_run *run, gw_real_usage usage, gw_real_report *report)
+void gw_real_fill_report(const gw_real_state *run, gw_real_usage usage, gw_real_report *report)
 {
     report->counts = gw_ledger_count(run->ledger);
     report->launch_digest = gw_ledger_digest(run->ledger);
@@ -145,7 +143,7 @@ void gw_real_fill_report(const real_run *run, gw_real_usage usage, gw_real_repor
 /* --- The CPU --- */
 
 /* Until it ends, one way or another; the cluster is stopped then. */
-static bool watch_cpu(real_run *run, gw_cpu_cluster *cluster, GError **error)
+static bool watch_cpu(gw_real_state *run, gw_cpu_cluster *cluster, GError **error)
 {
     uint64_t done_ns = 0; /* When the last job was seen to be done. */
     for (;;) {
@@ -172,25 +170,31 @@ static bool watch_cpu(real_run *run, gw_cpu_cluster *cluster, GError **error)
     }
 }
 
-double gw_real_read_value(void *context, uint32_t job, uint32_t result, uint32_t run)
+static double read_value(void *context, uint32_t job, uint32_t result, uint32_t run)
 {
-    return gw_scenario_value(((const real_run *)context)->scenario, job, result, run);
+    return gw_scenario_value(((const gw_real_state *)context)->scenario, job, result, run);
 }
 
-void gw_real_read_counts(void *context, uint32_t job, uint32_t edge, uint32_t run, uint32_t shard,
-                         uint32_t *out_counts)
+static void read_counts(void *context, uint32_t job, uint32_t edge, uint32_t run, uint32_t shard,
+                        uint32_t *out_counts)
 {
-    gw_scenario_counts(((const real_run *)context)->scenario, job, edge, run, shard, out_counts);
+    gw_scenario_counts(((const gw_real_state *)context)->scenario, job, edge, run, shard,
+                       out_counts);
+}
+
+gw_real_answers gw_real_answers_of(gw_real_state *run)
+{
+    return (gw_real_answers){.value = read_value, .counts = read_counts, .context = run};
 }
 
 bool gw_cpu_run(const gw_scenario *scenario, gw_recorder *recorder, gw_real_report *out_report,
                 GError **error)
 {
-    real_run run;
+    gw_real_state run;
     gw_real_begin(&run, scenario, recorder, true);
     gw_cpu_cluster *cluster = gw_cpu_cluster_new(run.directory, run.ledger, gw_real_handle, &run);
-    gw_cpu_cluster_set_values(cluster, gw_real_read_value, &run);
-    gw_cpu_cluster_set_counts(cluster, gw_real_read_counts, &run);
+    const gw_real_answers answers = gw_real_answers_of(&run);
+    gw_cpu_cluster_set_answers(cluster, &answers);
     if (scenario->checks_nan) {
         gw_cpu_cluster_check_nan(cluster);
     }
@@ -210,7 +214,7 @@ bool gw_cpu_run(const gw_scenario *scenario, gw_recorder *recorder, gw_real_repo
 
 /* --- The null world --- */
 
-static bool watch_null(real_run *run, gw_null_cluster *cluster, GError **error)
+static bool watch_null(gw_real_state *run, gw_null_cluster *cluster, GError **error)
 {
     bool is_done = false, has_more = true;
     while (has_more) {
@@ -233,11 +237,11 @@ static bool watch_null(real_run *run, gw_null_cluster *cluster, GError **error)
 bool gw_null_run(const gw_scenario *scenario, gw_recorder *recorder, gw_real_report *out_report,
                  GError **error)
 {
-    real_run run;
+    gw_real_state run;
     gw_real_begin(&run, scenario, recorder, false);
     gw_null_cluster *cluster = gw_null_cluster_new(run.directory, run.ledger, gw_real_handle, &run);
-    gw_null_cluster_set_values(cluster, gw_real_read_value, &run);
-    gw_null_cluster_set_counts(cluster, gw_real_read_counts, &run);
+    const gw_real_answers answers = gw_real_answers_of(&run);
+    gw_null_cluster_set_answers(cluster, &answers);
     bool is_done = true;
     for (uint32_t i = 0; is_done && i < gw_directory_node_count(run.directory); i++) {
         const gw_node_id node = {i};

@@ -30,8 +30,7 @@ static void fill_devices(gw_devices *devices, bool is_launch_free)
         for (uint32_t k = 0; k < island->device_count; k++) {
             const uint64_t hbm_bytes = island->accelerator->hbm_bytes;
             devices->capacity_bytes[island->first_device + k] = hbm_bytes;
-            devices->memory[island->first_device + k] =
-                (gw_device_memory){.free_bytes = hbm_bytes, .free_bytes_min = hbm_bytes};
+            devices->free_bytes[island->first_device + k] = hbm_bytes;
         }
     }
     for (uint32_t i = 0; i < devices->device_count; i++) {
@@ -56,7 +55,7 @@ gw_devices *gw_devices_new(gw_engine *engine, const gw_cluster *cluster, bool is
     devices->queues = gw_lines_new0(count, sizeof(gw_device_queue));
     devices->first_early = g_new0(uint32_t, count);
     devices->first_orphan = g_new0(uint32_t, count);
-    devices->memory = gw_lines_new0(count, sizeof(gw_device_memory));
+    devices->free_bytes = gw_lines_new0(count, sizeof *devices->free_bytes);
     devices->capacity_bytes = g_new0(uint64_t, count);
     fill_devices(devices, is_launch_free);
     gw_devices_open_transfers(devices);
@@ -97,7 +96,7 @@ void gw_devices_free(gw_devices *devices)
     gw_lines_free(devices->queues);
     g_free(devices->first_early);
     g_free(devices->first_orphan);
-    gw_lines_free(devices->memory);
+    gw_lines_free(devices->free_bytes);
     g_free(devices->capacity_bytes);
     gw_long_lines_free(devices->launches);
     g_free(devices->tags);

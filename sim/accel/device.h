@@ -120,7 +120,6 @@ bool gw_devices_reserve(gw_devices *devices, const uint32_t *targets, uint32_t t
 void gw_devices_release(gw_devices *devices, const uint32_t *targets, uint32_t target_count,
                         uint64_t size_bytes);
 uint64_t gw_devices_used_bytes(const gw_devices *devices, gw_device_id device);
-uint64_t gw_devices_used_bytes_max(const gw_devices *devices, gw_device_id device);
 uint32_t gw_devices_count(const gw_devices *devices);
 uint64_t gw_devices_capacity_bytes(const gw_devices *devices, gw_device_id device);
 

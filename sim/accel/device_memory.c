@@ -9,14 +9,12 @@ bool gw_devices_reserve(gw_devices *devices, const uint32_t *targets, uint32_t t
 {
     for (uint32_t i = 0; i < target_count; i++) {
         gw_check(targets[i] < devices->device_count);
-        if (size_bytes > devices->memory[targets[i]].free_bytes) {
+        if (size_bytes > devices->free_bytes[targets[i]]) {
             return false;
         }
     }
     for (uint32_t i = 0; i < target_count; i++) {
-        gw_device_memory *memory = &devices->memory[targets[i]];
-        memory->free_bytes -= size_bytes;
-        memory->free_bytes_min = MIN(memory->free_bytes_min, memory->free_bytes);
+        devices->free_bytes[targets[i]] -= size_bytes;
     }
     return true;
 }
@@ -27,10 +25,9 @@ void gw_devices_release(gw_devices *devices, const uint32_t *targets, uint32_t t
     for (uint32_t i = 0; i < target_count; i++) {
         const uint32_t device = targets[i];
         gw_check(device < devices->device_count);
-        gw_device_memory *memory = &devices->memory[device];
         /* Never more than was taken. */
-        gw_check(size_bytes <= devices->capacity_bytes[device] - memory->free_bytes);
-        memory->free_bytes += size_bytes;
+        gw_check(size_bytes <= devices->capacity_bytes[device] - devices->free_bytes[device]);
+        devices->free_bytes[device] += size_bytes;
         if (devices->touches != NULL) {
             gw_devices_let_go(devices, device, size_bytes);
         }
@@ -40,13 +37,7 @@ void gw_devices_release(gw_devices *devices, const uint32_t *targets, uint32_t t
 uint64_t gw_devices_used_bytes(const gw_devices *devices, gw_device_id device)
 {
     gw_check(device.index < devices->device_count);
-    return devices->capacity_bytes[device.index] - devices->memory[device.index].free_bytes;
-}
-
-uint64_t gw_devices_used_bytes_max(const gw_devices *devices, gw_device_id device)
-{
-    gw_check(device.index < devices->device_count);
-    return devices->capacity_bytes[device.index] - devices->memory[device.index].free_bytes_min;
+    return devices->capacity_bytes[device.index] - devices->free_bytes[device.index];
 }
 
 uint64_t gw_devices_capacity_bytes(const gw_devices *devices, gw_device_id device)

@@ -20,10 +20,6 @@ typedef struct {
     uint32_t tail;  /* The shard record of the last one. */
 } gw_device_queue;
 
-typedef struct {
-    uint64_t free_bytes, free_bytes_min;
-} gw_device_memory;
-
 /* In gw_launch_state.first_copy: it has not come (four times the same byte, for memset), or all its
  * shards have ended. */
 #define GW_LAUNCH_ABSENT UINT32_C(0xfefefefe)
@@ -123,7 +119,7 @@ struct gw_devices {
     gw_device_queue *queues;  /* By device. */
     uint32_t *first_early;    /* By device: list in `early`. */
     uint32_t *first_orphan;   /* By device: list in `copies`, of sources not launched. */
-    gw_device_memory *memory; /* By device. */
+    uint64_t *free_bytes;     /* By device. */
     uint64_t *capacity_bytes; /* By device. */
     uint32_t early_count, orphan_count;
 

@@ -9,7 +9,6 @@
  * function computes with is one area of the device, as large as the largest needs; a larger one is
  * a new one [docs/MODEL.md, "Devices"]. */
 #include "accel/device_private.h"
-#include "base/check.h"
 
 static bool is_slow_at_first(const gw_accelerator *accelerator)
 {

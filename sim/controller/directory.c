@@ -41,13 +41,14 @@ uint32_t gw_directory_node_count(const gw_directory *directory)
     return directory->host_count + directory->island_count + 1 + directory->job_count;
 }
 
-uint32_t gw_directory_island(const gw_directory *directory, gw_device_id device)
+/* The last island that begins at that device, or at that host, or before. */
+static uint32_t find_island(const gw_directory *directory, uint32_t index, bool is_host)
 {
-    gw_check(device.index < directory->device_count);
     uint32_t low = 0, high = directory->island_count;
     while (high - low > 1) {
-        uint32_t middle = low + (high - low) / 2;
-        if (directory->islands[middle].first_device <= device.index)
+        const uint32_t middle = low + (high - low) / 2;
+        const gw_island *island = &directory->islands[middle];
+        if ((is_host ? island->first_host : island->first_device) <= index)
             low = middle;
         else
             high = middle;
@@ -55,18 +56,25 @@ uint32_t gw_directory_island(const gw_directory *directory, gw_device_id device)
     return low;
 }
 
+uint32_t gw_directory_island(const gw_directory *directory, gw_device_id device)
+{
+    gw_check(device.index < directory->device_count);
+    return find_island(directory, device.index, false);
+}
+
 uint32_t gw_directory_island_of_host(const gw_directory *directory, gw_node_id host)
 {
     gw_check(host.index < directory->host_count);
-    uint32_t low = 0, high = directory->island_count;
-    while (high - low > 1) {
-        uint32_t middle = low + (high - low) / 2;
-        if (directory->islands[middle].first_host <= host.index)
-            low = middle;
-        else
-            high = middle;
-    }
-    return low;
+    return find_island(directory, host.index, true);
+}
+
+uint32_t gw_directory_devices_of_host(const gw_directory *directory, gw_node_id host,
+                                      uint32_t *out_first)
+{
+    const gw_island *island = &directory->islands[gw_directory_island_of_host(directory, host)];
+    *out_first =
+        island->first_device + (host.index - island->first_host) * island->devices_per_host;
+    return island->devices_per_host;
 }
 
 gw_node_id gw_directory_host(const gw_directory *directory, gw_device_id device)

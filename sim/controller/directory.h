@@ -37,6 +37,9 @@ uint32_t gw_directory_node_count(const gw_directory *directory);
 gw_node_id gw_directory_host(const gw_directory *directory, gw_device_id device);
 uint32_t gw_directory_island(const gw_directory *directory, gw_device_id device);
 uint32_t gw_directory_island_of_host(const gw_directory *directory, gw_node_id host);
+/* How many devices the host has, and the first of them. */
+uint32_t gw_directory_devices_of_host(const gw_directory *directory, gw_node_id host,
+                                      uint32_t *out_first);
 gw_node_id gw_directory_scheduler(const gw_directory *directory, uint32_t island);
 gw_node_id gw_directory_resources(const gw_directory *directory);
 gw_node_id gw_directory_client(const gw_directory *directory, uint32_t job);

@@ -3,7 +3,6 @@
  * looked at by itself. */
 #include "controller/donation.h"
 
-#include "base/check.h"
 #include "controller/system.h"
 
 typedef struct {    /* Of one slot, of those that read it in place. */

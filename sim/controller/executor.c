@@ -51,8 +51,8 @@ gw_executor *gw_executor_new(const gw_directory *directory, const gw_control *co
                              const gw_job *jobs, gw_node_id self, gw_port *port)
 {
     const gw_island *island = &directory->islands[gw_directory_island_of_host(directory, self)];
-    uint32_t first_device =
-        island->first_device + (self.index - island->first_host) * island->devices_per_host;
+    uint32_t first_device;
+    const uint32_t device_count = gw_directory_devices_of_host(directory, self, &first_device);
     gw_executor *executor = (gw_executor *)gw_lines_new0(1, sizeof(gw_executor));
     executor->directory = directory;
     executor->control = control;
@@ -61,8 +61,8 @@ gw_executor *gw_executor_new(const gw_directory *directory, const gw_control *co
     executor->port = port;
     executor->self = self;
     gw_store_init(&executor->store, port);
-    gw_progress_book_init(&executor->progress, port, first_device, island->devices_per_host,
-                          control->lookahead, gw_directory_node_count(directory));
+    gw_progress_book_init(&executor->progress, port, first_device, device_count, control->lookahead,
+                          gw_directory_node_count(directory));
     executor->instances = g_ptr_array_new();
     if (control->counts_bytes)
         gw_store_listen(&executor->store, report_freed, executor);

@@ -30,5 +30,5 @@ uint32_t gw_fetch_shard_count(const gw_plan *plan, uint32_t n, uint32_t o)
     const gw_function *function = gw_program_function(plan->program, n);
     if (!gw_function_value(function, gw_function_output(function, o))->is_sharded)
         return 1;
-    return gw_mesh_device_count(gw_program_mesh(plan->program, plan->nodes[n].mesh));
+    return gw_program_shard_count(plan->program, n);
 }

@@ -496,15 +496,9 @@ static void lower_transfer(lowering *job, uint32_t number)
 static lowering begin_lowering(const gw_plan *plan, const gw_assignment *assignment,
                                const gw_directory *directory, gw_node_id host)
 {
-    const gw_island *island = &directory->islands[gw_directory_island_of_host(directory, host)];
-    return (lowering){
-        .plan = plan,
-        .assignment = assignment,
-        .directory = directory,
-        .first_device =
-            island->first_device + (host.index - island->first_host) * island->devices_per_host,
-        .device_count = island->devices_per_host,
-    };
+    lowering made = {.plan = plan, .assignment = assignment, .directory = directory};
+    made.device_count = gw_directory_devices_of_host(directory, host, &made.first_device);
+    return made;
 }
 
 /* The lowered form, with no more in it than the local shards. */

@@ -150,8 +150,7 @@ static uint32_t count_devices(const gw_program *program)
 static void send_grant(gw_resources *resources, uint32_t job_index)
 {
     const gw_job *job = &resources->jobs[job_index];
-    uint32_t mesh_count = job->program->meshes->len,
-             total = count_devices(resources->jobs[job_index].program);
+    const uint32_t mesh_count = job->program->meshes->len, total = count_devices(job->program);
     uint32_t size_bytes =
         (uint32_t)(sizeof(gw_assignment_message) + (mesh_count + 1 + total) * sizeof(uint32_t));
     g_autofree gw_assignment_message *message = (gw_assignment_message *)g_malloc0(size_bytes);
@@ -471,12 +470,11 @@ static void look_at_leases(gw_resources *resources)
 
 static bool lies_on_removed(const gw_resources *resources, uint32_t job)
 {
-    const gw_program *program = resources->jobs[job].program;
     const uint32_t *devices = resources->grants[job].devices;
-    for (uint32_t m = 0; m < program->meshes->len; m++)
-        for (uint32_t d = 0; d < gw_mesh_device_count(gw_program_mesh(program, m)); d++)
-            if (resources->is_removed[*devices++])
-                return true;
+    const uint32_t count = count_devices(resources->jobs[job].program);
+    for (uint32_t d = 0; d < count; d++)
+        if (resources->is_removed[devices[d]])
+            return true;
     return false;
 }
 

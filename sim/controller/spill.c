@@ -199,8 +199,3 @@ void gw_spill_give_back(gw_spill *spill, const gw_spillable *buffer)
     gw_check(spill->used_bytes >= size_bytes);
     spill->used_bytes -= size_bytes;
 }
-
-uint64_t gw_spill_used_bytes(const gw_spill *spill)
-{
-    return spill->used_bytes;
-}

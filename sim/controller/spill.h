@@ -67,4 +67,3 @@ void gw_spill_begin(gw_spill *spill, gw_spillable *buffer);
 void gw_spill_drop(gw_spill *spill, gw_spillable *buffer);
 /* The host's memory for it is free again. */
 void gw_spill_give_back(gw_spill *spill, const gw_spillable *buffer);
-uint64_t gw_spill_used_bytes(const gw_spill *spill);

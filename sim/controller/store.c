@@ -149,12 +149,7 @@ void gw_store_release(gw_store *store, gw_block *block, uint32_t slot, uint32_t 
 {
     if (block->plan->slots[slot].is_permanent)
         return;
-    uint32_t entry = gw_block_entry(block, slot, run);
-    gw_check(block->refs[entry] > 0);
-    if (block->refs[entry] == 1)
-        give_back(store, block, slot, entry);
-    else
-        block->refs[entry]--;
+    gw_store_release_reader(store, block, slot, gw_block_entry(block, slot, run));
 }
 
 void gw_store_release_reader(gw_store *store, gw_block *block, uint32_t slot, uint32_t entry)

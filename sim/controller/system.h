@@ -64,8 +64,10 @@ struct gw_system_ops {
     bool (*part_new)(const gw_site *site, gw_part **out_part, GError **error);
 };
 
+extern const gw_system_ops gw_system_pathways; /* The default. */
+extern const gw_system_ops gw_system_multi_controller;
+extern const gw_system_ops gw_system_tf1;
+extern const gw_system_ops gw_system_ray;
 extern const gw_system_ops *const gw_systems[]; /* The default first; NULL ends it. */
-/* The system called `name`; NULL when there is none. */
-const gw_system_ops *gw_system_find(const char *name);
 /* The one that `control` names: the default where it names none. */
 const gw_system_ops *gw_system_of(const gw_control *control);

@@ -346,16 +346,12 @@ static bool part_new(const gw_site *site, gw_part **out_part, GError **error)
     (void)error; /* There is nothing to set. */
     if (site->role != GW_ROLE_EXECUTOR)
         return true;
-    const gw_directory *directory = site->directory;
-    const gw_island *island =
-        &directory->islands[gw_directory_island_of_host(directory, site->self)];
     host_part *host = g_new0(host_part, 1);
     host->base.ops = &part_ops;
     host->site = *site;
-    host->first_device =
-        island->first_device + (site->self.index - island->first_host) * island->devices_per_host;
     host->queued = g_array_new(FALSE, TRUE, sizeof(uint32_t));
-    g_array_set_size(host->queued, island->devices_per_host);
+    g_array_set_size(host->queued, gw_directory_devices_of_host(site->directory, site->self,
+                                                                &host->first_device));
     host->loops = g_ptr_array_new();
     host->message = g_byte_array_new();
     g_byte_array_set_size(host->message, sizeof(gw_dispatch_message));

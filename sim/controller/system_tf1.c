@@ -67,12 +67,6 @@ static void count_hosts(coordinator *self)
     }
 }
 
-static uint32_t count_shards(const coordinator *self, uint32_t n)
-{
-    const gw_plan *plan = self->job->plan;
-    return gw_mesh_device_count(gw_program_mesh(plan->program, plan->nodes[n].mesh));
-}
-
 static void install(coordinator *self, gw_node_id source, const gw_assignment_message *message)
 {
     gw_check(self->mesh_hosts == NULL);
@@ -82,7 +76,8 @@ static void install(coordinator *self, gw_node_id source, const gw_assignment_me
     self->leaves = gw_fetch_slots(self->job->plan, self->job->submit);
     count_hosts(self);
     for (uint32_t n = 0; n < self->job->plan->node_count; n++)
-        self->site.port->ops->spend(self->site.port, GW_COST_LOWER, count_shards(self, n));
+        self->site.port->ops->spend(self->site.port, GW_COST_LOWER,
+                                    gw_program_shard_count(self->job->program, n));
     gw_instance_message answer = {{GW_MESSAGE_INSTALLED, sizeof answer}, message->instance};
     send(self, source, &answer.header);
 }
@@ -114,7 +109,7 @@ static void start_gang(coordinator *self, uint32_t n)
     const uint32_t *hosts = gw_mesh_hosts_of(self->mesh_hosts, n, &host_count);
     gw_note note = {GW_NOTE_GANG_ORDERED, gang, (uint64_t)self->instance << 32 | n, 0};
     port->ops->note(port, &note);
-    port->ops->spend(port, GW_COST_SCHEDULE, count_shards(self, n));
+    port->ops->spend(port, GW_COST_SCHEDULE, gw_program_shard_count(self->job->program, n));
     self->gang_hosts_left = host_count;
     for (uint32_t o = 0; o < node->output_count; o++)
         if (self->leaves[node->first_slot + o])

@@ -54,7 +54,6 @@ static void put_item(gw_server *server, const gw_server_item *item)
     }
     server->inbox_count++;
     *item_at(server, server->inbox_count - 1) = *item;
-    server->inbox_count_max = MAX(server->inbox_count_max, server->inbox_count);
 }
 
 static gw_server_item take_item(gw_server *server)
@@ -87,7 +86,6 @@ static void serve_item(gw_server *server, gw_server_item item)
     const gw_time now_ns = gw_engine_now(server->engine);
     gw_check(span_ns < GW_TIME_NEVER - now_ns);
     server->free_at_ns = now_ns + span_ns;
-    server->busy_ns += span_ns;
     arrange_wake(server);
 }
 

@@ -25,10 +25,8 @@ typedef struct {
     gw_server_serve serve;
     void *owner;
     gw_time free_at_ns;    /* Busy until then. */
-    gw_span busy_ns;       /* In total. */
     gw_server_item *inbox; /* A ring. */
     uint32_t inbox_first, inbox_count, inbox_capacity;
-    uint32_t inbox_count_max; /* The longest it ever was. */
     bool is_serving, is_waking;
 } gw_server;
 

@@ -5,7 +5,6 @@
 
 #include <math.h>
 
-#include "base/check.h"
 #include "base/error.h"
 
 /* --- Sizes --- */
@@ -20,11 +19,6 @@ static const gw_value *output_value(const gw_program *program, uint32_t node, ui
 {
     const gw_function *function = gw_program_function(program, node);
     return gw_function_value(function, gw_function_output(function, output));
-}
-
-static uint32_t count_devices(const gw_program *program, uint32_t node)
-{
-    return gw_mesh_device_count(gw_program_mesh(program, gw_program_node(program, node)->mesh));
 }
 
 uint64_t gw_exchange_row_bytes(const gw_program *program, uint32_t edge)
@@ -50,13 +44,13 @@ uint32_t gw_exchange_capacity(const gw_program *program, uint32_t edge)
 uint32_t gw_exchange_source_count(const gw_program *program, uint32_t edge)
 {
     const uint32_t deal = gw_exchange_deal(program, edge);
-    return count_devices(program, gw_program_edge(program, deal)->source_node);
+    return gw_program_shard_count(program, gw_program_edge(program, deal)->source_node);
 }
 
 uint32_t gw_exchange_target_count(const gw_program *program, uint32_t edge)
 {
     const uint32_t deal = gw_exchange_deal(program, edge);
-    return count_devices(program, gw_program_edge(program, deal)->target_node);
+    return gw_program_shard_count(program, gw_program_edge(program, deal)->target_node);
 }
 
 /* --- Checking --- */
@@ -106,7 +100,7 @@ static bool check_ends(const gw_program *program, const gw_edge *edge, GError **
 static bool check_counts(const gw_program *program, const gw_edge *edge, GError **error)
 {
     const uint32_t output_count = gw_program_function(program, edge->source_node)->output_count;
-    const uint32_t target_count = count_devices(program, edge->target_node);
+    const uint32_t target_count = gw_program_shard_count(program, edge->target_node);
     if (edge->exchange.counts_output >= output_count ||
         edge->exchange.counts_output == edge->source_output) {
         return refuse_edge(program, edge, error,

@@ -142,8 +142,8 @@ static int compare_sizes(const double *left, const double *right)
     return 0;
 }
 
-/* The first shape that is not below `sizes`. */
-static uint32_t find_shape(const gw_measured_table *table, const double *sizes)
+/* The place of the first shape that is not below `sizes`. */
+static uint32_t find_shape_place(const gw_measured_table *table, const double *sizes)
 {
     uint32_t low = 0, high = table->shape_count;
     while (low < high) {
@@ -161,9 +161,16 @@ static bool is_shape(const gw_measured_table *table, uint32_t at, const double *
     return at < table->shape_count && compare_sizes(table->shapes[at].sizes, sizes) == 0;
 }
 
+/* The shape that was measured by itself; NULL: it was not. */
+static const gw_measured_shape *find_shape(const gw_measured_table *table, const double *sizes)
+{
+    const uint32_t at = find_shape_place(table, sizes);
+    return is_shape(table, at, sizes) ? &table->shapes[at] : NULL;
+}
+
 bool gw_measured_table_add(gw_measured_table *table, const gw_measured_shape *shape)
 {
-    const uint32_t at = find_shape(table, shape->sizes);
+    const uint32_t at = find_shape_place(table, shape->sizes);
     if (is_shape(table, at, shape->sizes))
         return false;
     table->shapes = g_renew(gw_measured_shape, table->shapes, table->shape_count + 1);
@@ -174,14 +181,11 @@ bool gw_measured_table_add(gw_measured_table *table, const gw_measured_shape *sh
     return true;
 }
 
-double gw_measured_table_at(const gw_measured_table *table,
-                            const double sizes[GW_MEASURED_AXES_MAX])
+/* Between the points of the grid. */
+static double interpolate(const gw_measured_table *table, const double *sizes)
 {
     place places[GW_MEASURED_AXES_MAX];
     double ns = 0, times = 1;
-    const uint32_t shape = find_shape(table, sizes);
-    if (is_shape(table, shape, sizes))
-        return table->shapes[shape].ns;
     for (uint32_t i = 0; i < GW_MEASURED_AXES_MAX; i++) {
         places[i] = find_place(table->sizes[i], table->counts[i], sizes[i]);
         times *= places[i].times;
@@ -197,6 +201,13 @@ double gw_measured_table_at(const gw_measured_table *table,
         ns += share * table->ns[at];
     }
     return ns * times;
+}
+
+double gw_measured_table_at(const gw_measured_table *table,
+                            const double sizes[GW_MEASURED_AXES_MAX])
+{
+    const gw_measured_shape *shape = find_shape(table, sizes);
+    return shape != NULL ? shape->ns : interpolate(table, sizes);
 }
 
 /* --- Looking up --- */
@@ -280,17 +291,27 @@ bool gw_measured_describe(const gw_function *function, const gw_operation *opera
     }
 }
 
+/* A row of attention longer than the grid's longest costs what it does there. */
+static double look_up_work(const gw_measured_table *table, const gw_measured_work *work)
+{
+    const gw_measured_shape *shape = find_shape(table, work->sizes);
+    if (shape != NULL)
+        return shape->ns;
+    const bool is_attention = gw_measured_kinds[work->kind].form == GW_MEASURED_ATTENTION;
+    const double longest = is_attention ? table->sizes[0][table->counts[0] - 1] : 0;
+    if (!is_attention || work->sizes[0] <= longest)
+        return interpolate(table, work->sizes);
+    const double sizes[GW_MEASURED_AXES_MAX] = {longest, work->sizes[1], work->sizes[2]};
+    return gw_measured_table_at(table, sizes);
+}
+
 bool gw_measured_work_span(const gw_measured *measured, const gw_measured_work *work,
                            double *out_ns)
 {
     const gw_measured_table *table = &measured->tables[work->kind];
-    double sizes[GW_MEASURED_AXES_MAX] = {work->sizes[0], work->sizes[1], work->sizes[2]};
     if (table->ns == NULL)
         return false;
-    const bool is_measured_alone = is_shape(table, find_shape(table, sizes), sizes);
-    if (gw_measured_kinds[work->kind].form == GW_MEASURED_ATTENTION && !is_measured_alone)
-        sizes[0] = MIN(sizes[0], table->sizes[0][table->counts[0] - 1]);
-    *out_ns = work->count * gw_measured_table_at(table, sizes);
+    *out_ns = work->count * look_up_work(table, work);
     return true;
 }
 

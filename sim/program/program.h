@@ -112,6 +112,11 @@ static inline const gw_function *gw_program_function(const gw_program *program, 
                                                   gw_program_node(program, node)->function);
 }
 uint32_t gw_mesh_device_count(const gw_mesh *mesh);
+/* Of a node: one on each device of its mesh. */
+static inline uint32_t gw_program_shard_count(const gw_program *program, uint32_t node)
+{
+    return gw_mesh_device_count(gw_program_mesh(program, gw_program_node(program, node)->mesh));
+}
 
 /* The group that `shard` belongs to when a collective spans the dimensions in `axes`: which group
  * of the mesh it is (*out_group), its place in it (*out_position) and the groups' size (returned).

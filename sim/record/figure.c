@@ -34,15 +34,10 @@ static const figure_data figure_datas[] = {
 
 const char *const gw_figure_run_subjects[] = {"timeline", "utilization", NULL};
 
-typedef struct {
-    const char *name, *ending; /* What stands within the last bytes of a whole file. */
-} figure_format;
-
-static const figure_format figure_formats[] = {
-    {"svg", "</svg>"},
-    {"pdf", "%%EOF"},
-    {"png", "IEND"},
-};
+const char *const gw_figure_formats[] = {"svg", "pdf", "png", NULL};
+/* What stands within the last bytes of a whole file of each. */
+static const char *const format_endings[] = {"</svg>", "%%EOF", "IEND", NULL};
+_Static_assert(G_N_ELEMENTS(format_endings) == G_N_ELEMENTS(gw_figure_formats), "each has one");
 
 /* --- What scripts are told --- */
 
@@ -197,21 +192,26 @@ static bool check_subject(const char *subject, GError **error)
     return false;
 }
 
-static const figure_format *find_format(const char *name, GError **error)
+static bool check_format(const char *name, GError **error)
 {
-    const char *names[G_N_ELEMENTS(figure_formats) + 1] = {NULL};
-    for (uint32_t i = 0; i < G_N_ELEMENTS(figure_formats); i++) {
-        if (g_str_equal(figure_formats[i].name, name)) {
-            return &figure_formats[i];
-        }
-        names[i] = figure_formats[i].name;
+    if (g_strv_contains(gw_figure_formats, name)) {
+        return true;
     }
     g_autofree char *quoted = gw_error_quote(name);
-    g_autofree char *known = g_strjoinv(", ", (char **)names);
-    g_autofree char *hint = gw_error_hint(name, names);
+    g_autofree char *known = g_strjoinv(", ", (char **)gw_figure_formats);
+    g_autofree char *hint = gw_error_hint(name, gw_figure_formats);
     g_set_error(error, GW_ERROR, GW_ERROR_USAGE, "found the format %s, expected one of: %s%s",
                 quoted, known, hint);
-    return NULL;
+    return false;
+}
+
+static const char *find_ending(const char *format)
+{
+    uint32_t i = 0;
+    while (!g_str_equal(gw_figure_formats[i], format)) {
+        i++;
+    }
+    return format_endings[i];
 }
 
 /* --- What the run says of itself --- */
@@ -295,11 +295,16 @@ static bool prepare_data(const char *folder, const char *subject, GString *varia
 
 /* --- gnuplot --- */
 
+static void set_absent_error(GError **error)
+{
+    g_set_error_literal(error, GW_ERROR, GW_ERROR_SYSTEM,
+                        "gnuplot is not installed: apt-get install gnuplot-nox");
+}
+
 static void set_spawn_error(GError **error, const GError *failure)
 {
     if (g_error_matches(failure, G_SPAWN_ERROR, G_SPAWN_ERROR_NOENT)) {
-        g_set_error_literal(error, GW_ERROR, GW_ERROR_SYSTEM,
-                            "gnuplot is not installed: apt-get install gnuplot-nox");
+        set_absent_error(error);
     } else {
         g_set_error(error, GW_ERROR, GW_ERROR_SYSTEM, "cannot run gnuplot: %s", failure->message);
     }
@@ -371,28 +376,41 @@ static bool has_ending(const char *path, const char *ending)
 }
 
 static bool draw_format(const char *folder, const char *scripts, const char *subject,
-                        const figure_format *format, const char *variables, GError **error)
+                        const char *format, const char *variables, GError **error)
 {
-    g_autofree char *name = g_strconcat(subject, ".", format->name, NULL);
+    g_autofree char *name = g_strconcat(subject, ".", format, NULL);
     g_autoptr(gw_output) output = gw_output_open(folder, name, error);
     if (output == NULL) {
         return false;
     }
     g_autofree char *temporary = g_path_get_basename(gw_output_temporary_path(output));
     g_autoptr(GString) all = g_string_new("quote=\"'\"; at_sign=\"\\100\"; folder='.'; ");
-    gw_figure_append_text(all, "format", format->name);
+    gw_figure_append_text(all, "format", format);
     gw_figure_append_text(all, "output", temporary);
     g_string_append(all, variables);
     if (!run_gnuplot(folder, scripts, subject, all->str, error)) {
         return false;
     }
-    if (!has_ending(gw_output_temporary_path(output), format->ending)) {
+    if (!has_ending(gw_output_temporary_path(output), find_ending(format))) {
         g_set_error(error, GW_ERROR, GW_ERROR_SYSTEM,
                     "cannot write %s/%s: gnuplot left it incomplete; is the disk full?", folder,
                     name);
         return false;
     }
     return gw_output_commit(output, error);
+}
+
+bool gw_figure_can_draw(GError **error)
+{
+    g_autofree char *scripts = find_scripts(error);
+    if (scripts == NULL) {
+        return false;
+    }
+    g_autofree char *program = g_find_program_in_path("gnuplot");
+    if (program == NULL) {
+        set_absent_error(error);
+    }
+    return program != NULL;
 }
 
 bool gw_figure_draw(const char *folder, const char *subject, const char *const *formats,
@@ -404,7 +422,7 @@ bool gw_figure_draw(const char *folder, const char *subject, const char *const *
         return false;
     }
     for (uint32_t i = 0; formats[i] != NULL; i++) {
-        if (find_format(formats[i], error) == NULL) {
+        if (!check_format(formats[i], error)) {
             return false;
         }
     }
@@ -413,8 +431,7 @@ bool gw_figure_draw(const char *folder, const char *subject, const char *const *
         return false;
     }
     for (uint32_t i = 0; formats[i] != NULL; i++) {
-        const figure_format *format = find_format(formats[i], error);
-        if (!draw_format(folder, scripts, subject, format, variables->str, error)) {
+        if (!draw_format(folder, scripts, subject, formats[i], variables->str, error)) {
             return false;
         }
     }
@@ -431,9 +448,9 @@ void gw_figure_remove_run(const char *folder)
 {
     for (uint32_t i = 0; i < G_N_ELEMENTS(figure_datas); i++) {
         remove_file(folder, figure_datas[i].data_name);
-        for (uint32_t k = 0; k < G_N_ELEMENTS(figure_formats); k++) {
+        for (uint32_t k = 0; gw_figure_formats[k] != NULL; k++) {
             g_autofree char *name =
-                g_strconcat(figure_datas[i].subject, ".", figure_formats[k].name, NULL);
+                g_strconcat(figure_datas[i].subject, ".", gw_figure_formats[k], NULL);
             remove_file(folder, name);
         }
     }

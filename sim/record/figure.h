@@ -11,7 +11,14 @@
 #include <glib.h>
 #include <stdbool.h>
 
-/* Draws <folder>/<subject>.<format> for each of `formats` ("svg", "pdf", "png"; NULL ends them);
+/* Whether figures can be drawn at all, to be asked before long work: the scripts and gnuplot are
+ * there.  GW_ERROR_SYSTEM: they are not. */
+bool gw_figure_can_draw(GError **error);
+
+/* "svg", "pdf", "png"; NULL ends them. */
+extern const char *const gw_figure_formats[];
+
+/* Draws <folder>/<subject>.<format> for each of `formats` (NULL ends them), some of those;
  * every file is drawn under a temporary name and renamed when whole.
  * GW_ERROR_USAGE: there is no such subject or format.  GW_ERROR_SCENARIO: the folder lacks the
  * data, or they are wrong.  GW_ERROR_SYSTEM: gnuplot is not there, fails (with its message), or

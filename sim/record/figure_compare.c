@@ -7,7 +7,6 @@
 #include <math.h>
 #include <string.h>
 
-#include "base/error.h"
 #include "base/params.h"
 #include "record/figure_private.h"
 #include "record/output.h"

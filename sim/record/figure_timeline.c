@@ -9,7 +9,6 @@
  */
 #include <string.h>
 
-#include "base/check.h"
 #include "base/error.h"
 #include "record/csv.h"
 #include "record/figure_private.h"

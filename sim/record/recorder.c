@@ -172,7 +172,7 @@ void gw_recorder_add_message(gw_recorder *recorder, uint64_t size_bytes)
     gw_summary_add_message(recorder->summary, size_bytes);
 }
 
-void gw_recorder_run_done(gw_recorder *recorder, uint32_t job, uint64_t run, gw_time now_ns)
+static void end_run(gw_recorder *recorder, uint32_t job, uint64_t run, gw_time now_ns)
 {
     gw_summary_run_done(recorder->summary, job, run, now_ns);
     if (recorder->observer.run_done != NULL) {
@@ -180,95 +180,84 @@ void gw_recorder_run_done(gw_recorder *recorder, uint32_t job, uint64_t run, gw_
     }
 }
 
-void gw_recorder_add_result(gw_recorder *recorder, uint32_t job, uint32_t result, uint64_t run,
-                            double value)
+static void end_move(gw_recorder *recorder, uint32_t job, uint64_t size_bytes, gw_time now_ns)
 {
-    gw_summary_add_result(recorder->summary, job, result, run, value);
-}
-
-void gw_recorder_add_drawn(gw_recorder *recorder, uint32_t job, uint32_t result, uint64_t run,
-                           double value)
-{
-    gw_check(job < recorder->settings.job_count);
-    const gw_recorder_job *about = &recorder->settings.jobs[job];
-    gw_check(result < about->result_count);
-    if (about->is_drawn != NULL && about->is_drawn[result]) {
-        gw_recorder_add_result(recorder, job, result, run, value);
-    }
-}
-
-void gw_recorder_job_started(gw_recorder *recorder, uint32_t job, gw_time now_ns)
-{
-    gw_summary_job_started(recorder->summary, job, now_ns);
-}
-
-void gw_recorder_job_moved(gw_recorder *recorder, uint32_t job)
-{
-    gw_summary_job_moved(recorder->summary, job);
-}
-
-void gw_recorder_job_stayed(gw_recorder *recorder, uint32_t job)
-{
-    gw_summary_job_stayed(recorder->summary, job);
-}
-
-void gw_recorder_state_leaves(gw_recorder *recorder, uint32_t job, gw_time now_ns)
-{
-    gw_summary_state_leaves(recorder->summary, job, now_ns);
-}
-
-void gw_recorder_state_moved(gw_recorder *recorder, uint32_t job, uint64_t size_bytes,
-                             gw_time now_ns)
-{
-    gw_time start_ns = gw_summary_state_moved(recorder->summary, job, size_bytes, now_ns);
+    const gw_time start_ns = gw_summary_state_moved(recorder->summary, job, size_bytes, now_ns);
     if (recorder->trace != NULL) {
         gw_trace_add_move(recorder->trace, job, size_bytes, start_ns, now_ns);
     }
 }
 
-void gw_recorder_job_done(gw_recorder *recorder, uint32_t job, gw_time now_ns)
+static bool is_drawn(const gw_recorder *recorder, uint32_t job, uint32_t result)
 {
-    gw_summary_job_done(recorder->summary, job, now_ns);
+    gw_check(job < recorder->settings.job_count);
+    const gw_recorder_job *about = &recorder->settings.jobs[job];
+    gw_check(result < about->result_count);
+    return about->is_drawn != NULL && about->is_drawn[result];
 }
 
-void gw_recorder_job_failed(gw_recorder *recorder, uint32_t job, gw_time now_ns)
+void gw_recorder_add_note(gw_recorder *recorder, const gw_note *note, bool has_data, gw_time now_ns)
 {
-    gw_summary_job_failed(recorder->summary, job, now_ns);
-}
-
-void gw_recorder_job_collected(gw_recorder *recorder, uint32_t job, gw_time now_ns)
-{
-    gw_summary_job_collected(recorder->summary, job, now_ns);
-}
-
-void gw_recorder_order_wait(gw_recorder *recorder, uint32_t job, gw_span wait_ns)
-{
-    gw_summary_order_wait(recorder->summary, job, wait_ns);
-}
-
-void gw_recorder_starved(gw_recorder *recorder, uint32_t job, gw_span wait_ns)
-{
-    gw_summary_starved(recorder->summary, job, wait_ns);
-}
-
-void gw_recorder_deadline_missed(gw_recorder *recorder, uint32_t job)
-{
-    gw_summary_deadline_missed(recorder->summary, job);
-}
-
-void gw_recorder_spilled(gw_recorder *recorder, uint32_t job, uint64_t size_bytes)
-{
-    gw_summary_spilled(recorder->summary, job, size_bytes);
-}
-
-void gw_recorder_returned(gw_recorder *recorder, uint32_t job, uint64_t size_bytes)
-{
-    gw_summary_returned(recorder->summary, job, size_bytes);
-}
-
-void gw_recorder_add_rows(gw_recorder *recorder, uint32_t job, uint64_t dealt, uint64_t dropped)
-{
-    gw_summary_add_rows(recorder->summary, job, dealt, dropped);
+    gw_summary *summary = recorder->summary;
+    const uint32_t job = (uint32_t)note->a;
+    switch (note->kind) {
+    case GW_NOTE_RUN_DONE:
+        end_run(recorder, job, note->b, now_ns);
+        return;
+    case GW_NOTE_RESULT:
+        if (has_data || is_drawn(recorder, job, (uint32_t)note->b)) {
+            gw_summary_add_result(summary, job, (uint32_t)note->b, note->b >> 32, note->value);
+        }
+        return;
+    case GW_NOTE_JOB_STARTED:
+        gw_summary_job_started(summary, job, now_ns);
+        return;
+    case GW_NOTE_JOB_MOVED:
+        gw_summary_job_moved(summary, job);
+        return;
+    case GW_NOTE_JOB_STAYED:
+        gw_summary_job_stayed(summary, job);
+        return;
+    case GW_NOTE_STATE_LEAVES:
+        gw_summary_state_leaves(summary, job, now_ns);
+        return;
+    case GW_NOTE_STATE_MOVED:
+        end_move(recorder, job, note->b, now_ns);
+        return;
+    case GW_NOTE_JOB_DONE:
+        gw_summary_job_done(summary, job, now_ns);
+        return;
+    case GW_NOTE_CLIENT_FAILED:
+    case GW_NOTE_LEASE_EXPIRED:
+        gw_summary_job_failed(summary, job, now_ns);
+        if (gw_note_is_end(note)) {
+            gw_summary_job_collected(summary, job, now_ns);
+        }
+        return;
+    case GW_NOTE_JOB_COLLECTED:
+        gw_summary_job_collected(summary, job, now_ns);
+        return;
+    case GW_NOTE_ORDER_WAIT:
+        gw_summary_order_wait(summary, job, note->b);
+        return;
+    case GW_NOTE_STARVED:
+        gw_summary_starved(summary, job, note->b);
+        return;
+    case GW_NOTE_DEADLINE_MISSED:
+        gw_summary_deadline_missed(summary, job);
+        return;
+    case GW_NOTE_SPILLED:
+        gw_summary_spilled(summary, job, note->b);
+        return;
+    case GW_NOTE_RETURNED:
+        gw_summary_returned(summary, job, note->b);
+        return;
+    case GW_NOTE_ROWS:
+        gw_summary_add_rows(summary, job, note->b, (uint64_t)note->value);
+        return;
+    default:
+        return;
+    }
 }
 
 gw_span gw_recorder_starved_ns(const gw_recorder *recorder, uint32_t job)

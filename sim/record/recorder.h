@@ -12,6 +12,7 @@
 #include <stdbool.h>
 
 #include "base/units.h"
+#include "controller/port.h"
 
 typedef struct gw_recorder gw_recorder;
 
@@ -109,37 +110,11 @@ void gw_recorder_add_transfer(gw_recorder *recorder, const gw_transfer_record *t
 /* Control-plane messages between different nodes. */
 void gw_recorder_add_message(gw_recorder *recorder, uint64_t size_bytes);
 
-void gw_recorder_run_done(gw_recorder *recorder, uint32_t job, uint64_t run, gw_time now_ns);
-/* A result of run 0, 1, ...: kept for the first 65536 runs of a job. */
-void gw_recorder_add_result(gw_recorder *recorder, uint32_t job, uint32_t result, uint64_t run,
-                            double value);
-/* What a result reads as where devices hold no data: as above if it is drawn, else left out. */
-void gw_recorder_add_drawn(gw_recorder *recorder, uint32_t job, uint32_t result, uint64_t run,
-                           double value);
-void gw_recorder_job_started(gw_recorder *recorder, uint32_t job, gw_time now_ns);
-/* Hosts that it lies on were removed: it goes to others, or it stays. */
-void gw_recorder_job_moved(gw_recorder *recorder, uint32_t job);
-void gw_recorder_job_stayed(gw_recorder *recorder, uint32_t job);
-/* Its data begin to go to other devices; they are there.  One after the other. */
-void gw_recorder_state_leaves(gw_recorder *recorder, uint32_t job, gw_time now_ns);
-void gw_recorder_state_moved(gw_recorder *recorder, uint32_t job, uint64_t size_bytes,
-                             gw_time now_ns);
-void gw_recorder_job_done(gw_recorder *recorder, uint32_t job, gw_time now_ns);
-/* Its client has failed (the first time counts); what it owned is given back, and it is over. */
-void gw_recorder_job_failed(gw_recorder *recorder, uint32_t job, gw_time now_ns);
-void gw_recorder_job_collected(gw_recorder *recorder, uint32_t job, gw_time now_ns);
-
-/* Of one scheduler: the longest that one of the job's gangs waited for its place in the order; and
- * that it starved (port.h).  The longest of all schedulers counts. */
-void gw_recorder_order_wait(gw_recorder *recorder, uint32_t job, gw_span wait_ns);
-void gw_recorder_starved(gw_recorder *recorder, uint32_t job, gw_span wait_ns);
-/* One more run of the job has ended late. */
-void gw_recorder_deadline_missed(gw_recorder *recorder, uint32_t job);
-/* Its buffers went to a host's memory, or came back. */
-void gw_recorder_spilled(gw_recorder *recorder, uint32_t job, uint64_t size_bytes);
-void gw_recorder_returned(gw_recorder *recorder, uint32_t job, uint64_t size_bytes);
-/* An exchange has brought rows to a host, and left some out. */
-void gw_recorder_add_rows(gw_recorder *recorder, uint32_t job, uint64_t dealt, uint64_t dropped);
+/* What nodes note; notes that no file tells of are passed over.  Results are kept for the first
+ * 65536 runs of a job.  `has_data`: devices compute, so that results are values; else only drawn
+ * ones (gw_recorder_job) are. */
+void gw_recorder_add_note(gw_recorder *recorder, const gw_note *note, bool has_data,
+                          gw_time now_ns);
 /* The longest that the job starved; 0: it did not. */
 gw_span gw_recorder_starved_ns(const gw_recorder *recorder, uint32_t job);
 

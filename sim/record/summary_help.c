@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What every key of summary.json means: one table, printed by `gangway run --help-summary`.
  * docs/SUMMARY.md says the same at more length; tests hold the three together. */
-#include "base/check.h"
 #include "record/summary.h"
 
 #define TEXT_COLUMNS 72

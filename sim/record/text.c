@@ -90,6 +90,13 @@ void gw_text_append_real(GString *text, double value)
     }
 }
 
+void gw_text_append_csv_real(GString *text, double value)
+{
+    if (isfinite(value)) {
+        gw_text_append_real(text, value);
+    }
+}
+
 /* `string` itself where it is UTF-8, which costs no allocation; else a mended copy, owned by
  * `*out_mended`. */
 static const char *mend_utf8(const char *string, char **out_mended)

@@ -20,6 +20,8 @@ char *gw_text_put_micro(char *at, uint64_t span_ns);
 /* The shortest decimal number that reads back as `value`, always with a point or an exponent:
  * "0.1", "3.0", "1e+300".  What is not finite becomes "null". */
 void gw_text_append_real(GString *text, double value);
+/* The same as a field of a CSV row: what is not finite becomes nothing. */
+void gw_text_append_csv_real(GString *text, double value);
 /* In double quotes, escaped.  `string` is UTF-8; bytes that are not are replaced by U+FFFD. */
 void gw_text_append_json(GString *text, const char *string);
 /* A field of a CSV row: control characters become spaces, so that a row is a line; in double

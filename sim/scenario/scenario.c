@@ -5,7 +5,6 @@
 
 #include <string.h>
 
-#include "base/check.h"
 #include "base/error.h"
 #include "controller/budget.h"
 #include "scenario/scenario_private.h"

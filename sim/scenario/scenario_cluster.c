@@ -3,8 +3,6 @@
  * anything of that size is made, so a slip of the keyboard costs a message and no memory. */
 #include <string.h>
 
-#include "base/check.h"
-#include "base/error.h"
 #include "scenario/scenario_private.h"
 
 /* configs/README.md, "cluster.dcn": where the figures come from. */

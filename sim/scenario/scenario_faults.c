@@ -4,7 +4,6 @@
  * once more when the jobs are known whose clients fail. */
 #include <string.h>
 
-#include "base/check.h"
 #include "base/error.h"
 #include "controller/system.h"
 #include "scenario/scenario_private.h"

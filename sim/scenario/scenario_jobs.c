@@ -4,7 +4,6 @@
  * checked here: the meshes it has, that they fit somewhere (scenario_placement.c). */
 #include <string.h>
 
-#include "base/check.h"
 #include "base/error.h"
 #include "controller/donation.h"
 #include "controller/system.h"

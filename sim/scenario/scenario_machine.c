@@ -5,8 +5,6 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "base/check.h"
-#include "base/error.h"
 #include "scenario/scenario_private.h"
 
 /* A figure of an accelerator: its key, and where it goes. */

@@ -2,7 +2,6 @@
 /* "measured" of an accelerator: what its operations and collectives were seen to take. */
 #include <string.h>
 
-#include "base/check.h"
 #include "scenario/scenario_private.h"
 
 #define POINTS_MAX  64

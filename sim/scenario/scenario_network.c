@@ -4,7 +4,6 @@
  * cards there are and may replace the card's rate and latency. */
 #include <string.h>
 
-#include "base/error.h"
 #include "scenario/scenario_private.h"
 
 #define OVERSUBSCRIPTION_MAX 1e6

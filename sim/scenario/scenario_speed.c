@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* "speed" and "jitter" of an island: devices, or all devices of hosts, that are faster or slower
  * than their accelerator; and by how much each differs from time to time. */
-#include "base/check.h"
-#include "base/error.h"
 #include "scenario/scenario_private.h"
 
 #define FACTOR_MIN 0.001

@@ -168,9 +168,3 @@ gw_route gw_route_between(const gw_cluster *cluster, gw_device_id source, gw_dev
 {
     return gw_route_trace(cluster, source, target, false, NULL, 0);
 }
-
-uint32_t gw_route_links(const gw_cluster *cluster, gw_device_id source, gw_device_id target,
-                        uint32_t *out_links, uint32_t capacity)
-{
-    return gw_route_trace(cluster, source, target, false, out_links, capacity).hop_count;
-}

@@ -24,12 +24,8 @@ typedef struct {
 /* Pure. */
 gw_route gw_route_between(const gw_cluster *cluster, gw_device_id source, gw_device_id target);
 
-/* The links of an ICI route, in the order in which they are crossed.  Returns their count, which
- * is the route's hop_count; at most `capacity` are written.  For all others there are none. */
-uint32_t gw_route_links(const gw_cluster *cluster, gw_device_id source, gw_device_id target,
-                        uint32_t *out_links, uint32_t capacity);
-
-/* Both in one: the route, and in `out_links` its first `capacity` links.  `takes_negative`: on a
- * tie of both ways round a ring, the negative one. */
+/* With the links of an ICI route, in the order in which they are crossed: their count is the
+ * route's hop_count, and the first `capacity` are written to `out_links`.  For all others there are
+ * none. `takes_negative`: on a tie of both ways round a ring, the negative one. */
 gw_route gw_route_trace(const gw_cluster *cluster, gw_device_id source, gw_device_id target,
                         bool takes_negative, uint32_t *out_links, uint32_t capacity);

@@ -5,7 +5,6 @@
 #include <math.h>
 
 #include "base/check.h"
-#include "base/random.h"
 #include "workload/emit.h"
 #include "workload/transformer_private.h"
 

@@ -4,7 +4,6 @@
  * Slopes of a micro-batch are added to those before it.  They are summed over devices after the
  * last one, or, where only parts are kept, after each; several tensors' at once, while the rest of
  * the backward pass goes on. */
-#include "base/check.h"
 #include "workload/emit.h"
 #include "workload/transformer_private.h"
 

@@ -3,7 +3,6 @@
  * has an output of counts besides what the scenario gives it; since it models time, what stands
  * there is what the job says. */
 #include "base/check.h"
-#include "base/error.h"
 #include "program/exchange.h"
 #include "workload/workload_graph.h"
 

@@ -336,20 +336,6 @@ bool gw_workload_schedule_play(const gw_workload_schedule *schedule, const gw_st
     return play_all(&at, out_start_ns, error);
 }
 
-gw_span gw_workload_schedule_period(const gw_workload_schedule *schedule,
-                                    const gw_stage_times *times, const gw_time *start_ns)
-{
-    gw_span longest_ns = 0;
-    for (uint32_t stage = 0; stage < schedule->stage_count; stage++) {
-        const uint32_t first = schedule->first_slot[stage];
-        const uint32_t last = schedule->first_slot[stage + 1] - 1;
-        const gw_time end_ns =
-            start_ns[last] + gw_workload_slot_ns(schedule, &times[stage], &schedule->slots[last]);
-        longest_ns = MAX(longest_ns, end_ns - start_ns[first]);
-    }
-    return longest_ns;
-}
-
 /* --- Memory --- */
 
 double gw_workload_schedule_peak(const gw_workload_schedule *schedule, uint32_t stage,

@@ -71,7 +71,6 @@ typedef struct {
 } gw_schedule_ops;
 
 extern const gw_schedule_ops *const gw_workload_schedules[]; /* In order of name; NULL ends it. */
-const gw_schedule_ops *gw_workload_schedule_find(const char *name); /* NULL: there is none. */
 
 extern const gw_schedule_ops gw_schedule_1f1b;        /* workload_schedule_1f1b.c */
 extern const gw_schedule_ops gw_schedule_file;        /* workload_schedule_file.c */
@@ -122,12 +121,6 @@ bool gw_workload_schedule_check(const gw_workload_schedule *schedule, GError **e
  * schedule, which has to be checked, waits for itself; the message says who waits for whom. */
 bool gw_workload_schedule_play(const gw_workload_schedule *schedule, const gw_stage_times *times,
                                gw_time *out_start_ns, GError **error);
-
-/* The longest that any stage is at work in a run that gw_workload_schedule_play() has found, from
- * its first start to its last end.  So far runs are apart that follow each other closely, where
- * nothing makes the stages wait for each other between them. */
-gw_span gw_workload_schedule_period(const gw_workload_schedule *schedule,
-                                    const gw_stage_times *times, const gw_time *start_ns);
 
 /* The most that the stage holds at a time, in micro-batches: a micro-batch's activations count
  * from its forward to the end of its backward pass, as `kept_share` of it once only the part for

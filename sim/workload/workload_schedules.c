@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The list of pipeline schedules: a new one is a file and a line here. */
-#include <string.h>
-
 #include "workload/workload_schedule.h"
 
 const gw_schedule_ops *const gw_workload_schedules[] = {
@@ -11,13 +9,3 @@ const gw_schedule_ops *const gw_workload_schedules[] = {
     &gw_schedule_zb_auto, &gw_schedule_zb_h1,
     &gw_schedule_zb_h2,   NULL,
 };
-
-const gw_schedule_ops *gw_workload_schedule_find(const char *name)
-{
-    for (size_t i = 0; gw_workload_schedules[i] != NULL; i++) {
-        if (strcmp(gw_workload_schedules[i]->name, name) == 0) {
-            return gw_workload_schedules[i];
-        }
-    }
-    return NULL;
-}

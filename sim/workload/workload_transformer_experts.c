@@ -5,8 +5,6 @@
 
 #include <math.h>
 
-#include "base/check.h"
-#include "base/error.h"
 #include "workload/workload_params.h"
 
 #define EXPERTS_MAX     65536U

@@ -754,15 +754,3 @@ uint64_t gw_sim_ports_launch_digest(const gw_sim_ports *ports)
 {
     return gw_launch_digest_of(ports->launch_chains, ports->cluster->device_count);
 }
-
-gw_span gw_sim_ports_busy_ns(const gw_sim_ports *ports, gw_node_id node)
-{
-    gw_check(node.index < ports->node_count);
-    return ports->nodes[node.index].server.busy_ns;
-}
-
-uint32_t gw_sim_ports_inbox_max(const gw_sim_ports *ports, gw_node_id node)
-{
-    gw_check(node.index < ports->node_count);
-    return ports->nodes[node.index].server.inbox_count_max;
-}

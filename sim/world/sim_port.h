@@ -64,6 +64,3 @@ gw_sim_counts gw_sim_ports_count(const gw_sim_ports *ports);
 bool gw_sim_ports_are_at_rest(const gw_sim_ports *ports);
 /* Which launches every device got, in which order (record/launch_digest.h). */
 uint64_t gw_sim_ports_launch_digest(const gw_sim_ports *ports);
-/* How long the node was busy, and the longest that its inbox ever was. */
-gw_span gw_sim_ports_busy_ns(const gw_sim_ports *ports, gw_node_id node);
-uint32_t gw_sim_ports_inbox_max(const gw_sim_ports *ports, gw_node_id node);

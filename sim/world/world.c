@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "controller/system.h"
 #include "scenario/counts.h"
+#include "scenario/ending.h"
 #include "scenario/values.h"
 #include "world/sim_port.h"
 #include "world/stall.h"
@@ -30,12 +31,8 @@ typedef struct {
     gw_cluster *cluster; /* The invariants' own. */
     gw_controller **controllers;
     uint32_t controller_count;
-    uint32_t jobs_left;
     gw_awaited_settings awaited;
-    bool *is_done;                        /* By job. */
-    uint32_t refused_job, refused_reason; /* GW_INDEX_NONE: none was. */
-    gw_note wrong;    /* The first of the kinds *_WRONG; kind 0: no policy was. */
-    gw_note overflow; /* The first GW_NOTE_OVERFLOW; kind 0: there was none. */
+    gw_ending ending;
 } world;
 
 /* --- What nodes say --- */
@@ -58,94 +55,20 @@ static void handle_input(void *context, gw_node_id node, const gw_input *input)
     gw_controller_handle(self->controllers[node.index], input);
 }
 
-static void finish_job(world *self, uint32_t job)
-{
-    gw_check(job < self->scenario->job_count);
-    gw_check(!self->is_done[job]);
-    self->is_done[job] = true;
-    self->jobs_left--;
-}
-
-/* Simulated devices hold no data, so results are no values, and only drawn ones are recorded. */
-static void record_note(gw_recorder *recorder, const gw_note *note, gw_time now_ns)
-{
-    const uint32_t job = (uint32_t)note->a;
-    if (note->kind == GW_NOTE_RUN_DONE) {
-        gw_recorder_run_done(recorder, job, note->b, now_ns);
-    } else if (note->kind == GW_NOTE_JOB_STARTED) {
-        gw_recorder_job_started(recorder, job, now_ns);
-    } else if (note->kind == GW_NOTE_JOB_MOVED) {
-        gw_recorder_job_moved(recorder, job);
-    } else if (note->kind == GW_NOTE_JOB_STAYED) {
-        gw_recorder_job_stayed(recorder, job);
-    } else if (note->kind == GW_NOTE_STATE_LEAVES) {
-        gw_recorder_state_leaves(recorder, job, now_ns);
-    } else if (note->kind == GW_NOTE_STATE_MOVED) {
-        gw_recorder_state_moved(recorder, job, note->b, now_ns);
-    } else if (note->kind == GW_NOTE_JOB_DONE) {
-        gw_recorder_job_done(recorder, job, now_ns);
-    } else if (note->kind == GW_NOTE_CLIENT_FAILED || note->kind == GW_NOTE_LEASE_EXPIRED) {
-        gw_recorder_job_failed(recorder, job, now_ns);
-        if (gw_note_is_end(note)) {
-            gw_recorder_job_collected(recorder, job, now_ns);
-        }
-    } else if (note->kind == GW_NOTE_JOB_COLLECTED) {
-        gw_recorder_job_collected(recorder, job, now_ns);
-    } else if (note->kind == GW_NOTE_ORDER_WAIT) {
-        gw_recorder_order_wait(recorder, job, note->b);
-    } else if (note->kind == GW_NOTE_STARVED) {
-        gw_recorder_starved(recorder, job, note->b);
-    } else if (note->kind == GW_NOTE_DEADLINE_MISSED) {
-        gw_recorder_deadline_missed(recorder, job);
-    } else if (note->kind == GW_NOTE_SPILLED) {
-        gw_recorder_spilled(recorder, job, note->b);
-    } else if (note->kind == GW_NOTE_RETURNED) {
-        gw_recorder_returned(recorder, job, note->b);
-    } else if (note->kind == GW_NOTE_RESULT) {
-        gw_recorder_add_drawn(recorder, job, (uint32_t)note->b, note->b >> 32, note->value);
-    } else if (note->kind == GW_NOTE_ROWS) {
-        gw_recorder_add_rows(recorder, job, note->b, (uint64_t)note->value);
-    }
-}
-
-static bool is_policy_wrong(const world *self)
-{
-    return self->wrong.kind != 0;
-}
-
-/* A job ends once: a client that is given up while it ends has ended, and one that ends when it was
- * given up has not. */
-static bool is_late(const world *self, const gw_note *note)
-{
-    const bool is_of_end = gw_note_is_end(note) || note->kind == GW_NOTE_CLIENT_FAILED ||
-                           note->kind == GW_NOTE_LEASE_EXPIRED;
-    return is_of_end && self->is_done[note->a];
-}
-
 static void hear_note(void *context, gw_node_id node, const gw_note *note, gw_time now_ns)
 {
     world *self = context;
     if (self->invariants != NULL && note->kind == GW_NOTE_JOB_COLLECTED) {
         gw_invariants_collected(self->invariants, (uint32_t)note->b);
     }
-    if (is_late(self, note)) {
+    if (!gw_ending_take(&self->ending, note)) {
         return;
     }
     if (self->recorder != NULL) {
-        record_note(self->recorder, note, now_ns);
+        gw_recorder_add_note(self->recorder, note, false, now_ns);
     }
     if (self->listener != NULL && self->listener->note != NULL) {
         self->listener->note(self->listener->context, node, note, now_ns);
-    }
-    if (gw_note_is_end(note)) {
-        finish_job(self, (uint32_t)note->a);
-    } else if (note->kind == GW_NOTE_JOB_REFUSED && self->refused_job == GW_INDEX_NONE) {
-        self->refused_job = (uint32_t)note->a;
-        self->refused_reason = (uint32_t)note->b;
-    } else if (gw_note_is_wrong(note) && !is_policy_wrong(self)) {
-        self->wrong = *note;
-    } else if (note->kind == GW_NOTE_OVERFLOW && self->overflow.kind == 0) {
-        self->overflow = *note;
     }
 }
 
@@ -182,9 +105,9 @@ static bool report_refusal(const world *self, GError **error)
 {
     g_autofree char *who = gw_scenario_placement_words(self->scenario);
     g_set_error(error, GW_ERROR, GW_ERROR_SCENARIO, "%s: job %s can never %s: %s%s",
-                self->scenario->path, self->scenario->jobs[self->refused_job].name,
-                self->refused_reason == GW_REFUSAL_REMOVED ? "be served" : "start",
-                gw_refusal_text((gw_refusal)self->refused_reason), who);
+                self->scenario->path, self->scenario->jobs[self->ending.refused_job].name,
+                self->ending.refused_reason == GW_REFUSAL_REMOVED ? "be served" : "start",
+                gw_refusal_text((gw_refusal)self->ending.refused_reason), who);
     return false;
 }
 
@@ -196,7 +119,8 @@ static bool report_stall(const world *self, GError **error)
     g_string_append_printf(text,
                            "%s: nothing is left to happen after %s, and %u of %u jobs are "
                            "not done\n",
-                           self->scenario->path, now, self->jobs_left, self->scenario->job_count);
+                           self->scenario->path, now, self->ending.jobs_left,
+                           self->scenario->job_count);
     gw_stall_describe_devices(devices, self->scenario->jobs, text);
     gw_stall_describe_nodes(self->controllers, self->controller_count, text);
     g_strchomp(text->str);
@@ -252,7 +176,7 @@ static bool report_end_of_time(const world *self, GError **error)
 {
     g_set_error(error, GW_ERROR, GW_ERROR_SCENARIO,
                 "%s: simulated time ran out after 73 years, and %u of %u jobs are not done",
-                self->scenario->path, self->jobs_left, self->scenario->job_count);
+                self->scenario->path, self->ending.jobs_left, self->scenario->job_count);
     return false;
 }
 
@@ -260,8 +184,8 @@ static bool fire_events(const world *self, const gw_world_settings *settings, GE
 {
     gw_engine *engine = gw_sim_ports_engine(self->ports);
     uint64_t until_progress = PROGRESS_EVENTS;
-    while (self->refused_job == GW_INDEX_NONE && !is_policy_wrong(self) &&
-           self->overflow.kind == 0 && !gw_sim_ports_are_at_rest(self->ports) &&
+    while (self->ending.refused_job == GW_INDEX_NONE && self->ending.wrong.kind == 0 &&
+           self->ending.overflow.kind == 0 && !gw_sim_ports_are_at_rest(self->ports) &&
            gw_engine_step(engine)) {
         if (self->invariants != NULL) {
             gw_invariants_look(self->invariants, gw_sim_ports_devices(self->ports));
@@ -278,19 +202,19 @@ static bool fire_events(const world *self, const gw_world_settings *settings, GE
             }
         }
     }
-    if (self->refused_job != GW_INDEX_NONE) {
+    if (self->ending.refused_job != GW_INDEX_NONE) {
         return report_refusal(self, error);
     }
-    if (is_policy_wrong(self)) {
-        const gw_controller *controller = self->controllers[self->wrong.a];
-        gw_scenario_blame(self->scenario, &self->wrong, controller, error);
+    if (self->ending.wrong.kind != 0) {
+        const gw_controller *controller = self->controllers[self->ending.wrong.a];
+        gw_scenario_blame(self->scenario, &self->ending.wrong, controller, error);
         return false;
     }
-    if (self->overflow.kind != 0) {
-        gw_scenario_blame_router(self->scenario, &self->overflow, error);
+    if (self->ending.overflow.kind != 0) {
+        gw_scenario_blame_router(self->scenario, &self->ending.overflow, error);
         return false;
     }
-    if (self->jobs_left > 0) {
+    if (self->ending.jobs_left > 0) {
         return report_stall(self, error);
     }
     if (self->invariants != NULL) {
@@ -356,7 +280,7 @@ static void clear_world(world *self)
     gw_invariants_free(self->invariants);
     gw_cluster_free(self->cluster);
     gw_directory_free(self->directory);
-    g_free(self->is_done);
+    gw_ending_clear(&self->ending);
 }
 
 static void fill_report(const world *self, gw_world_report *report)
@@ -392,14 +316,12 @@ bool gw_world_run(const gw_scenario *scenario, const gw_world_settings *settings
         .recorder = recorder,
         .listener = chosen->listener,
         .directory = gw_scenario_directory(scenario),
-        .jobs_left = scenario->job_count,
         .awaited = {.jobs = scenario->jobs,
                     .job_count = scenario->job_count,
                     .are_moved = scenario->control.change_count > 0,
                     .has_host_copies = has_host_copies(&scenario->control)},
-        .is_done = g_new0(bool, scenario->job_count),
-        .refused_job = GW_INDEX_NONE,
     };
+    gw_ending_init(&self.ending, scenario->job_count);
     make_ports(&self, chosen);
     gw_check_set_last_words(say_last_words, &self);
     const bool is_done = make_controllers(&self, error) && fire_events(&self, chosen, error);

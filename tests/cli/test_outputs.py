@@ -298,22 +298,24 @@ class Plots(program.Case):
         self.assertEqual(set(self.files(self.out)), program.DATA_FILES)
 
     def test_gnuplot_absent(self):
-        """The run's numbers are kept; only the figures are not there."""
+        """Whoever wants figures is told before the work, and the folder stays as it was."""
         env = program.environment(PATH=str(self.folder / "empty"))
-        self.refuse(5, [str(self.out), "the numbers are whole", "apt-get install gnuplot-nox"],
-                    "run", MLP, "--out", self.out, "--plot", env=env)
-        left = set(self.files(self.out))
-        self.assertLessEqual(program.DATA_FILES, left)
-        self.assertFalse(left & FIGURES)
-        self.check_no_leftovers(self.out)
-        self.refuse(5, ["gnuplot"], "plot", self.out, env=env)
+        for arguments in (["run", MLP, "--plot"], ["run", MLP, "--set", "outputs.plot=true"],
+                          ["compare", MLP, "--vary", "control.lookahead=1,2", "--plot"],
+                          ["reproduce", "--figure", "5"], ["validate", MLP, "--plot"]):
+            self.refuse(5, ["apt-get install gnuplot-nox"], *arguments, "--out", self.out, env=env)
+            self.assertFalse(self.out.exists())
         self.accept("run", MLP, "--out", self.out, env=env)
+        self.refuse(5, ["apt-get install gnuplot-nox"], "plot", self.out, env=env)
+        self.check_no_leftovers(self.out)
 
     def test_gnuplot_that_fails(self):
         fake = self.write("bin/gnuplot", "#!/bin/sh\necho no such terminal >&2\nexit 3\n")
         fake.chmod(0o755)
         env = program.environment(PATH=f"{fake.parent}:/usr/bin:/bin")
-        self.accept("run", MLP, "--out", self.out)
+        self.refuse(5, [str(self.out), "the numbers are whole", "gnuplot"],
+                    "run", MLP, "--out", self.out, "--plot", env=env)
+        self.assertLessEqual(program.DATA_FILES, set(self.files(self.out)))
         self.refuse(5, ["gnuplot"], "plot", self.out, env=env)
         self.check_no_leftovers(self.out)
         self.assertFalse(FIGURES & set(self.files(self.out)))

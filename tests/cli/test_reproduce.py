@@ -104,6 +104,8 @@ class Mistakes(program.Case):
         self.refuse(2, "expected at most one paper", "pathways", "megatron")
         self.refuse(2, "--jobs", "--jobs", "-1")
         self.refuse(2, "--fresh needs --out", "--fresh")
+        for other in (["pathways"], ["--json"], ["--figure", "5"], ["--out", str(self.out)]):
+            self.refuse(2, "--list", "--list", *other)
         self.refuse(2, "--outt", "--outt", "x")
         self.refuse(1, "no/such.json", "no/such.json")
 

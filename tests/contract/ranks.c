@@ -29,7 +29,8 @@ static void *create_ranks(const gw_directory *directory, contract_handler handle
     for (uint32_t r = 0; r < made->count; r++) {
         made->clusters[r] =
             gw_rank_cluster_new(directory, NULL, thread_links_at(made->links, r), handle, context);
-        gw_cpu_cluster_set_counts(gw_rank_cluster_cpu(made->clusters[r]), counts, context);
+        gw_cpu_cluster_set_answers(gw_rank_cluster_cpu(made->clusters[r]),
+                                   &(gw_real_answers){.counts = counts, .context = context});
     }
     return made;
 }

@@ -14,7 +14,7 @@ static void *create_cpu(const gw_directory *directory, contract_handler handle,
                         contract_counts counts, void *context)
 {
     gw_cpu_cluster *made = gw_cpu_cluster_new(directory, NULL, handle, context);
-    gw_cpu_cluster_set_counts(made, counts, context);
+    gw_cpu_cluster_set_answers(made, &(gw_real_answers){.counts = counts, .context = context});
     return made;
 }
 
@@ -52,7 +52,7 @@ static void *create_null(const gw_directory *directory, contract_handler handle,
                          contract_counts counts, void *context)
 {
     gw_null_cluster *made = gw_null_cluster_new(directory, NULL, handle, context);
-    gw_null_cluster_set_counts(made, counts, context);
+    gw_null_cluster_set_answers(made, &(gw_real_answers){.counts = counts, .context = context});
     return made;
 }
 

@@ -463,11 +463,8 @@ record_port *record_port_new(const gw_directory *directory, gw_node_id self)
     port->directory = directory;
     port->limit_bytes = UINT64_MAX;
     if (gw_directory_role(directory, self, &index) == GW_ROLE_EXECUTOR) {
-        const gw_island *island = &directory->islands[gw_directory_island_of_host(directory, self)];
         port->base.devices = &record_device_ops;
-        port->device_count = island->devices_per_host;
-        port->first_device =
-            island->first_device + (self.index - island->first_host) * island->devices_per_host;
+        port->device_count = gw_directory_devices_of_host(directory, self, &port->first_device);
     }
     port->calls = g_array_new(FALSE, FALSE, sizeof(record_call));
     g_array_set_clear_func(port->calls, clear_call);

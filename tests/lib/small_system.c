@@ -3,17 +3,28 @@
 
 #include "base/check.h"
 
+gw_program *small_system_chain(void)
+{
+    gw_builder *builder = gw_builder_new("chain");
+    const uint32_t mesh = small_mesh(builder, 2);
+    const uint32_t start = small_once(builder, "start", mesh, "> r1");
+    const uint32_t a = small_node(builder, "a", mesh, "r1 > r1 s4 !");
+    const uint32_t b = small_node(builder, "b", mesh, "r1 > r1 !");
+    gw_builder_add_edge(builder, a, 0, b, 0);
+    gw_builder_add_carried(builder, b, 0, start, 0, a, 0);
+    return small_finish(builder);
+}
+
 void small_system_init(small_system *made, const small_system_spec *spec)
 {
     *made = (small_system){.program = spec->program};
     made->directory = small_directory(spec->host_count, spec->devices_per_host, 1);
     made->plan = gw_plan_new(made->program);
     made->control = (gw_control){
-        .system = gw_system_find(spec->system),
+        .system = spec->system,
         .dispatch = &gw_dispatch_parallel,
         .lookahead = spec->lookahead,
     };
-    gw_check(made->control.system != NULL);
     made->job = (gw_job){
         .name = "job",
         .program = made->program,
@@ -73,4 +84,11 @@ void small_system_deliver_own(small_system *made)
     for (uint32_t i = 0; i < messages->len; i++) {
         small_system_hand(made, made->port->self, g_ptr_array_index(messages, i));
     }
+}
+
+void small_system_submit(small_system *made, uint32_t run, uint32_t first, uint32_t count,
+                         uint64_t call)
+{
+    const gw_submit message = {{GW_MESSAGE_SUBMIT, sizeof message}, 0, run, first, count, call};
+    small_system_hand(made, gw_directory_client(made->directory, 0), &message.header);
 }

@@ -18,7 +18,7 @@ typedef struct {
 } small_system;
 
 typedef struct {
-    const char *system;
+    const gw_system_ops *system;
     gw_program *program; /* Taken. */
     gw_submit_mode submit;
     uint32_t runs, in_flight, lookahead;
@@ -28,6 +28,9 @@ typedef struct {
 } small_system_spec;
 
 /* Two hosts are nodes 0 and 1, then the scheduler, the resource manager, the client: node 4. */
+/* start (once) -> a -> b, carried back to a; a makes a sharded value besides that nobody reads. */
+gw_program *small_system_chain(void);
+
 void small_system_init(small_system *made, const small_system_spec *spec);
 void small_system_clear(small_system *made);
 
@@ -39,3 +42,6 @@ void small_system_answer(small_system *made, record_kind kind, double value);
 /* Every message that the node has sent to itself since the last record_port_clear arrives, in
  * order; those that come of it do not. */
 void small_system_deliver_own(small_system *made);
+/* The client asks for nodes of the instance. */
+void small_system_submit(small_system *made, uint32_t run, uint32_t first, uint32_t count,
+                         uint64_t call);

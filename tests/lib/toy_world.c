@@ -404,8 +404,7 @@ static void check_whole_gangs(const toy_world *world, uint32_t index)
     const gw_program *program = world->jobs[index].program;
     for (uint32_t run = 0; run < world->jobs[index].runs; run++) {
         for (uint32_t n = 0; n < program->nodes->len; n++) {
-            const gw_node *node = gw_program_node(program, n);
-            const uint32_t count = gw_mesh_device_count(gw_program_mesh(program, node->mesh));
+            const uint32_t count = gw_program_shard_count(program, n);
             const uint8_t *ran =
                 job->ran + ((uint64_t)run * program->nodes->len + n) * job->shards_max;
             for (uint32_t s = 1; s < count; s++) {
@@ -435,12 +434,11 @@ static void check_job_end(const toy_world *world, uint32_t index)
     gw_check(job->results_seen == run_count * program->results->len);
     for (uint32_t run = 0; run < run_count; run++) {
         for (uint32_t n = 0; n < program->nodes->len; n++) {
-            const gw_node *node = gw_program_node(program, n);
-            const uint32_t count = gw_mesh_device_count(gw_program_mesh(program, node->mesh));
+            const uint32_t count = gw_program_shard_count(program, n);
             const uint8_t *ran =
                 job->ran + ((uint64_t)run * program->nodes->len + n) * job->shards_max;
             for (uint32_t s = 0; s < count; s++) {
-                gw_check(ran[s] == (run == 0 || !node->is_once));
+                gw_check(ran[s] == (run == 0 || !gw_program_node(program, n)->is_once));
             }
         }
     }

@@ -13,6 +13,11 @@ static gw_claim_row rows[] = {
      0, false},
     {"Fig. 2", "reach", "3", "none", true, 3, NAN, NAN, 0.05, false},
 };
+static gw_claim_row bounds[] = {
+    {"Fig. 3", "kept", "above 2", "2.5", true, NAN, 2.5, 0, 0, true},
+    {"Fig. 3", "nearly", "above 2", "1.96", true, NAN, 1.96, -0.02, 0.05, true},
+    {"Fig. 3", "met", "2", "2", true, 2, 2, 0, 0.05, true},
+};
 
 static GPtrArray *make_table(void)
 {
@@ -39,6 +44,24 @@ START_TEST(people_read_a_table_by_source)
     for (guint i = 0; i < G_N_ELEMENTS(pieces); i++)
         ck_assert_msg(strstr(text, pieces[i]) != NULL, "no piece %u in:\n%s", i, text);
     ck_assert_uint_eq(gw_claim_table_missed(table), 2);
+}
+END_TEST
+
+/* Numbers have errors, statements only where they are missed. */
+START_TEST(statements_that_are_kept_have_no_error)
+{
+    g_autoptr(GPtrArray) table = g_ptr_array_new();
+    for (guint i = 0; i < G_N_ELEMENTS(bounds); i++)
+        g_ptr_array_add(table, &bounds[i]);
+    g_autofree char *text = gw_claim_table_text(table);
+    static const char *const endings[] = {" 2.5 - - yes", " 1.96 -2.0 % 5.0 % yes",
+                                          " 2 0.0 % 5.0 % yes"};
+    g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+    for (guint i = 0; i < G_N_ELEMENTS(endings); i++) {
+        g_autoptr(GRegex) spaces = g_regex_new(" +", 0, 0, NULL);
+        g_autofree char *words = g_regex_replace_literal(spaces, lines[2 + i], -1, 0, " ", 0, NULL);
+        ck_assert_msg(g_str_has_suffix(words, endings[i]), "%s", words);
+    }
 }
 END_TEST
 
@@ -78,6 +101,7 @@ int main(void)
     Suite *suite = suite_create("claim_table");
     TCase *cases = tcase_create("claim_table");
     tcase_add_test(cases, people_read_a_table_by_source);
+    tcase_add_test(cases, statements_that_are_kept_have_no_error);
     tcase_add_test(cases, programs_read_csv);
     tcase_add_test(cases, programs_read_json);
     suite_add_tcase(suite, cases);

@@ -39,7 +39,7 @@ START_TEST(loops_are_started_and_awaited)
 {
     bench made;
     init_bench(&made, make_nodes(2, 0), 100, 1);
-    made.control.system = gw_system_find("multi_controller");
+    made.control.system = &gw_system_multi_controller;
     made.control.policy = NULL;
     start(&made);
     record_port_clear(made.port);
@@ -61,7 +61,7 @@ START_TEST(loop_that_ends_twice_aborts)
 {
     bench made;
     init_bench(&made, make_nodes(2, 0), 100, 1);
-    made.control.system = gw_system_find("multi_controller");
+    made.control.system = &gw_system_multi_controller;
     made.control.policy = NULL;
     bring_up(&made, left_devices, 1);
     gw_client_loop_done(made.client);

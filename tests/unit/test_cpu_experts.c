@@ -5,9 +5,6 @@
 
 #include "test_cpu_operations.h"
 
-#define STEP      (1.0f / 64) /* Of the differences. */
-#define TOLERANCE 2e-3
-
 enum { TOKENS = 12, EXPERTS = 4, GROUP = 6, WIDTH = 3 };
 
 /* --- Gate --- */
@@ -160,12 +157,12 @@ START_TEST(a_gate_has_a_gradient)
     run(&made);
     for (uint32_t i = 0; i < TOKENS * EXPERTS; i++) {
         const float at = logits[i];
-        logits[i] = at + STEP;
+        logits[i] = at + SLOPE_STEP;
         const double above = weigh_gate(logits, dweights, choices, scalar);
-        logits[i] = at - STEP;
+        logits[i] = at - SLOPE_STEP;
         const double below = weigh_gate(logits, dweights, choices, scalar);
         logits[i] = at;
-        check_near(slopes[i], (above - below) / (2 * (double)STEP), TOLERANCE);
+        check_near(slopes[i], (above - below) / (2 * (double)SLOPE_STEP), SLOPE_TOLERANCE);
     }
     bench_clear(&made);
 }
@@ -202,31 +199,6 @@ START_TEST(rows_go_to_their_seats)
     bench_clear(&made);
 }
 END_TEST
-
-/* sum(weight output 0), which makes one number of what an operation gives. */
-static double weigh(bench *forward, const float *weights, uint32_t count)
-{
-    double sum = 0;
-    run(forward);
-    const float *y = forward->values[forward->operation.outputs[0]];
-    for (uint32_t i = 0; i < count; i++)
-        sum += (double)weights[i] * y[i];
-    return sum;
-}
-
-static void check_slopes(bench *forward, const float *weights, uint32_t weight_count, float *x,
-                         const float *slopes, uint32_t count)
-{
-    for (uint32_t i = 0; i < count; i++) {
-        const float at = x[i];
-        x[i] = at + STEP;
-        const double above = weigh(forward, weights, weight_count);
-        x[i] = at - STEP;
-        const double below = weigh(forward, weights, weight_count);
-        x[i] = at;
-        check_near(slopes[i], (above - below) / (2 * (double)STEP), TOLERANCE);
-    }
-}
 
 START_TEST(dispatch_has_a_gradient)
 {

@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/random.h"
 #include "real/activity.h"
 #include "test_cpu_operations.h"
 

@@ -81,3 +81,34 @@ static inline void check_near(double found, double expected, double tolerance)
     ck_assert_msg(fabs(found - expected) <= tolerance, "found %.9g, expected %.9g +- %g", found,
                   expected, tolerance);
 }
+
+/* --- Gradients, against central differences --- */
+
+#define SLOPE_STEP      (1.0f / 64) /* What float32 rounds off is about 1e-5 of it. */
+#define SLOPE_TOLERANCE 2e-3
+
+/* sum(weight output 0), which makes one number of what an operation gives. */
+static inline double weigh(bench *forward, const float *weights, uint32_t count)
+{
+    double sum = 0;
+    run(forward);
+    const float *y = forward->values[forward->operation.outputs[0]];
+    for (uint32_t i = 0; i < count; i++)
+        sum += (double)weights[i] * y[i];
+    return sum;
+}
+
+/* `slopes` are those of weigh() by the `count` elements of `x`. */
+static inline void check_slopes(bench *forward, const float *weights, uint32_t weight_count,
+                                float *x, const float *slopes, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        const float at = x[i];
+        x[i] = at + SLOPE_STEP;
+        const double above = weigh(forward, weights, weight_count);
+        x[i] = at - SLOPE_STEP;
+        const double below = weigh(forward, weights, weight_count);
+        x[i] = at;
+        check_near(slopes[i], (above - below) / (2 * SLOPE_STEP), SLOPE_TOLERANCE);
+    }
+}

@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/error.h"
 #include "real/activity.h"
 #include "real/cpu_port.h"
 #include "real/cpu_private.h"
@@ -30,7 +29,8 @@ static void *create_kept(const gw_directory *directory, contract_handler handle,
     kept_world *made = g_new0(kept_world, 1);
     made->ledger = gw_ledger_new(directory, NULL, true);
     made->cluster = gw_cpu_cluster_new(directory, made->ledger, handle, context);
-    gw_cpu_cluster_set_counts(made->cluster, counts, context);
+    gw_cpu_cluster_set_answers(made->cluster,
+                               &(gw_real_answers){.counts = counts, .context = context});
     made->explained = g_string_new(NULL);
     return made;
 }

@@ -5,35 +5,6 @@
 
 #include "test_cpu_operations.h"
 
-#define STEP      (1.0f / 64) /* Of the differences: what float32 rounds off is about 1e-5 of it. */
-#define TOLERANCE 2e-3
-
-/* sum(weight output 0), which makes one number of what an operation gives. */
-static double weigh(bench *forward, const float *weights, uint32_t count)
-{
-    double sum = 0;
-    run(forward);
-    const float *y = forward->values[forward->operation.outputs[0]];
-    for (uint32_t i = 0; i < count; i++)
-        sum += (double)weights[i] * y[i];
-    return sum;
-}
-
-/* `slopes` are those of weigh() by the `count` elements of `x`. */
-static void check_slopes(bench *forward, const float *weights, uint32_t weight_count, float *x,
-                         const float *slopes, uint32_t count)
-{
-    for (uint32_t i = 0; i < count; i++) {
-        const float at = x[i];
-        x[i] = at + STEP;
-        const double above = weigh(forward, weights, weight_count);
-        x[i] = at - STEP;
-        const double below = weigh(forward, weights, weight_count);
-        x[i] = at;
-        check_near(slopes[i], (above - below) / (2 * STEP), TOLERANCE);
-    }
-}
-
 static void copy_input(float *to, const float *from, uint32_t count)
 {
     memcpy(to, from, count * sizeof(float));

@@ -3,39 +3,8 @@
 #include <signal.h>
 #include <stdlib.h>
 
+#include "count_allocations.h"
 #include "test_device.h"
-
-/* Calls of the allocator, counted where the C library is glibc and no sanitizer has its own. */
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define CANNOT_COUNT 1
-#endif
-#endif
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || !defined(__GLIBC__)
-#define CANNOT_COUNT 1
-#endif
-#ifndef CANNOT_COUNT
-extern void *__libc_malloc(size_t size_bytes);
-extern void *__libc_calloc(size_t count, size_t size_bytes);
-extern void *__libc_realloc(void *old, size_t size_bytes);
-static uint64_t allocation_count;
-
-void *malloc(size_t size_bytes)
-{
-    allocation_count++;
-    return __libc_malloc(size_bytes);
-}
-void *calloc(size_t count, size_t size_bytes)
-{
-    allocation_count++;
-    return __libc_calloc(count, size_bytes);
-}
-void *realloc(void *old, size_t size_bytes)
-{
-    allocation_count++;
-    return __libc_realloc(old, size_bytes);
-}
-#endif
 
 /* --- Queues --- */
 
@@ -377,7 +346,7 @@ START_TEST(answer_may_launch_the_next_gang)
 }
 END_TEST
 
-#ifndef CANNOT_COUNT
+#ifdef COUNTS_ALLOCATIONS
 /* Gangs in lockstep and out of step, and copies between them. */
 static void run_rounds(device_bench *bench, gw_gang_plan *const *plans, uint64_t first,
                        uint64_t count)
@@ -443,7 +412,6 @@ START_TEST(memory_is_taken_on_all_devices_or_on_none)
     ck_assert(gw_devices_reserve(bench.devices, both, 2, 400));
     gw_devices_release(bench.devices, both, 2, 1000);
     ck_assert_uint_eq(gw_devices_used_bytes(bench.devices, (gw_device_id){1}), 0);
-    ck_assert_uint_eq(gw_devices_used_bytes_max(bench.devices, (gw_device_id){0}), 1000);
     ck_assert_uint_eq(gw_devices_capacity_bytes(bench.devices, (gw_device_id){0}), 1000);
     device_bench_clear(&bench);
 }
@@ -540,7 +508,7 @@ int main(void)
     tcase_add_test(cases, answers_come_host_by_host_after_the_records);
     tcase_add_test(cases, scattered_mesh_is_recorded_by_neighbours);
     tcase_add_test(cases, answer_may_launch_the_next_gang);
-#ifndef CANNOT_COUNT
+#ifdef COUNTS_ALLOCATIONS
     tcase_add_test(cases, warm_path_does_not_allocate);
 #endif
     tcase_add_test(cases, memory_is_taken_on_all_devices_or_on_none);

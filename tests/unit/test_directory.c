@@ -56,6 +56,19 @@ START_TEST(every_host_has_its_island)
 }
 END_TEST
 
+START_TEST(every_host_has_its_devices)
+{
+    g_autoptr(gw_directory) directory = make_directory();
+    static const uint32_t firsts[] = {0, 4, 8, 9, 11, 13}, counts[] = {4, 4, 1, 2, 2, 2};
+    for (uint32_t h = 0; h < 6; h++) {
+        uint32_t first = 99;
+        ck_assert_uint_eq(gw_directory_devices_of_host(directory, (gw_node_id){h}, &first),
+                          counts[h]);
+        ck_assert_uint_eq(first, firsts[h]);
+    }
+}
+END_TEST
+
 START_TEST(nodes_are_hosts_schedulers_resources_clients)
 {
     g_autoptr(gw_directory) directory = make_directory();
@@ -135,6 +148,7 @@ int main(void)
     tcase_add_test(cases, islands_lie_one_after_the_other);
     tcase_add_test(cases, every_device_has_its_host_and_island);
     tcase_add_test(cases, every_host_has_its_island);
+    tcase_add_test(cases, every_host_has_its_devices);
     tcase_add_test(cases, nodes_are_hosts_schedulers_resources_clients);
     tcase_add_test(cases, roles_lead_back_to_their_nodes);
     tcase_add_test(cases, islands_are_copied);

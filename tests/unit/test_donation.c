@@ -183,9 +183,9 @@ START_TEST(who_else_reads_buffers_forbids_all)
     control.spill = gw_spills[0];
     ck_assert(!gw_control_may_donate(&control));
     control.spill = NULL;
-    control.system = gw_system_find("ray");
+    control.system = &gw_system_ray;
     ck_assert(!gw_control_may_donate(&control));
-    control.system = gw_system_find("multi_controller");
+    control.system = &gw_system_multi_controller;
     ck_assert(gw_control_may_donate(&control));
 }
 END_TEST

@@ -48,6 +48,17 @@ static inline void clear_bench(bench *made)
     gw_directory_free(made->directory);
 }
 
+/* make (mesh 0) -> take (mesh 1), two shards each. */
+static inline gw_program *make_transfer(void)
+{
+    gw_builder *builder = gw_builder_new("transfer");
+    const uint32_t left = small_mesh(builder, 2), right = small_mesh(builder, 2);
+    small_node(builder, "make", left, "> s4");
+    small_node(builder, "take", right, "s4 >");
+    gw_builder_add_edge(builder, 0, 0, 1, 0);
+    return small_finish(builder);
+}
+
 /* Job `job` is `program`, on these devices, one run at a time of so many. */
 static inline void install(bench *made, uint32_t job, gw_program *program, uint64_t runs,
                            const uint32_t *devices)

@@ -10,7 +10,7 @@ static void init_blocking(bench *made, uint32_t host_count, uint32_t devices_per
     init_bench(made, host_count, devices_per_host, 8);
     gw_executor_free(made->executor);
     made->control.policy = NULL;
-    made->control.system = gw_system_find("multi_controller");
+    made->control.system = &gw_system_multi_controller;
     made->control.has_blocking_handoffs = true;
     made->executor = gw_executor_new(made->directory, &made->control, made->jobs, (gw_node_id){0},
                                      &made->port->base);
@@ -22,17 +22,6 @@ static void hand(bench *made, uint32_t sequence)
                                        gang_of(made, sequence)};
     gw_executor_handed(made->executor, &message);
     gw_executor_flush(made->executor);
-}
-
-/* make (mesh 0) -> take (mesh 1), two shards each. */
-static gw_program *make_transfer(void)
-{
-    gw_builder *builder = gw_builder_new("transfer");
-    const uint32_t left = small_mesh(builder, 2), right = small_mesh(builder, 2);
-    small_node(builder, "make", left, "> s4");
-    small_node(builder, "take", right, "s4 >");
-    gw_builder_add_edge(builder, 0, 0, 1, 0);
-    return small_finish(builder);
 }
 
 START_TEST(one_kernel_at_a_time_and_a_call_for_each)

@@ -8,8 +8,8 @@
 
 #define CLIENT 4
 
-static void init_host(small_system *made, const char *system, gw_program *program, uint32_t host,
-                      gw_submit_mode submit, const uint32_t *devices)
+static void init_host(small_system *made, const gw_system_ops *system, gw_program *program,
+                      uint32_t host, gw_submit_mode submit, const uint32_t *devices)
 {
     const small_system_spec spec = {
         .system = system,
@@ -59,7 +59,8 @@ START_TEST(a_replicated_value_is_fetched_once)
 {
     for (uint32_t host = 0; host < 2; host++) {
         small_system made;
-        init_host(&made, "tf1", make_node("> r2", false), host, GW_SUBMIT_CHAINED, devices);
+        init_host(&made, &gw_system_tf1, make_node("> r2", false), host, GW_SUBMIT_CHAINED,
+                  devices);
         dispatch(&made, 0, 0);
         ck_assert_uint_eq(count_to_host(&made), host == 0 ? 1 : 0);
         small_system_clear(&made);
@@ -71,7 +72,8 @@ START_TEST(a_sharded_value_is_fetched_from_every_device)
 {
     for (uint32_t host = 0; host < 2; host++) {
         small_system made;
-        init_host(&made, "tf1", make_node("> s2", false), host, GW_SUBMIT_CHAINED, devices);
+        init_host(&made, &gw_system_tf1, make_node("> s2", false), host, GW_SUBMIT_CHAINED,
+                  devices);
         dispatch(&made, 0, 0);
         ck_assert_uint_eq(count_to_host(&made), 2);
         small_system_clear(&made);
@@ -82,7 +84,7 @@ END_TEST
 START_TEST(fetched_bytes_are_sent)
 {
     small_system made;
-    init_host(&made, "tf1", make_node("> r2", false), 0, GW_SUBMIT_CHAINED, devices);
+    init_host(&made, &gw_system_tf1, make_node("> r2", false), 0, GW_SUBMIT_CHAINED, devices);
     dispatch(&made, 0, 0);
     small_system_answer(&made, RECORD_ENQUEUE, 0);
     record_port_clear(made.port);
@@ -98,7 +100,7 @@ END_TEST
 START_TEST(large_values_come_in_pieces)
 {
     small_system made;
-    init_host(&made, "tf1", make_node("> r655360", false), 0, GW_SUBMIT_CHAINED, devices);
+    init_host(&made, &gw_system_tf1, make_node("> r655360", false), 0, GW_SUBMIT_CHAINED, devices);
     dispatch(&made, 0, 0);
     small_system_answer(&made, RECORD_ENQUEUE, 0);
     record_port_clear(made.port);
@@ -116,7 +118,8 @@ START_TEST(an_actor_keeps_every_shard)
 {
     for (uint32_t host = 0; host < 2; host++) {
         small_system made;
-        init_host(&made, "ray", make_node("> r2", false), host, GW_SUBMIT_CHAINED, devices);
+        init_host(&made, &gw_system_ray, make_node("> r2", false), host, GW_SUBMIT_CHAINED,
+                  devices);
         dispatch(&made, 0, 0);
         ck_assert_uint_eq(count_to_host(&made), 2);
         small_system_clear(&made);
@@ -128,7 +131,7 @@ END_TEST
 START_TEST(a_result_is_not_copied_twice)
 {
     small_system made;
-    init_host(&made, "ray", make_node("> r1", true), 0, GW_SUBMIT_CHAINED, devices);
+    init_host(&made, &gw_system_ray, make_node("> r1", true), 0, GW_SUBMIT_CHAINED, devices);
     dispatch(&made, 0, 0);
     ck_assert_uint_eq(count_to_host(&made), 2);
     small_system_clear(&made);
@@ -138,7 +141,7 @@ END_TEST
 START_TEST(a_scheduler_takes_nothing_to_the_host)
 {
     small_system made;
-    init_host(&made, "pathways", make_node("> s2", false), 0, GW_SUBMIT_CHAINED, devices);
+    init_host(&made, &gw_system_pathways, make_node("> s2", false), 0, GW_SUBMIT_CHAINED, devices);
     dispatch(&made, 0, 0);
     ck_assert_uint_eq(count_to_host(&made), 0);
     small_system_clear(&made);
@@ -156,7 +159,7 @@ START_TEST(pieces_and_returning_inputs_are_both_awaited)
     gw_builder_add_edge(builder, far, 0, join, 0);
     gw_builder_add_edge(builder, near, 0, join, 1);
     small_system made;
-    init_host(&made, "ray", small_finish(builder), 1, GW_SUBMIT_CHAINED, devices);
+    init_host(&made, &gw_system_ray, small_finish(builder), 1, GW_SUBMIT_CHAINED, devices);
     dispatch(&made, near, 1);
     small_system_answer(&made, RECORD_ENQUEUE, 0);
     small_system_answer(&made, RECORD_COPY, 0);

@@ -5,17 +5,6 @@
 
 #include "test_executor.h"
 
-/* make (mesh 0) -> take (mesh 1), two shards each. */
-static gw_program *make_transfer(void)
-{
-    gw_builder *builder = gw_builder_new("transfer");
-    const uint32_t left = small_mesh(builder, 2), right = small_mesh(builder, 2);
-    small_node(builder, "make", left, "> s4");
-    small_node(builder, "take", right, "s4 >");
-    gw_builder_add_edge(builder, 0, 0, 1, 0);
-    return small_finish(builder);
-}
-
 START_TEST(target_tells_its_sources_where)
 {
     bench made;

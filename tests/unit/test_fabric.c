@@ -5,42 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "count_allocations.h"
 #include "small_cluster.h"
 #include "topology/fabric.h"
 
 #define ARRIVALS_MAX 16
-
-/* Calls of the allocator, counted where the C library is glibc and no sanitizer has its own. */
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define CANNOT_COUNT 1
-#endif
-#endif
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || !defined(__GLIBC__)
-#define CANNOT_COUNT 1
-#endif
-#ifndef CANNOT_COUNT
-extern void *__libc_malloc(size_t size_bytes);
-extern void *__libc_calloc(size_t count, size_t size_bytes);
-extern void *__libc_realloc(void *old, size_t size_bytes);
-static uint64_t allocation_count;
-
-void *malloc(size_t size_bytes)
-{
-    allocation_count++;
-    return __libc_malloc(size_bytes);
-}
-void *calloc(size_t count, size_t size_bytes)
-{
-    allocation_count++;
-    return __libc_calloc(count, size_bytes);
-}
-void *realloc(void *old, size_t size_bytes)
-{
-    allocation_count++;
-    return __libc_realloc(old, size_bytes);
-}
-#endif
 
 typedef struct {
     gw_engine *engine;
@@ -432,7 +401,7 @@ START_TEST(only_bytes_between_islands_are_dcn_bytes)
 }
 END_TEST
 
-#ifndef CANNOT_COUNT
+#ifdef COUNTS_ALLOCATIONS
 START_TEST(warm_path_does_not_allocate)
 {
     bench built;
@@ -494,7 +463,7 @@ int main(void)
     tcase_add_test(cases, copy_that_takes_no_time_arrives_later_all_the_same);
     tcase_add_test(cases, arrival_may_start_the_next);
     tcase_add_test(cases, only_bytes_between_islands_are_dcn_bytes);
-#ifndef CANNOT_COUNT
+#ifdef COUNTS_ALLOCATIONS
     tcase_add_test(cases, warm_path_does_not_allocate);
 #endif
     tcase_add_test_raise_signal(cases, transfer_from_nowhere_aborts, SIGABRT);

@@ -563,9 +563,14 @@ START_TEST(an_absent_gnuplot_is_told_with_its_package)
 {
     char *folder = make_folder();
     make_run(folder, &two_jobs);
+    ck_assert(gw_figure_can_draw(NULL));
     g_setenv("PATH", "/nowhere", TRUE);
     draw_bad(folder, "timeline", svg, GW_ERROR_SYSTEM,
              (const char *[]){"gnuplot is not installed", "gnuplot-nox", NULL});
+    g_autoptr(GError) error = NULL;
+    ck_assert(!gw_figure_can_draw(&error));
+    ck_assert(g_error_matches(error, GW_ERROR, GW_ERROR_SYSTEM));
+    ck_assert_ptr_nonnull(strstr(error->message, "gnuplot-nox"));
     remove_folder(folder);
 }
 END_TEST

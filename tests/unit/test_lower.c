@@ -1,13 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Slots and their readers, the pieces of transfers, and the plan's peak, worked out by hand; and
  * over random sizes: every row of every target arrives exactly once, from where it is. */
-#include <check.h>
 #include <stdlib.h>
 
-#include "controller/lower.h"
-#include "small_control.h"
-
-#define HOSTS_MAX 16
+#include "test_lower.h"
 
 /* Two meshes of any size, an edge from "a" on the first to "b" on the second. */
 static gw_program *make_transfer(uint32_t source_count, uint32_t target_count, const char *source,
@@ -18,42 +14,6 @@ static gw_program *make_transfer(uint32_t source_count, uint32_t target_count, c
     const uint32_t b = small_node(builder, "b", small_mesh(builder, target_count), target);
     gw_builder_add_edge(builder, a, 0, b, 0);
     return small_finish(builder);
-}
-
-typedef struct {
-    gw_directory *directory;
-    gw_program *program;
-    gw_plan *plan;
-    gw_assignment_message *message;
-    gw_assignment assignment;
-    gw_lowered *hosts[HOSTS_MAX];
-} bench;
-
-/* Takes `program`; devices of all meshes, one mesh after the other. */
-static void init_bench(bench *made, gw_program *program, uint32_t host_count,
-                       uint32_t devices_per_host, const uint32_t *devices)
-{
-    ck_assert_uint_le(host_count, HOSTS_MAX);
-    *made = (bench){.program = program};
-    made->directory = small_directory(host_count, devices_per_host, 1);
-    made->plan = gw_plan_new(program);
-    made->message = small_assignment(GW_MESSAGE_INSTALL, 0, program, devices);
-    made->assignment = small_executable(program, made->message).assignment;
-    for (uint32_t h = 0; h < host_count; h++) {
-        made->hosts[h] =
-            gw_lowered_new(made->plan, &made->assignment, made->directory, (gw_node_id){h});
-    }
-}
-
-static void clear_bench(bench *made)
-{
-    for (uint32_t h = 0; h < HOSTS_MAX; h++) {
-        gw_lowered_free(made->hosts[h]);
-    }
-    g_free(made->message);
-    gw_plan_free(made->plan);
-    gw_program_free(made->program);
-    gw_directory_free(made->directory);
 }
 
 static const uint32_t *arrivals_of(const bench *made, uint32_t host, uint32_t node, bool is_run_0)

@@ -1,21 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a host keeps of a long program: the tables of its own meshes, and pieces once for all
  * transfers that are alike. */
-#include <check.h>
 #include <stdlib.h>
 
-#include "controller/lower.h"
-#include "small_control.h"
-
-#define HOSTS_MAX 4
-
-typedef struct {
-    gw_directory *directory;
-    gw_program *program;
-    gw_plan *plan;
-    gw_assignment_message *message;
-    gw_lowered *hosts[HOSTS_MAX];
-} bench;
+#include "test_lower.h"
 
 /* Three meshes of two devices, `count` nodes on each, which send to the right: 4 rows or, every
  * other time, 6 from the first, and 4 from the second. */
@@ -34,30 +22,6 @@ static gw_program *make_row(uint32_t count)
         gw_builder_add_edge(builder, b, 0, c, 0);
     }
     return small_finish(builder);
-}
-
-/* Hosts of two devices. */
-static void init_bench(bench *made, uint32_t count, uint32_t host_count, const uint32_t *devices)
-{
-    *made = (bench){.program = make_row(count)};
-    made->directory = small_directory(host_count, 2, 1);
-    made->plan = gw_plan_new(made->program);
-    made->message = small_assignment(GW_MESSAGE_INSTALL, 0, made->program, devices);
-    const gw_assignment assignment = small_executable(made->program, made->message).assignment;
-    for (uint32_t h = 0; h < host_count; h++) {
-        made->hosts[h] = gw_lowered_new(made->plan, &assignment, made->directory, (gw_node_id){h});
-    }
-}
-
-static void clear_bench(bench *made)
-{
-    for (uint32_t h = 0; h < HOSTS_MAX; h++) {
-        gw_lowered_free(made->hosts[h]);
-    }
-    g_free(made->message);
-    gw_plan_free(made->plan);
-    gw_program_free(made->program);
-    gw_directory_free(made->directory);
 }
 
 /* Two pieces of `size_bytes`, from devices 2 * host + (0, 1) to those of the next host. */
@@ -89,7 +53,7 @@ START_TEST(transfers_that_are_alike_have_the_same_pieces)
 {
     const uint32_t count = 6;
     bench made;
-    init_bench(&made, count, 3, (const uint32_t[]){0, 1, 2, 3, 4, 5});
+    init_bench(&made, make_row(count), 3, 2, (const uint32_t[]){0, 1, 2, 3, 4, 5});
     ck_assert_uint_eq(made.hosts[0]->pieces->len, 2 + 2);
     ck_assert_uint_eq(made.hosts[1]->pieces->len, 2);
     ck_assert_uint_eq(made.hosts[2]->pieces->len, 0);
@@ -107,7 +71,7 @@ START_TEST(what_lies_elsewhere_is_nothing)
 {
     const uint32_t count = 3;
     bench made;
-    init_bench(&made, count, 3, (const uint32_t[]){0, 1, 2, 3, 4, 5});
+    init_bench(&made, make_row(count), 3, 2, (const uint32_t[]){0, 1, 2, 3, 4, 5});
     for (uint32_t t = 0; t < made.plan->transfer_count; t++) {
         const bool is_first = t % 4 == 0, is_second = t % 4 == 2;
         for (uint32_t h = 0; h < 3; h++) {
@@ -132,7 +96,7 @@ START_TEST(a_host_has_slots_of_its_meshes)
 {
     const uint32_t count = 4; /* An output a node, but for the last; what arrives, but the first. */
     bench made;
-    init_bench(&made, count, 4, (const uint32_t[]){0, 1, 2, 3, 1, 5});
+    init_bench(&made, make_row(count), 4, 2, (const uint32_t[]){0, 1, 2, 3, 1, 5});
     const gw_slots wide = gw_lowered_slots(made.hosts[0], made.plan);
     const gw_slots middle = gw_lowered_slots(made.hosts[1], made.plan);
     const gw_slots last = gw_lowered_slots(made.hosts[2], made.plan);

@@ -21,7 +21,8 @@ static void *create_kept(const gw_directory *directory, contract_handler handle,
     kept_world *made = g_new0(kept_world, 1);
     made->ledger = gw_ledger_new(directory, NULL, true);
     made->cluster = gw_null_cluster_new(directory, made->ledger, handle, context);
-    gw_null_cluster_set_counts(made->cluster, counts, context);
+    gw_null_cluster_set_answers(made->cluster,
+                                &(gw_real_answers){.counts = counts, .context = context});
     return made;
 }
 
@@ -93,7 +94,6 @@ START_TEST(time_stands_still_and_jumps_to_timers)
                                        : is_second                    ? 2 * hour_ns
                                                                       : 0);
     }
-    ck_assert_uint_eq(gw_null_cluster_now(world_of(told)->cluster), 2 * hour_ns);
     ck_assert_uint_lt(story_place(told, 0, GW_INPUT_TIMER, 3),
                       story_place(told, 0, GW_INPUT_TIMER, 2));
     story_free(told);
@@ -105,7 +105,6 @@ START_TEST(without_timers_only_what_is_due_counts)
     story *told = story_new(&kept_null, tick);
     gw_null_cluster *cluster = world_of(told)->cluster;
     ck_assert(!gw_null_cluster_run(cluster, 1000000, false));
-    ck_assert_uint_eq(gw_null_cluster_now(cluster), 0);
     ck_assert_uint_eq(story_count(told, 0, GW_INPUT_TIMER), 0);
     ck_assert_uint_eq(story_count(told, 0, GW_INPUT_KERNEL_DONE), 1);
     ck_assert(!gw_null_cluster_run(cluster, 1000000, true)); /* It goes on where it was. */

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A JSON file read: what the getters answer, and that every mistake is told with its place, what
  * was found, what was expected, and the nearest name. */
-#include <check.h>
 #include <errno.h>
 #include <float.h>
 #include <signal.h>
@@ -9,27 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/error.h"
-#include "base/params.h"
-
-static const char *const policies[] = {"fifo", "proportional_share", NULL};
-
-static gw_params *parse(const char *text)
-{
-    g_autoptr(GError) error = NULL;
-    gw_params *root = gw_params_parse(text, "t.json", &error);
-    ck_assert_msg(root != NULL, "%s", error != NULL ? error->message : "no error");
-    return root;
-}
-
-/* `is_right` is what the call under test answered; the error is cleared for the next one. */
-static void check_message(bool is_right, GError **error, const char *message)
-{
-    ck_assert_msg(!is_right, "accepted; expected: %s", message);
-    ck_assert(g_error_matches(*error, GW_ERROR, GW_ERROR_SCENARIO));
-    ck_assert_str_eq((*error)->message, message);
-    g_clear_error(error);
-}
+#include "test_params.h"
 
 static void check_syntax(const char *text, const char *beginning)
 {

@@ -1,32 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Assignments over a file: "--set path=value".  What they change, and that a mistake names the
  * assignment where it made it, and the line where it did not. */
-#include <check.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/error.h"
-#include "base/params.h"
-
-static const char *const policies[] = {"fifo", "proportional_share", NULL};
-
-static gw_params *parse(const char *text)
-{
-    g_autoptr(GError) error = NULL;
-    gw_params *root = gw_params_parse(text, "t.json", &error);
-    ck_assert_msg(root != NULL, "%s", error != NULL ? error->message : "no error");
-    return root;
-}
-
-/* `is_right` is what the call under test answered; the error is cleared for the next one. */
-static void check_message(bool is_right, GError **error, const char *message)
-{
-    ck_assert_msg(!is_right, "accepted; expected: %s", message);
-    ck_assert(g_error_matches(*error, GW_ERROR, GW_ERROR_SCENARIO));
-    ck_assert_str_eq((*error)->message, message);
-    g_clear_error(error);
-}
+#include "test_params.h"
 
 static const char *const scenario = "{\"seed\": 1,\n\"control\": {\"policy\": \"fifo\"},\n"
                                     "\"jobs\": [{\"steps\": 1}, {\"steps\": 2}], \"none\": []}";

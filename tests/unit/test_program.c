@@ -1,16 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Groups of a mesh against a plain count, and fusing: same operations, same cost, same wiring. */
-#include <check.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
-#include "program/builder.h"
+#include "test_program.h"
 
 static const uint32_t four[] = {4};
 
 /* --- Groups --- */
+
+START_TEST(a_node_has_a_shard_on_each_device)
+{
+    gw_builder *builder = gw_builder_new("shards");
+    const uint32_t row = gw_builder_add_mesh(builder, "row", 1, four);
+    const uint32_t box = gw_builder_add_mesh(builder, "box", 2, (const uint32_t[]){2, 3});
+    const uint32_t function = gw_builder_take_function(builder, gw_function_new("f"));
+    gw_builder_add_node(builder, "on_box", function, box);
+    gw_builder_add_node(builder, "on_row", function, row);
+    g_autoptr(gw_program) program = finish(builder);
+    ck_assert_uint_eq(gw_program_shard_count(program, 0), 6);
+    ck_assert_uint_eq(gw_program_shard_count(program, 1), 4);
+}
+END_TEST
 
 START_TEST(groups_of_a_2x3_mesh)
 {
@@ -119,22 +132,6 @@ static gw_function *make_join(void)
     gw_function_add(function, &reduce);
     function->computations = 5;
     return function;
-}
-
-static gw_program *finish(gw_builder *builder)
-{
-    g_autoptr(GError) error = NULL;
-    gw_program *program = gw_builder_finish(builder, &error);
-    ck_assert_msg(program != NULL, "%s", error != NULL ? error->message : "no message");
-    return program;
-}
-
-static gw_program *fuse(const gw_program *program)
-{
-    g_autoptr(GError) error = NULL;
-    gw_program *fused = gw_program_fuse(program, &error);
-    ck_assert_msg(fused != NULL, "%s", error != NULL ? error->message : "no message");
-    return fused;
 }
 
 /* s, t set-up; a = link(s), b = link(carried join or t), c = join(a, b), d = join(b, s);
@@ -426,6 +423,7 @@ END_TEST
 int main(void)
 {
     TCase *cases = tcase_create("program");
+    tcase_add_test(cases, a_node_has_a_shard_on_each_device);
     tcase_add_test(cases, groups_of_a_2x3_mesh);
     tcase_add_test(cases, groups_agree_with_a_plain_count);
     tcase_add_test_raise_signal(cases, shard_outside_the_mesh_aborts, SIGABRT);

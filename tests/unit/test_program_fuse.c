@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Fusing where buffers nearly coincide: what is one input or one output, what is two, what the
  * fused function inherits, and that the program fused is left alone. */
-#include <check.h>
 #include <stdlib.h>
 
-#include "program/builder.h"
+#include "test_program.h"
 
 enum { SOURCE, LINK };
 
@@ -31,22 +30,6 @@ static uint32_t add_setup(gw_builder *builder, const char *name)
     const uint32_t node = gw_builder_add_node(builder, name, SOURCE, 0);
     gw_builder_set_once(builder, node);
     return node;
-}
-
-static gw_program *finish(gw_builder *builder)
-{
-    g_autoptr(GError) error = NULL;
-    gw_program *program = gw_builder_finish(builder, &error);
-    ck_assert_msg(program != NULL, "%s", error != NULL ? error->message : "no message");
-    return program;
-}
-
-static gw_program *fuse(const gw_program *program)
-{
-    g_autoptr(GError) error = NULL;
-    gw_program *fused = gw_program_fuse(program, &error);
-    ck_assert_msg(fused != NULL, "%s", error != NULL ? error->message : "no message");
-    return fused;
 }
 
 static const gw_result *get_result(const gw_program *program, uint32_t index)

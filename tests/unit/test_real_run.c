@@ -8,19 +8,6 @@
 #include "real/real_run.h"
 #include "test_scenario.h"
 
-static const char train_text[] =
-    "{\n"
-    "  \"name\": \"train\",\n"
-    "  \"cluster\": {\n"
-    "    \"islands\": [{\"hosts\": 2, \"devices_per_host\": 2, \"accelerator\": \"cpu\"}]\n"
-    "  },\n"
-    "  \"jobs\": [\n"
-    "    {\"name\": \"mlp\", \"workload\": \"mlp\", \"steps\": 8,\n"
-    "     \"parameters\": {\"devices\": 4, \"batch\": 32, \"inputs\": 16, \"classes\": 4,\n"
-    "                    \"layers\": [24], \"optimizer\": \"sgd\", \"learning_rate\": 0.5}}\n"
-    "  ]\n"
-    "}\n";
-
 static const char slow_text[] =
     "{\n"
     "  \"name\": \"slow\",\n"

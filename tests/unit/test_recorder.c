@@ -64,6 +64,18 @@ static gw_recorder *make_recorder(const gw_recorder_settings *settings)
     return recorder;
 }
 
+static void note(gw_recorder *recorder, gw_note_kind kind, uint32_t job, uint64_t b, gw_time now_ns)
+{
+    gw_recorder_add_note(recorder, &(gw_note){kind, job, b, 0}, true, now_ns);
+}
+
+static void add_result(gw_recorder *recorder, uint32_t job, uint32_t result, uint64_t run,
+                       double value, bool has_data)
+{
+    const gw_note told = {GW_NOTE_RESULT, job, run << 32 | result, value};
+    gw_recorder_add_note(recorder, &told, has_data, 0);
+}
+
 static void add_run(gw_recorder *recorder, uint64_t run)
 {
     gw_time start_ns = 1000 * run;
@@ -87,19 +99,19 @@ static void add_run(gw_recorder *recorder, uint64_t run)
     gw_recorder_add_message(recorder, 100);
     gw_recorder_add_transfer(
         recorder, &(gw_transfer_record){.is_dcn = true, .size_bytes = 1, .end_ns = start_ns + 10});
-    gw_recorder_add_result(recorder, 0, 0, run, (double)run);
-    gw_recorder_run_done(recorder, 0, run, start_ns + 700);
+    add_result(recorder, 0, 0, run, (double)run, true);
+    note(recorder, GW_NOTE_RUN_DONE, 0, run, start_ns + 700);
 }
 
 static void add_all(gw_recorder *recorder)
 {
-    gw_recorder_job_started(recorder, 0, 1);
+    note(recorder, GW_NOTE_JOB_STARTED, 0, 0, 1);
     for (uint64_t run = 0; run < 3; run++) {
         add_run(recorder, run);
     }
-    gw_recorder_job_moved(recorder, 0);
-    gw_recorder_job_stayed(recorder, 0);
-    gw_recorder_job_done(recorder, 0, 2800);
+    note(recorder, GW_NOTE_JOB_MOVED, 0, 0, 0);
+    note(recorder, GW_NOTE_JOB_STAYED, 0, 0, 0);
+    note(recorder, GW_NOTE_JOB_DONE, 0, 0, 2800);
 }
 
 static void finish(gw_recorder *recorder)
@@ -145,10 +157,10 @@ START_TEST(drawn_results_are_kept)
     settings.jobs = two;
     g_autoptr(gw_recorder) recorder = make_recorder(&settings);
     add_all(recorder);
-    gw_recorder_add_drawn(recorder, 0, 0, 0, 77);
-    gw_recorder_add_drawn(recorder, 0, 1, 0, 5);
-    gw_recorder_add_drawn(recorder, 0, 1, 1, 6);
-    gw_recorder_add_drawn(recorder, 1, 0, 0, 88); /* It draws nothing. */
+    add_result(recorder, 0, 0, 0, 77, false);
+    add_result(recorder, 0, 1, 0, 5, false);
+    add_result(recorder, 0, 1, 1, 6, false);
+    add_result(recorder, 1, 0, 0, 88, false); /* It draws nothing. */
     finish(recorder);
     const char *summary = gw_recorder_summary(recorder);
     ck_assert_ptr_nonnull(strstr(summary, "5.0,"));
@@ -163,11 +175,12 @@ START_TEST(waits_and_lateness_reach_the_summary)
     const gw_recorder_settings settings = make_settings(NULL);
     g_autoptr(gw_recorder) recorder = make_recorder(&settings);
     ck_assert_uint_eq(gw_recorder_starved_ns(recorder, 0), 0);
-    gw_recorder_order_wait(recorder, 0, 123456);
-    gw_recorder_starved(recorder, 0, 123456);
-    gw_recorder_deadline_missed(recorder, 0); /* Of a job without one: counted, not shown. */
+    note(recorder, GW_NOTE_ORDER_WAIT, 0, 123456, 0);
+    note(recorder, GW_NOTE_STARVED, 0, 123456, 0);
+    /* Of a job that has neither: counted, not shown. */
+    note(recorder, GW_NOTE_DEADLINE_MISSED, 0, 0, 0);
     ck_assert_uint_eq(gw_recorder_starved_ns(recorder, 0), 123456);
-    gw_recorder_add_rows(recorder, 0, 7, 2); /* Likewise. */
+    gw_recorder_add_note(recorder, &(gw_note){GW_NOTE_ROWS, 0, 7, 2}, true, 0);
     finish(recorder);
     ck_assert_ptr_null(strstr(gw_recorder_summary(recorder), "rows_dealt"));
     ck_assert_ptr_nonnull(strstr(gw_recorder_summary(recorder), "\"order_wait_ns_max\": 123456"));
@@ -363,7 +376,7 @@ START_TEST(progress_is_counted)
     ck_assert_uint_eq(gw_recorder_runs_asked(recorder), 7);
     ck_assert_uint_eq(gw_recorder_runs_done(recorder), 0);
     add_all(recorder);
-    gw_recorder_run_done(recorder, 1, 0, 5000);
+    note(recorder, GW_NOTE_RUN_DONE, 1, 0, 5000);
     ck_assert_uint_eq(gw_recorder_runs_done(recorder), 4);
 }
 END_TEST
@@ -488,7 +501,7 @@ START_TEST(an_observer_hears_what_is_recorded)
     gw_recorder_observe(recorder, &observer);
     gw_recorder_add_shards(recorder, &shards);
     gw_recorder_add_transfer(recorder, &transfer);
-    gw_recorder_run_done(recorder, 0, 2, 50);
+    note(recorder, GW_NOTE_RUN_DONE, 0, 2, 50);
     ck_assert_uint_eq(all.shards, 2);
     ck_assert_uint_eq(all.transfers, 1);
     ck_assert_uint_eq(all.runs, 1);
@@ -498,7 +511,7 @@ START_TEST(an_observer_hears_what_is_recorded)
     gw_recorder_observe(recorder, &deaf);
     gw_recorder_add_shards(recorder, &shards);
     gw_recorder_add_transfer(recorder, &transfer);
-    gw_recorder_run_done(recorder, 0, 1, 50);
+    note(recorder, GW_NOTE_RUN_DONE, 0, 1, 50);
     ck_assert_uint_eq(all.runs, 1);
 }
 END_TEST

@@ -26,6 +26,20 @@ G_GNUC_UNUSED static const char base_text[] =
     "  ]\n"
     "}\n";
 
+/* A small training on four devices of two hosts, for the worlds that compute. */
+G_GNUC_UNUSED static const char train_text[] =
+    "{\n"
+    "  \"name\": \"train\",\n"
+    "  \"cluster\": {\n"
+    "    \"islands\": [{\"hosts\": 2, \"devices_per_host\": 2, \"accelerator\": \"cpu\"}]\n"
+    "  },\n"
+    "  \"jobs\": [\n"
+    "    {\"name\": \"mlp\", \"workload\": \"mlp\", \"steps\": 8,\n"
+    "     \"parameters\": {\"devices\": 4, \"batch\": 32, \"inputs\": 16, \"classes\": 4,\n"
+    "                    \"layers\": [24], \"optimizer\": \"sgd\", \"learning_rate\": 0.5}}\n"
+    "  ]\n"
+    "}\n";
+
 static inline void write_text(const char *path, const char *text)
 {
     g_autofree char *folder = g_path_get_dirname(path);

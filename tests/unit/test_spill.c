@@ -129,13 +129,11 @@ START_TEST(host_has_what_it_has)
     init_bench(&made, "oldest", 60);
     gw_spillable *first = write_down(&made, 0), *second = write_down(&made, 1);
     gw_spill_begin(made.spill, second); /* 48 bytes, on two devices. */
-    ck_assert_uint_eq(gw_spill_used_bytes(made.spill), 48);
     ck_assert_uint_eq(gw_spill_leaving_bytes(made.spill, is_any, NULL), 24);
     ck_assert_uint_eq(gw_spill_leaving_bytes(made.spill, is_any, second), 0);
     ck_assert_ptr_null(choose(&made, NULL)); /* It would need 16 of 12. */
     second->copies_left = 0;
     gw_spill_give_back(made.spill, second);
-    ck_assert_uint_eq(gw_spill_used_bytes(made.spill), 0);
     ck_assert_ptr_eq(choose(&made, NULL), first);
     clear_bench(&made);
 }
@@ -144,17 +142,18 @@ END_TEST
 START_TEST(what_is_away_at_the_end_is_given_back)
 {
     bench made;
-    init_bench(&made, "oldest", 60);
+    init_bench(&made, "oldest", 16); /* For one. */
     gw_spillable *buffer = write_down(&made, 0);
     gw_spill_begin(made.spill, buffer);
     buffer->copies_left = 0;
     made.instance->block.is_away[0] = 1;
     ck_assert_ptr_null(choose(&made, NULL));
     gw_spill_close(made.spill, made.instance);
-    ck_assert_uint_eq(gw_spill_used_bytes(made.spill), 0);
     made.instance->block.is_away[0] = 0;
     gw_spill_open(made.spill, made.instance);
     ck_assert_ptr_null(choose(&made, NULL));
+    buffer = write_down(&made, 0);
+    ck_assert_ptr_eq(choose(&made, NULL), buffer);
     clear_bench(&made);
 }
 END_TEST

@@ -23,7 +23,7 @@ static void init_host(small_system *made, gw_program *program, uint32_t host, gw
                       uint32_t runs, uint32_t in_flight, uint32_t lookahead)
 {
     const small_system_spec spec = {
-        .system = "multi_controller",
+        .system = &gw_system_multi_controller,
         .program = program,
         .submit = submit,
         .runs = runs,
@@ -182,7 +182,7 @@ START_TEST(other_hosts_nodes_are_counted_and_not_called)
     small_node(builder, "right", right, "> r1");
     gw_program *program = small_finish(builder);
     const small_system_spec spec = {
-        "multi_controller", program, GW_SUBMIT_OP_BY_OP, 2, 1, 8, 2, 1, false, 1};
+        &gw_system_multi_controller, program, GW_SUBMIT_OP_BY_OP, 2, 1, 8, 2, 1, false, 1};
     small_system made;
     small_system_init(&made, &spec);
     small_system_install(&made, (const uint32_t[]){0, 1});
@@ -205,7 +205,7 @@ START_TEST(host_without_gangs_is_done_at_once)
     small_node(builder, "left", left, "> r1");
     gw_program *program = small_finish(builder);
     const small_system_spec spec = {
-        "multi_controller", program, GW_SUBMIT_CHAINED, 2, 1, 8, 2, 1, false, 1};
+        &gw_system_multi_controller, program, GW_SUBMIT_CHAINED, 2, 1, 8, 2, 1, false, 1};
     small_system made;
     small_system_init(&made, &spec);
     small_system_install(&made, (const uint32_t[]){0, 1});

@@ -8,24 +8,11 @@
 
 #define CLIENT 4
 
-/* start (once) -> a -> b, carried back to a; a makes a sharded value besides that nobody reads. */
-static gw_program *make_chain(void)
-{
-    gw_builder *builder = gw_builder_new("chain");
-    const uint32_t mesh = small_mesh(builder, 2);
-    const uint32_t start = small_once(builder, "start", mesh, "> r1");
-    const uint32_t a = small_node(builder, "a", mesh, "r1 > r1 s4 !");
-    const uint32_t b = small_node(builder, "b", mesh, "r1 > r1 !");
-    gw_builder_add_edge(builder, a, 0, b, 0);
-    gw_builder_add_carried(builder, b, 0, start, 0, a, 0);
-    return small_finish(builder);
-}
-
 static void init_node(small_system *made, gw_submit_mode submit, bool is_client)
 {
     const small_system_spec spec = {
-        .system = "ray",
-        .program = make_chain(),
+        .system = &gw_system_ray,
+        .program = small_system_chain(),
         .submit = submit,
         .runs = 3,
         .in_flight = 1,
@@ -36,12 +23,6 @@ static void init_node(small_system *made, gw_submit_mode submit, bool is_client)
     };
     small_system_init(made, &spec);
     small_system_install(made, (const uint32_t[]){0, 1});
-}
-
-static void submit(small_system *made, uint32_t run, uint32_t first, uint32_t count, uint64_t call)
-{
-    const gw_submit message = {{GW_MESSAGE_SUBMIT, sizeof message}, 0, run, first, count, call};
-    small_system_hand(made, (gw_node_id){CLIENT}, &message.header);
 }
 
 static void return_handle(small_system *made, uint32_t host, uint32_t run, uint64_t call)
@@ -62,7 +43,7 @@ START_TEST(op_by_op_waits_for_all_handles)
 {
     small_system made;
     init_node(&made, GW_SUBMIT_OP_BY_OP, true);
-    submit(&made, 0, 0, 1, 0);
+    small_system_submit(&made, 0, 0, 1, 0);
     CHECK_CALLS(made.port,
                 "note GANG_ORDERED, gang 4.0 is instance 0 node 0\n"
                 "send to host 0: DISPATCH, instance 0 run 0 node 0 as gang 4.0, call 0\n"
@@ -80,7 +61,7 @@ START_TEST(chained_calls_all_and_waits_for_none)
 {
     small_system made;
     init_node(&made, GW_SUBMIT_CHAINED, true);
-    submit(&made, 0, 0, 3, 0);
+    small_system_submit(&made, 0, 0, 3, 0);
     ck_assert_uint_eq(made.port->spent[GW_COST_CALL], 6);
     ck_assert(g_str_has_suffix(record_port_text(made.port),
                                "send to host 1: DISPATCH, instance 0 run 0 node 2 as gang 4.2, "
@@ -91,7 +72,7 @@ START_TEST(chained_calls_all_and_waits_for_none)
     CHECK_CALLS(made.port, "");
     return_handle(&made, 1, 0, 0);
     CHECK_CALLS(made.port, "send to client 0: RUN_DONE, instance 0 run 0\n");
-    submit(&made, 1, 0, 3, 1);
+    small_system_submit(&made, 1, 0, 3, 1);
     ck_assert_uint_eq(made.port->spent[GW_COST_CALL], 6 + 4);
     small_system_clear(&made);
 }
@@ -101,7 +82,7 @@ START_TEST(handles_that_are_missing_are_named)
 {
     small_system made;
     init_node(&made, GW_SUBMIT_CHAINED, true);
-    submit(&made, 0, 0, 3, 0);
+    small_system_submit(&made, 0, 0, 3, 0);
     return_handle(&made, 0, 0, 0);
     g_autoptr(GString) said = g_string_new(NULL);
     gw_controller_explain(made.controller, said);

@@ -8,24 +8,11 @@
 
 #define CLIENT 4
 
-/* start (once) -> a -> b, carried back to a; a makes a sharded value besides that nobody reads. */
-static gw_program *make_chain(void)
-{
-    gw_builder *builder = gw_builder_new("chain");
-    const uint32_t mesh = small_mesh(builder, 2);
-    const uint32_t start = small_once(builder, "start", mesh, "> r1");
-    const uint32_t a = small_node(builder, "a", mesh, "r1 > r1 s4 !");
-    const uint32_t b = small_node(builder, "b", mesh, "r1 > r1 !");
-    gw_builder_add_edge(builder, a, 0, b, 0);
-    gw_builder_add_carried(builder, b, 0, start, 0, a, 0);
-    return small_finish(builder);
-}
-
 static void init_coordinator(small_system *made, gw_submit_mode submit)
 {
     const small_system_spec spec = {
-        .system = "tf1",
-        .program = make_chain(),
+        .system = &gw_system_tf1,
+        .program = small_system_chain(),
         .submit = submit,
         .runs = 3,
         .in_flight = 1,
@@ -36,12 +23,6 @@ static void init_coordinator(small_system *made, gw_submit_mode submit)
     };
     small_system_init(made, &spec);
     small_system_install(made, (const uint32_t[]){0, 1});
-}
-
-static void submit(small_system *made, uint32_t run, uint32_t first, uint32_t count, uint64_t call)
-{
-    const gw_submit message = {{GW_MESSAGE_SUBMIT, sizeof message}, 0, run, first, count, call};
-    small_system_hand(made, (gw_node_id){CLIENT}, &message.header);
 }
 
 /* Host `host` has finished `count` gangs, and with them `run` unless it is GW_INDEX_NONE. */
@@ -63,7 +44,7 @@ START_TEST(graph_has_a_part_per_shard)
     small_system made;
     init_coordinator(&made, GW_SUBMIT_CHAINED);
     ck_assert_uint_eq(made.port->spent[GW_COST_LOWER], 3 * 2);
-    submit(&made, 0, 0, 3, 0);
+    small_system_submit(&made, 0, 0, 3, 0);
     ck_assert_uint_eq(made.port->spent[GW_COST_SCHEDULE], 2);
     small_system_clear(&made);
 }
@@ -73,7 +54,7 @@ START_TEST(barrier_waits_for_every_host)
 {
     small_system made;
     init_coordinator(&made, GW_SUBMIT_CHAINED);
-    submit(&made, 0, 0, 3, 0);
+    small_system_submit(&made, 0, 0, 3, 0);
     CHECK_CALLS(made.port,
                 "note GANG_ORDERED, gang 4.0 is instance 0 node 0\n"
                 "send to host 0: DISPATCH, instance 0 run 0 node 0 as gang 4.0, call 0\n"
@@ -94,7 +75,7 @@ START_TEST(call_returns_with_its_values_and_its_run)
 {
     small_system made;
     init_coordinator(&made, GW_SUBMIT_CHAINED);
-    submit(&made, 0, 0, 3, 0);
+    small_system_submit(&made, 0, 0, 3, 0);
     for (uint32_t gang = 0; gang < 3; gang++) {
         report(&made, 0, 1, GW_INDEX_NONE);
         report(&made, 1, 1, GW_INDEX_NONE);
@@ -116,12 +97,12 @@ START_TEST(op_by_op_fetches_what_the_next_call_reads)
 {
     small_system made;
     init_coordinator(&made, GW_SUBMIT_OP_BY_OP);
-    submit(&made, 0, 0, 1, 0);
+    small_system_submit(&made, 0, 0, 1, 0);
     report(&made, 0, 1, GW_INDEX_NONE);
     record_port_clear(made.port);
     report(&made, 1, 1, GW_INDEX_NONE); /* start is carried into a: state, not fetched. */
     CHECK_CALLS(made.port, "send to client 0: RETURNED, instance 0 run 0, call 0\n");
-    submit(&made, 0, 1, 1, 1);
+    small_system_submit(&made, 0, 1, 1, 1);
     report(&made, 0, 1, GW_INDEX_NONE);
     report(&made, 1, 1, GW_INDEX_NONE);
     record_port_clear(made.port);
@@ -130,7 +111,7 @@ START_TEST(op_by_op_fetches_what_the_next_call_reads)
     CHECK_CALLS(made.port, "");
     fetch(&made, 1, true);
     CHECK_CALLS(made.port, "send to client 0: RETURNED, instance 0 run 0, call 1\n");
-    submit(&made, 0, 2, 1, 2);
+    small_system_submit(&made, 0, 2, 1, 2);
     report(&made, 0, 1, 0);
     record_port_clear(made.port);
     report(&made, 1, 1, 0);
@@ -144,7 +125,7 @@ START_TEST(later_runs_are_without_set_up)
 {
     small_system made;
     init_coordinator(&made, GW_SUBMIT_CHAINED);
-    submit(&made, 1, 0, 3, 0);
+    small_system_submit(&made, 1, 0, 3, 0);
     CHECK_CALLS(made.port,
                 "note GANG_ORDERED, gang 4.0 is instance 0 node 1\n"
                 "send to host 0: DISPATCH, instance 0 run 1 node 1 as gang 4.0, call 0\n"
@@ -157,7 +138,7 @@ START_TEST(barrier_is_named)
 {
     small_system made;
     init_coordinator(&made, GW_SUBMIT_CHAINED);
-    submit(&made, 0, 0, 3, 0);
+    small_system_submit(&made, 0, 0, 3, 0);
     report(&made, 0, 1, GW_INDEX_NONE);
     g_autoptr(GString) said = g_string_new(NULL);
     gw_controller_explain(made.controller, said);
@@ -171,7 +152,7 @@ START_TEST(host_that_reports_twice_aborts)
 {
     small_system made;
     init_coordinator(&made, GW_SUBMIT_CHAINED);
-    submit(&made, 0, 2, 1, 0);
+    small_system_submit(&made, 0, 2, 1, 0);
     report(&made, 0, 1, 0);
     report(&made, 1, 1, 0);
     report(&made, 1, 1, GW_INDEX_NONE);

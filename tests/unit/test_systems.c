@@ -6,12 +6,11 @@
 
 #include "small_system.h"
 
-START_TEST(found_by_name)
+START_TEST(all_are_whole)
 {
     uint32_t count = 0;
     for (; gw_systems[count] != NULL; count++) {
         const gw_system_ops *system = gw_systems[count];
-        ck_assert_ptr_eq(gw_system_find(system->name), system);
         ck_assert_uint_gt(strlen(system->summary), 20);
         ck_assert(system->clients == GW_CLIENTS_SUBMIT || system->clients == GW_CLIENTS_START);
         ck_assert(system->hosts >= GW_HOST_TAKES_NOTHING);
@@ -19,22 +18,20 @@ START_TEST(found_by_name)
         ck_assert(system->window_count == 1 || system->window_count == 2);
     }
     ck_assert_uint_eq(count, 4);
-    ck_assert_ptr_null(gw_system_find("pathway"));
-    ck_assert_ptr_null(gw_system_find(""));
 }
 END_TEST
 
 START_TEST(pathways_where_none_is_named)
 {
     const gw_control none = {0};
-    const gw_control ray = {.system = gw_system_find("ray")};
+    const gw_control ray = {.system = &gw_system_ray};
     ck_assert_str_eq(gw_system_of(&none)->name, "pathways");
     ck_assert_str_eq(gw_system_of(&ray)->name, "ray");
 }
 END_TEST
 
 /* Whether the node of that role in a directory of one host gets a part. */
-static bool has_part(const char *system, const gw_policy_ops *policy, gw_role role)
+static bool has_part(const gw_system_ops *system, const gw_policy_ops *policy, gw_role role)
 {
     g_autoptr(gw_directory) directory = small_directory(1, 1, 1);
     const gw_control control = {
@@ -47,7 +44,7 @@ static bool has_part(const char *system, const gw_policy_ops *policy, gw_role ro
     g_autoptr(record_port) port = record_port_new(directory, nodes[role]);
     const gw_site site = {directory, &control, &job, role, 0, nodes[role], &port->base, NULL};
     gw_part *part = NULL;
-    ck_assert(gw_system_find(system)->part_new(&site, &part, NULL));
+    ck_assert(system->part_new(&site, &part, NULL));
     if (part == NULL)
         return false;
     part->ops->free(part);
@@ -57,19 +54,19 @@ static bool has_part(const char *system, const gw_policy_ops *policy, gw_role ro
 START_TEST(parts_stand_where_they_belong)
 {
     static const struct {
-        const char *system;
+        const gw_system_ops *system;
         bool on[GW_ROLE_CLIENT + 1];
     } expected[] = {
-        {"pathways", {[GW_ROLE_SCHEDULER] = true}},
-        {"multi_controller", {[GW_ROLE_EXECUTOR] = true}},
-        {"tf1", {[GW_ROLE_CLIENT] = true}},
-        {"ray", {[GW_ROLE_EXECUTOR] = true, [GW_ROLE_CLIENT] = true}},
+        {&gw_system_pathways, {[GW_ROLE_SCHEDULER] = true}},
+        {&gw_system_multi_controller, {[GW_ROLE_EXECUTOR] = true}},
+        {&gw_system_tf1, {[GW_ROLE_CLIENT] = true}},
+        {&gw_system_ray, {[GW_ROLE_EXECUTOR] = true, [GW_ROLE_CLIENT] = true}},
     };
     const gw_policy_ops *fifo = gw_policy_find("fifo");
     for (uint32_t i = 0; i < G_N_ELEMENTS(expected); i++)
         for (gw_role role = GW_ROLE_EXECUTOR; role <= GW_ROLE_CLIENT; role++)
             ck_assert_int_eq(has_part(expected[i].system, fifo, role), expected[i].on[role]);
-    ck_assert(has_part("pathways", NULL, GW_ROLE_CLIENT)); /* Its own scheduler. */
+    ck_assert(has_part(&gw_system_pathways, NULL, GW_ROLE_CLIENT)); /* Its own scheduler. */
 }
 END_TEST
 
@@ -77,7 +74,7 @@ static Suite *systems_suite(void)
 {
     Suite *suite = suite_create("systems");
     TCase *cases = tcase_create("systems");
-    tcase_add_test(cases, found_by_name);
+    tcase_add_test(cases, all_are_whole);
     tcase_add_test(cases, pathways_where_none_is_named);
     tcase_add_test(cases, parts_stand_where_they_belong);
     suite_add_tcase(suite, cases);

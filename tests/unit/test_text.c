@@ -148,6 +148,11 @@ START_TEST(what_is_not_finite_is_null)
         gw_text_append_real(text, values[i]);
     }
     ck_assert_str_eq(text->str, "is null null null null");
+    for (uint32_t i = 0; i < G_N_ELEMENTS(values); i++) {
+        gw_text_append_csv_real(text, values[i]);
+    }
+    gw_text_append_csv_real(text, 0.5);
+    ck_assert_str_eq(text->str, "is null null null null0.5"); /* In CSV: nothing. */
 }
 END_TEST
 

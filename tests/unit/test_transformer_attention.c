@@ -6,9 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/error.h"
+#include "test_transformer.h"
 #include "test_workload.h"
-#include "workload/transformer.h"
 #include "workload/workload.h"
 
 static gw_program *build(const char *json, GError **error)
@@ -42,24 +41,6 @@ static gw_transformer model_of(uint32_t tensor, uint32_t places)
                             .places = places};
 }
 
-static uint64_t count_parameters(const gw_transformer *model)
-{
-    uint64_t count = 0;
-    uint32_t tensor_count = 0;
-    for (uint32_t p = 0; p < model->places; p++) {
-        uint32_t first;
-        g_autoptr(GArray) tensors = gw_transformer_list_tensors(model, p, &first);
-        ck_assert_uint_eq(first, tensor_count); /* Places follow each other. */
-        tensor_count += tensors->len;
-        for (uint32_t i = 0; i < tensors->len; i++) {
-            const gw_transformer_tensor *tensor = &g_array_index(tensors, gw_transformer_tensor, i);
-            count +=
-                (uint64_t)tensor->rows * tensor->columns * (tensor->is_split ? model->tensor : 1);
-        }
-    }
-    return count;
-}
-
 /* Weights of attention 4 h w, of the perceptron 8 h^2; with biases and norms. */
 static uint64_t attention_parameters(uint64_t h, uint64_t w)
 {
@@ -76,7 +57,7 @@ START_TEST(parameters_are_those_of_both_sides)
     for (uint32_t tensor = 1; tensor <= 2; tensor++) {
         for (uint32_t places = 1; places <= 9; places += places == 1 ? 2 : 6) {
             const gw_transformer model = model_of(tensor, places);
-            ck_assert_uint_eq(count_parameters(&model), expected);
+            ck_assert_uint_eq(count_parameters(&model, true), expected);
         }
     }
 }
@@ -99,29 +80,10 @@ START_TEST(the_base_model_is_as_large_as_published)
                                  .data = 1,
                                  .tensor = 1,
                                  .places = 1};
-    const double tied = (double)count_parameters(&base) - 2.0 * 32128 * 768;
+    const double tied = (double)count_parameters(&base, true) - 2.0 * 32128 * 768;
     ck_assert_double_eq_tol(tied, 223.9e6, 0.5e6);
 }
 END_TEST
-
-/* Of its products alone. */
-static double count_product_flops(const gw_function *function)
-{
-    double flops = 0;
-    for (uint32_t i = 0; i < function->operations->len; i++) {
-        const gw_operation *operation = gw_function_operation(function, i);
-        const bool is_gradient = operation->kind == GW_OPERATION_ATTENTION_GRADIENT;
-        if (operation->kind == GW_OPERATION_MATMUL)
-            flops += gw_operation_flops(function, operation);
-        if (operation->kind != GW_OPERATION_ATTENTION && !is_gradient)
-            continue;
-        const gw_value *p =
-            gw_function_value(function, is_gradient ? operation->inputs[3] : operation->outputs[1]);
-        flops += gw_operation_flops(function, operation) -
-                 (is_gradient ? 4.0 : 5.0) * p->rows * p->columns;
-    }
-    return flops;
-}
 
 static double count_place_flops(const gw_transformer *model, bool is_backward)
 {

@@ -3,7 +3,7 @@
 #include <check.h>
 #include <stdlib.h>
 
-#include "workload/transformer.h"
+#include "test_transformer.h"
 
 /* Two micro-batches of two devices; a perceptron of its own width. */
 static gw_transformer model_of(gw_recompute recompute, uint32_t feed_forward)
@@ -20,25 +20,6 @@ static gw_transformer model_of(gw_recompute recompute, uint32_t feed_forward)
                             .tensor = 2,
                             .places = 1,
                             .recompute = recompute};
-}
-
-/* Of matrix products: a softmax counts 5 per element, its slopes 4. */
-static double count_product_flops(const gw_function *function)
-{
-    double flops = 0;
-    for (uint32_t i = 0; i < function->operations->len; i++) {
-        const gw_operation *operation = gw_function_operation(function, i);
-        const bool is_forward = operation->kind == GW_OPERATION_ATTENTION;
-        if (operation->kind == GW_OPERATION_MATMUL)
-            flops += gw_operation_flops(function, operation);
-        if (is_forward || operation->kind == GW_OPERATION_ATTENTION_GRADIENT) {
-            const gw_value *shares = gw_function_value(function, is_forward ? operation->outputs[1]
-                                                                            : operation->inputs[3]);
-            flops += gw_operation_flops(function, operation) -
-                     (is_forward ? 5.0 : 4.0) * shares->rows * shares->columns;
-        }
-    }
-    return flops;
 }
 
 START_TEST(hardware_does_what_is_written_down)

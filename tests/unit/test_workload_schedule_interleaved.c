@@ -89,7 +89,7 @@ static double play_published(const published_row *row, bool wraps_early, uint32_
     *out_early = count_early(schedule, times, start_ns);
     const double work_ns = (double)row->microbatches *
                            (double)(row->forward_us + row->inputs_us + row->weight_us) * 1000;
-    return 1 - work_ns / (double)gw_workload_schedule_period(schedule, times, start_ns);
+    return 1 - work_ns / (double)find_period(schedule, times, start_ns);
 }
 
 /* Of a group of micro-batches that goes from the last stage round to the first, or back, the

@@ -5,10 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/error.h"
 #include "base/random.h"
+#include "test_transformer.h"
 #include "test_workload.h"
-#include "workload/transformer.h"
 #include "workload/workload.h"
 
 static gw_program *build(const char *json, GError **error)
@@ -45,24 +44,6 @@ static gw_transformer model_of(uint32_t data, uint32_t tensor)
                             .places = 1};
 }
 
-static uint64_t count_parameters(const gw_transformer *model, bool is_whole)
-{
-    uint64_t count = 0;
-    uint32_t tensor_count = 0;
-    for (uint32_t p = 0; p < model->places; p++) {
-        uint32_t first;
-        g_autoptr(GArray) tensors = gw_transformer_list_tensors(model, p, &first);
-        ck_assert_uint_eq(first, tensor_count); /* Places follow each other. */
-        tensor_count += tensors->len;
-        for (uint32_t i = 0; i < tensors->len; i++) {
-            const gw_transformer_tensor *tensor = &g_array_index(tensors, gw_transformer_tensor, i);
-            count += (uint64_t)tensor->rows * tensor->columns *
-                     (is_whole && tensor->is_split ? model->tensor : 1);
-        }
-    }
-    return count;
-}
-
 /* Narayanan et al. (SC'21), section 5.1: 12 l h^2 (1 + 13/(12 h) + (V + s)/(12 l h)), which ties
  * the head to the embedding and has no last norm; ours has another V h and 2 h. */
 START_TEST(parameters_are_those_of_the_formula)
@@ -82,24 +63,6 @@ START_TEST(parameters_are_those_of_the_formula)
     ck_assert_uint_lt(count_parameters(&half, false), count_parameters(&model, false) * 6 / 10);
 }
 END_TEST
-
-/* Of its products alone. */
-static double count_product_flops(const gw_function *function)
-{
-    double flops = 0;
-    for (uint32_t i = 0; i < function->operations->len; i++) {
-        const gw_operation *operation = gw_function_operation(function, i);
-        if (operation->kind == GW_OPERATION_MATMUL)
-            flops += gw_operation_flops(function, operation);
-        if (operation->kind == GW_OPERATION_ATTENTION)
-            flops += gw_operation_flops(function, operation) -
-                     5.0 * SEQUENCE * gw_function_value(function, operation->outputs[1])->rows;
-        if (operation->kind == GW_OPERATION_ATTENTION_GRADIENT)
-            flops += gw_operation_flops(function, operation) -
-                     4.0 * SEQUENCE * gw_function_value(function, operation->inputs[3])->rows;
-    }
-    return flops;
-}
 
 /* Narayanan et al., appendix: forward 24 B s l h^2 (1 + s/(6 h) + V/(12 l h)), backward twice
  * that; split over devices, each has its part of it. */
@@ -161,16 +124,6 @@ START_TEST(two_bytes_halve_what_is_held)
     ck_assert_double_eq(count_product_flops(half), count_product_flops(whole));
 }
 END_TEST
-
-static uint32_t count_kind(const gw_function *function, gw_operation_kind kind, uint8_t axes)
-{
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < function->operations->len; i++) {
-        const gw_operation *operation = gw_function_operation(function, i);
-        count += operation->kind == kind && operation->axes == axes ? 1 : 0;
-    }
-    return count;
-}
 
 /* Megatron: two sums a layer and pass, and one for the embedding and for the head.  Along data
  * there is none before the update. */

@@ -7,9 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/error.h"
-#include "workload/transformer.h"
-#include "workload/workload.h"
+#include "test_transformer.h"
+#include "test_workload.h"
 #include "workload/workload_transformer_experts.h"
 
 enum { LAYERS = 4, HIDDEN = 24, HEADS = 6, WIDE = 60, WORDS = 42, SEQUENCE = 10, BATCH = 8 };
@@ -18,29 +17,16 @@ enum { EXPERTS = 8, TOP = 2, CAPACITY = 4 };
     "\"layers\": 4, \"hidden\": 24, \"heads\": 6, \"feed_forward\": 60, \"vocabulary\": 42, "      \
     "\"sequence\": 10, \"batch\": 8"
 
-static gw_program *build(const char *rest, GError **error)
-{
-    g_autofree char *json = g_strdup_printf("{" SIZES "%s}", rest);
-    g_autoptr(gw_params) params = gw_params_parse(json, "test.json", error);
-    ck_assert_ptr_nonnull(params);
-    return gw_workload_transformer.build(params, 7, error);
-}
-
 static gw_program *build_good(const char *rest)
 {
-    g_autoptr(GError) error = NULL;
-    gw_program *program = build(rest, &error);
-    ck_assert_msg(program != NULL, "%s", error != NULL ? error->message : "");
-    return program;
+    g_autofree char *json = g_strdup_printf("{" SIZES "%s}", rest);
+    return workload_build_good(&gw_workload_transformer, 7, json);
 }
 
 static void build_bad(const char *rest, const char *part)
 {
-    g_autoptr(GError) error = NULL;
-    ck_assert_ptr_null(build(rest, &error));
-    ck_assert(g_error_matches(error, GW_ERROR, GW_ERROR_SCENARIO));
-    ck_assert_msg(strstr(error->message, part) != NULL, "\"%s\" has no \"%s\"", error->message,
-                  part);
+    g_autofree char *json = g_strdup_printf("{" SIZES "%s}", rest);
+    workload_build_bad(&gw_workload_transformer, 7, json, part);
 }
 
 static gw_transformer model_of(uint32_t data, uint32_t tensor)
@@ -65,8 +51,8 @@ static gw_transformer model_of(uint32_t data, uint32_t tensor)
 }
 
 /* Of experts: each is on one of data, and a part of it on each of tensor; of all others. */
-static void count_parameters(const gw_transformer *model, uint64_t *out_experts,
-                             uint64_t *out_others)
+static void count_both_parameters(const gw_transformer *model, uint64_t *out_experts,
+                                  uint64_t *out_others)
 {
     uint32_t first;
     g_autoptr(GArray) tensors = gw_transformer_list_tensors(model, 0, &first);
@@ -94,7 +80,7 @@ START_TEST(parameters_are_those_of_the_formula)
         for (uint32_t tensor = 1; tensor <= 3; tensor++) {
             const gw_transformer model = model_of(data, tensor);
             uint64_t experts, others;
-            count_parameters(&model, &experts, &others);
+            count_both_parameters(&model, &experts, &others);
             ck_assert_uint_eq(experts, LAYERS / 2 * 2 * EXPERTS * h * WIDE);
             ck_assert_uint_eq(others, LAYERS / 2 * (dense + sparse) + ends);
         }
@@ -132,16 +118,6 @@ START_TEST(flops_are_those_of_the_formula)
         }
 }
 END_TEST
-
-static uint32_t count_kind(const gw_function *function, gw_operation_kind kind, uint8_t axes)
-{
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < function->operations->len; i++) {
-        const gw_operation *operation = gw_function_operation(function, i);
-        count += operation->kind == kind && operation->axes == axes ? 1 : 0;
-    }
-    return count;
-}
 
 /* There and back in a layer and pass, along data; sums along tensor as with perceptrons, and one
  * more of the choices' slopes.  Without devices to share with, none. */

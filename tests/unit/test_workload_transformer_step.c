@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/error.h"
 #include "test_workload.h"
 #include "workload/transformer.h"
 #include "workload/workload.h"
