@@ -4,7 +4,7 @@
 #include "controller/offer_heap.h"
 
 #include "base/check.h"
-#include "base/params.h"
+#include "base/units.h"
 
 static gw_offer_entry *entries_of(const gw_offer_heap *heap)
 {
@@ -61,8 +61,14 @@ static uint32_t place_of(const gw_offer_heap *heap, uint32_t instance)
 
 void gw_offer_heap_init(gw_offer_heap *heap)
 {
+    g_autoptr(GArray) places = g_array_new(FALSE, TRUE, sizeof(uint32_t));
+    gw_offer_heap_init_sharing(heap, places);
+}
+
+void gw_offer_heap_init_sharing(gw_offer_heap *heap, GArray *places)
+{
     heap->entries = g_array_new(FALSE, FALSE, sizeof(gw_offer_entry));
-    heap->places = g_array_new(FALSE, TRUE, sizeof(uint32_t));
+    heap->places = g_array_ref(places);
     heap->comparison_count = 0;
 }
 
@@ -83,17 +89,6 @@ void gw_offer_heap_push(gw_offer_heap *heap, const gw_offer_entry *entry)
     settle(heap, heap->entries->len - 1, pushed);
 }
 
-const gw_offer_entry *gw_offer_heap_first(const gw_offer_heap *heap)
-{
-    return heap->entries->len == 0 ? NULL : entries_of(heap);
-}
-
-const gw_offer_entry *gw_offer_heap_find(const gw_offer_heap *heap, uint32_t instance)
-{
-    const uint32_t place = place_of(heap, instance);
-    return place == GW_INDEX_NONE ? NULL : &entries_of(heap)[place];
-}
-
 void gw_offer_heap_move(gw_offer_heap *heap, uint32_t instance, gw_offer_key key)
 {
     const uint32_t place = place_of(heap, instance);
@@ -101,6 +96,16 @@ void gw_offer_heap_move(gw_offer_heap *heap, uint32_t instance, gw_offer_key key
     gw_offer_entry moved = entries_of(heap)[place];
     moved.key = key;
     settle(heap, place, moved);
+}
+
+void gw_offer_heap_replace(gw_offer_heap *heap, const gw_offer_entry *entry)
+{
+    const uint32_t place = place_of(heap, entry->instance);
+    gw_check(place != GW_INDEX_NONE);
+    if (heap->entries->len == 1)
+        entries_of(heap)[0] = *entry;
+    else
+        settle(heap, place, *entry);
 }
 
 void gw_offer_heap_remove(gw_offer_heap *heap, uint32_t instance)
@@ -112,52 +117,4 @@ void gw_offer_heap_remove(gw_offer_heap *heap, uint32_t instance)
     g_array_set_size(heap->entries, heap->entries->len - 1);
     if (place < heap->entries->len)
         settle(heap, place, last);
-}
-
-/* --- Policies --- */
-
-gw_heap_policy *gw_heap_policy_new(const gw_policy_ops *ops, size_t size_bytes)
-{
-    gw_check(size_bytes >= sizeof(gw_heap_policy));
-    gw_heap_policy *made = g_malloc0(size_bytes);
-    made->base.ops = ops;
-    gw_offer_heap_init(&made->offers);
-    return made;
-}
-
-void gw_heap_policy_destroy(gw_policy *policy)
-{
-    gw_offer_heap_clear(&((gw_heap_policy *)policy)->offers);
-    g_free(policy);
-}
-
-bool gw_heap_policy_takes_none(gw_params *params, GError **error)
-{
-    return params == NULL || gw_params_finish(params, error);
-}
-
-void gw_heap_policy_push(gw_policy *policy, const gw_offer *offer, gw_offer_key key)
-{
-    const gw_offer_entry entry = {.key = key, .offer = offer->offer, .instance = offer->instance};
-    gw_offer_heap_push(&((gw_heap_policy *)policy)->offers, &entry);
-}
-
-bool gw_heap_policy_pick(gw_policy *policy, gw_time now_ns, uint64_t *out_offer)
-{
-    (void)now_ns;
-    const gw_offer_entry *first = gw_offer_heap_first(&((gw_heap_policy *)policy)->offers);
-    if (first == NULL)
-        return false;
-    *out_offer = first->offer;
-    return true;
-}
-
-void gw_heap_policy_take(gw_policy *policy, uint64_t offer, bool is_ordered)
-{
-    (void)is_ordered;
-    gw_offer_heap *offers = &((gw_heap_policy *)policy)->offers;
-    const gw_offer_entry *first = gw_offer_heap_first(offers);
-    gw_check(first != NULL);
-    gw_check(first->offer == offer);
-    gw_offer_heap_remove(offers, first->instance);
 }

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What scheduling policies keep their offers in: a binary heap, the least key first, in which
- * every entry can be found, so that one may move or leave from anywhere.  Each operation takes at
- * most 2 log2(n) + 2 comparisons of keys, with n entries; `first` takes none.
+/* A binary heap of offers, the least key first, in which every entry can be found, so that one may
+ * move or leave from anywhere.  Each operation takes at most 2 log2(n) + 2 comparisons of keys,
+ * with n entries; `first` takes none.  What policies keep their offers in is made of these
+ * (offer_groups.h).
  *
  * The order is total: by `first`, then `second`, then the offer's own name.  Entries are found by
  * their instance, of which each has one at most; instances are small numbers. */
 #pragma once
 
+#include <glib.h>
 #include <stdbool.h>
-
-#include "controller/policy.h"
+#include <stdint.h>
 
 typedef struct {
     uint64_t first, second; /* The less, the sooner. */
@@ -28,32 +29,27 @@ typedef struct {
 } gw_offer_heap;
 
 void gw_offer_heap_init(gw_offer_heap *heap);
+/* It shares `places`, another's: of an instance at most one of those that share them has an entry,
+ * and only that one is asked for it. */
+void gw_offer_heap_init_sharing(gw_offer_heap *heap, GArray *places);
 void gw_offer_heap_clear(gw_offer_heap *heap);
 
 /* `entry` is copied; its instance is not there yet. */
 void gw_offer_heap_push(gw_offer_heap *heap, const gw_offer_entry *entry);
 /* The least; NULL: there is none.  Borrowed until the heap changes. */
-const gw_offer_entry *gw_offer_heap_first(const gw_offer_heap *heap);
+static inline const gw_offer_entry *gw_offer_heap_first(const gw_offer_heap *heap)
+{
+    return heap->entries->len == 0 ? NULL
+                                   : (const gw_offer_entry *)(const void *)heap->entries->data;
+}
 /* The entry of `instance`; NULL: it has none.  Borrowed until the heap changes. */
-const gw_offer_entry *gw_offer_heap_find(const gw_offer_heap *heap, uint32_t instance);
-/* The instance has an entry: it gets another key, or leaves. */
+static inline const gw_offer_entry *gw_offer_heap_find(const gw_offer_heap *heap, uint32_t instance)
+{
+    const uint32_t place =
+        instance < heap->places->len ? g_array_index(heap->places, uint32_t, instance) : 0;
+    return place == 0 ? NULL : &g_array_index(heap->entries, gw_offer_entry, place - 1);
+}
+/* The instance has an entry: it gets another key, becomes a copy of `entry`, or leaves. */
 void gw_offer_heap_move(gw_offer_heap *heap, uint32_t instance, gw_offer_key key);
+void gw_offer_heap_replace(gw_offer_heap *heap, const gw_offer_entry *entry);
 void gw_offer_heap_remove(gw_offer_heap *heap, uint32_t instance);
-
-/* A policy that is a key and nothing else: first member of those that are a little more.  Its
- * `offer` pushes, and the rest is here. */
-typedef struct {
-    gw_policy base;
-    gw_offer_heap offers;
-} gw_heap_policy;
-
-/* `size_bytes` of zeros that begin with a gw_heap_policy; gw_heap_policy_destroy() frees. */
-gw_heap_policy *gw_heap_policy_new(const gw_policy_ops *ops, size_t size_bytes);
-/* Frees the policy and its heap.  Of those that have more to free, the last step. */
-void gw_heap_policy_destroy(gw_policy *policy);
-/* True when `params` is NULL or has no keys; else GW_ERROR_SCENARIO names the first. */
-bool gw_heap_policy_takes_none(gw_params *params, GError **error);
-
-void gw_heap_policy_push(gw_policy *policy, const gw_offer *offer, gw_offer_key key);
-bool gw_heap_policy_pick(gw_policy *policy, gw_time now_ns, uint64_t *out_offer);
-void gw_heap_policy_take(gw_policy *policy, uint64_t offer, bool is_ordered);

@@ -41,6 +41,13 @@ void gw_policy_forget(gw_policy *policy, uint32_t instance)
         policy->ops->forget(policy, instance);
 }
 
+bool gw_policy_can_hold(const gw_policy *policy)
+{
+    const gw_policy_ops *ops = policy->ops;
+    return ops->size_bytes >= sizeof(gw_policy_ops) && ops->hold != NULL && ops->release != NULL &&
+           ops->withdraw != NULL;
+}
+
 const gw_policy_ops *gw_policy_find(const char *name)
 {
     for (uint32_t i = 0; gw_policies[i] != NULL; i++)

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <glib.h>
+#include <stddef.h>
 
 #include "base/units.h"
 
@@ -32,6 +33,8 @@ typedef struct {
                             * What is learned while it is offered, `finished` tells. */
     uint32_t shard_count;  /* Of the gang, on this scheduler's devices: one per device. */
     uint32_t gangs_left;   /* Of its call, on this scheduler, this one included. */
+    uint32_t slice;        /* The devices that it needs, as a small number: gangs of one slice need
+                            * the very same, those of two may share some. */
 } gw_offer;
 
 typedef struct {
@@ -59,7 +62,20 @@ typedef struct {
     void (*idle)(gw_policy *policy, uint32_t instance);
     /* Optional.  The instance is gone; nothing of it is offered any more. */
     void (*forget)(gw_policy *policy, uint32_t instance);
+    /* Optional, all three or none: so that it costs nothing to have many offers for devices that
+     * are full.  The table ends before them, or they are NULL, in a policy without. */
+    /* The slice is full, until `release`, and nothing is offered for it meanwhile.  Its offers
+     * stay, and other ones had better be picked, in the order in which they would be without these;
+     * false when there are none.  One that is picked nevertheless finds no room. */
+    void (*hold)(gw_policy *policy, uint32_t slice);
+    /* The slice was held, and is not full any more. */
+    void (*release)(gw_policy *policy, uint32_t slice);
+    /* The instance's offer leaves without being picked: its client has failed. */
+    void (*withdraw)(gw_policy *policy, uint32_t instance);
 } gw_policy_ops;
+
+/* What a table had when there was no `hold` yet; such tables are good as they are. */
+#define GW_POLICY_OPS_FIRST_BYTES offsetof(gw_policy_ops, hold)
 
 struct gw_policy {
     const gw_policy_ops *ops; /* First member of each implementation: the table it came from. */
@@ -73,6 +89,8 @@ void gw_policy_finished(gw_policy *policy, uint32_t instance, uint64_t shard_cou
                         gw_span device_time_ns);
 void gw_policy_idle(gw_policy *policy, uint32_t instance);
 void gw_policy_forget(gw_policy *policy, uint32_t instance);
+/* Whether it has hold, release and withdraw; else none of them is called. */
+bool gw_policy_can_hold(const gw_policy *policy);
 
 extern const gw_policy_ops *const gw_policies[]; /* In order of name; NULL ends it. */
 /* The policy called `name`; NULL when there is none.  "none" is not one: it switches the

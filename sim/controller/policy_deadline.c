@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Earliest deadline first; a deadline that is past is early like any other.  Calls without one
  * come after all that have one, by submission, and so do equal deadlines. */
-#include "controller/offer_heap.h"
+#include "controller/offer_groups.h"
 
 extern const gw_policy_ops gw_policy_deadline;
 
@@ -28,4 +28,7 @@ const gw_policy_ops gw_policy_deadline = {
     .offer = deadline_offer,
     .pick = gw_heap_policy_pick,
     .take = gw_heap_policy_take,
+    .hold = gw_heap_policy_hold,
+    .release = gw_heap_policy_release,
+    .withdraw = gw_heap_policy_withdraw,
 };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* First in, first out: whoever's call came first has its gangs ordered first. */
-#include "controller/offer_heap.h"
+#include "controller/offer_groups.h"
 
 extern const gw_policy_ops gw_policy_fifo;
 
@@ -27,4 +27,7 @@ const gw_policy_ops gw_policy_fifo = {
     .offer = fifo_offer,
     .pick = gw_heap_policy_pick,
     .take = gw_heap_policy_take,
+    .hold = gw_heap_policy_hold,
+    .release = gw_heap_policy_release,
+    .withdraw = gw_heap_policy_withdraw,
 };

@@ -14,7 +14,7 @@
 #include "base/check.h"
 #include "base/error.h"
 #include "base/params.h"
-#include "controller/offer_heap.h"
+#include "controller/offer_groups.h"
 
 /* Steps of training take seconds: a job a few levels below the others has a gang every few
  * seconds, within the default of `control.starvation_limit`, 10 s. */
@@ -118,7 +118,7 @@ static void priority_offer(gw_policy *policy, const gw_offer *offer, gw_time now
 static void priority_take(gw_policy *policy, uint64_t offer, bool is_ordered)
 {
     priority_policy *self = (priority_policy *)policy;
-    const gw_offer_entry *first = gw_offer_heap_first(&self->base.offers);
+    const gw_offer_entry *first = gw_offer_groups_first(&self->base.offers);
     if (first != NULL && is_ordered)
         *offered_of(self, first->instance) = 0;
     gw_heap_policy_take(policy, offer, is_ordered);
@@ -140,4 +140,7 @@ const gw_policy_ops gw_policy_priority = {
     .pick = gw_heap_policy_pick,
     .take = priority_take,
     .forget = priority_forget,
+    .hold = gw_heap_policy_hold,
+    .release = gw_heap_policy_release,
+    .withdraw = gw_heap_policy_withdraw,
 };

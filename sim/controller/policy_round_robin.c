@@ -3,7 +3,7 @@
  * have had none yet come before all others, by submission.  Having been idle earns a single gang
  * at the front and no more, and between two gangs of an instance that always has one to order,
  * every other one that has comes once. */
-#include "controller/offer_heap.h"
+#include "controller/offer_groups.h"
 
 extern const gw_policy_ops gw_policy_round_robin;
 
@@ -46,7 +46,7 @@ static void round_robin_offer(gw_policy *policy, const gw_offer *offer, gw_time 
 static void round_robin_take(gw_policy *policy, uint64_t offer, bool is_ordered)
 {
     round_robin_policy *self = (round_robin_policy *)policy;
-    const gw_offer_entry *first = gw_offer_heap_first(&self->base.offers);
+    const gw_offer_entry *first = gw_offer_groups_first(&self->base.offers);
     const uint32_t instance = first == NULL ? GW_INDEX_NONE : first->instance;
     gw_heap_policy_take(policy, offer, is_ordered);
     if (is_ordered)
@@ -69,4 +69,7 @@ const gw_policy_ops gw_policy_round_robin = {
     .pick = gw_heap_policy_pick,
     .take = round_robin_take,
     .forget = round_robin_forget,
+    .hold = gw_heap_policy_hold,
+    .release = gw_heap_policy_release,
+    .withdraw = gw_heap_policy_withdraw,
 };

@@ -21,7 +21,7 @@
  *
  * All instances are compared, also those that never meet on a device (decision 0014). */
 #include "base/check.h"
-#include "controller/offer_heap.h"
+#include "controller/offer_groups.h"
 
 extern const gw_policy_ops gw_policy_share;
 
@@ -36,7 +36,8 @@ typedef struct {
 
 typedef struct {
     uint32_t weight;  /* 0: never offered, or forgotten. */
-    uint32_t offered; /* Shards of the gang that is offered now, or was last. */
+    uint32_t offered; /* Shards of the gang that is offered now, or was last, */
+    uint32_t slice;   /* and where. */
     bool is_asked;    /* It has gangs to order, offered or waiting for room. */
     uint64_t ordered; /* Shards, not reported yet. */
     gw_span reported_ns;
@@ -89,10 +90,24 @@ static gw_span scale(const shard_tally *known, uint64_t count)
     return mean_ns * count + (is_small ? rest_ns * count / known->count : 0);
 }
 
+static shard_tally tally_known(const share_account *account)
+{
+    return (shard_tally){account->before.count + account->latest.count,
+                         account->before.time_ns + account->latest.time_ns};
+}
+
+/* Offers go by their slices, to be held with them, but those whose virtual time is others' mean: to
+ * be given back and offered again is what brings them up to date.  There are never more of them
+ * than gangs on devices. */
+static uint32_t group_of(const share_account *account)
+{
+    const bool is_guessed = account->ordered > 0 && tally_known(account).count == 0;
+    return is_guessed ? GW_OFFER_GROUP_LOOSE : gw_offer_group_of_slice(account->slice);
+}
+
 static gw_offer_key virtual_time(const share_policy *policy, const share_account *account)
 {
-    shard_tally known = {account->before.count + account->latest.count,
-                         account->before.time_ns + account->latest.time_ns};
+    shard_tally known = tally_known(account);
     if (known.count == 0)
         known = policy->all;
     if (known.count == 0)
@@ -109,8 +124,9 @@ static void move_instance(share_policy *policy, uint32_t instance, gw_offer_key 
 {
     if (gw_offer_heap_find(&policy->active, instance) != NULL)
         gw_offer_heap_move(&policy->active, instance, time);
-    if (gw_offer_heap_find(&policy->base.offers, instance) != NULL)
-        gw_offer_heap_move(&policy->base.offers, instance, time);
+    if (gw_offer_groups_find(&policy->base.offers, instance) != NULL)
+        gw_offer_groups_move_to(&policy->base.offers, instance, time,
+                                group_of(account_of(policy, instance)));
 }
 
 static void note_least(share_policy *policy)
@@ -170,16 +186,18 @@ static void share_offer(gw_policy *policy, const gw_offer *offer, gw_time now_ns
     gw_check(offer->weight > 0);
     account->weight = offer->weight;
     account->offered = offer->shard_count;
+    account->slice = offer->slice;
     account->is_asked = true;
     if (gw_offer_heap_find(&self->active, offer->instance) == NULL)
         wake(self, offer, account);
-    gw_heap_policy_push(policy, offer, virtual_time(self, account));
+    const gw_offer_entry entry = {virtual_time(self, account), offer->offer, offer->instance};
+    gw_offer_groups_push(&self->base.offers, &entry, group_of(account));
 }
 
 static void share_take(gw_policy *policy, uint64_t offer, bool is_ordered)
 {
     share_policy *self = (share_policy *)policy;
-    const gw_offer_entry *first = gw_offer_heap_first(&self->base.offers);
+    const gw_offer_entry *first = gw_offer_groups_first(&self->base.offers);
     const uint32_t instance = first == NULL ? GW_INDEX_NONE : first->instance;
     gw_heap_policy_take(policy, offer, is_ordered);
     if (!is_ordered)
@@ -243,4 +261,7 @@ const gw_policy_ops gw_policy_share = {
     .finished = share_finished,
     .idle = share_idle,
     .forget = share_forget,
+    .hold = gw_heap_policy_hold,
+    .release = gw_heap_policy_release,
+    .withdraw = gw_heap_policy_withdraw,
 };

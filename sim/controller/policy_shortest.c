@@ -7,7 +7,7 @@
  *
  * Long calls starve for as long as short ones keep coming; `control.starvation_limit` names the
  * jobs to which that happens. */
-#include "controller/offer_heap.h"
+#include "controller/offer_groups.h"
 
 extern const gw_policy_ops gw_policy_shortest;
 
@@ -69,12 +69,12 @@ static void shortest_finished(gw_policy *policy, uint32_t instance, uint64_t sha
     shortest_account *account = account_of(self, instance);
     account->shard_count += shard_count;
     account->time_ns += device_time_ns;
-    const gw_offer_entry *offered = gw_offer_heap_find(&self->base.offers, instance);
+    const gw_offer_entry *offered = gw_offer_groups_find(&self->base.offers, instance);
     if (offered == NULL || account->shard_count == 0)
         return;
     const gw_span mean_ns = account->time_ns / account->shard_count;
     const gw_offer_key key = {estimate_ns(mean_ns, account->gangs_left), offered->key.second};
-    gw_offer_heap_move(&self->base.offers, instance, key);
+    gw_offer_groups_move(&self->base.offers, instance, key);
 }
 
 static void shortest_forget(gw_policy *policy, uint32_t instance)
@@ -94,4 +94,7 @@ const gw_policy_ops gw_policy_shortest = {
     .take = gw_heap_policy_take,
     .finished = shortest_finished,
     .forget = shortest_forget,
+    .hold = gw_heap_policy_hold,
+    .release = gw_heap_policy_release,
+    .withdraw = gw_heap_policy_withdraw,
 };

@@ -19,16 +19,17 @@
 struct gw_room {
     const gw_directory *directory;
     uint32_t first_device, device_count;
-    uint32_t lookahead; /* A device with so many is full; */
-    uint32_t refilled;  /* once full, it has room when it has fewer than this. */
-    uint32_t *ordered;  /* By device: gangs ordered and not known to be done. */
-    gw_slice **full;    /* By device: the first slice on its list. */
-    uint32_t *taken;    /* By device: gangs ever ordered, */
-    uint32_t *looked;   /* and how many there were when its list was last gone through. */
-    uint32_t taken_all; /* Gangs ever ordered, over all devices; wraps. */
-    GPtrArray *claims;  /* gw_slice, in the order in which they were raised. */
-    gw_slice **owners;  /* By device: whose claim it is part of; NULL: nobody's. */
-    GHashTable *slices; /* By devices; each to itself.  Never walked. */
+    uint32_t lookahead;   /* A device with so many is full; */
+    uint32_t refilled;    /* once full, it has room when it has fewer than this. */
+    uint32_t *ordered;    /* By device: gangs ordered and not known to be done. */
+    gw_slice **full;      /* By device: the first slice on its list. */
+    uint32_t *taken;      /* By device: gangs ever ordered, */
+    uint32_t *looked;     /* and how many there were when its list was last gone through. */
+    uint32_t taken_all;   /* Gangs ever ordered, over all devices; wraps. */
+    GPtrArray *claims;    /* gw_slice, in the order in which they were raised. */
+    gw_slice **owners;    /* By device: whose claim it is part of; NULL: nobody's. */
+    GHashTable *slices;   /* By devices; each to itself.  Never walked. */
+    uint32_t slice_count; /* Ever made. */
 };
 
 static guint hash_devices(const void *data)
@@ -118,6 +119,7 @@ gw_slice *gw_room_open(gw_room *room, const uint32_t *devices, uint32_t count)
         slice = known;
     } else {
         list_hosts(room, slice);
+        slice->number = room->slice_count++;
         g_hash_table_add(room->slices, slice);
     }
     slice->users++;
@@ -347,7 +349,7 @@ void gw_room_give(gw_room *room, uint32_t device, uint32_t count, GPtrArray *fre
 
 void gw_room_leave(gw_room *room, gw_slice *slice, GPtrArray *freed)
 {
-    if (!slice->is_full || slice->waiting->len > 0)
+    if (!slice->is_full || slice->waiting->len > 0 || slice->offered > 0)
         return;
     const uint32_t known = freed->len;
     unlist_slice(room, slice);

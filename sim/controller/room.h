@@ -22,8 +22,10 @@ typedef struct gw_slice gw_slice;
 struct gw_slice {
     uint32_t *devices, *hosts; /* Only those that the room is in charge of; hosts each once. */
     uint32_t device_count, host_count;
+    uint32_t number;     /* Of this room's slices: counts up, and none comes back. */
     GArray *waiting;     /* uint32_t, the owner's: who waits for this slice. */
-    uint32_t offered;    /* The owner's: how many are offered for it. */
+    uint32_t offered;    /* The owner's: how many are offered for it, */
+    bool is_held;        /* and whether the policy has set them aside. */
     uint32_t users;      /* Opened and not closed. */
     bool is_full;        /* As found last, and nothing has changed that since. */
     uint32_t full_place; /* Full: place in `devices` of the device whose list it is on. */
@@ -57,6 +59,6 @@ void gw_room_take(gw_room *room, const gw_slice *slice);
 /* `count` gangs of `device` are done.  Appends to `freed` (gw_slice *) the slices that were full
  * and no longer are. */
 void gw_room_give(gw_room *room, uint32_t device, uint32_t count, GPtrArray *freed);
-/* Who waited for the slice waits no longer.  Where nobody else does, it is not full any more, nor
- * claims anything; appends to `freed` as above. */
+/* Somebody waits for the slice no longer.  Where nobody else does, nor is offered for it, it is not
+ * full any more, nor claims anything; appends to `freed` as above. */
 void gw_room_leave(gw_room *room, gw_slice *slice, GPtrArray *freed);

@@ -6,8 +6,11 @@
  *
  * When a slice fills up, who is offered for it stays offered, and the policy is not asked while all
  * offers are such: with many clients on the same devices a gang costs what the policy takes to find
- * it, and not an offer of everybody whenever there is room for one.  Only offers that the policy
- * puts before one whose slice has room are set aside meanwhile, and offered again. */
+ * it, and not an offer of everybody whenever there is room for one.  Of offers that the policy puts
+ * before one whose slice has room, the first of each slice is given back, to be offered again, and
+ * the policy sets the others aside until that slice has room (decision 0082).  A policy that cannot
+ * gives them back one by one; and so does every policy where bytes are counted, since each that is
+ * offered again is weighed again. */
 #include "controller/schedule.h"
 
 #include "base/check.h"
@@ -46,6 +49,7 @@ gw_schedule *gw_schedule_new(const gw_directory *directory, const gw_control *co
         gw_check(island != GW_INDEX_NONE);
         schedule->budget = gw_budget_new(directory, control, schedule->room, island);
     }
+    schedule->can_hold = schedule->budget == NULL && gw_policy_can_hold(policy);
     schedule->freed = g_ptr_array_new();
     schedule->fitting = g_array_new(FALSE, FALSE, sizeof(uint32_t));
     schedule->instances = g_ptr_array_new();
@@ -239,15 +243,33 @@ static void end_offer(gw_schedule *schedule, const gw_scheduled_instance *instan
         schedule->open_count--;
 }
 
+/* The slice is not full any more. */
+static void open_slice(gw_schedule *schedule, gw_slice *slice)
+{
+    schedule->open_count += slice->offered;
+    schedule->is_changed = schedule->is_changed || slice->offered > 0;
+    if (slice->is_held)
+        schedule->policy->ops->release(schedule->policy, slice->number);
+    slice->is_held = false;
+}
+
+/* False: the slice is full, and counts as such from now on. */
+static bool is_free(gw_schedule *schedule, gw_slice *slice)
+{
+    const bool was_full = slice->is_full;
+    if (gw_room_is_free(schedule->room, slice))
+        return true;
+    if (!was_full)
+        schedule->open_count -= slice->offered;
+    return false;
+}
+
 /* False: its slice is full, or its buffers do not fit, and it waits for that. */
 static bool has_room(gw_schedule *schedule, gw_scheduled_instance *instance)
 {
     gw_slice *slice = gw_schedule_next_slice(instance);
     const gw_waiting_call *call = gw_schedule_first_call(instance);
-    const bool was_full = slice->is_full;
-    if (!gw_room_is_free(schedule->room, slice)) {
-        if (!was_full)
-            schedule->open_count -= slice->offered;
+    if (!is_free(schedule, slice)) {
         instance->state = GW_SCHEDULED_BLOCKED;
         g_array_append_val(slice->waiting, instance->instance);
         return false;
@@ -301,6 +323,7 @@ static void offer_or_block(gw_schedule *schedule, gw_scheduled_instance *instanc
             instance->shards_done == 0 ? 0 : instance->device_time_ns / instance->shards_done,
         .shard_count = gw_schedule_next_slice(instance)->device_count,
         .gangs_left = call->gangs_left,
+        .slice = gw_schedule_next_slice(instance)->number,
     };
     add_offer(schedule, instance);
     schedule->policy->ops->offer(schedule->policy, &offer,
@@ -485,6 +508,16 @@ static void tell_peers(gw_schedule *schedule)
     g_array_set_size(schedule->untold, 0);
 }
 
+/* What was picked is given back.  Where its slice is full, the policy need not pick any other offer
+ * for that: it is told only now, since no policy is asked as long as all slices are full. */
+static void hold_full_slice(gw_schedule *schedule, gw_slice *slice)
+{
+    if (!schedule->can_hold || !slice->is_full || slice->is_held || slice->offered == 0)
+        return;
+    slice->is_held = true;
+    schedule->policy->ops->hold(schedule->policy, slice->number);
+}
+
 /* NULL: the policy was never offered that, or has given it back. */
 static gw_scheduled_instance *find_offered(gw_schedule *schedule, uint64_t offer)
 {
@@ -523,6 +556,7 @@ void gw_schedule_flush(gw_schedule *schedule)
         gw_scheduled_instance *instance = find_offered(schedule, offer);
         if (instance == NULL)
             return;
+        gw_slice *slice = gw_schedule_next_slice(instance);
         end_offer(schedule, instance);
         bool is_ordered = !instance->is_abandoned && has_room(schedule, instance);
         ops->take(schedule->policy, offer, is_ordered);
@@ -530,8 +564,10 @@ void gw_schedule_flush(gw_schedule *schedule)
             instance->state = GW_SCHEDULED_IDLE;
             schedule->dropped_count--;
         }
-        if (!is_ordered)
+        if (!is_ordered) {
+            hold_full_slice(schedule, slice);
             continue;
+        }
         order_gang(schedule, instance, now_ns);
         if (gw_dispatch_is_wrong(schedule->dispatch))
             return;
@@ -582,22 +618,28 @@ void gw_schedule_result(gw_schedule *schedule, const gw_result_message *message)
     }
 }
 
+/* Those who wait at the slice are offered.  Where it is full again, as it may be when others claim
+ * it, all of them wait on, in the same order. */
+static void offer_waiting(gw_schedule *schedule, gw_slice *slice)
+{
+    const uint32_t count = slice->waiting->len;
+    if (count == 0 && slice->offered > 0)
+        is_free(schedule, slice);
+    for (uint32_t i = 0; i < count && !slice->is_full; i++)
+        offer_or_block(schedule, instance_of(schedule, g_array_index(slice->waiting, uint32_t, i)));
+    if (slice->is_full)
+        g_array_set_size(slice->waiting, count);
+    else
+        g_array_remove_range(slice->waiting, 0, count);
+}
+
 /* Those who wait at slices that have room again may be ordered, and those offered for them. */
 static void offer_freed(gw_schedule *schedule)
 {
-    for (uint32_t f = 0; f < schedule->freed->len; f++) {
-        const gw_slice *slice = (const gw_slice *)g_ptr_array_index(schedule->freed, f);
-        schedule->open_count += slice->offered;
-        schedule->is_changed = schedule->is_changed || slice->offered > 0;
-    }
-    for (uint32_t f = 0; f < schedule->freed->len; f++) {
-        gw_slice *slice = (gw_slice *)g_ptr_array_index(schedule->freed, f);
-        uint32_t count = slice->waiting->len;
-        for (uint32_t i = 0; i < count; i++)
-            offer_or_block(schedule,
-                           instance_of(schedule, g_array_index(slice->waiting, uint32_t, i)));
-        g_array_remove_range(slice->waiting, 0, count);
-    }
+    for (uint32_t f = 0; f < schedule->freed->len; f++)
+        open_slice(schedule, (gw_slice *)g_ptr_array_index(schedule->freed, f));
+    for (uint32_t f = 0; f < schedule->freed->len; f++)
+        offer_waiting(schedule, (gw_slice *)g_ptr_array_index(schedule->freed, f));
     g_ptr_array_set_size(schedule->freed, 0);
 }
 
@@ -672,35 +714,57 @@ void gw_schedule_progress(gw_schedule *schedule, gw_node_id source, const gw_pro
 
 /* --- A client that has failed --- */
 
-/* Off the list of its slice, where it waits for room; others may have waited for it. */
-static void stop_waiting(gw_schedule *schedule, const gw_scheduled_instance *instance)
+/* Off the list of its slice, where it waits for room. */
+static void stop_waiting(const gw_scheduled_instance *instance)
 {
     gw_slice *slice = gw_schedule_next_slice(instance);
     uint32_t i = 0;
     while (g_array_index(slice->waiting, uint32_t, i) != instance->instance)
         i++;
     g_array_remove_index(slice->waiting, i);
+}
+
+/* One who waited for a slice or was offered for it does not want it any more; others may have
+ * waited for that. */
+static void leave_slice(gw_schedule *schedule, gw_slice *slice)
+{
+    const bool was_full = slice->is_full;
     gw_room_leave(schedule->room, slice, schedule->freed);
-    if (!slice->is_full)
+    if (was_full && !slice->is_full)
         g_ptr_array_add(schedule->freed, slice);
     offer_freed(schedule);
 }
 
-/* A policy that has its offer gives it back when it picks it, which it does in this turn. */
+/* What is offered leaves the policy.  One that cannot withdraw it gives it back when it picks it,
+ * which it does in this turn: whatever comes before it is picked, too. */
+static void withdraw_offer(gw_schedule *schedule, gw_scheduled_instance *instance)
+{
+    if (schedule->can_hold) {
+        end_offer(schedule, instance);
+        schedule->policy->ops->withdraw(schedule->policy, instance->instance);
+    } else {
+        schedule->dropped_count++;
+    }
+    schedule->is_changed = true;
+    gw_schedule_flush(schedule);
+}
+
 static void drop_calls(gw_schedule *schedule, gw_scheduled_instance *instance)
 {
+    const gw_scheduled_state state = instance->state;
+    const bool has_slice = state == GW_SCHEDULED_BLOCKED || state == GW_SCHEDULED_OFFERED;
+    gw_slice *slice = has_slice ? gw_schedule_next_slice(instance) : NULL;
     instance->is_abandoned = true;
-    if (instance->state == GW_SCHEDULED_BLOCKED)
-        stop_waiting(schedule, instance);
-    if (instance->state == GW_SCHEDULED_SHORT) {
+    if (state == GW_SCHEDULED_SHORT) {
         gw_budget_stop(schedule->budget, instance->spender, schedule->fitting);
         offer_fitting(schedule);
     }
-    if (instance->state == GW_SCHEDULED_OFFERED) {
-        schedule->dropped_count++;
-        schedule->is_changed = true;
-        gw_schedule_flush(schedule);
-    }
+    if (state == GW_SCHEDULED_BLOCKED)
+        stop_waiting(instance);
+    else if (state == GW_SCHEDULED_OFFERED)
+        withdraw_offer(schedule, instance);
+    if (has_slice)
+        leave_slice(schedule, slice);
     instance->state = GW_SCHEDULED_IDLE;
     instance->call_count = 0;
     gw_policy_idle(schedule->policy, instance->instance);

@@ -80,7 +80,9 @@ struct gw_schedule {
     GArray *collected;    /* uint32_t: instances that are abandoned, or were. */
     uint64_t gang_count, submission_count;
     uint32_t open_count;    /* Offers for slices that are not known to be full, */
-    uint32_t dropped_count; /* and of clients that have failed: the policy is to give them back. */
+    uint32_t dropped_count; /* and of clients that have failed, which the policy is to give back
+                             * where it has no `withdraw`. */
+    bool can_hold;          /* The policy sets offers of full slices aside (policy.h). */
     bool is_changed;        /* Something may be ordered. */
     bool is_wrong;          /* The policy has picked what it does not have. */
 };

@@ -26,6 +26,7 @@ const gw_plugin_kind gw_plugin_policy = {
     .symbol = "gw_policy_plugin",
     .abi = GW_POLICY_ABI,
     .size_bytes = sizeof(gw_policy_ops),
+    .first_size_bytes = GW_POLICY_OPS_FIRST_BYTES,
     .members = policy_members,
 };
 
@@ -212,7 +213,8 @@ static bool check_version(const plugin_place *place, const gw_plugin_head *head,
         refuse(place, found, expected, error);
         return false;
     }
-    if (head->size_bytes != kind->size_bytes) {
+    const bool is_first = kind->first_size_bytes > 0 && head->size_bytes == kind->first_size_bytes;
+    if (head->size_bytes != kind->size_bytes && !is_first) {
         g_autofree char *found = g_strdup_printf(", a table of %u bytes", head->size_bytes);
         g_autofree char *expected =
             g_strdup_printf("%u bytes in %s: build it again with this gangway's headers",

@@ -27,6 +27,8 @@ typedef struct {
     const char *noun;   /* "policy": for messages */
     const char *symbol; /* Of the table: a constant object, no pointer to one. */
     uint32_t abi, size_bytes;
+    uint32_t first_size_bytes; /* What a table of this ABI had at first: what was added at its end
+                                * since then need not be there.  0: nothing was added. */
     const gw_plugin_member *members; /* Those that a table must have; NULL as name ends them. */
 } gw_plugin_kind;
 

@@ -52,6 +52,7 @@ static const struct {
     {"policies", GW_WHERE_SCHEDULER},
     {"gate", GW_WHERE_SCHEDULER},
     {"offer_heap", GW_WHERE_SCHEDULER},
+    {"offer_groups", GW_WHERE_SCHEDULER},
     {"heap_policy", GW_WHERE_SCHEDULER},
     {"dispatch", GW_WHERE_SCHEDULER},
     {"executor", GW_WHERE_EXECUTOR},

@@ -54,6 +54,18 @@ class Good(Case):
             computations.add(summary["computations"])
         self.assertEqual(len(computations), 1)
 
+    def test_one_built_before_hold_runs_as_ever(self):
+        """Clients on two slices that are full: a table that ends early is not asked to hold."""
+        jobs = [dict(SCENARIO["jobs"][0], name=name, count=4, parameters=dict(
+                    SCENARIO["jobs"][0]["parameters"], devices=2),
+                    placement={"mesh0": {"devices": devices}})
+                for name, devices in (("a", [0, 1]), ("b", [2, 3]))]
+        earlier, good = (self.summary(self.scenario(policy, lookahead=1), "--set",
+                                      "jobs=" + json.dumps(jobs))
+                         for policy in ("./earlier.so", "./good.so"))
+        self.assertEqual([job["steps"] for job in earlier["jobs"]], [5] * 8)
+        self.assertEqual(earlier["digest"], good["digest"])
+
     def test_it_is_the_policy(self):
         """The same order as the one built in that is like it: the same events."""
         own = self.summary(self.scenario("./good.so"))

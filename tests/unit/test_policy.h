@@ -9,7 +9,7 @@
 
 #include "base/error.h"
 #include "base/params.h"
-#include "controller/offer_heap.h"
+#include "controller/offer_groups.h"
 
 #define COST_CLIENTS 10000
 #define COST_ROUNDS  4
@@ -96,8 +96,8 @@ static inline void check_cost(const char *name)
         OFFER(policy, .instance = i, .submission = (i * UINT64_C(7919)) % COST_CLIENTS,
               .weight = 1 + i % 9, .priority = i % 5, .deadline_ns = (i * UINT64_C(104729)) % 5000,
               .shard_time_ns = i % 97);
-        most = MAX(most, keys->offers.comparison_count - before);
-        before = keys->offers.comparison_count;
+        most = MAX(most, gw_offer_groups_count_comparisons(&keys->offers) - before);
+        before = gw_offer_groups_count_comparisons(&keys->offers);
     }
     for (uint32_t step = 0; step < COST_ROUNDS * COST_CLIENTS; step++) {
         const uint32_t instance = (uint32_t)take(policy);
@@ -105,8 +105,8 @@ static inline void check_cost(const char *name)
               .weight = 1 + instance % 9, .priority = instance % 5, .deadline_ns = 5000 + step,
               .shard_time_ns = instance % 89);
         gw_policy_finished(policy, instance, 1, 100 + instance % 7);
-        most = MAX(most, keys->offers.comparison_count - before);
-        before = keys->offers.comparison_count;
+        most = MAX(most, gw_offer_groups_count_comparisons(&keys->offers) - before);
+        before = gw_offer_groups_count_comparisons(&keys->offers);
     }
     ck_assert_uint_gt(most, 0);
     ck_assert_uint_le(most, 5 * bound);

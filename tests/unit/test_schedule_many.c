@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "controller/offer_heap.h"
+#include "controller/offer_groups.h"
 #include "controller/schedule.h"
 #include "controller/schedule_private.h"
 #include "small_control.h"
@@ -16,8 +16,9 @@
 #define NODES     3
 #define STEP_KEYS (5 * (2 * LOG2 + 2)) /* As test_policy.h has it, for one gang. */
 
-/* All clients on both devices of one host. */
+/* Hosts of two devices, which are a slice each, and the clients in turn on those. */
 typedef struct {
+    uint32_t slice_count;
     gw_directory *directory;
     record_port *port;
     gw_control control;
@@ -33,8 +34,10 @@ static void submit(bench *made, uint32_t job)
     gw_schedule_submit(made->schedule, gw_directory_client(made->directory, job), &message);
 }
 
-/* Everybody has asked for a run, and the devices are full. */
-static void init_bench(bench *made, const gw_policy_ops *policy, uint32_t lookahead)
+/* Everybody has asked for a run, and the devices are full.  Those of the first slices have asked
+ * first, and for whatever else policies go by, they come before others. */
+static void init_bench(bench *made, const gw_policy_ops *policy, uint32_t lookahead,
+                       uint32_t slice_count)
 {
     gw_builder *builder = gw_builder_new("nodes");
     const uint32_t mesh = small_mesh(builder, 2);
@@ -42,12 +45,13 @@ static void init_bench(bench *made, const gw_policy_ops *policy, uint32_t lookah
         small_node(builder, "node", mesh, "> r1");
     }
     *made = (bench){
-        .directory = small_directory(1, 2, CLIENTS),
+        .slice_count = slice_count,
+        .directory = small_directory(slice_count, 2, CLIENTS),
         .control = {.policy = policy, .dispatch = &gw_dispatch_parallel, .lookahead = lookahead},
         .program = small_finish(builder),
         .jobs = g_new(gw_job, CLIENTS)};
     made->plan = gw_plan_new(made->program);
-    made->port = record_port_new(made->directory, (gw_node_id){1});
+    made->port = record_port_new(made->directory, (gw_node_id){slice_count});
     made->schedule = gw_schedule_new(made->directory, &made->control, made->jobs, 0,
                                      made->port->self, &made->port->base, NULL);
     ck_assert_ptr_nonnull(made->schedule);
@@ -58,9 +62,11 @@ static void init_bench(bench *made, const gw_policy_ops *policy, uint32_t lookah
                                  .runs = 1,
                                  .in_flight = 1,
                                  .weight = 1 + j % 7,
-                                 .priority = j % 5};
-        g_autofree gw_assignment_message *message =
-            small_assignment(GW_MESSAGE_INSTALL, j, made->program, (const uint32_t[]){0, 1});
+                                 .priority = slice_count == 1 ? j % 5 : CLIENTS - j,
+                                 .deadline_ns = slice_count == 1 ? 0 : 1 + j};
+        const uint32_t first = 2 * (uint32_t)((uint64_t)j * slice_count / CLIENTS);
+        g_autofree gw_assignment_message *message = small_assignment(
+            GW_MESSAGE_INSTALL, j, made->program, (const uint32_t[]){first, first + 1});
         gw_schedule_install(made->schedule, gw_directory_client(made->directory, j), message);
     }
     for (uint32_t j = 0; j < CLIENTS; j++) {
@@ -80,19 +86,19 @@ static void clear_bench(bench *made)
     gw_directory_free(made->directory);
 }
 
-/* So many gangs are done on both devices, and others take their places. */
-static void finish_gangs(bench *made, uint32_t count)
+/* So many gangs are done on both devices of the slice, and others take their places. */
+static void finish_gangs(bench *made, uint32_t slice, uint32_t count)
 {
     const uint32_t counts[] = {count, count};
     g_autofree gw_progress *message = small_progress(2, counts, GW_INDEX_NONE, 0);
-    gw_schedule_progress(made->schedule, (gw_node_id){0}, message);
+    gw_schedule_progress(made->schedule, (gw_node_id){slice}, message);
     gw_schedule_flush(made->schedule);
 }
 
 static uint64_t count_comparisons(const bench *made)
 {
     const gw_heap_policy *policy = (const gw_heap_policy *)made->schedule->policy;
-    return policy->offers.comparison_count;
+    return gw_offer_groups_count_comparisons(&policy->offers);
 }
 
 START_TEST(next_of_many_clients_costs_their_logarithm)
@@ -101,11 +107,11 @@ START_TEST(next_of_many_clients_costs_their_logarithm)
     for (uint32_t t = 0; t < G_N_ELEMENTS(lookaheads); t++) {
         bench made;
         const uint32_t batch = (lookaheads[t] + 3) / 4;
-        init_bench(&made, gw_policies[_i], lookaheads[t]);
+        init_bench(&made, gw_policies[_i], lookaheads[t], 1);
         ck_assert_uint_eq(made.schedule->gang_count, lookaheads[t]);
         const uint64_t before = count_comparisons(&made);
         for (uint32_t done = 0; done < GANGS; done += batch) {
-            finish_gangs(&made, batch);
+            finish_gangs(&made, 0, batch);
             record_port_clear(made.port);
         }
         ck_assert_uint_ge(made.schedule->gang_count, GANGS);
@@ -116,11 +122,34 @@ START_TEST(next_of_many_clients_costs_their_logarithm)
 }
 END_TEST
 
+/* Slices have room in turn, while all others are full and offers for those come first. */
+START_TEST(full_slices_cost_nothing_however_many_wait_there)
+{
+    static const uint32_t slice_counts[] = {2, 8, 64};
+    static const uint32_t lookaheads[] = {1, 16};
+    for (uint32_t c = 0; c < G_N_ELEMENTS(slice_counts) * G_N_ELEMENTS(lookaheads); c++) {
+        bench made;
+        const uint32_t slice_count = slice_counts[c / 2], lookahead = lookaheads[c % 2];
+        const uint32_t batch = (lookahead + 3) / 4;
+        init_bench(&made, gw_policies[_i], lookahead, slice_count);
+        ck_assert_uint_eq(made.schedule->gang_count, lookahead * slice_count);
+        const uint64_t before = count_comparisons(&made);
+        for (uint32_t step = 0; step * batch < GANGS; step++) {
+            finish_gangs(&made, step % slice_count, batch);
+            record_port_clear(made.port);
+        }
+        ck_assert_uint_ge(made.schedule->gang_count, GANGS);
+        ck_assert_uint_le(count_comparisons(&made) - before, (uint64_t)GANGS * STEP_KEYS);
+        clear_bench(&made);
+    }
+}
+END_TEST
+
 /* A full slice is explained as such, whether its clients are offered or wait. */
 START_TEST(nobody_blames_the_policy_for_full_devices)
 {
     bench made;
-    init_bench(&made, gw_policy_find("fifo"), 1);
+    init_bench(&made, gw_policy_find("fifo"), 1, 1);
     g_autoptr(GString) text = g_string_new(NULL);
     gw_schedule_explain(made.schedule, text);
     ck_assert_ptr_null(strstr(text->str, "is offered"));
@@ -134,7 +163,7 @@ END_TEST
 START_TEST(one_of_many_fails_while_it_is_offered)
 {
     bench made;
-    init_bench(&made, gw_policy_find("fifo"), 1);
+    init_bench(&made, gw_policy_find("fifo"), 1, 1);
     const gw_instance_message last = small_instance_message(GW_MESSAGE_ABANDON, CLIENTS - 1);
     const gw_node_id resources = gw_directory_resources(made.directory);
     gw_schedule_abandon(made.schedule, resources, &last);
@@ -142,7 +171,7 @@ START_TEST(one_of_many_fails_while_it_is_offered)
     const gw_instance_message gone = small_instance_message(GW_MESSAGE_RETIRE, CLIENTS - 1);
     gw_schedule_retire(made.schedule, resources, &gone);
     record_port_clear(made.port);
-    finish_gangs(&made, 1);
+    finish_gangs(&made, 0, 1);
     CHECK_CALLS(made.port, "note GANG_ORDERED, gang 1.1 is instance 0 node 1\n"
                            "send to host 0: DISPATCH, instance 0 run 0 node 1 as gang 1.1, "
                            "call 0\n");
@@ -158,6 +187,7 @@ int main(void)
         policy_count++;
     }
     tcase_add_loop_test(cases, next_of_many_clients_costs_their_logarithm, 0, policy_count);
+    tcase_add_loop_test(cases, full_slices_cost_nothing_however_many_wait_there, 0, policy_count);
     tcase_add_test(cases, nobody_blames_the_policy_for_full_devices);
     tcase_add_test(cases, one_of_many_fails_while_it_is_offered);
     Suite *suite = suite_create("schedule_many");
