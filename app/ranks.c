@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The fingerprint is of the scenario's text, of the files that it names, and of --set. */
+/* The fingerprint is of the scenario's text, of the files that it names, of --set, and of the
+ * program, whose packets are structs as they lie in memory. */
 #include "app/ranks.h"
 
 #include "base/error.h"
@@ -29,10 +30,15 @@ static uint64_t mix_file(uint64_t mixed, const char *path)
     return mixed;
 }
 
+static uint64_t find_build(void)
+{
+    return mix_file(0, "/proc/self/exe");
+}
+
 static uint64_t find_fingerprint(const char *path, const char *const *settings,
                                  const gw_scenario *scenario)
 {
-    uint64_t mixed = mix_file(0, path);
+    uint64_t mixed = mix_file(find_build(), path);
     for (guint i = 0; scenario != NULL && i < scenario->inputs->len; i++)
         mixed = mix_file(mixed, scenario->inputs->pdata[i]);
     for (guint i = 0; settings != NULL && settings[i] != NULL; i++)
@@ -89,7 +95,8 @@ bool gw_ranks_measure(gw_ranks *ranks, double seconds, gw_probe_between *out, GE
                     "--backend mpi ...",
                     count, count == 1 ? "" : "s", GW_PROBE_RANKS_MAX);
     bool is_whole;
-    if (!gw_rank_agree(ranks->link, mine, (uint64_t)(seconds * 1e9), &is_whole, error)) {
+    const uint64_t fingerprint = find_build() ^ (uint64_t)(seconds * 1e9);
+    if (!gw_rank_agree(ranks->link, mine, fingerprint, &is_whole, error)) {
         ranks->is_lost = !is_whole;
         ranks->is_told = ranks->link->self != 0 && is_whole;
         return false;
@@ -100,8 +107,11 @@ bool gw_ranks_measure(gw_ranks *ranks, double seconds, gw_probe_between *out, GE
     return is_done;
 }
 
-void gw_ranks_end(gw_ranks *ranks)
+void gw_ranks_end(gw_ranks *ranks, const GError *error)
 {
+    const bool is_interrupted = g_error_matches(error, GW_ERROR, GW_ERROR_INTERRUPTED);
     if (ranks->link != NULL)
-        gw_mpi_link_close(g_steal_pointer(&ranks->link), !ranks->is_lost);
+        gw_mpi_link_close(g_steal_pointer(&ranks->link), ranks->is_lost   ? GW_MPI_ALONE
+                                                         : is_interrupted ? GW_MPI_INTERRUPTED
+                                                                          : GW_MPI_TOGETHER);
 }

@@ -12,9 +12,9 @@
 #define POLL_US  2000
 #define LIMIT_NS UINT64_C(120000000000) /* A large scenario takes a minute to load. */
 
-/* NULL: somebody ended, or was not heard of, and the error. */
-static gw_packet *await_packet(gw_rank_link *link, uint64_t limit_ns, uint32_t *out_source,
-                               GError **error)
+/* NULL: somebody ended, or rank `awaited` was not heard of, and the error. */
+static gw_packet *await_packet(gw_rank_link *link, uint32_t awaited, uint64_t limit_ns,
+                               uint32_t *out_source, GError **error)
 {
     for (;;) {
         gw_packet *packet = link->ops->receive(link, out_source);
@@ -27,10 +27,10 @@ static gw_packet *await_packet(gw_rank_link *link, uint64_t limit_ns, uint32_t *
             return NULL;
         }
         if (dead < link->rank_count || gw_monotonic_ns() > limit_ns) {
-            g_autofree char *who = dead < link->rank_count
-                                       ? g_strdup_printf("rank %u has ended", dead)
-                                       : g_strdup("a rank has not answered for two minutes");
-            g_set_error(error, GW_ERROR, GW_ERROR_SYSTEM, "%s before the run began", who);
+            const bool has_ended = dead < link->rank_count;
+            g_set_error(error, GW_ERROR, GW_ERROR_SYSTEM, "rank %u %s before the run began",
+                        has_ended ? dead : awaited,
+                        has_ended ? "has ended" : "has not answered for two minutes");
             return NULL;
         }
         link->ops->unsent(link);
@@ -61,7 +61,8 @@ static GError *judge(const gw_packet *packet, uint32_t source, uint64_t fingerpr
     }
     if (packet->b != fingerprint) {
         return g_error_new(GW_ERROR, GW_ERROR_SYSTEM,
-                           "rank %u: found another scenario, or another version of it, than rank 0",
+                           "rank %u: found another scenario, setting or build of gangway, expected "
+                           "rank 0's",
                            source);
     }
     return NULL;
@@ -72,14 +73,19 @@ static bool agree_first(gw_rank_link *link, const GError *mine, uint64_t fingerp
 {
     const uint64_t limit_ns = gw_monotonic_ns() + LIMIT_NS;
     g_autofree GError **wrong = g_new0(GError *, link->rank_count);
+    g_autofree bool *has_answered = g_new0(bool, link->rank_count);
+    uint32_t awaited = 1; /* The first one that has not. */
     wrong[0] = mine == NULL ? NULL : g_error_copy(mine);
     bool is_whole = true;
     for (uint32_t i = 1; is_whole && i < link->rank_count; i++) {
         uint32_t source = 0;
-        g_autofree gw_packet *packet = await_packet(link, limit_ns, &source, error);
+        g_autofree gw_packet *packet = await_packet(link, awaited, limit_ns, &source, error);
         is_whole = packet != NULL;
         if (is_whole) {
             gw_check(packet->kind == GW_PACKET_READY);
+            has_answered[source] = true;
+            while (awaited < link->rank_count && has_answered[awaited])
+                awaited++;
             /* Where rank 0 has nothing to run, there is nothing to compare. */
             wrong[source] = judge(packet, source, mine == NULL ? fingerprint : packet->b);
         }
@@ -111,7 +117,8 @@ bool gw_rank_agree(gw_rank_link *link, const GError *mine, uint64_t fingerprint,
     }
     send_packet(link, 0, make_packet(GW_PACKET_READY, mine, fingerprint));
     uint32_t source;
-    g_autofree gw_packet *packet = await_packet(link, gw_monotonic_ns() + LIMIT_NS, &source, error);
+    g_autofree gw_packet *packet =
+        await_packet(link, 0, gw_monotonic_ns() + LIMIT_NS, &source, error);
     *out_is_whole = packet != NULL;
     if (packet == NULL) {
         return false;

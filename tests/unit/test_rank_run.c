@@ -114,7 +114,7 @@ START_TEST(the_first_that_cannot_says_why)
     check_refusal(both, GW_ERROR_USAGE, "no way");
     rank unlike[RANK_COUNT] = {{.fingerprint = 7}, {.fingerprint = 8}};
     check_refusal(unlike, GW_ERROR_SYSTEM,
-                  "rank 1: found another scenario, or another version of it, than rank 0");
+                  "rank 1: found another scenario, setting or build of gangway, expected rank 0's");
 }
 END_TEST
 
