@@ -54,6 +54,14 @@ static guint count_hosts(const gw_scenario *scenario)
     return count;
 }
 
+static bool agree(gw_ranks *ranks, const GError *mine, uint64_t fingerprint, GError **error)
+{
+    const gw_rank_accord accord = gw_rank_agree(ranks->link, mine, fingerprint, error);
+    ranks->is_lost = accord.is_lost;
+    ranks->is_told = accord.is_told;
+    return accord.is_reached;
+}
+
 bool gw_ranks_agree(gw_ranks *ranks, const char *path, const char *const *settings,
                     const gw_scenario *scenario, GError **error)
 {
@@ -65,14 +73,7 @@ bool gw_ranks_agree(gw_ranks *ranks, const char *path, const char *const *settin
                     "gangway run ...",
                     path, ranks->link->rank_count, ranks->link->rank_count == 1 ? "" : "s", hosts,
                     hosts == 1 ? "" : "s", hosts);
-    bool is_whole;
-    const bool is_agreed = gw_rank_agree(
-        ranks->link, mine, find_fingerprint(path, settings, scenario), &is_whole, error);
-    if (!is_agreed) {
-        ranks->is_lost = !is_whole;
-        ranks->is_told = ranks->link->self != 0 && is_whole;
-    }
-    return is_agreed;
+    return agree(ranks, mine, find_fingerprint(path, settings, scenario), error);
 }
 
 bool gw_ranks_run(gw_ranks *ranks, const gw_scenario *scenario, gw_recorder *recorder,
@@ -94,13 +95,9 @@ bool gw_ranks_measure(gw_ranks *ranks, double seconds, gw_probe_between *out, GE
                     "found %u rank%s, expected 2 to %u: mpirun -n 2 gangway calibrate "
                     "--backend mpi ...",
                     count, count == 1 ? "" : "s", GW_PROBE_RANKS_MAX);
-    bool is_whole;
-    const uint64_t fingerprint = find_build() ^ (uint64_t)(seconds * 1e9);
-    if (!gw_rank_agree(ranks->link, mine, fingerprint, &is_whole, error)) {
-        ranks->is_lost = !is_whole;
-        ranks->is_told = ranks->link->self != 0 && is_whole;
+    if (!agree(ranks, mine, find_build() ^ (uint64_t)(seconds * 1e9), error))
         return false;
-    }
+    bool is_whole;
     const bool is_done =
         gw_probe_ranks(ranks->link, seconds, out, &ranks->is_told, &is_whole, error);
     ranks->is_lost = !is_whole;

@@ -22,6 +22,7 @@
 
 #include "base/check.h"
 #include "base/error.h"
+#include "real/activity.h"
 
 #define UNIT_BYTES  64
 #define TAG         1
@@ -221,8 +222,10 @@ gw_rank_link *gw_mpi_link_open(GError **error)
     MPI_Comm_size(mpi->comm, &count);
     MPI_Type_contiguous(UNIT_BYTES, MPI_BYTE, &mpi->unit);
     MPI_Type_commit(&mpi->unit);
-    mpi->link =
-        (gw_rank_link){.ops = &mpi_ops, .self = (uint32_t)self, .rank_count = (uint32_t)count};
+    mpi->link = (gw_rank_link){.ops = &mpi_ops,
+                               .self = (uint32_t)self,
+                               .rank_count = (uint32_t)count,
+                               .begun_ns = gw_monotonic_ns()};
     mpi->leaving = g_array_new(FALSE, FALSE, sizeof(passage));
     mpi->coming = g_array_new(FALSE, FALSE, sizeof(passage));
     watch_neighbours(mpi);
