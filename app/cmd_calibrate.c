@@ -145,11 +145,14 @@ static int calibrate_ranks(const char *name, const char *path, uint32_t threads)
     const bool is_done =
         gw_ranks_begin(&ranks, &error) && gw_ranks_measure(&ranks, measured_s(), &between, &error);
     const bool is_first = gw_ranks_is_first(&ranks), is_told = ranks.is_told;
-    gw_ranks_end(&ranks);
+    const int exit_code = is_done   ? 0
+                          : is_told ? gw_error_exit_code(error)
+                                    : gw_command_fail(error);
+    gw_ranks_end(&ranks, error);
     signal(SIGINT, SIG_DFL); /* Nobody else has to hear of it any more. */
     signal(SIGTERM, SIG_DFL);
     if (!is_done)
-        return is_told ? gw_error_exit_code(error) : gw_command_fail(error);
+        return exit_code;
     return is_first ? calibrate(name, path, threads, &between) : 0;
 }
 

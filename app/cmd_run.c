@@ -101,9 +101,11 @@ static bool run_real(running *run, GError **error)
         : strcmp(backend, "cpu") == 0 ? gw_cpu_run(run->scenario, run->recorder, &report, error)
                                       : gw_null_run(run->scenario, run->recorder, &report, error);
     bool writes = gw_ranks_is_first(&ranks);
-    gw_ranks_end(&ranks);
-    if (!is_done || !writes)
-        return is_done;
+    if (!is_done)
+        return false;
+    gw_ranks_end(&ranks, NULL); /* Nobody waits while rank 0 writes and draws. */
+    if (!writes)
+        return true;
     fill_timing(run, &report.timing);
     return gw_recorder_finish(run->recorder, report.launch_digest, &report.timing, error);
 }
@@ -272,7 +274,7 @@ static int run_run(int argc, char **argv)
         bool is_mpi = strcmp(backend, "mpi") == 0;
         if ((is_mpi && !gw_ranks_begin(&ranks, &error)) || !run_scenario(argv[1], &error))
             exit_code = ranks.is_told ? gw_error_exit_code(error) : gw_command_fail(error);
-        gw_ranks_end(&ranks);
+        gw_ranks_end(&ranks, error);
     }
     g_clear_pointer(&backend, g_free);
     g_clear_pointer(&folder, g_free);

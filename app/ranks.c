@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The fingerprint is of the scenario's text, of the files that it names, and of --set. */
+/* The fingerprint is of the scenario's text, of the files that it names, of --set, and of the
+ * program, whose packets are structs as they lie in memory. */
 #include "app/ranks.h"
 
 #include "base/error.h"
@@ -29,10 +30,15 @@ static uint64_t mix_file(uint64_t mixed, const char *path)
     return mixed;
 }
 
+static uint64_t find_build(void)
+{
+    return mix_file(0, "/proc/self/exe");
+}
+
 static uint64_t find_fingerprint(const char *path, const char *const *settings,
                                  const gw_scenario *scenario)
 {
-    uint64_t mixed = mix_file(0, path);
+    uint64_t mixed = mix_file(find_build(), path);
     for (guint i = 0; scenario != NULL && i < scenario->inputs->len; i++)
         mixed = mix_file(mixed, scenario->inputs->pdata[i]);
     for (guint i = 0; settings != NULL && settings[i] != NULL; i++)
@@ -48,6 +54,14 @@ static guint count_hosts(const gw_scenario *scenario)
     return count;
 }
 
+static bool agree(gw_ranks *ranks, const GError *mine, uint64_t fingerprint, GError **error)
+{
+    const gw_rank_accord accord = gw_rank_agree(ranks->link, mine, fingerprint, error);
+    ranks->is_lost = accord.is_lost;
+    ranks->is_told = accord.is_told;
+    return accord.is_reached;
+}
+
 bool gw_ranks_agree(gw_ranks *ranks, const char *path, const char *const *settings,
                     const gw_scenario *scenario, GError **error)
 {
@@ -59,14 +73,7 @@ bool gw_ranks_agree(gw_ranks *ranks, const char *path, const char *const *settin
                     "gangway run ...",
                     path, ranks->link->rank_count, ranks->link->rank_count == 1 ? "" : "s", hosts,
                     hosts == 1 ? "" : "s", hosts);
-    bool is_whole;
-    const bool is_agreed = gw_rank_agree(
-        ranks->link, mine, find_fingerprint(path, settings, scenario), &is_whole, error);
-    if (!is_agreed) {
-        ranks->is_lost = !is_whole;
-        ranks->is_told = ranks->link->self != 0 && is_whole;
-    }
-    return is_agreed;
+    return agree(ranks, mine, find_fingerprint(path, settings, scenario), error);
 }
 
 bool gw_ranks_run(gw_ranks *ranks, const gw_scenario *scenario, gw_recorder *recorder,
@@ -88,20 +95,20 @@ bool gw_ranks_measure(gw_ranks *ranks, double seconds, gw_probe_between *out, GE
                     "found %u rank%s, expected 2 to %u: mpirun -n 2 gangway calibrate "
                     "--backend mpi ...",
                     count, count == 1 ? "" : "s", GW_PROBE_RANKS_MAX);
-    bool is_whole;
-    if (!gw_rank_agree(ranks->link, mine, (uint64_t)(seconds * 1e9), &is_whole, error)) {
-        ranks->is_lost = !is_whole;
-        ranks->is_told = ranks->link->self != 0 && is_whole;
+    if (!agree(ranks, mine, find_build() ^ (uint64_t)(seconds * 1e9), error))
         return false;
-    }
+    bool is_whole;
     const bool is_done =
         gw_probe_ranks(ranks->link, seconds, out, &ranks->is_told, &is_whole, error);
     ranks->is_lost = !is_whole;
     return is_done;
 }
 
-void gw_ranks_end(gw_ranks *ranks)
+void gw_ranks_end(gw_ranks *ranks, const GError *error)
 {
+    const bool is_interrupted = g_error_matches(error, GW_ERROR, GW_ERROR_INTERRUPTED);
     if (ranks->link != NULL)
-        gw_mpi_link_close(g_steal_pointer(&ranks->link), !ranks->is_lost);
+        gw_mpi_link_close(g_steal_pointer(&ranks->link), ranks->is_lost   ? GW_MPI_ALONE
+                                                         : is_interrupted ? GW_MPI_INTERRUPTED
+                                                                          : GW_MPI_TOGETHER);
 }

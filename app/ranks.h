@@ -29,5 +29,6 @@ bool gw_ranks_run(gw_ranks *ranks, const gw_scenario *scenario, gw_recorder *rec
 /* What goes between ranks, measured for `seconds` each (probe_ranks.h); *out is rank 0's.  False on
  * all ranks: there is only one, or too many, or one was lost. */
 bool gw_ranks_measure(gw_ranks *ranks, double seconds, gw_probe_between *out, GError **error);
-/* Leaves the other ranks, if not yet. */
-void gw_ranks_end(gw_ranks *ranks);
+/* Leaves the other ranks, if not yet.  `error` is what all ended with, NULL: nothing; it has been
+ * told, and nothing is left to put away, since the process may end in here (mpi_link.h). */
+void gw_ranks_end(gw_ranks *ranks, const GError *error);

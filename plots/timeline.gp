@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Which gang had which devices when, a box per range of its devices that behaved alike.
 # Reads timeline.csv: start_ns, end_ns, first_device, last_device, group (the colour, from 1), label
-# (of the box, where it fits).
+# (of the box, where it fits; where there is none strcol() would have what it has read before).
 # Given: unit and unit_ns of the time axis, start_ns, end_ns, first_device, last_device, tic_step,
 # is_outlined, borders[] and border_count (between islands), caption, and what style.gp needs for
 # the key.
@@ -24,6 +24,7 @@ data = folder.'/timeline.csv'
 
 plot data using ($1 / unit_ns):3:($1 / unit_ns):($2 / unit_ns):3:($4 + 1):(tint($5)) skip 1 \
          with boxxyerror lc rgb variable lw 0.3 dashtype 1 notitle, \
-     data using (($1 + $2) / 2 / unit_ns):(($3 + $4 + 1) / 2):(strcol(6)):(ink($5)) skip 1 \
+     data using (($1 + $2) / 2 / unit_ns):(valid(6) ? ($3 + $4 + 1) / 2 : 1 / 0):(strcol(6)) \
+         :(ink($5)) skip 1 \
          with labels font small_font textcolor rgb variable notitle
 unset output

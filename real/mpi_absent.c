@@ -12,8 +12,8 @@ gw_rank_link *gw_mpi_link_open(GError **error)
     return NULL;
 }
 
-void gw_mpi_link_close(gw_rank_link *link, bool is_whole)
+void gw_mpi_link_close(gw_rank_link *link, gw_mpi_parting parting)
 {
-    (void)is_whole;
+    (void)parting;
     gw_check(link == NULL);
 }

@@ -17,15 +17,19 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/pidfd.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include "base/check.h"
 #include "base/error.h"
+#include "real/activity.h"
 
 #define UNIT_BYTES  64
 #define TAG         1
 #define PLACE_BYTES 128
-#define CLOSE_S     8 /* MPI_Finalize waits for all; one that is lost just then must not hold it. */
+#define OPEN_S      60 /* MPI_Init waits for all; a process that never joins must not hold it. */
+#define CLOSE_S     8  /* MPI_Finalize does, too; nor must one that is lost just then. */
+#define CLOSE_US    250000 /* For the same, where a launcher that ends all joins in no more. */
 
 typedef struct {
     MPI_Request request;
@@ -184,11 +188,28 @@ static void watch_neighbours(mpi_link *mpi)
     }
 }
 
+static void say_and_end(const char *text, size_t length)
+{
+    (void)!write(STDERR_FILENO, text, length);
+    _exit(5);
+}
+
+static void end_opening(int signal_number)
+{
+    static const char text[] = "gangway: MPI has not begun for a minute: not all of the processes "
+                               "that the launcher has started join in\n";
+    (void)signal_number;
+    say_and_end(text, sizeof(text) - 1);
+}
+
 gw_rank_link *gw_mpi_link_open(GError **error)
 {
     int provided = 0, self = 0, count = 0;
+    signal(SIGALRM, end_opening);
+    alarm(OPEN_S);
     if (MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &provided) != MPI_SUCCESS ||
         provided < MPI_THREAD_FUNNELED) {
+        alarm(0);
         g_set_error_literal(error, GW_ERROR, GW_ERROR_SYSTEM,
                             "MPI cannot begin, or serves no process with several threads");
         return NULL;
@@ -201,11 +222,14 @@ gw_rank_link *gw_mpi_link_open(GError **error)
     MPI_Comm_size(mpi->comm, &count);
     MPI_Type_contiguous(UNIT_BYTES, MPI_BYTE, &mpi->unit);
     MPI_Type_commit(&mpi->unit);
-    mpi->link =
-        (gw_rank_link){.ops = &mpi_ops, .self = (uint32_t)self, .rank_count = (uint32_t)count};
+    mpi->link = (gw_rank_link){.ops = &mpi_ops,
+                               .self = (uint32_t)self,
+                               .rank_count = (uint32_t)count,
+                               .begun_ns = gw_monotonic_ns()};
     mpi->leaving = g_array_new(FALSE, FALSE, sizeof(passage));
     mpi->coming = g_array_new(FALSE, FALSE, sizeof(passage));
     watch_neighbours(mpi);
+    alarm(0);
     return &mpi->link;
 }
 
@@ -213,28 +237,36 @@ static void end_waiting(int signal_number)
 {
     static const char text[] = "gangway: a rank was lost while all were leaving\n";
     (void)signal_number;
-    (void)!write(STDERR_FILENO, text, sizeof(text) - 1);
-    _exit(5);
+    say_and_end(text, sizeof(text) - 1);
 }
 
-static void leave_in_order(mpi_link *mpi)
+static void end_quietly(int signal_number)
 {
-    signal(SIGALRM, end_waiting);
-    alarm(CLOSE_S);
+    (void)signal_number;
+    _exit(130);
+}
+
+static void leave_in_order(mpi_link *mpi, bool is_interrupted)
+{
+    const struct itimerval limit = {.it_value = {.tv_sec = is_interrupted ? 0 : CLOSE_S,
+                                                 .tv_usec = is_interrupted ? CLOSE_US : 0}};
+    signal(SIGALRM, is_interrupted ? end_quietly : end_waiting);
+    setitimer(ITIMER_REAL, &limit, NULL);
     MPI_Type_free(&mpi->unit);
     MPI_Comm_free(&mpi->comm);
     MPI_Finalize();
     alarm(0);
 }
 
-void gw_mpi_link_close(gw_rank_link *link, bool is_whole)
+void gw_mpi_link_close(gw_rank_link *link, gw_mpi_parting parting)
 {
     if (link == NULL) {
         return;
     }
     mpi_link *mpi = mpi_of(link);
+    const bool is_whole = parting != GW_MPI_ALONE;
     if (is_whole) {
-        leave_in_order(mpi);
+        leave_in_order(mpi, parting == GW_MPI_INTERRUPTED);
     }
     for (uint32_t r = 0; r < link->rank_count; r++) {
         if (mpi->processes[r].fd >= 0) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Every rank says READY to rank 0, which answers all with the first thing that is wrong, by order
- * of rank, or that nothing is. */
+ * of rank, or that nothing is.  As in a run only rank 0 decides that another one is lost: it beats
+ * while it waits, and its last word says whom it has waited for. */
 #include "real/rank_agree.h"
 
 #include "base/check.h"
@@ -9,33 +10,28 @@
 #include "real/rank_packet.h"
 #include "real/real_run.h"
 
-#define POLL_US  2000
-#define LIMIT_NS UINT64_C(120000000000) /* A large scenario takes a minute to load. */
+#define POLL_US         2000
+#define BEAT_NS         500000000
+#define FLUSH_NS        UINT64_C(200000000)
+#define PATIENCE_NS     UINT64_C(8000000000)
+#define PATIENCE_FACTOR 10 /* Others may take so many times as long as this one to begin. */
 
-/* NULL: somebody ended, or was not heard of, and the error. */
-static gw_packet *await_packet(gw_rank_link *link, uint64_t limit_ns, uint32_t *out_source,
-                               GError **error)
+typedef struct {
+    gw_rank_link *link;
+    bool *has_answered; /* By rank: to these rank 0 beats. */
+    uint32_t awaited;   /* The first one that has not. */
+    uint64_t patience_ns, limit_ns, beat_ns;
+} gathering_state;
+
+static void begin_gathering(gathering_state *gathering, gw_rank_link *link)
 {
-    for (;;) {
-        gw_packet *packet = link->ops->receive(link, out_source);
-        if (packet != NULL) {
-            return packet;
-        }
-        const uint32_t dead = link->ops->find_dead(link);
-        if (gw_real_is_cancelled()) {
-            g_set_error_literal(error, GW_ERROR, GW_ERROR_INTERRUPTED, "interrupted");
-            return NULL;
-        }
-        if (dead < link->rank_count || gw_monotonic_ns() > limit_ns) {
-            g_autofree char *who = dead < link->rank_count
-                                       ? g_strdup_printf("rank %u has ended", dead)
-                                       : g_strdup("a rank has not answered for two minutes");
-            g_set_error(error, GW_ERROR, GW_ERROR_SYSTEM, "%s before the run began", who);
-            return NULL;
-        }
-        link->ops->unsent(link);
-        g_usleep(POLL_US);
-    }
+    const uint64_t now_ns = gw_monotonic_ns();
+    gathering->link = link;
+    gathering->has_answered = g_new0(bool, link->rank_count);
+    gathering->awaited = link->self == 0 ? 1 : 0;
+    gathering->patience_ns = PATIENCE_NS + PATIENCE_FACTOR * (now_ns - link->begun_ns);
+    gathering->limit_ns = now_ns + gathering->patience_ns;
+    gathering->beat_ns = now_ns;
 }
 
 static void send_packet(gw_rank_link *link, uint32_t target, gw_packet *packet)
@@ -46,10 +42,79 @@ static void send_packet(gw_rank_link *link, uint32_t target, gw_packet *packet)
     }
 }
 
-static gw_packet *make_packet(const GError *error, uint64_t fingerprint)
+static gw_packet *make_packet(gw_packet_kind kind, const GError *error, uint64_t fingerprint)
 {
-    return gw_packet_new_text(GW_PACKET_READY, error == NULL ? 0 : (uint64_t)error->code,
-                              fingerprint, error == NULL ? "" : error->message);
+    return gw_packet_new_text(kind, error == NULL ? 0 : (uint64_t)error->code, fingerprint,
+                              error == NULL ? "" : error->message);
+}
+
+static void tell_answered(const gathering_state *gathering, gw_packet_kind kind,
+                          const GError *error)
+{
+    gw_rank_link *link = gathering->link;
+    for (uint32_t r = 1; r < link->rank_count; r++) {
+        if (gathering->has_answered[r]) {
+            gw_packet *packet = make_packet(kind, error, 0);
+            link->ops->send(link, r, packet, packet->size_bytes);
+        }
+    }
+}
+
+static void tell_last(const gathering_state *gathering, const GError *error)
+{
+    const uint64_t end_ns = gw_monotonic_ns() + FLUSH_NS;
+    tell_answered(gathering, GW_PACKET_LOST, error);
+    while (gathering->link->ops->unsent(gathering->link) > 0 && gw_monotonic_ns() < end_ns) {
+        g_usleep(POLL_US);
+    }
+}
+
+/* Nothing has come: false when nothing will. */
+static bool wait_on(gathering_state *gathering, GError **error)
+{
+    gw_rank_link *link = gathering->link;
+    const uint64_t now_ns = gw_monotonic_ns();
+    const uint32_t dead = link->ops->find_dead(link);
+    if (gw_real_is_cancelled()) {
+        g_set_error_literal(error, GW_ERROR, GW_ERROR_INTERRUPTED, "interrupted");
+        return false;
+    }
+    if (dead < link->rank_count) {
+        g_set_error(error, GW_ERROR, GW_ERROR_SYSTEM, "rank %u has ended before the run began",
+                    dead);
+        return false;
+    }
+    if (now_ns > gathering->limit_ns) {
+        g_autofree char *waited = gw_span_format(gathering->patience_ns);
+        g_set_error(error, GW_ERROR, GW_ERROR_SYSTEM,
+                    "rank %u is lost: it has not answered for %s, and was about to begin",
+                    gathering->awaited, waited);
+        return false;
+    }
+    if (now_ns - gathering->beat_ns >= BEAT_NS) {
+        gathering->beat_ns = now_ns;
+        tell_answered(gathering, GW_PACKET_BEAT, NULL);
+    }
+    link->ops->unsent(link);
+    g_usleep(POLL_US);
+    return true;
+}
+
+/* NULL: somebody ended, or was not heard of, and the error. */
+static gw_packet *await_packet(gathering_state *gathering, uint32_t *out_source, GError **error)
+{
+    for (;;) {
+        g_autofree gw_packet *packet = gathering->link->ops->receive(gathering->link, out_source);
+        if (packet == NULL) {
+            if (!wait_on(gathering, error)) {
+                return NULL;
+            }
+        } else if (packet->kind == GW_PACKET_BEAT) {
+            gathering->limit_ns = gw_monotonic_ns() + gathering->patience_ns;
+        } else {
+            return g_steal_pointer(&packet);
+        }
+    }
 }
 
 /* Rank 0: what `packet` of `source` says is wrong; NULL: nothing. */
@@ -61,64 +126,87 @@ static GError *judge(const gw_packet *packet, uint32_t source, uint64_t fingerpr
     }
     if (packet->b != fingerprint) {
         return g_error_new(GW_ERROR, GW_ERROR_SYSTEM,
-                           "rank %u: found another scenario, or another version of it, than rank 0",
+                           "rank %u: found another scenario, setting or build of gangway, expected "
+                           "rank 0's",
                            source);
     }
     return NULL;
 }
 
-static bool agree_first(gw_rank_link *link, const GError *mine, uint64_t fingerprint,
-                        bool *out_is_whole, GError **error)
+/* Rank 0: whether all have answered; what each has said is in `wrong`, by rank. */
+static bool hear_all(gathering_state *gathering, const GError *mine, uint64_t fingerprint,
+                     GError **wrong, GError **error)
 {
-    const uint64_t limit_ns = gw_monotonic_ns() + LIMIT_NS;
-    g_autofree GError **wrong = g_new0(GError *, link->rank_count);
-    wrong[0] = mine == NULL ? NULL : g_error_copy(mine);
-    bool is_whole = true;
-    for (uint32_t i = 1; is_whole && i < link->rank_count; i++) {
+    const uint32_t count = gathering->link->rank_count;
+    while (gathering->awaited < count) {
         uint32_t source = 0;
-        g_autofree gw_packet *packet = await_packet(link, limit_ns, &source, error);
-        is_whole = packet != NULL;
-        if (is_whole) {
-            gw_check(packet->kind == GW_PACKET_READY);
-            /* Where rank 0 has nothing to run, there is nothing to compare. */
-            wrong[source] = judge(packet, source, mine == NULL ? fingerprint : packet->b);
+        g_autofree gw_packet *packet = await_packet(gathering, &source, error);
+        if (packet == NULL) {
+            return false;
+        }
+        gw_check(packet->kind == GW_PACKET_READY);
+        /* Where rank 0 has nothing to run, there is nothing to compare. */
+        wrong[source] = judge(packet, source, mine == NULL ? fingerprint : packet->b);
+        gathering->has_answered[source] = true;
+        while (gathering->awaited < count && gathering->has_answered[gathering->awaited]) {
+            gathering->awaited++;
         }
     }
-    GError *first = NULL;
+    return true;
+}
+
+static gw_rank_accord agree_first(gw_rank_link *link, const GError *mine, uint64_t fingerprint,
+                                  GError **error)
+{
+    gathering_state gathering;
+    begin_gathering(&gathering, link);
+    g_autofree bool *has_answered = gathering.has_answered;
+    g_autofree GError **wrong = g_new0(GError *, link->rank_count);
+    g_autoptr(GError) lost = NULL;
+    const bool is_whole = hear_all(&gathering, mine, fingerprint, wrong, &lost);
+    wrong[0] = mine == NULL ? NULL : g_error_copy(mine);
+    g_autoptr(GError) first = NULL;
     for (uint32_t r = 0; r < link->rank_count; r++) {
         if (first == NULL) {
             first = g_steal_pointer(&wrong[r]);
         }
         g_clear_error(&wrong[r]);
     }
-    for (uint32_t r = 1; is_whole && r < link->rank_count; r++) {
-        send_packet(link, r, make_packet(first, fingerprint));
+    if (!is_whole) {
+        tell_last(&gathering, lost);
+        g_propagate_error(error, g_steal_pointer(&lost));
+        return (gw_rank_accord){.is_lost = true};
     }
-    *out_is_whole = is_whole;
-    if (first != NULL && is_whole) {
-        g_propagate_error(error, first);
-        return false;
+    for (uint32_t r = 1; r < link->rank_count; r++) {
+        send_packet(link, r, make_packet(GW_PACKET_READY, first, fingerprint));
     }
-    g_clear_error(&first);
-    return is_whole;
+    if (first != NULL) {
+        g_propagate_error(error, g_steal_pointer(&first));
+        return (gw_rank_accord){.is_lost = false};
+    }
+    return (gw_rank_accord){.is_reached = true};
 }
 
-bool gw_rank_agree(gw_rank_link *link, const GError *mine, uint64_t fingerprint, bool *out_is_whole,
-                   GError **error)
+gw_rank_accord gw_rank_agree(gw_rank_link *link, const GError *mine, uint64_t fingerprint,
+                             GError **error)
 {
     if (link->self == 0) {
-        return agree_first(link, mine, fingerprint, out_is_whole, error);
+        return agree_first(link, mine, fingerprint, error);
     }
-    send_packet(link, 0, make_packet(mine, fingerprint));
+    gathering_state gathering;
+    begin_gathering(&gathering, link);
+    g_autofree bool *has_answered = gathering.has_answered;
+    send_packet(link, 0, make_packet(GW_PACKET_READY, mine, fingerprint));
     uint32_t source;
-    g_autofree gw_packet *packet = await_packet(link, gw_monotonic_ns() + LIMIT_NS, &source, error);
-    *out_is_whole = packet != NULL;
+    g_autofree gw_packet *packet = await_packet(&gathering, &source, error);
     if (packet == NULL) {
-        return false;
+        return (gw_rank_accord){.is_lost = true};
     }
-    gw_check(packet->kind == GW_PACKET_READY);
+    const bool is_lost = packet->kind == GW_PACKET_LOST;
+    gw_check(is_lost || packet->kind == GW_PACKET_READY);
     if (packet->a != 0) {
         g_set_error_literal(error, GW_ERROR, (gint)packet->a, gw_packet_body(packet));
+        return (gw_rank_accord){.is_lost = is_lost, .is_told = true};
     }
-    return packet->a == 0;
+    return (gw_rank_accord){.is_reached = true};
 }

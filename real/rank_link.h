@@ -29,5 +29,6 @@ typedef struct {
 struct gw_rank_link { /* First member of each implementation. */
     const gw_rank_link_ops *ops;
     uint32_t self, rank_count;
+    uint64_t begun_ns; /* When it was made, on this rank's clock (gw_monotonic_ns). */
     bool is_one_clock; /* CLOCK_MONOTONIC is the same for all ranks. */
 };

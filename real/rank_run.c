@@ -186,11 +186,11 @@ bool gw_rank_run(gw_rank_link *link, const gw_scenario *scenario, gw_recorder *r
     }
     GError *mine = NULL;
     bool is_done = add_controllers(&run, &mine);
-    bool is_whole;
-    if (!gw_rank_agree(link, mine, 0, &is_whole, error)) {
+    const gw_rank_accord accord = gw_rank_agree(link, mine, 0, error);
+    if (!accord.is_reached) {
         is_done = false;
-        run.is_lost = !is_whole;
-        run.is_told = link->self != 0 && is_whole;
+        run.is_lost = accord.is_lost;
+        run.is_told = accord.is_told;
     } else {
         is_done = gw_rank_cluster_start(run.cluster, error) &&
                   (link->self == 0 ? lead(&run, out_report, error) : follow(&run, error));

@@ -7,6 +7,7 @@ import os
 import pathlib
 import shutil
 import signal
+import subprocess
 import time
 
 import program
@@ -208,6 +209,33 @@ class Mpi(ranks.Case):
         _, errors = process.communicate(timeout=ranks.END_S)
         self.assertEqual(errors.count("gangway: interrupted"), 1, errors)
         self.assertEqual(list(self.out.iterdir()), [])
+
+    @once
+    def test_ctrl_c_to_the_launcher(self):
+        """It ends all, and MPI's own farewell with it: ranks leave without, and nothing stays."""
+        process = self.start(2, "run", MLP, "--backend", "mpi", "--out", self.out, *FOREVER,
+                             options=ranks.PATIENCE)
+        for rank in range(2):
+            self.await_true(lambda r=rank: used_cpu_s(self.pid(r)) > BUSY_S, 60)
+        process.send_signal(signal.SIGINT)
+        self.assertEqual([self.code(rank, ranks.LOST_S) for rank in range(2)], [130, 130])
+        _, errors = process.communicate(timeout=ranks.END_S)
+        self.assertIn("interrupted", errors)
+        self.assertEqual(list(self.out.iterdir()), [])
+
+    @once
+    def test_another_build_is_refused(self):
+        """One byte more at its end: the program of rank 1 is another one, and does the same."""
+        other = self.folder / "gangway"
+        other.write_bytes(pathlib.Path(program.GANGWAY).read_bytes() + b"\n")
+        other.chmod(0o755)
+        words = ["run", str(MLP), "--backend", "mpi"]
+        done = subprocess.run([*ranks.MPIRUN, "-n", "1", program.GANGWAY, *words, ":", "-n", "1",
+                               str(other), *words], capture_output=True, text=True, check=False,
+                              timeout=program.TIMEOUT_S, env=ranks.environment())
+        self.assertEqual(done.returncode, 5, done.stderr)
+        self.assertIn("gangway: rank 1: found another scenario, setting or build of gangway, "
+                      "expected rank 0's", done.stderr)
 
     @once
     def test_who_waits_sleeps(self):

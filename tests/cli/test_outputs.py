@@ -7,6 +7,7 @@ import gzip
 import json
 import os
 import pathlib
+import re
 import resource
 import shutil
 import subprocess
@@ -279,6 +280,22 @@ class Plots(program.Case):
             self.assertIn(f"figure: {self.out}/{subject}", done.stdout)
         self.assertTrue((self.out / "utilization.png").read_bytes().startswith(b"\x89PNG"))
         self.check_no_leftovers(self.out)
+
+    def test_boxes_without_a_label_have_none(self):
+        """Texts are labels, tics, kinds of nodes, and what the axes are."""
+        if shutil.which("gnuplot") is None:
+            self.skipTest("no gnuplot")
+        self.accept("run", program.CONFIGS / "text_cpu.json", "--set", "jobs.0.steps=2", "--plot",
+                    "--out", self.out)
+        boxes = list(csv.DictReader((self.out / "timeline.csv").read_text().splitlines()))
+        self.assertIn("", [box["label"] for box in boxes])
+        shards = csv.DictReader((self.out / "shards.csv").read_text().splitlines())
+        known = {"device", *(re.match("[a-z]+", shard["node"])[0] for shard in shards)}
+        texts = re.findall(r"<text.*?</text>", (self.out / "timeline.svg").read_text(), re.DOTALL)
+        for text in texts:
+            word = re.sub(r"<[^>]*>", "", text).strip()
+            if word not in known:
+                self.assertRegex(word, r"^([\d.]+|time \(.s\))$")
 
     def test_plot_again(self):
         if shutil.which("gnuplot") is None:

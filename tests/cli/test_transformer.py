@@ -211,6 +211,24 @@ class Transformer(program.Case):
             with self.subTest(setting):
                 self.check_close(self.losses(setting), usual, 1e-6)
 
+    def test_sgd_is_stable_at_its_own_rate(self):
+        """Where steps are too long for that, they make losses of roundings."""
+        made = json.loads(SCENARIO.read_text())
+        del made["$schema"], made["jobs"][0]["parameters"]["learning_rate"]
+        made["jobs"][0]["parameters"].update(optimizer="sgd", layers=4)
+        path = self.write("s.json", made)
+
+        def losses(*settings):
+            words = program.shortened((*settings, "jobs.0.steps=50"))
+            return self.summary(path, "--backend", "cpu", *(word for setting in words for word in
+                                ("--set", setting)))["jobs"][0]["results"]["loss"]
+        for hidden in (32, 64):
+            with self.subTest(hidden):
+                size = f"{P}.hidden={hidden}"
+                alone = losses(size, f"{P}.data=1", f"{P}.tensor=1")
+                self.check_fell(alone, 0.98)
+                self.check_close(losses(size), alone, TOLERANCE)
+
     def test_two_bytes_are_nearly_as_good(self):
         """Rounding to 8 bits shows, and does no harm; and every mesh rounds alike, nearly."""
         usual = self.losses("jobs.0.steps=50")

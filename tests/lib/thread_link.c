@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "real/activity.h"
 
 typedef struct {
     uint32_t source;
@@ -90,8 +91,11 @@ thread_links *thread_links_new(uint32_t rank_count)
     links->ends = g_new0(thread_end, rank_count);
     for (uint32_t r = 0; r < rank_count; r++) {
         thread_end *end = &links->ends[r];
-        end->link = (gw_rank_link){
-            .ops = &thread_ops, .self = r, .rank_count = rank_count, .is_one_clock = true};
+        end->link = (gw_rank_link){.ops = &thread_ops,
+                                   .self = r,
+                                   .rank_count = rank_count,
+                                   .begun_ns = gw_monotonic_ns(),
+                                   .is_one_clock = true};
         end->all = links;
         pthread_mutex_init(&end->mutex, NULL);
         end->parcels = g_array_new(FALSE, FALSE, sizeof(parcel));

@@ -13,7 +13,7 @@ START_TEST(there_is_no_link)
     ck_assert_ptr_null(gw_mpi_link_open(&error));
     ck_assert(g_error_matches(error, GW_ERROR, GW_ERROR_USAGE));
     ck_assert(strstr(error->message, "--backend mpi: this build has no MPI") != NULL);
-    gw_mpi_link_close(NULL, true);
+    gw_mpi_link_close(NULL, GW_MPI_TOGETHER);
 }
 END_TEST
 

@@ -34,8 +34,11 @@ static void *run_rank(void *context)
 static void *agree_rank(void *context)
 {
     rank *self = context;
-    self->is_done =
-        gw_rank_agree(self->link, self->mine, self->fingerprint, &self->is_whole, &self->error);
+    const gw_rank_accord accord =
+        gw_rank_agree(self->link, self->mine, self->fingerprint, &self->error);
+    self->is_done = accord.is_reached;
+    self->is_told = accord.is_told;
+    self->is_whole = !accord.is_lost;
     return NULL;
 }
 
@@ -74,6 +77,7 @@ static void check_refusal(rank *all, gw_error_code code, const char *words)
     for (uint32_t r = 0; r < RANK_COUNT; r++) {
         ck_assert(!all[r].is_done);
         ck_assert(all[r].is_whole);
+        ck_assert(all[r].is_told == (r != 0));
         ck_assert(g_error_matches(all[r].error, GW_ERROR, (gint)code));
         ck_assert_str_eq(all[r].error->message, words);
     }
@@ -101,7 +105,7 @@ START_TEST(the_first_that_cannot_says_why)
     check_refusal(both, GW_ERROR_USAGE, "no way");
     rank unlike[RANK_COUNT] = {{.fingerprint = 7}, {.fingerprint = 8}};
     check_refusal(unlike, GW_ERROR_SYSTEM,
-                  "rank 1: found another scenario, or another version of it, than rank 0");
+                  "rank 1: found another scenario, setting or build of gangway, expected rank 0's");
 }
 END_TEST
 
@@ -115,6 +119,27 @@ START_TEST(a_rank_that_ends_before_is_missed)
     ck_assert(g_error_matches(first.error, GW_ERROR, GW_ERROR_SYSTEM));
     ck_assert_str_eq(first.error->message, "rank 1 has ended before the run began");
     g_clear_error(&first.error);
+}
+END_TEST
+
+/* Rank 0 names it, and the others, which have waited no less long, leave that to rank 0. */
+START_TEST(a_rank_that_never_answers_is_missed)
+{
+    g_autoptr(thread_links) links = thread_links_new(3);
+    rank all[RANK_COUNT] = {{.link = thread_links_at(links, 0)},
+                            {.link = thread_links_at(links, 2)}};
+    for (uint32_t i = 0; i < RANK_COUNT; i++) {
+        ck_assert_int_eq(pthread_create(&all[i].thread, NULL, agree_rank, &all[i]), 0);
+    }
+    join_all(all);
+    for (uint32_t i = 0; i < RANK_COUNT; i++) {
+        ck_assert(!all[i].is_done && !all[i].is_whole);
+        ck_assert(all[i].is_told == (i != 0));
+        ck_assert(g_error_matches(all[i].error, GW_ERROR, GW_ERROR_SYSTEM));
+        ck_assert(
+            g_str_has_prefix(all[i].error->message, "rank 1 is lost: it has not answered for 8"));
+    }
+    clear_all(all);
 }
 END_TEST
 
@@ -229,6 +254,7 @@ int main(void)
     tcase_add_test(tcase, the_same_is_agreed_on);
     tcase_add_test(tcase, the_first_that_cannot_says_why);
     tcase_add_test(tcase, a_rank_that_ends_before_is_missed);
+    tcase_add_test(tcase, a_rank_that_never_answers_is_missed);
     tcase_add_loop_test(tcase, decisions_and_counts_are_those_of_threads, 0, 9);
     tcase_add_test(tcase, an_interrupt_ends_all);
     tcase_add_test(tcase, a_refused_job_ends_all);
