@@ -441,6 +441,13 @@ static bool count_devices(gw_search_space *space, guint64 devices, GError **erro
     return false;
 }
 
+/* A stage may have the core of the network for itself, so that its equal part is no bound. */
+static void open_cores(gw_cluster_spec *cluster)
+{
+    for (guint i = 0; i < cluster->island_count; i++)
+        cluster->islands[i].network.oversubscription = 1;
+}
+
 gw_search_space *gw_search_space_new(const char *path, const char *const *settings, guint64 devices,
                                      GError **error)
 {
@@ -448,6 +455,7 @@ gw_search_space *gw_search_space_new(const char *path, const char *const *settin
     space->machine = gw_scenario_load_machine(path, settings, error);
     if (space->machine == NULL || !read_job(space, error) || !count_devices(space, devices, error))
         return NULL;
+    open_cores(&space->machine->cluster);
     return g_steal_pointer(&space);
 }
 

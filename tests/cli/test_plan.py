@@ -233,6 +233,11 @@ class Unlike(Plan):
             content["cluster"]["islands"] = [
                 {"hosts": 1, "devices_per_host": count, "accelerator": "a100"} for count in hosts]
             self.check_all(content, "--devices", devices)
+        content = scenario(**fixed)
+        content["cluster"]["islands"] = [
+            {"hosts": 4, "devices_per_host": 4, "accelerator": "a100", "interconnect": "nodes",
+             "network": "infiniband_hdr", "nics_per_host": 1, "oversubscription": 4}]
+        self.check_all(content)
         content = scenario(tensor=1, **fixed)
         content["cluster"]["islands"][0]["speed"] = [{"devices": [0], "factor": 2}]
         self.check_all(content)
