@@ -12,6 +12,7 @@ set yrange [0:200]
 set xtics scale 0 font small_font
 set lmargin at screen 0.5 / width
 set key at graph 0.02, graph 0.98 left top Left reverse samplen 1 spacing 0.9 font small_font
-plot data using 0:2:(0.6):xtic(sprintf('%g', $1)) skip 1 with boxes fc rgb colour[2] title 'gangway', \
+plot data using 0:2:(0.6):xtic(sprintf('%g', $1)) skip 1 \
+         with boxes fc rgb colour[2] title 'gangway', \
      prints using 0:3 skip 1 with points lc rgb '#000000' pt 6 ps 0.5 title 'printed'
 unset output
