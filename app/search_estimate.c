@@ -16,7 +16,7 @@
 
 #define PLACES_MAX 3 /* Of a small program: first, between, last. */
 
-typedef struct {          /* By layers, one and two, and where it matters by micro-batches. */
+typedef struct { /* By layers, one unit and one more, and where it matters by micro-batches. */
     double held[2][2];    /* Bytes at the peak, workspace left out. */
     double busy_ns[2][2]; /* Of all passes. */
     double update_ns[2];
@@ -156,7 +156,9 @@ static gw_params *make_parameters(const small_one *one, GError **error)
     g_autofree char *schedule = g_strconcat("schedule=", one->schedule, NULL);
     if (!set_count(root, "stages", one->place_count, error) ||
         !set_count(root, "chunks", 1, error) || !gw_params_set(root, schedule, error) ||
-        !set_count(root, "layers", (guint64)one->place_count * one->layers, error) ||
+        !set_count(root, "layers",
+                   (guint64)one->place_count * one->layers - one->estimator->space->end_layers,
+                   error) ||
         !set_count(root, "batch",
                    (guint64)point->values[GW_SEARCH_DATA] * point->values[GW_SEARCH_MICROBATCH] *
                        one->microbatches,
@@ -196,7 +198,7 @@ static double *time_functions(const gw_search_estimator *estimator, const gw_pro
     const guint count = gw_mesh_device_count(gw_program_mesh(program, 0));
     g_autofree guint32 *devices = g_new(guint32, count);
     for (guint d = 0; d < count; d++)
-        devices[d] = d;
+        devices[d] = estimator->space->first_device + d;
     for (guint n = 0; n < program->nodes->len; n++) {
         const gw_node *node = gw_program_node(program, n);
         if (!node->is_once && times_ns[node->function] == 0)
@@ -249,6 +251,13 @@ static void measure_memory(const gw_program *program, guint k, guint m, place_pr
     }
 }
 
+/* Units of layers that the smallest of the small programs has in a place.  Light ends of one layer
+ * would have none. */
+static guint count_first_units(const gw_search_space *space)
+{
+    return space->end_layers > 0 && space->unit_layers == 1 ? 2 : 1;
+}
+
 /* NULL: the workload refuses it. */
 static gw_program *build_small(const small_one *one, GError **error)
 {
@@ -281,7 +290,12 @@ static probe *make_probe(const gw_search_estimator *estimator, const gw_search_p
     made->microbatches[1] = is_single ? 1 : 3;
     for (guint k = 0; k < 2; k++)
         for (guint m = 0; m < 2; m++) {
-            const small_one one = {estimator, point, place_count, k + 1, made->microbatches[m],
+            const guint units = count_first_units(estimator->space) + k;
+            const small_one one = {estimator,
+                                   point,
+                                   place_count,
+                                   units * (guint)estimator->space->unit_layers,
+                                   made->microbatches[m],
                                    "gpipe"};
             if (measure(&one, k, m, made->places, &error))
                 continue;
@@ -326,7 +340,7 @@ static const place_workspaces *ask_workspaces(gw_search_estimator *estimator,
     const small_one one = {estimator,
                            point,
                            small->place_count,
-                           (guint)estimator->space->layers / places,
+                           (guint)gw_search_place_layers(estimator->space, places),
                            small->microbatches[0],
                            "gpipe"};
     g_autoptr(gw_program) program = build_small(&one, error);
@@ -421,9 +435,12 @@ static split_probe *make_split(const gw_search_estimator *estimator, const gw_se
     made->microbatches = (guint)MIN(count, 3);
     g_autoptr(GError) error = NULL;
     const small_one one = {
-        estimator,          point,
-        place_count,        (guint)estimator->space->layers / point->values[GW_SEARCH_STAGES],
-        made->microbatches, "zb-h1"};
+        estimator,
+        point,
+        place_count,
+        (guint)gw_search_place_layers(estimator->space, point->values[GW_SEARCH_STAGES]),
+        made->microbatches,
+        "zb-h1"};
     g_autoptr(gw_program) program = build_small(&one, &error);
     if (program == NULL || !ask_request(&one, made, &error)) {
         made->reason = g_strdup(error->message);
@@ -517,12 +534,13 @@ typedef struct { /* A point, and what is asked of its places. */
     const place_workspaces *workspaces; /* NULL: not asked for. */
     const split_probe *split;           /* NULL: backward passes are whole. */
     guint stages, chunks;
-    double layers, microbatches; /* Of a place; of a step. */
+    double layers;       /* Units of them that a place has, above those of the smallest. */
+    double microbatches; /* Of a step. */
 } large_one;
 
 static double carry_on(const double *by_layers, double layers)
 {
-    return by_layers[0] + (layers - 1) * (by_layers[1] - by_layers[0]);
+    return by_layers[0] + layers * (by_layers[1] - by_layers[0]);
 }
 
 /* In proportion to micro-batches, for each number of layers, then to those. */
@@ -607,10 +625,11 @@ static double find_transfer(const gw_search_estimator *estimator, const gw_searc
                             const probe *small)
 {
     const guint count = point->values[GW_SEARCH_TENSOR] * point->values[GW_SEARCH_DATA];
-    if (small->place_count == 1 || count >= estimator->cluster->device_count)
+    const guint first = estimator->space->first_device;
+    if (small->place_count == 1 || count >= estimator->cluster->device_count - first)
         return 0;
     const gw_route route =
-        gw_route_between(estimator->cluster, (gw_device_id){0}, (gw_device_id){count});
+        gw_route_between(estimator->cluster, (gw_device_id){first}, (gw_device_id){first + count});
     return (double)route.latency_ns +
            small->places[1].arriving_bytes / route.rate_bytes_per_s * 1e9;
 }
@@ -631,8 +650,10 @@ static large_one begin_large(gw_search_estimator *estimator, const gw_search_poi
         .peaks = is_split ? NULL : ask_peaks(estimator, point),
         .stages = point->values[GW_SEARCH_STAGES],
         .chunks = point->values[GW_SEARCH_CHUNKS],
-        .layers = (double)space->layers / point->values[GW_SEARCH_STAGES] /
-                  point->values[GW_SEARCH_CHUNKS],
+        .layers = (double)gw_search_place_layers(space, (guint64)point->values[GW_SEARCH_STAGES] *
+                                                            point->values[GW_SEARCH_CHUNKS]) /
+                      (double)space->unit_layers -
+                  count_first_units(space),
         .microbatches = (double)gw_search_microbatches(space, point),
     };
 }
@@ -729,7 +750,8 @@ double gw_search_estimate_bound_ns(gw_search_estimator *estimator, const gw_sear
     double update_ns = 0;
     const double most_ns = find_stages(&large, times, &update_ns);
     const double transfer_ns = find_transfer(estimator, point, large.small);
-    return MAX(most_ns, gw_search_play_ns(schedule, times, transfer_ns) + update_ns);
+    return MAX(most_ns, gw_search_play_ns(schedule, times, transfer_ns) + update_ns) /
+           estimator->space->fastest;
 }
 
 /* A stage holds one micro-batch at a time at least; and what the small program did, which holds
@@ -763,6 +785,6 @@ bool gw_search_estimate_least(gw_search_estimator *estimator, const gw_search_po
         gw_search_play_least_ns(large.stages, (guint)large.microbatches, limit, times,
                                 find_transfer(estimator, point, large.small));
     *out_bytes = find_least_memory(&large, limit);
-    *out_bound_ns = MAX(most_ns, least_ns + update_ns);
+    *out_bound_ns = MAX(most_ns, least_ns + update_ns) / estimator->space->fastest;
     return true;
 }

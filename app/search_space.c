@@ -55,14 +55,31 @@ static void list_tensor(const gw_search_space *space, const gw_search_point *poi
     }
 }
 
+guint64 gw_search_place_layers(const gw_search_space *space, guint64 places)
+{
+    return (space->layers + space->end_layers) / places;
+}
+
+/* Ends with fewer layers are on two places, and have one at least. */
+static bool can_part(const gw_search_space *space, guint64 places)
+{
+    const guint64 layers = gw_search_place_layers(space, places);
+    if (space->has_encoder)
+        return places == 1;
+    return (space->layers + space->end_layers) % places == 0 && layers % space->unit_layers == 0 &&
+           (space->end_layers == 0 || (places > 1 && layers > 1));
+}
+
 static void list_stages(const gw_search_space *space, const gw_search_point *point, GArray *out)
 {
     const guint64 left = space->devices / point->values[GW_SEARCH_TENSOR];
     g_autoptr(GArray) divisors = g_array_new(FALSE, FALSE, sizeof(guint));
-    add_divisors(divisors, space->layers, left);
-    for (guint i = 0; i < divisors->len; i++)
-        if (left % g_array_index(divisors, guint, i) == 0)
-            add_value(out, g_array_index(divisors, guint, i));
+    add_divisors(divisors, space->layers + space->end_layers, left);
+    for (guint i = 0; i < divisors->len; i++) {
+        const guint stages = g_array_index(divisors, guint, i);
+        if (left % stages == 0 && can_part(space, stages))
+            add_value(out, stages);
+    }
 }
 
 static void list_data(const gw_search_space *space, const gw_search_point *point, GArray *out)
@@ -75,9 +92,13 @@ static void list_data(const gw_search_space *space, const gw_search_point *point
 
 static void list_chunks(const gw_search_space *space, const gw_search_point *point, GArray *out)
 {
-    const guint64 layers = space->layers / point->values[GW_SEARCH_STAGES];
-    const guint64 most = point->values[GW_SEARCH_STAGES] == 1 ? 1 : GW_SCHEDULE_CHUNKS_MAX;
-    add_divisors(out, layers, most);
+    const guint64 stages = point->values[GW_SEARCH_STAGES];
+    const guint64 most = stages == 1 ? 1 : GW_SCHEDULE_CHUNKS_MAX;
+    g_autoptr(GArray) divisors = g_array_new(FALSE, FALSE, sizeof(guint));
+    add_divisors(divisors, gw_search_place_layers(space, stages), most);
+    for (guint i = 0; i < divisors->len; i++)
+        if (can_part(space, stages * g_array_index(divisors, guint, i)))
+            add_value(out, g_array_index(divisors, guint, i));
 }
 
 /* A file is of one number of stages and micro-batches. */
@@ -309,6 +330,56 @@ static bool check_islands(const gw_search_space *space, GError **error)
     return false;
 }
 
+/* Of what is not alike in all layers.  Experts that are in every so-manieth lie alike in places
+ * whose layers are a multiple of that. */
+static bool read_layers(gw_search_space *space, GError **error)
+{
+    gw_params *parameters = space->parameters;
+    guint64 encoder_layers = 0;
+    bool has_light_ends = false;
+    space->unit_layers = 1;
+    if (!gw_params_count(parameters, "encoder_layers", false, 0, SIZE_MAX_COUNT, &encoder_layers,
+                         error) ||
+        !gw_params_count(parameters, "experts_every", false, 1, SIZE_MAX_COUNT, &space->unit_layers,
+                         error) ||
+        !gw_params_bool(parameters, "light_ends", false, &has_light_ends, error))
+        return false;
+    space->has_encoder = encoder_layers > 0;
+    space->end_layers = has_light_ends ? 2 : 0;
+    if (space->has_encoder || (space->layers + space->end_layers) % space->unit_layers == 0)
+        return true;
+    gw_params_error(parameters, "experts_every", error,
+                    "found %" G_GUINT64_FORMAT ", expected a divisor of layers (%" G_GUINT64_FORMAT
+                    "%s): the ways that are searched have as many experts in each place",
+                    space->unit_layers, space->layers,
+                    has_light_ends ? ", and 2 of light ends" : "");
+    return false;
+}
+
+/* A bound is one of forward and backward passes. */
+static bool check_training(const gw_search_space *space, GError **error)
+{
+    bool is_training = true;
+    if (!gw_params_bool(space->parameters, "training", false, &is_training, error))
+        return false;
+    if (!is_training)
+        gw_params_error(space->parameters, "training", error,
+                        "found false, expected true: steps of training are laid out");
+    return is_training;
+}
+
+static bool check_stages(const gw_search_space *space, GError **error)
+{
+    const guint stages = space->fixed[GW_SEARCH_STAGES];
+    if (!space->has_encoder || !space->is_fixed[GW_SEARCH_STAGES] || stages == 1)
+        return true;
+    gw_params_error(space->parameters, dimensions[GW_SEARCH_STAGES].name, error,
+                    "found %u with an encoder, expected 1: ways with several stages are searched "
+                    "for decoders alone",
+                    stages);
+    return false;
+}
+
 static bool read_job(gw_search_space *space, GError **error)
 {
     gw_params *jobs = NULL, *job = NULL;
@@ -329,17 +400,35 @@ static bool read_job(gw_search_space *space, GError **error)
         return false;
     }
     return gw_params_object(job, "parameters", true, &space->parameters, error) &&
-           read_sizes(space, error) && check_islands(space, error) && read_fixed(space, error);
+           read_sizes(space, error) && read_layers(space, error) && check_training(space, error) &&
+           check_islands(space, error) && read_fixed(space, error) && check_stages(space, error);
+}
+
+static double find_fastest(const gw_island_spec *island, guint64 count)
+{
+    double fastest = 1;
+    for (guint64 d = 0; island->speeds != NULL && d < count; d++)
+        fastest = MAX(fastest, island->speeds[d]);
+    return fastest;
 }
 
 static bool count_devices(gw_search_space *space, guint64 devices, GError **error)
 {
     const gw_cluster_spec *cluster = &space->machine->cluster;
     guint64 sum = 0;
+    double peak_flops = 0;
+    space->fastest = 1;
     for (guint i = 0; i < cluster->island_count; i++) {
-        const guint64 count =
-            (guint64)cluster->islands[i].host_count * cluster->islands[i].devices_per_host;
+        const gw_island_spec *island = &cluster->islands[i];
+        const guint64 count = (guint64)island->host_count * island->devices_per_host;
+        const double own_flops = cluster->accelerators[island->accelerator].peak_flops;
+        if (count > space->island_devices ||
+            (count == space->island_devices && own_flops > peak_flops)) {
+            space->first_device = (guint)sum;
+            peak_flops = own_flops;
+        }
         space->island_devices = MAX(space->island_devices, count);
+        space->fastest = MAX(space->fastest, find_fastest(island, count));
         sum += count;
     }
     space->devices = devices > 0 ? devices : sum;
@@ -352,6 +441,13 @@ static bool count_devices(gw_search_space *space, guint64 devices, GError **erro
     return false;
 }
 
+/* A stage may have the core of the network for itself, so that its equal part is no bound. */
+static void open_cores(gw_cluster_spec *cluster)
+{
+    for (guint i = 0; i < cluster->island_count; i++)
+        cluster->islands[i].network.oversubscription = 1;
+}
+
 gw_search_space *gw_search_space_new(const char *path, const char *const *settings, guint64 devices,
                                      GError **error)
 {
@@ -359,6 +455,7 @@ gw_search_space *gw_search_space_new(const char *path, const char *const *settin
     space->machine = gw_scenario_load_machine(path, settings, error);
     if (space->machine == NULL || !read_job(space, error) || !count_devices(space, devices, error))
         return NULL;
+    open_cores(&space->machine->cluster);
     return g_steal_pointer(&space);
 }
 

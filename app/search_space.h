@@ -36,8 +36,13 @@ typedef struct {
     gw_params *parameters; /* The job's own; of `machine`. */
     guint64 devices;       /* To be used, all of them. */
     guint64 layers, hidden, heads, feed_forward, vocabulary, sequence, batch;
+    guint64 end_layers;     /* That the first and last places have fewer than others, together. */
+    guint64 unit_layers;    /* Places have so many, or a multiple: what one has the next one has. */
+    bool has_encoder;       /* Then there is one stage. */
     double activations_max; /* Micro-batches that a stage may hold; 0: as many as it likes. */
     guint64 island_devices; /* Of the largest island: a stage's mesh lies on one. */
+    guint first_device;     /* Of that island, by which ways are priced; of several the fastest. */
+    double fastest;         /* No device is more times as fast as its kind; at least 1. */
     bool is_fixed[GW_SEARCH_DIMENSIONS];
     guint fixed[GW_SEARCH_DIMENSIONS];
 } gw_search_space;
@@ -57,5 +62,7 @@ GArray *gw_search_space_list(const gw_search_space *space);
 const char *gw_search_dimension_name(gw_search_dimension dimension);
 /* The value as scenarios have it: "8", "1f1b".  The caller frees. */
 char *gw_search_value_text(gw_search_dimension dimension, guint value);
+/* Layers of each of so many places, those that the ends lack included. */
+guint64 gw_search_place_layers(const gw_search_space *space, guint64 places);
 /* Micro-batches of a step, on each device. */
 guint64 gw_search_microbatches(const gw_search_space *space, const gw_search_point *point);

@@ -6,13 +6,13 @@ data = folder.'/megatron_table1.csv'
 prints = folder.'/megatron_table1_published.csv'
 
 set label 100 'TFLOP/s of a device' @beside
-set xrange [-0.6:4.6]
+set label 101 'parameters of the model, billions' @below
+set xrange [-0.6:9.6]
 set yrange [0:200]
-set xtics ("1.7B\n32" 0, "7.5B\n128" 1, "39.1B\n512" 2, "310B\n1920" 3, "1008B\n3072" 4) \
-    scale 0 font small_font
+set xtics scale 0 font small_font
 set lmargin at screen 0.5 / width
-set bmargin at screen 0.36 / height
 set key at graph 0.02, graph 0.98 left top Left reverse samplen 1 spacing 0.9 font small_font
-plot data using 0:2:(0.6) skip 1 with boxes fc rgb colour[2] title 'gangway', \
+plot data using 0:2:(0.6):xtic(sprintf('%g', $1)) skip 1 \
+         with boxes fc rgb colour[2] title 'gangway', \
      prints using 0:3 skip 1 with points lc rgb '#000000' pt 6 ps 0.5 title 'printed'
 unset output

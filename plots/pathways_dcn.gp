@@ -10,5 +10,7 @@ set logscale x 2
 set xrange [5:32]
 set yrange [92:100.5]
 set ytics 2 format '%.0f'
-plot data using 1:($3 * 100) skip 1 with linespoints lc rgb colour[6] pt 7 ps 0.6 title '64B'
+set key at graph 0.98, graph 0.05 right bottom Left reverse samplen 2 spacing 0.9 font small_font
+plot data using 1:($3 * 100) skip 1 \
+         with linespoints lc rgb colour[6] pt 7 ps 0.6 title '64B, 512 sequences of 512'
 unset output

@@ -361,16 +361,6 @@ static gw_span price_closely(const gw_cluster *cluster, const gw_collective *col
     return price_group(&group);
 }
 
-/* Over several nodes: rounds where no closed form knows the algorithm. */
-static gw_span price_over_nodes(const gw_cluster *cluster, const gw_collective *collective,
-                                gw_algorithm_kind algorithm)
-{
-    const gw_span closed_ns = gw_collective_nodes_ns(cluster, collective, algorithm);
-    return closed_ns < GW_TIME_NEVER || algorithm == GW_ALGORITHM_AUTO
-               ? closed_ns
-               : price_rounds(cluster, collective, algorithm);
-}
-
 gw_span gw_collective_start_ns(const gw_accelerator *accelerator, gw_span wires_ns)
 {
     const gw_span start_ns = accelerator->collective_overhead_ns;
@@ -380,21 +370,29 @@ gw_span gw_collective_start_ns(const gw_accelerator *accelerator, gw_span wires_
     return start_ns + (gw_span)ceil(2 * sqrt((double)start_ns * (double)wires_ns));
 }
 
-gw_span gw_collective_ns_by(const gw_cluster *cluster, const gw_collective *collective,
-                            gw_algorithm_kind algorithm)
+gw_span gw_collective_wires_ns(const gw_cluster *cluster, const gw_collective *collective,
+                               gw_algorithm_kind algorithm)
 {
     const gw_collective_shape shape =
         gw_collective_shape_of(cluster, collective->devices, collective->member_count);
     if (collective->member_count == 1) {
         return 0;
     }
-    const gw_span span_ns = gw_node_group_is_spread(cluster, collective)
-                                ? price_over_nodes(cluster, collective, algorithm)
-                                : price_closely(cluster, collective, &shape, algorithm);
+    return gw_node_group_is_spread(cluster, collective)
+               ? gw_collective_nodes_ns(cluster, collective, algorithm)
+               : price_closely(cluster, collective, &shape, algorithm);
+}
+
+gw_span gw_collective_ns_by(const gw_cluster *cluster, const gw_collective *collective,
+                            gw_algorithm_kind algorithm)
+{
+    const gw_span wires_ns = gw_collective_wires_ns(cluster, collective, algorithm);
+    if (collective->member_count == 1 || wires_ns == GW_TIME_NEVER) {
+        return wires_ns;
+    }
     const gw_device_id first = {collective->devices[0]};
     const gw_accelerator *accelerator = gw_cluster_island_of(cluster, first)->accelerator;
-    return span_ns < GW_TIME_NEVER ? gw_collective_start_ns(accelerator, span_ns) + span_ns
-                                   : GW_TIME_NEVER;
+    return gw_collective_start_ns(accelerator, wires_ns) + wires_ns;
 }
 
 gw_span gw_collective_ns(const gw_cluster *cluster, const gw_collective *collective)
@@ -423,7 +421,8 @@ gw_algorithm_kind gw_collective_algorithm(const gw_cluster *cluster,
     }
     const gw_span fastest_ns = gw_collective_nodes_ns(cluster, collective, GW_ALGORITHM_AUTO);
     for (uint32_t i = GW_ALGORITHM_DIRECT; i <= GW_ALGORITHM_TREE; i++) {
-        if (gw_collective_nodes_ns(cluster, collective, (gw_algorithm_kind)i) == fastest_ns) {
+        if (i != GW_ALGORITHM_HALVING_DOUBLING && /* Only by name. */
+            gw_collective_nodes_ns(cluster, collective, (gw_algorithm_kind)i) == fastest_ns) {
             return (gw_algorithm_kind)i;
         }
     }

@@ -44,6 +44,11 @@ gw_span gw_collective_start_ns(const gw_accelerator *accelerator, gw_span wires_
 gw_span gw_collective_ns_by(const gw_cluster *cluster, const gw_collective *collective,
                             gw_algorithm_kind algorithm);
 
+/* Of that the part in which members' bytes are on the wires, without the start-up; a group of one:
+ * 0. Pure. */
+gw_span gw_collective_wires_ns(const gw_cluster *cluster, const gw_collective *collective,
+                               gw_algorithm_kind algorithm);
+
 /* The algorithm that gw_collective_ns() has gone by, for who wants its rounds (which `direct` has
  * for 256 members at most): the island's, or over nodes the fastest; GW_ALGORITHM_AUTO: a closed
  * form without rounds.  Pure. */

@@ -4,6 +4,8 @@
  * so many rounds of each; what it sends in them is the same in rounds_nodes.c. */
 #include "accel/collective_nodes.h"
 
+#include <math.h>
+
 #include "accel/rounds.h"
 #include "base/check.h"
 #include "topology/route.h"
@@ -17,7 +19,8 @@ typedef struct {
     gw_span node_ns, network_ns;              /* Latency within a node, and between two. */
     double port_bytes_per_s, out_bytes_per_s; /* A member's, within a node and out of it, with
                                                  one transfer at a time. */
-    double part_bytes_per_s;                  /* A device's part of its host's rails. */
+    double part_bytes_per_s;                  /* A device's part of its host's rails, */
+    double core_bytes_per_s;                  /* and of the core; INFINITY: it is no limit. */
     double pcie_bytes_per_s;
     double flow_bytes_per_s;      /* At most, for one transfer: PCIe, or its flows' cards. */
     double reduction_bytes_per_s; /* Of a port, where the switch adds up; 0: it cannot. */
@@ -75,14 +78,15 @@ static gw_span gather_across(const priced_group *group, double block_bytes)
 /* What one transfer out of a host gets, when the group has so many at a time, each on a rail. */
 static double find_rail_rate(const priced_group *group, double transfer_count)
 {
-    return MIN(group->per_host_min * group->part_bytes_per_s / transfer_count,
-               group->flow_bytes_per_s);
+    const double part_bytes_per_s = MIN(group->part_bytes_per_s, group->core_bytes_per_s);
+    return MIN(group->per_host_min * part_bytes_per_s / transfer_count, group->flow_bytes_per_s);
 }
 
 /* What a member gets that has so many transfers out of its host at a time. */
 static double find_out_rate(const priced_group *group, double transfer_count)
 {
-    return MIN(MIN(group->pcie_bytes_per_s, group->part_bytes_per_s),
+    const double part_bytes_per_s = MIN(group->part_bytes_per_s, group->core_bytes_per_s);
+    return MIN(MIN(group->pcie_bytes_per_s, part_bytes_per_s),
                transfer_count * group->flow_bytes_per_s);
 }
 
@@ -166,14 +170,28 @@ static gw_span climb(double count, gw_span round_ns, double size_bytes, double b
     return round_count * round_ns + carry(round_count * size_bytes, bytes_per_s);
 }
 
+/* From one host to all.  Few of them send at first, which then have the core. */
+static gw_span climb_hosts(const priced_group *group)
+{
+    const double card_bytes_per_s =
+        MIN(group->per_host_min * group->part_bytes_per_s, group->flow_bytes_per_s);
+    const double core_bytes_per_s = group->hosts * group->per_host_min * group->core_bytes_per_s;
+    gw_span way_ns = 0;
+    for (double had = 1; had < group->hosts; had *= 2) {
+        const double sender_count = MIN(had, group->hosts - had);
+        way_ns += group->network_ns +
+                  carry(group->size_bytes, MIN(card_bytes_per_s, core_bytes_per_s / sender_count));
+    }
+    return way_ns;
+}
+
 /* One member of each host, then the others there; for sums, first the other way. */
 static gw_span price_tree(const priced_group *group)
 {
     if (group->kind != GW_OPERATION_BROADCAST && group->kind != GW_OPERATION_ALL_REDUCE) {
         return GW_TIME_NEVER;
     }
-    gw_span way_ns =
-        climb(group->hosts, group->network_ns, group->size_bytes, find_rail_rate(group, 1));
+    gw_span way_ns = climb_hosts(group);
     if (group->per_host > 1) {
         way_ns +=
             climb(group->per_host, group->node_ns, group->size_bytes, group->port_bytes_per_s);
@@ -194,6 +212,32 @@ static gw_span price_in_switches(const priced_group *group)
            2 * gather_across(group, group->size_bytes / group->count);
 }
 
+/* Partners twice as far apart each time, in group order, exchange all they have. */
+static gw_span price_halving_doubling(const priced_group *group, const gw_cluster *cluster,
+                                      const gw_collective *collective)
+{
+    const bool is_all_reduce = group->kind == GW_OPERATION_ALL_REDUCE;
+    const bool is_gather = group->kind == GW_OPERATION_ALL_GATHER;
+    if (!is_power_of_two(group->count) ||
+        (!is_all_reduce && !is_gather && group->kind != GW_OPERATION_REDUCE_SCATTER)) {
+        return GW_TIME_NEVER;
+    }
+    gw_span way_ns = 0;
+    for (uint32_t apart = 1; apart < collective->member_count; apart *= 2) {
+        const double bytes = apart * group->size_bytes / (is_gather ? 1 : group->count);
+        bool goes_across = false;
+        for (uint32_t i = 0; i < collective->member_count; i++) {
+            const gw_device_id one = {collective->devices[i]};
+            const gw_device_id other = {collective->devices[i ^ apart]};
+            goes_across = goes_across ||
+                          gw_cluster_host_of(cluster, one) != gw_cluster_host_of(cluster, other);
+        }
+        way_ns += goes_across ? take(1, group->network_ns, bytes, group->out_bytes_per_s)
+                              : take(1, group->node_ns, bytes, group->port_bytes_per_s);
+    }
+    return (is_all_reduce ? 2 : 1) * way_ns;
+}
+
 /* --- Permutations --- */
 
 /* By host and rail of the island: its members, and how many of them send to another host. */
@@ -201,16 +245,17 @@ typedef struct {
     uint32_t member_count, sender_count;
 } rail_load;
 
-/* How many transfers are on the rail that has the most, where those who share it with the group
- * send as often as it does; 0: nobody leaves its host. */
+/* How many transfers are on the rail that has the most, and in the core, where those who share them
+ * with the group send as often as it does; 0: nobody leaves its host. */
 static double find_rail_load(const gw_cluster *cluster, const gw_collective *collective,
-                             uint32_t shift)
+                             uint32_t shift, double *out_core_load)
 {
     const gw_cluster_island *island =
         gw_cluster_island_of(cluster, (gw_device_id){collective->devices[0]});
     const uint32_t rail_count = island->rails_per_host;
     g_autofree rail_load *loads = g_new0(rail_load, (size_t)island->host_count * rail_count);
     double most = 0;
+    uint32_t sender_count = 0;
     for (uint32_t i = 0; i < 2 * collective->member_count; i++) { /* All members, then senders. */
         const uint32_t m = i % collective->member_count;
         const gw_device_id source = {collective->devices[m]};
@@ -222,10 +267,12 @@ static double find_rail_load(const gw_cluster *cluster, const gw_collective *col
             load->member_count++;
         } else if (gw_cluster_host_of(cluster, target) != host) {
             load->sender_count++;
+            sender_count++;
             const double shared = (double)island->devices_per_host / rail_count;
             most = MAX(most, load->sender_count * shared / load->member_count);
         }
     }
+    *out_core_load = (double)sender_count * island->device_count / collective->member_count;
     return most;
 }
 
@@ -240,12 +287,15 @@ static gw_span price_permute(const priced_group *group, const gw_cluster *cluste
         const double copy_bytes_per_s = gw_route_between(cluster, self, self).rate_bytes_per_s;
         return carry(group->size_bytes, copy_bytes_per_s);
     }
-    const double load = find_rail_load(cluster, collective, shift);
+    double core_load;
+    const double load = find_rail_load(cluster, collective, shift, &core_load);
     const gw_span inside_ns = take(1, group->node_ns, group->size_bytes, group->port_bytes_per_s);
     if (load == 0) {
         return inside_ns;
     }
-    const double rate_bytes_per_s = MIN(group->flow_bytes_per_s, island->rail_bytes_per_s / load);
+    double rate_bytes_per_s = MIN(group->flow_bytes_per_s, island->rail_bytes_per_s / load);
+    if (island->core_bytes_per_s > 0)
+        rate_bytes_per_s = MIN(rate_bytes_per_s, island->core_bytes_per_s / core_load);
     return MAX(inside_ns, take(1, group->network_ns, group->size_bytes, rate_bytes_per_s));
 }
 
@@ -259,10 +309,10 @@ static priced_group describe(const gw_cluster *cluster, const gw_collective *col
     gw_node_group group;
     gw_node_group_init(&group, cluster, collective);
     const double host_bytes_per_s = island->rails_per_host * island->rail_bytes_per_s;
-    double part_bytes_per_s = host_bytes_per_s / island->devices_per_host;
-    if (island->core_bytes_per_s > 0) {
-        part_bytes_per_s = MIN(part_bytes_per_s, island->core_bytes_per_s / island->device_count);
-    }
+    const double part_bytes_per_s = host_bytes_per_s / island->devices_per_host;
+    const double core_bytes_per_s = island->core_bytes_per_s > 0
+                                        ? island->core_bytes_per_s / island->device_count
+                                        : (double)INFINITY;
     const double port_bytes_per_s = 2 * accelerator->link_bytes_per_s;
     priced_group made = {
         .kind = collective->kind,
@@ -277,6 +327,7 @@ static priced_group describe(const gw_cluster *cluster, const gw_collective *col
         .network_ns = 2 * accelerator->pcie_latency_ns + island->network_latency_ns,
         .port_bytes_per_s = port_bytes_per_s * accelerator->link_efficiency,
         .part_bytes_per_s = part_bytes_per_s,
+        .core_bytes_per_s = core_bytes_per_s,
         .pcie_bytes_per_s = accelerator->pcie_bytes_per_s,
         .flow_bytes_per_s = MIN(accelerator->pcie_bytes_per_s, island->flow_bytes_per_s),
         .reduction_bytes_per_s = port_bytes_per_s * accelerator->switch_reduction_efficiency,
@@ -311,6 +362,8 @@ gw_span gw_collective_nodes_ns(const gw_cluster *cluster, const gw_collective *c
         return price_auto(&group);
     case GW_ALGORITHM_DIRECT:
         return price_direct(&group);
+    case GW_ALGORITHM_HALVING_DOUBLING:
+        return price_halving_doubling(&group, cluster, collective);
     case GW_ALGORITHM_HIERARCHICAL:
         return price_hierarchical(&group);
     case GW_ALGORITHM_RING:

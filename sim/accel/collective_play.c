@@ -157,30 +157,28 @@ static gw_rounds *play_permute(played_group *group)
     return made;
 }
 
-/* The rounds that it is priced by; NULL: it is priced in closed form.  Over nodes the two need not
- * agree to the nanosecond: what the price has more comes first. */
+/* The rounds that it is priced by; NULL: it is priced in closed form.  Over nodes the price is of a
+ * member's equal part of the cards.  Rounds alone take less where groups share cards, and as long
+ * with the others there; so what comes first is the start-up and nothing else. */
 static gw_rounds *plan_as_priced(const played_group *group, gw_span *out_lead_ns)
 {
     const gw_collective *collective = group->collective;
-    const gw_cluster_island *island =
-        gw_cluster_island_of(group->cluster, (gw_device_id){collective->devices[0]});
     const gw_algorithm_kind algorithm = gw_collective_algorithm(group->cluster, collective);
     if (algorithm == GW_ALGORITHM_AUTO) {
         return NULL;
     }
-    gw_rounds *made = gw_rounds_plan(gw_rounds_algorithms[algorithm - GW_ALGORITHM_DIRECT],
-                                     group->cluster, collective);
+    g_autoptr(gw_rounds) made = gw_rounds_plan(
+        gw_rounds_algorithms[algorithm - GW_ALGORITHM_DIRECT], group->cluster, collective);
     if (made == NULL) {
         return NULL;
     }
-    const gw_span rounds_ns = gw_rounds_ns(made, group->cluster, collective->devices);
-    *out_lead_ns = group->total_ns > rounds_ns ? group->total_ns - rounds_ns : 0;
+    const gw_span wires_ns = gw_collective_wires_ns(group->cluster, collective, algorithm);
     if (!gw_node_group_is_spread(group->cluster, collective) &&
-        *out_lead_ns != gw_collective_start_ns(island->accelerator, rounds_ns)) {
-        *out_lead_ns = 0;
-        g_clear_pointer(&made, gw_rounds_free);
+        gw_rounds_ns(made, group->cluster, collective->devices) != wires_ns) {
+        return NULL;
     }
-    return made;
+    *out_lead_ns = group->total_ns - wires_ns;
+    return g_steal_pointer(&made);
 }
 
 gw_rounds *gw_collective_play(const gw_cluster *cluster, const gw_collective *collective,
@@ -197,14 +195,11 @@ gw_rounds *gw_collective_play(const gw_cluster *cluster, const gw_collective *co
     if (made != NULL) {
         return made;
     }
-    const gw_cluster_island *island =
-        gw_cluster_island_of(cluster, (gw_device_id){collective->devices[0]});
     if (collective->kind == GW_OPERATION_PERMUTE) {
-        made = play_permute(&group);
-        *out_lead_ns = gw_collective_start_ns(
-            island->accelerator,
-            made != NULL ? gw_rounds_ns(made, cluster, collective->devices) : 0);
-        return made;
+        *out_lead_ns =
+            group.total_ns - gw_collective_wires_ns(cluster, collective,
+                                                    gw_collective_algorithm(cluster, collective));
+        return play_permute(&group);
     }
     gw_collective empty = *collective;
     empty.size_bytes = 0;

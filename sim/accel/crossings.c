@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "accel/collective_play.h"
+#include "accel/node_group.h"
 #include "base/check.h"
 #include "topology/wires.h"
 
@@ -362,6 +363,26 @@ static bool is_sparse(const gw_crossings *crossings, const gw_track *track, uint
     return false;
 }
 
+/* Whether a card, or the network's core, has fewer members of the track than devices, by whose
+ * equal parts collectives over nodes are priced. */
+static bool is_sparse_over_nodes(const gw_crossings *crossings, const gw_track *track)
+{
+    const gw_cluster *cluster = crossings->cluster;
+    const gw_cluster_island *island =
+        gw_cluster_island_of(cluster, (gw_device_id){track->members[0]});
+    const uint32_t count = track->group_count * track->group_size;
+    const uint32_t rail_count = island->rails_per_host;
+    g_autofree uint32_t *loads = g_new0(uint32_t, (size_t)island->host_count * rail_count);
+    uint32_t taken_count = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        const gw_device_id member = {track->members[i]};
+        const uint32_t host = gw_cluster_host_of(cluster, member) - island->first_host;
+        taken_count += loads[host * rail_count + gw_cluster_rail_of(cluster, member)]++ == 0;
+    }
+    return count < taken_count * MAX(island->devices_per_host / rail_count, 1) ||
+           (island->core_bytes_per_s > 0 && count < island->device_count);
+}
+
 /* --- In --- */
 
 /* False: its links are known already. */
@@ -418,12 +439,14 @@ void gw_crossings_add_collective(gw_crossings *crossings, gw_track *track, gw_st
     if (is_new_kind || is_new_routing) {
         look_around_all(crossings, track);
     }
-    for (uint32_t group = 0;
-         is_new_routing && routing.algorithm == GW_ALGORITHM_AUTO && group < track->group_count;
-         group++) {
+    for (uint32_t group = 0; is_new_routing && group < track->group_count; group++) {
         collective.devices = devices + (size_t)group * track->group_size;
-        track->is_sparse |= collective.kind != GW_OPERATION_PERMUTE &&
-                            is_sparse(crossings, track, group, &collective);
+        if (routing.algorithm == GW_ALGORITHM_AUTO)
+            track->is_sparse |= collective.kind != GW_OPERATION_PERMUTE &&
+                                is_sparse(crossings, track, group, &collective);
+        else
+            track->is_sparse |= gw_node_group_is_spread(crossings->cluster, &collective) &&
+                                is_sparse_over_nodes(crossings, track);
     }
     if (track->is_sparse) {
         cross(crossings, track);

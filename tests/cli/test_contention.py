@@ -33,6 +33,25 @@ class Contention(program.Case):
         arguments = [word for setting in settings for word in ("--set", setting)]
         return self.summary(path, *arguments)["makespan_ns"] / 1e9
 
+    def test_cards_that_others_leave_idle(self):
+        """Of each of two nodes a mesh has two of the four devices, which share a card: alone they
+        have it to themselves, in half the time of all four.  Tolerance 2 %: latencies."""
+        island = {"hosts": 2, "devices_per_host": 4, "accelerator": "tpu_v4",
+                  "interconnect": "nodes", "network": "infiniband_hdr", "nics_per_host": 1}
+        took = {}
+        for devices in ([0, 1, 4, 5], [0, 1, 2, 3, 4, 5, 6, 7]):
+            parameters = {"meshes": {"m": [2, len(devices) // 2]},
+                          "functions": {"f": {"operations": [
+                              {"collective": "all_gather", "bytes": "64MiB", "axes": [0]}]}},
+                          "nodes": [{"name": "n", "function": "f", "mesh": "m"}]}
+            made = scenario(island, parameters, placement={"m": {"devices": devices}})
+            both = [self.seconds(made, f"cluster.links={links}")
+                    for links in ("auto", "contended")]
+            self.assertAlmostEqual(both[0] / both[1], 1, delta=0.02)
+            took[len(devices)] = both[0]
+        self.assertAlmostEqual(took[8] / took[4], 2, delta=0.04)
+        self.assertAlmostEqual(took[4], 2 * 64 * 2 ** 20 / (25e9 * 0.9), delta=0.02 * took[4])
+
     def test_network_cards(self):
         """8 devices of one host send 100 MB each.  Tolerance 2 %: latencies."""
         made = scenario(H100, edge(8, 8), count=2, placement={"left": {"island": 0},

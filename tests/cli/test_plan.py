@@ -193,6 +193,56 @@ class Ways(Plan):
         self.assertEqual(one, four)
 
 
+class Unlike(Plan):
+    """Layers that are not all alike, and devices: bounds stay bounds."""
+
+    def check_all(self, content, *arguments):
+        """All ways are simulated; returns the numbers of stages among them."""
+        found = self.plan(self.write("unlike.json", content), "--top", "1000", "--simulations",
+                          "10000", *arguments)
+        self.check_counts(found)
+        self.assertEqual(found["counts"]["slower"] + found["counts"]["left"], 0)
+        for way in found["ways"]:
+            self.assertLessEqual(way["bound_ns"], way["step_time_ns"], way)
+            self.assertAlmostEqual(way["estimated_bytes"] / way["memory_bytes"], 1, msg=way,
+                                   delta=CHUNKS_TOLERANCE)
+        return {way["parameters"]["stages"] for way in found["ways"]}
+
+    def test_experts_in_some_layers(self):
+        fixed = {"recompute": "none", "zero": 0, "microbatch": 2}
+        self.assertEqual(self.check_all(scenario(layers=8, experts=4, experts_every=2, **fixed)),
+                         {1, 2, 4})
+        self.assertEqual(self.check_all(scenario(layers=8, experts=4, experts_every=4, **fixed)),
+                         {1, 2})
+
+    def test_light_ends(self):
+        fixed = {"recompute": "none", "zero": 0, "microbatch": 2, "light_ends": True}
+        self.assertEqual(self.check_all(scenario(layers=6, **fixed)), {2, 4})
+        self.assertEqual(self.check_all(scenario(layers=6, experts=4, experts_every=2, **fixed)),
+                         {2, 4})
+
+    def test_an_encoder_is_on_one_stage(self):
+        self.assertEqual(self.check_all(scenario(encoder_layers=2, recompute="none",
+                                                 microbatch=2)), {1})
+
+    def test_islands_of_several_sizes_and_speeds(self):
+        fixed = {"recompute": "none", "zero": 0, "microbatch": 2}
+        for hosts, devices, parameters in (([4, 8], "8", dict(tensor=4, **fixed)),
+                                           ([1, 4], "4", dict(tensor=1, **fixed))):
+            content = scenario(**parameters)
+            content["cluster"]["islands"] = [
+                {"hosts": 1, "devices_per_host": count, "accelerator": "a100"} for count in hosts]
+            self.check_all(content, "--devices", devices)
+        content = scenario(**fixed)
+        content["cluster"]["islands"] = [
+            {"hosts": 4, "devices_per_host": 4, "accelerator": "a100", "interconnect": "nodes",
+             "network": "infiniband_hdr", "nics_per_host": 1, "oversubscription": 4}]
+        self.check_all(content)
+        content = scenario(tensor=1, **fixed)
+        content["cluster"]["islands"][0]["speed"] = [{"devices": [0], "factor": 2}]
+        self.check_all(content)
+
+
 class Files(Plan):
     def test_tables_and_what_is_kept(self):
         path = self.small()
@@ -268,6 +318,10 @@ class Mistakes(Plan):
             (scenario(schedule="file", schedule_file="orders.csv"),
              ['/schedule: found "file", which is of one number of stages', 'such as "zb-h1"']),
             (scenario(islands=2), ["/jobs/0/parameters/islands: found 2, expected 1"]),
+            (scenario(training=False), ["/training: found false, expected true"]),
+            (scenario(encoder_layers=2, stages=2), ["/stages: found 2 with an encoder"]),
+            (scenario(experts=4, experts_every=3),
+             ["/experts_every: found 3, expected a divisor of layers (4)"]),
             (scenario(tensor=0), ["/jobs/0/parameters/tensor: found 0, expected a whole number"]),
             (scenario(hidden=65536, layers=4, heads=64),
              [" that fits: the smallest needs ", " per device, expected at most the 80 GiB"]),

@@ -3,6 +3,7 @@
 """gangway reproduce: figures and claims of a paper, and answers to those who ask wrongly."""
 import csv
 import json
+import re
 import shutil
 
 import program
@@ -80,6 +81,41 @@ class Claims(program.Case):
         self.assertIn("pathways: Barham et al., Pathways", done.stdout)
         for figure in FIGURES:
             self.assertRegex(done.stdout, rf"\n  figure {figure} +\w")
+
+
+class Figures(program.Case):
+    """All that was run is drawn, under its own name."""
+
+    def draw(self, paper, figure):
+        """Of values that nobody ran; the texts in it."""
+        if shutil.which("gnuplot") is None:
+            self.skipTest("no gnuplot")
+        given = json.loads((program.CONFIGS / "reproduce" / f"{paper}.json").read_text())
+        found = next(each for each in given["figures"] if each["name"] == figure)
+        curves = [curve["name"] for curve in found["curves"]]
+        places = [point["x"] for point in found.get("points", found["curves"][0].get("points"))]
+        published = [(curves.index(each["curve"]) + 1, each["x"], each["y"])
+                     for each in found["published"]]
+        subject = f"{paper}_{figure}"
+        for name, rows in (("", [["x", *curves], *([x, *[100] * len(curves)] for x in places)]),
+                           ("_published", [["curve", "x", "y"], *published])):
+            self.write(f"{subject}{name}.csv",
+                       "".join(",".join(map(str, row)) + "\n" for row in rows))
+        self.accept("plot", self.folder, "--figure", subject)
+        drawn = (self.folder / f"{subject}.svg").read_text()
+        return curves, places, re.findall(r"<text>\s*([^<]*?)\s*</text>", drawn)
+
+    def test_every_model_has_its_bar(self):
+        _, places, texts = self.draw("megatron", "table1")
+        self.assertEqual(len(places), 10)
+        self.assertEqual([text for text in texts if text in {f"{x:g}" for x in places}],
+                         [f"{x:g}" for x in places])
+
+    def test_every_curve_has_its_line(self):
+        curves, _, texts = self.draw("gshard", "rate")
+        for curve in curves:
+            self.assertIn(curve, texts)
+            self.assertIn(f"{curve}, printed", texts)
 
 
 class Mistakes(program.Case):

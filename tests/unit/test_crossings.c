@@ -129,6 +129,25 @@ START_TEST(nodes_have_rails)
 }
 END_TEST
 
+/* Prices over nodes are of a device's equal part: of two devices' card, and of the core. */
+START_TEST(nodes_whose_cards_are_not_full_are_sparse)
+{
+    static const uint32_t slots[] = {0, 4, 1, 5, 2, 6, 3, 7}, halves[] = {0, 4, 2, 6};
+    for (uint32_t k = 0; k < 3; k++) {
+        small_cluster made;
+        node_cluster_of(&made, &(node_shape){2, 4, k == 1 ? 2 : 4, 5e9});
+        small_cluster_clear(&made);
+        made.islands[0].network.oversubscription = k == 2 ? 2 : 1;
+        g_autoptr(gw_crossings) crossings = gw_crossings_new(small_cluster_build(&made));
+        const gw_track *full = add(crossings, 4, 2, slots, GW_STEP_MEET);
+        ck_assert(!full->is_sparse && !full->is_crossed);
+        const gw_track *half = add(crossings, 2, 2, halves, GW_STEP_MEET);
+        ck_assert_int_eq(half->is_sparse, k > 0); /* With a card each they share nothing. */
+        small_cluster_clear(&made);
+    }
+}
+END_TEST
+
 START_TEST(results_go_by_pcie)
 {
     static const uint32_t slots[] = {0, 4, 1, 5, 2, 6, 3, 7};
@@ -169,6 +188,7 @@ int main(void)
     tcase_add_loop_test(cases, copies_cross_whoever_has_their_links, 0, 2);
     tcase_add_test(cases, a_switch_has_ports);
     tcase_add_test(cases, nodes_have_rails);
+    tcase_add_test(cases, nodes_whose_cards_are_not_full_are_sparse);
     tcase_add_test(cases, results_go_by_pcie);
     tcase_add_test(cases, nothing_sent_takes_no_link);
     suite_add_tcase(suite, cases);

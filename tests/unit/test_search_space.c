@@ -59,6 +59,43 @@ START_TEST(all_combinations_are_there)
 }
 END_TEST
 
+/* Of 22 layers and 2 that the ends lack, with experts in every third: places of 3, 6, 12 layers,
+ * and on two at least. */
+START_TEST(places_are_alike)
+{
+    static const char *const settings[] = {
+        "jobs.0.parameters.layers=22", "jobs.0.parameters.light_ends=true",
+        "jobs.0.parameters.experts=16", "jobs.0.parameters.experts_every=3", NULL};
+    g_autoptr(gw_search_space) space = make_space(settings, 0);
+    g_autoptr(GArray) points = gw_search_space_list(space);
+    guint of_places[9] = {0};
+    for (guint i = 0; i < points->len; i++) {
+        const guint places =
+            value_at(points, i, GW_SEARCH_STAGES) * value_at(points, i, GW_SEARCH_CHUNKS);
+        ck_assert_uint_le(places, 8);
+        ck_assert_uint_eq(gw_search_place_layers(space, places) * places, 24);
+        of_places[places]++;
+    }
+    for (guint places = 1; places <= 8; places++)
+        ck_assert_int_eq(of_places[places] > 0, places == 2 || places == 4 || places == 8);
+}
+END_TEST
+
+START_TEST(the_largest_island_is_priced)
+{
+    static const char *const settings[] = {
+        "cluster.islands=[{\"hosts\": 1, \"devices_per_host\": 4, \"accelerator\": \"a100\"}, "
+        "{\"hosts\": 2, \"devices_per_host\": 4, \"accelerator\": \"a100\", "
+        "\"speed\": [{\"devices\": [7], \"factor\": 3}]}, "
+        "{\"hosts\": 1, \"devices_per_host\": 8, \"accelerator\": \"h100\"}]",
+        NULL};
+    g_autoptr(gw_search_space) space = make_space(settings, 16);
+    ck_assert_uint_eq(space->island_devices, 8);
+    ck_assert_uint_eq(space->first_device, 12); /* As large as the one before, and faster. */
+    ck_assert_double_eq(space->fastest, 3);
+}
+END_TEST
+
 START_TEST(the_micro_batch_turns_fastest_and_grows)
 {
     g_autoptr(gw_search_space) space = make_space(NULL, 4);
@@ -110,6 +147,8 @@ int main(void)
     TCase *cases = tcase_create("space");
     tcase_add_test(cases, points_use_all_devices_and_are_different);
     tcase_add_test(cases, all_combinations_are_there);
+    tcase_add_test(cases, places_are_alike);
+    tcase_add_test(cases, the_largest_island_is_priced);
     tcase_add_test(cases, the_micro_batch_turns_fastest_and_grows);
     tcase_add_test(cases, values_are_told_as_scenarios_have_them);
     tcase_add_test(cases, more_devices_than_there_are);
