@@ -55,8 +55,8 @@ double gw_machine_spread(const gw_machine *machine, double least_ns)
     return spreads->len > 0 ? gw_sample_median(spreads) : 0;
 }
 
-/* That of steps, where some were measured; else what a normal variate deviates by that spreads as
- * much as things that are as long as shards. */
+/* That of members of gangs, where some were measured; else what a normal variate deviates by that
+ * spreads as much as things that are as long as shards. */
 static double find_jitter(const gw_machine *machine)
 {
     const double jitter = machine->seen->jitter > 0
@@ -197,8 +197,8 @@ static void write_accelerator(gw_json *json, const gw_machine *machine, const ch
     gw_json_string(json, "shared_cores", "The cores of this machine that the command may use.");
     gw_json_string(
         json, "jitter",
-        "Measured: how far repetitions of a step's operations spread, else of what takes "
-        "half a millisecond or more, as a standard deviation.");
+        "Measured, as a standard deviation: how far cores are apart that do a step's operations at "
+        "the same time, else how far repetitions of what takes half a millisecond or more spread.");
     for (guint i = 0; i < G_N_ELEMENTS(figures); i++)
         gw_json_string(json, figures[i].key, figures[i].source);
     for (guint i = 0; i < G_N_ELEMENTS(efficiencies); i++)

@@ -66,9 +66,10 @@ static void describe_function(GString *text, const gw_function *function)
     }
 }
 
-static char *describe_runs(const gw_program *program, guint mesh)
+static char *describe_runs(const gw_program *program, guint mesh, uint32_t device_count)
 {
     GString *text = g_string_new(NULL);
+    g_string_append_printf(text, "%u devices\n", device_count);
     for (guint i = 0; i < program->nodes->len; i++) {
         const gw_node *node = gw_program_node(program, i);
         if (node->mesh != mesh)
@@ -96,15 +97,24 @@ static bool has_work(const gw_program *program, guint mesh)
     return false;
 }
 
+static uint32_t count_devices(const gw_cluster_spec *cluster)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < cluster->island_count; i++)
+        count += cluster->islands[i].host_count * cluster->islands[i].devices_per_host;
+    return count;
+}
+
 void gw_run_list_take(gw_run_list *list, gw_scenario *scenario)
 {
+    const uint32_t device_count = count_devices(&scenario->cluster);
     g_ptr_array_add(list->scenarios, scenario);
     for (guint i = 0; i < scenario->programs->len; i++) {
         const gw_program *program = (const gw_program *)scenario->programs->pdata[i];
         for (guint mesh = 0; mesh < program->meshes->len; mesh++)
             if (has_work(program, mesh) &&
-                g_hash_table_add(list->known, describe_runs(program, mesh)))
-                g_ptr_array_add(list->runs, gw_probe_runs_new(program, mesh));
+                g_hash_table_add(list->known, describe_runs(program, mesh, device_count)))
+                g_ptr_array_add(list->runs, gw_probe_runs_new(program, mesh, device_count));
     }
 }
 

@@ -59,12 +59,8 @@ static void write_seen(const gw_calibration_seen *seen, GString *text)
         gw_json_reals(&json, NULL, numbers, G_N_ELEMENTS(numbers));
     }
     gw_json_close_array(&json);
-    gw_json_open_array(&json, "passes");
-    for (guint i = 0; i < seen->passes->len; i++) {
-        const GArray *passes = (const GArray *)seen->passes->pdata[i];
-        gw_json_reals(&json, NULL, (const double *)(const void *)passes->data, passes->len);
-    }
-    gw_json_close_array(&json);
+    gw_json_real(&json, "took_ns", seen->took_ns);
+    gw_json_real(&json, "apart_ns", seen->apart_ns);
     gw_json_finish(&json);
 }
 
@@ -169,9 +165,11 @@ static double number_at(gw_params *array, guint index)
 static void read_seen(const char *text, gw_calibration_seen *seen)
 {
     g_autoptr(gw_params) root = gw_params_parse(text, "a measurement's answer", NULL);
-    gw_params *shapes = NULL, *passes = NULL;
+    gw_params *shapes = NULL;
+    double took_ns = 0, apart_ns = 0;
     gw_check(root != NULL && gw_params_array(root, "shapes", true, &shapes, NULL) &&
-             gw_params_array(root, "passes", true, &passes, NULL));
+             gw_params_number(root, "took_ns", true, 0, G_MAXDOUBLE, &took_ns, NULL) &&
+             gw_params_number(root, "apart_ns", true, 0, G_MAXDOUBLE, &apart_ns, NULL));
     for (guint i = 0; i < gw_params_length(shapes); i++) {
         gw_params *row = gw_params_at(shapes, i);
         const gw_calibration_shape shape = {
@@ -181,9 +179,8 @@ static void read_seen(const char *text, gw_calibration_seen *seen)
         };
         gw_calibration_seen_add(seen, &shape);
     }
-    for (guint i = 0; i < gw_params_length(passes); i++)
-        for (guint k = 0; k < gw_params_length(gw_params_at(passes, i)); k++)
-            gw_calibration_seen_add_pass(seen, i, number_at(gw_params_at(passes, i), k));
+    seen->took_ns += took_ns;
+    seen->apart_ns += apart_ns;
 }
 
 static gw_calibration_seen *seen_of_round(gw_validation_case *at, guint round)

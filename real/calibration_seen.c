@@ -10,16 +10,10 @@
 /* What takes so many times the median was interrupted. */
 #define INTERRUPTED_TIMES 4
 
-static void free_passes(void *data)
-{
-    g_array_unref((GArray *)data);
-}
-
 gw_calibration_seen *gw_calibration_seen_new(void)
 {
     gw_calibration_seen *seen = g_new0(gw_calibration_seen, 1);
     seen->shapes = g_array_new(FALSE, FALSE, sizeof(gw_calibration_shape));
-    seen->passes = g_ptr_array_new_with_free_func(free_passes);
     return seen;
 }
 
@@ -28,7 +22,6 @@ void gw_calibration_seen_free(gw_calibration_seen *seen)
     if (seen == NULL)
         return;
     g_array_unref(seen->shapes);
-    g_ptr_array_unref(seen->passes);
     g_free(seen);
 }
 
@@ -57,32 +50,9 @@ void gw_calibration_seen_add(gw_calibration_seen *seen, const gw_calibration_sha
     found->shape.ns += (shape->shape.ns - found->shape.ns) * shape->count / found->count;
 }
 
-void gw_calibration_seen_add_pass(gw_calibration_seen *seen, guint index, double ns)
-{
-    while (seen->passes->len <= index)
-        g_ptr_array_add(seen->passes, g_array_new(FALSE, FALSE, sizeof(double)));
-    g_array_append_val((GArray *)seen->passes->pdata[index], ns);
-}
-
-/* Pooled: each program about its own mean, which takes one from the count. */
 double gw_calibration_seen_jitter(const gw_calibration_seen *seen)
 {
-    double squares = 0, count = 0;
-    for (guint p = 0; p < seen->passes->len; p++) {
-        const GArray *passes = (const GArray *)seen->passes->pdata[p];
-        double sum_ns = 0;
-        for (guint i = 0; i < passes->len; i++)
-            sum_ns += g_array_index(passes, double, i);
-        const double mean_ns = sum_ns / MAX(passes->len, 1);
-        if (passes->len < 2 || mean_ns <= 0)
-            continue;
-        for (guint i = 0; i < passes->len; i++) {
-            const double off = g_array_index(passes, double, i) / mean_ns - 1;
-            squares += off * off;
-        }
-        count += passes->len - 1;
-    }
-    return count > 0 ? sqrt(squares / count) : 0;
+    return seen->took_ns > 0 ? sqrt(G_PI) / 2 * seen->apart_ns / seen->took_ns : 0;
 }
 
 /* --- Measuring --- */
@@ -141,8 +111,8 @@ gw_calibration_seen *gw_calibration_see(const gw_probe_settings *settings, const
     for (guint i = 0; i < runs->len; i++) {
         const gw_probe_runs *one = (const gw_probe_runs *)runs->pdata[i];
         take_shapes(one, seen);
-        for (guint k = 0; k < one->passes->len; k++)
-            gw_calibration_seen_add_pass(seen, i, g_array_index(one->passes, double, k));
+        seen->took_ns += one->took_ns;
+        seen->apart_ns += one->apart_ns;
     }
     return seen;
 }

@@ -17,8 +17,8 @@ typedef struct {
 } gw_calibration_shape;
 
 typedef struct {
-    GArray *shapes;    /* gw_calibration_shape, each kind and sizes once. */
-    GPtrArray *passes; /* By program and mesh: GArray of double, what once through took, in ns. */
+    GArray *shapes;           /* gw_calibration_shape, each kind and sizes once. */
+    double took_ns, apart_ns; /* As of gw_probe_runs, of all of them. */
 } gw_calibration_seen;
 
 /* Nothing yet. */
@@ -31,8 +31,7 @@ gw_calibration_seen *gw_calibration_see(const gw_probe_settings *settings, const
                                         void *context);
 /* Takes one more into the mean of those like it, or as the first of its kind and sizes. */
 void gw_calibration_seen_add(gw_calibration_seen *seen, const gw_calibration_shape *shape);
-/* Takes one more pass of the program and mesh at `index`. */
-void gw_calibration_seen_add_pass(gw_calibration_seen *seen, guint index, double ns);
-/* How far passes spread about the mean of theirs, as a relative standard deviation: threads and
- * moments that differ in speed.  0: no program has two. */
+/* How far members of gangs differ that do the same at the same time, as the relative standard
+ * deviation of a normal variate two of which are as far apart: its mean difference is 2 / sqrt(pi)
+ * of it.  0: there was one thread, or nothing to do. */
 double gw_calibration_seen_jitter(const gw_calibration_seen *seen);

@@ -52,20 +52,26 @@ gw_probe_stat gw_probe_first_touch(const gw_probe_settings *settings);
 gw_probe_stat gw_probe_copy(const gw_probe_settings *settings, uint64_t size_bytes);
 
 /* What a device of one mesh does in a run of a program, by itself: all operations of its nodes in
- * order, in the memory where they would lie, on every thread, over and over.  Collectives are not
- * run, nor functions that model time: a member's output is its own input. */
+ * order, in the memory where they would lie, on as many threads as devices may compute at a time,
+ * over and over.  Collectives are not run, nor functions that model time: a member's output is its
+ * own input. */
 typedef struct {
     gw_probe_layout *layout;
     gw_probe_layout *all; /* Of all meshes, for what they send each other; NULL: there is one. */
-    uint32_t *first;      /* By node: its first operation's number; one more ends them. */
-    uint32_t count;       /* Of operations. */
-    GArray **samples;     /* By operation: double, what it took, in ns on a core.  Empty: it was not
-                             run, or only once. */
-    GArray *passes;       /* double: all that was timed in once through, in ns, by each thread. */
+    uint32_t device_count;
+    uint32_t *first;  /* By node: its first operation's number; one more ends them. */
+    uint32_t count;   /* Of operations. */
+    GArray **samples; /* By operation: double, what it took, in ns on a core.  Empty: it was not
+                         run, or only once. */
+    /* Of the stretches from one collective, or one node's end, to the next: how long they took, and
+     * how far apart two threads were that did the same one at about the same time; in ns, sums over
+     * stretches, passes and pairs of threads. */
+    double took_ns, apart_ns;
 } gw_probe_runs;
 
-/* Nothing is measured yet.  The program is borrowed. */
-gw_probe_runs *gw_probe_runs_new(const gw_program *program, uint32_t mesh);
+/* Nothing is measured yet.  The program is borrowed.  At most `device_count` devices, one at least,
+ * compute where it runs: on no more threads it is measured. */
+gw_probe_runs *gw_probe_runs_new(const gw_program *program, uint32_t mesh, uint32_t device_count);
 void gw_probe_runs_free(gw_probe_runs *runs);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(gw_probe_runs, gw_probe_runs_free)
 /* What a thread needs of memory. */

@@ -5,6 +5,7 @@
  * operation is timed in it, in its thread's time on a core.
  *
  * A pass is once through a run.  The first finds memory cold and does not count. */
+#include <math.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,10 +35,10 @@ typedef struct {
     const gw_probe_layout *layout;
     uint64_t clock_ns; /* What reading the clock adds to what lies between two readings. */
     float *scratch;
-    float **memory;   /* By buffer. */
-    float ***values;  /* By node: by value. */
-    GArray **samples; /* By operation of all nodes: double, ns. */
-    GArray *passes;   /* double, ns. */
+    float **memory;    /* By buffer. */
+    float ***values;   /* By node: by value. */
+    GArray **samples;  /* By operation of all nodes: double, ns. */
+    GArray *stretches; /* double, ns, of all passes. */
 } whole_thread;
 
 static bool has_node(const whole_thread *own, guint node)
@@ -107,8 +108,15 @@ static void meet_nobody(const gw_function *function, float *const *values,
                     gw_function_elements(function, x));
 }
 
-/* In ns, what its operations took. */
-static double run_node(whole_thread *own, guint node, bool is_counted)
+/* Members of a gang wait here for the slowest, whatever made it late: by the clock. */
+static void end_stretch(whole_thread *own, uint64_t began_ns, bool is_counted)
+{
+    const double took_ns = (double)(gw_monotonic_ns() - began_ns);
+    if (is_counted)
+        g_array_append_val(own->stretches, took_ns);
+}
+
+static void run_node(whole_thread *own, guint node, bool is_counted)
 {
     const gw_program *program = own->layout->program;
     const gw_function *function = gw_program_function(program, node);
@@ -118,35 +126,33 @@ static double run_node(whole_thread *own, guint node, bool is_counted)
                                     .shard = own->index % gw_mesh_device_count(mesh),
                                     .mesh = mesh,
                                     .is_alone = true};
-    double sum_ns = 0;
+    uint64_t began_ns = gw_monotonic_ns();
     if (gw_function_models_time(function))
-        return 0;
+        return;
     for (guint i = 0; i < function->operations->len; i++) {
         const gw_operation *operation = gw_function_operation(function, i);
         if (gw_operation_is_collective(operation)) {
+            end_stretch(own, began_ns, is_counted);
             meet_nobody(function, own->values[node], operation);
+            began_ns = gw_monotonic_ns();
             continue;
         }
         const uint64_t before_ns = gw_thread_core_ns();
         gw_cpu_operation_run(&context, operation);
         const uint64_t span_ns = gw_thread_core_ns() - before_ns;
         const double took_ns = span_ns > own->clock_ns ? (double)(span_ns - own->clock_ns) : 0;
-        sum_ns += took_ns;
         if (is_counted)
             g_array_append_val(own->samples[own->probe->out->first[node] + i], took_ns);
     }
-    return sum_ns;
+    end_stretch(own, began_ns, is_counted);
 }
 
 static void run_pass(whole_thread *own, bool is_first)
 {
     const gw_program *program = own->layout->program;
-    double sum_ns = 0;
     for (guint i = 0; i < program->nodes->len; i++)
         if (has_node(own, i) && (is_first || !gw_program_node(program, i)->is_once))
-            sum_ns += run_node(own, i, !is_first);
-    if (!is_first)
-        g_array_append_val(own->passes, sum_ns);
+            run_node(own, i, !is_first);
 }
 
 static void copy_input(const whole_thread *from, guint node, guint input, whole_thread *to)
@@ -192,7 +198,7 @@ static void prepare(whole_thread *own)
     own->samples = g_new0(GArray *, MAX(own->probe->out->count, 1));
     for (guint i = 0; i < own->probe->out->count; i++)
         own->samples[i] = g_array_new(FALSE, FALSE, sizeof(double));
-    own->passes = g_array_new(FALSE, FALSE, sizeof(double));
+    own->stretches = g_array_new(FALSE, FALSE, sizeof(double));
     if (own->probe->out->all != NULL)
         fill_foreign(own);
 }
@@ -206,8 +212,6 @@ static void clear(whole_thread *own)
         g_array_append_vals(probe->out->samples[i], own->samples[i]->data, own->samples[i]->len);
         g_array_unref(own->samples[i]);
     }
-    g_array_append_vals(probe->out->passes, own->passes->data, own->passes->len);
-    g_array_unref(own->passes);
     pthread_mutex_unlock(&probe->mutex);
     g_free(own->samples);
     close_memory(own);
@@ -229,9 +233,11 @@ static void *run_thread(void *context)
 
 /* --- For others --- */
 
-gw_probe_runs *gw_probe_runs_new(const gw_program *program, uint32_t mesh)
+gw_probe_runs *gw_probe_runs_new(const gw_program *program, uint32_t mesh, uint32_t device_count)
 {
+    gw_check(device_count >= 1);
     gw_probe_runs *runs = g_new0(gw_probe_runs, 1);
+    runs->device_count = device_count;
     runs->layout = gw_probe_layout_new(program, mesh);
     runs->all = program->meshes->len > 1 ? gw_probe_layout_new(program, GW_INDEX_NONE) : NULL;
     runs->first = g_new0(uint32_t, program->nodes->len + 1);
@@ -244,7 +250,6 @@ gw_probe_runs *gw_probe_runs_new(const gw_program *program, uint32_t mesh)
     runs->samples = g_new0(GArray *, MAX(runs->count, 1));
     for (guint i = 0; i < runs->count; i++)
         runs->samples[i] = g_array_new(FALSE, FALSE, sizeof(double));
-    runs->passes = g_array_new(FALSE, FALSE, sizeof(double));
     return runs;
 }
 
@@ -254,7 +259,6 @@ void gw_probe_runs_free(gw_probe_runs *runs)
         return;
     for (guint i = 0; i < runs->count; i++)
         g_array_unref(runs->samples[i]);
-    g_array_unref(runs->passes);
     gw_probe_layout_free(runs->layout);
     gw_probe_layout_free(runs->all);
     g_free(runs->samples);
@@ -268,19 +272,37 @@ uint64_t gw_probe_runs_bytes(const gw_probe_runs *runs)
            (runs->all != NULL ? gw_probe_layout_bytes(runs->all) : 0);
 }
 
+/* Threads go over the same stretches, some over more passes than others. */
+static void compare_threads(const whole_thread *threads, uint32_t thread_count, gw_probe_runs *runs)
+{
+    for (uint32_t i = 0; i < thread_count; i++)
+        for (uint32_t k = i + 1; k < thread_count; k++) {
+            const GArray *a = threads[i].stretches, *b = threads[k].stretches;
+            for (guint s = 0; s < MIN(a->len, b->len); s++) {
+                const double a_ns = g_array_index(a, double, s), b_ns = g_array_index(b, double, s);
+                runs->took_ns += (a_ns + b_ns) / 2;
+                runs->apart_ns += fabs(a_ns - b_ns);
+            }
+        }
+}
+
 void gw_probe_runs_measure(const gw_probe_settings *settings, gw_probe_runs *runs)
 {
-    g_autofree whole_thread *threads = g_new0(whole_thread, settings->thread_count);
+    const uint32_t thread_count = MIN(settings->thread_count, runs->device_count);
+    g_autofree whole_thread *threads = g_new0(whole_thread, thread_count);
     whole_probe probe = {.settings = settings, .out = runs};
     gw_cpu_operations_init();
     pthread_mutex_init(&probe.mutex, NULL);
-    pthread_barrier_init(&probe.barrier, NULL, settings->thread_count);
-    for (uint32_t i = 0; i < settings->thread_count; i++) {
+    pthread_barrier_init(&probe.barrier, NULL, thread_count);
+    for (uint32_t i = 0; i < thread_count; i++) {
         threads[i] = (whole_thread){.probe = &probe, .index = i};
         gw_check(pthread_create(&threads[i].thread, NULL, run_thread, &threads[i]) == 0);
     }
-    for (uint32_t i = 0; i < settings->thread_count; i++)
+    for (uint32_t i = 0; i < thread_count; i++)
         pthread_join(threads[i].thread, NULL);
+    compare_threads(threads, thread_count, runs);
+    for (uint32_t i = 0; i < thread_count; i++)
+        g_array_unref(threads[i].stretches);
     pthread_barrier_destroy(&probe.barrier);
     pthread_mutex_destroy(&probe.mutex);
 }
