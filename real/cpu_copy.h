@@ -6,9 +6,9 @@
 
 #include "real/cpu_device.h"
 
-#define GW_CPU_COPY_INLINE_BYTES                                                                   \
-    16384 /* At most half a first-level cache: about a microsecond.                                \
-           */
+/* What takes about as long to move, some 30 us, as a sleeping thread takes to wake; that thread
+ * waits for a core besides, where devices keep all of them busy. */
+#define GW_CPU_COPY_INLINE_BYTES 262144
 
 struct gw_cpu_copy {
     gw_cpu_copy *next;

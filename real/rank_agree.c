@@ -34,6 +34,12 @@ static void begin_gathering(gathering_state *gathering, gw_rank_link *link)
     gathering->beat_ns = now_ns;
 }
 
+static void end_gathering(gathering_state *gathering)
+{
+    g_free(gathering->has_answered);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(gathering_state, end_gathering)
+
 static void send_packet(gw_rank_link *link, uint32_t target, gw_packet *packet)
 {
     link->ops->send(link, target, packet, packet->size_bytes);
@@ -158,9 +164,8 @@ static bool hear_all(gathering_state *gathering, const GError *mine, uint64_t fi
 static gw_rank_accord agree_first(gw_rank_link *link, const GError *mine, uint64_t fingerprint,
                                   GError **error)
 {
-    gathering_state gathering;
+    g_auto(gathering_state) gathering = {.link = link};
     begin_gathering(&gathering, link);
-    g_autofree bool *has_answered = gathering.has_answered;
     g_autofree GError **wrong = g_new0(GError *, link->rank_count);
     g_autoptr(GError) lost = NULL;
     const bool is_whole = hear_all(&gathering, mine, fingerprint, wrong, &lost);
@@ -193,9 +198,8 @@ gw_rank_accord gw_rank_agree(gw_rank_link *link, const GError *mine, uint64_t fi
     if (link->self == 0) {
         return agree_first(link, mine, fingerprint, error);
     }
-    gathering_state gathering;
+    g_auto(gathering_state) gathering = {.link = link};
     begin_gathering(&gathering, link);
-    g_autofree bool *has_answered = gathering.has_answered;
     send_packet(link, 0, make_packet(GW_PACKET_READY, mine, fingerprint));
     uint32_t source;
     g_autofree gw_packet *packet = await_packet(&gathering, &source, error);
