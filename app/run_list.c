@@ -97,17 +97,10 @@ static bool has_work(const gw_program *program, guint mesh)
     return false;
 }
 
-static uint32_t count_devices(const gw_cluster_spec *cluster)
-{
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < cluster->island_count; i++)
-        count += cluster->islands[i].host_count * cluster->islands[i].devices_per_host;
-    return count;
-}
-
 void gw_run_list_take(gw_run_list *list, gw_scenario *scenario)
 {
-    const uint32_t device_count = count_devices(&scenario->cluster);
+    g_autoptr(gw_directory) directory = gw_scenario_directory(scenario);
+    const uint32_t device_count = directory->device_count;
     g_ptr_array_add(list->scenarios, scenario);
     for (guint i = 0; i < scenario->programs->len; i++) {
         const gw_program *program = (const gw_program *)scenario->programs->pdata[i];

@@ -6,7 +6,6 @@
 
 #include "base/check.h"
 #include "base/error.h"
-#include "real/calibration_seen.h"
 
 static void free_case(void *data)
 {

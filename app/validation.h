@@ -19,6 +19,7 @@
 
 #include "app/grid.h"
 #include "app/phases.h"
+#include "real/calibration_seen.h"
 #include "scenario/scenario.h"
 
 #define GW_VALIDATION_CASES_MAX   1000
@@ -114,6 +115,10 @@ bool gw_validation_add(gw_validation *validation, const char *path, const char *
 /* What the case runs, with the machine's figures; the caller's. */
 gw_scenario *gw_validation_load(const gw_validation *validation, const gw_validation_case *at,
                                 GError **error);
+
+/* Has the scenario simulated by what was seen of its programs: shapes that its machine's file does
+ * not have by themselves, and the jitter of islands that say none of their own. */
+void gw_validation_go_by(const gw_calibration_seen *seen, gw_scenario *scenario);
 
 /* Simulates and executes, in rounds.  A case that fails is a result.  GW_ERROR_INTERRUPTED,
  * GW_ERROR_SYSTEM, and what `measure` says. */

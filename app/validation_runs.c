@@ -81,23 +81,23 @@ static bool measure_one(const batch *all, const gw_validation_case *at, GString 
     return true;
 }
 
-/* What was measured about this execution, beside what was at the beginning of its round. */
-static void take_seen(const batch *all, const gw_validation_case *at, gw_scenario *scenario)
+void gw_validation_go_by(const gw_calibration_seen *seen, gw_scenario *scenario)
 {
-    if (all->round >= at->seen->len)
-        return;
-    const gw_calibration_seen *seen = (const gw_calibration_seen *)at->seen->pdata[all->round];
+    gw_cluster_spec *cluster = &scenario->cluster;
     const double jitter = MIN(gw_calibration_seen_jitter(seen), GW_JITTER_MAX);
-    for (uint32_t a = 0; a < scenario->cluster.accelerator_count; a++) {
-        gw_measured *measured = scenario->cluster.accelerators[a].measured;
+    for (uint32_t a = 0; a < cluster->accelerator_count; a++) {
+        gw_measured *measured = cluster->accelerators[a].measured;
         for (guint i = 0; measured != NULL && i < seen->shapes->len; i++) {
             const gw_calibration_shape *shape =
                 &g_array_index(seen->shapes, gw_calibration_shape, i);
             gw_measured_table_add(&measured->tables[shape->kind], &shape->shape);
         }
     }
-    for (uint32_t i = 0; jitter > 0 && i < scenario->cluster.island_count; i++)
-        scenario->cluster.islands[i].jitter = jitter;
+    for (uint32_t i = 0; jitter > 0 && i < cluster->island_count; i++) {
+        gw_island_spec *island = &cluster->islands[i];
+        if (island->jitter == cluster->accelerators[island->accelerator].jitter)
+            island->jitter = jitter;
+    }
 }
 
 static bool run_world(const gw_scenario *scenario, bool is_real, gw_recorder *recorder,
@@ -124,7 +124,8 @@ static bool run_one(const batch *all, const gw_validation_case *at, bool is_real
         return false;
     if (!is_real) {
         scenario->seed += all->round; /* What chance decides, it decides anew each time. */
-        take_seen(all, at, scenario);
+        if (all->round < at->seen->len)
+            gw_validation_go_by(at->seen->pdata[all->round], scenario);
     }
     g_autoptr(gw_phases) phases = gw_phases_new(scenario);
     const gw_recorder_observer observer = gw_phases_observer(phases);

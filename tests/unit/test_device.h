@@ -254,7 +254,7 @@ static inline uint32_t count_lines(const device_bench *bench, line_kind kind)
     return count;
 }
 
-/* Between devices; takes duration_ns; asked for now. */
+/* Between devices; takes duration_ns; asked for when this is called. */
 static inline void copy_between(device_bench *bench, uint64_t source_gang, uint32_t source_device,
                                 uint64_t target_gang, uint32_t target_device, gw_span duration_ns,
                                 uint64_t tag)

@@ -291,6 +291,34 @@ START_TEST(runs_beside_other_work_are_left_out)
 }
 END_TEST
 
+/* What a user says of an island stays. */
+START_TEST(predictions_go_by_what_was_seen)
+{
+    fixture made = make();
+    g_autofree char *path = write_scenario(&made, "a.json", "");
+    const char *const own[] = {"cluster.islands.0.jitter=0.02", NULL};
+    for (guint is_own = 0; is_own < 2; is_own++) {
+        g_autoptr(gw_scenario) scenario = gw_scenario_load(path, is_own ? own : NULL, NULL);
+        g_autoptr(gw_calibration_seen) seen = gw_calibration_seen_new();
+        const gw_calibration_shape shape = {.kind = 1, .shape = {{8, 0, 0}, 77}, .count = 1};
+        gw_measured **measured = &scenario->cluster.accelerators[0].measured;
+        gw_calibration_seen_add(seen, &shape);
+        *measured = g_new0(gw_measured, 1);
+        const double before = scenario->cluster.islands[0].jitter;
+        gw_validation_go_by(seen, scenario);
+        ck_assert_double_eq(scenario->cluster.islands[0].jitter, before); /* None was seen. */
+        ck_assert_uint_eq((*measured)->tables[1].shape_count, 1);
+        ck_assert_double_eq((*measured)->tables[1].shapes[0].ns, 77);
+        seen->took_ns = 100;
+        seen->apart_ns = 8;
+        gw_validation_go_by(seen, scenario);
+        ck_assert_double_eq(scenario->cluster.islands[0].jitter,
+                            is_own ? 0.02 : gw_calibration_seen_jitter(seen));
+    }
+    clear(&made);
+}
+END_TEST
+
 START_TEST(a_machine_that_is_none_changes_nothing)
 {
     fixture made = make();
@@ -371,6 +399,7 @@ int main(void)
     tcase_add_test(cases, orders_are_of_what_was_measured_apart);
     tcase_add_test(cases, predictions_of_rounds_have_a_median);
     tcase_add_test(cases, runs_beside_other_work_are_left_out);
+    tcase_add_test(cases, predictions_go_by_what_was_seen);
     tcase_add_test(cases, a_machine_that_is_none_changes_nothing);
     tcase_add_test(cases, a_failure_is_told_and_holds_nothing);
     tcase_add_test(cases, files_hold_what_was_found);
