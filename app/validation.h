@@ -14,7 +14,9 @@
  *
  * Cases of one file, which differ in what its "vary" says, are a group.  Of two of a group that
  * were measured, twice at least, with spreads that do not overlap, the one that was faster must be
- * predicted to be faster. */
+ * predicted to be faster.  Two of the same speed lie apart by chance too, one time in 126 with five
+ * runs each (2 x 5! 5! / 10!), and a table has many pairs: where an order does not hold, both are
+ * executed as many times again, once, and all their runs count. */
 #pragma once
 
 #include "app/grid.h"
@@ -55,6 +57,7 @@ typedef struct {
     GPtrArray *measured;  /* gw_phase_report, by run. */
     GPtrArray *counted;   /* Made by gw_validation_judge(): those of `measured` that had the machine
                              for themselves, or all of them where none had. */
+    bool is_again; /* Marked by gw_validation_doubt(). */
     char *failure;        /* NULL: none. */
     int exit_code;        /* Of the failure. */
     /* Made by gw_validation_judge(). */
@@ -120,9 +123,12 @@ gw_scenario *gw_validation_load(const gw_validation *validation, const gw_valida
  * not have by themselves, and the jitter of islands that say none of their own. */
 void gw_validation_go_by(const gw_calibration_seen *seen, gw_scenario *scenario);
 
-/* Simulates and executes, in rounds.  A case that fails is a result.  GW_ERROR_INTERRUPTED,
- * GW_ERROR_SYSTEM, and what `measure` says. */
+/* Simulates and executes, in rounds, and again those that gw_validation_doubt() marks.  A case
+ * that fails is a result.  GW_ERROR_INTERRUPTED, GW_ERROR_SYSTEM, and what `measure` says. */
 bool gw_validation_run(gw_validation *validation, GError **error);
+
+/* Marks the cases of orders that do not hold, to be executed again; how many. */
+guint gw_validation_doubt(gw_validation *validation);
 
 /* Works out what the runs come to. */
 void gw_validation_judge(gw_validation *validation);

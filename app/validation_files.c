@@ -73,6 +73,7 @@ static void write_case(gw_json *json, const gw_validation_case *at)
         return;
     }
     gw_json_real(json, "error", at->error);
+    gw_json_bool(json, "executed_again", at->is_again);
     write_foreign(json, at);
     gw_json_open_array(json, "jobs");
     for (guint j = 0; j < at->job_names->len; j++)

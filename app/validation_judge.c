@@ -266,6 +266,27 @@ void gw_validation_judge(gw_validation *validation)
     judge_orders(validation);
 }
 
+static guint doubt_case(gw_validation *validation, guint index)
+{
+    gw_validation_case *at = (gw_validation_case *)validation->cases->pdata[index];
+    const guint count = !at->is_again;
+    at->is_again = true;
+    return count;
+}
+
+guint gw_validation_doubt(gw_validation *validation)
+{
+    guint count = 0;
+    gw_validation_judge(validation);
+    for (guint i = 0; i < validation->orders->len; i++) {
+        const gw_validation_order *order =
+            &g_array_index(validation->orders, gw_validation_order, i);
+        if (!order->holds)
+            count += doubt_case(validation, order->first) + doubt_case(validation, order->second);
+    }
+    return count;
+}
+
 bool gw_validation_holds(const gw_validation *validation)
 {
     for (guint i = 0; i < validation->orders->len; i++)

@@ -36,6 +36,7 @@ typedef struct {
     gw_validation *validation;
     GArray *parts; /* part: of this round, in order. */
     guint round;
+    bool is_again; /* Only cases that are to be executed again. */
     guint done_before, total;
     gw_progress_line line;
 } batch;
@@ -225,7 +226,12 @@ static void add_part(batch *all, part_kind kind, guint index)
     g_array_append_val(all->parts, made);
 }
 
-/* `kinds` (of which 0 ends them) of every case that has not failed, one case after the other. */
+static bool takes_part(const batch *all, const gw_validation_case *at)
+{
+    return at->failure == NULL && (!all->is_again || at->is_again);
+}
+
+/* `kinds` (of which 0 ends them) of every case that takes part, one case after the other. */
 static bool run_parts(batch *all, guint count_max, const part_kind *kinds, GError **error)
 {
     const gw_children children = {
@@ -238,7 +244,7 @@ static bool run_parts(batch *all, guint count_max, const part_kind *kinds, GErro
     g_array_set_size(all->parts, 0);
     for (guint c = 0; c < all->validation->cases->len; c++)
         for (guint k = 0; kinds[k] != 0; k++)
-            if (gw_validation_case_at(all->validation, c)->failure == NULL)
+            if (takes_part(all, gw_validation_case_at(all->validation, c)))
                 add_part(all, kinds[k], c);
     g_autoptr(GPtrArray) answers = gw_children_run(&children, all->parts->len, error);
     all->done_before += all->parts->len;
@@ -252,30 +258,54 @@ static bool measure_round(batch *all, guint round, GError **error)
     return machine != NULL && gw_validation_set_machine(validation, machine, error);
 }
 
-/* By a machine that was given there is one prediction. */
+/* By a machine that was given there is one prediction.  Who is executed again goes by the last
+ * file. */
 static bool run_round(batch *all, guint round, GError **error)
 {
     static const part_kind measured[] = {PART_MEASURE, PART_EXECUTE, PART_MEASURE, 0};
     static const part_kind executed[] = {PART_EXECUTE, 0}, simulated[] = {PART_SIMULATE, 0};
     const bool is_measured = all->validation->measure != NULL;
     all->round = round;
-    return (!is_measured || measure_round(all, round, error)) &&
+    return (!is_measured || all->is_again || measure_round(all, round, error)) &&
            run_parts(all, 1, is_measured ? measured : executed, error) &&
            ((round > 0 && !is_measured) || run_parts(all, 0, simulated, error));
+}
+
+static guint count_parts(const gw_validation *validation, guint case_count, bool is_again)
+{
+    const guint rounds = validation->repeat_count;
+    if (validation->measure != NULL)
+        return 4 * case_count * rounds;
+    return case_count * (rounds + !is_again);
+}
+
+static bool run_rounds(batch *all, GError **error)
+{
+    const guint rounds = all->validation->repeat_count;
+    const guint first = all->is_again ? rounds : 0;
+    bool is_done = true;
+    for (guint r = first; is_done && r < first + rounds; r++)
+        is_done = run_round(all, r, error);
+    return is_done;
 }
 
 bool gw_validation_run(gw_validation *validation, GError **error)
 {
     g_autoptr(GArray) parts = g_array_new(FALSE, FALSE, sizeof(part));
-    const guint count = validation->cases->len, rounds = validation->repeat_count;
-    batch all = {.validation = validation,
-                 .parts = parts,
-                 .total = validation->measure != NULL ? 4 * count * rounds : count * (1 + rounds)};
+    batch all = {
+        .validation = validation,
+        .parts = parts,
+        .total = count_parts(validation, validation->cases->len, false),
+    };
     gw_progress_line_init(&all.line, validation->is_quiet);
     all.line.noun = "runs";
-    bool is_done = true;
-    for (guint r = 0; is_done && r < rounds; r++)
-        is_done = run_round(&all, r, error);
+    bool is_done = run_rounds(&all, error);
+    const guint again_count = is_done ? gw_validation_doubt(validation) : 0;
+    if (again_count > 0) {
+        all.is_again = true;
+        all.total += count_parts(validation, again_count, true);
+        is_done = run_rounds(&all, error);
+    }
     gw_progress_line_clear(&all.line);
     return is_done;
 }

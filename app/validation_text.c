@@ -182,6 +182,18 @@ static void append_orders(GString *text, const gw_validation *validation)
     }
 }
 
+static void append_again(GString *text, const gw_validation *validation)
+{
+    guint count = 0;
+    for (guint c = 0; c < validation->cases->len; c++)
+        count += gw_validation_case_at(validation, c)->is_again;
+    if (count > 0)
+        g_string_append_printf(text,
+                               "%u cases were executed %u times more: after the first %u an "
+                               "order of theirs did not hold\n",
+                               count, validation->repeat_count, validation->repeat_count);
+}
+
 static void append_total(GString *text, const gw_validation *validation)
 {
     char median[G_ASCII_DTOSTR_BUF_SIZE];
@@ -195,6 +207,7 @@ static void append_total(GString *text, const gw_validation *validation)
     g_string_append_c(text, '\n');
     append_folders(text, validation);
     append_orders(text, validation);
+    append_again(text, validation);
 }
 
 static guint count_runs(const gw_validation *validation)

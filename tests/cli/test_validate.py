@@ -146,6 +146,29 @@ class Validate(program.Case):
         self.check_message(done.stderr, ["0 of 1 within 10 %, expected 90 % of them"])
         self.assertIn("off\n", done.stdout)
 
+    def test_a_wrong_order_is_executed_again(self):
+        """A call that meets takes less than 64 alone, and a second more by this machine."""
+        machine = make_machine()
+        machine["accelerator"]["collective_overhead"] = "1s"
+        self.write("machine.json", machine)
+        path = self.write("chain.json", make_scenario("chain"))
+        for _ in range(5):  # Beside other work too few runs may count for an order.
+            done = self.validate(path, "--repeat", "2", *ANY, "--out", self.out, "--vary",
+                                 "jobs.0.parameters.devices=1,2", "--vary",
+                                 "jobs.0.parameters.length=1,64")
+            if done.returncode == 4:
+                break
+        self.assertEqual(done.returncode, 4)
+        self.assertIn("NOT: job chain of chain jobs.0.parameters.devices=1 "
+                      "jobs.0.parameters.length=64 measured slower", done.stdout)
+        self.assertIn("cases were executed 2 times more", done.stdout)
+        cases = json.loads((self.out / "validate.json").read_text())["cases"]
+        self.assertTrue(cases[1]["executed_again"] and cases[2]["executed_again"])
+        for case in cases:
+            runs = case["jobs"][0]["step_time"]["runs_ns"]
+            self.assertEqual(len(case["other_work"]), 4 if case["executed_again"] else 2)
+            self.assertLessEqual(len(runs), len(case["other_work"]))
+
     def test_several_jobs(self):
         scenario = make_scenario("two")
         scenario["jobs"].append(dict(scenario["jobs"][0], name="other", steps=9))

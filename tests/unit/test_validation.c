@@ -227,6 +227,35 @@ START_TEST(orders_are_of_what_was_measured_apart)
 }
 END_TEST
 
+/* A chance that sets two apart is not met twice; what was predicted wrong is. */
+START_TEST(a_missed_order_is_doubted)
+{
+    for (guint is_chance = 0; is_chance < 2; is_chance++) {
+        fixture made = make();
+        add_three(&made, 104, 109, 108);
+        ck_assert_uint_eq(gw_validation_doubt(made.validation), 2);
+        ck_assert(!at(&made, 0)->is_again);
+        ck_assert(at(&made, 1)->is_again && at(&made, 2)->is_again);
+        give_runs(at(&made, 1), 109, 102, 103, is_chance ? 111 : 104);
+        give_runs(at(&made, 2), 108, 109, 110, 111);
+        gw_validation_judge(made.validation);
+        ck_assert(gw_validation_holds(made.validation) == is_chance);
+        ck_assert_uint_eq(made.validation->orders->len, 2 - is_chance);
+        g_autofree char *text = gw_validation_text(made.validation, false);
+        ck_assert_ptr_nonnull(strstr(text, "2 cases were executed 3 times more: after the first 3 "
+                                           "an order of theirs did not hold"));
+        ck_assert_uint_eq(gw_validation_doubt(made.validation), 0); /* Once. */
+        clear(&made);
+    }
+    fixture made = make();
+    add_three(&made, 104, 100, 108);
+    ck_assert_uint_eq(gw_validation_doubt(made.validation), 0);
+    g_autofree char *text = gw_validation_text(made.validation, false);
+    ck_assert_ptr_null(strstr(text, "times more"));
+    clear(&made);
+}
+END_TEST
+
 /* Figures of each round predict for themselves, and their median is what was predicted. */
 START_TEST(predictions_of_rounds_have_a_median)
 {
@@ -397,6 +426,7 @@ int main(void)
     tcase_add_test(cases, what_cannot_be_run_is_told_at_once);
     tcase_add_test(cases, verdicts_tell_errors_from_noise);
     tcase_add_test(cases, orders_are_of_what_was_measured_apart);
+    tcase_add_test(cases, a_missed_order_is_doubted);
     tcase_add_test(cases, predictions_of_rounds_have_a_median);
     tcase_add_test(cases, runs_beside_other_work_are_left_out);
     tcase_add_test(cases, predictions_go_by_what_was_seen);
