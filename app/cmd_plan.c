@@ -119,7 +119,7 @@ static int run_plan(int argc, char **argv)
             "devices are estimated, those that need more memory than there is are dropped,\n"
             "and the others simulated from the lowest bound of their step time upwards,\n"
             "until no bound is left below what was found, or the simulations are used up.\n"
-            "Stages have as many layers each, and a model with an encoder has one stage.\n"
+            "Stages have as many layers each, of the encoder or of the decoder.\n"
             "\nExample:\n  gangway plan configs/plan.json --top 5 --out out/p\n",
             entries, &argc, &argv, &exit_code))
         return exit_code;

@@ -7,14 +7,13 @@
 #include <string.h>
 
 #include "accel/model.h"
+#include "app/search_places.h"
 #include "app/search_play.h"
 #include "app/search_schedule.h"
 #include "base/check.h"
 #include "topology/route.h"
 #include "workload/workload.h"
 #include "workload/workload_schedule_choice.h"
-
-#define PLACES_MAX 3 /* Of a small program: first, between, last. */
 
 typedef struct { /* By layers, one unit and one more, and where it matters by micro-batches. */
     double held[2][2];    /* Bytes at the peak, workspace left out. */
@@ -26,9 +25,9 @@ typedef struct { /* By layers, one unit and one more, and where it matters by mi
 
 typedef struct {
     char *reason; /* NULL: it is possible. */
-    guint place_count;
+    gw_search_places counts;
     guint microbatches[2];
-    place_probe places[PLACES_MAX];
+    place_probe places[GW_SEARCH_PLACES_MAX];
 } probe;
 
 /* Of passes in two parts, with as many layers as the point has. */
@@ -47,7 +46,7 @@ typedef struct {
     guint microbatches;
     gw_span pass_ns;   /* For which the workload has its schedule made, */
     double kept_share; /* and of what share. */
-    place_split places[PLACES_MAX];
+    place_split places[GW_SEARCH_PLACES_MAX];
 } split_probe;
 
 typedef struct {
@@ -58,7 +57,7 @@ typedef struct {
 /* Of as many layers as the point has: the most of what comes early and of what grows with them, so
  * nothing that smaller numbers tell. */
 typedef struct {
-    double bytes[PLACES_MAX];
+    double bytes[GW_SEARCH_PLACES_MAX];
 } place_workspaces;
 
 struct gw_search_estimator {
@@ -129,7 +128,8 @@ void gw_search_estimator_free(gw_search_estimator *estimator)
 typedef struct { /* One of them. */
     const gw_search_estimator *estimator;
     const gw_search_point *point;
-    guint place_count, layers, microbatches;
+    gw_search_places counts;
+    guint layers, microbatches;
     /* All micro-batches are held at a time by "gpipe", so that their number is what memory goes by.
      */
     const char *schedule;
@@ -154,11 +154,13 @@ static gw_params *make_parameters(const small_one *one, GError **error)
             return NULL;
     }
     g_autofree char *schedule = g_strconcat("schedule=", one->schedule, NULL);
-    if (!set_count(root, "stages", one->place_count, error) ||
+    const guint encoder = one->counts.encoder, decoder = one->counts.all - encoder;
+    if (!set_count(root, "stages", one->counts.all, error) ||
         !set_count(root, "chunks", 1, error) || !gw_params_set(root, schedule, error) ||
         !set_count(root, "layers",
-                   (guint64)one->place_count * one->layers - one->estimator->space->end_layers,
-                   error) ||
+                   (guint64)decoder * one->layers - one->estimator->space->end_layers, error) ||
+        (encoder > 0 &&
+         !set_count(root, "encoder_layers", (guint64)encoder * one->layers, error)) ||
         !set_count(root, "batch",
                    (guint64)point->values[GW_SEARCH_DATA] * point->values[GW_SEARCH_MICROBATCH] *
                        one->microbatches,
@@ -236,7 +238,7 @@ static void measure_times(const gw_search_estimator *estimator, const gw_program
 static void measure_memory(const gw_program *program, guint k, guint m, place_probe *places)
 {
     g_autoptr(gw_plan) plan = gw_plan_new(program);
-    guint64 peaks_bytes[PLACES_MAX] = {0};
+    guint64 peaks_bytes[GW_SEARCH_PLACES_MAX] = {0};
     gw_plan_peak_bytes(plan, peaks_bytes);
     for (guint p = 0; p < program->meshes->len; p++) {
         places[p].held[k][m] = (double)(peaks_bytes[p] - plan->workspace_bytes[p]);
@@ -266,7 +268,7 @@ static gw_program *build_small(const small_one *one, GError **error)
         return NULL;
     gw_program *program = gw_workload_find("transformer")
                               ->build(parameters, one->estimator->space->machine->seed, error);
-    gw_check(program == NULL || program->meshes->len == one->place_count);
+    gw_check(program == NULL || program->meshes->len == one->counts.all);
     return program;
 }
 
@@ -281,11 +283,11 @@ static bool measure(const small_one *one, guint k, guint m, place_probe *places,
 }
 
 static probe *make_probe(const gw_search_estimator *estimator, const gw_search_point *point,
-                         guint place_count, bool is_single)
+                         gw_search_places counts, bool is_single)
 {
     probe *made = g_new0(probe, 1);
     g_autoptr(GError) error = NULL;
-    made->place_count = place_count;
+    made->counts = counts;
     made->microbatches[0] = is_single ? 1 : 2;
     made->microbatches[1] = is_single ? 1 : 3;
     for (guint k = 0; k < 2; k++)
@@ -293,13 +295,13 @@ static probe *make_probe(const gw_search_estimator *estimator, const gw_search_p
             const guint units = count_first_units(estimator->space) + k;
             const small_one one = {estimator,
                                    point,
-                                   place_count,
+                                   counts,
                                    units * (guint)estimator->space->unit_layers,
                                    made->microbatches[m],
                                    "gpipe"};
             if (measure(&one, k, m, made->places, &error))
                 continue;
-            made->reason = g_strdup(error->message);
+            made->reason = gw_search_space_tell(estimator->space, error->message);
             return made;
         }
     return made;
@@ -307,18 +309,18 @@ static probe *make_probe(const gw_search_estimator *estimator, const gw_search_p
 
 static const probe *ask_probe(gw_search_estimator *estimator, const gw_search_point *point)
 {
-    const guint places = point->values[GW_SEARCH_STAGES] * point->values[GW_SEARCH_CHUNKS];
-    const guint place_count = MIN(places, PLACES_MAX);
+    const gw_search_places counts =
+        gw_search_places_shorten(gw_search_places_of(estimator->space, point));
     const bool is_single = gw_search_microbatches(estimator->space, point) == 1;
     g_autoptr(GString) key = g_string_new(NULL);
     for (guint i = 0; i < GW_SEARCH_DIMENSIONS; i++)
         if (i != GW_SEARCH_STAGES && i != GW_SEARCH_CHUNKS && i != GW_SEARCH_SCHEDULE)
             g_string_append_printf(key, "%u ", point->values[i]);
-    g_string_append_printf(key, "%u %d", place_count, is_single);
+    g_string_append_printf(key, "%u %u %d", counts.encoder, counts.all, is_single);
     const probe *found = (const probe *)g_hash_table_lookup(estimator->probes, key->str);
     if (found != NULL)
         return found;
-    probe *made = make_probe(estimator, point, place_count, is_single);
+    probe *made = make_probe(estimator, point, counts, is_single);
     g_hash_table_insert(estimator->probes, g_strdup(key->str), made);
     return made;
 }
@@ -339,7 +341,7 @@ static const place_workspaces *ask_workspaces(gw_search_estimator *estimator,
     const guint places = point->values[GW_SEARCH_STAGES] * point->values[GW_SEARCH_CHUNKS];
     const small_one one = {estimator,
                            point,
-                           small->place_count,
+                           small->counts,
                            (guint)gw_search_place_layers(estimator->space, places),
                            small->microbatches[0],
                            "gpipe"};
@@ -404,7 +406,7 @@ static void measure_split_memory(const gw_program *program, place_split *places)
             place->given_bytes += g_str_has_prefix(source->name, "inputs") ? size_bytes : 0;
         }
     }
-    guint64 state_bytes[PLACES_MAX] = {0}, peak_bytes[PLACES_MAX] = {0};
+    guint64 state_bytes[GW_SEARCH_PLACES_MAX] = {0}, peak_bytes[GW_SEARCH_PLACES_MAX] = {0};
     gw_plan_state_bytes(plan, state_bytes);
     gw_plan_peak_bytes(plan, peak_bytes);
     for (guint p = 0; p < program->meshes->len; p++) {
@@ -428,7 +430,7 @@ static bool ask_request(const small_one *one, split_probe *made, GError **error)
 }
 
 static split_probe *make_split(const gw_search_estimator *estimator, const gw_search_point *point,
-                               guint place_count)
+                               gw_search_places counts)
 {
     const guint64 count = gw_search_microbatches(estimator->space, point);
     split_probe *made = g_new0(split_probe, 1);
@@ -437,13 +439,13 @@ static split_probe *make_split(const gw_search_estimator *estimator, const gw_se
     const small_one one = {
         estimator,
         point,
-        place_count,
+        counts,
         (guint)gw_search_place_layers(estimator->space, point->values[GW_SEARCH_STAGES]),
         made->microbatches,
         "zb-h1"};
     g_autoptr(gw_program) program = build_small(&one, &error);
     if (program == NULL || !ask_request(&one, made, &error)) {
-        made->reason = g_strdup(error->message);
+        made->reason = gw_search_space_tell(estimator->space, error->message);
         return made;
     }
     measure_split_times(estimator, program, made->places);
@@ -453,7 +455,7 @@ static split_probe *make_split(const gw_search_estimator *estimator, const gw_se
 
 /* Of a point with one chunk. */
 static const split_probe *ask_split(gw_search_estimator *estimator, const gw_search_point *point,
-                                    guint place_count)
+                                    gw_search_places counts)
 {
     g_autoptr(GString) key = g_string_new(NULL);
     for (guint i = 0; i < GW_SEARCH_DIMENSIONS; i++)
@@ -463,7 +465,7 @@ static const split_probe *ask_split(gw_search_estimator *estimator, const gw_sea
         (const split_probe *)g_hash_table_lookup(estimator->splits, key->str);
     if (found != NULL)
         return found;
-    split_probe *made = make_split(estimator, point, place_count);
+    split_probe *made = make_split(estimator, point, counts);
     g_hash_table_insert(estimator->splits, g_strdup(key->str), made);
     return made;
 }
@@ -534,6 +536,7 @@ typedef struct { /* A point, and what is asked of its places. */
     const place_workspaces *workspaces; /* NULL: not asked for. */
     const split_probe *split;           /* NULL: backward passes are whole. */
     guint stages, chunks;
+    gw_search_places counts;
     double layers;       /* Units of them that a place has, above those of the smallest. */
     double microbatches; /* Of a step. */
 } large_one;
@@ -556,10 +559,7 @@ static double carry_on_both(const large_one *large, const double values[2][2], d
 /* The small program's place that stands for the `chunk`th of stage `stage`. */
 static guint find_place(const large_one *large, guint stage, guint chunk)
 {
-    const guint place = chunk * large->stages + stage;
-    const guint last = large->stages * large->chunks - 1;
-    const guint small_last = large->small->place_count - 1;
-    return place == 0 ? 0 : place == last ? small_last : 1;
+    return gw_search_places_find(large->counts, chunk * large->stages + stage);
 }
 
 static const place_probe *place_of(const large_one *large, guint stage, guint chunk)
@@ -567,11 +567,19 @@ static const place_probe *place_of(const large_one *large, guint stage, guint ch
     return &large->small->places[find_place(large, stage, chunk)];
 }
 
+/* What every place but the first gets from the one before it, at the least. */
+static double find_arriving(const probe *small)
+{
+    double least_bytes = INFINITY;
+    for (guint p = 1; p < small->counts.all; p++)
+        least_bytes = MIN(least_bytes, small->places[p].arriving_bytes);
+    return least_bytes;
+}
+
 /* One pass at a time takes something in and gives something on, whatever the chunks. */
 static double find_memory(const large_one *large)
 {
-    const double passing_bytes =
-        large->chunks == 1 ? 0 : 2 * large->small->places[1].arriving_bytes;
+    const double passing_bytes = large->chunks == 1 ? 0 : 2 * find_arriving(large->small);
     double most_bytes = 0;
     for (guint s = 0; s < large->stages; s++) {
         double held_bytes = -passing_bytes * (large->chunks - 1), workspace_bytes = 0;
@@ -626,12 +634,11 @@ static double find_transfer(const gw_search_estimator *estimator, const gw_searc
 {
     const guint count = point->values[GW_SEARCH_TENSOR] * point->values[GW_SEARCH_DATA];
     const guint first = estimator->space->first_device;
-    if (small->place_count == 1 || count >= estimator->cluster->device_count - first)
+    if (small->counts.all == 1 || count >= estimator->cluster->device_count - first)
         return 0;
     const gw_route route =
         gw_route_between(estimator->cluster, (gw_device_id){first}, (gw_device_id){first + count});
-    return (double)route.latency_ns +
-           small->places[1].arriving_bytes / route.rate_bytes_per_s * 1e9;
+    return (double)route.latency_ns + find_arriving(small) / route.rate_bytes_per_s * 1e9;
 }
 
 static bool is_split_at(const gw_search_point *point)
@@ -646,10 +653,11 @@ static large_one begin_large(gw_search_estimator *estimator, const gw_search_poi
     const bool is_split = is_split_at(point);
     return (large_one){
         .small = small,
-        .split = is_split ? ask_split(estimator, point, small->place_count) : NULL,
+        .split = is_split ? ask_split(estimator, point, small->counts) : NULL,
         .peaks = is_split ? NULL : ask_peaks(estimator, point),
         .stages = point->values[GW_SEARCH_STAGES],
         .chunks = point->values[GW_SEARCH_CHUNKS],
+        .counts = gw_search_places_of(space, point),
         .layers = (double)gw_search_place_layers(space, (guint64)point->values[GW_SEARCH_STAGES] *
                                                             point->values[GW_SEARCH_CHUNKS]) /
                       (double)space->unit_layers -
@@ -669,7 +677,7 @@ static bool check_possible(gw_search_estimator *estimator, const gw_search_point
     if (reason == NULL)
         reason = ask_probe(estimator, point)->reason;
     if (reason == NULL && is_split)
-        reason = ask_split(estimator, point, ask_probe(estimator, point)->place_count)->reason;
+        reason = ask_split(estimator, point, ask_probe(estimator, point)->counts)->reason;
     *out_reason = g_strdup(reason);
     return reason == NULL;
 }
@@ -696,7 +704,7 @@ bool gw_search_estimate_memory(gw_search_estimator *estimator, const gw_search_p
     g_autoptr(GError) error = NULL;
     large.workspaces = ask_workspaces(estimator, point, large.small, &error);
     if (large.workspaces == NULL) {
-        *out_reason = g_strdup(error->message);
+        *out_reason = gw_search_space_tell(estimator->space, error->message);
         return false;
     }
     *out_bytes = find_memory(&large);
@@ -764,7 +772,7 @@ static double find_least_memory(const large_one *large, double limit)
         const double held_bytes =
             MAX(place->saved_bytes + place->given_bytes, place->kept_bytes + place->slopes_bytes);
         most_bytes = MAX(most_bytes, place->state_bytes + held_bytes);
-        if (limit >= PLACES_MAX)
+        if (limit >= GW_SEARCH_SIDE_MAX)
             most_bytes = MAX(most_bytes, place->peak_bytes);
     }
     return most_bytes;

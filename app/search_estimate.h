@@ -2,10 +2,10 @@
 /* What a point of the search needs and takes, without running it.
  *
  * Small programs of the same workload stand for the large one: three places of the pipeline (its
- * first, one between, its last) with one layer and with two, for two micro-batches and for three.
- * Memory and time of theirs are taken from the plan and from the accelerator's model, and carried
- * on in proportion to layers and micro-batches.  So a new way to part work is estimated as soon as
- * the workload knows it. */
+ * first, one between, its last; of each side, if there is an encoder) with one layer and with two,
+ * for two micro-batches and for three.  Memory and time of theirs are taken from the plan and from
+ * the accelerator's model, and carried on in proportion to layers and micro-batches.  So a new way
+ * to part work is estimated as soon as the workload knows it. */
 #pragma once
 
 #include "app/search_space.h"

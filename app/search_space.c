@@ -55,29 +55,55 @@ static void list_tensor(const gw_search_space *space, const gw_search_point *poi
     }
 }
 
-guint64 gw_search_place_layers(const gw_search_space *space, guint64 places)
+static guint64 count_layers(const gw_search_space *space)
 {
-    return (space->layers + space->end_layers) / places;
+    return space->encoder_layers + space->layers + space->end_layers;
 }
 
-/* Ends with fewer layers are on two places, and have one at least. */
+guint64 gw_search_place_layers(const gw_search_space *space, guint64 places)
+{
+    return places == 1 ? space->layers + space->end_layers : count_layers(space) / places;
+}
+
+guint64 gw_search_encoder_places(const gw_search_space *space, guint64 places)
+{
+    return places == 1 ? 0 : space->encoder_layers / gw_search_place_layers(space, places);
+}
+
+/* Ends with fewer layers are on two places, and have one at least; one of several places has either
+ * the encoder's or the decoder's. */
 static bool can_part(const gw_search_space *space, guint64 places)
 {
     const guint64 layers = gw_search_place_layers(space, places);
-    if (space->has_encoder)
-        return places == 1;
-    return (space->layers + space->end_layers) % places == 0 && layers % space->unit_layers == 0 &&
+    if (places == 1 && space->encoder_layers > 0)
+        return true;
+    return count_layers(space) % places == 0 && layers % space->unit_layers == 0 &&
+           space->encoder_layers % layers == 0 &&
            (space->end_layers == 0 || (places > 1 && layers > 1));
+}
+
+static guint64 chunks_max(guint64 stages)
+{
+    return stages == 1 ? 1 : GW_SCHEDULE_CHUNKS_MAX;
+}
+
+/* Whether some number of chunks makes places of so many stages that can be. */
+static bool can_part_in_chunks(const gw_search_space *space, guint64 stages)
+{
+    for (guint64 chunks = 1; chunks <= chunks_max(stages); chunks++)
+        if (can_part(space, stages * chunks))
+            return true;
+    return false;
 }
 
 static void list_stages(const gw_search_space *space, const gw_search_point *point, GArray *out)
 {
     const guint64 left = space->devices / point->values[GW_SEARCH_TENSOR];
     g_autoptr(GArray) divisors = g_array_new(FALSE, FALSE, sizeof(guint));
-    add_divisors(divisors, space->layers + space->end_layers, left);
+    add_divisors(divisors, count_layers(space), left);
     for (guint i = 0; i < divisors->len; i++) {
         const guint stages = g_array_index(divisors, guint, i);
-        if (left % stages == 0 && can_part(space, stages))
+        if (left % stages == 0 && can_part_in_chunks(space, stages))
             add_value(out, stages);
     }
 }
@@ -93,18 +119,19 @@ static void list_data(const gw_search_space *space, const gw_search_point *point
 static void list_chunks(const gw_search_space *space, const gw_search_point *point, GArray *out)
 {
     const guint64 stages = point->values[GW_SEARCH_STAGES];
-    const guint64 most = stages == 1 ? 1 : GW_SCHEDULE_CHUNKS_MAX;
     g_autoptr(GArray) divisors = g_array_new(FALSE, FALSE, sizeof(guint));
-    add_divisors(divisors, gw_search_place_layers(space, stages), most);
+    add_divisors(divisors, gw_search_place_layers(space, stages), chunks_max(stages));
     for (guint i = 0; i < divisors->len; i++)
         if (can_part(space, stages * g_array_index(divisors, guint, i)))
             add_value(out, g_array_index(divisors, guint, i));
 }
 
-/* A file is of one number of stages and micro-batches. */
+/* A file is of one number of stages and micro-batches; with an encoder backward passes are whole.
+ */
 static bool is_possible(const gw_search_space *space, const gw_schedule_ops *ops)
 {
-    return !ops->needs_file && (!ops->needs_limit || space->activations_max > 0);
+    return !ops->needs_file && !(ops->splits && space->encoder_layers > 0) &&
+           (!ops->needs_limit || space->activations_max > 0);
 }
 
 /* One stage has no schedule to speak of. */
@@ -234,6 +261,20 @@ GArray *gw_search_space_list(const gw_search_space *space)
     return points;
 }
 
+char *gw_search_space_tell(const gw_search_space *space, const char *message)
+{
+    g_autoptr(GError) error = NULL;
+    const char *path = strstr(message, ": /");
+    const char *text = path != NULL ? strstr(path + 1, ": ") : NULL;
+    if (text == NULL)
+        return g_strdup(message);
+    path += strlen(": /");
+    g_autofree char *key = g_strndup(path, strcspn(path, "/:"));
+    gw_params_error(space->parameters, *key != '\0' ? key : NULL, &error, "%s",
+                    text + strlen(": "));
+    return g_strdup(error->message);
+}
+
 /* --- Reading --- */
 
 static bool read_sizes(gw_search_space *space, GError **error)
@@ -265,6 +306,11 @@ static bool check_schedule(gw_search_space *space, const gw_schedule_ops *ops, G
             "found \"%s\", which is of one number of stages and micro-batches, expected "
             "one that is made for each way, such as \"%s\"",
             ops->name, gw_schedule_zb_h1.name);
+    else if (ops->splits && space->encoder_layers > 0)
+        gw_params_error(space->parameters, dimensions[GW_SEARCH_SCHEDULE].name, error,
+                        "found \"%s\" with an encoder, expected one that leaves a backward pass "
+                        "whole, such as \"%s\"",
+                        ops->name, gw_schedule_1f1b.name);
     else
         gw_params_error(space->parameters, dimensions[GW_SEARCH_SCHEDULE].name, error,
                         "found \"%s\" without \"activations_max\", expected that beside it, or one "
@@ -335,18 +381,16 @@ static bool check_islands(const gw_search_space *space, GError **error)
 static bool read_layers(gw_search_space *space, GError **error)
 {
     gw_params *parameters = space->parameters;
-    guint64 encoder_layers = 0;
     bool has_light_ends = false;
     space->unit_layers = 1;
-    if (!gw_params_count(parameters, "encoder_layers", false, 0, SIZE_MAX_COUNT, &encoder_layers,
-                         error) ||
+    if (!gw_params_count(parameters, "encoder_layers", false, 0, SIZE_MAX_COUNT,
+                         &space->encoder_layers, error) ||
         !gw_params_count(parameters, "experts_every", false, 1, SIZE_MAX_COUNT, &space->unit_layers,
                          error) ||
         !gw_params_bool(parameters, "light_ends", false, &has_light_ends, error))
         return false;
-    space->has_encoder = encoder_layers > 0;
     space->end_layers = has_light_ends ? 2 : 0;
-    if (space->has_encoder || (space->layers + space->end_layers) % space->unit_layers == 0)
+    if (space->encoder_layers > 0 || (space->layers + space->end_layers) % space->unit_layers == 0)
         return true;
     gw_params_error(parameters, "experts_every", error,
                     "found %" G_GUINT64_FORMAT ", expected a divisor of layers (%" G_GUINT64_FORMAT
@@ -368,15 +412,17 @@ static bool check_training(const gw_search_space *space, GError **error)
     return is_training;
 }
 
+/* Why no division of layers can be found, where the number of stages is given. */
 static bool check_stages(const gw_search_space *space, GError **error)
 {
     const guint stages = space->fixed[GW_SEARCH_STAGES];
-    if (!space->has_encoder || !space->is_fixed[GW_SEARCH_STAGES] || stages == 1)
+    if (space->encoder_layers == 0 || !space->is_fixed[GW_SEARCH_STAGES] ||
+        can_part_in_chunks(space, stages))
         return true;
     gw_params_error(space->parameters, dimensions[GW_SEARCH_STAGES].name, error,
-                    "found %u with an encoder, expected 1: ways with several stages are searched "
-                    "for decoders alone",
-                    stages);
+                    "found %u, expected as many that each has equally many layers, all of the "
+                    "encoder's %" G_GUINT64_FORMAT " or of the decoder's %" G_GUINT64_FORMAT,
+                    stages, space->encoder_layers, space->layers);
     return false;
 }
 

@@ -38,7 +38,7 @@ typedef struct {
     guint64 layers, hidden, heads, feed_forward, vocabulary, sequence, batch;
     guint64 end_layers;     /* That the first and last places have fewer than others, together. */
     guint64 unit_layers;    /* Places have so many, or a multiple: what one has the next one has. */
-    bool has_encoder;       /* Then there is one stage. */
+    guint64 encoder_layers; /* Beside `layers`; 0: there is no encoder. */
     double activations_max; /* Micro-batches that a stage may hold; 0: as many as it likes. */
     guint64 island_devices; /* Of the largest island: a stage's mesh lies on one. */
     guint first_device;     /* Of that island, by which ways are priced; of several the fastest. */
@@ -58,11 +58,18 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(gw_search_space, gw_search_space_free)
 /* All points (gw_search_point), in order of the table, the last dimension the fastest. */
 GArray *gw_search_space_list(const gw_search_space *space);
 
+/* What the workload says of the job's parameters, which it was given by themselves, with file and
+ * path as in the scenario.  The caller frees. */
+char *gw_search_space_tell(const gw_search_space *space, const char *message);
+
 /* "tensor": what the dimension is called in scenarios. */
 const char *gw_search_dimension_name(gw_search_dimension dimension);
 /* The value as scenarios have it: "8", "1f1b".  The caller frees. */
 char *gw_search_value_text(gw_search_dimension dimension, guint value);
-/* Layers of each of so many places, those that the ends lack included. */
+/* Layers of each of so many places, those that the ends lack included; of a decoder that has one
+ * place with its encoder, the decoder's. */
 guint64 gw_search_place_layers(const gw_search_space *space, guint64 places);
+/* How many of them are the encoder's, the first ones; 0: none of its own. */
+guint64 gw_search_encoder_places(const gw_search_space *space, guint64 places);
 /* Micro-batches of a step, on each device. */
 guint64 gw_search_microbatches(const gw_search_space *space, const gw_search_point *point);

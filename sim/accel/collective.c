@@ -248,41 +248,56 @@ static gw_span price_all_to_all(const priced_group *group)
     return group->reach_ns + gw_span_from_seconds(seconds);
 }
 
-typedef struct {
-    gw_span latency_ns;      /* Of the longest route. */
-    uint32_t transfer_count; /* Over the link that most routes cross, other groups' included. */
-    double rate_bytes_per_s; /* Of a link. */
-} permute_load;
-
-static permute_load find_permute_load(const priced_group *group, uint32_t shift)
+/* By link of the island: how many messages cross it, those of other groups included. */
+static uint32_t *count_crossings(const priced_group *group, uint32_t shift, uint32_t *links,
+                                 uint32_t capacity)
 {
     const gw_collective *collective = group->collective;
     const gw_cluster_island *island =
         gw_cluster_island_of(group->cluster, (gw_device_id){collective->devices[0]});
-    const uint32_t first_link = island->first_device * GW_ROUTE_LINKS_PER_DEVICE;
-    const uint32_t capacity = MAX(2, island->shape[0] + island->shape[1] + island->shape[2]);
-    g_autofree uint32_t *loads = g_new0(uint32_t, island->device_count * GW_ROUTE_LINKS_PER_DEVICE);
-    g_autofree uint32_t *links = g_new(uint32_t, capacity);
-    permute_load worst = {0};
+    uint32_t *loads = g_new0(uint32_t, island->device_count * GW_ROUTE_LINKS_PER_DEVICE);
     for (uint32_t i = 0; i < collective->member_count; i++) {
         const gw_device_id source = {collective->devices[i]};
         const gw_device_id target = {collective->devices[(i + shift) % collective->member_count]};
         const gw_route route =
             gw_route_trace(group->cluster, source, target, false, links, capacity);
         gw_check(route.hop_count <= capacity);
-        worst.latency_ns = MAX(worst.latency_ns, route.latency_ns);
-        worst.rate_bytes_per_s = route.rate_bytes_per_s;
         for (uint32_t k = 0; k < route.hop_count; k++) {
             const uint32_t d = links[k] % GW_ROUTE_LINKS_PER_DEVICE / 2;
-            uint32_t *load = &loads[links[k] - first_link];
-            *load += group->shape.is_box ? group->shape.axes[d].stride : 1;
-            worst.transfer_count = MAX(worst.transfer_count, *load);
+            loads[links[k] - island->first_device * GW_ROUTE_LINKS_PER_DEVICE] +=
+                group->shape.is_box ? group->shape.axes[d].stride : 1;
         }
     }
-    return worst;
+    return loads;
 }
 
-/* Every member's message takes its own route; the link that most of them cross sets the pace. */
+/* Every member's message takes its own route, and its part of the fullest link there. */
+static gw_span price_routes(const priced_group *group, uint32_t shift)
+{
+    const gw_collective *collective = group->collective;
+    const gw_cluster_island *island =
+        gw_cluster_island_of(group->cluster, (gw_device_id){collective->devices[0]});
+    const uint32_t first_link = island->first_device * GW_ROUTE_LINKS_PER_DEVICE;
+    const uint32_t capacity = MAX(2, island->shape[0] + island->shape[1] + island->shape[2]);
+    g_autofree uint32_t *links = g_new(uint32_t, capacity);
+    g_autofree uint32_t *loads = count_crossings(group, shift, links, capacity);
+    gw_span longest_ns = 0;
+    for (uint32_t i = 0; i < collective->member_count; i++) {
+        const gw_device_id source = {collective->devices[i]};
+        const gw_device_id target = {collective->devices[(i + shift) % collective->member_count]};
+        const gw_route route =
+            gw_route_trace(group->cluster, source, target, false, links, capacity);
+        uint32_t fullest = 0;
+        for (uint32_t k = 0; k < route.hop_count; k++) {
+            fullest = MAX(fullest, loads[links[k] - first_link]);
+        }
+        const gw_span bytes_ns =
+            gw_span_from_seconds(fullest * group->size_bytes / route.rate_bytes_per_s);
+        longest_ns = MAX(longest_ns, route.latency_ns + bytes_ns);
+    }
+    return longest_ns;
+}
+
 static gw_span price_permute(const priced_group *group)
 {
     const gw_collective *collective = group->collective;
@@ -292,9 +307,7 @@ static gw_span price_permute(const priced_group *group)
         const gw_route copy = gw_route_between(group->cluster, self, self);
         return gw_span_from_seconds(group->size_bytes / copy.rate_bytes_per_s);
     }
-    const permute_load worst = find_permute_load(group, shift);
-    return worst.latency_ns +
-           gw_span_from_seconds(worst.transfer_count * group->size_bytes / worst.rate_bytes_per_s);
+    return price_routes(group, shift);
 }
 
 static gw_span price_group(const priced_group *group)

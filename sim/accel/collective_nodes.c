@@ -75,6 +75,27 @@ static gw_span gather_across(const priced_group *group, double block_bytes)
                 (group->hosts - 1) * block_bytes, group->out_bytes_per_s);
 }
 
+/* The rate of one transfer when all members of so many hosts send, and the core is theirs. */
+static double find_sender_rate(const priced_group *group, double host_count)
+{
+    const double card_bytes_per_s =
+        MIN(MIN(group->pcie_bytes_per_s, group->part_bytes_per_s), group->flow_bytes_per_s);
+    return MIN(card_bytes_per_s, group->hosts * group->core_bytes_per_s / host_count);
+}
+
+/* From the members of one host, of what each has, to those of each slot: by halves, or along the
+ * hosts.  Few of them send at first, which then have the core. */
+static gw_span scatter_across(const priced_group *group, double block_bytes)
+{
+    const bool is_halved = is_power_of_two(group->hosts);
+    gw_span way_ns = 0;
+    for (double had = 1; had < group->hosts; had = is_halved ? 2 * had : had + 1) {
+        const double bytes = is_halved ? block_bytes * group->hosts / (2 * had) : block_bytes;
+        way_ns += group->network_ns + carry(bytes, find_sender_rate(group, had));
+    }
+    return way_ns;
+}
+
 /* What one transfer out of a host gets, when the group has so many at a time, each on a rail. */
 static double find_rail_rate(const priced_group *group, double transfer_count)
 {
@@ -102,7 +123,7 @@ static gw_span price_direct(const priced_group *group)
         break;
     case GW_OPERATION_REDUCE_SCATTER:
     case GW_OPERATION_ALL_TO_ALL:
-        block_bytes /= group->count;
+        block_bytes = ceil(block_bytes / group->count); /* Each a whole byte at least. */
         break;
     default:
         return GW_TIME_NEVER;
@@ -128,8 +149,10 @@ static gw_span price_hierarchical(const priced_group *group)
         return gather_across(group, size_bytes) + gather_inside(group, group->hosts * size_bytes);
     case GW_OPERATION_REDUCE_SCATTER:
         return gather_inside(group, host_part_bytes) + gather_across(group, part_bytes);
+    case GW_OPERATION_BROADCAST: /* Inside, to scatter takes as long as to gather. */
+        return 2 * gather_inside(group, host_part_bytes) + scatter_across(group, part_bytes) +
+               gather_across(group, part_bytes);
     case GW_OPERATION_ALL_REDUCE:
-    case GW_OPERATION_BROADCAST: /* To scatter takes as long as to gather. */
         return 2 * (gather_inside(group, host_part_bytes) + gather_across(group, part_bytes));
     case GW_OPERATION_ALL_TO_ALL:
         return take((uint32_t)group->per_host - 1, group->node_ns,
@@ -160,7 +183,8 @@ static gw_span price_ring(const priced_group *group)
     const bool leaves_everywhere = group->rail_count >= group->per_host;
     const double port_bytes =
         block_bytes * (leaves_everywhere ? 1 - 1 / group->rail_count : 1) * round_count;
-    const gw_span inside_ns = carry(port_bytes, group->port_bytes_per_s);
+    const gw_span inside_ns =
+        take(round_count, group->node_ns, port_bytes, group->port_bytes_per_s);
     return group->per_host > 1 ? MAX(across_ns, inside_ns) : across_ns;
 }
 
@@ -170,11 +194,13 @@ static gw_span climb(double count, gw_span round_ns, double size_bytes, double b
     return round_count * round_ns + carry(round_count * size_bytes, bytes_per_s);
 }
 
-/* From one host to all.  Few of them send at first, which then have the core. */
+/* From one host to all, each by one member, which has the parts of those on its rail.  Few of them
+ * send at first, which then have the core. */
 static gw_span climb_hosts(const priced_group *group)
 {
-    const double card_bytes_per_s =
-        MIN(group->per_host_min * group->part_bytes_per_s, group->flow_bytes_per_s);
+    const double rail_part_bytes_per_s =
+        group->per_host_min * group->part_bytes_per_s / group->rail_count;
+    const double card_bytes_per_s = MIN(rail_part_bytes_per_s, group->flow_bytes_per_s);
     const double core_bytes_per_s = group->hosts * group->per_host_min * group->core_bytes_per_s;
     gw_span way_ns = 0;
     for (double had = 1; had < group->hosts; had *= 2) {
@@ -245,10 +271,15 @@ typedef struct {
     uint32_t member_count, sender_count;
 } rail_load;
 
+typedef struct {
+    double rail_count, core_count;
+    bool stays_inside; /* Somebody's is not one of them. */
+} permute_load;
+
 /* How many transfers are on the rail that has the most, and in the core, where those who share them
  * with the group send as often as it does; 0: nobody leaves its host. */
-static double find_rail_load(const gw_cluster *cluster, const gw_collective *collective,
-                             uint32_t shift, double *out_core_load)
+static permute_load find_permute_load(const gw_cluster *cluster, const gw_collective *collective,
+                                      uint32_t shift)
 {
     const gw_cluster_island *island =
         gw_cluster_island_of(cluster, (gw_device_id){collective->devices[0]});
@@ -272,8 +303,11 @@ static double find_rail_load(const gw_cluster *cluster, const gw_collective *col
             most = MAX(most, load->sender_count * shared / load->member_count);
         }
     }
-    *out_core_load = (double)sender_count * island->device_count / collective->member_count;
-    return most;
+    return (permute_load){
+        .rail_count = most,
+        .core_count = (double)sender_count * island->device_count / collective->member_count,
+        .stays_inside = sender_count < collective->member_count,
+    };
 }
 
 /* Every member sends once and is sent to once, whatever the algorithm. */
@@ -287,15 +321,16 @@ static gw_span price_permute(const priced_group *group, const gw_cluster *cluste
         const double copy_bytes_per_s = gw_route_between(cluster, self, self).rate_bytes_per_s;
         return carry(group->size_bytes, copy_bytes_per_s);
     }
-    double core_load;
-    const double load = find_rail_load(cluster, collective, shift, &core_load);
-    const gw_span inside_ns = take(1, group->node_ns, group->size_bytes, group->port_bytes_per_s);
-    if (load == 0) {
+    const permute_load load = find_permute_load(cluster, collective, shift);
+    const gw_span inside_ns =
+        take(load.stays_inside, group->node_ns, group->size_bytes, group->port_bytes_per_s);
+    if (load.rail_count == 0) {
         return inside_ns;
     }
-    double rate_bytes_per_s = MIN(group->flow_bytes_per_s, island->rail_bytes_per_s / load);
+    double rate_bytes_per_s =
+        MIN(group->flow_bytes_per_s, island->rail_bytes_per_s / load.rail_count);
     if (island->core_bytes_per_s > 0)
-        rate_bytes_per_s = MIN(rate_bytes_per_s, island->core_bytes_per_s / core_load);
+        rate_bytes_per_s = MIN(rate_bytes_per_s, island->core_bytes_per_s / load.core_count);
     return MAX(inside_ns, take(1, group->network_ns, group->size_bytes, rate_bytes_per_s));
 }
 

@@ -5,6 +5,7 @@
 #include "accel/collective_play.h"
 
 #include "accel/node_group.h"
+#include "accel/rounds_nodes.h"
 #include "base/check.h"
 #include "topology/route.h"
 
@@ -164,17 +165,20 @@ static gw_rounds *plan_as_priced(const played_group *group, gw_span *out_lead_ns
 {
     const gw_collective *collective = group->collective;
     const gw_algorithm_kind algorithm = gw_collective_algorithm(group->cluster, collective);
-    if (algorithm == GW_ALGORITHM_AUTO) {
+    const bool is_spread = gw_node_group_is_spread(group->cluster, collective);
+    if (algorithm == GW_ALGORITHM_AUTO && !is_spread) {
         return NULL;
     }
-    g_autoptr(gw_rounds) made = gw_rounds_plan(
-        gw_rounds_algorithms[algorithm - GW_ALGORITHM_DIRECT], group->cluster, collective);
+    g_autoptr(gw_rounds) made =
+        algorithm == GW_ALGORITHM_AUTO
+            ? gw_rounds_sum_in_switches(group->cluster, collective)
+            : gw_rounds_plan(gw_rounds_algorithms[algorithm - GW_ALGORITHM_DIRECT], group->cluster,
+                             collective);
     if (made == NULL) {
         return NULL;
     }
     const gw_span wires_ns = gw_collective_wires_ns(group->cluster, collective, algorithm);
-    if (!gw_node_group_is_spread(group->cluster, collective) &&
-        gw_rounds_ns(made, group->cluster, collective->devices) != wires_ns) {
+    if (!is_spread && gw_rounds_ns(made, group->cluster, collective->devices) != wires_ns) {
         return NULL;
     }
     *out_lead_ns = group->total_ns - wires_ns;

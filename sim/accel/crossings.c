@@ -325,38 +325,36 @@ static void take_links(gw_crossings *crossings, gw_track *track, uint32_t group)
     g_array_sort(links, compare_indexes);
 }
 
-/* --- Groups that are not there --- */
+/* --- Groups of which the closed form knows nothing, or that are not there --- */
 
-/* How many groups of the track go over a link. */
-static uint32_t count_groups(const gw_crossings *crossings, const gw_track *track, uint32_t link)
+/* By link: how many groups of the track go over it. */
+static uint32_t *count_groups(const gw_crossings *crossings, const gw_track *track)
 {
-    uint32_t count = 0;
-    for (uint32_t i = crossings->first_user[link]; i != GW_INDEX_NONE;) {
-        const link_user *user = &g_array_index(crossings->users, link_user, i);
-        count += user->track == track;
-        i = user->next;
+    uint32_t *counts = g_new0(uint32_t, crossings->wires.link_count);
+    for (uint32_t group = 0; group < track->group_count; group++) {
+        for (uint32_t i = 0; i < track->links[group]->len; i++) {
+            counts[g_array_index(track->links[group], uint32_t, i)]++;
+        }
     }
-    return count;
+    return counts;
 }
 
-/* Whether some link of the group along each axis has as many groups as the closed form divides
- * it by. */
-static bool is_sparse(const gw_crossings *crossings, const gw_track *track, uint32_t group,
-                      const gw_collective *collective)
+/* On a torus the closed form divides a link by the stride along its axis, and by nothing where the
+ * group is no box.  Whether more groups go over some link, or along some axis fewer over all. */
+static bool is_shared_otherwise(const gw_crossings *crossings, const gw_track *track,
+                                uint32_t group, const gw_collective *collective,
+                                const uint32_t *counts)
 {
     const gw_collective_shape shape =
         gw_collective_shape_of(crossings->cluster, collective->devices, collective->member_count);
     uint32_t most[GW_ISLAND_DIMS_MAX] = {0};
-    for (uint32_t i = 0; shape.is_box && i < track->links[group]->len; i++) {
+    for (uint32_t i = 0; i < track->links[group]->len; i++) {
         const uint32_t link = g_array_index(track->links[group], uint32_t, i);
         const uint32_t d = link % GW_ROUTE_LINKS_PER_DEVICE / 2;
-        if (shape.axes[d].stride > 1 && most[d] < shape.axes[d].stride) {
-            most[d] = MAX(most[d], count_groups(crossings, track, link));
-        }
+        most[d] = MAX(most[d], counts[link]);
     }
-    for (uint32_t d = 0; shape.is_box && d < GW_ISLAND_DIMS_MAX; d++) {
-        if (shape.axes[d].length > 1 && shape.axes[d].stride > 1 &&
-            most[d] < shape.axes[d].stride) {
+    for (uint32_t d = 0; d < GW_ISLAND_DIMS_MAX; d++) {
+        if (most[d] > 0 && most[d] != (shape.is_box ? shape.axes[d].stride : 1)) {
             return true;
         }
     }
@@ -381,6 +379,52 @@ static bool is_sparse_over_nodes(const gw_crossings *crossings, const gw_track *
     }
     return count < taken_count * MAX(island->devices_per_host / rail_count, 1) ||
            (island->core_bytes_per_s > 0 && count < island->device_count);
+}
+
+/* Whether a group over nodes has hosts with different members, or only some groups leave theirs. */
+static bool is_uneven(const gw_crossings *crossings, const gw_track *track,
+                      gw_collective collective, bool *out_is_spread)
+{
+    const uint32_t *devices = collective.devices;
+    uint32_t spread_count = 0;
+    bool is_even = true;
+    for (uint32_t i = 0; i < track->group_count; i++) {
+        collective.devices = devices + (size_t)i * track->group_size;
+        if (gw_node_group_is_spread(crossings->cluster, &collective)) {
+            gw_node_group group;
+            gw_node_group_init(&group, crossings->cluster, &collective);
+            is_even = is_even && group.is_even;
+            gw_node_group_clear(&group);
+            spread_count++;
+        }
+    }
+    *out_is_spread = spread_count > 0;
+    return spread_count > 0 && (!is_even || spread_count < track->group_count);
+}
+
+/* `collective`: the first group's, with those of the others behind its devices. */
+static bool is_unlike(const gw_crossings *crossings, const gw_track *track,
+                      gw_collective collective)
+{
+    const uint32_t *devices = collective.devices;
+    const gw_cluster_island *island =
+        gw_cluster_island_of(crossings->cluster, (gw_device_id){devices[0]});
+    if (island->rails_per_host > 0) {
+        bool is_spread;
+        return is_uneven(crossings, track, collective, &is_spread) ||
+               (is_spread && is_sparse_over_nodes(crossings, track));
+    }
+    if (island->is_switched) {
+        return false; /* Members have ports of their own. */
+    }
+    g_autofree uint32_t *counts = count_groups(crossings, track);
+    for (uint32_t group = 0; group < track->group_count; group++) {
+        collective.devices = devices + (size_t)group * track->group_size;
+        if (is_shared_otherwise(crossings, track, group, &collective, counts)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* --- In --- */
@@ -439,16 +483,11 @@ void gw_crossings_add_collective(gw_crossings *crossings, gw_track *track, gw_st
     if (is_new_kind || is_new_routing) {
         look_around_all(crossings, track);
     }
-    for (uint32_t group = 0; is_new_routing && group < track->group_count; group++) {
-        collective.devices = devices + (size_t)group * track->group_size;
-        if (routing.algorithm == GW_ALGORITHM_AUTO)
-            track->is_sparse |= collective.kind != GW_OPERATION_PERMUTE &&
-                                is_sparse(crossings, track, group, &collective);
-        else
-            track->is_sparse |= gw_node_group_is_spread(crossings->cluster, &collective) &&
-                                is_sparse_over_nodes(crossings, track);
+    if (is_new_routing && !track->is_unlike) {
+        collective.devices = devices;
+        track->is_unlike = is_unlike(crossings, track, collective);
     }
-    if (track->is_sparse) {
+    if (track->is_unlike) {
         cross(crossings, track);
     }
 }

@@ -20,8 +20,8 @@ typedef struct gw_track {
     GArray *routings;  /* Of its collectives: those that its links are known for. */
     bool is_crossed;
     bool is_open;   /* Others may come to its links of whom nothing is known yet. */
-    bool is_sparse; /* The closed form takes groups to be in between that this mesh does not have:
-                       only a play says how long it takes.  It is crossed, too. */
+    bool is_unlike; /* Other groups of this mesh are on its links than the closed form takes to be
+                       there: only a play says how long it takes.  It is crossed, too. */
 } gw_track;
 
 /* Its collectives watch their links.  NULL: they do not. */

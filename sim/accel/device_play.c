@@ -190,7 +190,7 @@ static bool are_beside(const gw_devices *devices, const gw_device_work *one,
 {
     const gw_gang_stage *a = stage_of(devices, one), *b = stage_of(devices, other);
     return a->groups->track == b->groups->track && a->kind == b->kind &&
-           !a->groups->track->is_sparse;
+           !a->groups->track->is_unlike;
 }
 
 /* Somebody is on one of its links whom its closed form does not know of. */
@@ -255,14 +255,14 @@ static void fire_watch(gw_engine *engine, void *subject, uint64_t argument)
     const uint32_t slot = (uint32_t)argument;
     live_collective *live = live_at(devices, slot);
     const gw_gang_stage *stage = stage_of(devices, &live->work);
-    const bool is_sparse = stage->groups->track->is_sparse;
+    const bool is_unlike = stage->groups->track->is_unlike;
     const bool is_played = is_met(devices, &live->work);
-    if ((is_played || is_sparse) && ask_rounds(devices, &live->work) && is_played) {
+    if ((is_played || is_unlike) && ask_rounds(devices, &live->work) && is_played) {
         start_later(devices, slot);
         return;
     }
     live->span_ns =
-        is_sparse ? play_of(devices, &live->work)->alone_ns : stage->span_ns[live->work.group];
+        is_unlike ? play_of(devices, &live->work)->alone_ns : stage->span_ns[live->work.group];
     live->due_ns = live->begun_ns + live->span_ns;
     live->event = gw_engine_post(engine, live->due_ns, &end_kind, devices, slot);
     watch_links(devices, slot);

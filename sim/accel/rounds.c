@@ -154,6 +154,7 @@ typedef struct {
     gw_link_loads loads;    /* Of a round, and of all rounds. */
     double fullest_s;       /* Time of the bytes of the fullest link so far. */
     double seconds_max;     /* Stands for all that takes longer, so that sums stay spans. */
+    bool is_in_step;        /* Parts are in the same round at the same time. */
     gw_span *sends_ns;      /* Of a round's transfers. */
     gw_time *ready_ns;      /* When each member begins its round, */
     gw_time *next_ready_ns; /* and its next one. */
@@ -174,12 +175,47 @@ static uint64_t count_rounds(const gw_rounds *rounds)
     return most;
 }
 
+static const gw_rounds_phase *phase_at(const gw_rounds *rounds, uint32_t part, uint32_t i)
+{
+    return &g_array_index(rounds->parts[part], gw_rounds_phase, i);
+}
+
+/* Parts of one round each: all there is is on the wires at once. */
+static bool is_crowd(const gw_rounds *rounds)
+{
+    for (uint32_t part = 0; part < rounds->part_count; part++) {
+        if (rounds->parts[part]->len > 1 || phase_at(rounds, part, 0)->repeat_count > 1) {
+            return false;
+        }
+    }
+    return rounds->part_count > 1;
+}
+
+/* Several parts, each of the same rounds in number. */
+static bool are_in_step(const gw_rounds *rounds)
+{
+    for (uint32_t part = 1; part < rounds->part_count; part++) {
+        if (rounds->parts[part]->len != rounds->parts[0]->len) {
+            return false;
+        }
+        for (uint32_t i = 0; i < rounds->parts[0]->len; i++) {
+            const gw_rounds_phase *one = phase_at(rounds, part, i);
+            const gw_rounds_phase *other = phase_at(rounds, 0, i);
+            if (one->repeat_count != other->repeat_count || one->stage != other->stage) {
+                return false;
+            }
+        }
+    }
+    return rounds->part_count > 1 && !is_crowd(rounds);
+}
+
 static void pricing_init(pricing *priced, const gw_rounds *rounds, const gw_cluster *cluster,
                          const uint32_t *devices)
 {
     *priced = (pricing){.rounds = rounds,
                         .devices = devices,
-                        .seconds_max = SECONDS_MAX / (double)count_rounds(rounds)};
+                        .seconds_max = SECONDS_MAX / (double)count_rounds(rounds),
+                        .is_in_step = are_in_step(rounds)};
     gw_wires_init(&priced->wires, cluster);
     priced->hops = g_new(gw_max_min_hop, priced->wires.hop_count_max);
     gw_link_loads_init(&priced->loads);
@@ -206,8 +242,9 @@ static gw_wires_path find_path(const pricing *priced, uint32_t index, uint32_t t
                             priced->hops);
 }
 
-/* `sign` 1: adds each transfer's bytes to its links; -1: takes them off again. */
-static void load_links(pricing *priced, const gw_rounds_phase *phase, double sign)
+/* `sign` 1: adds each transfer's bytes to its links; -1: takes them off again.  `count` rounds of
+ * them go into the sums of all. */
+static void load_links(pricing *priced, const gw_rounds_phase *phase, double sign, uint32_t count)
 {
     for (uint32_t i = 0; i < GW_ROUNDS_WAYS * priced->rounds->member_count; i++) {
         const gw_rounds_send *send = &phase->sends[i];
@@ -218,19 +255,30 @@ static void load_links(pricing *priced, const gw_rounds_phase *phase, double sig
         for (uint32_t k = 0; k < path.hop_count; k++) {
             gw_link_load *load = gw_link_loads_at(&priced->loads, priced->hops[k].link);
             load->round_bytes += sign * (double)send->size_bytes;
-            if (sign > 0) {
-                load->total_bytes += (double)send->size_bytes * phase->repeat_count;
-                priced->fullest_s =
-                    MAX(priced->fullest_s, load->total_bytes / priced->hops[k].capacity);
-            }
+            load->total_bytes += (double)send->size_bytes * count;
+            priced->fullest_s =
+                MAX(priced->fullest_s, load->total_bytes / priced->hops[k].capacity);
         }
     }
 }
 
-/* What each transfer of a round takes if all of them are on the wires together. */
-static void price_sends(pricing *priced, const gw_rounds_phase *phase)
+/* All that is on the wires in a round of the part's phase. */
+static void load_round(pricing *priced, uint32_t part, uint32_t i, double sign)
 {
-    load_links(priced, phase, 1);
+    for (uint32_t other = 0; other < priced->rounds->part_count; other++) {
+        if (other == part || priced->is_in_step) {
+            const gw_rounds_phase *phase = phase_at(priced->rounds, other, i);
+            load_links(priced, phase, sign, other == part && sign > 0 ? phase->repeat_count : 0);
+        }
+    }
+}
+
+/* What each transfer of a round of the part's phase takes if all of them are on the wires together.
+ */
+static void price_sends(pricing *priced, uint32_t part, uint32_t index)
+{
+    const gw_rounds_phase *phase = phase_at(priced->rounds, part, index);
+    load_round(priced, part, index, 1);
     for (uint32_t i = 0; i < GW_ROUNDS_WAYS * priced->rounds->member_count; i++) {
         if (phase->sends[i].target == GW_INDEX_NONE) {
             continue;
@@ -245,7 +293,7 @@ static void price_sends(pricing *priced, const gw_rounds_phase *phase)
         priced->sends_ns[i] =
             path.latency_ns + gw_span_from_seconds(MIN(seconds, priced->seconds_max));
     }
-    load_links(priced, phase, -1);
+    load_round(priced, part, index, -1);
 }
 
 /* One round on.  True: everybody moved on by the same span, `*out_step_ns`, so that all further
@@ -273,9 +321,10 @@ static bool take_round(pricing *priced, const gw_rounds_phase *phase, gw_span *o
     return is_even;
 }
 
-static void take_phase(pricing *priced, const gw_rounds_phase *phase)
+static void take_phase(pricing *priced, uint32_t part, uint32_t i)
 {
-    price_sends(priced, phase);
+    const gw_rounds_phase *phase = phase_at(priced->rounds, part, i);
+    price_sends(priced, part, i);
     for (uint32_t round = 1; round <= phase->repeat_count; round++) {
         gw_span step_ns;
         if (take_round(priced, phase, &step_ns)) {
@@ -295,9 +344,8 @@ static void price_stage(pricing *priced, uint32_t part, uint32_t stage, const gw
     const gw_rounds *rounds = priced->rounds;
     memcpy(priced->ready_ns, come_ns, rounds->member_count * sizeof(gw_time));
     for (uint32_t i = 0; i < rounds->parts[part]->len; i++) {
-        const gw_rounds_phase *phase = &g_array_index(rounds->parts[part], gw_rounds_phase, i);
-        if (phase->stage == stage) {
-            take_phase(priced, phase);
+        if (phase_at(rounds, part, i)->stage == stage) {
+            take_phase(priced, part, i);
         }
     }
     for (uint32_t m = 0; m < rounds->member_count; m++) {
@@ -391,12 +439,9 @@ gw_span gw_rounds_ns(const gw_rounds *rounds, const gw_cluster *cluster, const u
     pricing priced;
     pricing_init(&priced, rounds, cluster, devices);
     const gw_span slowest_ns = price_stages(&priced);
-    bool is_crowd = rounds->part_count > 1;
-    for (uint32_t part = 0; part < rounds->part_count; part++) {
-        is_crowd = is_crowd && rounds->parts[part]->len == 1;
-    }
-    const gw_span fullest_ns =
-        is_crowd ? price_crowd(&priced) : gw_span_from_seconds(MIN(priced.fullest_s, SECONDS_MAX));
+    const gw_span fullest_ns = is_crowd(rounds)
+                                   ? price_crowd(&priced)
+                                   : gw_span_from_seconds(MIN(priced.fullest_s, SECONDS_MAX));
     pricing_clear(&priced);
     return MAX(slowest_ns, fullest_ns);
 }
@@ -413,9 +458,9 @@ gw_span *gw_rounds_steps_ns(const gw_rounds *rounds, const gw_cluster *cluster,
     pricing_init(&priced, rounds, cluster, devices);
     for (uint32_t part = 0; part < rounds->part_count; part++) {
         for (uint32_t i = 0; i < rounds->parts[part]->len; i++) {
-            const gw_rounds_phase *phase = &g_array_index(rounds->parts[part], gw_rounds_phase, i);
+            const gw_rounds_phase *phase = phase_at(rounds, part, i);
             gw_span longest_ns = 0;
-            price_sends(&priced, phase);
+            price_sends(&priced, part, i);
             for (uint32_t k = 0; k < GW_ROUNDS_WAYS * rounds->member_count; k++) {
                 if (phase->sends[k].target != GW_INDEX_NONE) {
                     longest_ns = MAX(longest_ns, priced.sends_ns[k]);

@@ -45,13 +45,20 @@ static gw_rounds *plan_by_gathering(const gw_cluster *cluster, const gw_collecti
 
 /* --- One ring, in group order, one way round --- */
 
-static gw_rounds *gather_round_ring(const gw_cluster *cluster, const gw_collective *collective,
-                                    uint64_t block_bytes)
+/* Sums go round the same way as blocks.  Backwards, the way that closes a ring on a line would
+ * share links with those who gather already. */
+static gw_rounds *plan_close_ring(const gw_collective *collective)
 {
-    (void)cluster;
     const uint32_t count = collective->member_count;
+    const bool is_all_reduce = collective->kind == GW_OPERATION_ALL_REDUCE;
+    const bool is_all_gather = collective->kind == GW_OPERATION_ALL_GATHER;
+    if (!is_all_gather && !is_all_reduce && collective->kind != GW_OPERATION_REDUCE_SCATTER) {
+        return NULL;
+    }
+    const uint64_t block_bytes =
+        is_all_gather ? collective->size_bytes : divide_up(collective->size_bytes, count);
     gw_rounds *made = gw_rounds_new(count, 1);
-    gw_rounds_phase *phase = gw_rounds_add_phase(made, 0, count - 1);
+    gw_rounds_phase *phase = gw_rounds_add_phase(made, 0, (is_all_reduce ? 2 : 1) * (count - 1));
     for (uint32_t m = 0; m < count; m++) {
         gw_rounds_set_send(made, phase, m, 0, (m + 1) % count, block_bytes);
     }
@@ -60,9 +67,9 @@ static gw_rounds *gather_round_ring(const gw_cluster *cluster, const gw_collecti
 
 static gw_rounds *plan_ring(const gw_cluster *cluster, const gw_collective *collective)
 {
-    return plan_by_gathering(cluster, collective,
-                             gw_node_group_is_spread(cluster, collective) ? gw_rounds_gather_nodes
-                                                                          : gather_round_ring);
+    return gw_node_group_is_spread(cluster, collective)
+               ? plan_by_gathering(cluster, collective, gw_rounds_gather_nodes)
+               : plan_close_ring(collective);
 }
 
 /* --- Rings both ways along all axes of a torus --- */

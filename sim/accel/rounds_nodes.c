@@ -3,6 +3,8 @@
  * row is done with all rows of the level in the same phases. */
 #include "accel/rounds_nodes.h"
 
+#include <math.h>
+
 #include "accel/node_group.h"
 #include "base/check.h"
 
@@ -74,16 +76,18 @@ static void gather_level(gw_rounds *made, const level *on, uint64_t block_bytes)
     }
 }
 
-/* Of the first `row_count` rows: what their first members have is cut into equal parts.  One after
- * the other, the last comes first: it then gathers from those that have nothing to pass on yet. */
+/* Of the first `row_count` rows: what their first members have is cut into equal parts: by halves,
+ * or handed on along the row, the last one's part first.  Either way all are through in the same
+ * round, so that nobody begins to gather while others still wait for their parts. */
 static void scatter_level(gw_rounds *made, const level *on, uint32_t row_count, uint64_t size_bytes)
 {
     const uint64_t part_bytes = divide_up(size_bytes, on->length);
     if (!is_power_of_two(on->length)) {
-        for (uint32_t i = on->length - 1; i > 0; i--) {
+        for (uint32_t sender_count = 1; sender_count < on->length; sender_count++) {
             gw_rounds_phase *phase = gw_rounds_add_phase(made, 0, 1);
-            for (uint32_t row = 0; row < row_count; row++) {
-                gw_rounds_set_send(made, phase, member_at(on, row, 0), 0, member_at(on, row, i),
+            for (uint32_t k = 0; k < row_count * sender_count; k++) {
+                const uint32_t row = k / sender_count, i = k % sender_count;
+                gw_rounds_set_send(made, phase, member_at(on, row, i), 0, member_at(on, row, i + 1),
                                    part_bytes);
             }
         }
@@ -190,6 +194,37 @@ gw_rounds *gw_rounds_exchange_by_level(const gw_cluster *cluster, const gw_colle
     return made;
 }
 
+/* The sum's own part, and all of it in and out of the switch, by each port: half of that before the
+ * hosts exchange, and half of it after. */
+static void add_switch_sum(gw_rounds *made, const gw_cluster *cluster,
+                           const gw_collective *collective, const level *inside)
+{
+    const gw_accelerator *accelerator =
+        gw_cluster_island_of(cluster, (gw_device_id){collective->devices[0]})->accelerator;
+    const double port_bytes = (1 + 1.0 / inside->length) * (double)collective->size_bytes / 2;
+    const double slowness = accelerator->link_efficiency / accelerator->switch_reduction_efficiency;
+    add_shift(made, inside, 1, 1, (uint64_t)ceil(port_bytes * slowness));
+}
+
+gw_rounds *gw_rounds_sum_in_switches(const gw_cluster *cluster, const gw_collective *collective)
+{
+    gw_node_group group;
+    gw_node_group_init(&group, cluster, collective);
+    gw_check(group.is_even);
+    gw_check(group.per_host_max > 1);
+    const level across = across_of(&group), inside = inside_of(&group);
+    gw_rounds *halves[2];
+    for (uint32_t i = 0; i < 2; i++) {
+        halves[i] = gw_rounds_new(group.member_count, 1);
+        gather_level(halves[i], &across, divide_up(collective->size_bytes, group.member_count));
+        add_switch_sum(halves[i], cluster, collective, &inside);
+    }
+    gw_rounds_reverse(halves[0]);
+    gw_rounds_take_next(halves[0], halves[1]);
+    gw_node_group_clear(&group);
+    return halves[0];
+}
+
 static uint32_t round_up_to_power(uint32_t count)
 {
     uint32_t power = 1;
@@ -205,10 +240,10 @@ gw_rounds *gw_rounds_broadcast_nodes(const gw_cluster *cluster, const gw_collect
     gw_node_group_init(&group, cluster, collective);
     const uint32_t *order = group.order, *firsts = group.firsts;
     gw_rounds *made = gw_rounds_new(group.member_count, 1);
-    for (uint32_t span = round_up_to_power(group.host_count) / 2; span > 0; span /= 2) {
+    for (uint32_t had = 1; had < group.host_count; had *= 2) { /* Hosts that have it. */
         gw_rounds_phase *phase = gw_rounds_add_phase(made, 0, 1);
-        for (uint32_t h = 0; h + span < group.host_count; h += 2 * span) {
-            gw_rounds_set_send(made, phase, order[firsts[h]], 0, order[firsts[h + span]],
+        for (uint32_t h = 0; h < MIN(had, group.host_count - had); h++) {
+            gw_rounds_set_send(made, phase, order[firsts[h]], 0, order[firsts[had + h]],
                                collective->size_bytes);
         }
     }

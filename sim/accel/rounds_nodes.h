@@ -17,5 +17,8 @@ gw_rounds *gw_rounds_gather_by_level(const gw_cluster *cluster, const gw_collect
 gw_rounds *gw_rounds_scatter_and_gather(const gw_cluster *cluster, const gw_collective *collective);
 /* All to all: first to who has the target's slot, then to the target's host. */
 gw_rounds *gw_rounds_exchange_by_level(const gw_cluster *cluster, const gw_collective *collective);
+/* An all-reduce of an even group with several members on each host, whose switches add up: inside
+ * each, then the sums between nodes by slot, then all of it inside again. */
+gw_rounds *gw_rounds_sum_in_switches(const gw_cluster *cluster, const gw_collective *collective);
 /* A tree over one member of each host, then one over each host's. */
 gw_rounds *gw_rounds_broadcast_nodes(const gw_cluster *cluster, const gw_collective *collective);

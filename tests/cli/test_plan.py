@@ -221,9 +221,12 @@ class Unlike(Plan):
         self.assertEqual(self.check_all(scenario(layers=6, experts=4, experts_every=2, **fixed)),
                          {2, 4})
 
-    def test_an_encoder_is_on_one_stage(self):
-        self.assertEqual(self.check_all(scenario(encoder_layers=2, recompute="none",
-                                                 microbatch=2)), {1})
+    def test_encoders_have_stages_of_their_own(self):
+        fixed = {"recompute": "none", "zero": 0, "microbatch": 2}
+        self.assertEqual(self.check_all(scenario(encoder_layers=4, **fixed)), {1, 2, 4})
+        self.assertEqual(self.check_all(scenario(layers=6, encoder_layers=2, encoder_sequence=512,
+                                                 **fixed)), {1, 2, 4})
+        self.assertEqual(self.check_all(scenario(encoder_layers=2, **fixed)), {1, 2})
 
     def test_islands_of_several_sizes_and_speeds(self):
         fixed = {"recompute": "none", "zero": 0, "microbatch": 2}
@@ -319,14 +322,18 @@ class Mistakes(Plan):
              ['/schedule: found "file", which is of one number of stages', 'such as "zb-h1"']),
             (scenario(islands=2), ["/jobs/0/parameters/islands: found 2, expected 1"]),
             (scenario(training=False), ["/training: found false, expected true"]),
-            (scenario(encoder_layers=2, stages=2), ["/stages: found 2 with an encoder"]),
+            (scenario(encoder_layers=2, stages=4),
+             ["/stages: found 4, expected as many that each has equally many layers, all of the "
+              "encoder's 2 or of the decoder's 4"]),
+            (scenario(encoder_layers=2, schedule="zb-h1"),
+             ['/schedule: found "zb-h1" with an encoder', 'such as "1f1b"']),
             (scenario(experts=4, experts_every=3),
              ["/experts_every: found 3, expected a divisor of layers (4)"]),
             (scenario(tensor=0), ["/jobs/0/parameters/tensor: found 0, expected a whole number"]),
             (scenario(hidden=65536, layers=4, heads=64),
              [" that fits: the smallest needs ", " per device, expected at most the 80 GiB"]),
             (scenario(widht=3), ["found no way of ", " that the workload takes",
-                                 "/widht: found an unknown key"]),
+                                 "bad.json:1: /jobs/0/parameters/widht: found an unknown key"]),
         )
         for content, parts in cases:
             with self.subTest(parts=parts):

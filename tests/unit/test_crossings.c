@@ -61,9 +61,9 @@ START_TEST(groups_in_between_are_known_to_each_other)
     const gw_cluster *cluster = small_cluster_of(&made, 8, 1, 1, 1);
     g_autoptr(gw_crossings) crossings = gw_crossings_new(cluster);
     const gw_track *known = add(crossings, 2, 4, both, GW_STEP_MEET);
-    ck_assert(!known->is_crossed && !known->is_sparse);
+    ck_assert(!known->is_crossed && !known->is_unlike);
     const gw_track *alone = add(crossings, 1, 4, odd, GW_STEP_MEET);
-    ck_assert(alone->is_sparse && alone->is_crossed && known->is_crossed && !known->is_sparse);
+    ck_assert(alone->is_unlike && alone->is_crossed && known->is_crossed && !known->is_unlike);
     small_cluster_clear(&made);
 }
 END_TEST
@@ -130,7 +130,7 @@ START_TEST(nodes_have_rails)
 END_TEST
 
 /* Prices over nodes are of a device's equal part: of two devices' card, and of the core. */
-START_TEST(nodes_whose_cards_are_not_full_are_sparse)
+START_TEST(nodes_whose_cards_are_not_full_are_unlike)
 {
     static const uint32_t slots[] = {0, 4, 1, 5, 2, 6, 3, 7}, halves[] = {0, 4, 2, 6};
     for (uint32_t k = 0; k < 3; k++) {
@@ -140,11 +140,41 @@ START_TEST(nodes_whose_cards_are_not_full_are_sparse)
         made.islands[0].network.oversubscription = k == 2 ? 2 : 1;
         g_autoptr(gw_crossings) crossings = gw_crossings_new(small_cluster_build(&made));
         const gw_track *full = add(crossings, 4, 2, slots, GW_STEP_MEET);
-        ck_assert(!full->is_sparse && !full->is_crossed);
+        ck_assert(!full->is_unlike && !full->is_crossed);
         const gw_track *half = add(crossings, 2, 2, halves, GW_STEP_MEET);
-        ck_assert_int_eq(half->is_sparse, k > 0); /* With a card each they share nothing. */
+        ck_assert_int_eq(half->is_unlike, k > 0); /* With a card each they share nothing. */
         small_cluster_clear(&made);
     }
+}
+END_TEST
+
+/* The way from 0 to 5 is by 3 and 4, which are a group of their own: neither's closed form knows.
+ */
+START_TEST(groups_that_share_otherwise_are_unlike)
+{
+    static const uint32_t within[] = {0, 5, 3, 4}, beside[] = {0, 1, 3, 4};
+    small_cluster made;
+    g_autoptr(gw_crossings) crossings = gw_crossings_new(small_cluster_of(&made, 3, 3, 1, 0));
+    const gw_track *shared = add(crossings, 2, 2, within, GW_STEP_MEET);
+    ck_assert(shared->is_unlike && shared->is_crossed);
+    const gw_track *apart = add(crossings, 2, 2, beside, GW_STEP_MEET);
+    ck_assert(!apart->is_unlike);
+    small_cluster_clear(&made);
+}
+END_TEST
+
+/* A card for each device; but one group is inside a host and the other between them, or one has
+ * two members on a host and one on the other. */
+START_TEST(groups_over_nodes_are_alike_or_unlike)
+{
+    static const uint32_t pairs[] = {0, 1, 3, 4}, threes[] = {2, 3, 4}, even[] = {2, 3, 6, 7};
+    small_cluster made;
+    g_autoptr(gw_crossings) crossings =
+        gw_crossings_new(node_cluster_of(&made, &(node_shape){2, 4, 4, 5e9}));
+    ck_assert(add(crossings, 2, 2, pairs, GW_STEP_MEET)->is_unlike);
+    ck_assert(add(crossings, 1, 3, threes, GW_STEP_MEET)->is_unlike);
+    ck_assert(!add(crossings, 1, 4, even, GW_STEP_MEET)->is_unlike);
+    small_cluster_clear(&made);
 }
 END_TEST
 
@@ -188,7 +218,9 @@ int main(void)
     tcase_add_loop_test(cases, copies_cross_whoever_has_their_links, 0, 2);
     tcase_add_test(cases, a_switch_has_ports);
     tcase_add_test(cases, nodes_have_rails);
-    tcase_add_test(cases, nodes_whose_cards_are_not_full_are_sparse);
+    tcase_add_test(cases, nodes_whose_cards_are_not_full_are_unlike);
+    tcase_add_test(cases, groups_that_share_otherwise_are_unlike);
+    tcase_add_test(cases, groups_over_nodes_are_alike_or_unlike);
     tcase_add_test(cases, results_go_by_pcie);
     tcase_add_test(cases, nothing_sent_takes_no_link);
     suite_add_tcase(suite, cases);

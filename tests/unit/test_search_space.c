@@ -6,6 +6,7 @@
 
 #include "app/search_space.h"
 #include "base/error.h"
+#include "workload/workload_schedule.h"
 
 #define PLAN GW_SOURCE_DIR "/configs/plan.json" /* 16 devices, 24 layers, 16 heads, batch 32. */
 
@@ -21,6 +22,42 @@ static guint value_at(const GArray *points, guint index, gw_search_dimension dim
 {
     return g_array_index(points, gw_search_point, index).values[dimension];
 }
+
+/* 24 layers of decoder: each place has one side's. */
+START_TEST(an_encoder_has_places_of_its_own)
+{
+    static const char *const settings[] = {"jobs.0.parameters.encoder_layers=12", NULL};
+    g_autoptr(gw_search_space) space = make_space(settings, 0);
+    g_autoptr(GArray) points = gw_search_space_list(space);
+    guint several_count = 0;
+    for (guint i = 0; i < points->len; i++) {
+        const guint places =
+            value_at(points, i, GW_SEARCH_STAGES) * value_at(points, i, GW_SEARCH_CHUNKS);
+        ck_assert(!gw_workload_schedules[value_at(points, i, GW_SEARCH_SCHEDULE)]->splits);
+        if (places == 1) {
+            ck_assert_uint_eq(gw_search_encoder_places(space, places), 0);
+            continue;
+        }
+        ck_assert_uint_eq(3 * gw_search_encoder_places(space, places), places);
+        ck_assert_uint_eq(gw_search_place_layers(space, places) * places, 36);
+        several_count++;
+    }
+    ck_assert_uint_gt(several_count, 0);
+}
+END_TEST
+
+START_TEST(what_is_told_names_the_scenario)
+{
+    g_autoptr(gw_search_space) space = make_space(NULL, 0);
+    g_autofree char *told =
+        gw_search_space_tell(space, "parameters:1: /heads: found 3, expected 2");
+    g_autofree char *other = gw_search_space_tell(space, "no room");
+    ck_assert_msg(g_str_has_prefix(told, PLAN ":") &&
+                      g_str_has_suffix(told, ": /jobs/0/parameters/heads: found 3, expected 2"),
+                  "%s", told);
+    ck_assert_str_eq(other, "no room");
+}
+END_TEST
 
 START_TEST(points_use_all_devices_and_are_different)
 {
@@ -145,6 +182,8 @@ int main(void)
 {
     Suite *suite = suite_create("search_space");
     TCase *cases = tcase_create("space");
+    tcase_add_test(cases, an_encoder_has_places_of_its_own);
+    tcase_add_test(cases, what_is_told_names_the_scenario);
     tcase_add_test(cases, points_use_all_devices_and_are_different);
     tcase_add_test(cases, all_combinations_are_there);
     tcase_add_test(cases, places_are_alike);
