@@ -19,10 +19,10 @@
 #include "real/cpu_tanh.h"
 
 #define NS_PER_S           1000000000
-#define LAYER_NORM_EPSILON 1e-5  /* program/operation.h */
-#define ADAM_EPSILON       1e-8f /* As here and below. */
-#define ADAM_BETA_1        0.9f
-#define ADAM_BETA_2        0.999f
+#define LAYER_NORM_EPSILON 1e-5 /* program/operation.h */
+#define ADAM_EPSILON       1e-8 /* As here and below. */
+#define ADAM_BETA_1        0.9
+#define ADAM_BETA_2        0.999
 #define SPIN_NS            50000    /* What a sleeping thread may wake late by. */
 #define SLEEP_NS_MAX       20000000 /* So often a long wait looks whether it is cancelled. */
 #define COLUMNS_AT_ONCE    64
@@ -573,6 +573,8 @@ static void run_sgd(const gw_cpu_context *context, const gw_operation *operation
     }
 }
 
+/* With c1 = 1 - beta1^t and c2 = 1 - beta2^t, m/c1 / (sqrt(v/c2) + epsilon) is
+ * sqrt(c2)/c1 m / (sqrt(v) + sqrt(c2) epsilon): the correction costs no element anything. */
 static void run_adam(const gw_cpu_context *context, const gw_operation *operation)
 {
     const gw_cpu_operand p = gw_cpu_input(context, operation, 0),
@@ -582,14 +584,20 @@ static void run_adam(const gw_cpu_context *context, const gw_operation *operatio
     const gw_cpu_operand new_p = gw_cpu_output(context, operation, 0);
     const gw_cpu_operand new_m = gw_cpu_output(context, operation, 1);
     const gw_cpu_operand new_v = gw_cpu_output(context, operation, 2);
-    const float step = (float)operation->scalar;
+    const double number = 1 + (double)gw_cpu_input(context, operation, 4).data[0];
+    gw_check(number >= 1);
+    const double root = sqrt(1 - pow(ADAM_BETA_2, number));
+    const float step = (float)(operation->scalar * root / (1 - pow(ADAM_BETA_1, number)));
+    const float epsilon = (float)(root * ADAM_EPSILON);
+    const float keep_mean = (float)ADAM_BETA_1, add_mean = (float)(1 - ADAM_BETA_1);
+    const float keep_square = (float)ADAM_BETA_2, add_square = (float)(1 - ADAM_BETA_2);
     for (uint64_t i = 0; i < new_p.count; i++) {
         const float slope = g.data[i];
-        const float mean = ADAM_BETA_1 * m.data[i] + (1 - ADAM_BETA_1) * slope;
-        const float square = ADAM_BETA_2 * v.data[i] + (1 - ADAM_BETA_2) * slope * slope;
+        const float mean = keep_mean * m.data[i] + add_mean * slope;
+        const float square = keep_square * v.data[i] + add_square * slope * slope;
         new_m.data[i] = mean;
         new_v.data[i] = square;
-        new_p.data[i] = p.data[i] - step * mean / (sqrtf(square) + ADAM_EPSILON);
+        new_p.data[i] = p.data[i] - step * mean / (sqrtf(square) + epsilon);
     }
 }
 

@@ -464,7 +464,7 @@ static void add_attention_operands(gw_function *function, gw_operation *operatio
         operation->outputs[2] = give(function, rows, columns);
 }
 
-/* Whose operands are as large as each other, but for rows of gains and the like. */
+/* Whose operands are as large as each other, but for rows of gains, counts and the like. */
 static void add_alike_operands(gw_function *function, gw_operation *operation, uint32_t rows,
                                uint32_t columns)
 {
@@ -473,7 +473,9 @@ static void add_alike_operands(gw_function *function, gw_operation *operation, u
     const bool is_norm_gradient = kind == GW_OPERATION_LAYER_NORM_GRADIENT;
     for (uint32_t i = 0; i < gw_operation_input_count(operation); i++) {
         const bool is_row = (is_norm && i > 0) || (is_norm_gradient && i == 1);
-        operation->inputs[i] = take(function, is_row ? 1 : rows, columns);
+        const bool is_count = kind == GW_OPERATION_ADAM && i == 4;
+        operation->inputs[i] =
+            take(function, is_row || is_count ? 1 : rows, is_count ? 1 : columns);
     }
     for (uint32_t i = 0; i < gw_operation_output_count(operation); i++) {
         const bool is_row = is_norm_gradient && i > 0;

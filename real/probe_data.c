@@ -26,10 +26,11 @@ float *gw_probe_floats(uint64_t count, uint64_t seed)
     return floats;
 }
 
-/* Sums of squares, or of exponentials. */
+/* Sums of squares, or of exponentials, or counts. */
 static bool is_positive(const gw_operation *operation, uint32_t value)
 {
-    return (operation->kind == GW_OPERATION_ADAM && value == operation->inputs[3]) ||
+    return (operation->kind == GW_OPERATION_ADAM &&
+            (value == operation->inputs[3] || value == operation->inputs[4])) ||
            (operation->kind == GW_OPERATION_TOKEN_LOSS && value == operation->inputs[2]) ||
            (operation->kind == GW_OPERATION_CROSS_ENTROPY && value == operation->inputs[1]);
 }

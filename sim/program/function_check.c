@@ -378,21 +378,21 @@ static bool check_attention(const checker *at, GError **error)
            expect_shape_of(at, operation->outputs[2], operation->inputs[1], error);
 }
 
-/* All operands are of the first one's shape. */
+/* All operands are of the first one's shape, but for ADAM's count. */
 static bool check_alike(const checker *at, GError **error)
 {
     const gw_operation *operation = at->operation;
-    for (uint32_t i = 1; i < gw_operation_input_count(operation); i++) {
-        if (!expect_shape_of(at, operation->inputs[i], operation->inputs[0], error)) {
+    const bool has_count = operation->kind == GW_OPERATION_ADAM;
+    const uint32_t alike_count = gw_operation_input_count(operation) - has_count;
+    for (uint32_t i = 1; i < alike_count; i++) {
+        if (!expect_shape_of(at, operation->inputs[i], operation->inputs[0], error))
             return false;
-        }
     }
     for (uint32_t i = 0; i < gw_operation_output_count(operation); i++) {
-        if (!expect_shape_of(at, operation->outputs[i], operation->inputs[0], error)) {
+        if (!expect_shape_of(at, operation->outputs[i], operation->inputs[0], error))
             return false;
-        }
     }
-    return true;
+    return !has_count || expect_shape(at, operation->inputs[alike_count], 1, 1, error);
 }
 
 static bool check_route(const checker *at, GError **error)

@@ -22,11 +22,11 @@ bool gw_operation_writes_over(const gw_operation *operation, uint32_t input, uin
     case GW_OPERATION_SGD: /* (p, g) -> (p') */
     case GW_OPERATION_ALL_REDUCE:
         return input == 0;
-    case GW_OPERATION_ADAM: /* (p, g, m, v) -> (p', m', v') */
+    case GW_OPERATION_ADAM: /* (p, g, m, v, count) -> (p', m', v') */
         return output == 0 ? input == 0 : input == output + 1;
     case GW_OPERATION_MAP:
         return operation->map == GW_MAP_ADD || operation->map == GW_MAP_SUBTRACT ||
-               operation->map == GW_MAP_MULTIPLY;
+               operation->map == GW_MAP_MULTIPLY || operation->map == GW_MAP_ADD_SCALAR;
     default:
         return false;
     }

@@ -21,7 +21,7 @@ static const struct {
     [GW_OPERATION_LAYER_NORM] = {"layer_norm", 3, 1, false},
     [GW_OPERATION_CROSS_ENTROPY] = {"cross_entropy", 2, 2, false},
     [GW_OPERATION_SGD] = {"sgd", 2, 1, false},
-    [GW_OPERATION_ADAM] = {"adam", 4, 3, false},
+    [GW_OPERATION_ADAM] = {"adam", 5, 3, false},
     [GW_OPERATION_TOKENS] = {"tokens", 0, 2, false},
     [GW_OPERATION_EMBEDDING] = {"embedding", 2, 1, false},
     [GW_OPERATION_EMBEDDING_GRADIENT] = {"embedding_gradient", 2, 1, false},

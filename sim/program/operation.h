@@ -26,8 +26,7 @@ typedef enum {
     GW_OPERATION_CROSS_ENTROPY, /* (logits, labels) -> (loss 1x1, gradient of logits); both times
                                    scalar; labels are probabilities, one row an example */
     GW_OPERATION_SGD,           /* (p, g) -> (p'): p' = p - scalar g */
-    GW_OPERATION_ADAM,          /* (p, g, m, v) -> (p', m', v'), step size scalar, betas 0.9 0.999,
-                                   epsilon 1e-8, without bias correction */
+    GW_OPERATION_ADAM,          /* (p, g, m, v, count 1x1) -> (p', m', v'), see below */
     GW_OPERATION_TOKENS,        /* () -> (ids, labels): see below */
     GW_OPERATION_EMBEDDING,     /* (table, ids) -> (y): row i is the table's row ids[i] */
     GW_OPERATION_EMBEDDING_GRADIENT,  /* (ids, dy) -> (gradient of the table): rows of dy added up
@@ -123,6 +122,10 @@ typedef enum {
  * its part of their shares' sum.  The gradient adds that of `scalar` times the group's experts
  * times the sum over rows and experts of share times the part of the group's rows whose first
  * choice is the expert: the loss that balances experts, with that part taken as constant.
+ *
+ * ADAM is algorithm 1 of Kingma and Ba (2015), with step size `scalar`, betas 0.9 and 0.999 and
+ * epsilon 1e-8.  `count` says how many updates there have been before this one, t - 1 there: the
+ * moments, which begin at zero, are corrected for it.
  *
  * BLOCK_MATMUL: b is `blocks` blocks of rows, and a is runs of `sequence` rows; run i is multiplied
  * with block i modulo `blocks`, transposed where transpose_b asks. */

@@ -36,6 +36,18 @@ void gw_emit_map(gw_function *function, gw_map map, uint32_t x, uint32_t z, uint
                                               .outputs = {(uint16_t)y}});
 }
 
+uint32_t gw_emit_next_count(gw_function *function, uint32_t count)
+{
+    const uint32_t next = gw_function_add_output(function, 1, 1, false);
+    gw_function_donate(function, count, next);
+    gw_function_add(function, &(gw_operation){.kind = GW_OPERATION_MAP,
+                                              .map = GW_MAP_ADD_SCALAR,
+                                              .scalar = 1,
+                                              .inputs = {(uint16_t)count},
+                                              .outputs = {(uint16_t)next}});
+    return next;
+}
+
 void gw_emit_sum_rows(gw_function *function, uint32_t x, uint32_t y)
 {
     gw_function_add(function, &(gw_operation){.kind = GW_OPERATION_REDUCE,

@@ -153,6 +153,8 @@ uint32_t gw_transformer_read_rows(const gw_transformer *model, const gw_transfor
  * the next run: those, and a copy that passes read, if they do not read the tensor itself; and
  * which of these passes read. */
 uint32_t gw_transformer_count_kept(const gw_transformer *model);
+/* An update depends on how many there have been: that number goes on, too. */
+bool gw_transformer_counts_updates(const gw_transformer *model);
 uint32_t gw_transformer_count_carried(const gw_transformer *model);
 uint32_t gw_transformer_read_of_carried(const gw_transformer *model);
 
@@ -171,7 +173,7 @@ uint32_t gw_transformer_sent_columns(const gw_transformer *model,
 gw_transformer_sum gw_transformer_sum_when(const gw_transformer *model,
                                            const gw_transformer_tensor *tensor);
 
-/* () -> (what goes on of each tensor) */
+/* () -> (what goes on of each tensor [, no update yet, for each chunk]) */
 gw_function *gw_transformer_make_init(const gw_transformer *model, uint32_t place);
 /* A place's tensors in `exchange_chunks` parts, one behind the other, about as large each: those
  * whose slopes islands exchange together and which an update of their own changes. */
@@ -184,9 +186,10 @@ gw_transformer_chunk gw_transformer_find_chunk(const gw_transformer *model, cons
                                                uint32_t chunk);
 /* Whether the place's update gives the loss: the last place's does, on the first island. */
 bool gw_transformer_gives_loss(const gw_transformer *model, uint32_t place);
-/* (slopes of the chunk's tensors, from each island in order; then what is kept of each tensor; of
- * the first chunk also [, loss, from each island] [, with experts: choices that were dropped]) ->
- * (what goes on of each [, loss of the whole batch] [, choices likewise]) */
+/* (slopes of the chunk's tensors, from each island in order [, how many updates there have been];
+ * then what is kept of each tensor; of the first chunk also [, loss, from each island] [, with
+ * experts: choices that were dropped]) -> (what goes on of each [, how many updates, with this one]
+ * [, loss of the whole batch] [, choices likewise]) */
 gw_function *gw_transformer_make_update(const gw_transformer *model, uint32_t place,
                                         uint32_t chunk);
 /* Where nothing is trained: ([loss, from each island] [, with experts: choices that were dropped])

@@ -94,6 +94,11 @@ uint32_t gw_transformer_count_kept(const gw_transformer *model)
     return model->optimizer == GW_OPTIMIZER_ADAM ? 3 : 1;
 }
 
+bool gw_transformer_counts_updates(const gw_transformer *model)
+{
+    return model->optimizer == GW_OPTIMIZER_ADAM;
+}
+
 /* Passes read a copy, and not what the update keeps. */
 static bool has_copies(const gw_transformer *model)
 {
@@ -139,6 +144,12 @@ static uint32_t add_copy_output(const gw_transformer *model, gw_function *functi
     copy->element_bytes = gw_transformer_element_bytes(model);
     copy->memory = GW_MEMORY_PARAMETERS;
     return y;
+}
+
+/* Of the count of updates. */
+static void mark_kept(gw_function *function, uint32_t count)
+{
+    g_array_index(function->values, gw_value, count).memory = GW_MEMORY_OPTIMIZER;
 }
 
 /* --- The beginning --- */
@@ -188,6 +199,13 @@ gw_function *gw_transformer_make_init(const gw_transformer *model, uint32_t plac
     function->computations = 0;
     for (uint32_t i = 0; i < tensors->len; i++)
         add_first(model, function, &g_array_index(tensors, gw_transformer_tensor, i), first + i);
+    const uint32_t count_count =
+        gw_transformer_counts_updates(model) ? gw_transformer_count_chunks(model) : 0;
+    for (uint32_t c = 0; c < count_count; c++) {
+        const uint32_t y = gw_function_add_output(function, 1, 1, false);
+        mark_kept(function, y);
+        gw_emit_fill(function, 0, y);
+    }
     return function;
 }
 
@@ -241,14 +259,16 @@ static void add_copy(const gw_transformer *model, gw_function *function,
     gw_bundle_add(copies, GW_OPERATION_ALL_GATHER, GW_TRANSFORMER_DATA, part, y);
 }
 
-/* (p, g, m, v) -> (p', m', v'), and the copy. */
+/* (p, g, m, v, count) -> (p', m', v'), and the copy. */
 static void add_optimizer(const gw_transformer *model, gw_function *function,
-                          const gw_transformer_tensor *tensor, uint32_t slopes, gw_bundle *copies)
+                          const gw_transformer_tensor *tensor, uint32_t slopes, uint32_t count,
+                          gw_bundle *copies)
 {
     gw_operation operation = {.kind = model->optimizer == GW_OPTIMIZER_SGD ? GW_OPERATION_SGD
                                                                            : GW_OPERATION_ADAM,
                               .scalar = model->learning_rate};
     operation.inputs[1] = (uint16_t)slopes;
+    operation.inputs[4] = (uint16_t)count;
     for (uint32_t k = 0; k < gw_transformer_count_kept(model); k++) {
         operation.inputs[k == 0 ? 0 : k + 1] = (uint16_t)gw_function_add_input(
             function, gw_transformer_part_rows(model, tensor), tensor->columns,
@@ -296,13 +316,13 @@ static void add_total(const gw_transformer *model, gw_function *function, uint32
 /* The update of a tensor from the slopes of all islands, the sums of which are there. */
 static void add_tensor(const gw_transformer *model, gw_function *function,
                        const gw_transformer_tensor *tensor, const uint32_t *slopes,
-                       gw_bundle *copies)
+                       uint32_t update_count, gw_bundle *copies)
 {
     const bool is_added_up = is_sent_in_parts(model, tensor);
     const uint32_t sum = add_up(function, slopes, is_added_up ? 1 : MAX(model->islands, 1));
     gw_eager_add_update(model, function,
                         (double)gw_transformer_part_rows(model, tensor) * tensor->columns);
-    add_optimizer(model, function, tensor, sum, copies);
+    add_optimizer(model, function, tensor, sum, update_count, copies);
 }
 
 /* The sums over islands of what they sent parts of, whole: one for all of them. */
@@ -338,6 +358,8 @@ static void add_tensors(const gw_transformer *model, gw_function *function, cons
         for (uint32_t i = 0; i < count; i++)
             slopes[i * island_count + island] =
                 take_slopes(model, function, &g_array_index(tensors, gw_transformer_tensor, i));
+    const bool has_count = gw_transformer_counts_updates(model);
+    const uint32_t update_count = has_count ? gw_function_add_input(function, 1, 1, false) : 0;
     gather_sums(model, function, tensors, slopes);
     for (uint32_t i = 0, next = 0; i < count; i++) {
         for (uint32_t island = 0; island < island_count; island++) {
@@ -349,9 +371,11 @@ static void add_tensors(const gw_transformer *model, gw_function *function, cons
             gw_bundle_flush(&sums);
         for (; sums.waiting->len == 0 && next <= i; next++)
             add_tensor(model, function, &g_array_index(tensors, gw_transformer_tensor, next),
-                       &slopes[next * island_count], copies);
+                       &slopes[next * island_count], update_count, copies);
     }
     gw_bundle_clear(&sums);
+    if (has_count)
+        mark_kept(function, gw_emit_next_count(function, update_count));
 }
 
 static void add_totals(const gw_transformer *model, gw_function *function, uint32_t place)

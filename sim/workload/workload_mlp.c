@@ -165,6 +165,12 @@ static uint32_t count_kept(const mlp_spec *mlp)
     return mlp->optimizer == OPTIMIZER_ADAM ? 3 : 1;
 }
 
+/* How many updates there have been: Adam's alone depends on it. */
+static uint32_t count_counts(const mlp_spec *mlp)
+{
+    return mlp->optimizer == OPTIMIZER_ADAM ? 1 : 0;
+}
+
 static gw_function *make_function(const char *name, uint32_t layer, uint64_t computations)
 {
     g_autofree char *full = g_strdup_printf("%s.%u", name, layer);
@@ -193,8 +199,9 @@ static gw_function *make_data(const mlp_spec *mlp)
     return function;
 }
 
-/* () -> (weights and their moments, bias and its moments).  Weights by Glorot and Bengio,
- * "Understanding the difficulty of training deep feedforward neural networks" (2010). */
+/* () -> (weights and their moments, bias and its moments [, count of updates]).  Weights by Glorot
+ * and Bengio, "Understanding the difficulty of training deep feedforward neural networks" (2010).
+ */
 static gw_function *make_init(const mlp_spec *mlp, uint32_t layer)
 {
     gw_function *function = make_function("init", layer, 0);
@@ -210,6 +217,9 @@ static gw_function *make_init(const mlp_spec *mlp, uint32_t layer)
     }
     for (uint32_t i = 0; i < count_kept(mlp); i++) {
         gw_emit_fill(function, 0, gw_function_add_output(function, 1, fan_out, false));
+    }
+    if (count_counts(mlp) > 0) {
+        gw_emit_fill(function, 0, gw_function_add_output(function, 1, 1, false));
     }
     return function;
 }
@@ -283,28 +293,36 @@ static gw_function *make_backward(const mlp_spec *mlp, uint32_t layer)
 }
 
 /* Of one tensor: inputs (gradient, tensor and moments), outputs (tensor and moments). */
-static void add_update(const mlp_spec *mlp, gw_function *function, uint32_t rows, uint32_t columns)
+static void add_update(const mlp_spec *mlp, gw_function *function, uint32_t rows, uint32_t columns,
+                       uint32_t count)
 {
     const uint32_t kept_count = count_kept(mlp);
     gw_operation operation = {.kind = mlp->optimizer == OPTIMIZER_SGD ? GW_OPERATION_SGD
                                                                       : GW_OPERATION_ADAM,
                               .scalar = mlp->learning_rate};
     const uint32_t gradient = gw_function_add_input(function, rows, columns, false);
-    for (uint32_t i = 0; i < kept_count; i++) { /* (p, g, m, v) -> (p', m', v') */
+    for (uint32_t i = 0; i < kept_count; i++) { /* (p, g, m, v, count) -> (p', m', v') */
         const uint32_t input = gw_function_add_input(function, rows, columns, false);
         operation.inputs[i == 0 ? 0 : i + 1] = (uint16_t)input;
         operation.outputs[i] = (uint16_t)gw_function_add_output(function, rows, columns, false);
         gw_function_donate(function, input, operation.outputs[i]);
     }
     operation.inputs[1] = (uint16_t)gradient;
+    operation.inputs[4] = (uint16_t)count;
     gw_function_add(function, &operation);
 }
 
+/* ([count of updates,] of weights and of bias: see above) -> (likewise [, count with this one]) */
 static gw_function *make_update(const mlp_spec *mlp, uint32_t layer)
 {
     gw_function *function = make_function("update", layer, 1);
-    add_update(mlp, function, layer_size(mlp, layer), layer_size(mlp, layer + 1));
-    add_update(mlp, function, 1, layer_size(mlp, layer + 1));
+    const bool has_count = count_counts(mlp) > 0;
+    const uint32_t count = has_count ? gw_function_add_input(function, 1, 1, false) : 0;
+    add_update(mlp, function, layer_size(mlp, layer), layer_size(mlp, layer + 1), count);
+    add_update(mlp, function, 1, layer_size(mlp, layer + 1), count);
+    if (has_count) {
+        gw_emit_next_count(function, count);
+    }
     return function;
 }
 
@@ -369,11 +387,14 @@ static void add_edges(const mlp_spec *mlp, const mlp_nodes *nodes)
             carry(nodes, i, 0, nodes->backward[i], 2);
         }
         for (uint32_t tensor = 0; tensor < 2; tensor++) { /* Weights, bias. */
-            const uint32_t first = tensor * (1 + kept_count);
+            const uint32_t first = count_counts(mlp) + tensor * (1 + kept_count);
             gw_builder_add_edge(builder, nodes->backward[i], tensor, nodes->update[i], first);
             for (uint32_t k = 0; k < kept_count; k++) {
                 carry(nodes, i, tensor * kept_count + k, nodes->update[i], first + 1 + k);
             }
+        }
+        if (count_counts(mlp) > 0) {
+            carry(nodes, i, 2 * kept_count, nodes->update[i], 0);
         }
     }
     gw_builder_add_result(builder, "loss", nodes->loss, 0);

@@ -431,7 +431,7 @@ static bool read_training(gw_params *params, gw_training *out, GError **error)
         !gw_params_bool(params, "training", false, &out->trains, error))
         return false;
     model->optimizer = (gw_optimizer)optimizer;
-    model->learning_rate = model->optimizer == GW_OPTIMIZER_SGD ? 0.005 : 0.001;
+    model->learning_rate = model->optimizer == GW_OPTIMIZER_SGD ? 0.002 : 0.001;
     if (!out->trains)
         model->optimizer = GW_OPTIMIZER_SGD; /* It keeps nothing besides the parameters. */
     return gw_params_number(params, "learning_rate", false, 0, 1000, &model->learning_rate,
@@ -545,7 +545,7 @@ static const char *const transformer_help[] = {
     "training  false: forward passes alone, and the loss, of parameters as they are drawn; "
     "\"optimizer\" and \"recompute\" then mean nothing; default true",
     "optimizer  \"adam\" (default) or \"sgd\"",
-    "learning_rate  default 0.001 for adam, 0.005 for sgd",
+    "learning_rate  default 0.001 for adam, 0.002 for sgd",
     NULL,
 };
 

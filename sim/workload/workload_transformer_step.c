@@ -284,6 +284,16 @@ static void connect_totals(const step_maker *maker, uint32_t index, uint32_t inp
         connect_dropped(maker, index, input, output);
 }
 
+/* How many updates of the chunk there have been, which is the last of what goes on. */
+static void carry_count(const step_maker *maker, const transformer_place *place, uint32_t chunk,
+                        uint32_t input)
+{
+    const uint32_t carried_count = gw_transformer_count_carried(maker->model);
+    const uint32_t node = place->update + chunk;
+    gw_builder_add_carried(maker->builder, node, place->chunks[chunk].count * carried_count,
+                           place->init, place->tensor_count * carried_count + chunk, node, input);
+}
+
 /* What all islands give to a chunk's update of one of them. */
 static void connect_update(const step_maker *maker, uint32_t index, uint32_t chunk)
 {
@@ -298,11 +308,15 @@ static void connect_update(const step_maker *maker, uint32_t index, uint32_t chu
             gw_builder_add_edge(maker->builder, source->last_slopes, source->first_slope + i, node,
                                 input++);
     }
+    const bool has_count = gw_transformer_counts_updates(model);
+    if (has_count)
+        carry_count(maker, place, chunk, input++);
     for (uint32_t i = part.first; i < part.first + part.count; i++)
         for (uint32_t k = 0; k < gw_transformer_count_kept(model); k++)
             carry(maker, place, i, k, node, input++);
     if (chunk == 0)
-        connect_totals(maker, index, input, part.count * gw_transformer_count_carried(model));
+        connect_totals(maker, index, input,
+                       part.count * gw_transformer_count_carried(model) + has_count);
 }
 
 /* --- The step --- */

@@ -56,16 +56,19 @@ class Sgd:
 
 
 class Adam:
-    """Without bias correction (sim/program/operation.h)."""
+    """Kingma and Ba (2015), algorithm 1, letter by letter."""
 
     def __init__(self, rate):
         self.rate = rate
-        self.mean, self.square = {}, {}
+        self.mean, self.square, self.number = {}, {}, {}
 
     def update(self, key, value, slope):
+        t = self.number[key] = self.number.get(key, 0) + 1
         self.mean[key] = 0.9 * self.mean.get(key, 0) + 0.1 * slope
         self.square[key] = 0.999 * self.square.get(key, 0) + 0.001 * slope * slope
-        return value - self.rate * self.mean[key] / (math.sqrt(self.square[key]) + 1e-8)
+        mean = self.mean[key] / (1 - 0.9 ** t)
+        square = self.square[key] / (1 - 0.999 ** t)
+        return value - self.rate * mean / (math.sqrt(square) + 1e-8)
 
 
 def train(seed, batch, inputs, classes, layers, optimizer, steps):

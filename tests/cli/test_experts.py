@@ -52,7 +52,7 @@ class Experts(program.Case):
             usual = ["cluster.islands.0.hosts=4", "jobs.0.steps=50", f"{P}.layers=4",
                      f"{P}.learning_rate=0.0003", *choice]
             alone = self.results(f"{P}.data=1", *usual)
-            self.check_fell(alone["loss"], 0.5)
+            self.check_fell(alone["loss"], 0.85)
             has_room = f"{P}.capacity_factor=8" in choice
             self.assertEqual(any(alone["dropped"]), not has_room)
             for data, tensor, stages, microbatch in ((2, 1, 1, 4), (8, 1, 1, 1), (4, 2, 1, 1),
@@ -105,7 +105,7 @@ class Experts(program.Case):
         usual = self.results("jobs.0.steps=50")["loss"]
         half = self.results("jobs.0.steps=50", f"{P}.precision=bfloat16")["loss"]
         self.check_close(half[:10], usual[:10], 0.03)
-        self.check_fell(half, 0.1)
+        self.check_fell(half, 0.65)
 
     def test_against_another_implementation(self):
         if program.is_sanitized():

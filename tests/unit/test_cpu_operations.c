@@ -543,8 +543,10 @@ START_TEST(sgd_agrees_with_a_loop)
 }
 END_TEST
 
+/* After so many updates; none, a few, and so many that the correction is none. */
 START_TEST(adam_agrees_with_a_loop)
 {
+    static const float counts[] = {0, 1, 9, 1000, 100000};
     bench made;
     bench_init(&made, GW_OPERATION_ADAM);
     made.operation.scalar = 0.01;
@@ -554,6 +556,9 @@ START_TEST(adam_agrees_with_a_loop)
     for (uint32_t i = 0; i < 24; i++) {
         v[i] *= v[i];
     }
+    float *count = add_input(&made, 1, 1);
+    *count = counts[_i];
+    const double mean_share = 1 - pow(0.9, *count + 1), square_share = 1 - pow(0.999, *count + 1);
     const float *new_p = add_output(&made, 3, 8, false);
     const float *new_m = add_output(&made, 3, 8, false);
     const float *new_v = add_output(&made, 3, 8, false);
@@ -563,7 +568,35 @@ START_TEST(adam_agrees_with_a_loop)
         const double square = 0.999 * v[i] + 0.001 * (double)g[i] * g[i];
         check_near(new_m[i], mean, 1e-6);
         check_near(new_v[i], square, 1e-6);
-        check_near(new_p[i], p[i] - 0.01 * mean / (sqrt(square) + 1e-8), 2e-5);
+        check_near(new_p[i], p[i] - 0.01 * mean / mean_share / (sqrt(square / square_share) + 1e-8),
+                   2e-5);
+    }
+    bench_clear(&made);
+}
+END_TEST
+
+/* The first step is as long as the step size, whatever the slope, if it is far from epsilon; of a
+ * slope of epsilon, half as long. */
+START_TEST(the_first_step_of_adam_is_the_step_size)
+{
+    static const float slopes[] = {1e-4F, -1e-4F, 3, -1e5F, 1e-8F, 0};
+    static const double steps[] = {0.01, -0.01, 0.01, -0.01, 0.005, 0};
+    bench made;
+    bench_init(&made, GW_OPERATION_ADAM);
+    made.operation.scalar = 0.01;
+    float *inputs[4];
+    for (uint32_t k = 0; k < 4; k++) {
+        inputs[k] = add_input(&made, 1, 6);
+        memset(inputs[k], 0, 6 * sizeof(float));
+    }
+    memcpy(inputs[1], slopes, sizeof slopes);
+    *add_input(&made, 1, 1) = 0;
+    const float *new_p = add_output(&made, 1, 6, false);
+    add_output(&made, 1, 6, false);
+    add_output(&made, 1, 6, false);
+    run(&made);
+    for (uint32_t i = 0; i < 6; i++) {
+        check_near(new_p[i], -steps[i], 2e-6);
     }
     bench_clear(&made);
 }
@@ -668,7 +701,8 @@ int main(void)
     tcase_add_test(tcase, cross_entropy_has_the_loss_and_its_slope);
     tcase_add_test(tcase, cross_entropy_of_large_logits_is_finite);
     tcase_add_test(tcase, sgd_agrees_with_a_loop);
-    tcase_add_test(tcase, adam_agrees_with_a_loop);
+    tcase_add_loop_test(tcase, adam_agrees_with_a_loop, 0, 5);
+    tcase_add_test(tcase, the_first_step_of_adam_is_the_step_size);
     tcase_add_test(tcase, durations_are_waited_out);
     tcase_add_test(tcase, work_takes_its_flops_at_the_nominal_rate);
     tcase_add_test(tcase, a_cancelled_wait_ends);

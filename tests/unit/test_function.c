@@ -245,8 +245,8 @@ START_TEST(others_cost_per_element)
     expect_cost(make_operation(GW_OPERATION_CROSS_ENTROPY), two, SHAPES({1, 1}, {4, 6}), 8 * n,
                 12 * n + 4);
     expect_cost(make_operation(GW_OPERATION_SGD), two, one, 2 * n, 12 * n);
-    expect_cost(make_operation(GW_OPERATION_ADAM), SHAPES({4, 6}, {4, 6}, {4, 6}, {4, 6}),
-                SHAPES({4, 6}, {4, 6}, {4, 6}), 12 * n, 28 * n);
+    expect_cost(make_operation(GW_OPERATION_ADAM), SHAPES({4, 6}, {4, 6}, {4, 6}, {4, 6}, {1, 1}),
+                SHAPES({4, 6}, {4, 6}, {4, 6}), 12 * n, 28 * n + 4);
 }
 END_TEST
 
@@ -364,10 +364,14 @@ START_TEST(network_shapes)
                SHAPES({1, 1}, {4, 6}), "input 1: found 4 x 1");
     expect_good(make_operation(GW_OPERATION_SGD), two, one);
     expect_bad(make_operation(GW_OPERATION_SGD), SHAPES({4, 6}, {6, 4}), one, "expected 4 x 6");
-    expect_good(make_operation(GW_OPERATION_ADAM), SHAPES({2, 2}, {2, 2}, {2, 2}, {2, 2}),
+    expect_good(make_operation(GW_OPERATION_ADAM), SHAPES({2, 2}, {2, 2}, {2, 2}, {2, 2}, {1, 1}),
                 SHAPES({2, 2}, {2, 2}, {2, 2}));
-    expect_bad(make_operation(GW_OPERATION_ADAM), SHAPES({2, 2}, {2, 2}, {2, 2}, {2, 2}),
+    expect_bad(make_operation(GW_OPERATION_ADAM), SHAPES({2, 2}, {2, 2}, {2, 2}, {2, 2}, {1, 1}),
                SHAPES({2, 2}, {2, 2}, {2, 1}), "output 2: found 2 x 1");
+    expect_bad(make_operation(GW_OPERATION_ADAM), SHAPES({2, 2}, {2, 2}, {2, 1}, {2, 2}, {1, 1}),
+               SHAPES({2, 2}, {2, 2}, {2, 2}), "input 2: found 2 x 1");
+    expect_bad(make_operation(GW_OPERATION_ADAM), SHAPES({2, 2}, {2, 2}, {2, 2}, {2, 2}, {2, 2}),
+               SHAPES({2, 2}, {2, 2}, {2, 2}), "input 4: found 2 x 2, expected 1 x 1");
 }
 END_TEST
 
@@ -594,11 +598,11 @@ START_TEST(inputs_are_not_written_and_nothing_in_place)
     add_copy(alias, 1, 1);
     expect_refused(alias, "operation 1 (map): temporary 0 is read and written at once");
     g_autoptr(gw_function) same =
-        make_function(SHAPES({1, 1}, {1, 1}, {1, 1}, {1, 1}), SHAPES({1, 1}, {1, 1}), NULL);
+        make_function(SHAPES({1, 1}, {1, 1}, {1, 1}, {1, 1}, {1, 1}), SHAPES({1, 1}, {1, 1}), NULL);
     gw_operation adam = make_operation(GW_OPERATION_ADAM);
-    adam.outputs[0] = 4;
-    adam.outputs[1] = 5;
-    adam.outputs[2] = 4;
+    adam.outputs[0] = 5;
+    adam.outputs[1] = 6;
+    adam.outputs[2] = 5;
     gw_function_add(same, &adam);
     expect_refused(same, "written a second time");
 }

@@ -35,6 +35,7 @@ START_TEST(an_optimiser_writes_over_what_it_keeps)
     gw_operation adam = {.kind = GW_OPERATION_ADAM, .scalar = 1};
     for (uint32_t i = 0; i < 4; i++)
         adam.inputs[i] = (uint16_t)gw_function_add_input(function, 3, 3, false);
+    adam.inputs[4] = (uint16_t)gw_function_add_input(function, 1, 1, false);
     for (uint32_t i = 0; i < 3; i++)
         adam.outputs[i] = (uint16_t)gw_function_add_output(function, 3, 3, false);
     gw_function_add(function, &adam);
@@ -52,6 +53,7 @@ START_TEST(only_some_operations_write_over_what_they_read)
 {
     const gw_operation sgd = {.kind = GW_OPERATION_SGD}, adam = {.kind = GW_OPERATION_ADAM};
     const gw_operation add = {.kind = GW_OPERATION_MAP, .map = GW_MAP_ADD};
+    const gw_operation add_scalar = {.kind = GW_OPERATION_MAP, .map = GW_MAP_ADD_SCALAR};
     const gw_operation add_row = {.kind = GW_OPERATION_MAP, .map = GW_MAP_ADD_ROW};
     const gw_operation product = {.kind = GW_OPERATION_MATMUL};
     const gw_operation sum = {.kind = GW_OPERATION_ALL_REDUCE};
@@ -63,8 +65,11 @@ START_TEST(only_some_operations_write_over_what_they_read)
     ck_assert(gw_operation_writes_over(&adam, 2, 1));
     ck_assert(!gw_operation_writes_over(&adam, 3, 1));
     ck_assert(gw_operation_writes_over(&adam, 3, 2));
+    for (uint32_t output = 0; output < 3; output++)
+        ck_assert(!gw_operation_writes_over(&adam, 4, output));
     ck_assert(gw_operation_writes_over(&add, 0, 0));
     ck_assert(gw_operation_writes_over(&add, 1, 0));
+    ck_assert(gw_operation_writes_over(&add_scalar, 0, 0));
     ck_assert(gw_operation_writes_over(&sum, 0, 0));
     ck_assert(!gw_operation_writes_over(&gather, 0, 0));
     ck_assert(!gw_operation_writes_over(&add_row, 0, 0));

@@ -23,7 +23,7 @@ START_TEST(kinds_have_their_operands)
         {GW_OPERATION_LAYER_NORM, 3, 1},
         {GW_OPERATION_SGD, 2, 1},
         {GW_OPERATION_CROSS_ENTROPY, 2, 2},
-        {GW_OPERATION_ADAM, 4, 3},
+        {GW_OPERATION_ADAM, 5, 3},
         {GW_OPERATION_ALL_REDUCE, 1, 1},
         {GW_OPERATION_ALL_GATHER, 1, 1},
         {GW_OPERATION_REDUCE_SCATTER, 1, 1},

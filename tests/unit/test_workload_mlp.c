@@ -120,6 +120,9 @@ static void apply_map(const gw_value *shape, const gw_operation *operation, cons
         case GW_MAP_ADD_ROW:
             y[i] = x[i] + z[i % shape->columns];
             break;
+        case GW_MAP_ADD_SCALAR:
+            y[i] = x[i] + operation->scalar;
+            break;
         case GW_MAP_RELU:
             y[i] = fmax(x[i], 0);
             break;
@@ -143,7 +146,9 @@ static void apply_optimizer(const gw_value *shape, const gw_operation *operation
         }
         out[1][i] = 0.9 * in[2][i] + 0.1 * gradient;
         out[2][i] = 0.999 * in[3][i] + 0.001 * gradient * gradient;
-        out[0][i] = in[0][i] - operation->scalar * out[1][i] / (sqrt(out[2][i]) + 1e-8);
+        const double t = in[4][0] + 1;
+        const double mean = out[1][i] / (1 - pow(0.9, t)), square = out[2][i] / (1 - pow(0.999, t));
+        out[0][i] = in[0][i] - operation->scalar * mean / (sqrt(square) + 1e-8);
     }
 }
 
