@@ -29,6 +29,7 @@ FILE_LINES_MAX = 800
 # (rule, path pattern, reason): checks that are not made.
 EXCEPTIONS = [
     ("build", "real/mpi_link.c", "in a target only where there is MPI"),
+    ("build", "tests/bench/starpu/bench_starpu.c", "in a target only where there is StarPU"),
 ]
 
 SKIPPED_FOLDERS = {".git", "build", "out", "__pycache__"}
