@@ -133,6 +133,7 @@ static void remove_first(gw_cpu_device *device, gw_cpu_shard *shard)
     }
     gw_lookup_take(&device->shards, shard->kernel->gang);
     device->done_program = shard->kernel->loaded->program;
+    device->done_job = shard->kernel->loaded->job;
     device->done_node = shard->kernel->node;
     device->done_run = shard->kernel->run;
     for (uint32_t i = 0; i < block_count(shard->kernel); i++) {
@@ -360,11 +361,12 @@ void gw_cpu_device_unpin(gw_cpu_device *device, gw_cpu_block *block)
 static void tell_failure(const gw_cpu_device *device, const gw_cpu_shard *shard, const char *what)
 {
     const gw_cpu_kernel *kernel = shard->kernel;
-    const gw_program *program = kernel->loaded->program;
-    g_autofree char *text =
-        g_strdup_printf("device %u: %s, node %s, run %u: %s", device->id.index, program->name,
-                        gw_program_node(program, kernel->node)->name, kernel->run, what);
-    device->shared->failed(device->shared->context, text);
+    g_autoptr(GString) text = g_string_new(NULL);
+    g_string_append_printf(text, "device %u: ", device->id.index);
+    gw_real_describe(device->shared->answers, kernel->loaded->job, kernel->loaded->program,
+                     kernel->node, kernel->run, text);
+    g_string_append_printf(text, ": %s", what);
+    device->shared->failed(device->shared->context, text->str);
 }
 
 /* False, and told: this machine has no room for it. */

@@ -72,6 +72,7 @@ typedef struct { /* What all devices of a cluster share. */
     bool is_bound;           /* Each stays on a core (cores.h). */
     bool checks_nan;         /* An output with a value that is no number is a failure. */
     double flops_per_s;      /* For WORK; 0: GW_CPU_FLOPS_PER_S. */
+    const gw_real_answers *answers; /* For words; may be NULL. */
     /* From the device's thread, without its lock.  The shard is out of the queue, its buffers are
      * free of it; the kernel is the receiver's to free once all its shards are done. */
     void (*shard_done)(void *context, gw_cpu_device *device, gw_cpu_shard *shard);
@@ -105,6 +106,7 @@ struct gw_cpu_device {
     gw_cpu_memory memory; /* What the blocks lie in. */
     /* What it has done last; done_program NULL: nothing yet. */
     const gw_program *done_program;
+    uint32_t done_job;
     uint32_t done_node, done_run;
     /* The thread's own. */
     gw_cpu_server server; /* For shard_done and copy_ready. */

@@ -37,12 +37,11 @@ bool gw_cpu_explain_device(gw_cpu_meetings *meetings, gw_cpu_device *device, GSt
         return false;
     }
     const gw_cpu_kernel *kernel = shard->kernel;
-    const gw_program *program = kernel->loaded->program;
-    g_string_append_printf(out, "device %u: gang %" G_GUINT64_FORMAT " (%s, node %s, run %u) ",
-                           device->id.index, kernel->gang, program->name,
-                           gw_program_node(program, kernel->node)->name, kernel->run);
+    g_string_append_printf(out, "device %u: ", device->id.index);
+    gw_loaded_describe_gang(kernel->loaded, device->shared->answers, kernel->gang, kernel->node,
+                            kernel->run, out);
     if (shard->arrivals_left > 0) {
-        g_string_append_printf(out, "waits for %u more copies of its inputs", shard->arrivals_left);
+        gw_loaded_describe_arrivals(shard->arrivals_left, out);
     } else {
         explain_collective(meetings, shard, out);
     }

@@ -547,6 +547,7 @@ gw_cpu_cluster *gw_cpu_cluster_new(const gw_directory *directory, gw_ledger *led
                                       .meetings = cluster->meetings,
                                       .is_stopping = &cluster->is_stopping,
                                       .idle_count = &cluster->idle_count,
+                                      .answers = &cluster->answers,
                                       .shard_done = take_done_shard,
                                       .copy_ready = take_ready_copy,
                                       .failed = take_failure,

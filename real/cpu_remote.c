@@ -71,17 +71,10 @@ gw_cpu_meetings *gw_cpu_cluster_meetings(gw_cpu_cluster *cluster)
     return cluster->meetings;
 }
 
-static void describe_work(char *out_text, uint32_t capacity, const char *verb,
-                          const gw_program *program, uint32_t node, uint32_t run, uint32_t device)
-{
-    g_snprintf(out_text, capacity, "%s %s, node %s, run %u, on device %u", verb, program->name,
-               gw_program_node(program, node)->name, run, device);
-}
-
 void gw_cpu_cluster_describe(gw_cpu_cluster *cluster, char *out_text, uint32_t capacity)
 {
     bool has_work = false;
-    g_strlcpy(out_text, "nothing yet", capacity);
+    g_autoptr(GString) text = g_string_new("nothing yet");
     for (uint32_t i = 0; i < cluster->device_count && !has_work; i++) {
         gw_cpu_device *device = &cluster->devices[i];
         pthread_mutex_lock(&device->mutex); /* A shard in the queue lasts so long. */
@@ -89,12 +82,17 @@ void gw_cpu_cluster_describe(gw_cpu_cluster *cluster, char *out_text, uint32_t c
         has_work = shard != NULL;
         if (has_work) {
             const gw_cpu_kernel *kernel = shard->kernel;
-            describe_work(out_text, capacity, shard->arrivals_left > 0 ? "the inputs of" : "at",
-                          kernel->loaded->program, kernel->node, kernel->run, i);
+            g_string_assign(text, shard->arrivals_left > 0 ? "the inputs of " : "at ");
+            gw_real_describe(&cluster->answers, kernel->loaded->job, kernel->loaded->program,
+                             kernel->node, kernel->run, text);
+            g_string_append_printf(text, ", on device %u", i);
         } else if (device->done_program != NULL) {
-            describe_work(out_text, capacity, "after", device->done_program, device->done_node,
-                          device->done_run, i);
+            g_string_assign(text, "after ");
+            gw_real_describe(&cluster->answers, device->done_job, device->done_program,
+                             device->done_node, device->done_run, text);
+            g_string_append_printf(text, ", on device %u", i);
         }
         pthread_mutex_unlock(&device->mutex);
     }
+    g_strlcpy(out_text, text->str, capacity);
 }

@@ -3,7 +3,7 @@
  * tests/contract. */
 #pragma once
 
-#include "controller/port.h"
+#include "controller/controller.h"
 
 /* To completion; inputs of one node come one at a time, those of two nodes perhaps at once. */
 typedef void (*gw_real_handler)(void *context, gw_node_id node, const gw_input *input);
@@ -17,6 +17,8 @@ typedef struct {
     void (*counts)(void *context, uint32_t job, uint32_t edge, uint32_t run, uint32_t shard,
                    uint32_t *out_counts);
     void *context;
+    const gw_job
+        *jobs; /* For words, by number; NULL: programs are named instead. */
 } gw_real_answers;
 
 typedef struct {                   /* What the nodes did, summed over them. */

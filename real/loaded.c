@@ -127,3 +127,28 @@ void gw_loaded_ask_counts(const gw_loaded *loaded, const gw_counts *asked,
                         shard - loaded->first[mesh], out_counts);
     }
 }
+
+void gw_real_describe(const gw_real_answers *answers, uint32_t job, const gw_program *program,
+                      uint32_t node, uint32_t run, GString *out)
+{
+    if (answers != NULL && answers->jobs != NULL)
+        g_string_append_printf(out, "job %s", answers->jobs[job].name);
+    else
+        g_string_append(out, program->name);
+    g_string_append_printf(out, ", node %s, run %u", gw_program_node(program, node)->name, run);
+}
+
+void gw_loaded_describe_gang(const gw_loaded *loaded, const gw_real_answers *answers, uint64_t gang,
+                             uint32_t node, uint32_t run, GString *out)
+{
+    const uint64_t sequence = gang & ((UINT64_C(1) << GW_GANG_SEQUENCE_BITS) - 1);
+    g_string_append_printf(out, "gang %" G_GUINT64_FORMAT " (", sequence);
+    gw_real_describe(answers, loaded->job, loaded->program, node, run, out);
+    g_string_append(out, ") ");
+}
+
+void gw_loaded_describe_arrivals(uint32_t arrivals_left, GString *out)
+{
+    g_string_append_printf(out, "waits for %u more %s of its inputs", arrivals_left,
+                           arrivals_left == 1 ? "copy" : "copies");
+}

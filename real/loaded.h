@@ -41,6 +41,16 @@ void gw_loaded_set_clear(gw_loaded_set *set);
 void gw_loaded_ask_counts(const gw_loaded *loaded, const gw_counts *asked,
                           const gw_real_answers *answers, uint32_t *out_counts);
 
+/* "job a, node x, run 2", appended to `out`: what words call an execution of a node.
+ * `answers` may be NULL; without its jobs it is "program, node x, run 2". */
+void gw_real_describe(const gw_real_answers *answers, uint32_t job, const gw_program *program,
+                      uint32_t node, uint32_t run, GString *out);
+/* "gang 1 (job a, node x, run 2) ": numbered as its dispatcher counts. */
+void gw_loaded_describe_gang(const gw_loaded *loaded, const gw_real_answers *answers, uint64_t gang,
+                             uint32_t node, uint32_t run, GString *out);
+/* "waits for 3 more copies of its inputs". */
+void gw_loaded_describe_arrivals(uint32_t arrivals_left, GString *out);
+
 /* The local shards of `mesh`, in order of shard: `*out_count` of them. */
 static inline const gw_local_shard *gw_loaded_locals(const gw_loaded *loaded, uint32_t mesh,
                                                      uint32_t *out_count)

@@ -643,13 +643,12 @@ void gw_null_cluster_explain(const gw_null_cluster *cluster, GString *out)
         const null_node *node =
             &cluster->nodes[gw_directory_host(cluster->directory, (gw_device_id){i}).index];
         null_kernel *kernel = kernel_at(node, device->first);
-        const gw_program *program = gw_loaded_set_find(&node->loaded, kernel->instance)->program;
-        g_string_append_printf(out,
-                               "device %u: gang %" G_GUINT64_FORMAT
-                               " (%s, node %s, run %u) waits for %u more copies of its inputs\n",
-                               i, kernel->gang, program->name,
-                               gw_program_node(program, kernel->node)->name, kernel->run,
-                               shard_on(kernel, i - node->first_device)->arrivals_left);
+        const gw_loaded *loaded = gw_loaded_set_find(&node->loaded, kernel->instance);
+        g_string_append_printf(out, "device %u: ", i);
+        gw_loaded_describe_gang(loaded, &cluster->answers, kernel->gang, kernel->node, kernel->run,
+                                out);
+        gw_loaded_describe_arrivals(shard_on(kernel, i - node->first_device)->arrivals_left, out);
+        g_string_append_c(out, '\n');
         line_count++;
     }
 }

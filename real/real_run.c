@@ -119,8 +119,9 @@ void gw_real_explain(const gw_real_state *run, GString *out)
 bool gw_real_report_stall(const gw_real_state *run, const GString *devices, GError **error)
 {
     GString *text = g_string_new(NULL);
-    g_string_append_printf(text, "nothing is left to happen, and %u of %u jobs are not done\n",
-                           gw_ledger_jobs_left(run->ledger), run->directory->job_count);
+    g_string_append_printf(text, "%s: nothing is left to happen, and %u of %u jobs are not done\n",
+                           run->scenario->path, gw_ledger_jobs_left(run->ledger),
+                           run->directory->job_count);
     g_string_append_len(text, devices->str, (gssize)devices->len);
     gw_real_explain(run, text);
     g_strchomp(text->str);
@@ -184,7 +185,8 @@ static void read_counts(void *context, uint32_t job, uint32_t edge, uint32_t run
 
 gw_real_answers gw_real_answers_of(gw_real_state *run)
 {
-    return (gw_real_answers){.value = read_value, .counts = read_counts, .context = run};
+    return (gw_real_answers){
+        .value = read_value, .counts = read_counts, .context = run, .jobs = run->scenario->jobs};
 }
 
 bool gw_cpu_run(const gw_scenario *scenario, gw_recorder *recorder, gw_real_report *out_report,

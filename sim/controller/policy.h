@@ -35,6 +35,8 @@ typedef struct {
     uint32_t gangs_left;   /* Of its call, on this scheduler, this one included. */
     uint32_t slice;        /* The devices that it needs, as a small number: gangs of one slice need
                             * the very same, those of two may share some. */
+    gw_time waits_since_ns; /* Since when it has all but room: its call, the gang before it in its
+                             * place, the value that decides it; the same when offered again. */
 } gw_offer;
 
 typedef struct {

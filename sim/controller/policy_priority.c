@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The higher `priority` first; and each `ageing` of waiting counts as one level, so that nothing
- * starves.  A gang has priority + waited / ageing, where it has waited since it was first offered.
- * All gangs wait at the same rate, so their order never changes while they do: it is that of
- * priority x ageing - (when first offered), a key that is fixed.  Equal keys go by submission.
+ * starves.  A gang has priority + waited / ageing, where it has waited since it lacks nothing but
+ * room on its devices, whenever it was offered.  All gangs wait at the same rate, so their order
+ * never changes while they do: it is that of priority x ageing - (since when it waits), a key that
+ * is fixed.  Equal keys go by submission.
  *
- * What follows: a gang of priority p is passed only by gangs of priority q > p that were first
- * offered less than (q - p) x ageing after it.
+ * What follows: a gang of priority p is passed only by gangs of priority q > p that wait since less
+ * than (q - p) x ageing after it.
  *
  * Parameter `ageing`: a span above 0, up to an hour, or "never"; default 1 s.  With "never" the
  * priority alone decides, and jobs may starve. */
@@ -27,7 +28,6 @@ extern const gw_policy_ops gw_policy_priority;
 typedef struct {
     gw_heap_policy base;
     gw_span ageing_ns; /* 0: never. */
-    GArray *offered;   /* gw_time by instance: when its gang was first offered, plus 1; 0: none. */
 } priority_policy;
 
 /* A word in place of a span: "never" it must be. */
@@ -79,54 +79,23 @@ static gw_policy *priority_create(gw_params *params, GError **error)
     priority_policy *made =
         (priority_policy *)gw_heap_policy_new(&gw_policy_priority, sizeof(priority_policy));
     made->ageing_ns = ageing_ns;
-    made->offered = g_array_new(FALSE, TRUE, sizeof(gw_time));
     return &made->base.base;
 }
 
-static void priority_destroy(gw_policy *policy)
-{
-    g_array_unref(((priority_policy *)policy)->offered);
-    gw_heap_policy_destroy(policy);
-}
-
-static gw_time *offered_of(priority_policy *policy, uint32_t instance)
-{
-    if (instance >= policy->offered->len)
-        g_array_set_size(policy->offered, instance + 1);
-    return &g_array_index(policy->offered, gw_time, instance);
-}
-
-/* The same order as priority x ageing - offered, the greater first, in numbers above 0. */
-static uint64_t compute_key(const priority_policy *policy, uint32_t priority, gw_time offered_ns)
+/* The same order as priority x ageing - since, the greater first, in numbers above 0. */
+static uint64_t compute_key(const priority_policy *policy, uint32_t priority, gw_time since_ns)
 {
     gw_check(priority <= GW_PRIORITY_MAX);
     const uint64_t levels_below = GW_PRIORITY_MAX - priority;
-    return policy->ageing_ns == 0 ? levels_below : offered_ns + levels_below * policy->ageing_ns;
+    return policy->ageing_ns == 0 ? levels_below : since_ns + levels_below * policy->ageing_ns;
 }
 
 static void priority_offer(gw_policy *policy, const gw_offer *offer, gw_time now_ns)
 {
-    priority_policy *self = (priority_policy *)policy;
-    gw_time *offered = offered_of(self, offer->instance);
-    if (*offered == 0)
-        *offered = now_ns + 1;
-    const gw_offer_key key = {compute_key(self, offer->priority, *offered), offer->submission};
-    gw_heap_policy_push(policy, offer, key);
-}
-
-/* A gang that is given back without its place waits on, and keeps its age. */
-static void priority_take(gw_policy *policy, uint64_t offer, bool is_ordered)
-{
-    priority_policy *self = (priority_policy *)policy;
-    const gw_offer_entry *first = gw_offer_groups_first(&self->base.offers);
-    if (first != NULL && is_ordered)
-        *offered_of(self, first->instance) = 0;
-    gw_heap_policy_take(policy, offer, is_ordered);
-}
-
-static void priority_forget(gw_policy *policy, uint32_t instance)
-{
-    *offered_of((priority_policy *)policy, instance) = 0;
+    const uint64_t key =
+        compute_key((const priority_policy *)policy, offer->priority, offer->waits_since_ns);
+    (void)now_ns;
+    gw_heap_policy_push(policy, offer, (gw_offer_key){key, offer->submission});
 }
 
 const gw_policy_ops gw_policy_priority = {
@@ -135,11 +104,10 @@ const gw_policy_ops gw_policy_priority = {
     .name = "priority",
     .summary = "the higher a job's `priority`, the sooner; waiting counts (parameter `ageing`)",
     .create = priority_create,
-    .destroy = priority_destroy,
+    .destroy = gw_heap_policy_destroy,
     .offer = priority_offer,
     .pick = gw_heap_policy_pick,
-    .take = priority_take,
-    .forget = priority_forget,
+    .take = gw_heap_policy_take,
     .hold = gw_heap_policy_hold,
     .release = gw_heap_policy_release,
     .withdraw = gw_heap_policy_withdraw,

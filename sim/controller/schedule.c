@@ -324,6 +324,7 @@ static void offer_or_block(gw_schedule *schedule, gw_scheduled_instance *instanc
         .shard_count = gw_schedule_next_slice(instance)->device_count,
         .gangs_left = call->gangs_left,
         .slice = gw_schedule_next_slice(instance)->number,
+        .waits_since_ns = instance->waits_since_ns,
     };
     add_offer(schedule, instance);
     schedule->policy->ops->offer(schedule->policy, &offer,

@@ -23,7 +23,7 @@ typedef struct {
 
 typedef struct {
     book_key key;                 /* Its number. */
-    uint64_t order;               /* In its dispatcher's; 0: none was told. */
+    bool is_ordered;              /* It was told. */
     const gw_gang_layout *layout; /* NULL: not launched anywhere, or over. */
     shard_book *shards;
     uint32_t ended_count;
@@ -46,14 +46,13 @@ typedef struct {
 
 typedef struct { /* Of a device, in order of time; they are told when their launch is done. */
     gw_time start_ns, end_ns;
-    uint64_t gang, order;
+    uint64_t gang;
 } ran_book;
 
 struct gw_invariants {
     const gw_cluster *cluster;
     char *violation;
     GHashTable *gangs, *buffers, *launches; /* Books, by their keys. */
-    GArray *last_orders;                    /* uint64_t, by dispatcher. */
     GArray **ran;                           /* ran_book, by device. */
     uint64_t *used_bytes;                   /* By device. */
     GArray *held_counts;                    /* uint32_t: buffers by instance. */
@@ -91,7 +90,6 @@ gw_invariants *gw_invariants_new(const gw_cluster *cluster)
     invariants->gangs = g_hash_table_new_full(hash_key, equal_keys, NULL, free_gang);
     invariants->buffers = g_hash_table_new_full(hash_key, equal_keys, NULL, g_free);
     invariants->launches = g_hash_table_new_full(hash_key, equal_keys, NULL, g_free);
-    invariants->last_orders = g_array_new(FALSE, TRUE, sizeof(uint64_t));
     invariants->ran = g_new(GArray *, cluster->device_count);
     for (uint32_t i = 0; i < cluster->device_count; i++)
         invariants->ran[i] = g_array_new(FALSE, FALSE, sizeof(ran_book));
@@ -107,7 +105,6 @@ void gw_invariants_free(gw_invariants *invariants)
     }
     for (uint32_t i = 0; i < invariants->cluster->device_count; i++)
         g_array_unref(invariants->ran[i]);
-    g_array_unref(invariants->last_orders);
     g_hash_table_unref(invariants->gangs);
     g_hash_table_unref(invariants->buffers);
     g_hash_table_unref(invariants->launches);
@@ -154,25 +151,15 @@ static buffer_book *find_buffer(const gw_invariants *invariants, uint32_t host, 
     return g_hash_table_lookup(invariants->buffers, &key);
 }
 
-/* The order of the last gang of its dispatcher. */
-static uint64_t *ask_last_order(gw_invariants *invariants, uint64_t gang)
-{
-    const uint32_t index = (uint32_t)(gang >> GW_GANG_SEQUENCE_BITS);
-    if (index >= invariants->last_orders->len) {
-        g_array_set_size(invariants->last_orders, index + 1);
-    }
-    return &g_array_index(invariants->last_orders, uint64_t, index);
-}
-
 /* --- Gangs --- */
 
 void gw_invariants_ordered(gw_invariants *invariants, uint64_t gang)
 {
     gang_book *book = ask_gang(invariants, gang);
-    if (book->order != 0) {
+    if (book->is_ordered) {
         violate(invariants, "gang %#" PRIx64 " was given two places in the order", gang);
     }
-    book->order = ++*ask_last_order(invariants, gang);
+    book->is_ordered = true;
 }
 
 static void count_readers(gw_invariants *invariants, uint32_t host, const uint32_t *buffers,
@@ -262,11 +249,12 @@ static bool have_one_dispatcher(const ran_book *one, const ran_book *other)
     return one->gang >> GW_GANG_SEQUENCE_BITS == other->gang >> GW_GANG_SEQUENCE_BITS;
 }
 
-/* Whether it ran before the other and was ordered behind it. */
+/* Whether it ran before the other and was ordered behind it.  A dispatcher numbers its gangs in its
+ * order; where every host counts them (multi_controller) that alone tells it, since hosts are not
+ * equally far when they say that a gang has its place. */
 static bool is_out_of_order(const ran_book *before, const ran_book *after)
 {
-    return have_one_dispatcher(before, after) && before->order != 0 && after->order != 0 &&
-           before->order > after->order;
+    return have_one_dispatcher(before, after) && before->gang > after->gang;
 }
 
 /* Shards run one at a time on a device, in their order; it may be told of a long gang on many
@@ -321,10 +309,7 @@ static void end_shard(gw_invariants *invariants, gang_book *gang, uint32_t devic
     shard->is_ended = true;
     gang->ended_count++;
     add_ran(invariants, device,
-            &(ran_book){.start_ns = span->start_ns,
-                        .end_ns = span->end_ns,
-                        .gang = number,
-                        .order = gang->order});
+            &(ran_book){.start_ns = span->start_ns, .end_ns = span->end_ns, .gang = number});
 }
 
 void gw_invariants_shards_ended(gw_invariants *invariants, uint64_t gang, const gw_shard_span *span)

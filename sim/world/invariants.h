@@ -3,7 +3,8 @@
  * is told what the world was asked and what the devices did, and finds what does not fit.  Slow
  * and memory-hungry beside the run itself; used by tests and by --paranoid.
  *
- * 1. On every device, gangs run in the order that their dispatcher gave them.
+ * 1. On every device, gangs run in the order that their dispatcher gave them, which is that of
+ *    their numbers.
  * 2. Every shard of a gang runs exactly once.
  * 3. None starts before its launch and its copies have come; no device runs two at once.
  * 4. Memory never exceeds what a device has, is released as it was reserved, not while a reader is
@@ -26,7 +27,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(gw_invariants, gw_invariants_free)
 const char *gw_invariants_violation(const gw_invariants *invariants);
 
 /* --- What is told, in the order in which it happens --- */
-/* The gang has the next place in its dispatcher's order. */
+/* The gang has its place in its dispatcher's order: once. */
 void gw_invariants_ordered(gw_invariants *invariants, uint64_t gang);
 /* `buffer_count` buffers of the launch's host are read and written by it. */
 void gw_invariants_launched(gw_invariants *invariants, const gw_launch *launch,

@@ -117,7 +117,7 @@ class Mpi(ranks.Case):
         never = pathlib.Path(os.environ["GANGWAY_PLUGINS"]) / "never.so"
         done = self.mpirun(2, "run", MLP, "--backend", "mpi", "--set", f"control.policy={never}")
         self.assertEqual(done.returncode, 3, done.stderr)
-        self.assertIn("gangway: nothing is left to happen, and 1 of 1 jobs are not done",
+        self.assertIn("mlp_cpu.json: nothing is left to happen, and 1 of 1 jobs are not done",
                       done.stderr)
         self.assertIn("is offered to policy never and not picked", done.stderr)
         self.assertEqual(done.stderr.count("gangway: "), 1)
@@ -125,7 +125,7 @@ class Mpi(ranks.Case):
     def test_a_nan_ends_all(self):
         """On whichever rank it comes first; threads end the same way."""
         diverging = ["--set", "jobs.0.parameters.learning_rate=1000", "--set", "jobs.0.steps=5000"]
-        words = r"device \d: mlp, node \S+, run \d+: element \d+ of output \d+ is no number"
+        words = r"device \d: job mlp, node \S+, run \d+: element \d+ of output \d+ is no number"
         process = self.start(2, "run", MLP, "--backend", "mpi", "--check-nan", "--out", self.out,
                              *diverging, options=ranks.RECOVERY)
         self.assertEqual([self.code(rank, ranks.LOST_S) for rank in range(2)], [5, 5])
@@ -158,7 +158,7 @@ class Mpi(ranks.Case):
         self.check_sound(0, errors)
         self.assertEqual(codes, dict.fromkeys(others, 5), errors)
         self.assertIn(f"gangway: rank {victim} (host {victim}) is lost", errors)
-        self.assertRegex(errors, r"it was (at|after|the inputs of) mlp, node \S+, run \d+, on")
+        self.assertRegex(errors, r"it was (at|after|the inputs of) job mlp, node \S+, run \d+, on")
         if self.out.is_dir():
             self.assertEqual([p for p in self.out.iterdir() if not p.name.startswith(".")], [])
         return took_s

@@ -119,6 +119,22 @@ class Waiting(program.Case):
         return self.write("s.json", {"cluster": {"islands": [ISLAND]}, "control": control,
                                      "jobs": list(jobs)})
 
+    def test_waiting_behind_full_devices_counts(self):
+        """Ten levels of waiting are more than one of priority and one of waiting, though neither
+        could be ordered before the devices had room; with levels of 200 ms they are fewer."""
+        jobs = [chain("blocks", 1), chain("low", 1, start="1ms"),
+                chain("high", 1, start="90ms", priority=1)]
+        jobs[0]["parameters"]["duration"] = "100ms"
+        for ageing, expected in (("10ms", ["blocks", "low", "high"]),
+                                 ("200ms", ["blocks", "high", "low"])):
+            file = self.scenario({"policy": {"name": "priority", "ageing": ageing},
+                                  "lookahead": 1}, *jobs)
+            self.accept("run", file, "--quiet", "--out", self.out)
+            with open(self.out / "gangs.csv", newline="") as rows:
+                firsts = sorted((int(row["start_ns"]), row["job"]) for row in csv.DictReader(rows)
+                                if row["node"] == "start")
+            self.assertEqual([job for _, job in firsts], expected)
+
     def test_starvation_is_named_after_a_whole_run(self):
         """Strict priority: `low` waits until `high` has ended, half a second later."""
         policy = {"name": "priority", "ageing": "never"}

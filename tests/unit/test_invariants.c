@@ -101,6 +101,23 @@ START_TEST(gangs_out_of_order_are_seen)
 }
 END_TEST
 
+/* Where hosts count gangs each for itself, one may say of the second that it has its place before
+ * another says it of the first. */
+START_TEST(order_is_that_of_numbers)
+{
+    watch made;
+    watch_init(&made);
+    gw_invariants_ordered(made.invariants, 2);
+    gw_invariants_ordered(made.invariants, 1);
+    lived(&made, 1, 0, 100);
+    lived(&made, 2, 100, 200);
+    assert_violation(&made, NULL);
+    lived(&made, 0, 200, 300);
+    assert_violation(&made, "gang 0 runs on device 0 after one ordered behind it");
+    watch_clear(&made);
+}
+END_TEST
+
 START_TEST(orders_of_two_dispatchers_are_apart)
 {
     watch made;
@@ -496,6 +513,7 @@ int main(void)
     tcase_add_test(cases, good_run_is_not_complained_about);
     tcase_add_test(cases, buffers_of_a_collected_instance_are_seen);
     tcase_add_test(cases, gangs_out_of_order_are_seen);
+    tcase_add_test(cases, order_is_that_of_numbers);
     tcase_add_test(cases, orders_of_two_dispatchers_are_apart);
     tcase_add_test(cases, two_places_in_the_order_are_seen);
     tcase_add_test(cases, shard_that_runs_twice_is_seen);

@@ -173,6 +173,29 @@ START_TEST(mesh_of_another_size_aborts)
 }
 END_TEST
 
+/* Two jobs of one workload have programs of one name: theirs tell them apart. */
+START_TEST(words_name_the_job_and_count_as_its_dispatcher)
+{
+    g_autoptr(gw_program) program = make_program();
+    gw_loaded_set set = {0};
+    gw_executable executable = executable_of(program, 7);
+    executable.job = 1;
+    const gw_loaded *loaded = gw_loaded_set_add(&set, &executable, 2, 2);
+    const gw_job jobs[] = {{.name = "one"}, {.name = "other"}};
+    const gw_real_answers answers = {.jobs = jobs};
+    const uint64_t gang = (UINT64_C(9) << GW_GANG_SEQUENCE_BITS) | 12;
+    g_autoptr(GString) words = g_string_new(NULL);
+    gw_loaded_describe_gang(loaded, &answers, gang, 0, 3, words);
+    gw_loaded_describe_arrivals(1, words);
+    ck_assert_str_eq(words->str,
+                     "gang 12 (job other, node fill, run 3) waits for 1 more copy of its inputs");
+    g_string_truncate(words, 0);
+    gw_real_describe(NULL, 1, program, 0, 3, words);
+    ck_assert_str_eq(words->str, "loaded, node fill, run 3");
+    gw_loaded_set_clear(&set);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("loaded");
@@ -181,6 +204,7 @@ int main(void)
     tcase_add_test(cases, shards_are_counted_within_their_own_mesh);
     tcase_add_test(cases, assignment_is_copied);
     tcase_add_test(cases, removed_place_is_used_again_and_others_stay);
+    tcase_add_test(cases, words_name_the_job_and_count_as_its_dispatcher);
     tcase_add_test_raise_signal(cases, finding_what_is_not_loaded_aborts, SIGABRT);
     tcase_add_test_raise_signal(cases, finding_what_was_removed_aborts, SIGABRT);
     tcase_add_test_raise_signal(cases, removing_what_is_not_loaded_aborts, SIGABRT);

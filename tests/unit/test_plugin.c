@@ -93,13 +93,14 @@ START_TEST(an_abi_stands_for_one_layout)
     ck_assert_uint_eq(GW_POLICY_ABI, 1);
     ck_assert_uint_eq(sizeof(gw_policy_ops), 112);
     ck_assert_uint_eq(GW_POLICY_OPS_FIRST_BYTES, 88);
-    ck_assert_uint_eq(sizeof(gw_offer), 72);
+    ck_assert_uint_eq(sizeof(gw_offer), 80);
     ck_assert_uint_eq(offsetof(gw_policy_ops, create), 24);
     ck_assert_uint_eq(offsetof(gw_policy_ops, forget), 80);
     ck_assert_uint_eq(offsetof(gw_offer, node), 28);
     ck_assert_uint_eq(offsetof(gw_policy_ops, withdraw), 104);
     ck_assert_uint_eq(offsetof(gw_offer, gangs_left), 60);
     ck_assert_uint_eq(offsetof(gw_offer, slice), 64);
+    ck_assert_uint_eq(offsetof(gw_offer, waits_since_ns), 72);
 }
 END_TEST
 
