@@ -48,10 +48,11 @@ static const gw_event_kind wake_kind = {.name = "collective.wake", .fire = fire_
 /* --- Life --- */
 
 static void wake_watchers(void *owner, uint32_t link);
+static void end_played(void *owner, uint64_t tag);
 
 void gw_devices_open_plays(gw_devices *devices)
 {
-    devices->player = gw_player_new(devices->fabric, gw_devices_play_ended, devices);
+    devices->player = gw_player_new(devices->fabric, end_played, devices);
     gw_pool_init(&devices->playing, sizeof(live_collective));
     if (!devices->cluster->spec->watches_collectives) {
         return;
@@ -286,7 +287,7 @@ static void fire_end(gw_engine *engine, void *subject, uint64_t argument)
     end_live(subject, (uint32_t)argument);
 }
 
-void gw_devices_play_ended(void *owner, uint64_t tag)
+static void end_played(void *owner, uint64_t tag)
 {
     end_live(owner, (uint32_t)tag);
 }

@@ -265,11 +265,10 @@ void gw_devices_let_go(gw_devices *devices, uint32_t device, uint64_t size_bytes
 gw_span gw_devices_touch(gw_devices *devices, const gw_gang_state *gang, uint32_t number);
 
 /* device_play.c: a group has met; false: its closed form says when it ends, whoever else is on the
- * wires.  A collective has been played. */
+ * wires. */
 void gw_devices_open_plays(gw_devices *devices);
 void gw_devices_close_plays(gw_devices *devices);
 bool gw_devices_play(gw_devices *devices, gw_device_work work, gw_time begun_ns, gw_time now_ns);
-void gw_devices_play_ended(void *owner, uint64_t tag);
 /* device.c: groups that have met go on. */
 void gw_devices_do_works(gw_devices *devices, gw_time now_ns);
 

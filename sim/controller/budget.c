@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Who waits hangs on the list of one device where it does not fit, so that giving back looks at
- * few; lists are in order of arrival.  As in room.c, each device belongs to the first claim, in
- * order of raising, that covers it. */
+/* A need that is short hangs on the list of one device where it does not fit, so that giving back
+ * looks at few, however many wait; lists are in order of arrival.  As in room.c, each device
+ * belongs to the first claim, in order of raising, that covers it. */
 #include "controller/budget.h"
 
 #include <inttypes.h>
@@ -13,15 +13,8 @@ struct gw_spender {
     uint32_t instance;
     const gw_plan *plan;
     gw_slice *const *slices;
-    uint64_t *need_bytes;  /* By 2 * node + (run is 0): per device. */
+    gw_need **needs;       /* By 2 * node + (run is 0). */
     uint64_t *fixed_bytes; /* By mesh: workspace and permanent buffers, spent. */
-    /* While it waits: */
-    bool waits, is_claiming;
-    const gw_slice *slice;
-    uint64_t waits_for_bytes;
-    uint32_t short_place; /* In the slice: the device whose list it is on. */
-    uint32_t *ordered;    /* By place in the slice: gangs that its device had been given; wraps. */
-    gw_spender *next;
 };
 
 typedef struct {
@@ -29,18 +22,18 @@ typedef struct {
     uint32_t instance_count; /* On the device. */
     uint32_t stamp;          /* The last one that was counted, + 1. */
     uint32_t ordered;        /* Gangs that needed memory; wraps. */
-    gw_spender *first;       /* The list, */
-    gw_spender *last;
-    gw_spender *owner; /* and whose claim it is part of; NULL: nobody's. */
+    gw_need *first;          /* The list, */
+    gw_need *last;
+    gw_need *owner; /* and whose claim it is part of; NULL: nobody's. */
 } device_budget;
 
 struct gw_budget {
-    const gw_room *room;
+    gw_room *room;
     uint32_t first_device, device_count, lookahead;
     uint64_t memory_bytes;    /* Of a device. */
     uint64_t lookahead_bytes; /* 0: no limit besides. */
     device_budget *devices;
-    GPtrArray *claims; /* gw_spender, in the order in which they were raised. */
+    GPtrArray *claims; /* gw_need, in the order in which they were raised. */
 };
 
 /* --- Whether it matters --- */
@@ -86,8 +79,8 @@ bool gw_budget_is_needed(const gw_directory *directory, const gw_control *contro
 
 /* --- Instances --- */
 
-gw_budget *gw_budget_new(const gw_directory *directory, const gw_control *control,
-                         const gw_room *room, uint32_t island)
+gw_budget *gw_budget_new(const gw_directory *directory, const gw_control *control, gw_room *room,
+                         uint32_t island)
 {
     gw_budget *budget = g_new0(gw_budget, 1);
     budget->room = room;
@@ -122,7 +115,7 @@ static void change_fixed(gw_budget *budget, const gw_slice *slice, uint64_t add_
         device_of(budget, slice->devices[d])->fixed_bytes += add_bytes - subtract_bytes;
 }
 
-static void fill_needs(gw_spender *spender)
+static void fill_needs(const gw_budget *budget, gw_spender *spender)
 {
     const gw_plan *plan = spender->plan;
     for (uint32_t n = 0; n < plan->node_count; n++) {
@@ -133,13 +126,14 @@ static void fill_needs(gw_spender *spender)
             outputs_bytes += slot->taken_input > 0 ? 0 : slot->size_bytes;
         }
         for (uint32_t run = 0; run < 2; run++) {
-            uint64_t *need_bytes = &spender->need_bytes[2 * n + 1 - run];
-            *need_bytes = outputs_bytes;
+            uint64_t need_bytes = outputs_bytes;
             for (uint32_t i = 0; i < node->input_count; i++) {
                 const gw_plan_input *input = &plan->inputs[node->first_input + i];
                 if (gw_plan_input_arrives(input, run))
-                    *need_bytes += plan->slots[input->inbound_slot].size_bytes;
+                    need_bytes += plan->slots[input->inbound_slot].size_bytes;
             }
+            spender->needs[2 * n + 1 - run] =
+                gw_room_need(budget->room, spender->slices[node->mesh], need_bytes);
         }
     }
 }
@@ -151,12 +145,10 @@ gw_spender *gw_budget_enter(gw_budget *budget, uint32_t instance, const gw_plan 
     spender->instance = instance;
     spender->plan = plan;
     spender->slices = slices;
-    spender->need_bytes = g_new0(uint64_t, 2 * plan->node_count + 1);
+    spender->needs = g_new0(gw_need *, 2 * plan->node_count + 1);
     spender->fixed_bytes = g_new0(uint64_t, plan->program->meshes->len);
-    fill_needs(spender);
-    uint32_t most_devices = 0;
+    fill_needs(budget, spender);
     for (uint32_t m = 0; m < plan->program->meshes->len; m++) {
-        most_devices = MAX(most_devices, slices[m]->device_count);
         spender->fixed_bytes[m] = plan->workspace_bytes[m];
         change_fixed(budget, slices[m], plan->workspace_bytes[m], 0);
         for (uint32_t d = 0; d < slices[m]->device_count; d++) {
@@ -166,28 +158,27 @@ gw_spender *gw_budget_enter(gw_budget *budget, uint32_t instance, const gw_plan 
             device->stamp = instance + 1;
         }
     }
-    spender->ordered = g_new0(uint32_t, most_devices + 1);
     return spender;
 }
 
-/* --- Waiting --- */
+/* --- What is short --- */
 
-static void append_waiting(gw_budget *budget, gw_spender *spender)
+static void append_short(gw_budget *budget, gw_need *need)
 {
-    device_budget *device = device_of(budget, spender->slice->devices[spender->short_place]);
-    spender->next = NULL;
+    device_budget *device = device_of(budget, need->slice->devices[need->short_place]);
+    need->next = NULL;
     if (device->first == NULL)
-        device->first = spender;
+        device->first = need;
     else
-        device->last->next = spender;
-    device->last = spender;
+        device->last->next = need;
+    device->last = need;
 }
 
-static void remove_waiting(gw_budget *budget, const gw_spender *spender)
+static void remove_short(gw_budget *budget, const gw_need *need)
 {
-    device_budget *device = device_of(budget, spender->slice->devices[spender->short_place]);
-    gw_spender *before = NULL, *here = device->first;
-    while (here != spender) {
+    device_budget *device = device_of(budget, need->slice->devices[need->short_place]);
+    gw_need *before = NULL, *here = device->first;
+    while (here != need) {
         before = here;
         here = here->next;
     }
@@ -199,35 +190,35 @@ static void remove_waiting(gw_budget *budget, const gw_spender *spender)
         device->last = before;
 }
 
-/* Devices that are nobody's become the spender's. */
-static void own_devices(gw_budget *budget, gw_spender *spender)
+/* Devices that are nobody's become the need's. */
+static void own_devices(gw_budget *budget, gw_need *need)
 {
-    for (uint32_t d = 0; d < spender->slice->device_count; d++) {
-        device_budget *device = device_of(budget, spender->slice->devices[d]);
+    for (uint32_t d = 0; d < need->slice->device_count; d++) {
+        device_budget *device = device_of(budget, need->slice->devices[d]);
         if (device->owner == NULL)
-            device->owner = spender;
+            device->owner = need;
     }
 }
 
-static void raise_claim(gw_budget *budget, gw_spender *spender)
+static void raise_claim(gw_budget *budget, gw_need *need)
 {
-    spender->is_claiming = true;
-    g_ptr_array_add(budget->claims, spender);
-    own_devices(budget, spender);
+    need->is_claiming = true;
+    g_ptr_array_add(budget->claims, need);
+    own_devices(budget, need);
 }
 
 /* What it owned goes to the claims that were raised next. */
-static void drop_claim(gw_budget *budget, gw_spender *spender)
+static void drop_claim(gw_budget *budget, gw_need *need)
 {
-    spender->is_claiming = false;
-    g_ptr_array_remove(budget->claims, spender);
-    for (uint32_t d = 0; d < spender->slice->device_count; d++) {
-        device_budget *device = device_of(budget, spender->slice->devices[d]);
-        if (device->owner == spender)
+    need->is_claiming = false;
+    g_ptr_array_remove(budget->claims, need);
+    for (uint32_t d = 0; d < need->slice->device_count; d++) {
+        device_budget *device = device_of(budget, need->slice->devices[d]);
+        if (device->owner == need)
             device->owner = NULL;
     }
     for (uint32_t c = 0; c < budget->claims->len; c++)
-        own_devices(budget, (gw_spender *)g_ptr_array_index(budget->claims, c));
+        own_devices(budget, (gw_need *)g_ptr_array_index(budget->claims, c));
 }
 
 static bool fits_on(const gw_budget *budget, uint32_t number, uint64_t need_bytes)
@@ -243,38 +234,38 @@ static bool fits_on(const gw_budget *budget, uint32_t number, uint64_t need_byte
 }
 
 /* The first place from `from` on where it does not fit or may not; the device count: none. */
-static uint32_t find_short(const gw_budget *budget, const gw_spender *spender,
-                           const gw_slice *slice, uint64_t need_bytes, uint32_t from)
+static uint32_t find_short(const gw_budget *budget, const gw_need *need, uint32_t from)
 {
+    const gw_slice *slice = need->slice;
     for (uint32_t d = from; d < slice->device_count; d++) {
-        const gw_spender *owner = device_of(budget, slice->devices[d])->owner;
-        if ((owner != NULL && owner != spender) || !fits_on(budget, slice->devices[d], need_bytes))
+        const gw_need *owner = device_of(budget, slice->devices[d])->owner;
+        if ((owner != NULL && owner != need) ||
+            !fits_on(budget, slice->devices[d], need->size_bytes))
             return d;
     }
     return slice->device_count;
 }
 
-static uint64_t need_of(const gw_spender *spender, uint32_t node, uint32_t run)
+gw_need *gw_budget_need(const gw_spender *spender, uint32_t node, uint32_t run)
 {
-    return spender->need_bytes[2 * node + (run == 0 ? 1 : 0)];
+    return spender->needs[2 * node + (run == 0 ? 1 : 0)];
 }
 
-bool gw_budget_has(gw_budget *budget, gw_spender *spender, uint32_t node, uint32_t run)
+bool gw_budget_has(gw_budget *budget, gw_need *need)
 {
-    const gw_slice *slice = spender->slices[spender->plan->nodes[node].mesh];
-    const uint64_t need_bytes = need_of(spender, node, run);
-    gw_check(!spender->waits);
+    const gw_slice *slice = need->slice;
+    gw_check(!need->is_short);
     const uint32_t place =
-        need_bytes == 0 ? slice->device_count : find_short(budget, spender, slice, need_bytes, 0);
+        need->size_bytes == 0 ? slice->device_count : find_short(budget, need, 0);
     if (place == slice->device_count)
         return true;
-    spender->waits = true;
-    spender->slice = slice;
-    spender->waits_for_bytes = need_bytes;
-    spender->short_place = place;
+    need->is_short = true;
+    need->short_place = place;
+    if (need->ordered == NULL)
+        need->ordered = g_new(uint32_t, slice->device_count);
     for (uint32_t d = 0; d < slice->device_count; d++)
-        spender->ordered[d] = device_of(budget, slice->devices[d])->ordered;
-    append_waiting(budget, spender);
+        need->ordered[d] = device_of(budget, slice->devices[d])->ordered;
+    append_short(budget, need);
     return false;
 }
 
@@ -282,7 +273,7 @@ void gw_budget_spend(gw_budget *budget, gw_spender *spender, uint32_t node, uint
 {
     const gw_plan_node *planned = &spender->plan->nodes[node];
     const gw_slice *slice = spender->slices[planned->mesh];
-    const uint64_t need_bytes = need_of(spender, node, run);
+    const uint64_t need_bytes = gw_budget_need(spender, node, run)->size_bytes;
     uint64_t permanent_bytes = 0;
     for (uint32_t o = 0; planned->is_once && o < planned->output_count; o++) {
         const gw_plan_slot *slot = &spender->plan->slots[planned->first_slot + o];
@@ -301,31 +292,28 @@ void gw_budget_spend(gw_budget *budget, gw_spender *spender, uint32_t node, uint
 
 /* --- Giving back --- */
 
-static bool is_passed_over(const gw_budget *budget, const gw_spender *spender)
+static bool is_passed_over(const gw_budget *budget, const gw_need *need)
 {
-    const gw_slice *slice = spender->slice;
+    const gw_slice *slice = need->slice;
     for (uint32_t d = 0; d < slice->device_count; d++)
-        if (device_of(budget, slice->devices[d])->ordered - spender->ordered[d] >=
-            budget->lookahead)
+        if (device_of(budget, slice->devices[d])->ordered - need->ordered[d] >= budget->lookahead)
             return true;
     return false;
 }
 
-/* Whether one that waits, and is on no list, fits by now; else it is on one again.  One that has
+/* Whether one that is short, and is on no list, fits by now; else it is on one again.  One that has
  * been passed over claims. */
-static bool look_again(gw_budget *budget, gw_spender *spender)
+static bool look_again(gw_budget *budget, gw_need *need)
 {
-    const gw_slice *slice = spender->slice;
-    const uint64_t need_bytes = spender->waits_for_bytes;
-    if (!spender->is_claiming && is_passed_over(budget, spender))
-        raise_claim(budget, spender);
-    uint32_t place = find_short(budget, spender, slice, need_bytes, spender->short_place);
-    if (place == slice->device_count && spender->short_place > 0)
-        place = find_short(budget, spender, slice, need_bytes, 0);
-    if (place == slice->device_count)
+    if (!need->is_claiming && is_passed_over(budget, need))
+        raise_claim(budget, need);
+    uint32_t place = find_short(budget, need, need->short_place);
+    if (place == need->slice->device_count && need->short_place > 0)
+        place = find_short(budget, need, 0);
+    if (place == need->slice->device_count)
         return true;
-    spender->short_place = place;
-    append_waiting(budget, spender);
+    need->short_place = place;
+    append_short(budget, need);
     return false;
 }
 
@@ -333,32 +321,32 @@ static bool look_again(gw_budget *budget, gw_spender *spender)
 static void go_through(gw_budget *budget, uint32_t number, GPtrArray *freed)
 {
     device_budget *device = device_of(budget, number);
-    gw_spender *spender = device->first;
+    gw_need *need = device->first;
     device->first = device->last = NULL;
-    while (spender != NULL) {
-        gw_spender *next = spender->next;
-        if (look_again(budget, spender))
-            g_ptr_array_add(freed, spender);
-        spender = next;
+    while (need != NULL) {
+        gw_need *next = need->next;
+        if (look_again(budget, need))
+            g_ptr_array_add(freed, need);
+        need = next;
     }
 }
 
 /* Those who fit wait no longer; claims that are met give way, and others may fit by that. */
-static void let_go(gw_budget *budget, GPtrArray *freed, GArray *fitting)
+static void let_go(gw_budget *budget, GPtrArray *freed, GPtrArray *fitting)
 {
     for (uint32_t f = 0; f < freed->len; f++) {
-        gw_spender *spender = (gw_spender *)g_ptr_array_index(freed, f);
-        spender->waits = false;
-        g_array_append_val(fitting, spender->instance);
-        if (!spender->is_claiming)
+        gw_need *need = (gw_need *)g_ptr_array_index(freed, f);
+        need->is_short = false;
+        g_ptr_array_add(fitting, need);
+        if (!need->is_claiming)
             continue;
-        drop_claim(budget, spender);
-        for (uint32_t d = 0; d < spender->slice->device_count; d++)
-            go_through(budget, spender->slice->devices[d], freed);
+        drop_claim(budget, need);
+        for (uint32_t d = 0; d < need->slice->device_count; d++)
+            go_through(budget, need->slice->devices[d], freed);
     }
 }
 
-void gw_budget_give(gw_budget *budget, uint32_t device, uint64_t size_bytes, GArray *fitting)
+void gw_budget_give(gw_budget *budget, uint32_t device, uint64_t size_bytes, GPtrArray *fitting)
 {
     device_budget *changed = device_of(budget, device);
     gw_check(device - budget->first_device < budget->device_count);
@@ -371,17 +359,16 @@ void gw_budget_give(gw_budget *budget, uint32_t device, uint64_t size_bytes, GAr
     let_go(budget, freed, fitting);
 }
 
-void gw_budget_stop(gw_budget *budget, gw_spender *spender, GArray *fitting)
+void gw_budget_stop(gw_budget *budget, gw_need *need, GPtrArray *fitting)
 {
-    if (!spender->waits)
-        return;
+    gw_check(need->is_short);
     g_autoptr(GPtrArray) freed = g_ptr_array_new();
-    spender->waits = false;
-    remove_waiting(budget, spender);
-    if (spender->is_claiming) {
-        drop_claim(budget, spender);
-        for (uint32_t d = 0; d < spender->slice->device_count; d++)
-            go_through(budget, spender->slice->devices[d], freed);
+    need->is_short = false;
+    remove_short(budget, need);
+    if (need->is_claiming) {
+        drop_claim(budget, need);
+        for (uint32_t d = 0; d < need->slice->device_count; d++)
+            go_through(budget, need->slice->devices[d], freed);
     }
     let_go(budget, freed, fitting);
 }
@@ -408,36 +395,34 @@ static void leave_devices(gw_budget *budget, gw_spender *spender)
         }
 }
 
-void gw_budget_leave(gw_budget *budget, gw_spender *spender, GArray *fitting)
+void gw_budget_leave(gw_budget *budget, gw_spender *spender, GPtrArray *fitting)
 {
     g_autoptr(GPtrArray) freed = g_ptr_array_new();
-    gw_budget_stop(budget, spender, fitting);
     leave_devices(budget, spender);
     for (uint32_t m = 0; m < spender->plan->program->meshes->len; m++)
         for (uint32_t d = 0; d < spender->slices[m]->device_count; d++)
             go_through(budget, spender->slices[m]->devices[d], freed);
     let_go(budget, freed, fitting);
-    g_free(spender->need_bytes);
+    g_free(spender->needs);
     g_free(spender->fixed_bytes);
-    g_free(spender->ordered);
     g_free(spender);
 }
 
-void gw_budget_explain(const gw_budget *budget, const gw_spender *spender, GString *out)
+void gw_budget_explain(const gw_budget *budget, const gw_need *need, GString *out)
 {
-    gw_check(spender->waits);
-    const uint32_t number = spender->slice->devices[spender->short_place];
+    gw_check(need->is_short);
+    const uint32_t number = need->slice->devices[need->short_place];
     const device_budget *device = device_of(budget, number);
     g_string_append_printf(out,
                            "waits for memory on device %u: it needs %" PRIu64 " bytes, %" PRIu64
                            " of %" PRIu64 " are ordered",
-                           number, spender->waits_for_bytes, device->spent_bytes,
-                           budget->memory_bytes);
+                           number, need->size_bytes, device->spent_bytes, budget->memory_bytes);
     if (budget->lookahead_bytes > 0)
         g_string_append_printf(out, ", %" PRIu64 " of them ahead, at most %" PRIu64,
                                device->spent_bytes - device->fixed_bytes, budget->lookahead_bytes);
-    if (device->owner != NULL && device->owner != spender)
-        g_string_append_printf(out, "; instance %u has claimed it", device->owner->instance);
+    if (device->owner != NULL && device->owner != need)
+        g_string_append_printf(out, "; gangs of %" PRIu64 " bytes have claimed it",
+                               device->owner->size_bytes);
     g_string_append(out, "\n");
 }
 

@@ -14,11 +14,12 @@
  *     workspaces and permanent buffers, which no wait brings back; or nothing is ordered on the
  *     device that is not known to be done, so that it is not ahead of anything.
  *
- * A gang that does not fit waits by itself, and others on the same devices go on.  Smaller gangs
- * could pass it for ever: so when `lookahead` gangs were ordered on one of its devices since it
- * began to wait, it claims them all, and others that need memory wait there until it fits.  Claims
- * are met in the order in which they were raised.  That somebody always fits in the end:
- * docs/decisions/0015-credits-in-bytes.md. */
+ * Gangs of one need (room.h) fit or do not fit together, whosever they are, and so wait together;
+ * others on the same devices go on.  Smaller gangs could pass them for ever: so when `lookahead`
+ * gangs were ordered on one of a need's devices since it was found short, it claims them all, and
+ * others that need memory wait there until it fits.  Claims are met in the order in which they
+ * were raised; who of the need goes first then is the policy's choice.  That somebody always fits
+ * in the end: docs/decisions/0015-credits-in-bytes.md. */
 #pragma once
 
 #include "controller/controller.h"
@@ -34,30 +35,34 @@ bool gw_budget_is_needed(const gw_directory *directory, const gw_control *contro
                          const gw_job *jobs);
 
 /* Of all devices of `island`, and of no others.  Everything is borrowed. */
-gw_budget *gw_budget_new(const gw_directory *directory, const gw_control *control,
-                         const gw_room *room, uint32_t island);
+gw_budget *gw_budget_new(const gw_directory *directory, const gw_control *control, gw_room *room,
+                         uint32_t island);
 void gw_budget_free(gw_budget *budget);
 
-/* An instance begins: its workspaces are spent, until it leaves.  `slices`, by mesh, and `plan` are
- * borrowed until then.  Buffers that hosts hold of it after that they report yet. */
+/* An instance begins: its workspaces are spent, until it leaves.  `slices`, by mesh, are those of
+ * the budget's room; they and `plan` are borrowed until then.  Buffers that hosts hold of it after
+ * that they report yet. */
 gw_spender *gw_budget_enter(gw_budget *budget, uint32_t instance, const gw_plan *plan,
                             gw_slice *const *slices);
-/* It waits no longer, if it did, and holds nobody up; `fitting` as for gw_budget_give(). */
-void gw_budget_stop(gw_budget *budget, gw_spender *spender, GArray *fitting);
-/* Frees `spender`, which may be waiting; `fitting` as for gw_budget_give(). */
-void gw_budget_leave(gw_budget *budget, gw_spender *spender, GArray *fitting);
+/* Frees `spender`; `fitting` as for gw_budget_give(). */
+void gw_budget_leave(gw_budget *budget, gw_spender *spender, GPtrArray *fitting);
+/* What the instance's gang of `node` in `run` needs; borrowed until it leaves. */
+gw_need *gw_budget_need(const gw_spender *spender, uint32_t node, uint32_t run);
 
-/* Whether the instance's gang of `node` in `run` fits on all its devices and no other claims one of
- * them.  False: it waits from now on, until a gw_budget_give() says that it fits. */
-bool gw_budget_has(gw_budget *budget, gw_spender *spender, uint32_t node, uint32_t run);
+/* Whether a gang of the need, which is not short, fits on all its devices and no other claims one
+ * of them.  False: it is short from now on, until a gw_budget_give() says that it fits. */
+bool gw_budget_has(gw_budget *budget, gw_need *need);
+/* Nobody wants what is short any more: it is not, and holds nobody up; `fitting` as for
+ * gw_budget_give(). */
+void gw_budget_stop(gw_budget *budget, gw_need *need, GPtrArray *fitting);
 /* That gang is ordered. */
 void gw_budget_spend(gw_budget *budget, gw_spender *spender, uint32_t node, uint32_t run);
 /* `size_bytes` of `device` are free again, and the room has been told which gangs are done; both
- * may be nothing.  Appends to `fitting` (uint32_t) the instances that waited and no longer do. */
-void gw_budget_give(gw_budget *budget, uint32_t device, uint64_t size_bytes, GArray *fitting);
+ * may be nothing.  Appends to `fitting` (gw_need *) those that were short and no longer are. */
+void gw_budget_give(gw_budget *budget, uint32_t device, uint64_t size_bytes, GPtrArray *fitting);
 
-/* Of a spender that waits: the device that it waits for, what it needs there, what is spent and
+/* Of a need that is short: the device that it waits for, what it needs there, what is spent and
  * what may be, in bytes, in words: for gw_schedule_explain. */
-void gw_budget_explain(const gw_budget *budget, const gw_spender *spender, GString *out);
+void gw_budget_explain(const gw_budget *budget, const gw_need *need, GString *out);
 /* Where nobody is left: a line for each device where bytes are counted all the same. */
 void gw_budget_explain_rest(const gw_budget *budget, GString *out);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Instances whose client was given up, as a node remembers them: what their client has sent before
- * and what comes now is not looked at.  They are few: one for each client that fails, at most. */
+ * and what comes now is not looked at.  `collected` is a flag (bool) by instance, as far as there
+ * are any; it is made so that new elements are zeros. */
 #pragma once
 
 #include <glib.h>
@@ -9,14 +10,12 @@
 
 static inline bool gw_collected_has(const GArray *collected, uint32_t instance)
 {
-    for (uint32_t i = 0; i < collected->len; i++)
-        if (g_array_index(collected, uint32_t, i) == instance)
-            return true;
-    return false;
+    return instance < collected->len && g_array_index(collected, bool, instance);
 }
 
 static inline void gw_collected_add(GArray *collected, uint32_t instance)
 {
-    if (!gw_collected_has(collected, instance))
-        g_array_append_val(collected, instance);
+    if (instance >= collected->len)
+        g_array_set_size(collected, instance + 1);
+    g_array_index(collected, bool, instance) = true;
 }

@@ -77,7 +77,7 @@ gw_executor *gw_executor_new(const gw_directory *directory, const gw_control *co
     executor->numbers = g_array_new(FALSE, FALSE, sizeof(uint32_t));
     executor->arrivals = g_array_new(FALSE, FALSE, sizeof(uint32_t));
     executor->scratch = g_byte_array_new();
-    executor->collected = g_array_new(FALSE, FALSE, sizeof(uint32_t));
+    executor->collected = g_array_new(FALSE, TRUE, sizeof(bool));
     executor->draining = g_array_new(FALSE, FALSE, sizeof(gw_draining));
     gw_executor_init_moves(executor);
     executor->has_handoffs = control->has_blocking_handoffs;

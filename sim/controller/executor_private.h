@@ -79,7 +79,7 @@ struct gw_executor {
     GArray *numbers;  /* uint32_t: scratch for a kernel's buffers, */
     GArray *arrivals; /* and for its arrivals. */
     GByteArray *scratch;
-    GArray *collected;   /* uint32_t: instances whose client has failed. */
+    GArray *collected;   /* Of instances whose client has failed (collected.h). */
     GArray *draining;    /* gw_draining */
     GPtrArray *arriving; /* MOVE messages whose state waits for memory, first come first served. */
     gw_pool departures;  /* executor_moves.c */

@@ -33,8 +33,9 @@ typedef struct {
                             * What is learned while it is offered, `finished` tells. */
     uint32_t shard_count;  /* Of the gang, on this scheduler's devices: one per device. */
     uint32_t gangs_left;   /* Of its call, on this scheduler, this one included. */
-    uint32_t slice;        /* The devices that it needs, as a small number: gangs of one slice need
-                            * the very same, those of two may share some. */
+    uint32_t slice;        /* What it needs, as a small number: gangs of one have the very same
+                            * devices and, where memory is counted, as many bytes; those of two
+                            * may share some devices. */
     gw_time waits_since_ns; /* Since when it has all but room: its call, the gang before it in its
                              * place, the value that decides it; the same when offered again. */
 } gw_offer;
@@ -66,11 +67,12 @@ typedef struct {
     void (*forget)(gw_policy *policy, uint32_t instance);
     /* Optional, all three or none: so that it costs nothing to have many offers for devices that
      * are full.  The table ends before them, or they are NULL, in a policy without. */
-    /* The slice is full, until `release`, and nothing is offered for it meanwhile.  Its offers
-     * stay, and other ones had better be picked, in the order in which they would be without these;
-     * false when there are none.  One that is picked nevertheless finds no room. */
+    /* The slice is full, or short of memory, until `release`, and nothing is offered for it
+     * meanwhile.  Its offers stay, and other ones had better be picked, in the order in which they
+     * would be without these; false when there are none.  One that is picked nevertheless finds no
+     * room. */
     void (*hold)(gw_policy *policy, uint32_t slice);
-    /* The slice was held, and is not full any more. */
+    /* The slice was held, and has room and memory again. */
     void (*release)(gw_policy *policy, uint32_t slice);
     /* The instance's offer leaves without being picked: its client has failed. */
     void (*withdraw)(gw_policy *policy, uint32_t instance);

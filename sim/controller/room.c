@@ -19,17 +19,17 @@
 struct gw_room {
     const gw_directory *directory;
     uint32_t first_device, device_count;
-    uint32_t lookahead;   /* A device with so many is full; */
-    uint32_t refilled;    /* once full, it has room when it has fewer than this. */
-    uint32_t *ordered;    /* By device: gangs ordered and not known to be done. */
-    gw_slice **full;      /* By device: the first slice on its list. */
-    uint32_t *taken;      /* By device: gangs ever ordered, */
-    uint32_t *looked;     /* and how many there were when its list was last gone through. */
-    uint32_t taken_all;   /* Gangs ever ordered, over all devices; wraps. */
-    GPtrArray *claims;    /* gw_slice, in the order in which they were raised. */
-    gw_slice **owners;    /* By device: whose claim it is part of; NULL: nobody's. */
-    GHashTable *slices;   /* By devices; each to itself.  Never walked. */
-    uint32_t slice_count; /* Ever made. */
+    uint32_t lookahead;  /* A device with so many is full; */
+    uint32_t refilled;   /* once full, it has room when it has fewer than this. */
+    uint32_t *ordered;   /* By device: gangs ordered and not known to be done. */
+    gw_slice **full;     /* By device: the first slice on its list. */
+    uint32_t *taken;     /* By device: gangs ever ordered, */
+    uint32_t *looked;    /* and how many there were when its list was last gone through. */
+    uint32_t taken_all;  /* Gangs ever ordered, over all devices; wraps. */
+    GPtrArray *claims;   /* gw_slice, in the order in which they were raised. */
+    gw_slice **owners;   /* By device: whose claim it is part of; NULL: nobody's. */
+    GHashTable *slices;  /* By devices; each to itself.  Never walked. */
+    uint32_t need_count; /* Ever made. */
 };
 
 static guint hash_devices(const void *data)
@@ -49,12 +49,19 @@ static gboolean have_same_devices(const void *a, const void *b)
             memcmp(one->devices, other->devices, one->device_count * sizeof(uint32_t)) == 0);
 }
 
+static void free_need(void *data)
+{
+    gw_need *need = (gw_need *)data;
+    g_free(need->ordered);
+    g_free(need);
+}
+
 static void free_slice(void *data)
 {
     gw_slice *slice = (gw_slice *)data;
     g_free(slice->devices);
     g_free(slice->hosts);
-    g_array_unref(slice->waiting);
+    g_ptr_array_unref(slice->needs);
     g_free(slice);
 }
 
@@ -109,7 +116,7 @@ gw_slice *gw_room_open(gw_room *room, const uint32_t *devices, uint32_t count)
 {
     gw_slice *slice = g_new0(gw_slice, 1);
     slice->devices = g_new(uint32_t, count + 1);
-    slice->waiting = g_array_new(FALSE, FALSE, sizeof(uint32_t));
+    slice->needs = g_ptr_array_new_with_free_func(free_need);
     for (uint32_t d = 0; d < count; d++)
         if (devices[d] - room->first_device < room->device_count)
             slice->devices[slice->device_count++] = devices[d];
@@ -119,11 +126,25 @@ gw_slice *gw_room_open(gw_room *room, const uint32_t *devices, uint32_t count)
         slice = known;
     } else {
         list_hosts(room, slice);
-        slice->number = room->slice_count++;
         g_hash_table_add(room->slices, slice);
     }
     slice->users++;
     return slice;
+}
+
+gw_need *gw_room_need(gw_room *room, gw_slice *slice, uint64_t size_bytes)
+{
+    for (uint32_t n = 0; n < slice->needs->len; n++) {
+        gw_need *need = (gw_need *)g_ptr_array_index(slice->needs, n);
+        if (need->size_bytes == size_bytes)
+            return need;
+    }
+    gw_need *made = g_new0(gw_need, 1);
+    made->slice = slice;
+    made->size_bytes = size_bytes;
+    made->number = room->need_count++;
+    g_ptr_array_add(slice->needs, made);
+    return made;
 }
 
 /* --- Claims --- */
@@ -192,7 +213,9 @@ void gw_room_close(gw_room *room, gw_slice *slice)
     gw_check(slice->users > 0);
     if (--slice->users > 0)
         return;
-    gw_check(slice->waiting->len == 0);
+    gw_check(slice->waiting.length == 0);
+    for (uint32_t n = 0; n < slice->needs->len; n++)
+        gw_check(!((const gw_need *)g_ptr_array_index(slice->needs, n))->is_short);
     if (slice->is_full)
         unlist_slice(room, slice);
     if (slice->is_claiming)
@@ -349,7 +372,7 @@ void gw_room_give(gw_room *room, uint32_t device, uint32_t count, GPtrArray *fre
 
 void gw_room_leave(gw_room *room, gw_slice *slice, GPtrArray *freed)
 {
-    if (!slice->is_full || slice->waiting->len > 0 || slice->offered > 0)
+    if (!slice->is_full || slice->wanted > 0)
         return;
     const uint32_t known = freed->len;
     unlist_slice(room, slice);

@@ -4,13 +4,15 @@
  * waiting for hosts to enqueue its last gang.  Blocked instances wait at their slice (room.h), so
  * that a progress report looks only at slices that it may free.
  *
+ * What gangs of the same bytes on the same slice need is one thing (gw_need): found short of memory
+ * for one, it is short for all.
+ *
  * When a slice fills up, who is offered for it stays offered, and the policy is not asked while all
  * offers are such: with many clients on the same devices a gang costs what the policy takes to find
  * it, and not an offer of everybody whenever there is room for one.  Of offers that the policy puts
- * before one whose slice has room, the first of each slice is given back, to be offered again, and
- * the policy sets the others aside until that slice has room (decision 0082).  A policy that cannot
- * gives them back one by one; and so does every policy where bytes are counted, since each that is
- * offered again is weighed again. */
+ * before one whose slice has room, the first of each need is given back, to be offered again, and
+ * the policy sets the others aside until the slice has room, or the memory (decisions 0082, 0087).
+ * A policy that cannot gives them back one by one. */
 #include "controller/schedule.h"
 
 #include "base/check.h"
@@ -49,13 +51,13 @@ gw_schedule *gw_schedule_new(const gw_directory *directory, const gw_control *co
         gw_check(island != GW_INDEX_NONE);
         schedule->budget = gw_budget_new(directory, control, schedule->room, island);
     }
-    schedule->can_hold = schedule->budget == NULL && gw_policy_can_hold(policy);
+    schedule->can_hold = gw_policy_can_hold(policy);
     schedule->freed = g_ptr_array_new();
-    schedule->fitting = g_array_new(FALSE, FALSE, sizeof(uint32_t));
+    schedule->fitting = g_ptr_array_new();
     schedule->instances = g_ptr_array_new();
     schedule->untold = g_array_new(FALSE, FALSE, sizeof(uint32_t));
     schedule->returned = g_array_new(FALSE, FALSE, sizeof(gw_returned_call));
-    schedule->collected = g_array_new(FALSE, FALSE, sizeof(uint32_t));
+    schedule->collected = g_array_new(FALSE, TRUE, sizeof(bool));
     return schedule;
 }
 
@@ -77,12 +79,19 @@ static void free_instance(gw_schedule *schedule, gw_scheduled_instance *instance
 }
 
 /* The run may have ended in the middle: nobody waits any more. */
-static void forget_waiting(const gw_scheduled_instance *instance)
+static void forget_waiting(gw_schedule *schedule, const gw_scheduled_instance *instance)
 {
     if (instance == NULL)
         return;
-    for (uint32_t m = 0; m < instance->plan->program->meshes->len; m++)
-        g_array_set_size(instance->slices[m]->waiting, 0);
+    for (uint32_t m = 0; m < instance->plan->program->meshes->len; m++) {
+        gw_slice *slice = instance->slices[m];
+        g_queue_init(&slice->waiting);
+        for (uint32_t n = 0; n < slice->needs->len; n++) {
+            gw_need *need = (gw_need *)g_ptr_array_index(slice->needs, n);
+            if (need->is_short)
+                gw_budget_stop(schedule->budget, need, schedule->fitting);
+        }
+    }
 }
 
 void gw_schedule_free(gw_schedule *schedule)
@@ -91,7 +100,7 @@ void gw_schedule_free(gw_schedule *schedule)
         return;
     GPtrArray *instances = schedule->instances;
     for (uint32_t i = 0; i < instances->len; i++)
-        forget_waiting((const gw_scheduled_instance *)g_ptr_array_index(instances, i));
+        forget_waiting(schedule, (const gw_scheduled_instance *)g_ptr_array_index(instances, i));
     for (uint32_t i = 0; i < instances->len; i++)
         free_instance(schedule, (gw_scheduled_instance *)g_ptr_array_index(instances, i));
     g_ptr_array_unref(schedule->instances);
@@ -103,7 +112,7 @@ void gw_schedule_free(gw_schedule *schedule)
     gw_budget_free(schedule->budget);
     gw_room_free(schedule->room);
     g_ptr_array_unref(schedule->freed);
-    g_array_unref(schedule->fitting);
+    g_ptr_array_unref(schedule->fitting);
     g_free(schedule);
 }
 
@@ -172,9 +181,13 @@ void gw_schedule_install(gw_schedule *schedule, gw_node_id source,
     instance->client = source;
     instance->state = GW_SCHEDULED_IDLE;
     instance->slices = g_new0(gw_slice *, message->mesh_count);
-    for (uint32_t m = 0; m < message->mesh_count; m++)
+    instance->waits.data = instance;
+    for (uint32_t m = 0; m < message->mesh_count; m++) {
         instance->slices[m] =
             gw_room_open(schedule->room, devices + first[m], first[m + 1] - first[m]);
+        if (schedule->budget == NULL)
+            gw_room_need(schedule->room, instance->slices[m], 0);
+    }
     if (schedule->budget != NULL)
         instance->spender =
             gw_budget_enter(schedule->budget, message->instance, job->plan, instance->slices);
@@ -196,7 +209,7 @@ void gw_schedule_install(gw_schedule *schedule, gw_node_id source,
     schedule->port->ops->send(schedule->port, source, &answer.header);
 }
 
-static void offer_fitting(gw_schedule *schedule);
+static void offer_freed(gw_schedule *schedule);
 
 static void forget_instance(gw_schedule *schedule, gw_scheduled_instance *instance)
 {
@@ -208,7 +221,7 @@ static void forget_instance(gw_schedule *schedule, gw_scheduled_instance *instan
         note(schedule, GW_NOTE_STARVED, instance->job, instance->longest_starved_ns);
     g_ptr_array_index(schedule->instances, instance->instance) = NULL;
     free_instance(schedule, instance);
-    offer_fitting(schedule);
+    offer_freed(schedule);
 }
 
 void gw_schedule_retire(gw_schedule *schedule, gw_node_id source,
@@ -223,60 +236,16 @@ void gw_schedule_retire(gw_schedule *schedule, gw_node_id source,
 
 /* --- Offers --- */
 
-/* Its slice has room, as far as is known. */
-static void add_offer(gw_schedule *schedule, gw_scheduled_instance *instance)
-{
-    gw_slice *slice = gw_schedule_next_slice(instance);
-    gw_check(!slice->is_full);
-    instance->state = GW_SCHEDULED_OFFERED;
-    slice->offered++;
-    schedule->open_count++;
-    schedule->is_changed = true;
-}
-
-static void end_offer(gw_schedule *schedule, const gw_scheduled_instance *instance)
-{
-    gw_slice *slice = gw_schedule_next_slice(instance);
-    gw_check(slice->offered > 0);
-    slice->offered--;
-    if (!slice->is_full)
-        schedule->open_count--;
-}
-
-/* The slice is not full any more. */
-static void open_slice(gw_schedule *schedule, gw_slice *slice)
-{
-    schedule->open_count += slice->offered;
-    schedule->is_changed = schedule->is_changed || slice->offered > 0;
-    if (slice->is_held)
-        schedule->policy->ops->release(schedule->policy, slice->number);
-    slice->is_held = false;
-}
-
-/* False: the slice is full, and counts as such from now on. */
-static bool is_free(gw_schedule *schedule, gw_slice *slice)
-{
-    const bool was_full = slice->is_full;
-    if (gw_room_is_free(schedule->room, slice))
-        return true;
-    if (!was_full)
-        schedule->open_count -= slice->offered;
-    return false;
-}
-
 /* False: its slice is full, or its buffers do not fit, and it waits for that. */
 static bool has_room(gw_schedule *schedule, gw_scheduled_instance *instance)
 {
-    gw_slice *slice = gw_schedule_next_slice(instance);
-    const gw_waiting_call *call = gw_schedule_first_call(instance);
-    if (!is_free(schedule, slice)) {
-        instance->state = GW_SCHEDULED_BLOCKED;
-        g_array_append_val(slice->waiting, instance->instance);
+    gw_need *need = gw_schedule_next_need(instance);
+    if (!gw_schedule_is_free(schedule, need->slice)) {
+        gw_schedule_wait(instance, GW_SCHEDULED_BLOCKED);
         return false;
     }
-    if (instance->spender != NULL &&
-        !gw_budget_has(schedule->budget, instance->spender, call->next_node, call->run)) {
-        instance->state = GW_SCHEDULED_SHORT;
+    if (!gw_schedule_is_there(schedule, need)) {
+        gw_schedule_wait(instance, GW_SCHEDULED_SHORT);
         return false;
     }
     return true;
@@ -323,10 +292,10 @@ static void offer_or_block(gw_schedule *schedule, gw_scheduled_instance *instanc
             instance->shards_done == 0 ? 0 : instance->device_time_ns / instance->shards_done,
         .shard_count = gw_schedule_next_slice(instance)->device_count,
         .gangs_left = call->gangs_left,
-        .slice = gw_schedule_next_slice(instance)->number,
+        .slice = gw_schedule_next_need(instance)->number,
         .waits_since_ns = instance->waits_since_ns,
     };
-    add_offer(schedule, instance);
+    gw_schedule_add_offer(schedule, instance);
     schedule->policy->ops->offer(schedule->policy, &offer,
                                  schedule->port->ops->now(schedule->port));
 }
@@ -509,16 +478,6 @@ static void tell_peers(gw_schedule *schedule)
     g_array_set_size(schedule->untold, 0);
 }
 
-/* What was picked is given back.  Where its slice is full, the policy need not pick any other offer
- * for that: it is told only now, since no policy is asked as long as all slices are full. */
-static void hold_full_slice(gw_schedule *schedule, gw_slice *slice)
-{
-    if (!schedule->can_hold || !slice->is_full || slice->is_held || slice->offered == 0)
-        return;
-    slice->is_held = true;
-    schedule->policy->ops->hold(schedule->policy, slice->number);
-}
-
 /* NULL: the policy was never offered that, or has given it back. */
 static gw_scheduled_instance *find_offered(gw_schedule *schedule, uint64_t offer)
 {
@@ -557,8 +516,8 @@ void gw_schedule_flush(gw_schedule *schedule)
         gw_scheduled_instance *instance = find_offered(schedule, offer);
         if (instance == NULL)
             return;
-        gw_slice *slice = gw_schedule_next_slice(instance);
-        end_offer(schedule, instance);
+        gw_need *need = gw_schedule_next_need(instance);
+        gw_schedule_end_offer(schedule, instance);
         bool is_ordered = !instance->is_abandoned && has_room(schedule, instance);
         ops->take(schedule->policy, offer, is_ordered);
         if (instance->is_abandoned) {
@@ -566,7 +525,7 @@ void gw_schedule_flush(gw_schedule *schedule)
             schedule->dropped_count--;
         }
         if (!is_ordered) {
-            hold_full_slice(schedule, slice);
+            gw_schedule_hold_need(schedule, need);
             continue;
         }
         order_gang(schedule, instance, now_ns);
@@ -619,38 +578,52 @@ void gw_schedule_result(gw_schedule *schedule, const gw_result_message *message)
     }
 }
 
-/* Those who wait at the slice are offered.  Where it is full again, as it may be when others claim
- * it, all of them wait on, in the same order. */
-static void offer_waiting(gw_schedule *schedule, gw_slice *slice)
+/* Those who waited are offered, or begin to wait again, in the same order. */
+static void offer_waiting(gw_schedule *schedule, GQueue *waiting)
 {
-    const uint32_t count = slice->waiting->len;
-    if (count == 0 && slice->offered > 0)
-        is_free(schedule, slice);
-    for (uint32_t i = 0; i < count && !slice->is_full; i++)
-        offer_or_block(schedule, instance_of(schedule, g_array_index(slice->waiting, uint32_t, i)));
-    if (slice->is_full)
-        g_array_set_size(slice->waiting, count);
-    else
-        g_array_remove_range(slice->waiting, 0, count);
+    GQueue waited = *waiting;
+    g_queue_init(waiting);
+    while (waited.head != NULL) {
+        gw_scheduled_instance *instance = (gw_scheduled_instance *)waited.head->data;
+        gw_schedule_stop_waiting(instance, &waited);
+        offer_or_block(schedule, instance);
+    }
 }
 
-/* Those who wait at slices that have room again may be ordered, and those offered for them. */
+/* What is offered with the need is weighed at once, as are those who waited. */
+static void weigh(gw_schedule *schedule, gw_need *need)
+{
+    if (need->offered > 0 && !need->slice->is_full)
+        gw_schedule_is_there(schedule, need);
+}
+
+/* The slice may be full again, when others claim it: then all wait on. */
+static void offer_on_slice(gw_schedule *schedule, gw_slice *slice)
+{
+    if (slice->wanted == 0 || !gw_schedule_is_free(schedule, slice))
+        return;
+    for (uint32_t n = 0; n < slice->needs->len; n++)
+        weigh(schedule, (gw_need *)g_ptr_array_index(slice->needs, n));
+    offer_waiting(schedule, &slice->waiting);
+}
+
+/* Those who wait at slices that have room again, or whose buffers fit by now, may be ordered, and
+ * those offered for them.  All of that is known before anybody is looked at. */
 static void offer_freed(gw_schedule *schedule)
 {
     for (uint32_t f = 0; f < schedule->freed->len; f++)
-        open_slice(schedule, (gw_slice *)g_ptr_array_index(schedule->freed, f));
+        gw_schedule_open_slice(schedule, (gw_slice *)g_ptr_array_index(schedule->freed, f));
+    for (uint32_t f = 0; f < schedule->fitting->len; f++)
+        gw_schedule_open_need(schedule, (gw_need *)g_ptr_array_index(schedule->fitting, f));
     for (uint32_t f = 0; f < schedule->freed->len; f++)
-        offer_waiting(schedule, (gw_slice *)g_ptr_array_index(schedule->freed, f));
+        offer_on_slice(schedule, (gw_slice *)g_ptr_array_index(schedule->freed, f));
+    for (uint32_t f = 0; f < schedule->fitting->len; f++) {
+        gw_need *need = (gw_need *)g_ptr_array_index(schedule->fitting, f);
+        weigh(schedule, need);
+        offer_waiting(schedule, &need->waiting);
+    }
     g_ptr_array_set_size(schedule->freed, 0);
-}
-
-/* Those whose buffers fit by now may be ordered. */
-static void offer_fitting(gw_schedule *schedule)
-{
-    for (uint32_t i = 0; i < schedule->fitting->len; i++)
-        offer_or_block(schedule,
-                       instance_of(schedule, g_array_index(schedule->fitting, uint32_t, i)));
-    g_array_set_size(schedule->fitting, 0);
+    g_ptr_array_set_size(schedule->fitting, 0);
 }
 
 static void finish_run(gw_schedule *schedule, const gw_finished_run *done)
@@ -707,23 +680,12 @@ void gw_schedule_progress(gw_schedule *schedule, gw_node_id source, const gw_pro
     if (schedule->budget != NULL)
         take_freed(schedule, message, first);
     offer_freed(schedule);
-    offer_fitting(schedule);
     const gw_finished_run *runs = gw_progress_runs(message);
     for (uint32_t r = 0; r < message->run_count; r++)
         finish_run(schedule, &runs[r]);
 }
 
 /* --- A client that has failed --- */
-
-/* Off the list of its slice, where it waits for room. */
-static void stop_waiting(const gw_scheduled_instance *instance)
-{
-    gw_slice *slice = gw_schedule_next_slice(instance);
-    uint32_t i = 0;
-    while (g_array_index(slice->waiting, uint32_t, i) != instance->instance)
-        i++;
-    g_array_remove_index(slice->waiting, i);
-}
 
 /* One who waited for a slice or was offered for it does not want it any more; others may have
  * waited for that. */
@@ -736,12 +698,22 @@ static void leave_slice(gw_schedule *schedule, gw_slice *slice)
     offer_freed(schedule);
 }
 
+/* One who waited for memory or was offered does not want it any more, and maybe nobody does. */
+static void leave_need(gw_schedule *schedule, gw_need *need)
+{
+    if (!need->is_short || need->wanted > 0)
+        return;
+    gw_budget_stop(schedule->budget, need, schedule->fitting);
+    gw_schedule_open_need(schedule, need);
+    offer_freed(schedule);
+}
+
 /* What is offered leaves the policy.  One that cannot withdraw it gives it back when it picks it,
  * which it does in this turn: whatever comes before it is picked, too. */
 static void withdraw_offer(gw_schedule *schedule, gw_scheduled_instance *instance)
 {
     if (schedule->can_hold) {
-        end_offer(schedule, instance);
+        gw_schedule_end_offer(schedule, instance);
         schedule->policy->ops->withdraw(schedule->policy, instance->instance);
     } else {
         schedule->dropped_count++;
@@ -753,19 +725,20 @@ static void withdraw_offer(gw_schedule *schedule, gw_scheduled_instance *instanc
 static void drop_calls(gw_schedule *schedule, gw_scheduled_instance *instance)
 {
     const gw_scheduled_state state = instance->state;
-    const bool has_slice = state == GW_SCHEDULED_BLOCKED || state == GW_SCHEDULED_OFFERED;
-    gw_slice *slice = has_slice ? gw_schedule_next_slice(instance) : NULL;
+    const bool wants = state == GW_SCHEDULED_BLOCKED || state == GW_SCHEDULED_OFFERED ||
+                       state == GW_SCHEDULED_SHORT;
+    gw_need *need = wants ? gw_schedule_next_need(instance) : NULL;
     instance->is_abandoned = true;
-    if (state == GW_SCHEDULED_SHORT) {
-        gw_budget_stop(schedule->budget, instance->spender, schedule->fitting);
-        offer_fitting(schedule);
-    }
-    if (state == GW_SCHEDULED_BLOCKED)
-        stop_waiting(instance);
+    if (state == GW_SCHEDULED_SHORT)
+        gw_schedule_stop_waiting(instance, &need->waiting);
+    else if (state == GW_SCHEDULED_BLOCKED)
+        gw_schedule_stop_waiting(instance, &need->slice->waiting);
     else if (state == GW_SCHEDULED_OFFERED)
         withdraw_offer(schedule, instance);
-    if (has_slice)
-        leave_slice(schedule, slice);
+    if (wants)
+        leave_need(schedule, need);
+    if (state == GW_SCHEDULED_BLOCKED || state == GW_SCHEDULED_OFFERED)
+        leave_slice(schedule, need->slice);
     instance->state = GW_SCHEDULED_IDLE;
     instance->call_count = 0;
     gw_policy_idle(schedule->policy, instance->instance);

@@ -9,6 +9,13 @@ static bool waits_for_room(const gw_scheduled_instance *instance)
            (instance->state == GW_SCHEDULED_OFFERED && gw_schedule_next_slice(instance)->is_full);
 }
 
+/* Likewise. */
+static bool waits_for_memory(const gw_scheduled_instance *instance)
+{
+    return (instance->state == GW_SCHEDULED_SHORT || instance->state == GW_SCHEDULED_OFFERED) &&
+           gw_schedule_next_need(instance)->is_short;
+}
+
 void gw_schedule_explain(const gw_schedule *schedule, GString *out)
 {
     if (schedule->budget != NULL)
@@ -39,8 +46,8 @@ void gw_schedule_explain(const gw_schedule *schedule, GString *out)
             const uint32_t decider = instance->plan->nodes[n].decider;
             g_string_append_printf(out, "waits for result %s, which decides it\n",
                                    g_array_index(program->results, gw_result, decider).name);
-        } else if (instance->state == GW_SCHEDULED_SHORT) {
-            gw_budget_explain(schedule->budget, instance->spender, out);
+        } else if (waits_for_memory(instance)) {
+            gw_budget_explain(schedule->budget, gw_schedule_next_need(instance), out);
         } else if (instance->state == GW_SCHEDULED_ENQUEUEING)
             g_string_append_printf(out, "waits for %u hosts to enqueue\n", instance->acks_left);
         else

@@ -31,6 +31,7 @@ typedef struct {
     const gw_plan *plan;
     gw_node_id client;
     gw_slice **slices;       /* By mesh. */
+    GList waits;             /* BLOCKED, SHORT: its place among those that wait. */
     gw_decisions *decisions; /* NULL: none of its nodes is irregular. */
     gw_gate *gate;           /* NULL: it shares nothing with other islands. */
     gw_spender *spender;     /* NULL: bytes are not counted. */
@@ -73,11 +74,11 @@ struct gw_schedule {
     gw_room *room;
     gw_budget *budget;    /* NULL: bytes are not counted. */
     GPtrArray *freed;     /* gw_slice, and */
-    GArray *fitting;      /* instances: scratch for progress reports. */
+    GPtrArray *fitting;   /* gw_need: scratch for progress reports. */
     GPtrArray *instances; /* gw_scheduled_instance by number; NULL: not installed. */
     GArray *untold;       /* uint32_t: instances with is_told false. */
     GArray *returned;     /* gw_returned_call: to be answered when the batch is sent. */
-    GArray *collected;    /* uint32_t: instances that are abandoned, or were. */
+    GArray *collected;    /* Of instances that are abandoned, or were (collected.h). */
     uint64_t gang_count, submission_count;
     uint32_t open_count;    /* Offers for slices that are not known to be full, */
     uint32_t dropped_count; /* and of clients that have failed, which the policy is to give back
@@ -98,3 +99,32 @@ static inline gw_slice *gw_schedule_next_slice(const gw_scheduled_instance *inst
     return instance
         ->slices[instance->plan->nodes[gw_schedule_first_call(instance)->next_node].mesh];
 }
+
+/* Of the next gang: what it has in common with others (room.h). */
+static inline gw_need *gw_schedule_next_need(const gw_scheduled_instance *instance)
+{
+    const gw_waiting_call *call = gw_schedule_first_call(instance);
+    return instance->spender != NULL
+               ? gw_budget_need(instance->spender, call->next_node, call->run)
+               : (gw_need *)g_ptr_array_index(gw_schedule_next_slice(instance)->needs, 0);
+}
+
+/* --- schedule_needs.c --- */
+
+/* The instance's next gang waits from now on: BLOCKED for room, or SHORT of memory; or does not any
+ * more, wherever it did. */
+void gw_schedule_wait(gw_scheduled_instance *instance, gw_scheduled_state state);
+void gw_schedule_stop_waiting(gw_scheduled_instance *instance, GQueue *waiting);
+/* The instance's next gang has room, as far as is known, and is offered; or is not any more. */
+void gw_schedule_add_offer(gw_schedule *schedule, gw_scheduled_instance *instance);
+void gw_schedule_end_offer(gw_schedule *schedule, const gw_scheduled_instance *instance);
+/* The slice is not full any more; the need is not short any more. */
+void gw_schedule_open_slice(gw_schedule *schedule, gw_slice *slice);
+void gw_schedule_open_need(gw_schedule *schedule, gw_need *need);
+/* False: the slice is full; the need, whose slice has room, is short.  It counts as such from now
+ * on. */
+bool gw_schedule_is_free(gw_schedule *schedule, gw_slice *slice);
+bool gw_schedule_is_there(gw_schedule *schedule, gw_need *need);
+/* What was picked is given back: where there is no room for its need, the policy need not pick any
+ * other offer with that. */
+void gw_schedule_hold_need(gw_schedule *schedule, gw_need *need);

@@ -16,7 +16,7 @@ typedef struct {
     gw_control control;
     gw_room *room;
     gw_budget *budget;
-    GArray *fitting;
+    GPtrArray *fitting;
     gw_program *programs[SPENDERS_MAX];
     gw_plan *plans[SPENDERS_MAX];
     gw_slice *slices[SPENDERS_MAX];
@@ -36,11 +36,26 @@ static void init_bench(bench *made, uint32_t memory_rows, uint32_t ahead_rows)
                                  .counts_bytes = true};
     made->room = gw_room_new(made->directory, 0, 2, 100);
     made->budget = gw_budget_new(made->directory, &made->control, made->room, 0);
-    made->fitting = g_array_new(FALSE, FALSE, sizeof(uint32_t));
+    made->fitting = g_ptr_array_new();
 }
 
+static gw_need *need_of(const bench *made, uint32_t who)
+{
+    return gw_budget_need(made->spenders[who], 0, 1);
+}
+
+/* Where it is the last of those that need that, nobody is short of it any more. */
 static void leave(bench *made, uint32_t who)
 {
+    bool is_last = true;
+    for (uint32_t i = 0; i < SPENDERS_MAX; i++) {
+        if (i != who && made->spenders[i] != NULL && need_of(made, i) == need_of(made, who)) {
+            is_last = false;
+        }
+    }
+    if (is_last && need_of(made, who)->is_short) {
+        gw_budget_stop(made->budget, need_of(made, who), made->fitting);
+    }
     gw_budget_leave(made->budget, made->spenders[who], made->fitting);
     gw_room_close(made->room, made->slices[who]);
     made->spenders[who] = NULL;
@@ -57,7 +72,7 @@ static void clear_bench(bench *made)
     }
     gw_budget_free(made->budget);
     gw_room_free(made->room);
-    g_array_unref(made->fitting);
+    g_ptr_array_unref(made->fitting);
     gw_directory_free(made->directory);
 }
 
@@ -76,7 +91,7 @@ static void enter(bench *made, uint32_t who, const char *function, uint32_t firs
 /* Whether it fits; if so, it is ordered. */
 static bool order(bench *made, uint32_t who)
 {
-    if (!gw_budget_has(made->budget, made->spenders[who], 0, 1)) {
+    if (need_of(made, who)->is_short || !gw_budget_has(made->budget, need_of(made, who))) {
         return false;
     }
     gw_room_take(made->room, made->slices[who]);
@@ -84,17 +99,27 @@ static bool order(bench *made, uint32_t who)
     return true;
 }
 
+static void append_fitting(const bench *made, char *out)
+{
+    for (uint32_t f = 0; f < made->fitting->len; f++) {
+        for (uint32_t i = 0; i < SPENDERS_MAX; i++) {
+            if (made->spenders[i] != NULL &&
+                need_of(made, i) == g_ptr_array_index(made->fitting, f)) {
+                *out++ = (char)('0' + i);
+            }
+        }
+    }
+    *out = '\0';
+}
+
 /* So many gangs of the device are done and gave back so much; the text of who fits by that. */
 static const char *give(bench *made, uint32_t device, uint32_t gangs, uint32_t rows, char *out)
 {
     g_autoptr(GPtrArray) freed = g_ptr_array_new();
-    g_array_set_size(made->fitting, 0);
+    g_ptr_array_set_size(made->fitting, 0);
     gw_room_give(made->room, device, gangs, freed);
     gw_budget_give(made->budget, device, (uint64_t)rows * SMALL_ROW_BYTES, made->fitting);
-    for (uint32_t i = 0; i < made->fitting->len; i++) {
-        out[i] = (char)('0' + g_array_index(made->fitting, uint32_t, i));
-    }
-    out[made->fitting->len] = '\0';
+    append_fitting(made, out);
     return out;
 }
 
@@ -206,10 +231,37 @@ START_TEST(who_leaves_lets_others_go)
         ck_assert_str_eq(give(&made, 0, 1, 2, who), "");
     }
     ck_assert(!order(&made, 2)); /* Claimed. */
-    g_array_set_size(made.fitting, 0);
+    g_ptr_array_set_size(made.fitting, 0);
     leave(&made, 0);
-    ck_assert_uint_eq(made.fitting->len, 1);
-    ck_assert_uint_eq(g_array_index(made.fitting, uint32_t, 0), 2);
+    append_fitting(&made, who);
+    ck_assert_str_eq(who, "12"); /* Their need is one. */
+    clear_bench(&made);
+}
+END_TEST
+
+/* Who needs as much on the same devices as others waits as long as these, whoever came first. */
+START_TEST(those_that_need_the_same_wait_and_fit_together)
+{
+    bench made;
+    char who[8];
+    init_bench(&made, 10, 0);
+    enter(&made, 0, "> r4", 0, 2);
+    enter(&made, 1, "> r4", 0, 2);
+    enter(&made, 2, "> r4", 0, 1); /* On other devices, */
+    enter(&made, 3, "> r2", 0, 2); /* or of another size: not the same. */
+    ck_assert_ptr_eq(need_of(&made, 0), need_of(&made, 1));
+    ck_assert_ptr_ne(need_of(&made, 0), need_of(&made, 2));
+    ck_assert_ptr_ne(need_of(&made, 0), need_of(&made, 3));
+    ck_assert(order(&made, 0));
+    ck_assert(order(&made, 1));
+    ck_assert(!order(&made, 0));
+    ck_assert(need_of(&made, 1)->is_short);
+    ck_assert(!need_of(&made, 3)->is_short);
+    ck_assert(order(&made, 3));
+    ck_assert_str_eq(give(&made, 0, 1, 4, who), "");
+    ck_assert_str_eq(give(&made, 1, 1, 4, who), "01");
+    ck_assert(order(&made, 1));
+    ck_assert(!order(&made, 0));
     clear_bench(&made);
 }
 END_TEST
@@ -223,7 +275,7 @@ START_TEST(what_is_waited_for_is_told)
     enter(&made, 1, "> r6", 0, 1);
     ck_assert(order(&made, 0));
     ck_assert(!order(&made, 1));
-    gw_budget_explain(made.budget, made.spenders[1], told);
+    gw_budget_explain(made.budget, need_of(&made, 0), told);
     ck_assert_str_eq(told->str,
                      "waits for memory on device 0: it needs 24 bytes, 24 of 40 are ordered\n");
     g_string_set_size(told, 0);
@@ -283,6 +335,7 @@ int main(void)
     tcase_add_test(cases, limit_ahead_counts_from_the_second_gang_on);
     tcase_add_test(cases, who_is_passed_over_claims_its_devices);
     tcase_add_test(cases, who_leaves_lets_others_go);
+    tcase_add_test(cases, those_that_need_the_same_wait_and_fit_together);
     tcase_add_test(cases, what_is_waited_for_is_told);
     tcase_add_test(cases, needed_where_bytes_can_run_out);
     tcase_add_test_raise_signal(cases, giving_more_than_was_spent_aborts, SIGABRT);

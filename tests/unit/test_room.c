@@ -421,8 +421,8 @@ START_TEST(closing_while_somebody_waits_aborts)
     bench made;
     init_bench(&made, 4);
     gw_slice *slice = OPEN(&made, 4);
-    const uint32_t waiting = 0;
-    g_array_append_val(slice->waiting, waiting);
+    GList waiter = {0};
+    g_queue_push_tail_link(&slice->waiting, &waiter);
     gw_room_close(made.room, slice);
 }
 END_TEST
@@ -434,11 +434,10 @@ START_TEST(a_claim_that_is_given_up_frees_others)
     bench made;
     init_bench(&made, 1);
     gw_slice *wide = OPEN(&made, 4, 5), *left = OPEN(&made, 4), *right = OPEN(&made, 5);
-    const uint32_t waiter = 7;
     gw_room_take(made.room, left);
     gw_room_take(made.room, right);
     ck_assert(!gw_room_is_free(made.room, wide));
-    g_array_append_val(wide->waiting, waiter);
+    wide->wanted = 1;
     give(&made, 4, 1);
     gw_room_take(made.room, left); /* Passed over: it claims. */
     give(&made, 5, 1);
@@ -448,7 +447,7 @@ START_TEST(a_claim_that_is_given_up_frees_others)
     gw_room_leave(made.room, wide, made.freed); /* Somebody waits for it. */
     ck_assert(wide->is_claiming);
     ck_assert_uint_eq(made.freed->len, 0);
-    g_array_set_size(wide->waiting, 0);
+    wide->wanted = 0;
     gw_room_leave(made.room, wide, made.freed);
     ck_assert_uint_eq(made.freed->len, 1);
     ck_assert_ptr_eq(g_ptr_array_index(made.freed, 0), right);
