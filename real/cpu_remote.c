@@ -81,7 +81,7 @@ static void describe_work(char *out_text, uint32_t capacity, const char *verb,
 void gw_cpu_cluster_describe(gw_cpu_cluster *cluster, char *out_text, uint32_t capacity)
 {
     bool has_work = false;
-    g_strlcpy(out_text, "nothing yet", capacity);
+    g_strlcpy(out_text, "about to begin", capacity);
     for (uint32_t i = 0; i < cluster->device_count && !has_work; i++) {
         gw_cpu_device *device = &cluster->devices[i];
         pthread_mutex_lock(&device->mutex); /* A shard in the queue lasts so long. */
@@ -89,8 +89,9 @@ void gw_cpu_cluster_describe(gw_cpu_cluster *cluster, char *out_text, uint32_t c
         has_work = shard != NULL;
         if (has_work) {
             const gw_cpu_kernel *kernel = shard->kernel;
-            describe_work(out_text, capacity, shard->arrivals_left > 0 ? "the inputs of" : "at",
-                          kernel->loaded->program, kernel->node, kernel->run, i);
+            const char *verb = shard->arrivals_left > 0 ? "waiting for the inputs of" : "at";
+            describe_work(out_text, capacity, verb, kernel->loaded->program, kernel->node,
+                          kernel->run, i);
         } else if (device->done_program != NULL) {
             describe_work(out_text, capacity, "after", device->done_program, device->done_node,
                           device->done_run, i);
