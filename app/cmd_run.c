@@ -93,21 +93,33 @@ static bool run_simulated(running *run, GError **error)
     return gw_recorder_finish(run->recorder, report.digest, &report.timing, error);
 }
 
+/* Also by a thread that rank 0 has for it, while the others wait (real/rank_run.h). */
+static bool put_away(void *context, const gw_real_report *report, GError **error)
+{
+    running *run = (running *)context;
+    gw_recorder_timing timing = report->timing;
+    fill_timing(run, &timing);
+    return gw_recorder_finish(run->recorder, report->launch_digest, &timing, error);
+}
+
+static bool run_ranks(running *run, GError **error)
+{
+    if (!gw_ranks_run(&ranks, run->scenario, run->recorder, put_away, run, error))
+        return false;
+    if (wants_plot)
+        gw_ranks_end(&ranks, NULL); /* Nobody waits while rank 0 draws. */
+    return true;
+}
+
 static bool run_real(running *run, GError **error)
 {
     gw_real_report report;
-    bool is_done =
-        ranks.link != NULL ? gw_ranks_run(&ranks, run->scenario, run->recorder, &report, error)
-        : strcmp(backend, "cpu") == 0 ? gw_cpu_run(run->scenario, run->recorder, &report, error)
-                                      : gw_null_run(run->scenario, run->recorder, &report, error);
-    bool writes = gw_ranks_is_first(&ranks);
-    if (!is_done)
-        return false;
-    gw_ranks_end(&ranks, NULL); /* Nobody waits while rank 0 writes and draws. */
-    if (!writes)
-        return true;
-    fill_timing(run, &report.timing);
-    return gw_recorder_finish(run->recorder, report.launch_digest, &report.timing, error);
+    if (strcmp(backend, "mpi") == 0)
+        return run_ranks(run, error);
+    bool is_done = strcmp(backend, "cpu") == 0
+                       ? gw_cpu_run(run->scenario, run->recorder, &report, error)
+                       : gw_null_run(run->scenario, run->recorder, &report, error);
+    return is_done && put_away(run, &report, error);
 }
 
 static bool draw_figures(GError **error)
@@ -201,7 +213,8 @@ static bool run_scenario(const char *path, GError **error)
                    .cpu_began = clock()};
     gw_progress_line_init(&run.line, is_quiet);
     bool is_simulated = strcmp(backend, "sim") == 0;
-    gw_command_catch_interrupt(is_simulated ? NULL : gw_real_cancel);
+    if (ranks.link == NULL)
+        gw_command_catch_interrupt(is_simulated ? NULL : gw_real_cancel);
     bool is_done = is_simulated ? run_simulated(&run, error) : run_real(&run, error);
     gw_progress_line_clear(&run.line);
     if (!is_done || !is_first)
@@ -254,6 +267,13 @@ static int check_options(int argc)
     return 0;
 }
 
+/* Not "interrupted", though the launcher that ends all for it has said so, too. */
+static int say_lost(const GError *error)
+{
+    fprintf(stderr, "gangway: %s\n", error->message);
+    return gw_error_exit_code(error);
+}
+
 static int run_run(int argc, char **argv)
 {
     int exit_code;
@@ -272,8 +292,12 @@ static int run_run(int argc, char **argv)
     if (exit_code == 0) {
         g_autoptr(GError) error = NULL;
         bool is_mpi = strcmp(backend, "mpi") == 0;
+        if (is_mpi)
+            gw_command_catch_interrupt(gw_real_cancel); /* Launchers end all for one, at once. */
         if ((is_mpi && !gw_ranks_begin(&ranks, &error)) || !run_scenario(argv[1], &error))
-            exit_code = ranks.is_told ? gw_error_exit_code(error) : gw_command_fail(error);
+            exit_code = ranks.is_told   ? gw_error_exit_code(error)
+                        : ranks.is_lost ? say_lost(error)
+                                        : gw_command_fail(error);
         gw_ranks_end(&ranks, error);
     }
     g_clear_pointer(&backend, g_free);

@@ -77,11 +77,12 @@ bool gw_ranks_agree(gw_ranks *ranks, const char *path, const char *const *settin
 }
 
 bool gw_ranks_run(gw_ranks *ranks, const gw_scenario *scenario, gw_recorder *recorder,
-                  gw_real_report *out_report, GError **error)
+                  gw_rank_conclude conclude, void *context, GError **error)
 {
     bool is_whole;
-    const bool is_done =
-        gw_rank_run(ranks->link, scenario, recorder, out_report, &ranks->is_told, &is_whole, error);
+    gw_real_report report;
+    const bool is_done = gw_rank_run(ranks->link, scenario, recorder, conclude, context, &report,
+                                     &ranks->is_told, &is_whole, error);
     ranks->is_lost = !is_whole;
     return is_done;
 }

@@ -23,9 +23,9 @@ static inline bool gw_ranks_is_first(const gw_ranks *ranks)
  * says why.  False on all ranks when it is not so, or hosts and ranks are not equally many. */
 bool gw_ranks_agree(gw_ranks *ranks, const char *path, const char *const *settings,
                     const gw_scenario *scenario, GError **error);
-/* gw_rank_run; leaves the other ranks then. */
+/* gw_rank_run. */
 bool gw_ranks_run(gw_ranks *ranks, const gw_scenario *scenario, gw_recorder *recorder,
-                  gw_real_report *out_report, GError **error);
+                  gw_rank_conclude conclude, void *context, GError **error);
 /* What goes between ranks, measured for `seconds` each (probe_ranks.h); *out is rank 0's.  False on
  * all ranks: there is only one, or too many, or one was lost. */
 bool gw_ranks_measure(gw_ranks *ranks, double seconds, gw_probe_between *out, GError **error);

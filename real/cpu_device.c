@@ -10,6 +10,7 @@
 
 #include "base/check.h"
 #include "real/bfloat16.h"
+#include "real/blas_room.h"
 #include "real/cores.h"
 #include "real/cpu_copy.h"
 #include "real/cpu_nan.h"
@@ -369,6 +370,20 @@ static void tell_failure(const gw_cpu_device *device, const gw_cpu_shard *shard,
     device->shared->failed(device->shared->context, text->str);
 }
 
+static bool ensure_product_room(gw_cpu_device *device, const gw_cpu_shard *shard)
+{
+    const uint32_t count = MIN(MAX(device->shared->thread_count, 1), GW_CPU_PRODUCTS_MAX);
+    device->has_product_room = gw_blas_has_room(count);
+    if (!device->has_product_room) {
+        g_autofree char *what = g_strdup_printf(
+            "no addresses for OpenBLAS, which takes %" G_GUINT64_FORMAT " MiB for each of the %u "
+            "matrix products that may be under way at once here (ulimit -v)",
+            GW_BLAS_AREA_BYTES >> 20, count);
+        tell_failure(device, shard, what);
+    }
+    return device->has_product_room;
+}
+
 /* False, and told: this machine has no room for it. */
 static bool ensure_scratch(gw_cpu_device *device, const gw_cpu_shard *shard)
 {
@@ -386,7 +401,7 @@ static bool ensure_scratch(gw_cpu_device *device, const gw_cpu_shard *shard)
             return false;
         }
     }
-    return true;
+    return !plan->multiplies || device->has_product_room || ensure_product_room(device, shard);
 }
 
 /* False: the device has failed. */

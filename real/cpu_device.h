@@ -68,6 +68,7 @@ typedef struct { /* What all devices of a cluster share. */
     gw_cpu_meetings *meetings;
     const atomic_bool *is_stopping;
     atomic_uint *idle_count; /* Devices whose threads have nothing to do, of those that run here. */
+    uint32_t thread_count;   /* Of devices that run here. */
     bool is_alone;           /* Those are no more than GW_CPU_PRODUCTS_MAX. */
     bool is_bound;           /* Each stays on a core (cores.h). */
     bool checks_nan;         /* An output with a value that is no number is a failure. */
@@ -112,6 +113,7 @@ struct gw_cpu_device {
     gw_cpu_server server; /* For shard_done and copy_ready. */
     float *scratch;
     uint64_t scratch_bytes;
+    bool has_product_room; /* Looked at, and found. */
     float **values;
     uint32_t value_capacity;
 };

@@ -68,6 +68,20 @@ static uint64_t count_wide_bytes(const gw_function *function, const gw_operation
     return total_bytes;
 }
 
+static bool is_product(gw_operation_kind kind)
+{
+    switch (kind) {
+    case GW_OPERATION_MATMUL:
+    case GW_OPERATION_ATTENTION:
+    case GW_OPERATION_ATTENTION_GRADIENT:
+    case GW_OPERATION_BLOCK_MATMUL:
+    case GW_OPERATION_BLOCK_MATMUL_GRADIENT:
+        return true;
+    default:
+        return false;
+    }
+}
+
 gw_cpu_plan *gw_cpu_plan_new(const gw_function *function)
 {
     gw_cpu_plan *plan = g_new0(gw_cpu_plan, 1);
@@ -78,6 +92,7 @@ gw_cpu_plan *gw_cpu_plan_new(const gw_function *function)
         gw_function_place_temporaries(function, GW_CPU_ALIGNMENT_BYTES, plan->offsets_bytes);
     for (uint32_t i = 0; i < function->operations->len; i++) {
         const gw_operation *operation = gw_function_operation(function, i);
+        plan->multiplies = plan->multiplies || is_product(operation->kind);
         plan->meets = plan->meets || gw_operation_is_collective(operation);
         for (uint32_t k = 0; k < gw_operation_output_count(operation); k++) {
             plan->is_written[operation->outputs[k]] = true;

@@ -30,6 +30,7 @@ typedef struct {
     uint64_t wide_bytes;         /* The latter's part. */
     uint64_t *offsets_bytes;     /* By value; of temporaries. */
     bool *is_written;            /* By value: some operation writes it. */
+    bool multiplies;             /* It has matrix products. */
     bool meets;                  /* It has collectives. */
     atomic_bool is_short;        /* It took GW_CPU_SHORT_NS at most the last time, and never meets;
                                     the device's word. */

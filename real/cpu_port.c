@@ -594,6 +594,7 @@ static void count_devices(gw_cpu_cluster *cluster)
         count += cluster->nodes[i].is_elsewhere ? 0 : cluster->nodes[i].device_count;
     }
     atomic_store(&cluster->idle_count, count);
+    cluster->shared.thread_count = count;
     cluster->shared.is_alone = count <= GW_CPU_PRODUCTS_MAX;
     cluster->shared.is_bound = gw_cores_bind_so_many(count);
 }

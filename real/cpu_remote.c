@@ -74,7 +74,7 @@ gw_cpu_meetings *gw_cpu_cluster_meetings(gw_cpu_cluster *cluster)
 void gw_cpu_cluster_describe(gw_cpu_cluster *cluster, char *out_text, uint32_t capacity)
 {
     bool has_work = false;
-    g_autoptr(GString) text = g_string_new("nothing yet");
+    g_autoptr(GString) text = g_string_new("about to begin");
     for (uint32_t i = 0; i < cluster->device_count && !has_work; i++) {
         gw_cpu_device *device = &cluster->devices[i];
         pthread_mutex_lock(&device->mutex); /* A shard in the queue lasts so long. */
@@ -82,7 +82,7 @@ void gw_cpu_cluster_describe(gw_cpu_cluster *cluster, char *out_text, uint32_t c
         has_work = shard != NULL;
         if (has_work) {
             const gw_cpu_kernel *kernel = shard->kernel;
-            g_string_assign(text, shard->arrivals_left > 0 ? "the inputs of " : "at ");
+            g_string_assign(text, shard->arrivals_left > 0 ? "waiting for the inputs of " : "at ");
             gw_real_describe(&cluster->answers, kernel->loaded->job, kernel->loaded->program,
                              kernel->node, kernel->run, text);
             g_string_append_printf(text, ", on device %u", i);

@@ -7,7 +7,8 @@
  * Packets travel in units of 64 bytes, so that MPI's int counts 128 GiB of them.
  *
  * Ranks on one machine watch each other's processes (pidfd_open(2)): the kernel tells that one has
- * ended, however it did. */
+ * ended, however it did.  MPI_Init and MPI_Finalize wait for all, and a rank that is lost then is
+ * found by its neighbours (rank_neighbours.h), or, on other machines, by a clock. */
 #include "real/mpi_link.h"
 
 #include <errno.h>
@@ -23,12 +24,16 @@
 #include "base/check.h"
 #include "base/error.h"
 #include "real/activity.h"
+#include "real/rank_neighbours.h"
+
+#define EXIT_LOST        5 /* Of gw_error_exit_code. */
+#define EXIT_INTERRUPTED 130
 
 #define UNIT_BYTES  64
 #define TAG         1
 #define PLACE_BYTES 128
-#define OPEN_S      60 /* MPI_Init waits for all; a process that never joins must not hold it. */
-#define CLOSE_S     8  /* MPI_Finalize does, too; nor must one that is lost just then. */
+#define OPEN_S      60     /* For a process on another machine that never joins. */
+#define CLOSE_S     8      /* For one that is lost there just when all leave. */
 #define CLOSE_US    250000 /* For the same, where a launcher that ends all joins in no more. */
 
 typedef struct {
@@ -46,9 +51,10 @@ typedef struct {
     gw_rank_link link;
     MPI_Comm comm;
     MPI_Datatype unit;
-    GArray *leaving;          /* passage */
-    GArray *coming;           /* passage, in order. */
-    struct pollfd *processes; /* By rank; fd -1: unknown here. */
+    GArray *leaving;                /* passage */
+    GArray *coming;                 /* passage, in order. */
+    struct pollfd *processes;       /* By rank; fd -1: unknown here. */
+    gw_rank_neighbours *neighbours; /* NULL: nobody can be watched before and after the run. */
 } mpi_link;
 
 static mpi_link *mpi_of(gw_rank_link *link)
@@ -147,11 +153,25 @@ static uint32_t mpi_find_dead(gw_rank_link *link)
     return rank;
 }
 
+static void mpi_attend(gw_rank_link *link, bool is_attentive)
+{
+    gw_rank_neighbours_stage(mpi_of(link)->neighbours,
+                             is_attentive ? GW_RANK_ATTENTIVE : GW_RANK_BUSY);
+}
+
+static uint32_t mpi_find_stopped(gw_rank_link *link)
+{
+    gw_rank_neighbours *neighbours = mpi_of(link)->neighbours;
+    return neighbours == NULL ? link->rank_count : gw_rank_neighbours_find_lost(neighbours);
+}
+
 static const gw_rank_link_ops mpi_ops = {.name = "mpi",
                                          .send = mpi_send,
                                          .receive = mpi_receive,
                                          .unsent = mpi_unsent,
-                                         .find_dead = mpi_find_dead};
+                                         .find_dead = mpi_find_dead,
+                                         .find_stopped = mpi_find_stopped,
+                                         .attend = mpi_attend};
 
 /* --- Opening and closing --- */
 
@@ -170,7 +190,7 @@ static whereabouts find_self(void)
 }
 
 /* All ranks at once: who is on this machine, and is watched. */
-static void watch_neighbours(mpi_link *mpi)
+static void watch_processes(mpi_link *mpi)
 {
     const uint32_t count = mpi->link.rank_count;
     const whereabouts self = find_self();
@@ -191,7 +211,7 @@ static void watch_neighbours(mpi_link *mpi)
 static void say_and_end(const char *text, size_t length)
 {
     (void)!write(STDERR_FILENO, text, length);
-    _exit(5);
+    _exit(EXIT_LOST);
 }
 
 static void end_opening(int signal_number)
@@ -202,19 +222,75 @@ static void end_opening(int signal_number)
     say_and_end(text, sizeof(text) - 1);
 }
 
+static void say_line(void *context, const char *text)
+{
+    (void)context;
+    g_autofree char *line = g_strdup_printf("gangway: %s\n", text);
+    (void)!write(STDERR_FILENO, line, strlen(line));
+}
+
+/* The main thread is in MPI, or busy: nothing else can be done in order. */
+static void end_process(void *context, bool is_interrupted)
+{
+    if (is_interrupted) {
+        say_line(context, "interrupted");
+    }
+    _exit(is_interrupted ? EXIT_INTERRUPTED : EXIT_LOST);
+}
+
+static bool read_count(const char *const *names, uint32_t *out_count)
+{
+    for (; *names != NULL; names++) {
+        guint64 count;
+        const char *text = g_getenv(*names);
+        if (text != NULL && g_ascii_string_to_unsigned(text, 10, 0, G_MAXUINT32, &count, NULL)) {
+            *out_count = (uint32_t)count;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What the launcher says of this rank, since MPI tells nothing before it has begun: Open MPI's
+ * mpirun, and srun --mpi=pmix.  NULL where it says less, or there is nobody to watch. */
+static gw_rank_neighbours *meet_neighbours(void)
+{
+    static const char *const selves[] = {"PMIX_RANK", NULL};
+    static const char *const counts[] = {"OMPI_COMM_WORLD_SIZE", "SLURM_STEP_NUM_TASKS", NULL};
+    static const char *const here_counts[] = {"OMPI_COMM_WORLD_LOCAL_SIZE", NULL};
+    static const char *const node_counts[] = {"SLURM_STEP_NUM_NODES", NULL};
+    gw_rank_neighbours_settings settings = {.say = say_line, .end = end_process};
+    const char *server = g_getenv("PMIX_SERVER_URI21"), *space = g_getenv("PMIX_NAMESPACE");
+    uint32_t here_count = 0, node_count = 0;
+    if (server == NULL || space == NULL || !read_count(selves, &settings.self) ||
+        !read_count(counts, &settings.rank_count) || settings.rank_count < 2 ||
+        settings.self >= settings.rank_count) {
+        return NULL;
+    }
+    settings.is_all_here = read_count(here_counts, &here_count)
+                               ? here_count == settings.rank_count
+                               : read_count(node_counts, &node_count) && node_count == 1;
+    g_autofree char *job = g_strdup_printf("%s %s", server, space);
+    settings.job = job;
+    return gw_rank_neighbours_new(&settings);
+}
+
 gw_rank_link *gw_mpi_link_open(GError **error)
 {
     int provided = 0, self = 0, count = 0;
     signal(SIGALRM, end_opening);
     alarm(OPEN_S);
+    gw_rank_neighbours *neighbours = meet_neighbours();
     if (MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &provided) != MPI_SUCCESS ||
         provided < MPI_THREAD_FUNNELED) {
         alarm(0);
+        gw_rank_neighbours_free(neighbours);
         g_set_error_literal(error, GW_ERROR, GW_ERROR_SYSTEM,
                             "MPI cannot begin, or serves no process with several threads");
         return NULL;
     }
     mpi_link *mpi = g_new0(mpi_link, 1);
+    mpi->neighbours = neighbours;
     MPI_Comm_dup(MPI_COMM_WORLD, &mpi->comm);
     MPI_Comm_set_errhandler(mpi->comm, MPI_ERRORS_RETURN);
     MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
@@ -228,8 +304,9 @@ gw_rank_link *gw_mpi_link_open(GError **error)
                                .begun_ns = gw_monotonic_ns()};
     mpi->leaving = g_array_new(FALSE, FALSE, sizeof(passage));
     mpi->coming = g_array_new(FALSE, FALSE, sizeof(passage));
-    watch_neighbours(mpi);
+    watch_processes(mpi);
     alarm(0);
+    mpi_attend(&mpi->link, false);
     return &mpi->link;
 }
 
@@ -243,7 +320,7 @@ static void end_waiting(int signal_number)
 static void end_quietly(int signal_number)
 {
     (void)signal_number;
-    _exit(130);
+    _exit(EXIT_INTERRUPTED);
 }
 
 static void leave_in_order(mpi_link *mpi, bool is_interrupted)
@@ -252,10 +329,14 @@ static void leave_in_order(mpi_link *mpi, bool is_interrupted)
                                                  .tv_usec = is_interrupted ? CLOSE_US : 0}};
     signal(SIGALRM, is_interrupted ? end_quietly : end_waiting);
     setitimer(ITIMER_REAL, &limit, NULL);
+    if (!is_interrupted) {
+        gw_rank_neighbours_stage(mpi->neighbours, GW_RANK_LEAVING);
+    }
     MPI_Type_free(&mpi->unit);
     MPI_Comm_free(&mpi->comm);
     MPI_Finalize();
     alarm(0);
+    gw_rank_neighbours_free(mpi->neighbours);
 }
 
 void gw_mpi_link_close(gw_rank_link *link, gw_mpi_parting parting)

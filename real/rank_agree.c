@@ -14,6 +14,8 @@
 #define BEAT_NS         500000000
 #define FLUSH_NS        UINT64_C(200000000)
 #define PATIENCE_NS     UINT64_C(8000000000)
+#define SUSPICION_NS    UINT64_C(300000000) /* A launcher that has lost a rank ends all as fast. */
+#define WORD_NS         UINT64_C(600000000) /* For rank 0's word; it must not be longer. */
 #define PATIENCE_FACTOR 10 /* Others may take so many times as long as this one to begin. */
 
 typedef struct {
@@ -21,6 +23,7 @@ typedef struct {
     bool *has_answered; /* By rank: to these rank 0 beats. */
     uint32_t awaited;   /* The first one that has not. */
     uint64_t patience_ns, limit_ns, beat_ns;
+    uint64_t cancelled_ns, lost_ns; /* When that was seen; 0: it is not. */
 } gathering_state;
 
 static void begin_gathering(gathering_state *gathering, gw_rank_link *link)
@@ -80,14 +83,24 @@ static bool wait_on(gathering_state *gathering, GError **error)
 {
     gw_rank_link *link = gathering->link;
     const uint64_t now_ns = gw_monotonic_ns();
-    const uint32_t dead = link->ops->find_dead(link);
-    if (gw_real_is_cancelled()) {
-        g_set_error_literal(error, GW_ERROR, GW_ERROR_INTERRUPTED, "interrupted");
+    const uint32_t dead = link->ops->find_dead(link), stopped = gw_rank_link_find_stopped(link);
+    const uint32_t lost = dead < link->rank_count ? dead : stopped;
+    if (lost < link->rank_count && gathering->lost_ns == 0) {
+        gathering->lost_ns = now_ns;
+    }
+    /* Rank 0 says who it is: only if it is the one, or cannot, the others do. */
+    const uint64_t grace_ns = link->self == 0 || lost == 0 ? 0 : WORD_NS;
+    if (lost < link->rank_count && now_ns - gathering->lost_ns >= grace_ns) {
+        g_set_error(error, GW_ERROR, GW_ERROR_SYSTEM, "rank %u has %s before the run began", lost,
+                    dead < link->rank_count ? "ended" : "stopped");
         return false;
     }
-    if (dead < link->rank_count) {
-        g_set_error(error, GW_ERROR, GW_ERROR_SYSTEM, "rank %u has ended before the run began",
-                    dead);
+    if (gw_real_is_cancelled() && gathering->cancelled_ns == 0) {
+        gathering->cancelled_ns = now_ns;
+    }
+    if (gathering->cancelled_ns != 0 && lost == link->rank_count &&
+        now_ns - gathering->cancelled_ns > SUSPICION_NS) {
+        g_set_error_literal(error, GW_ERROR, GW_ERROR_INTERRUPTED, "interrupted");
         return false;
     }
     if (now_ns > gathering->limit_ns) {
@@ -192,12 +205,9 @@ static gw_rank_accord agree_first(gw_rank_link *link, const GError *mine, uint64
     return (gw_rank_accord){.is_reached = true};
 }
 
-gw_rank_accord gw_rank_agree(gw_rank_link *link, const GError *mine, uint64_t fingerprint,
-                             GError **error)
+static gw_rank_accord agree_other(gw_rank_link *link, const GError *mine, uint64_t fingerprint,
+                                  GError **error)
 {
-    if (link->self == 0) {
-        return agree_first(link, mine, fingerprint, error);
-    }
     g_auto(gathering_state) gathering = {.link = link};
     begin_gathering(&gathering, link);
     send_packet(link, 0, make_packet(GW_PACKET_READY, mine, fingerprint));
@@ -213,4 +223,16 @@ gw_rank_accord gw_rank_agree(gw_rank_link *link, const GError *mine, uint64_t fi
         return (gw_rank_accord){.is_lost = is_lost, .is_told = true};
     }
     return (gw_rank_accord){.is_reached = true};
+}
+
+gw_rank_accord gw_rank_agree(gw_rank_link *link, const GError *mine, uint64_t fingerprint,
+                             GError **error)
+{
+    gw_rank_link_attend(link, true);
+    const gw_rank_accord accord = link->self == 0 ? agree_first(link, mine, fingerprint, error)
+                                                  : agree_other(link, mine, fingerprint, error);
+    if (accord.is_reached) {
+        gw_rank_link_attend(link, false);
+    }
+    return accord;
 }

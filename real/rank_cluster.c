@@ -48,6 +48,7 @@ struct gw_rank_cluster {
     /* The link's thread's own. */
     GPtrArray *leaving;
     uint64_t busy_ns, books_ns; /* Last time something came or went; that books were sent. */
+    uint32_t lost;              /* rank_count: none. */
     bool is_stopped, is_frozen; /* Frozen: it has no hold. */
     bool has_started;
     GPtrArray *early; /* gw_packet: traffic that came before START; the source is in `reserved`. */
@@ -56,8 +57,12 @@ struct gw_rank_cluster {
     uint64_t wave, wave_ns, wave_gap_ns, answer_count, quiet_count;
     uint64_t sent_sum, received_sum, last_sent_sum;
     uint32_t final_count;
-    gw_packet **finals; /* By rank. */
-    GError *failure;    /* What another rank has told. */
+    gw_packet **finals;          /* By rank. */
+    GError *failure;             /* What another rank has told. */
+    gw_rank_conclusion conclude; /* NULL: nothing is left to do. */
+    void *conclude_context;
+    gw_real_usage usage;
+    atomic_bool is_concluding;
     /* Other ranks. */
     bool has_begun, has_ended, may_leave;
     uint64_t begun_ns; /* Rank 0's instant 0, on its clock. */
@@ -185,6 +190,7 @@ gw_rank_cluster *gw_rank_cluster_new(const gw_directory *directory, gw_ledger *l
     cluster->directory = directory;
     cluster->ledger = ledger;
     cluster->link = link;
+    cluster->lost = link->rank_count;
     cluster->cpu = gw_cpu_cluster_new(directory, ledger, handle, context);
     cluster->meetings = gw_rank_meetings_new(gw_cpu_cluster_activity(cluster->cpu), link->self,
                                              link->rank_count, send_part, cluster);
@@ -197,6 +203,7 @@ gw_rank_cluster *gw_rank_cluster_new(const gw_directory *directory, gw_ledger *l
                                       .context = cluster};
     gw_cpu_cluster_set_remote(cluster->cpu, &cluster->remote);
     atomic_init(&cluster->sent, 0);
+    atomic_init(&cluster->is_concluding, false);
     pthread_mutex_init(&cluster->mutex, NULL);
     gw_monotonic_cond_init(&cluster->has_output);
     cluster->outbox = g_ptr_array_new_with_free_func(g_free);
@@ -349,6 +356,7 @@ static void take_control(gw_rank_cluster *cluster, uint32_t source, gw_packet *p
         return;
     case GW_PACKET_BYE:
         cluster->may_leave = true;
+        cluster->end_code = cluster->end_code == 0 ? (uint32_t)packet->a : cluster->end_code;
         return;
     case GW_PACKET_BEAT:
     case GW_PACKET_LOST:
@@ -468,7 +476,11 @@ static void do_rounds(gw_rank_cluster *cluster, uint64_t now_ns)
     }
     if (gw_rank_watch_is_due(cluster->watch, now_ns)) {
         char text[GW_RANK_STATUS_BYTES];
-        gw_cpu_cluster_describe(cluster->cpu, text, sizeof(text));
+        if (atomic_load(&cluster->is_concluding)) {
+            g_strlcpy(text, "writing what the run gave", sizeof(text));
+        } else {
+            gw_cpu_cluster_describe(cluster->cpu, text, sizeof(text));
+        }
         for (uint32_t r = 0; r < cluster->link->rank_count; r++) {
             if (r != cluster->link->self && (r == 0 || cluster->link->self == 0)) {
                 put_out(cluster, r, gw_packet_new_text(GW_PACKET_BEAT, 0, 0, text));
@@ -506,6 +518,7 @@ static bool look(gw_rank_cluster *cluster, uint32_t *out_lost, GError **error)
     do_rounds(cluster, now_ns);
     const bool has_sent = send_output(cluster);
     if (!gw_rank_watch_check(cluster->watch, now_ns, out_lost, error)) {
+        cluster->lost = *out_lost;
         return false;
     }
     if (has_received || has_sent) {
@@ -520,6 +533,7 @@ static bool look(gw_rank_cluster *cluster, uint32_t *out_lost, GError **error)
 
 bool gw_rank_cluster_start(gw_rank_cluster *cluster, GError **error)
 {
+    gw_rank_link_attend(cluster->link, true);
     prctl(PR_SET_TIMERSLACK, 1); /* A sleep of SLEEP_NS_MIN would take 50 us more. */
     gw_activity_begin(gw_cpu_cluster_activity(cluster->cpu), HOLD);
     cluster->busy_ns = cluster->wave_ns = gw_monotonic_ns();
@@ -572,6 +586,11 @@ gw_rank_state gw_rank_cluster_work(gw_rank_cluster *cluster, gw_span span_ns, ui
                                  : GW_RANK_GOES_ON;
 }
 
+uint32_t gw_rank_cluster_lost(const gw_rank_cluster *cluster)
+{
+    return cluster->lost;
+}
+
 void gw_rank_cluster_fail(gw_rank_cluster *cluster, const GError *error)
 {
     put_out(cluster, 0,
@@ -619,8 +638,41 @@ static void take_final(gw_rank_cluster *cluster, const gw_packet *packet, GStrin
                         (gssize) final.text_bytes);
 }
 
-static bool finish_all(gw_rank_cluster *cluster, GString *words, gw_real_usage *out_usage,
-                       GError **error)
+void gw_rank_cluster_set_conclusion(gw_rank_cluster *cluster, gw_rank_conclusion conclude,
+                                    void *context)
+{
+    cluster->conclude = conclude;
+    cluster->conclude_context = context;
+}
+
+static void *run_conclusion(void *context)
+{
+    gw_rank_cluster *cluster = context;
+    cluster->end_code = cluster->conclude(cluster->conclude_context, cluster->usage);
+    atomic_store(&cluster->is_concluding, false);
+    return NULL;
+}
+
+/* Rank 0: the others wait meanwhile, and each hears that the others live. */
+static bool draw_conclusion(gw_rank_cluster *cluster, GError **error)
+{
+    pthread_t thread;
+    uint32_t lost;
+    bool is_whole = true;
+    atomic_store(&cluster->is_concluding, true);
+    if (!gw_thread_start(&thread, run_conclusion, cluster, "what is left to do", NULL)) {
+        run_conclusion(cluster); /* They wait for 6 s. */
+        return true;
+    }
+    while (is_whole && atomic_load(&cluster->is_concluding)) {
+        is_whole = look(cluster, &lost, error);
+    }
+    pthread_join(thread, NULL);
+    return is_whole;
+}
+
+static bool finish_all(gw_rank_cluster *cluster, uint32_t code, GString *words,
+                       gw_real_usage *out_usage, GError **error)
 {
     uint32_t lost;
     while (cluster->final_count < cluster->link->rank_count - 1) {
@@ -628,10 +680,17 @@ static bool finish_all(gw_rank_cluster *cluster, GString *words, gw_real_usage *
             return false;
         }
     }
-    *out_usage = gw_cpu_cluster_usage(cluster->cpu);
+    cluster->usage = gw_cpu_cluster_usage(cluster->cpu);
     for (uint32_t r = 1; r < cluster->link->rank_count; r++) {
-        take_final(cluster, cluster->finals[r], words, out_usage);
-        put_out(cluster, r, gw_packet_new(GW_PACKET_BYE, 0, 0, 0));
+        take_final(cluster, cluster->finals[r], words, &cluster->usage);
+    }
+    *out_usage = cluster->usage;
+    cluster->end_code = code;
+    if (code == 0 && cluster->conclude != NULL && !draw_conclusion(cluster, error)) {
+        return false;
+    }
+    for (uint32_t r = 1; r < cluster->link->rank_count; r++) {
+        put_out(cluster, r, gw_packet_new(GW_PACKET_BYE, cluster->end_code, 0, 0));
     }
     return true;
 }
@@ -658,15 +717,15 @@ bool gw_rank_cluster_finish(gw_rank_cluster *cluster, uint32_t code, gw_rank_las
     uint32_t lost;
     bool is_whole = true;
     if (is_first) {
-        is_whole = finish_all(cluster, words, out_usage, error);
+        is_whole = finish_all(cluster, code, words, out_usage, error);
     } else {
-        *out_code = cluster->end_code;
         send_books(cluster);
         put_out(cluster, 0, make_final(cluster, words));
         while (is_whole && !cluster->may_leave) {
             is_whole = look(cluster, &lost, error);
         }
     }
+    *out_code = cluster->end_code;
     while (is_whole && (send_output(cluster) || cluster->link->ops->unsent(cluster->link) > 0)) {
         sleep_until_output(cluster, gw_monotonic_ns()); /* Who is done may leave now. */
     }

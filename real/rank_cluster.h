@@ -44,17 +44,28 @@ typedef enum {
  * one, else rank_count. */
 gw_rank_state gw_rank_cluster_work(gw_rank_cluster *cluster, gw_span span_ns, uint32_t *out_lost,
                                    GError **error);
+/* The rank that was lost, whatever call has said so; rank_count: none. */
+uint32_t gw_rank_cluster_lost(const gw_rank_cluster *cluster);
 /* Ranks but 0: tells rank 0 that this one cannot go on, which ends the run. */
 void gw_rank_cluster_fail(gw_rank_cluster *cluster, const GError *error);
 
 /* Stops all threads here, as gw_cpu_cluster_stop does; ranks go on talking. */
 void gw_rank_cluster_stop(gw_rank_cluster *cluster);
 
+/* Rank 0, before finish: what is left to do when all is known, as writing it down.  A thread of its
+ * own does it, once, while this one goes on talking and the others wait; not when the run has ended
+ * otherwise, or a rank was lost.  What it returns is what all ranks end with: 0 or a gw_error_code.
+ */
+typedef uint32_t (*gw_rank_conclusion)(void *context, gw_real_usage usage);
+void gw_rank_cluster_set_conclusion(gw_rank_cluster *cluster, gw_rank_conclusion conclude,
+                                    void *context);
+
 /* The last things that ranks say to each other: what their books hold, and in words what waits
  * for what.  On rank 0, which begins: `code` is the gw_error_code that the others end with, 0:
- * none; on the others *out_code is that.  All threads here have stopped when `last_words` (may be
- * NULL) is asked to append to `words`; on rank 0 `words` has those of all ranks in the end.
- * `usage` is that of all ranks on rank 0.  False: a rank was lost meanwhile. */
+ * none; *out_code is that on all ranks, or what the conclusion came to.  All threads here have
+ * stopped when `last_words` (may be NULL) is asked to append to `words`; on rank 0 `words` has
+ * those of all ranks in the end. `usage` is that of all ranks on rank 0.  False: a rank was lost
+ * meanwhile; the conclusion has been drawn all the same, or not begun. */
 typedef void (*gw_rank_last_words)(void *context, GString *words);
 bool gw_rank_cluster_finish(gw_rank_cluster *cluster, uint32_t code, gw_rank_last_words last_words,
                             void *context, GString *words, gw_real_usage *out_usage,

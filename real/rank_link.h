@@ -24,6 +24,12 @@ typedef struct {
     uint32_t (*unsent)(gw_rank_link *link);
     /* A rank whose process has ended, as far as this one can know; `rank_count`: none. */
     uint32_t (*find_dead)(gw_rank_link *link);
+    /* Optional.  A rank that has stopped, though its process is there, as far as is known without
+     * packets; `rank_count`: none.  Asked only before a run. */
+    uint32_t (*find_stopped)(gw_rank_link *link);
+    /* Optional.  True: from here on the user of the link looks at find_dead ten times a second, and
+     * ends in order; false: it is busy, and for long perhaps.  At first: false. */
+    void (*attend)(gw_rank_link *link, bool is_attentive);
 } gw_rank_link_ops;
 
 struct gw_rank_link { /* First member of each implementation. */
@@ -32,3 +38,14 @@ struct gw_rank_link { /* First member of each implementation. */
     uint64_t begun_ns; /* When it was made, on this rank's clock (gw_monotonic_ns). */
     bool is_one_clock; /* CLOCK_MONOTONIC is the same for all ranks. */
 };
+
+static inline uint32_t gw_rank_link_find_stopped(gw_rank_link *link)
+{
+    return link->ops->find_stopped == NULL ? link->rank_count : link->ops->find_stopped(link);
+}
+static inline void gw_rank_link_attend(gw_rank_link *link, bool is_attentive)
+{
+    if (link->ops->attend != NULL) {
+        link->ops->attend(link, is_attentive);
+    }
+}

@@ -25,7 +25,7 @@ typedef enum {
     GW_PACKET_LOST,   /* From rank 0: rank `a` is gone; text: the message. */
     GW_PACKET_END,    /* From rank 0: stop, for the reason `a` (gw_error_code, 0: all is done). */
     GW_PACKET_FINAL,  /* Back, after the last LEDGER: a gw_rank_final, chains, text. */
-    GW_PACKET_BYE,    /* From rank 0: all have said it. */
+    GW_PACKET_BYE,    /* From rank 0: all have said it; `a`: as in END, 0: all is put away. */
 } gw_packet_kind;
 
 typedef struct {

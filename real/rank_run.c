@@ -21,6 +21,10 @@ typedef struct {
     gw_rank_cluster *cluster;
     bool is_at_rest; /* And nothing else was wrong. */
     bool is_lost, is_told;
+    gw_rank_conclude conclude; /* May be NULL. */
+    void *context;
+    gw_real_report report; /* Rank 0's. */
+    GError *unfinished;    /* What the conclusion failed by. */
 } rank_run;
 
 static bool add_controllers(rank_run *run, GError **error)
@@ -125,6 +129,15 @@ static void say_last(void *context, GString *words)
     gw_real_explain(&((rank_run *)context)->state, words);
 }
 
+static uint32_t conclude_run(void *context, gw_real_usage usage)
+{
+    rank_run *run = context;
+    gw_real_fill_report(&run->state, usage, &run->report);
+    const bool is_done =
+        run->conclude == NULL || run->conclude(run->context, &run->report, &run->unfinished);
+    return is_done ? 0 : (uint32_t)run->unfinished->code;
+}
+
 static bool lead(rank_run *run, gw_real_report *out_report, GError **error)
 {
     g_autoptr(GError) found = NULL;
@@ -137,6 +150,7 @@ static bool lead(rank_run *run, gw_real_report *out_report, GError **error)
     }
     const uint32_t code = is_done ? 0 : run->is_at_rest ? GW_ERROR_STALL : (uint32_t)found->code;
     uint32_t none;
+    gw_rank_cluster_set_conclusion(run->cluster, conclude_run, run);
     if (!gw_rank_cluster_finish(run->cluster, code, NULL, NULL, words, &usage, &none, error)) {
         run->is_lost = true;
         return false;
@@ -148,7 +162,11 @@ static bool lead(rank_run *run, gw_real_report *out_report, GError **error)
         g_propagate_error(error, g_steal_pointer(&found));
         return false;
     }
-    gw_real_fill_report(&run->state, usage, out_report);
+    if (run->unfinished != NULL) {
+        g_propagate_error(error, g_steal_pointer(&run->unfinished));
+        return false;
+    }
+    *out_report = run->report;
     return true;
 }
 
@@ -162,6 +180,7 @@ static bool follow(rank_run *run, GError **error)
     }
     if (!gw_rank_cluster_finish(run->cluster, 0, say_last, run, words, &none, &code, error)) {
         run->is_lost = true;
+        run->is_told = gw_rank_cluster_lost(run->cluster) != 0;
         return false;
     }
     run->is_told = true;
@@ -172,9 +191,10 @@ static bool follow(rank_run *run, GError **error)
 }
 
 bool gw_rank_run(gw_rank_link *link, const gw_scenario *scenario, gw_recorder *recorder,
-                 gw_real_report *out_report, bool *out_is_told, bool *out_is_whole, GError **error)
+                 gw_rank_conclude conclude, void *context, gw_real_report *out_report,
+                 bool *out_is_told, bool *out_is_whole, GError **error)
 {
-    rank_run run = {.link = link};
+    rank_run run = {.link = link, .conclude = conclude, .context = context};
     gw_real_begin(&run.state, scenario, recorder, true);
     run.cluster = gw_rank_cluster_new(run.state.directory, run.state.ledger, link, gw_real_handle,
                                       &run.state);
@@ -196,6 +216,7 @@ bool gw_rank_run(gw_rank_link *link, const gw_scenario *scenario, gw_recorder *r
                   (link->self == 0 ? lead(&run, out_report, error) : follow(&run, error));
     }
     g_clear_error(&mine);
+    g_clear_error(&run.unfinished);
     *out_is_told = run.is_told;
     *out_is_whole = !run.is_lost;
     gw_rank_cluster_free(run.cluster);

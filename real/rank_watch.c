@@ -10,9 +10,9 @@
 
 #define BEAT_NS      500000000
 #define CHECK_NS     20000000
-#define WORD_NS      UINT64_C(3000000000) /* For rank 0's word on another one. */
-#define LAST_WORD_NS UINT64_C(200000000)  /* For what rank 0 said before it went. */
-#define FLUSH_NS     UINT64_C(200000000)  /* For our own. */
+#define WORD_NS      UINT64_C(600000000) /* For rank 0's word on another one that has ended. */
+#define LAST_WORD_NS UINT64_C(200000000) /* For what rank 0 said before it went. */
+#define FLUSH_NS     UINT64_C(200000000) /* For our own. */
 #define FLUSH_US     1000
 
 struct gw_rank_watch {

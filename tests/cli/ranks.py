@@ -49,10 +49,11 @@ class Case(program.Case):
         self.check_sound(done.returncode, done.stderr)
         return done
 
-    def start(self, count, *arguments, options=()):
-        """A running mpirun whose ranks write down their ends."""
+    def start(self, count, *arguments, options=(), limits=""):
+        """A running mpirun whose ranks write down their ends; `limits`: a shell's words first."""
         process = subprocess.Popen(
-            [*MPIRUN, *options, "-n", str(count), "sh", "-c", RECORDER, program.GANGWAY,
+            [*MPIRUN, *options, "-n", str(count), "sh", "-c", limits + RECORDER,
+             program.GANGWAY,
              *map(str, arguments)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.PIPE, text=True, cwd=program.ROOT, start_new_session=True,
             env=environment(RECORDS=str(self.folder)))

@@ -27,6 +27,13 @@ def used_cpu_s(pid):
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def maps_of(pid):
+    try:
+        return pathlib.Path(f"/proc/{pid}/maps").read_bytes()
+    except OSError:
+        return b""
+
+
 def once(test):
     """What a sanitizer sees nothing new of is left to the plain build: mpirun takes its time."""
     def run(self):
@@ -158,7 +165,8 @@ class Mpi(ranks.Case):
         self.check_sound(0, errors)
         self.assertEqual(codes, dict.fromkeys(others, 5), errors)
         self.assertIn(f"gangway: rank {victim} (host {victim}) is lost", errors)
-        self.assertRegex(errors, r"it was (at|after|the inputs of) job mlp, node \S+, run \d+, on")
+        self.assertRegex(errors, r"it was (at|after|waiting for the inputs of) job mlp, node \S+, "
+                                 r"run \d+, on")
         if self.out.is_dir():
             self.assertEqual([p for p in self.out.iterdir() if not p.name.startswith(".")], [])
         return took_s
@@ -174,6 +182,36 @@ class Mpi(ranks.Case):
     def test_a_rank_is_silent(self):
         """Its process is there, and says nothing."""
         self.lose(3, signal.SIGSTOP, ranks.RECOVERY)
+
+    @once
+    def test_a_rank_is_lost_before_the_run(self):
+        """While all wait in MPI_Init, which tells nothing: by its neighbours."""
+        for number, words in ((signal.SIGKILL, r"(its process has ended|it has not come for \d)"),
+                              (signal.SIGSTOP, r"(silent for|it has not come for) \d")):
+            with self.subTest(number=number):
+                process = self.start(4, "run", MLP, "--backend", "mpi", *ONE_DEVICE_EACH, *FOREVER,
+                                     options=ranks.PATIENCE)
+                self.await_true(lambda: b"libopen-pal" in maps_of(self.pid(2)), 30)
+                os.kill(self.pid(2), number)
+                codes = [self.code(rank, ranks.LOST_S) for rank in (0, 1, 3)]
+                if not self.has_ended(2):
+                    os.kill(self.pid(2), signal.SIGKILL)
+                _, errors = process.communicate(timeout=ranks.END_S)
+                self.assertEqual(codes, [5, 5, 5], errors)
+                self.assertRegex(errors, r"gangway: rank 2 (\(host 2\) is lost: " + words +
+                                         "|has (ended|stopped) before the run began)")
+            for path in self.folder.glob("*.[0-9]"):
+                path.unlink()
+
+    @once
+    def test_no_room_for_products(self):
+        """A rank that has no addresses for OpenBLAS, which would ask for ever."""
+        process = self.start(2, "run", MLP, "--backend", "mpi", "--out", self.out, *FOREVER,
+                             limits='[ "$OMPI_COMM_WORLD_RANK" = 0 ] || ulimit -v 500000; ')
+        self.assertEqual([self.code(rank, 60) for rank in range(2)], [5, 5])
+        _, errors = process.communicate(timeout=ranks.END_S)
+        self.assertRegex(errors, r"gangway: rank 1: device \d: job mlp, node \S+, run 0: no addresses "
+                                 r"for OpenBLAS")
 
     @once
     def test_older_outputs_stay_whole(self):

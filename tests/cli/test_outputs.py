@@ -270,6 +270,15 @@ class LittleMemory(program.Case):
                     preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (most, most)))
 
 
+    def test_no_room_for_products(self):
+        """OpenBLAS would ask for ever."""
+        if program.is_sanitized():
+            self.skipTest("a sanitizer needs all addresses")
+        most = 320 << 20
+        self.refuse(5, ["no addresses for OpenBLAS", "ulimit -v"], "run", MLP, "--backend", "cpu",
+                    preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (most, most)))
+
+
 class Plots(program.Case):
     def test_figures(self):
         if shutil.which("gnuplot") is None:

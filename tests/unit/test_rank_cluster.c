@@ -187,7 +187,7 @@ START_TEST(nothing_done_is_said_so)
     g_autoptr(gw_cpu_cluster) cpu = gw_cpu_cluster_new(directory, NULL, handle_input, NULL);
     char text[40];
     gw_cpu_cluster_describe(cpu, text, sizeof(text));
-    ck_assert_str_eq(text, "nothing yet");
+    ck_assert_str_eq(text, "about to begin");
 }
 END_TEST
 

@@ -16,6 +16,8 @@ typedef struct {
     const gw_scenario *scenario;
     gw_real_report report;
     bool is_done, is_told, is_whole;
+    gw_rank_conclude conclude; /* Of rank 0. */
+    uint32_t conclusion_count;
     GError *error;
     /* Agreeing. */
     GError *mine;
@@ -26,8 +28,8 @@ typedef struct {
 static void *run_rank(void *context)
 {
     rank *self = context;
-    self->is_done = gw_rank_run(self->link, self->scenario, NULL, &self->report, &self->is_told,
-                                &self->is_whole, &self->error);
+    self->is_done = gw_rank_run(self->link, self->scenario, NULL, self->conclude, self,
+                                &self->report, &self->is_told, &self->is_whole, &self->error);
     return NULL;
 }
 
@@ -210,6 +212,61 @@ static void interrupt(thread_links *links)
     gw_real_cancel();
 }
 
+static bool write_down(void *context, const gw_real_report *report, GError **error)
+{
+    rank *self = context;
+    (void)error;
+    ck_assert_uint_gt(report->counts.shards, 0);
+    g_usleep(300000); /* The others wait, and nobody is missed. */
+    self->conclusion_count++;
+    return true;
+}
+
+static bool find_no_room(void *context, const gw_real_report *report, GError **error)
+{
+    (void)report;
+    ((rank *)context)->conclusion_count++;
+    g_set_error_literal(error, GW_ERROR, GW_ERROR_SYSTEM, "the disk is full");
+    return false;
+}
+
+static void conclude_all(rank *all, gw_rank_conclude conclude)
+{
+    const char *const settings[] = {"jobs.steps=4", NULL};
+    gw_scenario *scenario = load_good(train_text, settings);
+    g_autoptr(thread_links) links = thread_links_new(RANK_COUNT);
+    for (uint32_t r = 0; r < RANK_COUNT; r++) {
+        all[r].conclude = conclude;
+    }
+    start_all(all, links, scenario, run_rank);
+    join_all(all);
+    gw_scenario_free(scenario);
+    ck_assert_uint_eq(all[0].conclusion_count, 1);
+    ck_assert_uint_eq(all[1].conclusion_count, 0);
+    ck_assert(all[0].is_whole && all[1].is_whole);
+}
+
+START_TEST(rank_0_puts_away_before_any_leaves)
+{
+    rank all[RANK_COUNT] = {{0}};
+    conclude_all(all, write_down);
+    ck_assert(all[0].is_done && all[1].is_done);
+    clear_all(all);
+}
+END_TEST
+
+START_TEST(what_rank_0_cannot_put_away_ends_all)
+{
+    rank all[RANK_COUNT] = {{0}};
+    conclude_all(all, find_no_room);
+    ck_assert(!all[0].is_done && !all[1].is_done);
+    ck_assert(!all[0].is_told && all[1].is_told);
+    ck_assert_str_eq(all[0].error->message, "the disk is full");
+    ck_assert(g_error_matches(all[1].error, GW_ERROR, GW_ERROR_SYSTEM));
+    clear_all(all);
+}
+END_TEST
+
 START_TEST(an_interrupt_ends_all)
 {
     const char *const settings[] = {"jobs.steps=100000000", NULL};
@@ -256,6 +313,8 @@ int main(void)
     tcase_add_test(tcase, a_rank_that_ends_before_is_missed);
     tcase_add_test(tcase, a_rank_that_never_answers_is_missed);
     tcase_add_loop_test(tcase, decisions_and_counts_are_those_of_threads, 0, 9);
+    tcase_add_test(tcase, rank_0_puts_away_before_any_leaves);
+    tcase_add_test(tcase, what_rank_0_cannot_put_away_ends_all);
     tcase_add_test(tcase, an_interrupt_ends_all);
     tcase_add_test(tcase, a_refused_job_ends_all);
     tcase_add_test(tcase, a_policy_that_refuses_ends_all);

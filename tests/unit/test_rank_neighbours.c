@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Ranks that look after each other, several of them in this process: a socket that goes without a
+ * farewell is a process that has ended. */
+#include "real/rank_neighbours.h"
+
+#include <check.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define WAIT_S 30 /* Of who should long have spoken. */
+
+typedef struct { /* What a rank came to. */
+    GMutex mutex;
+    GCond has_ended;
+    bool is_ended, is_interrupted;
+    char *text;
+} ending;
+
+static void say(void *context, const char *text)
+{
+    ending *to = context;
+    g_mutex_lock(&to->mutex);
+    to->text = g_strdup(text);
+    g_mutex_unlock(&to->mutex);
+}
+
+static void end(void *context, bool is_interrupted)
+{
+    ending *to = context;
+    g_mutex_lock(&to->mutex);
+    to->is_ended = true;
+    to->is_interrupted = is_interrupted;
+    g_cond_signal(&to->has_ended);
+    g_mutex_unlock(&to->mutex);
+}
+
+/* False: it has not ended. */
+static bool await(ending *of, gint64 span_us)
+{
+    const gint64 end_us = g_get_monotonic_time() + span_us;
+    g_mutex_lock(&of->mutex);
+    bool is_late = false;
+    while (!of->is_ended && !is_late) {
+        is_late = !g_cond_wait_until(&of->has_ended, &of->mutex, end_us);
+    }
+    const bool is_ended = of->is_ended;
+    g_mutex_unlock(&of->mutex);
+    return is_ended;
+}
+
+static void clear(ending *of)
+{
+    g_free(of->text);
+    *of = (ending){.is_ended = false};
+}
+
+static gw_rank_neighbours *join(const char *job, uint32_t self, uint32_t rank_count, ending *to)
+{
+    const gw_rank_neighbours_settings settings = {.job = job,
+                                                  .self = self,
+                                                  .rank_count = rank_count,
+                                                  .is_all_here = true,
+                                                  .say = say,
+                                                  .end = end,
+                                                  .context = to};
+    return gw_rank_neighbours_new(&settings);
+}
+
+static char *make_job(const char *name)
+{
+    return g_strdup_printf("%s %d", name, (int)getpid());
+}
+
+/* A rank that is another process, at `stage`; it never says farewell. */
+static pid_t start_process(const char *job, uint32_t self, uint32_t rank_count, gw_rank_stage stage)
+{
+    int ready[2];
+    char byte = 0;
+    ck_assert_int_eq(pipe(ready), 0);
+    const pid_t process = fork();
+    ck_assert_int_ge(process, 0);
+    if (process == 0) {
+        ending ignored = {.is_ended = false};
+        gw_rank_neighbours *neighbours = join(job, self, rank_count, &ignored);
+        gw_rank_neighbours_stage(neighbours, stage);
+        g_usleep(200000); /* Some beats. */
+        (void)!write(ready[1], "", 1);
+        pause();
+        _exit(0);
+    }
+    ck_assert_int_eq(read(ready[0], &byte, 1), 1);
+    close(ready[0]);
+    close(ready[1]);
+    return process;
+}
+
+START_TEST(who_says_farewell_is_not_missed)
+{
+    g_autofree char *job = make_job("farewell");
+    ending ends[2] = {{.is_ended = false}, {.is_ended = false}};
+    gw_rank_neighbours *first = join(job, 0, 2, &ends[0]), *second = join(job, 1, 2, &ends[1]);
+    ck_assert_ptr_nonnull(first);
+    ck_assert_ptr_nonnull(second);
+    gw_rank_neighbours_stage(first, GW_RANK_LEAVING);
+    gw_rank_neighbours_stage(second, GW_RANK_LEAVING);
+    g_usleep(200000);
+    gw_rank_neighbours_free(second);
+    ck_assert(!await(&ends[0], 400000));
+    gw_rank_neighbours_free(first);
+    ck_assert(!ends[1].is_ended);
+}
+END_TEST
+
+START_TEST(a_name_is_one_processs)
+{
+    g_autofree char *job = make_job("twice");
+    ending ignored = {.is_ended = false};
+    g_autoptr(gw_rank_neighbours) first = join(job, 0, 2, &ignored);
+    ck_assert_ptr_nonnull(first);
+    ck_assert_ptr_null(join(job, 0, 2, &ignored));
+    ck_assert_ptr_null(join(job, 0, GW_RANK_NEIGHBOURS_MAX + 1, &ignored));
+}
+END_TEST
+
+static void check_ended(gw_rank_stage stage, const char *words)
+{
+    g_autofree char *job = make_job(words);
+    ending ends = {.is_ended = false};
+    const pid_t process = start_process(job, 2, 3, stage);
+    gw_rank_neighbours *first = join(job, 0, 3, &ends);
+    ck_assert(!await(&ends, 300000));
+    ck_assert_int_eq(kill(process, SIGKILL), 0);
+    ck_assert_int_eq(waitpid(process, NULL, 0), process);
+    ck_assert(await(&ends, WAIT_S * G_USEC_PER_SEC));
+    ck_assert_str_eq(ends.text, words);
+    ck_assert(!ends.is_interrupted);
+    gw_rank_neighbours_free(first);
+    clear(&ends);
+}
+
+START_TEST(a_process_that_ends_is_named)
+{
+    check_ended(GW_RANK_JOINING,
+                "rank 2 (host 2) is lost: its process has ended; it was joining MPI");
+    check_ended(GW_RANK_BUSY,
+                "rank 2 (host 2) is lost: its process has ended; it was reading its scenario");
+    check_ended(GW_RANK_LEAVING,
+                "rank 2 (host 2) is lost: its process has ended; it was leaving MPI");
+}
+END_TEST
+
+START_TEST(who_works_its_link_says_nothing)
+{
+    g_autofree char *job = make_job("attentive");
+    ending ends = {.is_ended = false};
+    const pid_t process = start_process(job, 1, 2, GW_RANK_JOINING);
+    gw_rank_neighbours *first = join(job, 0, 2, &ends);
+    gw_rank_neighbours_stage(first, GW_RANK_ATTENTIVE);
+    g_usleep(100000);
+    ck_assert_int_eq(kill(process, SIGKILL), 0);
+    ck_assert_int_eq(waitpid(process, NULL, 0), process);
+    ck_assert(!await(&ends, 300000));
+    gw_rank_neighbours_stage(first, GW_RANK_LEAVING); /* Now nobody else looks. */
+    ck_assert(await(&ends, WAIT_S * G_USEC_PER_SEC));
+    ck_assert_ptr_nonnull(ends.text);
+    gw_rank_neighbours_free(first);
+    clear(&ends);
+}
+END_TEST
+
+START_TEST(one_speaks_for_all)
+{
+    g_autofree char *job = make_job("one");
+    ending ends[2] = {{.is_ended = false}, {.is_ended = false}};
+    const pid_t process = start_process(job, 2, 3, GW_RANK_JOINING);
+    gw_rank_neighbours *first = join(job, 0, 3, &ends[0]), *second = join(job, 1, 3, &ends[1]);
+    ck_assert(!await(&ends[0], 300000));
+    ck_assert_int_eq(kill(process, SIGKILL), 0);
+    ck_assert_int_eq(waitpid(process, NULL, 0), process);
+    ck_assert(await(&ends[0], WAIT_S * G_USEC_PER_SEC));
+    ck_assert(await(&ends[1], WAIT_S * G_USEC_PER_SEC));
+    ck_assert_int_eq((ends[0].text != NULL) + (ends[1].text != NULL), 1);
+    gw_rank_neighbours_free(first);
+    gw_rank_neighbours_free(second);
+    clear(&ends[0]);
+    clear(&ends[1]);
+}
+END_TEST
+
+START_TEST(a_process_that_stops_is_named)
+{
+    g_autofree char *job = make_job("stops");
+    ending ends = {.is_ended = false};
+    const pid_t process = start_process(job, 1, 2, GW_RANK_JOINING);
+    gw_rank_neighbours *first = join(job, 0, 2, &ends);
+    ck_assert(!await(&ends, 300000));
+    ck_assert_int_eq(kill(process, SIGSTOP), 0);
+    ck_assert(await(&ends, WAIT_S * G_USEC_PER_SEC));
+    ck_assert_int_eq(strncmp(ends.text, "rank 1 (host 1) is lost: silent for 6", 36), 0);
+    ck_assert_int_eq(kill(process, SIGKILL), 0);
+    ck_assert_int_eq(waitpid(process, NULL, 0), process);
+    gw_rank_neighbours_free(first);
+    clear(&ends);
+}
+END_TEST
+
+START_TEST(one_that_does_not_come_is_named)
+{
+    g_autofree char *job = make_job("comes");
+    ending ends = {.is_ended = false};
+    gw_rank_neighbours *first = join(job, 1, 2, &ends);
+    ck_assert(await(&ends, WAIT_S * G_USEC_PER_SEC));
+    ck_assert_int_eq(strncmp(ends.text, "rank 0 (host 0) is lost: it has not come for 8", 46), 0);
+    gw_rank_neighbours_free(first);
+    clear(&ends);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("rank_neighbours");
+    TCase *tcase = tcase_create("rank_neighbours");
+    tcase_set_timeout(tcase, 4 * WAIT_S);
+    tcase_add_test(tcase, who_says_farewell_is_not_missed);
+    tcase_add_test(tcase, a_name_is_one_processs);
+    tcase_add_test(tcase, a_process_that_ends_is_named);
+    tcase_add_test(tcase, who_works_its_link_says_nothing);
+    tcase_add_test(tcase, one_speaks_for_all);
+    tcase_add_test(tcase, a_process_that_stops_is_named);
+    tcase_add_test(tcase, one_that_does_not_come_is_named);
+    suite_add_tcase(suite, tcase);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    const int failed_count = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
