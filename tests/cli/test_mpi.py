@@ -210,9 +210,8 @@ class Mpi(ranks.Case):
                              limits='[ "$OMPI_COMM_WORLD_RANK" = 0 ] || ulimit -v 500000; ')
         self.assertEqual([self.code(rank, 60) for rank in range(2)], [5, 5])
         _, errors = process.communicate(timeout=ranks.END_S)
-        self.assertRegex(errors, r"gangway: rank 1: device \d: job mlp, node \S+, run 0: no "
-                                 r"addresses "
-                                 r"for OpenBLAS")
+        self.assertRegex(errors, r"gangway: rank 1: device \d: job mlp, node \S+, run 0: "
+                                 r"no addresses for OpenBLAS")
 
     @once
     def test_older_outputs_stay_whole(self):
