@@ -3,8 +3,8 @@
  * that runs the real controller.  Exactly, but for full trees, where the closed form leaves out
  * the few ns that messages of unequal length take on a NIC. */
 #include <check.h>
-#include <stdlib.h>
 
+#include "run_suite.h"
 #include "world/world.h"
 
 typedef struct {
@@ -144,9 +144,5 @@ int main(void)
     tcase_add_test(cases, full_trees_take_a_level_at_a_time);
     Suite *suite = suite_create("model/fanout");
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

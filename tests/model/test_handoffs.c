@@ -2,8 +2,8 @@
 /* Hosts that wait for their devices at each hand-off, where all happens one after the other: a step
  * takes the passes, the transfers, and a call for each pass. */
 #include <check.h>
-#include <stdlib.h>
 
+#include "run_suite.h"
 #include "scenario/scenario.h"
 #include "world/world.h"
 
@@ -94,9 +94,5 @@ int main(void)
     tcase_add_test(cases, a_micro_batch_takes_its_way);
     Suite *suite = suite_create("model/handoffs");
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

@@ -4,10 +4,10 @@
  * model to account: sizes, numbers of devices and nodes that no figure was fitted to alone. */
 #include <check.h>
 #include <math.h>
-#include <stdlib.h>
 
 #include "accel/collective.h"
 #include "accelerator_file.h"
+#include "run_suite.h"
 #include "scenario/scenario_private.h"
 #include "small_cluster.h"
 
@@ -182,9 +182,5 @@ int main(void)
     tcase_add_test(cases, h100_has_the_published_bus_bandwidths);
     tcase_add_test(cases, crossover_is_where_it_was_measured);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

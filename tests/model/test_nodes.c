@@ -3,13 +3,13 @@
  * fabric, and against the textbook; groups that share nothing, and groups that share rails. */
 #include <check.h>
 #include <math.h>
-#include <stdlib.h>
 
 #include "accel/collective.h"
 #include "accel/collective_nodes.h"
 #include "accel/rounds.h"
 #include "accel/rounds_play.h"
 #include "node_cluster.h"
+#include "run_suite.h"
 
 #define MEMBERS_MAX 64
 
@@ -232,9 +232,5 @@ int main(void)
     tcase_add_test(tcase, core_is_shared_by_all);
     tcase_add_test(tcase, rings_share_the_core);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

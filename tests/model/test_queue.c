@@ -9,6 +9,7 @@
 #include "base/random.h"
 #include "engine/engine.h"
 #include "engine/server.h"
+#include "run_suite.h"
 
 #define CUSTOMER_COUNT 400000
 #define SERVICE_NS     1000
@@ -70,9 +71,5 @@ int main(void)
     tcase_set_timeout(cases, 60);
     tcase_add_loop_test(cases, wait_is_the_textbooks, 0, 3);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

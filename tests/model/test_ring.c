@@ -2,10 +2,10 @@
 /* Collectives: the closed form against the algorithm run message by message over the fabric, and
  * against published figures of real machines. */
 #include <check.h>
-#include <stdlib.h>
 
 #include "accel/collective.h"
 #include "accelerator_file.h"
+#include "run_suite.h"
 #include "small_cluster.h"
 #include "topology/fabric.h"
 
@@ -354,9 +354,5 @@ int main(void)
     tcase_add_test(published, all_to_all_grows_as_published);
     tcase_add_test(published, small_all_reduce_hides_the_published_controller);
     suite_add_tcase(suite, published);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

@@ -2,10 +2,10 @@
 /* The accelerators' files, and the roofline drawn with each: a sloping part at the memory's rate,
  * a flat part at the matrix unit's, and their ridge where the figures say. */
 #include <check.h>
-#include <stdlib.h>
 
 #include "accel/model.h"
 #include "accelerator_file.h"
+#include "run_suite.h"
 #include "small_cluster.h"
 
 static const char *const names[] = {"a100", "cpu", "h100", "tpu_v3_core", "tpu_v4", "v100_10g"};
@@ -229,9 +229,5 @@ int main(void)
     tcase_add_test(cases, systolic_array_fills_up);
     tcase_add_test(cases, published_step_is_no_faster_than_the_roof);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

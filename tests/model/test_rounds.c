@@ -3,12 +3,12 @@
  * both against closed forms, and what becomes of two that meet. */
 #include <check.h>
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "accel/collective.h"
 #include "accel/rounds.h"
 #include "accel/rounds_play.h"
+#include "run_suite.h"
 #include "scenario/scenario.h"
 #include "small_cluster.h"
 
@@ -255,9 +255,5 @@ int main(void)
     tcase_add_test(cases, best_algorithm_depends_on_size);
     tcase_add_test(cases, scenario_names_the_table);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "real/real_run.h"
+#include "run_suite.h"
 #include "world/world.h"
 
 typedef struct {
@@ -159,9 +160,5 @@ int main(void)
         perror(GW_SOURCE_DIR);
         return EXIT_FAILURE;
     }
-    SRunner *runner = srunner_create(decisions_suite());
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(decisions_suite());
 }

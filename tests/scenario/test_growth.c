@@ -14,6 +14,7 @@
 
 #include "app/recording.h"
 #include "real/real_run.h"
+#include "run_suite.h"
 #include "world/world.h"
 
 typedef struct {
@@ -136,9 +137,5 @@ int main(void)
     tcase_set_timeout(growth, 200);
     tcase_add_loop_test(growth, ten_times_the_steps_take_the_same_memory, 0, G_N_ELEMENTS(cases));
     suite_add_tcase(suite, growth);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "run_suite.h"
 #include "tests/scenario/story.h"
 
 #define FOLDER        "tests/scenario" /* Below the sources: stories name no other path. */
@@ -190,11 +191,7 @@ static int print_story(const char *name)
 
 static int run_tests(void)
 {
-    SRunner *runner = srunner_create(stories_suite());
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(stories_suite());
 }
 
 int main(int argument_count, char **arguments)

@@ -3,9 +3,9 @@
 #include <check.h>
 #include <glib.h>
 #include <signal.h>
-#include <stdlib.h>
 
 #include "real/activity.h"
+#include "run_suite.h"
 
 #define MS_NS        UINT64_C(1000000)
 #define LONG_NS      (60000 * MS_NS)
@@ -185,9 +185,5 @@ int main(void)
     tcase_add_test(cases, instants_split_into_whole_seconds_and_the_rest);
     tcase_add_test(cases, condition_waits_by_the_monotonic_clock);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

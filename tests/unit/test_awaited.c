@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Who may still come where: jobs that say their islands, and jobs that do not. */
 #include <check.h>
-#include <stdlib.h>
 
 #include "program/builder.h"
+#include "run_suite.h"
 #include "world/awaited.h"
 
 #define ISLANDS 3
@@ -90,9 +90,5 @@ int main(void)
     tcase_add_test(cases, nobody_is_awaited_where_nobody_says);
     Suite *suite = suite_create("awaited");
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

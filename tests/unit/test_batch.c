@@ -3,6 +3,7 @@
  * anything has changed that they depend on. */
 #include "app/batch.h"
 #include "base/error.h"
+#include "run_suite.h"
 #include "test_record.h"
 
 #define QUICKSTART GW_SOURCE_DIR "/configs/quickstart.json"
@@ -179,9 +180,5 @@ int main(void)
     tcase_add_test(kept, a_damaged_file_is_made_again);
     tcase_add_test(kept, whatever_it_depends_on_makes_it_new);
     suite_add_tcase(suite, kept);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

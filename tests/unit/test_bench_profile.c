@@ -3,10 +3,10 @@
 #include <check.h>
 #include <glib/gstdio.h>
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
+#include "run_suite.h"
 #include "tests/bench/bench_profile.h"
 
 #define CALL_NS     500.0
@@ -107,9 +107,5 @@ int main(void)
     tcase_add_test(tcase, what_takes_less_than_nothing_is_free);
     tcase_add_test(tcase, profile_is_written_whole_or_not_at_all);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

@@ -3,9 +3,9 @@
  * found where it was spent. */
 #include <check.h>
 #include <math.h>
-#include <stdlib.h>
 #include <time.h>
 
+#include "run_suite.h"
 #include "tests/bench/bench_where.h"
 
 START_TEST(files_and_functions_belong_to_parts)
@@ -65,9 +65,5 @@ int main(void)
     tcase_add_test(tcase, files_and_functions_belong_to_parts);
     tcase_add_test(tcase, time_is_found_where_it_was_spent);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

@@ -2,10 +2,10 @@
 /* Every number of 2 bytes there and back; rounding against the two neighbours. */
 #include <check.h>
 #include <math.h>
-#include <stdlib.h>
 
 #include "base/random.h"
 #include "real/bfloat16.h"
+#include "run_suite.h"
 
 static float widen(uint16_t bits)
 {
@@ -67,9 +67,5 @@ int main(void)
     tcase_add_test(cases, the_nearest_is_taken);
     tcase_add_test(cases, ties_go_to_even_and_edges_hold);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Addresses that a process may not have, and the work areas of matrix products. */
 #include "real/blas_room.h"
+#include "run_suite.h"
 
 #include <cblas.h>
 #include <check.h>
-#include <stdlib.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -64,9 +64,5 @@ int main(void)
     tcase_add_test(tcase, too_few_addresses_are_seen);
 #endif
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

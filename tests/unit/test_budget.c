@@ -2,10 +2,10 @@
 /* Bytes ordered on devices: who fits, who waits beside whom, and who is freed by what. */
 #include <check.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "controller/budget.h"
+#include "run_suite.h"
 #include "small_control.h"
 
 #define SPENDERS_MAX 4
@@ -341,9 +341,5 @@ int main(void)
     tcase_add_test_raise_signal(cases, giving_more_than_was_spent_aborts, SIGABRT);
     Suite *suite = suite_create("budget");
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

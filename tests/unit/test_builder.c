@@ -2,11 +2,11 @@
 /* Building: the order of nodes, and every mistake that finishing must find. */
 #include <check.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "program/builder.h"
+#include "run_suite.h"
 
 static const uint32_t four[] = {4}, two[] = {2};
 
@@ -525,9 +525,5 @@ int main(void)
     Suite *suite = suite_create("builder");
     suite_add_tcase(suite, make_good_cases());
     suite_add_tcase(suite, make_bad_cases());
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

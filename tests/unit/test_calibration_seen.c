@@ -2,9 +2,9 @@
 /* What was seen of programs, put together: means of shapes, and how far passes spread. */
 #include <check.h>
 #include <math.h>
-#include <stdlib.h>
 
 #include "real/calibration_seen.h"
+#include "run_suite.h"
 
 static gw_calibration_shape make_shape(uint32_t kind, double rows, double ns, double count)
 {
@@ -50,9 +50,5 @@ int main(void)
     tcase_add_test(cases, those_alike_have_one_mean);
     tcase_add_test(cases, jitter_is_that_of_threads_apart);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

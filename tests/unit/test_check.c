@@ -4,13 +4,13 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include <glib.h>
 
 #include "base/check.h"
+#include "run_suite.h"
 
 /* Runs `speak`, which must abort, in a child; what it said on standard error.  Caller frees. */
 static char *collect_last_words(void (*speak)(void))
@@ -144,9 +144,5 @@ int main(void)
     tcase_add_test(cases, hook_belongs_to_one_thread);
     Suite *suite = suite_create("check");
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

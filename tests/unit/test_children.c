@@ -4,13 +4,13 @@
 #include <errno.h>
 #include <glib/gstdio.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "app/children.h"
 #include "base/error.h"
+#include "run_suite.h"
 
 #define LARGE_BYTES 3000000 /* Many times what a pipe holds. */
 
@@ -232,9 +232,5 @@ int main(void)
     tcase_add_test(told, stopping_ends_the_children);
     tcase_add_test(told, an_interrupted_child_interrupts_all);
     suite_add_tcase(suite, told);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

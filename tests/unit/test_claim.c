@@ -3,10 +3,10 @@
  */
 #include <check.h>
 #include <math.h>
-#include <stdlib.h>
 
 #include "app/claim.h"
 #include "base/error.h"
+#include "run_suite.h"
 
 static const double x[] = {1, 2, 4, 8};
 static const double flat[] = {100, 100, 100, 100};
@@ -222,9 +222,5 @@ int main(void)
     tcase_add_loop_test(cases, claims_look_at_their_points, 0, G_N_ELEMENTS(scopes));
     tcase_add_loop_test(cases, mistakes_are_named, 0, G_N_ELEMENTS(wrong));
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

@@ -2,10 +2,10 @@
 /* One table of three rows, three ways: numbers, words, and what could not be worked out. */
 #include <check.h>
 #include <math.h>
-#include <stdlib.h>
 
 #include "app/claim.h"
 #include "app/claim_table.h"
+#include "run_suite.h"
 
 static gw_claim_row rows[] = {
     {"Fig. 1", "rate", "2.39", "2.373", true, 2.39, 2.373, -0.0071, 0.05, true},
@@ -105,9 +105,5 @@ int main(void)
     tcase_add_test(cases, programs_read_csv);
     tcase_add_test(cases, programs_read_json);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One job from its first request to its last message: which calls it makes and when. */
 #include "tests/unit/test_client.h"
+#include "run_suite.h"
 
 static const uint32_t left_devices[] = {0, 1};
 
@@ -486,9 +487,5 @@ int main(void)
     add_aborting_tests(cases);
     Suite *suite = suite_create("client");
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

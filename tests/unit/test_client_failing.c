@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A client's node that fails, or is given up: what it says, and what it hears no more. */
 #include <check.h>
-#include <stdlib.h>
 
 #include "controller/client.h"
+#include "run_suite.h"
 #include "small_control.h"
 
 /* One host of one device is node 0; the scheduler is node 1, the resource manager 2, the client
@@ -178,9 +178,5 @@ int main(void)
     tcase_add_test(cases, refused_it_gives_its_lease_back);
     Suite *suite = suite_create("client_failing");
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

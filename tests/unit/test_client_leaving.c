@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A job that leaves before its time, and one that has to go elsewhere: in every state in which the
  * news can reach it. */
+#include "run_suite.h"
 #include "tests/unit/test_client.h"
 
 static const uint32_t left_devices[] = {0, 1};
@@ -305,9 +306,5 @@ int main(void)
     tcase_add_test(cases, job_that_moves_can_be_refused);
     Suite *suite = suite_create("client_leaving");
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

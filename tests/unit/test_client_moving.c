@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A job that takes its data along: in every state in which the news can reach it. */
+#include "run_suite.h"
 #include "tests/unit/test_client.h"
 
 static const uint32_t left_devices[] = {0, 1}, right_devices[] = {2, 3};
@@ -339,9 +340,5 @@ int main(void)
     tcase_add_test_raise_signal(cases, data_that_nobody_waits_for_abort, SIGABRT);
     Suite *suite = suite_create("client_moving");
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

@@ -2,8 +2,8 @@
 /* Numbers, hosts and coordinates of devices, there and back. */
 #include <check.h>
 #include <signal.h>
-#include <stdlib.h>
 
+#include "run_suite.h"
 #include "small_cluster.h"
 
 START_TEST(devices_and_hosts_are_numbered_island_by_island)
@@ -190,9 +190,5 @@ int main(void)
     tcase_add_test_raise_signal(cases, coordinate_beyond_the_shape_aborts, SIGABRT);
     tcase_add_test(cases, nothing_can_be_freed);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

@@ -2,10 +2,10 @@
 /* The three steps of a collection: who is asked what, and what the answers add up to. */
 #include <check.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "controller/collect.h"
+#include "run_suite.h"
 #include "small_control.h"
 
 /* Two islands of two hosts with a device each: hosts are nodes 0 to 3, schedulers 4 and 5. */
@@ -156,9 +156,5 @@ int main(void)
     tcase_add_test_raise_signal(cases, answer_out_of_turn_ends_the_program, SIGABRT);
     Suite *suite = suite_create("collect");
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

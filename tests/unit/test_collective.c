@@ -3,10 +3,10 @@
  * takes 1000 ns, a collective's start-up 2000 ns. */
 #include <check.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "accel/collective.h"
+#include "run_suite.h"
 #include "small_cluster.h"
 
 #define MEMBERS_MAX 4096
@@ -528,9 +528,5 @@ static Suite *collective_suite(void)
 
 int main(void)
 {
-    SRunner *runner = srunner_create(collective_suite());
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(collective_suite());
 }

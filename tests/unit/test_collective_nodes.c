@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Times over nodes by hand.  A port carries 100 bytes/ns with 1000 ns, a card 5 with 10000. */
 #include <check.h>
-#include <stdlib.h>
 
 #include "accel/collective.h"
 #include "accel/collective_nodes.h"
 #include "node_cluster.h"
+#include "run_suite.h"
 
 #define MEMBERS_MAX 32
 #define OVERHEAD_NS 2000
@@ -196,9 +196,5 @@ int main(void)
     tcase_add_test(cases, what_takes_for_ever_is_bounded);
     tcase_add_test(cases, uneven_group_is_priced);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Collectives played with nobody else on their links take what they are priced at. */
 #include <check.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "accel/collective_play.h"
 #include "accel/rounds_play.h"
 #include "node_cluster.h"
+#include "run_suite.h"
 
 #define MEMBERS_MAX 64
 #define GROUPS_MAX  16
@@ -187,9 +187,5 @@ int main(void)
     tcase_add_loop_test(cases, sums_in_switches_are_played, 0, 2);
     tcase_add_test(cases, what_goes_over_no_link_is_not_played);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

@@ -2,11 +2,11 @@
 /* Verdicts out of made-up summaries, and the three forms in which they are told. */
 #include <check.h>
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "app/comparison.h"
 #include "base/error.h"
+#include "run_suite.h"
 
 #define SEED_COUNT_MAX 4
 
@@ -368,9 +368,5 @@ int main(void)
     tcase_add_test(forms, rows_stand_in_csv);
     tcase_add_test(forms, json_can_be_read);
     suite_add_tcase(suite, forms);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

@@ -4,11 +4,11 @@
  * happenings in ten random orders. */
 #include <check.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "base/params.h"
+#include "run_suite.h"
 #include "small_control.h"
 #include "toy_world.h"
 
@@ -612,9 +612,5 @@ int main(void)
     tcase_add_test(door, refusals_have_words);
     tcase_add_loop_test_raise_signal(door, message_for_somebody_else_aborts, SIGABRT, 0, 2);
     suite_add_tcase(suite, door);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

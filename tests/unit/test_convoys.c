@@ -2,8 +2,8 @@
 /* Transfers in flows and in order: who goes, who waits, when one has drained and arrived. */
 #include <check.h>
 #include <signal.h>
-#include <stdlib.h>
 
+#include "run_suite.h"
 #include "topology/convoys.h"
 
 static gw_transfer between(uint32_t source, uint32_t target)
@@ -103,9 +103,5 @@ int main(void)
     tcase_add_test(cases, arriving_is_not_draining);
     tcase_add_test_raise_signal(cases, one_too_many_aborts, SIGABRT);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

@@ -5,9 +5,9 @@
 #include <check.h>
 #include <pthread.h>
 #include <sched.h>
-#include <stdlib.h>
 
 #include "real/cores.h"
+#include "run_suite.h"
 
 #define THREADS_MAX 9
 
@@ -118,9 +118,5 @@ int main(void)
     tcase_add_test(tcase, threads_that_come_out_even_are_to_be_bound);
     tcase_add_test(tcase, to_bind_twice_changes_nothing);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

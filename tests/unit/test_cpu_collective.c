@@ -3,11 +3,11 @@
  * order; members who wait leave when the run is aborted, and are not counted as active. */
 #include <check.h>
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/random.h"
 #include "real/cpu_collective.h"
+#include "run_suite.h"
 
 #define MEMBERS_MAX 6
 
@@ -325,9 +325,5 @@ int main(void)
     tcase_add_test(tcase, who_waits_is_not_active_and_the_missing_are_known);
     tcase_add_test(tcase, abort_lets_everybody_go_and_nobody_wait_again);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

@@ -3,12 +3,12 @@
  * memory up to its limit, and who counts as active when. */
 #include <check.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "program/builder.h"
 #include "real/cpu_copy.h"
 #include "real/cpu_device.h"
+#include "run_suite.h"
 
 #define LIMIT_BYTES 4096
 #define SHARDS_MAX  64
@@ -479,9 +479,5 @@ int main(void)
     tcase_add_test_raise_signal(tcase, an_unknown_buffer_is_our_mistake, SIGABRT);
     tcase_add_test_raise_signal(tcase, an_arrival_that_nobody_awaits_is_our_mistake, SIGABRT);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

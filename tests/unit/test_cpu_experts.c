@@ -3,6 +3,7 @@
  * differences of what it is the gradient of. */
 #include <signal.h>
 
+#include "run_suite.h"
 #include "test_cpu_operations.h"
 
 enum { TOKENS = 12, EXPERTS = 4, GROUP = 6, WIDTH = 3 };
@@ -387,9 +388,5 @@ int main(void)
     tcase_add_loop_test(cases, blocks_are_drawn_alike_on_any_mesh, 0, 4);
     Suite *suite = suite_create("cpu_experts");
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

@@ -4,7 +4,6 @@
 
 #include <check.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 
 #ifdef __SANITIZE_ADDRESS__
@@ -13,6 +12,7 @@
 
 #include "base/random.h"
 #include "real/cpu_operations.h"
+#include "run_suite.h"
 
 /* The sanitizers' allocators answer a request that is too large as malloc does. */
 const char *__asan_default_options(void);
@@ -208,9 +208,5 @@ int main(void)
     tcase_add_test_raise_signal(tcase, taking_without_a_promise_is_our_mistake, SIGABRT);
     tcase_add_test_raise_signal(tcase, clearing_what_is_taken_is_our_mistake, SIGABRT);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

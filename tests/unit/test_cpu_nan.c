@@ -2,10 +2,10 @@
 /* What is no number is found wherever it stands, in both widths; infinities are numbers here. */
 #include <check.h>
 #include <math.h>
-#include <stdlib.h>
 
 #include "real/bfloat16.h"
 #include "real/cpu_nan.h"
+#include "run_suite.h"
 
 START_TEST(the_first_one_is_found)
 {
@@ -46,9 +46,5 @@ int main(void)
     tcase_add_test(tcase, two_bytes_are_looked_at_as_well);
     tcase_add_test(tcase, nothing_has_none);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

@@ -4,10 +4,10 @@
 #include <check.h>
 #include <math.h>
 #include <pthread.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "real/activity.h"
+#include "run_suite.h"
 #include "test_cpu_operations.h"
 
 /* --- Values from nothing --- */
@@ -708,9 +708,5 @@ int main(void)
     tcase_add_test(tcase, a_cancelled_wait_ends);
     tcase_add_test(tcase, temporaries_have_aligned_places_of_their_own);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

@@ -4,13 +4,13 @@
 #define _GNU_SOURCE /* Which cores a thread may use. */
 #include <check.h>
 #include <sched.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "real/activity.h"
 #include "real/cpu_port.h"
 #include "real/cpu_private.h"
 #include "record/launch_digest.h"
+#include "run_suite.h"
 #include "tests/contract/story.h"
 
 #define RUN_NS UINT64_C(60000000000)
@@ -379,9 +379,5 @@ int main(void)
     tcase_add_test(tcase, devices_that_outnumber_the_cores_keep_to_one_each);
     tcase_add_test(tcase, a_storm_loses_nothing);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

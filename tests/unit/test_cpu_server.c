@@ -6,10 +6,10 @@
 #include <check.h>
 #include <pthread.h>
 #include <stdatomic.h>
-#include <stdlib.h>
 
 #include "real/cpu_port.h"
 #include "real/cpu_private.h"
+#include "run_suite.h"
 #include "tests/lib/small_control.h"
 
 enum { HOSTS = 4, LINES_MAX = 20000 };
@@ -368,9 +368,5 @@ int main(void)
     tcase_add_test(tcase, watches_go_off_while_something_happens_and_keep_nothing_going);
     tcase_add_test(tcase, what_is_left_waits_for_its_time_or_for_who_has_some);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

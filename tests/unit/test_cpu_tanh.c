@@ -3,9 +3,9 @@
 #include <check.h>
 #include <float.h>
 #include <math.h>
-#include <stdlib.h>
 
 #include "real/cpu_tanh.h"
+#include "run_suite.h"
 
 #define ULPS 3.0
 
@@ -45,9 +45,5 @@ int main(void)
     tcase_add_test(tcase, it_is_near_everywhere);
     tcase_add_test(tcase, what_has_no_size_is_itself);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

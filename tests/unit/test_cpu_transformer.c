@@ -3,6 +3,7 @@
  * the operation that it is the gradient of. */
 #include <signal.h>
 
+#include "run_suite.h"
 #include "test_cpu_operations.h"
 
 static void copy_input(float *to, const float *from, uint32_t count)
@@ -387,9 +388,5 @@ int main(void)
     tcase_add_loop_test(tcase, attention_agrees_with_loops, 0, G_N_ELEMENTS(attentions));
     tcase_add_loop_test(tcase, attention_gradients_are_its_slopes, 0, G_N_ELEMENTS(attentions));
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    const int failures = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failures == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

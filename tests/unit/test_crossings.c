@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Who may meet whom: groups that share members, links, or nothing; copies before and after. */
 #include <check.h>
-#include <stdlib.h>
 
 #include "accel/crossings.h"
 #include "node_cluster.h"
+#include "run_suite.h"
 #include "small_cluster.h"
 
 static const gw_collective sum = {.kind = GW_OPERATION_ALL_REDUCE, .size_bytes = 1 << 20};
@@ -224,9 +224,5 @@ int main(void)
     tcase_add_test(cases, results_go_by_pcie);
     tcase_add_test(cases, nothing_sent_takes_no_link);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

@@ -2,10 +2,10 @@
 /* A program that was not installed takes its data from the sources; tests/cli/test_install.py has
  * the other half. */
 #include "base/data.h"
+#include "run_suite.h"
 
 #include <check.h>
 #include <glib.h>
-#include <stdlib.h>
 
 START_TEST(a_program_of_the_build_uses_the_sources)
 {
@@ -30,9 +30,5 @@ int main(void)
     tcase_add_test(tests, a_program_of_the_build_uses_the_sources);
     tcase_add_test(tests, a_folder_that_is_not_there_is_named_all_the_same);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

@@ -3,9 +3,9 @@
 #include <check.h>
 #include <math.h>
 #include <signal.h>
-#include <stdlib.h>
 
 #include "controller/decide.h"
+#include "run_suite.h"
 #include "small_control.h"
 
 /* probe (mesh 0) decides left (mesh 0) and right (mesh 1); the second result decides nothing. */
@@ -131,9 +131,5 @@ static Suite *decide_suite(void)
 
 int main(void)
 {
-    SRunner *runner = srunner_create(decide_suite());
-    srunner_run_all(runner, CK_NORMAL);
-    int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(decide_suite());
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Devices: order of queues, members that meet, what an ending tells, memory. */
 #include <signal.h>
-#include <stdlib.h>
 
 #include "count_allocations.h"
+#include "run_suite.h"
 #include "test_device.h"
 
 /* --- Queues --- */
@@ -519,9 +519,5 @@ int main(void)
     tcase_add_test_raise_signal(cases, launching_on_a_host_without_shards_aborts, SIGABRT);
     tcase_add_test_raise_signal(cases, launching_in_the_past_aborts, SIGABRT);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Collectives that are played among the copies of a run.  A link carries 50 bytes/ns and a hop
  * takes 1000 ns; a collective starts up in 2000 ns. */
-#include <stdlib.h>
 
+#include "run_suite.h"
 #include "test_device.h"
 
 #define HOP_NS   1000
@@ -159,9 +159,5 @@ int main(void)
     tcase_add_test(tcase, collectives_share_links_with_each_other);
     tcase_add_test(tcase, equal_collectives_share_their_rounds);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copies: when they start, what waits for them, in whichever order the two ends come. */
 #include <signal.h>
-#include <stdlib.h>
 
+#include "run_suite.h"
 #include "test_device.h"
 
 /* Devices 0, 1 of host 0 and 2, 3 of host 1; a gang of 100 ns on each of four places. */
@@ -371,9 +371,5 @@ int main(void)
     tcase_add_test_raise_signal(cases, copy_for_a_gang_that_is_over_aborts, SIGABRT);
     tcase_add_test_raise_signal(cases, copy_from_a_device_without_the_gang_aborts, SIGABRT);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

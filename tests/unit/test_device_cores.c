@@ -3,9 +3,9 @@
  * comes or goes changes the pace of all that are there.  Devices that are twice as many as the
  * cores, or three times, are each on one of them, counted around. */
 #include <math.h>
-#include <stdlib.h>
 
 #include "base/random.h"
+#include "run_suite.h"
 #include "test_device.h"
 
 #define RANDOM_DEVICES 6
@@ -465,9 +465,5 @@ int main(void)
     tcase_add_test(cases, any_gangs_end_and_agree);
     tcase_add_test(cases, work_is_conserved);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Shards that are told late what they wait for and how long they compute. */
 #include <signal.h>
-#include <stdlib.h>
 
+#include "run_suite.h"
 #include "test_device.h"
 
 /* Host 0 with device 0, host 1 with device 1: a gang on both, whose members are apart. */
@@ -144,9 +144,5 @@ int main(void)
     tcase_add_test(tcase, what_is_not_told_is_waited_for);
     tcase_add_test_raise_signal(tcase, told_twice_aborts, SIGABRT);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Overlapped collectives: what they wait for, what waits for them, and what of them is hidden. More
  * in test_device_random.c, against plain arithmetic. */
-#include <stdlib.h>
 
+#include "run_suite.h"
 #include "test_device.h"
 
 #define ISSUE(collective_)                                                                         \
@@ -229,9 +229,5 @@ int main(void)
     tcase_add_test(tcase, opposite_orders_wait_for_each_other);
     tcase_add_test(tcase, wait_for_a_channel_leads_to_who_is_missing);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

@@ -2,8 +2,8 @@
 /* Device memory: each device has its own sum, and every answer changes all targets or none.  The
  * bench's devices hold 1000 bytes. */
 #include <signal.h>
-#include <stdlib.h>
 
+#include "run_suite.h"
 #include "test_device.h"
 
 static void assert_used(const device_bench *bench, uint32_t device, uint64_t size_bytes)
@@ -156,9 +156,5 @@ int main(void)
     tcase_add_test_raise_signal(cases, use_of_no_device_aborts, SIGABRT);
     tcase_add_test_raise_signal(cases, capacity_of_no_device_aborts, SIGABRT);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

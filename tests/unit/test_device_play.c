@@ -2,9 +2,9 @@
 /* Collectives that watch their links, and are played from when somebody comes to one.  A link
  * carries 50 bytes/ns and a hop takes 1000 ns; a collective starts up in 2000 ns, a kernel in
  * 700. */
-#include <stdlib.h>
 
 #include "accel/crossings.h"
+#include "run_suite.h"
 #include "test_device.h"
 
 #define HOP_NS   1000
@@ -239,9 +239,5 @@ int main(void)
     tcase_add_test(tcase, groups_that_are_not_there_take_nothing);
     tcase_add_loop_test(tcase, a_run_may_end_before_they_do, 0, 3);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

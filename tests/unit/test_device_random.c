@@ -9,6 +9,7 @@
 #include "accel/collective_play.h"
 #include "accel/device.h"
 #include "base/random.h"
+#include "run_suite.h"
 #include "small_cluster.h"
 
 #define HOSTS        4
@@ -613,9 +614,5 @@ int main(void)
     tcase_add_loop_test(cases, instants_are_those_of_plain_arithmetic, 0, SEEDS);
     tcase_add_loop_test(cases, rules_hold_under_load, 0, LOADED_SEEDS);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

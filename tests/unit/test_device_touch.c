@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Who pays for memory that is used for the first time, how much, and who does not. */
-#include <stdlib.h>
 
 #include "base/random.h"
+#include "run_suite.h"
 #include "test_device.h"
 
 #define RATE_BYTES_PER_S 1e9 /* A byte takes 1 ns. */
@@ -233,9 +233,5 @@ int main(void)
     tcase_add_test(cases, others_pay_nothing);
     tcase_add_loop_test(cases, all_that_is_paid_is_the_most_held, 0, 5);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

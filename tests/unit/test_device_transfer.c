@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Devices that cannot compute while they transfer. */
-#include <stdlib.h>
 
+#include "run_suite.h"
 #include "test_device.h"
 
 static void stopped_init(device_bench *bench, uint32_t hosts, uint32_t per_host)
@@ -166,9 +166,5 @@ int main(void)
     tcase_add_test(tcase, host_copies_take_their_device);
     tcase_add_test(tcase, without_copies_nothing_differs);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

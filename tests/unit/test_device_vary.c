@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Devices that are slower than others, always or by chance. */
 #include <math.h>
-#include <stdlib.h>
 
+#include "run_suite.h"
 #include "test_device.h"
 
 #define DRAWS   2000
@@ -149,9 +149,5 @@ int main(void)
     tcase_add_test(tcase, jitter_has_its_mean_and_deviation);
     tcase_add_test(tcase, jitter_goes_by_seed_gang_and_device);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

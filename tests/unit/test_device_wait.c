@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Deadlocks: rings of waiting devices are found, and nothing else is taken for one. */
-#include <stdlib.h>
 
+#include "run_suite.h"
 #include "test_device.h"
 
 static bool find_cycle(const device_bench *bench, GArray **out_waits)
@@ -199,9 +199,5 @@ int main(void)
     tcase_add_test(cases, ring_through_copies_is_found);
     tcase_add_test(cases, waiting_in_a_later_collective_is_told);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

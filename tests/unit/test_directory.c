@@ -2,9 +2,9 @@
 /* Who is where, on islands that differ in everything. */
 #include <check.h>
 #include <signal.h>
-#include <stdlib.h>
 
 #include "controller/directory.h"
+#include "run_suite.h"
 
 /* 2 hosts of 4 devices, 1 host of 1, 3 hosts of 2; 2 jobs. */
 static gw_directory *make_directory(void)
@@ -159,9 +159,5 @@ int main(void)
     tcase_add_test_raise_signal(cases, shape_that_is_not_the_devices_aborts, SIGABRT);
     Suite *suite = suite_create("directory");
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

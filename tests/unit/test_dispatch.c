@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Gangs become segments, segments a batch, a batch one message per host. */
 #include <check.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "base/params.h"
 #include "controller/dispatch.h"
+#include "run_suite.h"
 #include "small_control.h"
 
 /* Five hosts of one device; the recorder is the scheduler's, node 5. */
@@ -333,9 +333,5 @@ int main(void)
     tcase_add_test(cases, policy_refuses_to_be_made);
     Suite *suite = suite_create("dispatch");
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The dispatch policies that are built in, the tree that "fanout" asks for, what NULL means. */
 #include <check.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "base/params.h"
 #include "controller/dispatch_policy.h"
+#include "run_suite.h"
 
 #define HOSTS_MAX 100
 #define NONE      GW_INDEX_NONE
@@ -153,9 +153,5 @@ int main(void)
     tcase_add_test(cases, without_a_tree_of_its_own_fanout_decides);
     Suite *suite = suite_create("dispatch_policies");
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

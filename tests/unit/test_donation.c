@@ -2,11 +2,11 @@
 /* When an output takes over an input's buffer: only where the order of nodes alone makes it safe.
  */
 #include <check.h>
-#include <stdlib.h>
 
 #include "controller/donation.h"
 #include "controller/spill.h"
 #include "controller/system.h"
+#include "run_suite.h"
 #include "small_control.h"
 
 /* init -> pass and update of every run; update reads what pass makes; 4 rows of state. */
@@ -207,9 +207,5 @@ int main(void)
     tcase_add_test(cases, only_its_own_is_carried_over);
     tcase_add_test(cases, who_else_reads_buffers_forbids_all);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

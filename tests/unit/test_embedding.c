@@ -2,9 +2,9 @@
 /* How meshes lie on tori: shapes, orientations, folds, rings, and the hops that each costs. */
 #include <check.h>
 #include <signal.h>
-#include <stdlib.h>
 
 #include "controller/embedding.h"
+#include "run_suite.h"
 
 static gw_island make_island(uint32_t a, uint32_t b, uint32_t c, bool is_wrapped)
 {
@@ -204,9 +204,5 @@ int main(void)
     tcase_add_test_raise_signal(cases, place_outside_the_island, SIGABRT);
     Suite *suite = suite_create("embedding");
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

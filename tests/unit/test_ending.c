@@ -2,8 +2,8 @@
 /* Which notes end a job, that it ends once, and that the first refusal and mistake are kept. */
 #include <check.h>
 #include <signal.h>
-#include <stdlib.h>
 
+#include "run_suite.h"
 #include "scenario/ending.h"
 
 #define JOBS 3
@@ -85,9 +85,5 @@ int main(void)
     tcase_add_test(cases, the_first_of_each_counts);
     tcase_add_test_raise_signal(cases, an_end_of_no_job_aborts, SIGABRT);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

@@ -6,6 +6,7 @@
 
 #include "base/random.h"
 #include "engine/engine.h"
+#include "run_suite.h"
 
 #define QUEUES_FIRST GW_QUEUE_LADDER
 #define QUEUES_END   (GW_QUEUE_HEAP + 1)
@@ -477,9 +478,5 @@ static Suite *engine_suite(void)
 
 int main(void)
 {
-    SRunner *runner = srunner_create(engine_suite());
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(engine_suite());
 }

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Exit codes, suggestions, and words quoted for messages. */
 #include <check.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <glib.h>
 
 #include "base/error.h"
+#include "run_suite.h"
 
 static const char *const policies[] = {"fifo", "gang", "proportional_share", "round_robin", NULL};
 
@@ -166,9 +166,5 @@ int main(void)
     tcase_add_test(cases, lists_have_an_end);
     Suite *suite = suite_create("error");
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Exchanges: what they are made of, what is refused, and which operations follow dealt rows. */
 #include <check.h>
-#include <stdlib.h>
 
 #include "base/error.h"
 #include "program/exchange.h"
+#include "run_suite.h"
 #include "small_program.h"
 
 /* A router on two devices deals 8 rows each to four experts with room for 6, and has them back. */
@@ -178,9 +178,5 @@ static Suite *exchange_suite(void)
 
 int main(void)
 {
-    SRunner *runner = srunner_create(exchange_suite());
-    srunner_run_all(runner, CK_NORMAL);
-    int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(exchange_suite());
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a host keeps of its exchanges: who is dealt what, and where it goes. */
 #include <check.h>
-#include <stdlib.h>
 
 #include "controller/exchange_book.h"
+#include "run_suite.h"
 #include "small_control.h"
 
 #define DEPTH 3
@@ -164,9 +164,5 @@ static Suite *exchange_book_suite(void)
 
 int main(void)
 {
-    SRunner *runner = srunner_create(exchange_book_suite());
-    srunner_run_all(runner, CK_NORMAL);
-    int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(exchange_book_suite());
 }

@@ -3,10 +3,10 @@
  * last unload. */
 #include <check.h>
 #include <signal.h>
-#include <stdlib.h>
 
 #include "node_cluster.h"
 #include "program/builder.h"
+#include "run_suite.h"
 #include "small_cluster.h"
 #include "world/executables.h"
 
@@ -409,9 +409,5 @@ int main(void)
     tcase_add_test_raise_signal(cases, mesh_of_another_size_aborts, SIGABRT);
     tcase_add_test_raise_signal(cases, enormous_number_aborts, SIGABRT);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One host, told what to do: installing, gangs, memory, and what it reports. */
 #include <signal.h>
-#include <stdlib.h>
 
+#include "run_suite.h"
 #include "test_executor.h"
 
 /* --- Installing --- */
@@ -453,9 +453,5 @@ int main(void)
     tcase_add_test_raise_signal(reports, ready_for_an_unknown_instance_aborts, SIGABRT);
     tcase_add_test_raise_signal(reports, installing_twice_aborts, SIGABRT);
     suite_add_tcase(suite, reports);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A host whose instance is collected: what is still done, what is not, and when it is given back.
  */
-#include <stdlib.h>
 
+#include "run_suite.h"
 #include "test_executor.h"
 
 #define NOTHING ((gw_extent){0, 0, 0})
@@ -226,9 +226,5 @@ int main(void)
     tcase_add_test(cases, one_that_waits_for_workspace_leaves_the_line);
     Suite *suite = suite_create("executor_collect");
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

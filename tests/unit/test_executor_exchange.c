@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Rows that go where counts say, as host 0 of two sees them: router and combine have a shard on
  * device 0 here and one on device 2 there, the experts on devices 1 and 3. */
-#include <stdlib.h>
 #include <string.h>
 
+#include "run_suite.h"
 #include "test_executor.h"
 
 enum { ROUTER, EXPERTS, COMBINE };
@@ -219,9 +219,5 @@ static Suite *executor_exchange_suite(void)
 
 int main(void)
 {
-    SRunner *runner = srunner_create(executor_exchange_suite());
-    srunner_run_all(runner, CK_NORMAL);
-    int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(executor_exchange_suite());
 }

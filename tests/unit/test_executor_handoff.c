@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Hand-offs that block: what a host that waits for its device launches, and when; whom it tells. */
-#include <stdlib.h>
 
 #include "controller/system.h"
+#include "run_suite.h"
 #include "test_executor.h"
 
 static void init_blocking(bench *made, uint32_t host_count, uint32_t devices_per_host)
@@ -153,9 +153,5 @@ int main(void)
     tcase_add_test(cases, what_is_held_is_freed);
     Suite *suite = suite_create("executor_handoff");
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "run_suite.h"
 #include "small_system.h"
 
 #define CLIENT 4
@@ -191,9 +192,5 @@ static Suite *executor_host_suite(void)
 
 int main(void)
 {
-    SRunner *runner = srunner_create(executor_host_suite());
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(executor_host_suite());
 }

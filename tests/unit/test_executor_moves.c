@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What runs have handed on, on its way from one instance to the next: the host that gets it, and
  * the one that has it. */
+#include "run_suite.h"
 #include "tests/unit/test_executor.h"
 
 #include <signal.h>
-#include <stdlib.h>
 
 /* Slots: 0 weights (2 rows, kept for all runs), 1 start, 2 step (4 rows, carried). */
 static gw_program *make_training(void)
@@ -270,9 +270,5 @@ int main(void)
     tcase_add_test_raise_signal(cases, answer_that_nobody_awaits_aborts, SIGABRT);
     Suite *suite = suite_create("executor_moves");
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

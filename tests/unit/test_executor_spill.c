@@ -2,9 +2,9 @@
 /* Buffers that leave for the host while a gang needs their memory, and come back for their
  * readers: what is asked of the port, in which order, and what happens when things cross. */
 #include <signal.h>
-#include <stdlib.h>
 
 #include "controller/spill.h"
+#include "run_suite.h"
 #include "test_executor.h"
 
 /* One host of one device of 100 bytes; `host_bytes` for what is spilled.  Node 0 makes 40 bytes for
@@ -129,9 +129,5 @@ int main(void)
     tcase_add_test(cases, spill_outlives_its_reader);
     Suite *suite = suite_create("executor_spill");
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One host's transfers and results: who is told where to copy, when copies go, who is told what
  * was read. */
-#include <stdlib.h>
 
+#include "run_suite.h"
 #include "test_executor.h"
 
 START_TEST(target_tells_its_sources_where)
@@ -252,9 +252,5 @@ int main(void)
     tcase_add_test(cases, results_are_read_where_the_first_shard_is);
     Suite *suite = suite_create("executor_transfers");
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

@@ -2,10 +2,10 @@
 /* Transfers: their price, their one arrival, their order, what is counted. */
 #include <check.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "count_allocations.h"
+#include "run_suite.h"
 #include "small_cluster.h"
 #include "topology/fabric.h"
 
@@ -469,9 +469,5 @@ int main(void)
     tcase_add_test_raise_signal(cases, transfer_from_nowhere_aborts, SIGABRT);
     tcase_add_test_raise_signal(cases, transfer_of_no_kind_aborts, SIGABRT);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

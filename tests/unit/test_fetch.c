@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What leaves a call, by the way of submitting. */
 #include <check.h>
-#include <stdlib.h>
 
 #include "controller/fetch.h"
+#include "run_suite.h"
 #include "small_program.h"
 
 /* One node after the other: outputs of start (set-up), a, b, end, each with two slots or one. */
@@ -132,9 +132,5 @@ static Suite *fetch_suite(void)
 
 int main(void)
 {
-    SRunner *runner = srunner_create(fetch_suite());
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(fetch_suite());
 }

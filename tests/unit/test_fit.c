@@ -2,9 +2,9 @@
 /* Costs are found again in sums that were made from them; what would be below nothing is nothing;
  * what no row has is free. */
 #include <check.h>
-#include <stdlib.h>
 
 #include "base/fit.h"
+#include "run_suite.h"
 
 static const double costs[] = {1000, 0.25, 3};
 
@@ -44,9 +44,5 @@ int main(void)
     tcase_add_test(tcase, costs_are_found_again);
     tcase_add_test(tcase, nothing_costs_less_than_nothing);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

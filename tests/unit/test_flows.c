@@ -2,8 +2,8 @@
 /* Which cards flows cross, how full these are, and how fast all flows of a pair are together. */
 #include <check.h>
 #include <signal.h>
-#include <stdlib.h>
 
+#include "run_suite.h"
 #include "small_cluster.h"
 #include "topology/fabric.h"
 #include "topology/flows.h"
@@ -150,9 +150,5 @@ int main(void)
     tcase_add_test(cases, formula_is_what_flows_take);
     tcase_add_test_raise_signal(cases, flow_that_is_not_there_aborts, SIGABRT);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

@@ -3,9 +3,9 @@
 #include <check.h>
 #include <glib.h>
 #include <math.h>
-#include <stdlib.h>
 
 #include "app/foreign_load.h"
+#include "run_suite.h"
 
 #define TICKS_PER_S 100
 
@@ -65,9 +65,5 @@ int main(void)
     tcase_add_test(cases, what_cannot_be_read_is_not_known);
     tcase_add_test(cases, this_machine_says);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

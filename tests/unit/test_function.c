@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Functions: values by position, cost by hand, and every rule of the check, kept and broken. */
 #include "test_function.h"
+#include "run_suite.h"
 
 /* --- Values --- */
 
@@ -713,9 +714,5 @@ int main(void)
     Suite *suite = suite_create("function");
     suite_add_tcase(suite, make_cost_cases());
     suite_add_tcase(suite, make_check_cases());
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

@@ -3,11 +3,11 @@
  * and what a model of time may not do either. */
 #include <check.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "program/function.h"
+#include "run_suite.h"
 
 static const uint32_t mesh[] = {2, 3, 5};
 
@@ -309,9 +309,5 @@ int main(void)
     tcase_add_test_raise_signal(cases, mesh_of_four_dimensions_aborts, SIGABRT);
     Suite *suite = suite_create("function check");
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Outputs that are written over inputs: what may be, and every way to be wrong. */
 #include <check.h>
-#include <stdlib.h>
 
 #include "base/error.h"
 #include "program/function.h"
+#include "run_suite.h"
 
 /* (p, g) -> (p'), by SGD; values 0, 1 and 2. */
 static gw_function *make_step(uint32_t output_rows)
@@ -156,9 +156,5 @@ int main(void)
     tcase_add_test(cases, its_writer_goes_element_by_element);
     tcase_add_test(cases, time_may_be_written_over_anything);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the operations of experts cost, and the shapes that they need. */
+#include "run_suite.h"
 #include "test_function.h"
 
 /* 8 tokens of 6 columns, two choices each of 4 experts with 5 seats. */
@@ -130,9 +131,5 @@ int main(void)
     tcase_add_test(cases, random_blocks);
     Suite *suite = suite_create("function_experts");
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

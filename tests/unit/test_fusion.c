@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Functions of 10 x 10 values, 400 bytes each: who is one kernel, and what goes through memory. */
 #include <check.h>
-#include <stdlib.h>
 
 #include "accel/fusion.h"
+#include "run_suite.h"
 
 #define VALUE_BYTES 400.0
 
@@ -305,9 +305,5 @@ int main(void)
     tcase_add_test(cases, a_sum_of_products_is_one);
     tcase_add_test(cases, products_that_cannot_be_one);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

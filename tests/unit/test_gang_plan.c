@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Where the members of a gang are, and how collectives become stages. */
 #include <signal.h>
-#include <stdlib.h>
 
+#include "run_suite.h"
 #include "test_device.h"
 
 START_TEST(layout_finds_hosts_shards_and_back)
@@ -152,9 +152,5 @@ int main(void)
     tcase_add_test_raise_signal(cases, device_that_holds_two_shards_aborts, SIGABRT);
     tcase_add_test_raise_signal(cases, mesh_over_two_islands_aborts, SIGABRT);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

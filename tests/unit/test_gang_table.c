@@ -2,9 +2,9 @@
 /* Gangs by number, and blocks. */
 #include <check.h>
 #include <signal.h>
-#include <stdlib.h>
 
 #include "accel/gang_table.h"
+#include "run_suite.h"
 
 static uint64_t number(uint64_t dispatcher, uint64_t sequence)
 {
@@ -171,9 +171,5 @@ int main(void)
     tcase_add_test(cases, blocks_do_not_overlap_and_come_back);
     tcase_add_test(cases, long_blocks_lie_apart);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

@@ -2,9 +2,9 @@
 /* When a node of one island may be ordered, by what the others have told. */
 #include <check.h>
 #include <signal.h>
-#include <stdlib.h>
 
 #include "controller/gate.h"
+#include "run_suite.h"
 #include "small_control.h"
 
 /* Three islands of one device; mesh m lies on island m. */
@@ -203,9 +203,5 @@ static Suite *gate_suite(void)
 
 int main(void)
 {
-    SRunner *runner = srunner_create(gate_suite());
-    srunner_run_all(runner, CK_NORMAL);
-    int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(gate_suite());
 }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Combinations of values: their order, names and neighbours, and every text that is no axis. */
 #include <check.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "app/grid.h"
 #include "base/error.h"
+#include "run_suite.h"
 
 static gw_grid *make_grid(const char *first, const char *second)
 {
@@ -179,9 +179,5 @@ int main(void)
     tcase_add_test(axes, settings_are_bounded);
     tcase_add_test(axes, a_scenario_varies_too);
     suite_add_tcase(suite, axes);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

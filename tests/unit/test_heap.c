@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The heap alone: order, ties, sweeping and clearing, against a list searched from end to end. */
 #include <check.h>
-#include <stdlib.h>
 
 #include "engine/heap.h"
+#include "run_suite.h"
 
 #define COUNT_MAX 4096
 
@@ -235,9 +235,5 @@ int main(void)
     tcase_add_test(cases, cleared_is_as_new);
     Suite *suite = suite_create("heap");
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

@@ -2,10 +2,10 @@
 /* What a host counts of a program: references by slot, operations by run. */
 #include <check.h>
 #include <signal.h>
-#include <stdlib.h>
 
 #include "controller/host_instance.h"
 #include "controller/system.h"
+#include "run_suite.h"
 #include "small_control.h"
 
 /* Four hosts of one device; the instance as host `host` sees it. */
@@ -242,9 +242,5 @@ int main(void)
     tcase_add_test_raise_signal(cases, counting_a_run_that_did_not_begin_aborts, SIGABRT);
     Suite *suite = suite_create("host_instance");
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

@@ -2,10 +2,10 @@
 /* Inboxes: what goes in comes out, in order, aligned, and only after the inbox was turned. */
 #include <check.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "real/inbox.h"
+#include "run_suite.h"
 
 typedef struct {
     gw_message header;
@@ -146,9 +146,5 @@ int main(void)
     tcase_add_test(tcase, a_warm_inbox_does_not_grow);
     tcase_add_test_raise_signal(tcase, turning_before_all_is_taken_is_our_mistake, SIGABRT);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

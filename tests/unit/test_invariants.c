@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The bookkeeper: silent about a good run, and each kind of bad one is named. */
-#include <stdlib.h>
 
+#include "run_suite.h"
 #include "test_device.h"
 #include "world/invariants.h"
 
@@ -537,9 +537,5 @@ int main(void)
     tcase_add_test(cases, rows_told_to_nobody_are_named);
     tcase_add_test(cases, lost_rows_are_named);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

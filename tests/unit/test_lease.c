@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The book of leases: who is asked when, and who has lost what. */
 #include <check.h>
-#include <stdlib.h>
 
 #include "controller/lease.h"
+#include "run_suite.h"
 #include "small_control.h"
 
 #define JOBS_MAX 3
@@ -155,9 +155,5 @@ int main(void)
     tcase_add_test(cases, who_leaves_while_asked_ends_the_round);
     Suite *suite = suite_create("lease");
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

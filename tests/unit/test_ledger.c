@@ -2,10 +2,10 @@
 /* The ledger: what is counted, when a gang is done, and the digest of each device's launches. */
 #include <check.h>
 #include <signal.h>
-#include <stdlib.h>
 
 #include "real/ledger.h"
 #include "record/launch_digest.h"
+#include "run_suite.h"
 
 #define DEVICE_COUNT 8
 
@@ -270,9 +270,5 @@ int main(void)
     tcase_add_test_raise_signal(cases, more_shards_than_the_gang_has_aborts, SIGABRT);
     tcase_add_test_raise_signal(cases, the_end_of_a_job_that_is_none_aborts, SIGABRT);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

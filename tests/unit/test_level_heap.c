@@ -7,6 +7,7 @@
 
 #include "base/random.h"
 #include "base/units.h"
+#include "run_suite.h"
 #include "topology/level_heap.h"
 
 #define LINK_COUNT 200
@@ -116,9 +117,5 @@ int main(void)
     tcase_add_test_raise_signal(cases, first_does_not_go_down, SIGABRT);
     tcase_add_test_raise_signal(cases, empty_has_nothing_to_pop, SIGABRT);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

@@ -2,11 +2,11 @@
 /* Blocks that begin a line: zeroed ones, and those that grow. */
 #include <check.h>
 #include <stdint.h>
-#include <stdlib.h>
 
 #include <glib.h>
 
 #include "base/lines.h"
+#include "run_suite.h"
 
 START_TEST(blocks_begin_a_line_and_are_zero)
 {
@@ -52,9 +52,5 @@ int main(void)
     tcase_add_test(cases, blocks_begin_a_line_and_are_zero);
     tcase_add_test(cases, growing_keeps_what_was_there);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

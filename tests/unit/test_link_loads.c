@@ -7,6 +7,7 @@
 #include "accel/link_loads.h"
 #include "base/random.h"
 #include "base/units.h"
+#include "run_suite.h"
 
 #define LINKS 5000
 
@@ -69,9 +70,5 @@ int main(void)
     tcase_add_test(cases, room_is_that_of_links_asked_for);
     tcase_add_test_raise_signal(cases, no_link_aborts, SIGABRT);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

@@ -2,10 +2,10 @@
 /* Which shards a host keeps of an executable: those on its own devices, in order of shard. */
 #include <check.h>
 #include <signal.h>
-#include <stdlib.h>
 
 #include "program/builder.h"
 #include "real/loaded.h"
+#include "run_suite.h"
 
 /* Meshes of four devices and of two; the host's devices are 2 and 3. */
 static const uint32_t first_of[] = {0, 4, 6};
@@ -212,9 +212,5 @@ int main(void)
     tcase_add_test_raise_signal(cases, two_shards_of_a_mesh_on_one_device_aborts, SIGABRT);
     tcase_add_test_raise_signal(cases, mesh_of_another_size_aborts, SIGABRT);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

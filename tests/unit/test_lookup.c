@@ -9,6 +9,7 @@
 
 #include "base/random.h"
 #include "real/lookup.h"
+#include "run_suite.h"
 
 #define KEY_COUNT 300
 
@@ -95,9 +96,5 @@ int main(void)
     tcase_add_loop_test(tcase, it_agrees_with_an_array, 0, 3);
     tcase_add_test_raise_signal(tcase, a_key_twice_is_our_mistake, SIGABRT);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

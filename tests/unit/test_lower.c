@@ -3,6 +3,7 @@
  * over random sizes: every row of every target arrives exactly once, from where it is. */
 #include <stdlib.h>
 
+#include "run_suite.h"
 #include "test_lower.h"
 
 /* Two meshes of any size, an edge from "a" on the first to "b" on the second. */
@@ -722,9 +723,5 @@ int main(void)
     tcase_add_test(peak, peak_of_a_carried_transfer);
     tcase_add_test(peak, state_is_what_lies_between_runs);
     suite_add_tcase(suite, peak);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a host keeps of a long program: the tables of its own meshes, and pieces once for all
  * transfers that are alike. */
-#include <stdlib.h>
 
+#include "run_suite.h"
 #include "test_lower.h"
 
 /* Three meshes of two devices, `count` nodes on each, which send to the right: 4 rows or, every
@@ -122,9 +122,5 @@ int main(void)
     tcase_add_test(cases, what_lies_elsewhere_is_nothing);
     tcase_add_test(cases, a_host_has_slots_of_its_meshes);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

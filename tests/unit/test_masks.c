@@ -2,10 +2,10 @@
 /* What going to seats by masks is made of: products and passes over masks, counted by hand. */
 #include <check.h>
 #include <math.h>
-#include <stdlib.h>
 
 #include "accel/masks.h"
 #include "accel/model.h"
+#include "run_suite.h"
 #include "small_cluster.h"
 
 /* Groups of S tokens of h columns, E experts with C seats in each. */
@@ -175,9 +175,5 @@ int main(void)
     tcase_add_test(cases, the_roofline_adds_them_up);
     Suite *suite = suite_create("masks");
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

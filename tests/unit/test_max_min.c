@@ -4,10 +4,10 @@
 #include <check.h>
 #include <math.h>
 #include <signal.h>
-#include <stdlib.h>
 
 #include "base/random.h"
 #include "base/units.h"
+#include "run_suite.h"
 #include "topology/max_min.h"
 
 #define TOLERANCE 1e-12 /* Sums of a few doubles. */
@@ -208,9 +208,5 @@ int main(void)
     tcase_add_test_raise_signal(cases, other_capacity_aborts, SIGABRT);
     tcase_add_test_raise_signal(cases, link_without_capacity_aborts, SIGABRT);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

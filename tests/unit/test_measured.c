@@ -3,10 +3,10 @@
  * products, attention and blocks by their shape; collectives between numbers of members; and what
  * was not measured. */
 #include <check.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "program/measured.h"
+#include "run_suite.h"
 
 static uint32_t find(const char *name)
 {
@@ -335,9 +335,5 @@ int main(void)
     tcase_add_test(tcase, collectives_lie_between_numbers_of_members);
     tcase_add_test(tcase, hosts_are_not_one_host);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Which hosts carry which mesh. */
 #include <check.h>
-#include <stdlib.h>
 
 #include "controller/mesh_hosts.h"
+#include "run_suite.h"
 #include "small_control.h"
 
 START_TEST(each_host_once_in_order_of_devices)
@@ -62,9 +62,5 @@ static Suite *mesh_hosts_suite(void)
 
 int main(void)
 {
-    SRunner *runner = srunner_create(mesh_hosts_suite());
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(mesh_hosts_suite());
 }

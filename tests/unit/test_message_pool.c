@@ -2,9 +2,9 @@
 /* Copies of messages: whole, at addresses that hold, and reused. */
 #include <check.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "run_suite.h"
 #include "world/message_pool.h"
 
 #define MANY 3000
@@ -103,9 +103,5 @@ int main(void)
     tcase_add_test_raise_signal(cases, message_shorter_than_its_header_aborts, SIGABRT);
     tcase_add_test_raise_signal(cases, giving_back_twice_aborts, SIGABRT);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

@@ -2,11 +2,11 @@
 /* Numbers of a summary by path: those that are there, those that can be, and the near ones. */
 #include <check.h>
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "app/metric.h"
 #include "base/error.h"
+#include "run_suite.h"
 
 static const char text[] =
     "{\"scenario\": \"s\", \"digest\": \"ab\", \"makespan_ns\": 1000, \"utilization\": 0.5,"
@@ -145,9 +145,5 @@ int main(void)
     tcase_add_test(paths, other_jobs_numbers_are_not_compared);
     tcase_add_test(paths, all_numbers_are_listed);
     suite_add_tcase(suite, paths);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

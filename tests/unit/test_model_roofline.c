@@ -3,10 +3,10 @@
  * memory gives 500 bytes/ns. */
 #include <check.h>
 #include <signal.h>
-#include <stdlib.h>
 
 #include "accel/collective.h"
 #include "accel/model.h"
+#include "run_suite.h"
 #include "small_cluster.h"
 
 typedef struct {
@@ -301,9 +301,5 @@ int main(void)
     tcase_add_test(cases, collectives_are_those_of_the_torus);
     tcase_add_test_raise_signal(cases, collective_as_an_operation_aborts, SIGABRT);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

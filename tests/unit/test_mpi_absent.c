@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A build without MPI says so, and what to do. */
 #include <check.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "real/mpi_link.h"
+#include "run_suite.h"
 
 START_TEST(there_is_no_link)
 {
@@ -23,9 +23,5 @@ int main(void)
     TCase *tcase = tcase_create("absent");
     tcase_add_test(tcase, there_is_no_link);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

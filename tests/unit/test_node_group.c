@@ -2,10 +2,10 @@
 /* Who sits where: hosts, slots and rails of a group. */
 #include <check.h>
 #include <signal.h>
-#include <stdlib.h>
 
 #include "accel/node_group.h"
 #include "node_cluster.h"
+#include "run_suite.h"
 
 static const node_shape four_of_eight = {4, 8, 4, 5e9};
 
@@ -124,9 +124,5 @@ int main(void)
     tcase_add_test(cases, hosts_that_differ_are_uneven);
     tcase_add_test_raise_signal(cases, group_of_one_host_aborts, SIGABRT);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

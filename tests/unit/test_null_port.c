@@ -3,10 +3,10 @@
  * while there is work and jumps to timers, devices finish at once, nothing is computed, and what
  * waits for copies is known. */
 #include <check.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "real/null_port.h"
+#include "run_suite.h"
 #include "tests/contract/story.h"
 
 typedef struct {
@@ -263,9 +263,5 @@ int main(void)
     tcase_add_test(tcase, a_long_queue_runs_in_order_whenever_copies_come);
     tcase_add_test(tcase, what_waits_is_put_in_words);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

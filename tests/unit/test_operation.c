@@ -2,10 +2,10 @@
 /* What each kind of operation takes, gives and is called. */
 #include <check.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "program/operation.h"
+#include "run_suite.h"
 
 START_TEST(kinds_have_their_operands)
 {
@@ -126,9 +126,5 @@ int main(void)
     tcase_add_test_raise_signal(cases, kind_beyond_the_last_has_no_operands, SIGABRT);
     Suite *suite = suite_create("operation");
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

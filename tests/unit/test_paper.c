@@ -2,6 +2,7 @@
 /* A paper as a file: what it says is what is run, and what is wrong in it is named. */
 #include "app/paper.h"
 #include "base/error.h"
+#include "run_suite.h"
 #include "test_record.h"
 
 #define HEAD   "'name':'p','title':'t','citation':'c 2022'"
@@ -128,9 +129,5 @@ int main(void)
     tcase_add_loop_test(cases, mistakes_are_named, 0, G_N_ELEMENTS(wrong));
     tcase_add_test(cases, papers_are_found_by_name);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

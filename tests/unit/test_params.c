@@ -4,10 +4,10 @@
 #include <errno.h>
 #include <float.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "run_suite.h"
 #include "test_params.h"
 
 static void check_syntax(const char *text, const char *beginning)
@@ -684,9 +684,5 @@ static Suite *make_suite(void)
 
 int main(void)
 {
-    SRunner *runner = srunner_create(make_suite());
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(make_suite());
 }

@@ -2,9 +2,9 @@
 /* Assignments over a file: "--set path=value".  What they change, and that a mistake names the
  * assignment where it made it, and the line where it did not. */
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "run_suite.h"
 #include "test_params.h"
 
 static const char *const scenario = "{\"seed\": 1,\n\"control\": {\"policy\": \"fifo\"},\n"
@@ -235,9 +235,5 @@ int main(void)
     tcase_add_test_raise_signal(cases, setting_after_reading_aborts, SIGABRT);
     Suite *suite = suite_create("params_set");
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

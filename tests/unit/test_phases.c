@@ -3,11 +3,11 @@
  * needs what the other made. */
 #include <check.h>
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "app/phases.h"
 #include "base/error.h"
+#include "run_suite.h"
 
 static const char scenario_text[] =
     "{\"cluster\": {\"islands\": [{\"hosts\": 1, \"devices_per_host\": 4, \"accelerator\": "
@@ -233,9 +233,5 @@ int main(void)
     tcase_add_test(cases, step_times_leave_the_first_out);
     tcase_add_test(cases, a_report_travels_as_text);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

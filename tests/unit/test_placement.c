@@ -9,6 +9,7 @@
 #include "base/random.h"
 #include "controller/embedding.h"
 #include "controller/placement.h"
+#include "run_suite.h"
 
 #define DEVICES_MAX 256
 
@@ -372,9 +373,5 @@ int main(void)
     tcase_add_loop_test(cases, answers_are_sound_and_topology_is_never_longer_than_spread, 0, 25);
     Suite *suite = suite_create("placement");
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The spread placement: which box, which run, which island. */
 #include <check.h>
-#include <stdlib.h>
 
 #include "controller/placement.h"
+#include "run_suite.h"
 
 #define DEVICES_MAX 64
 
@@ -308,9 +308,5 @@ int main(void)
     tcase_add_loop_test(cases, no_other_run_is_better, 0, 50);
     Suite *suite = suite_create("placement");
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

@@ -3,12 +3,12 @@
  */
 #include <check.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "base/params.h"
 #include "controller/placer.h"
+#include "run_suite.h"
 #include "small_control.h"
 
 #define DEVICES 6
@@ -262,9 +262,5 @@ int main(void)
     tcase_add_test(cases, spread_is_the_default);
     Suite *suite = suite_create("placer");
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What is held at the peak, by class. */
 #include <check.h>
-#include <stdlib.h>
 
 #include "controller/lower.h"
+#include "run_suite.h"
 #include "small_program.h"
 
 static void classify(const gw_program *program, uint32_t node, uint32_t first,
@@ -84,9 +84,5 @@ int main(void)
     tcase_add_test(cases, what_arrives_keeps_its_class);
     tcase_add_test(cases, classes_have_names);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

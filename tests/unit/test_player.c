@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Exchanges on a fabric that carries other things too.  How they go: test_rounds_play.c. */
 #include <check.h>
-#include <stdlib.h>
 
 #include "accel/player.h"
+#include "run_suite.h"
 #include "small_cluster.h"
 
 #define ENDS_MAX 8
@@ -140,9 +140,5 @@ int main(void)
     tcase_add_test(cases, another_may_begin_when_one_ends);
     tcase_add_test(cases, it_can_be_freed_half_way);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

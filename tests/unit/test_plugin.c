@@ -8,6 +8,7 @@
 #include "controller/dispatch_policy.h"
 #include "controller/placement.h"
 #include "controller/policy.h"
+#include "run_suite.h"
 #include "test_scenario.h"
 
 #define PLUGIN(name) GW_PLUGIN_DIR "/" name ".so"
@@ -402,9 +403,5 @@ int main(void)
     tcase_add_test(cases, blame_names_the_policy_and_its_file);
     tcase_add_test(cases, blame_for_creation_leaves_an_error_alone);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

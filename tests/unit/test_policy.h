@@ -4,12 +4,12 @@
 
 #include <check.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "base/params.h"
 #include "controller/offer_groups.h"
+#include "run_suite.h"
 
 #define COST_CLIENTS 10000
 #define COST_ROUNDS  4
@@ -118,9 +118,5 @@ static inline int run_cases(const char *name, TCase *cases)
 {
     Suite *suite = suite_create(name);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

@@ -2,12 +2,12 @@
 /* First in, first out; and the list of policies. */
 #include <check.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "base/params.h"
 #include "controller/policy.h"
+#include "run_suite.h"
 
 static gw_policy *make_fifo(void)
 {
@@ -182,9 +182,5 @@ int main(void)
     tcase_add_test_raise_signal(cases, taking_from_nothing_aborts, SIGABRT);
     Suite *suite = suite_create("policy_fifo");
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

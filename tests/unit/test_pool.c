@@ -3,12 +3,12 @@
 #include <check.h>
 #include <signal.h>
 #include <stdbool.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <glib.h>
 
 #include "base/pool.h"
+#include "run_suite.h"
 
 typedef struct {
     uint64_t value;
@@ -170,9 +170,5 @@ int main(void)
     tcase_add_test_raise_signal(cases, giving_more_than_taken_aborts, SIGABRT);
     Suite *suite = suite_create("pool");
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

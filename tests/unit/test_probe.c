@@ -2,10 +2,10 @@
 /* Every kind that can be measured is a function that checks and runs; more work takes longer by
  * far; statistics are of a sample. */
 #include <check.h>
-#include <stdlib.h>
 
 #include "program/measured.h"
 #include "real/probe.h"
+#include "run_suite.h"
 
 static const gw_probe_settings settings = {.seconds = 0.002, .thread_count = 2};
 
@@ -69,9 +69,5 @@ int main(void)
     tcase_add_test(tcase, threads_meet_and_hand_over);
     tcase_add_test(tcase, what_is_loaded_is_one_node_on_all_members);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

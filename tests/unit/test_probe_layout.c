@@ -3,10 +3,10 @@
  * last one first, what later runs read never is; an output that may be written over an input is,
  * where nobody reads that one later; another mesh's values come to buffers of their own. */
 #include <check.h>
-#include <stdlib.h>
 
 #include "program/builder.h"
 #include "real/probe_layout.h"
+#include "run_suite.h"
 
 #define N 8
 
@@ -123,9 +123,5 @@ int main(void)
     tcase_add_test(tcase, buffers_are_handed_on_and_used_again);
     tcase_add_test(tcase, another_mesh_hands_over_into_a_buffer_of_its_own);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

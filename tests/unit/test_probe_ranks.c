@@ -5,11 +5,11 @@
 
 #include <check.h>
 #include <pthread.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "real/real_run.h"
+#include "run_suite.h"
 #include "thread_link.h"
 
 #define SECONDS   0.0005
@@ -178,9 +178,5 @@ int main(void)
     tcase_add_test(cases, who_wants_it_to_end_ends_all);
     tcase_add_test(cases, a_line_goes_through_the_shortest_and_the_longest);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Every area is new to the system: what was there before takes a hundredth of that to touch. */
 #include <check.h>
-#include <stdlib.h>
 
 #include "real/probe.h"
+#include "run_suite.h"
 
 START_TEST(new_memory_is_measured)
 {
@@ -38,9 +38,5 @@ int main(void)
     tcase_add_test(tcase, new_memory_is_measured);
     tcase_add_test(tcase, long_measurements_end_at_their_most);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

@@ -3,10 +3,10 @@
  * that meet others, that model time, or that are done once; ids stay ids, however often it is done;
  * more measuring is more samples; and what was seen becomes shapes of tables. */
 #include <check.h>
-#include <stdlib.h>
 
 #include "program/builder.h"
 #include "real/calibration.h"
+#include "run_suite.h"
 
 #define TOKENS 160
 #define WORDS  40
@@ -205,9 +205,5 @@ int main(void)
     tcase_add_test(tcase, memory_is_known_beforehand);
     tcase_add_test(tcase, shapes_stand_in_for_grids);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

@@ -2,9 +2,9 @@
 /* Products on a matrix unit whose whole rate is 1e9 FLOP/s: seconds are FLOPs over that. */
 #include <check.h>
 #include <signal.h>
-#include <stdlib.h>
 
 #include "accel/product.h"
+#include "run_suite.h"
 
 #define FLOPS_PER_S 1e9
 
@@ -146,9 +146,5 @@ int main(void)
     tcase_add_test(cases, time_rises_with_every_side);
     tcase_add_test_raise_signal(cases, a_unit_without_a_rate_aborts, SIGABRT);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

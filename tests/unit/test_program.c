@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "run_suite.h"
 #include "test_program.h"
 
 static const uint32_t four[] = {4};
@@ -438,9 +439,5 @@ int main(void)
     tcase_add_test(cases, too_many_values_cannot_be_fused);
     Suite *suite = suite_create("program");
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Fusing where buffers nearly coincide: what is one input or one output, what is two, what the
  * fused function inherits, and that the program fused is left alone. */
-#include <stdlib.h>
 
+#include "run_suite.h"
 #include "test_program.h"
 
 enum { SOURCE, LINK };
@@ -232,9 +232,5 @@ int main(void)
     tcase_add_test(cases, the_two_programs_share_nothing);
     Suite *suite = suite_create("program fuse");
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

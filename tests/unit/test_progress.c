@@ -2,9 +2,9 @@
 /* When a host reports, to whom, and what. */
 #include <check.h>
 #include <signal.h>
-#include <stdlib.h>
 
 #include "controller/progress.h"
+#include "run_suite.h"
 #include "small_control.h"
 
 /* Host 1 of two hosts of two devices: devices 2 and 3.  Node 2 is the scheduler; 4 and 5 are
@@ -275,9 +275,5 @@ int main(void)
     tcase_add_test_raise_signal(cases, unknown_dispatcher_aborts, SIGABRT);
     Suite *suite = suite_create("progress");
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

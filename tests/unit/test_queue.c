@@ -8,6 +8,7 @@
 #include "base/random.h"
 #include "engine/heap.h"
 #include "engine/queue.h"
+#include "run_suite.h"
 
 typedef struct {
     gw_queue ladder;
@@ -431,9 +432,5 @@ static Suite *queue_suite(void)
 
 int main(void)
 {
-    SRunner *runner = srunner_create(queue_suite());
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(queue_suite());
 }

@@ -8,6 +8,7 @@
 #include <glib.h>
 
 #include "base/random.h"
+#include "run_suite.h"
 
 #define DRAW_COUNT 20000
 
@@ -157,9 +158,5 @@ int main(void)
     tcase_add_test(cases, elements_are_well_mixed);
     Suite *suite = suite_create("random");
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

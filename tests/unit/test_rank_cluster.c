@@ -4,10 +4,10 @@
  * contract; tests/unit/test_rank_run.c runs scenarios on them.) */
 #include <check.h>
 #include <pthread.h>
-#include <stdlib.h>
 
 #include "real/cpu_remote.h"
 #include "real/rank_cluster.h"
+#include "run_suite.h"
 #include "thread_link.h"
 
 #define RANK_COUNT 3
@@ -202,9 +202,5 @@ int main(void)
     tcase_add_test(tcase, a_clock_is_only_set_forward);
     tcase_add_test(tcase, nothing_done_is_said_so);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

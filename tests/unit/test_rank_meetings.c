@@ -3,11 +3,11 @@
  * which members lie on ranks, small and large, whoever comes last.  Here ranks are tables in one
  * process, and a part that is sent is there at once. */
 #include <check.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/random.h"
 #include "real/rank_meetings.h"
+#include "run_suite.h"
 
 #define MEMBERS_MAX 6
 #define RANKS_MAX   6
@@ -367,9 +367,5 @@ int main(void)
     tcase_add_test(tcase, who_waits_is_not_active_and_says_for_whom);
     tcase_add_test(tcase, abort_lets_everybody_go_and_nobody_wait_again);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

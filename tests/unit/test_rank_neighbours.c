@@ -2,10 +2,10 @@
 /* Ranks that look after each other, several of them in this process: a socket that goes without a
  * farewell is a process that has ended. */
 #include "real/rank_neighbours.h"
+#include "run_suite.h"
 
 #include <check.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -232,9 +232,5 @@ int main(void)
     tcase_add_test(tcase, a_process_that_stops_is_named);
     tcase_add_test(tcase, one_that_does_not_come_is_named);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

@@ -6,6 +6,7 @@
 #include "controller/policy.h"
 #include "real/rank_agree.h"
 #include "real/rank_run.h"
+#include "run_suite.h"
 #include "test_scenario.h"
 #include "thread_link.h"
 
@@ -319,9 +320,5 @@ int main(void)
     tcase_add_test(tcase, a_refused_job_ends_all);
     tcase_add_test(tcase, a_policy_that_refuses_ends_all);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

@@ -3,13 +3,13 @@
  * who wait for its word, unless it is the one. */
 #include <check.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "real/activity.h"
 #include "real/rank_cluster.h"
 #include "real/rank_watch.h"
+#include "run_suite.h"
 #include "thread_link.h"
 
 static gw_rank_watch *watch_of(thread_links *links, uint32_t rank)
@@ -128,9 +128,5 @@ int main(void)
     tcase_add_test(tcase, silence_counts_as_loss);
     tcase_add_test(tcase, others_listen_to_rank_0_alone);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

@@ -6,6 +6,7 @@
 
 #include "controller/policy.h"
 #include "real/real_run.h"
+#include "run_suite.h"
 #include "test_scenario.h"
 
 static const char slow_text[] =
@@ -328,9 +329,5 @@ int main(void)
     tcase_add_loop_test(tcase, a_policy_that_is_not_made_is_an_error_even_without_its_words, 0, 2);
     tcase_add_loop_test(tcase, a_refused_job_is_an_error_that_names_it, 0, 2);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

@@ -8,8 +8,9 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
+
+#include "run_suite.h"
 
 /* A new folder; the caller hands it to remove_folder(). */
 static inline char *make_folder(void)
@@ -97,9 +98,5 @@ static inline void check_error(const GError *error, int code, const char *const 
 
 static inline int run_suite(Suite *suite)
 {
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

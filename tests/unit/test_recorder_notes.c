@@ -2,6 +2,7 @@
 /* Notes of a job that moves, spills, waits and is late, and of one that fails, as a summary tells
  * them; each kind by numbers of its own. */
 #include "record/recorder.h"
+#include "run_suite.h"
 #include "test_record.h"
 
 static const char *const result_names[] = {"loss", "drawn"};
@@ -150,9 +151,5 @@ int main(void)
     tcase_add_test(cases, who_owns_nothing_is_collected_as_it_fails);
     tcase_add_test(cases, results_are_values_where_devices_compute);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

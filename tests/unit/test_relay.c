@@ -2,10 +2,10 @@
 /* Rows and rows of rows; and a host that hears out of turn. */
 #include <check.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "controller/relay.h"
+#include "run_suite.h"
 #include "small_control.h"
 
 #define HOSTS     8
@@ -310,9 +310,5 @@ int main(void)
     tcase_add_test_raise_signal(cases, a_tree_of_one_is_a_mistake, SIGABRT);
     Suite *suite = suite_create("relay");
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

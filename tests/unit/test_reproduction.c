@@ -2,6 +2,7 @@
 /* A small paper from its file to its verdicts: runs that points share, measures, failures. */
 #include "app/reproduction.h"
 #include "base/error.h"
+#include "run_suite.h"
 #include "test_record.h"
 
 #define QUICKSTART GW_SOURCE_DIR "/configs/quickstart.json"
@@ -160,9 +161,5 @@ int main(void)
     tcase_add_test(cases, failures_name_the_point);
     tcase_add_test(cases, measures_are_numbers_of_a_summary);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

@@ -2,6 +2,7 @@
 /* Who gets which devices, who waits, who is refused and why. */
 #include "tests/unit/test_resources.h"
 #include "controller/lease.h"
+#include "run_suite.h"
 
 START_TEST(slices_are_granted_at_once)
 {
@@ -546,9 +547,5 @@ int main(void)
     tcase_add_test_raise_signal(cases, releasing_what_was_not_granted_aborts, SIGABRT);
     Suite *suite = suite_create("resources");
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

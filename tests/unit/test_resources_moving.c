@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Jobs that take their data along to other devices, and the search for places. */
+#include "run_suite.h"
 #include "tests/unit/test_resources.h"
 
 /* --- The search --- */
@@ -381,9 +382,5 @@ int main(void)
     tcase_add_test_raise_signal(cases, move_of_what_was_not_recalled_aborts, SIGABRT);
     Suite *suite = suite_create("resources_moving");
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

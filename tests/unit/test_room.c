@@ -2,9 +2,9 @@
 /* Room on devices: what is full, for whom, and who is freed by what. */
 #include <check.h>
 #include <signal.h>
-#include <stdlib.h>
 
 #include "controller/room.h"
+#include "run_suite.h"
 
 /* Two islands of two hosts of two devices; the room is in charge of the second: devices 4 to 7. */
 typedef struct {
@@ -480,9 +480,5 @@ int main(void)
     tcase_add_test(cases, a_claim_that_is_given_up_frees_others);
     Suite *suite = suite_create("room");
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

@@ -2,10 +2,10 @@
 /* Exchanges as data: made, turned round, joined, priced. */
 #include <check.h>
 #include <signal.h>
-#include <stdlib.h>
 
 #include "accel/rounds.h"
 #include "base/check.h"
+#include "run_suite.h"
 #include "small_cluster.h"
 
 static const gw_rounds_phase *phase_of(const gw_rounds *rounds, uint32_t part, uint32_t index)
@@ -148,9 +148,5 @@ int main(void)
     tcase_add_test_raise_signal(cases, nobody_sends_to_himself, SIGABRT);
     tcase_add_test_raise_signal(cases, two_senders_by_one_way_cannot_be_turned_round, SIGABRT);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

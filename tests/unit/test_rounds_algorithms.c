@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The table: which algorithm does what, and that every member gets as many bytes as it has to. */
 #include <check.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "accel/rounds.h"
+#include "run_suite.h"
 #include "small_cluster.h"
 
 #define MEMBERS_MAX 512
@@ -155,9 +155,5 @@ int main(void)
     tcase_add_test(cases, what_an_algorithm_cannot_do_is_no_plan);
     tcase_add_test(cases, torus_is_for_groups_without_gaps);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What travels: who is reached, and how much leaves a host. */
 #include <check.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "accel/rounds_nodes.h"
 #include "node_cluster.h"
+#include "run_suite.h"
 
 #define MEMBERS_MAX 64
 #define SIZE_BYTES  (64 * 45)
@@ -161,9 +161,5 @@ int main(void)
     tcase_add_loop_test(cases, broadcasts_reach_everybody, 0, G_N_ELEMENTS(shapes));
     tcase_add_loop_test(cases, exchange_crosses_once, 0, G_N_ELEMENTS(shapes));
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

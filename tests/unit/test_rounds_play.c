@@ -2,9 +2,9 @@
 /* Plays of rounds made by hand; those of algorithms: tests/model/test_rounds.c. */
 #include <check.h>
 #include <signal.h>
-#include <stdlib.h>
 
 #include "accel/rounds_play.h"
+#include "run_suite.h"
 #include "small_cluster.h"
 
 static const uint32_t devices[] = {0, 1, 2, 3};
@@ -132,9 +132,5 @@ int main(void)
     tcase_add_test(cases, casts_end_for_themselves);
     tcase_add_test_raise_signal(cases, two_senders_by_one_way_abort, SIGABRT);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

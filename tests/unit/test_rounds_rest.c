@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What is left of a collective takes alone what is left of its time. */
 #include <check.h>
-#include <stdlib.h>
 
 #include "accel/rounds.h"
 #include "node_cluster.h"
+#include "run_suite.h"
 #include "small_cluster.h"
 
 #define DEVICES 16
@@ -113,9 +113,5 @@ int main(void)
     tcase_add_loop_test(cases, rest_takes_what_is_left_over_nodes, 0, algorithm_count);
     tcase_add_test(cases, rest_of_all_is_all);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

@@ -3,9 +3,9 @@
  * a search that tries every way. */
 #include <check.h>
 #include <signal.h>
-#include <stdlib.h>
 
 #include "node_cluster.h"
+#include "run_suite.h"
 #include "topology/route.h"
 
 #define LINKS_MAX 64
@@ -294,9 +294,5 @@ int main(void)
     tcase_add_test(cases, islands_meet_over_pcie_and_dcn);
     tcase_add_test_raise_signal(cases, route_to_nowhere_aborts, SIGABRT);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "program/routing.h"
+#include "run_suite.h"
 
 static uint64_t draw(const gw_routing *routing, uint64_t seed)
 {
@@ -106,9 +107,5 @@ int main(void)
     tcase_add_test_raise_signal(cases, a_token_chooses_among_enough, SIGABRT);
     Suite *suite = suite_create("routing");
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Order and medians, of odd and even numbers, of equal values and below nothing. */
 #include <check.h>
-#include <stdlib.h>
 
 #include "base/sample.h"
+#include "run_suite.h"
 
 static double median_of(const double *values, guint count)
 {
@@ -32,9 +32,5 @@ int main(void)
     TCase *tcase = tcase_create("sample");
     tcase_add_test(tcase, the_middle_is_found);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

@@ -3,6 +3,7 @@
  * bad examples of tests/schema carry what their message has to say in a comment key. */
 #include "tests/unit/test_scenario.h"
 #include "controller/system.h"
+#include "run_suite.h"
 #include "workload/workload.h"
 
 /* --- Defaults --- */
@@ -571,9 +572,5 @@ int main(void)
     Suite *suite = suite_create("scenario");
     suite_add_tcase(suite, make_good_case());
     suite_add_tcase(suite, make_example_case());
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Accelerators and profiles: where they are found, and what is wrong with them. */
+#include "run_suite.h"
 #include "tests/unit/test_scenario.h"
 
 /* --- The search path --- */
@@ -271,9 +272,5 @@ int main(void)
 {
     Suite *suite = suite_create("scenario_catalog");
     suite_add_tcase(suite, make_catalog_case());
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* "control.placement" and "control.dispatch": names, parameters, seeds, mistakes. */
+#include "run_suite.h"
 #include "tests/unit/test_scenario.h"
 
 /* One setting, and what the message says. */
@@ -101,9 +102,5 @@ int main(void)
     tcase_add_test(cases, mistakes);
     Suite *suite = suite_create("scenario_choice");
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What exchanges deal where devices hold no data. */
 #include <check.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "program/exchange.h"
+#include "run_suite.h"
 #include "scenario/counts.h"
 
 #define TOKENS 40000 /* Of each of two shards. */
@@ -156,9 +156,5 @@ int main(void)
     tcase_add_test(tcase, mistakes_are_named);
     tcase_add_test(tcase, a_router_is_blamed_by_name);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* "faults": what is read, and every mistake by its place. */
+#include "run_suite.h"
 #include "tests/unit/test_scenario.h"
 
 /* One setting, and what the message says. */
@@ -146,9 +147,5 @@ int main(void)
     tcase_add_test(cases, too_many);
     Suite *suite = suite_create("scenario_faults");
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* "matrix_unit" of an accelerator: what it says, what it leaves out, mistakes. */
 #include <check.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
+#include "run_suite.h"
 #include "scenario/scenario_private.h"
 
 static gw_params *parse(const char *unit)
@@ -103,9 +103,5 @@ int main(void)
     tcase_add_loop_test(cases, mistake, 0, G_N_ELEMENTS(mistakes));
     Suite *suite = suite_create("scenario_matrix");
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Bad scenarios.  A mistake is a line in a table: what is set, the path that the message names,
  * and what else it has to say. */
+#include "run_suite.h"
 #include "tests/unit/test_scenario.h"
 
 /* --- Placement --- */
@@ -427,9 +428,5 @@ int main(void)
 {
     Suite *suite = suite_create("scenario_mistakes");
     suite_add_tcase(suite, make_bad_case());
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

@@ -2,6 +2,7 @@
 /* Islands of nodes: what is read, by default and as said, and what is wrong with it. */
 #include "tests/unit/test_scenario.h"
 
+#include "run_suite.h"
 #include "scenario/scenario_private.h"
 
 static const char nodes_text[] =
@@ -157,9 +158,5 @@ int main(void)
     tcase_add_loop_test(cases, mistake_in_a_file_is_told, 0, G_N_ELEMENTS(file_mistakes));
     tcase_add_test(cases, every_shipped_network_loads);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

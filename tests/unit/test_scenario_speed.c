@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* "speed" and "jitter" of islands: what is read, and every mistake by its place. */
+#include "run_suite.h"
 #include "tests/unit/test_scenario.h"
 
 static void expect_setting_mistake(const char *setting, const char *part)
@@ -73,9 +74,5 @@ int main(void)
     tcase_add_test(cases, hosts_stand_for_their_devices);
     tcase_add_test(cases, mistakes);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

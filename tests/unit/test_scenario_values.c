@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What results read as where devices hold no data. */
 #include <check.h>
-#include <stdlib.h>
 
+#include "run_suite.h"
 #include "scenario/values.h"
 
 #define RUNS 20000
@@ -137,9 +137,5 @@ static Suite *values_suite(void)
 
 int main(void)
 {
-    SRunner *runner = srunner_create(values_suite());
-    srunner_run_all(runner, CK_NORMAL);
-    int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(values_suite());
 }

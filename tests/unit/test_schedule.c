@@ -2,12 +2,12 @@
 /* The order of gangs: who is next, how far ahead, and what is said to whom and when. */
 #include <check.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "base/params.h"
 #include "controller/schedule.h"
+#include "run_suite.h"
 #include "small_control.h"
 
 #define JOBS_MAX 4
@@ -720,9 +720,5 @@ int main(void)
     add_aborting_tests(cases);
     Suite *suite = suite_create("schedule");
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* When the scheduler's gangs leave: as its dispatch policy says. */
 #include <check.h>
-#include <stdlib.h>
 
 #include "controller/schedule.h"
+#include "run_suite.h"
 #include "small_control.h"
 
 #define JOBS_MAX 2
@@ -243,9 +243,5 @@ int main(void)
     tcase_add_test(cases, wrong_dispatch_policy_is_the_last_of_it);
     Suite *suite = suite_create("schedule_dispatch");
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

@@ -9,6 +9,7 @@
 #include "base/random.h"
 #include "controller/schedule.h"
 #include "controller/schedule_private.h"
+#include "run_suite.h"
 #include "small_control.h"
 
 #define HOSTS            4
@@ -341,9 +342,5 @@ int main(void)
     tcase_add_loop_test(cases, held_offers_change_nothing_that_is_said, 0, policy_count);
     Suite *suite = suite_create("schedule_hold");
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

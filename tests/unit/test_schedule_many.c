@@ -2,12 +2,12 @@
 /* What it costs to find the next of ten thousand clients: nothing here is a time, all is counted
  * in comparisons of the policies' keys. */
 #include <check.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "controller/offer_groups.h"
 #include "controller/schedule.h"
 #include "controller/schedule_private.h"
+#include "run_suite.h"
 #include "small_control.h"
 
 #define CLIENTS    10000
@@ -257,9 +257,5 @@ int main(void)
     tcase_add_test(cases, one_of_many_fails_while_it_is_offered);
     Suite *suite = suite_create("schedule_many");
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

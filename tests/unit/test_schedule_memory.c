@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The order of gangs where device memory is counted: who waits for it, and who goes on. */
 #include <check.h>
-#include <stdlib.h>
 
 #include "controller/schedule.h"
+#include "run_suite.h"
 #include "small_control.h"
 
 #define JOBS 2
@@ -178,9 +178,5 @@ int main(void)
     tcase_add_test(cases, what_is_held_at_the_end_comes_back);
     Suite *suite = suite_create("schedule_memory");
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

@@ -2,9 +2,9 @@
 /* Estimates of a large model's ways against what the scenario of each says of its memory. */
 #include <check.h>
 #include <math.h>
-#include <stdlib.h>
 
 #include "app/search_estimate.h"
+#include "run_suite.h"
 #include "workload/workload_schedule.h"
 
 #define PLAN GW_SOURCE_DIR "/configs/plan.json"
@@ -227,9 +227,5 @@ int main(void)
     tcase_add_test(cases, the_second_split_schedule_holds_more);
     tcase_add_test(cases, a_search_finds_no_less_than_was_told);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Which of a small program's places stands for which of a large one. */
 #include <check.h>
-#include <stdlib.h>
 
 #include "app/search_places.h"
+#include "run_suite.h"
 
 START_TEST(a_side_has_its_first_one_between_and_its_last)
 {
@@ -36,9 +36,5 @@ int main(void)
     tcase_add_test(cases, a_side_has_its_first_one_between_and_its_last);
     tcase_add_test(cases, decoders_alone_have_one_side);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

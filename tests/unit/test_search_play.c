@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Schedules played with a time per place: closed forms, and the player of the workload. */
 #include <check.h>
-#include <stdlib.h>
 
 #include "app/search_play.h"
+#include "run_suite.h"
 
 static gw_workload_schedule *make(const gw_schedule_ops *ops, uint32_t stages, uint32_t chunks,
                                   uint32_t microbatches)
@@ -180,9 +180,5 @@ int main(void)
     tcase_add_test(cases, nothing_takes_less_than_the_least);
     tcase_add_test(cases, the_least_is_taken_by_equal_passes);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A point's schedule is the one that its scenario's program has. */
 #include <check.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "app/search_schedule.h"
+#include "run_suite.h"
 #include "workload/workload.h"
 #include "workload/workload_schedule_choice.h"
 
@@ -122,9 +122,5 @@ int main(void)
     tcase_add_test(cases, limits_are_the_schedules_or_the_scenarios);
     tcase_add_test(cases, more_passes_than_a_program_may_have);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

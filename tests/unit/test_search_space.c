@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The ways there are: all of them, each once, and none that cannot be. */
 #include <check.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "app/search_space.h"
 #include "base/error.h"
+#include "run_suite.h"
 #include "workload/workload_schedule.h"
 
 #define PLAN GW_SOURCE_DIR "/configs/plan.json" /* 16 devices, 24 layers, 16 heads, batch 32. */
@@ -192,9 +192,5 @@ int main(void)
     tcase_add_test(cases, values_are_told_as_scenarios_have_them);
     tcase_add_test(cases, more_devices_than_there_are);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

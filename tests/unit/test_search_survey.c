@@ -2,12 +2,12 @@
 /* All points at once are what each is by itself, whatever the processes. */
 #include <check.h>
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "app/search_estimate.h"
 #include "app/search_schedule.h"
 #include "app/search_survey.h"
+#include "run_suite.h"
 
 #define PLAN GW_SOURCE_DIR "/configs/plan.json"
 
@@ -200,9 +200,5 @@ int main(void)
     tcase_add_test(cases, what_is_too_large_is_counted);
     tcase_add_test(cases, no_points_at_all);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

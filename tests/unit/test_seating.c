@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Masks and pitches: which operations may have them, over which shapes, and what they move. */
 #include "program/seating.h"
+#include "run_suite.h"
 #include "test_function.h"
 
 static gw_operation by_masks(gw_operation_kind kind)
@@ -106,9 +107,5 @@ int main(void)
     tcase_add_test(cases, exchanges_move_pitches);
     Suite *suite = suite_create("seating");
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

@@ -2,9 +2,9 @@
 /* A shop whose server writes down what it serves and when: "item@time ". */
 #include <check.h>
 #include <signal.h>
-#include <stdlib.h>
 
 #include "engine/server.h"
+#include "run_suite.h"
 
 typedef struct {
     gw_engine *engine;
@@ -305,9 +305,5 @@ static Suite *server_suite(void)
 
 int main(void)
 {
-    SRunner *runner = srunner_create(server_suite());
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(server_suite());
 }

@@ -2,11 +2,11 @@
 /* The port over simulated time: a node's clock, its inbox, its NIC, its timers, its devices. */
 #include <check.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "program/builder.h"
 #include "record/launch_digest.h"
+#include "run_suite.h"
 #include "world/sim_port.h"
 
 /* One island: hosts 0 and 1 of two devices each; node 2 schedules, 3 has the resources, 4 is a
@@ -785,9 +785,5 @@ int main(void)
     tcase_add_test_raise_signal(cases, enqueueing_what_is_not_loaded_aborts, SIGABRT);
     tcase_add_test_raise_signal(cases, message_to_nobody_aborts, SIGABRT);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

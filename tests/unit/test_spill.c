@@ -2,11 +2,11 @@
 /* Which buffers rest, and which of them goes first. */
 #include <check.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "controller/spill.h"
 #include "controller/system.h"
+#include "run_suite.h"
 #include "small_control.h"
 
 /* One host of two devices; outputs of 8, 24 and 16 bytes a shard, and one that is a result. */
@@ -176,9 +176,5 @@ int main(void)
     tcase_add_test_raise_signal(cases, giving_back_what_was_not_taken_aborts, SIGABRT);
     Suite *suite = suite_create("spill");
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

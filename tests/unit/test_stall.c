@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A run at rest, in words. */
-#include <stdlib.h>
 
 #include "program/builder.h"
+#include "run_suite.h"
 #include "test_device.h"
 #include "world/stall.h"
 
@@ -158,9 +158,5 @@ int main(void)
     tcase_add_test(cases, more_of_the_same_is_counted);
     tcase_add_test(cases, nothing_is_said_of_devices_at_rest);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

@@ -6,6 +6,7 @@
 
 #include "app/statistics.h"
 #include "base/random.h"
+#include "run_suite.h"
 
 /* Two-sided 95 % points, as printed in tables (to three decimals). */
 START_TEST(quantiles_are_those_of_the_tables)
@@ -150,9 +151,5 @@ int main(void)
     tcase_add_test(means, large_values_keep_their_small_differences);
     tcase_add_test(means, intervals_hold_the_mean_as_often_as_they_say);
     suite_add_tcase(suite, means);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

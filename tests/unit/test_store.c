@@ -2,9 +2,9 @@
 /* Buffers by reference: numbers, counts, what is full and what is given back. */
 #include <check.h>
 #include <signal.h>
-#include <stdlib.h>
 
 #include "controller/store.h"
+#include "run_suite.h"
 #include "small_control.h"
 
 /* One host of two devices; a program of one mesh: slot 0 is permanent (set-up, 8 rows), slots 1
@@ -329,9 +329,5 @@ int main(void)
     tcase_add_test_raise_signal(cases, reserving_for_nobody_aborts, SIGABRT);
     Suite *suite = suite_create("store");
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The user's loop on a host: what it calls, how far ahead, and that it asks nobody. */
 #include <check.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "run_suite.h"
 #include "small_system.h"
 
 /* start (once) -> a -> b, carried back to a; one shard on each of two hosts. */
@@ -233,9 +233,5 @@ static Suite *system_multi_suite(void)
 
 int main(void)
 {
-    SRunner *runner = srunner_create(system_multi_suite());
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(system_multi_suite());
 }

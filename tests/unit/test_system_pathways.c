@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Turns: what reaches a scheduler before its turn is ordered in it, and sent together. */
 #include <check.h>
-#include <stdlib.h>
 
 #include "controller/system.h"
+#include "run_suite.h"
 #include "small_control.h"
 
 #define JOBS 2
@@ -129,9 +129,5 @@ int main(void)
     tcase_add_test(cases, calls_before_a_turn_travel_together);
     tcase_add_test(cases, answers_do_not_wait_for_a_turn);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

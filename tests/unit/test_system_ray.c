@@ -2,8 +2,8 @@
 /* The driver and its actors: who waits for whom, and what crosses the bus. */
 #include <check.h>
 #include <signal.h>
-#include <stdlib.h>
 
+#include "run_suite.h"
 #include "small_system.h"
 
 #define CLIENT 4
@@ -191,9 +191,5 @@ static Suite *system_ray_suite(void)
 
 int main(void)
 {
-    SRunner *runner = srunner_create(system_ray_suite());
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(system_ray_suite());
 }

@@ -5,6 +5,7 @@
 
 #include "base/random.h"
 #include "real/timers.h"
+#include "run_suite.h"
 
 #define TIMER_COUNT 400
 
@@ -118,9 +119,5 @@ int main(void)
     tcase_add_test(tcase, cancelling_a_tag_takes_all_that_have_it);
     tcase_add_test(tcase, watches_are_not_sure);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

@@ -3,9 +3,9 @@
  * start-up is 700 ns. */
 #include <check.h>
 #include <signal.h>
-#include <stdlib.h>
 
 #include "accel/model.h"
+#include "run_suite.h"
 #include "small_cluster.h"
 
 static void add_duration(gw_function *function, gw_span duration_ns)
@@ -373,9 +373,5 @@ int main(void)
     tcase_add_test_raise_signal(cases, mesh_over_two_islands_aborts, SIGABRT);
     tcase_add_test(cases, nothing_can_be_freed);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

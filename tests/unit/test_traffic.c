@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What programs put on the wires: pieces between meshes, rows, results, collectives. */
 #include <check.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "node_cluster.h"
 #include "program/builder.h"
+#include "run_suite.h"
 #include "small_cluster.h"
 #include "world/traffic.h"
 
@@ -152,9 +152,5 @@ int main(void)
     tcase_add_loop_test(cases, what_is_handed_on_crosses, 0, 3);
     tcase_add_loop_test(cases, results_cross_what_goes_between_hosts, 0, 2);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

@@ -2,8 +2,8 @@
 /* Collectives that travel together: what is joined, in which order, and when it is written. */
 #include <check.h>
 #include <signal.h>
-#include <stdlib.h>
 
+#include "run_suite.h"
 #include "workload/transformer_bundle.h"
 
 /* Of so many floats; returns the input. */
@@ -94,9 +94,5 @@ int main(void)
     tcase_add_test_raise_signal(cases, only_collectives_travel, SIGABRT);
     Suite *suite = suite_create("transformer_bundle");
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The formulas of transformer_flops.c against the operations of what is made. */
 #include <check.h>
-#include <stdlib.h>
 
+#include "run_suite.h"
 #include "test_transformer.h"
 
 /* Two micro-batches of two devices; a perceptron of its own width. */
@@ -91,9 +91,5 @@ int main(void)
     tcase_add_test(cases, model_needs_nothing_twice);
     tcase_add_test(cases, published_formulas);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

@@ -3,8 +3,8 @@
  * and forward leave, and nothing more is held.  That losses stay the same is
  * tests/cli/test_transformer.py's. */
 #include <check.h>
-#include <stdlib.h>
 
+#include "run_suite.h"
 #include "workload/transformer.h"
 
 enum { LAYERS = 4, HIDDEN = 16, WORDS = 32, SEQUENCE = 8, MICROBATCH = 2, WIDE = 64 };
@@ -171,9 +171,5 @@ int main(void)
     tcase_add_test(cases, parts_of_parameters);
     Suite *suite = suite_create("transformer_split");
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

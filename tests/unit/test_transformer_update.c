@@ -2,8 +2,8 @@
 /* What each stage of ZeRO parts, and where slopes are summed: by counts of bytes and collectives.
  * That losses stay the same is tests/cli/test_transformer.py's. */
 #include <check.h>
-#include <stdlib.h>
 
+#include "run_suite.h"
 #include "workload/transformer.h"
 
 enum { LAYERS = 2, HIDDEN = 16, WORDS = 32, SEQUENCE = 8, BATCH = 8, DATA = 4 };
@@ -344,9 +344,5 @@ int main(void)
     tcase_add_test(cases, islands_are_sent_whole_what_does_not_divide);
     Suite *suite = suite_create("transformer_update");
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

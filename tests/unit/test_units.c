@@ -5,11 +5,11 @@
 #include <locale.h>
 #include <math.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "base/units.h"
+#include "run_suite.h"
 
 #define TWO_TO_63 (UINT64_C(1) << 63)
 
@@ -305,9 +305,5 @@ int main(void)
     tcase_add_test(cases, what_is_written_can_be_read);
     Suite *suite = suite_create("units");
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

@@ -3,11 +3,11 @@
 #include <check.h>
 #include <glib/gstdio.h>
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "app/validation.h"
 #include "base/error.h"
+#include "run_suite.h"
 
 #define SCENARIO                                                                                   \
     "{\"cluster\": {\"islands\": [{\"hosts\": 1, \"devices_per_host\": 2, \"accelerator\": "       \
@@ -434,9 +434,5 @@ int main(void)
     tcase_add_test(cases, a_failure_is_told_and_holds_nothing);
     tcase_add_test(cases, files_hold_what_was_found);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

@@ -3,9 +3,9 @@
 #include <check.h>
 #include <math.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "run_suite.h"
 #include "small_cluster.h"
 #include "topology/wires.h"
 
@@ -266,9 +266,5 @@ int main(void)
     tcase_add_test(cases, core_is_one_link);
     tcase_add_test_raise_signal(cases, device_that_is_not_there_aborts, SIGABRT);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

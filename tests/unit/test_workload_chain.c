@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The chain: its shape, its value counted by a small interpreter, fused, and mistakes. */
 #include <check.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "run_suite.h"
 #include "test_workload.h"
 #include "workload/workload.h"
 
@@ -240,9 +240,5 @@ int main(void)
     tcase_add_test(cases, workloads_are_found_by_name);
     Suite *suite = suite_create("workload_chain");
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

@@ -2,10 +2,10 @@
 /* Graphs written out: functions made for what their nodes list, resharding between meshes, and
  * mistakes told with their place and a near match. */
 #include <check.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
+#include "run_suite.h"
 #include "workload/workload.h"
 
 /* --- Builders --- */
@@ -424,9 +424,5 @@ int main(void)
     Suite *suite = suite_create("workload_graph");
     suite_add_tcase(suite, make_function_cases());
     suite_add_tcase(suite, make_node_cases());
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Inputs of a graph that are dealt out by counts: what they become, and what is refused. */
 #include <check.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "program/exchange.h"
+#include "run_suite.h"
 #include "workload/workload.h"
 
 /* A router on two devices, experts on four, another expert on one; %s: the nodes. */
@@ -26,7 +26,7 @@ static gw_program *build(const char *nodes, GError **error)
 #define ROUTER "{\"name\": \"router\", \"function\": \"route\", \"mesh\": \"tokens\"}"
 #define DEAL(row, capacity)                                                                        \
     "{\"from\": \"router\", \"exchange\": {\"row\": \"" row "\", \"capacity_rows\": " capacity "}" \
-                                                                                               "}"
+    "}"
 #define NODE(name, function, mesh, inputs)                                                         \
     ", {\"name\": \"" name "\", \"function\": \"" function "\", \"mesh\": \"" mesh                 \
     "\", \"inputs\": [" inputs "]}"
@@ -103,9 +103,5 @@ int main(void)
     tcase_add_test(tcase, each_deal_has_counts_of_its_own);
     tcase_add_test(tcase, mistakes_are_named);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

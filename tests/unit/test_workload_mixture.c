@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A layer of a mixture of experts: its shape, its cost by rows, and what is refused. */
 #include <check.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "program/exchange.h"
+#include "run_suite.h"
 #include "workload/workload.h"
 
 static gw_program *build(const char *text, GError **error)
@@ -96,9 +96,5 @@ int main(void)
     tcase_add_test(tcase, all_that_an_expert_does_goes_by_rows);
     tcase_add_test(tcase, mistakes_are_named);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

@@ -3,11 +3,11 @@
  * differences, the same losses on any number of devices and in one node, learning; and mistakes. */
 #include <check.h>
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "base/random.h"
+#include "run_suite.h"
 #include "workload/workload.h"
 
 /* --- Builders --- */
@@ -648,9 +648,5 @@ int main(void)
     tcase_add_test(cases, mistakes_are_told);
     Suite *suite = suite_create("workload_mlp");
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

@@ -2,10 +2,10 @@
 /* The readers that workloads share: bounds from both sides, what is left alone, and messages. */
 #include <check.h>
 #include <glib/gstdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
+#include "run_suite.h"
 #include "workload/workload_params.h"
 
 static gw_params *parse(const char *json)
@@ -288,9 +288,5 @@ int main(void)
     tcase_add_test(cases, finish_hands_on_what_is_good);
     Suite *suite = suite_create("workload params");
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

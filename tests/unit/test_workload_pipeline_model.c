@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a model adds to a pipeline of given times: where it stands, how much it is, and mistakes. */
 #include <check.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "run_suite.h"
 #include "test_workload.h"
 #include "workload/workload.h"
 #include "workload/workload_pipeline_model.h"
@@ -159,9 +159,5 @@ int main(void)
     tcase_add_test(cases, mistakes_are_told);
     Suite *suite = suite_create("workload_pipeline_model");
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

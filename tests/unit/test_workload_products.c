@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Products as a program: how many, how large, what is the same on all devices; and mistakes. */
 #include <check.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "run_suite.h"
 #include "test_workload.h"
 #include "workload/workload.h"
 
@@ -62,9 +62,5 @@ int main(void)
     tcase_add_test(tcase, products_have_the_sizes_asked_for);
     tcase_add_test(tcase, mistakes_are_named);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

@@ -5,6 +5,7 @@
 #include <check.h>
 
 #include "base/error.h"
+#include "run_suite.h"
 #include "workload/workload_schedule.h"
 
 static const gw_schedule_ops *const schedules_for_all[] = {&gw_schedule_1f1b,  &gw_schedule_gpipe,
@@ -144,9 +145,5 @@ static inline int run_cases(const char *name, TCase *cases)
 {
     Suite *suite = suite_create(name);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? 0 : 1;
+    return gw_run_suite(suite);
 }

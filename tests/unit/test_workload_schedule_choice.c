@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Parameters of a schedule that go together, those that do not, and what comes of them. */
 #include <check.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
+#include "run_suite.h"
 #include "workload/workload_schedule_choice.h"
 
 enum { STAGES = 4, MICROBATCHES = 8 };
@@ -86,9 +86,5 @@ int main(void)
     tcase_add_test(cases, what_does_not);
     Suite *suite = suite_create("workload_schedule_choice");
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

@@ -2,10 +2,10 @@
 /* The transformer as a program: parameters and FLOPs by the published formulas, split or not, what
  * collectives it has, and mistakes.  That it trains is tests/cli/test_transformer.py's. */
 #include <check.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/random.h"
+#include "run_suite.h"
 #include "test_transformer.h"
 #include "test_workload.h"
 #include "workload/workload.h"
@@ -536,9 +536,5 @@ int main(void)
     tcase_add_test(cases, combinations_fit_together);
     tcase_add_test(cases, mistakes_have_words);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

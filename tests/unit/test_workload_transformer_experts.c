@@ -4,9 +4,9 @@
  */
 #include <check.h>
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "run_suite.h"
 #include "test_transformer.h"
 #include "test_workload.h"
 #include "workload/workload_transformer_experts.h"
@@ -354,9 +354,5 @@ int main(void)
     tcase_add_test(cases, mistakes_have_words);
     Suite *suite = suite_create("workload_transformer_experts");
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

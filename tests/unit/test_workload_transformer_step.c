@@ -3,9 +3,9 @@
  * which order it is added up, and mistakes.  That losses do not depend on it is
  * tests/cli/test_transformer.py's. */
 #include <check.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "run_suite.h"
 #include "test_workload.h"
 #include "workload/transformer.h"
 #include "workload/workload.h"
@@ -283,9 +283,5 @@ int main(void)
     tcase_add_test(cases, light_ends_have_a_layer_fewer);
     tcase_add_test(cases, mistakes_have_words);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

@@ -2,6 +2,7 @@
 /* Whole runs on simulated clusters: what they count, that they repeat, and how they fail. */
 #include "world/world.h"
 
+#include "run_suite.h"
 #include "test_scenario.h"
 
 #define CLUSTER                                                                                    \
@@ -292,9 +293,5 @@ int main(void)
     tcase_add_test(cases, policy_that_is_not_made_is_an_error_even_without_its_words);
     tcase_add_test(cases, progress_is_told_and_can_end_a_run);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }

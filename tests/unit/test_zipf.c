@@ -2,9 +2,9 @@
 /* Shares by Zipf's law, and whose share a number falls into. */
 #include <check.h>
 #include <signal.h>
-#include <stdlib.h>
 
 #include "base/zipf.h"
+#include "run_suite.h"
 
 START_TEST(exponent_0_is_even)
 {
@@ -64,9 +64,5 @@ int main(void)
     tcase_add_test_raise_signal(cases, exponents_are_not_negative, SIGABRT);
     Suite *suite = suite_create("zipf");
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return gw_run_suite(suite);
 }
