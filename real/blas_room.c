@@ -4,9 +4,10 @@
 #include "real/blas_room.h"
 
 #include <glib.h>
+#include <pthread.h>
 #include <sys/mman.h>
 
-static GMutex mutex;
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static uint32_t most; /* Threads that there was room for. */
 
 static bool try_room(uint32_t thread_count)
@@ -19,9 +20,9 @@ static bool try_room(uint32_t thread_count)
 
 bool gw_blas_has_room(uint32_t thread_count)
 {
-    g_mutex_lock(&mutex);
+    pthread_mutex_lock(&mutex);
     const bool has_room = thread_count <= most || try_room(thread_count - most);
     most = has_room ? MAX(most, thread_count) : most;
-    g_mutex_unlock(&mutex);
+    pthread_mutex_unlock(&mutex);
     return has_room;
 }

@@ -236,11 +236,13 @@ void gw_schedule_retire(gw_schedule *schedule, gw_node_id source,
 
 /* --- Offers --- */
 
-/* False: its slice is full, or its buffers do not fit, and it waits for that. */
+/* False: its slice is full, or its buffers do not fit, and it waits for that.  Who is known to be
+ * short does not find out whether there is room, too: those that a policy has set aside do not. */
 static bool has_room(gw_schedule *schedule, gw_scheduled_instance *instance)
 {
     gw_need *need = gw_schedule_next_need(instance);
-    if (!gw_schedule_is_free(schedule, need->slice)) {
+    const bool is_only_short = need->is_short && !need->slice->is_full;
+    if (!is_only_short && !gw_schedule_is_free(schedule, need->slice)) {
         gw_schedule_wait(instance, GW_SCHEDULED_BLOCKED);
         return false;
     }

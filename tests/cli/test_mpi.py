@@ -18,8 +18,12 @@ SCENARIOS = program.ROOT / "tests" / "scenario"
 ONE_DEVICE_EACH = ["--set", "cluster.islands.0.hosts=4",
                    "--set", "cluster.islands.0.devices_per_host=1"]
 FOREVER = ["--set", "jobs.0.steps=100000000"]
-BUSY_S = 0.15  # Of CPU time: so much a rank has used that runs.
 IDLE_SHARE = 0.05  # Of a core: what a rank with nothing to do may use.
+
+
+def busy_s():
+    """Of CPU time: so much a rank has used that runs."""
+    return 1.0 if program.is_sanitized() else 0.15
 
 
 def used_cpu_s(pid):
@@ -152,7 +156,7 @@ class Mpi(ranks.Case):
         process = self.start(4, "run", MLP, "--backend", "mpi", "--out", self.out,
                              *ONE_DEVICE_EACH, *FOREVER, options=options)
         for rank in range(4):
-            self.await_true(lambda r=rank: used_cpu_s(self.pid(r)) > BUSY_S, 60)
+            self.await_true(lambda r=rank: used_cpu_s(self.pid(r)) > busy_s(), 60)
         time.sleep(0.6)  # Each has told what it is at.
         os.kill(self.pid(victim), number)
         lost_s = time.monotonic()
@@ -219,7 +223,7 @@ class Mpi(ranks.Case):
         before = self.files(self.out)
         process = self.start(2, "run", MLP, "--backend", "mpi", "--out", self.out, *FOREVER,
                              options=ranks.RECOVERY)
-        self.await_true(lambda: used_cpu_s(self.pid(1)) > BUSY_S, 60)
+        self.await_true(lambda: used_cpu_s(self.pid(1)) > busy_s(), 60)
         os.kill(self.pid(1), signal.SIGKILL)
         self.assertEqual(self.code(0, ranks.LOST_S), 5)
         process.communicate(timeout=ranks.END_S)
@@ -231,7 +235,7 @@ class Mpi(ranks.Case):
     def test_a_file_vanishes(self):
         process = self.start(2, "run", MLP, "--backend", "mpi", "--out", self.out, *FOREVER)
         for rank in range(2):
-            self.await_true(lambda r=rank: used_cpu_s(self.pid(r)) > BUSY_S, 60)
+            self.await_true(lambda r=rank: used_cpu_s(self.pid(r)) > busy_s(), 60)
         shutil.rmtree(self.out)
         self.assertEqual([self.code(rank, ranks.LOST_S) for rank in range(2)], [5, 5])
         _, errors = process.communicate(timeout=ranks.END_S)
@@ -241,7 +245,7 @@ class Mpi(ranks.Case):
     def test_ctrl_c(self):
         process = self.start(2, "run", MLP, "--backend", "mpi", "--out", self.out, *FOREVER)
         for rank in range(2):
-            self.await_true(lambda r=rank: used_cpu_s(self.pid(r)) > BUSY_S, 60)
+            self.await_true(lambda r=rank: used_cpu_s(self.pid(r)) > busy_s(), 60)
         os.kill(self.pid(0), signal.SIGINT)
         self.assertEqual([self.code(rank, ranks.LOST_S) for rank in range(2)], [130, 130])
         _, errors = process.communicate(timeout=ranks.END_S)
@@ -254,7 +258,7 @@ class Mpi(ranks.Case):
         process = self.start(2, "run", MLP, "--backend", "mpi", "--out", self.out, *FOREVER,
                              options=ranks.PATIENCE)
         for rank in range(2):
-            self.await_true(lambda r=rank: used_cpu_s(self.pid(r)) > BUSY_S, 60)
+            self.await_true(lambda r=rank: used_cpu_s(self.pid(r)) > busy_s(), 60)
         process.send_signal(signal.SIGINT)
         self.assertEqual([self.code(rank, ranks.LOST_S) for rank in range(2)], [130, 130])
         _, errors = process.communicate(timeout=ranks.END_S)
@@ -312,7 +316,7 @@ class Calibrate(ranks.Case):
     def test_a_rank_dies(self):
         process = self.start(2, "calibrate", "--backend", "mpi", "--out", self.path,
                              options=ranks.RECOVERY)
-        self.await_true(lambda: used_cpu_s(self.pid(1)) > BUSY_S, 60)
+        self.await_true(lambda: used_cpu_s(self.pid(1)) > busy_s(), 60)
         os.kill(self.pid(1), signal.SIGKILL)
         self.assertEqual(self.code(0, ranks.LOST_S), 5)
         _, errors = process.communicate(timeout=ranks.END_S)
@@ -323,7 +327,7 @@ class Calibrate(ranks.Case):
     @once
     def test_ctrl_c(self):
         process = self.start(2, "calibrate", "--backend", "mpi", "--out", self.path)
-        self.await_true(lambda: used_cpu_s(self.pid(1)) > BUSY_S, 60)
+        self.await_true(lambda: used_cpu_s(self.pid(1)) > busy_s(), 60)
         os.kill(self.pid(0), signal.SIGINT)
         self.assertEqual([self.code(rank, ranks.LOST_S) for rank in range(2)], [130, 130])
         _, errors = process.communicate(timeout=ranks.END_S)

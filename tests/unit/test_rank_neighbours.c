@@ -6,6 +6,7 @@
 
 #include <check.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -13,48 +14,37 @@
 #define WAIT_S 30 /* Of who should long have spoken. */
 
 typedef struct { /* What a rank came to. */
-    GMutex mutex;
-    GCond has_ended;
-    bool is_ended, is_interrupted;
-    char *text;
+    atomic_bool is_ended;
+    bool is_interrupted; /* When it has ended. */
+    char *text;          /* Likewise. */
 } ending;
 
 static void say(void *context, const char *text)
 {
-    ending *to = context;
-    g_mutex_lock(&to->mutex);
-    to->text = g_strdup(text);
-    g_mutex_unlock(&to->mutex);
+    ((ending *)context)->text = g_strdup(text);
 }
 
 static void end(void *context, bool is_interrupted)
 {
     ending *to = context;
-    g_mutex_lock(&to->mutex);
-    to->is_ended = true;
     to->is_interrupted = is_interrupted;
-    g_cond_signal(&to->has_ended);
-    g_mutex_unlock(&to->mutex);
+    atomic_store(&to->is_ended, true);
 }
 
 /* False: it has not ended. */
-static bool await(ending *of, gint64 span_us)
+static bool await(const ending *of, gint64 span_us)
 {
     const gint64 end_us = g_get_monotonic_time() + span_us;
-    g_mutex_lock(&of->mutex);
-    bool is_late = false;
-    while (!of->is_ended && !is_late) {
-        is_late = !g_cond_wait_until(&of->has_ended, &of->mutex, end_us);
-    }
-    const bool is_ended = of->is_ended;
-    g_mutex_unlock(&of->mutex);
-    return is_ended;
+    while (!atomic_load(&of->is_ended) && g_get_monotonic_time() < end_us)
+        g_usleep(1000);
+    return atomic_load(&of->is_ended);
 }
 
 static void clear(ending *of)
 {
     g_free(of->text);
-    *of = (ending){.is_ended = false};
+    of->text = NULL;
+    atomic_store(&of->is_ended, false);
 }
 
 static gw_rank_neighbours *join(const char *job, uint32_t self, uint32_t rank_count, ending *to)
