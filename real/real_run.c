@@ -72,14 +72,6 @@ void gw_real_handle(void *context, gw_node_id node, const gw_input *input)
 
 /* --- How a run ends --- */
 
-static void report_refusal(const gw_real_state *run, uint32_t job, uint32_t reason, GError **error)
-{
-    g_autofree char *who = gw_scenario_placement_words(run->scenario);
-    g_set_error(error, GW_ERROR, GW_ERROR_SCENARIO, "%s: job \"%s\" was refused: %s%s",
-                run->scenario->path, run->scenario->jobs[job].name,
-                gw_refusal_text((gw_refusal)reason), who);
-}
-
 bool gw_real_is_ended(const gw_real_state *run, gw_cpu_cluster *cluster, GError **error)
 {
     uint32_t job, reason;
@@ -89,7 +81,7 @@ bool gw_real_is_ended(const gw_real_state *run, gw_cpu_cluster *cluster, GError 
         return true;
     }
     if (gw_ledger_refusal(run->ledger, &job, &reason)) {
-        report_refusal(run, job, reason, error);
+        gw_scenario_blame_refusal(run->scenario, job, reason, error);
         return true;
     }
     if (gw_ledger_policy_wrong(run->ledger, &wrong)) {

@@ -117,10 +117,23 @@ static bool read_file(const char *path, GString *text, GError **error)
 
 /* --- Parsing --- */
 
+/* Jansson's words, but where they name its own flags.  The caller frees. */
+static char *describe_syntax_error(const json_error_t *found)
+{
+    static const char near[] = " near ";
+    if (json_error_code(found) != json_error_null_character &&
+        json_error_code(found) != json_error_null_byte_in_key) {
+        return g_utf8_make_valid(found->text, -1);
+    }
+    const char *place = g_strrstr(found->text, near);
+    g_autofree char *valid = g_utf8_make_valid(place != NULL ? place : "", -1);
+    return g_strconcat("found \\u0000, which no text here may hold", valid, NULL);
+}
+
 /* Jansson quotes the input, which may be anything. */
 static void set_syntax_error(const char *source, const json_error_t *found, GError **error)
 {
-    g_autofree char *message = g_utf8_make_valid(found->text, -1);
+    g_autofree char *message = describe_syntax_error(found);
     for (char *at = message; *at != '\0'; at++) {
         if (g_ascii_iscntrl(*at)) {
             *at = '?';

@@ -72,7 +72,8 @@ bool gw_params_number(gw_params *object, const char *key, bool required, double 
                       double maximum, double *out, GError **error);
 /* A quantity: the string "2.3ms" under `key`, or a plain number under `key` + the base unit's
  * suffix ("_ns", "_bytes", "_bytes_per_s", "_flops", "_watts"); both at once is an error, and so
- * is a plain number under `key` itself.  In the base unit.  Spans and bytes are rounded up. */
+ * is a plain number under `key` itself, unless that ends in the unit ("bytes"): then it takes
+ * either.  In the base unit.  Spans and bytes are rounded up. */
 bool gw_params_span(gw_params *object, const char *key, bool required, gw_span *out_ns,
                     GError **error);
 bool gw_params_bytes(gw_params *object, const char *key, bool required, uint64_t *out_bytes,
@@ -106,3 +107,6 @@ bool gw_params_finish(gw_params *object, GError **error);
  * which by custom reads "found X, expected Y". */
 void gw_params_error(const gw_params *value, const char *key, GError **error, const char *format,
                      ...) G_GNUC_PRINTF(4, 5);
+/* The same of a value that is of none of the kinds that its reader takes: "found X, expected" and
+ * `expected`. */
+void gw_params_refuse(const gw_params *value, const char *expected, GError **error);

@@ -108,6 +108,11 @@ static bool refuse_found(const gw_params *value, const char *key, const json_t *
     return false;
 }
 
+void gw_params_refuse(const gw_params *value, const char *expected, GError **error)
+{
+    refuse_found(value, NULL, value->json, expected, error);
+}
+
 /* True with *out NULL: absent, and need not be there. */
 static bool ask_member(gw_params *object, const char *key, bool required, const char *expected,
                        json_t **out, GError **error)
@@ -287,15 +292,27 @@ bool gw_params_number(gw_params *object, const char *key, bool required, double 
 
 /* --- Quantities --- */
 
-/* Where a quantity stands: as a text under its key, or as a number under key + suffix. */
+/* Where a quantity stands: as a text under its key, or as a number under key + suffix, or under the
+ * key itself when that ends in the unit. */
 typedef struct {
     json_t *text, *number;
     const char *number_key;
 } quantity_place;
 
-/* What was expected, naming both ways to write it.  The caller frees. */
-static char *describe_quantity(gw_unit unit, const char *number_key)
+/* The caller frees. */
+static char *find_number_key(const char *key, gw_unit unit)
 {
+    const char *suffix = unit_names[unit].suffix;
+    const bool ends_in_unit = g_str_has_suffix(key, suffix) || strcmp(key, suffix + 1) == 0;
+    return ends_in_unit ? g_strdup(key) : g_strconcat(key, suffix, NULL);
+}
+
+/* What was expected, naming both ways to write it.  The caller frees. */
+static char *describe_quantity(gw_unit unit, const char *key, const char *number_key)
+{
+    if (strcmp(key, number_key) == 0) {
+        return g_strdup_printf("%s, or a plain number", unit_names[unit].example);
+    }
     return g_strdup_printf("%s (or a plain number as \"%s\")", unit_names[unit].example,
                            number_key);
 }
@@ -308,7 +325,11 @@ static bool find_quantity(gw_params *object, const char *key, const char *number
     *out = (quantity_place){.text = json_object_get(object->json, key),
                             .number = json_object_get(object->json, number_key),
                             .number_key = number_key};
-    g_autofree char *expected = describe_quantity(unit, number_key);
+    g_autofree char *expected = describe_quantity(unit, key, number_key);
+    if (strcmp(key, number_key) == 0) { /* One of the two: by the kind of what is there. */
+        json_t **other = json_is_number(out->number) ? &out->text : &out->number;
+        *other = NULL;
+    }
     if (out->text != NULL && out->number != NULL) {
         gw_params_error(object, number_key, error, "found \"%s\" as well as \"%s\", expected one",
                         key, number_key);
@@ -357,7 +378,7 @@ static bool convert_integer_quantity(const json_t *number, uint64_t *out)
 static bool read_integer_quantity(gw_params *object, const char *key, bool required, gw_unit unit,
                                   uint64_t *out, GError **error)
 {
-    g_autofree char *number_key = g_strconcat(key, unit_names[unit].suffix, NULL);
+    g_autofree char *number_key = find_number_key(key, unit);
     quantity_place place;
     if (!find_quantity(object, key, number_key, required, unit, &place, error)) {
         return false;
@@ -403,7 +424,7 @@ bool gw_params_bytes(gw_params *object, const char *key, bool required, uint64_t
 bool gw_params_quantity(gw_params *object, const char *key, bool required, gw_unit unit,
                         double *out, GError **error)
 {
-    g_autofree char *number_key = g_strconcat(key, unit_names[unit].suffix, NULL);
+    g_autofree char *number_key = find_number_key(key, unit);
     quantity_place place;
     if (!find_quantity(object, key, number_key, required, unit, &place, error)) {
         return false;

@@ -664,8 +664,8 @@ void gw_client_explain(const gw_client *client, GString *out)
     if (client->state == IS_DONE)
         return;
     if (client->state == IS_RUNNING && client->system->clients == GW_CLIENTS_START) {
-        g_string_append_printf(out, "job %s waits for the loops of %u hosts\n", client->job->name,
-                               client->answers_left);
+        g_string_append_printf(out, "job %s waits for the loops of %u host%s\n", client->job->name,
+                               client->answers_left, client->answers_left == 1 ? "" : "s");
         return;
     }
     g_string_append_printf(

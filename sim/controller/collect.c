@@ -204,7 +204,8 @@ void gw_collector_explain(const gw_collector *collector, GString *out)
     for (uint32_t i = 0; i < collector->collections->len; i++) {
         const collection *open = (const collection *)g_ptr_array_index(collector->collections, i);
         g_string_append_printf(
-            out, "resource manager: instance %u, whose client failed, waits for %u nodes %s\n",
-            open->instance, open->answers_left, awaited[open->state]);
+            out, "resource manager: instance %u, whose client failed, waits for %u node%s %s\n",
+            open->instance, open->answers_left, open->answers_left == 1 ? "" : "s",
+            awaited[open->state]);
     }
 }

@@ -194,7 +194,7 @@ const char *gw_refusal_text(gw_refusal reason)
 {
     static const char *const texts[] = {
         [GW_REFUSAL_SHAPE] = "no island has room for its slices, even when empty",
-        [GW_REFUSAL_MEMORY] = "it needs more memory than a device has",
+        [GW_REFUSAL_MEMORY] = "it needs more memory than its devices have",
         [GW_REFUSAL_REMOVED] = "hosts that it needs were removed, and not enough are put back",
     };
     gw_check(reason < G_N_ELEMENTS(texts));

@@ -124,5 +124,5 @@ typedef enum {
     GW_REFUSAL_MEMORY,    /* It needs more memory than a device has. */
     GW_REFUSAL_REMOVED,   /* Devices that it needs were removed, and none are put back later. */
 } gw_refusal;
-/* In words, for a message: "it needs more memory than a device has". */
+/* In words, for a message: "it needs more memory than its devices have". */
 const char *gw_refusal_text(gw_refusal reason);

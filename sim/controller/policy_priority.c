@@ -17,6 +17,8 @@
 #include "base/params.h"
 #include "controller/offer_groups.h"
 
+#define AGEING_KINDS "a span such as \"500ms\" (or a plain number as \"ageing_ns\"), or \"never\""
+
 /* Steps of training take seconds: a job a few levels below the others has a gang every few
  * seconds, within the default of `control.starvation_limit`, 10 s. */
 #define DEFAULT_AGEING_NS UINT64_C(1000000000)
@@ -38,9 +40,7 @@ static bool read_word(gw_params *value, GError **error)
         return false;
     if (strcmp(word, "never") == 0)
         return true;
-    g_autofree char *found = gw_error_quote(word);
-    gw_params_error(value, NULL, error, "found %s, expected a span such as \"500ms\", or \"never\"",
-                    found);
+    gw_params_refuse(value, AGEING_KINDS, error);
     return false;
 }
 
@@ -51,8 +51,10 @@ static bool read_ageing(gw_params *params, gw_span *out_ns, GError **error)
     const char *text = "";
     if (!gw_params_value(params, "ageing", false, &value, error))
         return false;
-    if (value != NULL && gw_params_is_string(value) && !gw_params_as_string(value, &text, error))
+    if (value != NULL && !gw_params_as_string(value, &text, NULL)) {
+        gw_params_refuse(value, AGEING_KINDS, error);
         return false;
+    }
     if (text[0] >= 'A') {
         *out_ns = 0;
         return read_word(value, error);

@@ -212,12 +212,13 @@ static void explain(const gw_part *part, GString *out)
         return;
     g_string_append_printf(out, "coordinator of job %s: run %u ", self->job->name, self->run);
     if (self->gang_hosts_left > 0)
-        g_string_append_printf(out, "waits at the barrier behind node %s for %u hosts\n",
+        g_string_append_printf(out, "waits at the barrier behind node %s for %u host%s\n",
                                gw_program_node(self->job->program, self->next_node - 1)->name,
-                               self->gang_hosts_left);
+                               self->gang_hosts_left, self->gang_hosts_left == 1 ? "" : "s");
     else
-        g_string_append_printf(out, "waits for %u values and for the last copies of %u hosts\n",
-                               self->shards_left, self->run_hosts_left);
+        g_string_append_printf(out, "waits for %u value%s and for the last copies of %u host%s\n",
+                               self->shards_left, self->shards_left == 1 ? "" : "s",
+                               self->run_hosts_left, self->run_hosts_left == 1 ? "" : "s");
 }
 
 static const gw_part_ops part_ops = {.free = free_part, .handle = handle, .explain = explain};

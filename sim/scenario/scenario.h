@@ -54,6 +54,10 @@ void gw_scenario_blame_router(const gw_scenario *scenario, const gw_note *note, 
  * `controller` that of its node, which does nothing meanwhile.  GW_ERROR_SCENARIO. */
 void gw_scenario_blame(const gw_scenario *scenario, const gw_note *note,
                        const gw_controller *controller, GError **error);
+/* Says that a job can never have its slices: `reason` is a gw_refusal, and of memory it tells how
+ * much is needed and how much there is.  The same words in every world.  GW_ERROR_SCENARIO. */
+void gw_scenario_blame_refusal(const gw_scenario *scenario, uint32_t job, uint32_t reason,
+                               GError **error);
 /* "; so says placement policy NAME (FILE)", for what a plugin has found no devices; "" where the
  * placement policy is built in.  The caller frees. */
 char *gw_scenario_placement_words(const gw_scenario *scenario);

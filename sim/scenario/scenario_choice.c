@@ -168,9 +168,13 @@ static bool read_choice(gw_scenario *scenario, const choice_kind *kind, gw_param
     if (!gw_params_value(control, kind->key, false, &value, error)) {
         return false;
     }
-    if (value == NULL || !gw_params_is_object(value)) {
+    if (value == NULL || gw_params_is_string(value)) {
         return gw_params_string(control, kind->key, false, &name, error) &&
                choose(scenario, kind, control, kind->key, name, chosen, error);
+    }
+    if (!gw_params_is_object(value)) {
+        gw_params_refuse(value, "a name, or {\"name\": NAME} and parameters", error);
+        return false;
     }
     if (!gw_params_string(value, "name", true, &name, error)) {
         return false;

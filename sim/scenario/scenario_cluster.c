@@ -177,7 +177,8 @@ static bool read_wrap(gw_params *island, gw_island_spec *spec, GError **error)
         return read_wrap_list(wrap, spec, error);
     }
     bool is_wrapped = true;
-    if (!gw_params_bool(island, "wrap", false, &is_wrapped, error)) {
+    if (wrap != NULL && !gw_params_as_bool(wrap, &is_wrapped, NULL)) {
+        gw_params_refuse(wrap, "true or false, or a list of them: one for each dimension", error);
         return false;
     }
     for (uint32_t i = 0; i < spec->dims; i++) {

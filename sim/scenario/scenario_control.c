@@ -139,23 +139,19 @@ static bool read_tree(gw_params *fanout, gw_control *out, GError **error)
 static bool read_fanout(gw_control *out, gw_params *control, GError **error)
 {
     gw_params *value = NULL;
-    const char *name = "direct";
+    const char *name = NULL;
     if (!gw_params_value(control, "fanout", false, &value, error)) {
         return false;
     }
     if (value != NULL && gw_params_is_object(value)) {
         return read_tree(value, out, error);
     }
-    if (!gw_params_string(control, "fanout", false, &name, error)) {
-        return false;
+    if (value == NULL || (gw_params_is_string(value) && gw_params_as_string(value, &name, error) &&
+                          strcmp(name, "direct") == 0)) {
+        return true;
     }
-    if (strcmp(name, "direct") != 0) {
-        g_autofree char *found = gw_error_quote(name);
-        gw_params_error(control, "fanout", error,
-                        "found %s, expected \"direct\" or {\"tree\": DEGREE}", found);
-        return false;
-    }
-    return true;
+    gw_params_refuse(value, "\"direct\" or {\"tree\": DEGREE}", error);
+    return false;
 }
 
 static bool read_starvation_limit(gw_control *out, gw_params *control, GError **error)

@@ -64,7 +64,8 @@ static void set_shares(gw_scenario *scenario, double exponent, uint32_t target_c
 static bool expect_length(gw_params *list, uint32_t expected, const char *what, GError **error)
 {
     if (!gw_params_is_array(list)) {
-        gw_params_error(list, NULL, error, "expected a list of %u %s", expected, what);
+        g_autofree char *kind = g_strdup_printf("a list of %u: one for each %s", expected, what);
+        gw_params_refuse(list, kind, error);
         return false;
     }
     if (gw_params_length(list) != expected) {
@@ -139,9 +140,10 @@ static bool read_source(gw_scenario *scenario, gw_params *value, const gw_progra
         return read_list(scenario, value, program, edge, out, error);
     }
     if (!gw_params_is_object(value)) {
-        gw_params_error(value, NULL, error,
-                        "expected {\"zipf\": exponent}, or a list of runs: for each shard that "
-                        "deals a list of counts");
+        gw_params_refuse(value,
+                         "{\"zipf\": exponent}, or a list of runs: for each shard that deals a "
+                         "list of counts",
+                         error);
         return false;
     }
     if (!gw_params_number(value, "zipf", true, 0, EXPONENT_MAX, &exponent, error) ||

@@ -23,7 +23,7 @@ static bool read_points(gw_params *list, gw_measured_curve *out, GError **error)
         gw_params *pair = gw_params_at(list, i);
         gw_measured_point *point = &out->points[i];
         if (!gw_params_is_array(pair) || gw_params_length(pair) != 2) {
-            gw_params_error(pair, NULL, error, "expected a size and its nanoseconds");
+            gw_params_refuse(pair, "a list of two: a size and its nanoseconds", error);
             return false;
         }
         if (!gw_params_as_number(gw_params_at(pair, 0), &point->size, error) ||

@@ -385,5 +385,5 @@ bool gw_scenario_place_job(gw_scenario *scenario, gw_params *params, gw_params *
     job->islands = tables.islands;
     job->accelerators = tables.kinds;
     job->devices = tables.devices;
-    return true;
+    return gw_scenario_check_together(scenario, params, job, error);
 }

@@ -89,6 +89,11 @@ typedef struct {
     gw_span latency_ns;                     /* From card to card. */
 } gw_network_figures;
 
+/* Whether a job's meshes fit together on the devices and the islands that it names, and in the
+ * whole cluster, were it empty: each has been found to fit by itself (refusal.c). */
+bool gw_scenario_check_together(const gw_scenario *scenario, const gw_params *params,
+                                const gw_job *job, GError **error);
+
 /* A file of configs/networks; `out` is filled only on success. */
 bool gw_network_load(const char *path, gw_network_figures *out, GError **error);
 

@@ -117,9 +117,10 @@ static bool read_source(gw_scenario *scenario, gw_params *value, gw_value_source
         return read_list(scenario, value, out, error);
     }
     if (!gw_params_is_object(value)) {
-        gw_params_error(value, NULL, error,
-                        "expected a list of numbers, {\"uniform\": [low, high]} or "
-                        "{\"bernoulli\": probability}");
+        gw_params_refuse(value,
+                         "a list of numbers, {\"uniform\": [low, high]} or "
+                         "{\"bernoulli\": probability}",
+                         error);
         return false;
     }
     if (gw_params_has(value, "bernoulli")) {

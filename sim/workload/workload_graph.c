@@ -148,9 +148,7 @@ static bool read_collective(graph_operation *out, GError **error)
 static bool read_work(graph_operation *out, GError **error)
 {
     uint64_t size_bytes = 0;
-    const bool has_bytes =
-        gw_params_has(out->params, "bytes") || gw_params_has(out->params, "bytes_bytes");
-    if (!gw_params_has(out->params, "flops") && !has_bytes) {
+    if (!gw_params_has(out->params, "flops") && !gw_params_has(out->params, "bytes")) {
         gw_params_error(out->params, NULL, error,
                         "found none of them, expected \"duration\", \"flops\" and \"bytes\", or "
                         "\"collective\" and \"bytes\"");
@@ -169,7 +167,7 @@ static bool read_work(graph_operation *out, GError **error)
 static bool read_operation(gw_params *params, graph_operation *out, GError **error)
 {
     if (!gw_params_is_object(params)) {
-        gw_params_error(params, NULL, error, "expected an object: an operation");
+        gw_params_refuse(params, "an object: an operation", error);
         return false;
     }
     *out = (graph_operation){.params = params};
@@ -287,7 +285,7 @@ static bool read_nodes(graph_spec *graph, GError **error)
     for (uint32_t i = 0; i < gw_params_length(list); i++) {
         graph_node node = {.params = gw_params_at(list, i), .index = i};
         if (!gw_params_is_object(node.params)) {
-            gw_params_error(node.params, NULL, error, "expected an object: a node");
+            gw_params_refuse(node.params, "an object: a node", error);
             return false;
         }
         if (!read_node(graph, &node, error)) {
@@ -320,6 +318,10 @@ static bool read_inputs(graph_spec *graph, graph_node *node, GError **error)
     for (uint32_t i = 0; list != NULL && i < gw_params_length(list); i++) {
         gw_params *value = gw_params_at(list, i);
         const bool is_object = gw_params_is_object(value);
+        if (!is_object && !gw_params_is_string(value)) {
+            gw_params_refuse(value, "a node's name, or {\"from\": NAME} and \"exchange\"", error);
+            return false;
+        }
         const char *name = NULL;
         uint32_t source;
         graph_exchange exchange = {.input = i};
@@ -357,7 +359,7 @@ static bool read_carried(graph_spec *graph, GError **error)
     for (uint32_t i = 0; list != NULL && i < gw_params_length(list); i++) {
         gw_params *params = gw_params_at(list, i);
         if (!gw_params_is_object(params)) {
-            gw_params_error(params, NULL, error, "expected an object: a carried edge");
+            gw_params_refuse(params, "an object: a carried edge", error);
             return false;
         }
         graph_carried edge;

@@ -35,9 +35,18 @@ bool gw_graph_read_input(gw_params *params, const char **out_from, graph_exchang
     }
     out->params = params;
     out->kind = GW_EXCHANGE_RETURN;
-    if (!(gw_params_is_object(value)
-              ? read_deal(value, out, error)
-              : gw_params_choice(params, "exchange", true, names, &which, error))) {
+    if (gw_params_is_object(value)) {
+        if (!read_deal(value, out, error)) {
+            return false;
+        }
+    } else if (gw_params_is_string(value)) {
+        if (!gw_params_choice(params, "exchange", true, names, &which, error)) {
+            return false;
+        }
+    } else {
+        gw_params_refuse(value,
+                         "\"return\", or {\"row\": BYTES} and \"capacity_rows\" and \"overflow\"",
+                         error);
         return false;
     }
     return gw_params_finish(params, error);

@@ -151,12 +151,25 @@ static bool read_element(gw_params *element, gw_span minimum_ns, gw_span *out_ns
     return true;
 }
 
+/* Under `key` stand texts: one, or a list of them. */
+static bool check_kind(gw_params *value, const char *key, bool is_text, GError **error)
+{
+    if (value == NULL || !is_text || gw_params_is_string(value) || gw_params_is_array(value)) {
+        return true;
+    }
+    g_autofree char *kinds = g_strdup_printf(
+        "a span such as \"2.3ms\" (or a plain number as \"%s_ns\"), or a list", key);
+    gw_params_refuse(value, kinds, error);
+    return false;
+}
+
 /* A list of spans under `key`, or of plain numbers under `key` + "_ns"; NULL where it is none. */
 static bool find_list(gw_params *params, const char *key, gw_params **out_list, GError **error)
 {
     g_autofree char *present = find_key(params, key, "_ns");
     gw_params *value = NULL;
-    if (!gw_params_value(params, present, false, &value, error)) {
+    if (!gw_params_value(params, present, false, &value, error) ||
+        !check_kind(value, key, strcmp(present, key) == 0, error)) {
         return false;
     }
     *out_list = value != NULL && gw_params_is_array(value) ? value : NULL;

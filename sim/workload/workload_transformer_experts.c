@@ -46,7 +46,10 @@ static bool read_routing(gw_params *params, double *out_exponent, GError **error
                gw_params_finish(value, error);
     static const char *const names[] = {"uniform", NULL};
     uint32_t index = 0;
-    return gw_params_choice(params, "routing", false, names, &index, error);
+    if (gw_params_is_string(value))
+        return gw_params_choice(params, "routing", false, names, &index, error);
+    gw_params_refuse(value, "\"uniform\", or {\"zipf\": EXPONENT}", error);
+    return false;
 }
 
 /* Whole choices of an expert are at least one, so only a factor of nothing leaves it no seat. */

@@ -101,16 +101,6 @@ static void hear_transfer(void *context, const gw_transfer_record *transfer)
 
 /* --- How it ends --- */
 
-static bool report_refusal(const world *self, GError **error)
-{
-    g_autofree char *who = gw_scenario_placement_words(self->scenario);
-    g_set_error(error, GW_ERROR, GW_ERROR_SCENARIO, "%s: job %s can never %s: %s%s",
-                self->scenario->path, self->scenario->jobs[self->ending.refused_job].name,
-                self->ending.refused_reason == GW_REFUSAL_REMOVED ? "be served" : "start",
-                gw_refusal_text((gw_refusal)self->ending.refused_reason), who);
-    return false;
-}
-
 static bool report_stall(const world *self, GError **error)
 {
     const gw_devices *devices = gw_sim_ports_devices(self->ports);
@@ -203,7 +193,9 @@ static bool fire_events(const world *self, const gw_world_settings *settings, GE
         }
     }
     if (self->ending.refused_job != GW_INDEX_NONE) {
-        return report_refusal(self, error);
+        gw_scenario_blame_refusal(self->scenario, self->ending.refused_job,
+                                  self->ending.refused_reason, error);
+        return false;
     }
     if (self->ending.wrong.kind != 0) {
         const gw_controller *controller = self->controllers[self->ending.wrong.a];

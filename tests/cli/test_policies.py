@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What scheduling policies promise, measured in simulated time from what a run writes."""
 import csv
+import json
 
 import program
 
@@ -96,6 +97,21 @@ class Share(program.Case):
                     self.assertAlmostEqual(window.shares()[job], weight / 15, delta=TOLERANCE)
                     others = sum(v / weight + 1 for name, v in weights.items() if name != job)
                     self.assertLessEqual(window.longest_gaps_ns()[job], others * gang_ns, job)
+
+    def test_odd_weights_and_a_short_lookahead(self):
+        weights = {"a": 3, "b": 5, "c": 7}
+        jobs = [{"name": name, "weight": weight, "workload": "chain",
+                 "parameters": {"mesh": [8, 8], "length": 900, "duration": "330us"}}
+                for name, weight in weights.items()]
+        island = {"hosts": 8, "devices_per_host": 8, "accelerator": "tpu_v3_core",
+                  "torus": [8, 8]}
+        made = {"cluster": {"islands": [island]}, "jobs": jobs,
+                "control": {"profile": "pathways-2022", "policy": "share", "lookahead": 4}}
+        self.accept("run", self.write("odd.json", json.dumps(made)), "--out", self.out)
+        window = Window(self.out)
+        self.assertGreater(min(window.last_end_ns.values()), BEGIN_NS + WINDOW_NS)
+        for job, weight in weights.items():
+            self.assertAlmostEqual(window.shares()[job] * 15 / weight, 1, delta=TOLERANCE)
 
     def test_first_come_first_served_has_no_shares(self):
         """The measure tells policies apart."""

@@ -205,7 +205,7 @@ VALUES = [
 KEYS = [
     "start", "start_ns", "stop", "stop_ns", "accelerator", "name", "x", "//",
     "$comment a", "$schema", "count", "length", "length_ns",
-    "duration", "duration_ns", "bytes", "bytes_bytes", "flops", "layers", "hidden", "depth", "mesh",
+    "duration", "duration_ns", "bytes", "flops", "layers", "hidden", "depth", "mesh",
     "devices", "torus", "wrap", "latency_ns", "policy", "forward_ns", "weight_ns", "transfer",
     "placement", "at_ns", "remove", "client", "lease", "lease_ns", "once", "axes", "root", "shift",
     "sharded", "inputs", "independent", "meshes", "dispatch", "chunks", "activations_max",

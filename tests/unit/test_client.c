@@ -51,7 +51,7 @@ START_TEST(loops_are_started_and_awaited)
                            "send to host 0: LOOP, instance 0\n");
     g_autoptr(GString) said = g_string_new(NULL);
     gw_client_explain(made.client, said);
-    ck_assert_str_eq(said->str, "job job waits for the loops of 1 hosts\n");
+    ck_assert_str_eq(said->str, "job job waits for the loops of 1 host\n");
     gw_client_loop_done(made.client);
     CHECK_CALLS(made.port, "send to host 0: RETIRE, instance 0\n");
     clear_bench(&made);

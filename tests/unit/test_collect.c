@@ -124,9 +124,9 @@ START_TEST(several_at_a_time_keep_apart)
     g_autoptr(GString) text = g_string_new(NULL);
     gw_collector_explain(made.collector, text);
     ck_assert_str_eq(text->str,
-                     "resource manager: instance 1, whose client failed, waits for 1 nodes to "
+                     "resource manager: instance 1, whose client failed, waits for 1 node to "
                      "abandon it\n"
-                     "resource manager: instance 5, whose client failed, waits for 1 nodes to "
+                     "resource manager: instance 5, whose client failed, waits for 1 node to "
                      "finish what was ordered of it\n");
     drained(&made, 5);
     ck_assert(!retired(&made, 5));

@@ -547,7 +547,8 @@ START_TEST(refusals_have_words)
     for (uint32_t reason = GW_REFUSAL_SHAPE; reason <= GW_REFUSAL_REMOVED; reason++) {
         ck_assert_ptr_nonnull(gw_refusal_text((gw_refusal)reason));
     }
-    ck_assert_str_eq(gw_refusal_text(GW_REFUSAL_MEMORY), "it needs more memory than a device has");
+    ck_assert_str_eq(gw_refusal_text(GW_REFUSAL_MEMORY),
+                     "it needs more memory than its devices have");
 }
 END_TEST
 

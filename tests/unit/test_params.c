@@ -32,6 +32,10 @@ START_TEST(syntax_errors_have_line_and_column)
     check_syntax("{} {}", "t.json:1:4: end of file expected near '{'");
     check_syntax("42", "t.json:1:2: '[' or '{' expected near '42'");
     check_syntax("// no\n{}", "t.json:1:1: '[' or '{' expected near '/'");
+    check_syntax("{\"a\": \"x\\u0000\"}",
+                 "t.json:1:15: found \\u0000, which no text here may hold near '\"x\\u0000\"'");
+    check_syntax("{\"\\u0000\": 1}",
+                 "t.json:1:9: found \\u0000, which no text here may hold near '\"\\u0000\"'");
 }
 END_TEST
 
@@ -412,6 +416,44 @@ START_TEST(quantities_are_read_both_ways)
 }
 END_TEST
 
+/* A key that ends in the unit takes a text or a number, and no second key with the unit twice. */
+START_TEST(keys_that_end_in_their_unit)
+{
+    g_autoptr(gw_params) root =
+        parse("{\"bytes\": 5, \"row_bytes\": \"2KiB\", \"a\": {\"bytes\": []},"
+              "\"b\": {\"bytes_bytes\": 5}, \"c\": {\"bytes\": -1}}");
+    uint64_t size_bytes = 0;
+    ck_assert(gw_params_bytes(root, "bytes", true, &size_bytes, NULL) && size_bytes == 5);
+    ck_assert(gw_params_bytes(root, "row_bytes", true, &size_bytes, NULL) && size_bytes == 2048);
+    gw_params *part = NULL;
+    GError *error = NULL;
+    ck_assert(gw_params_object(root, "a", true, &part, NULL));
+    check_message(
+        gw_params_bytes(part, "bytes", true, &size_bytes, &error), &error,
+        "t.json:1: /a/bytes: found an array, expected bytes such as \"64MiB\", or a plain "
+        "number");
+    ck_assert(gw_params_object(root, "b", true, &part, NULL));
+    ck_assert(gw_params_bytes(part, "bytes", false, &size_bytes, NULL));
+    check_message(gw_params_finish(part, &error), &error,
+                  "t.json:1: /b/bytes_bytes: found an unknown key, expected one of \"bytes\"");
+    ck_assert(gw_params_object(root, "c", true, &part, NULL));
+    check_message(gw_params_bytes(part, "bytes", true, &size_bytes, &error), &error,
+                  "t.json:1: /c/bytes: found -1, expected a number of at least 0");
+    ck_assert_uint_eq(size_bytes, 2048);
+}
+END_TEST
+
+START_TEST(other_kinds_are_refused)
+{
+    g_autoptr(gw_params) root = parse("{\n\"a\": false}");
+    gw_params *value = NULL;
+    GError *error = NULL;
+    ck_assert(gw_params_value(root, "a", true, &value, NULL));
+    gw_params_refuse(value, "a name, or an object", &error);
+    check_message(false, &error, "t.json:2: /a: found false, expected a name, or an object");
+}
+END_TEST
+
 static void check_span_refused(const char *member, const char *message)
 {
     g_autofree char *text = g_strdup_printf("{\n%s}", member);
@@ -662,6 +704,8 @@ static Suite *make_suite(void)
     tcase_add_test(values, other_numbers_are_not);
     tcase_add_test(values, numbers_keep_to_their_range);
     tcase_add_test(values, quantities_are_read_both_ways);
+    tcase_add_test(values, keys_that_end_in_their_unit);
+    tcase_add_test(values, other_kinds_are_refused);
     tcase_add_test(values, wrong_quantities_are_told);
     tcase_add_test(values, elements_are_read);
     tcase_add_test(values, keys_come_in_the_files_order);

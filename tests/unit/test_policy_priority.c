@@ -112,8 +112,9 @@ START_TEST(wrong_parameters_are_refused)
         {"{\"ageing\": \"0s\"}", "/ageing: found 0, expected a time above 0"},
         {"{\"ageing_ns\": 0}", "/ageing_ns: found 0, expected a time above 0"},
         {"{\"ageing\": \"3601s\"}", "/ageing: found more, expected a time above 0 and up to 1 h"},
-        {"{\"ageing\": \"Never\"}",
-         "found \"Never\", expected a span such as \"500ms\", or \"never\""},
+        {"{\"ageing\": \"Never\"}", "found \"Never\", expected a span such as \"500ms\" (or a "
+                                    "plain number as \"ageing_ns\"), or "
+                                    "\"never\""},
         {"{\"ageing\": \"10 parsecs\"}", "/ageing"},
         {"{\"ageing\": -1}", "/ageing"},
         {"{\"ageing\": null}", "/ageing"},

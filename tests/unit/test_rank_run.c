@@ -281,7 +281,7 @@ START_TEST(a_refused_job_ends_all)
 {
     gw_scenario *scenario = load_good(train_text, NULL);
     scenario->cluster.accelerators[0].hbm_bytes = 4096;
-    check_failure(scenario, GW_ERROR_SCENARIO, "was refused", NULL);
+    check_failure(scenario, GW_ERROR_SCENARIO, "can never start: it needs more memory", NULL);
     gw_scenario_free(scenario);
 }
 END_TEST

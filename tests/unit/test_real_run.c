@@ -309,7 +309,8 @@ START_TEST(a_refused_job_is_an_error_that_names_it)
 {
     gw_scenario *scenario = load_scenario(train_text, "jobs.steps=2");
     scenario->cluster.accelerators[0].hbm_bytes = 1000; /* The loader would have said so. */
-    run_badly(runners[_i], scenario, GW_ERROR_SCENARIO, "job \"mlp\" was refused");
+    run_badly(runners[_i], scenario, GW_ERROR_SCENARIO,
+              "job mlp can never start: it needs more memory");
     gw_scenario_free(scenario);
 }
 END_TEST

@@ -99,6 +99,53 @@ START_TEST(memory_that_can_never_fit)
 }
 END_TEST
 
+/* Two meshes of two devices, 6 and 12 GiB on each: either fits a tpu_v3_core's 16 GiB by itself. */
+static const char together_text[] =
+    "{\"cluster\": {\"islands\": [{\"hosts\": 1, \"devices_per_host\": 2,\n"
+    "  \"accelerator\": \"tpu_v3_core\"}]},\n"
+    " \"jobs\": [{\"name\": \"big\", \"workload\": \"graph\", \"parameters\": {\n"
+    "  \"meshes\": {\"a\": [2], \"b\": [2]},\n"
+    "  \"functions\": {\"f\": {\"operations\": [{\"duration\": \"1ms\"}], \"output\": \"6GiB\"}},\n"
+    "  \"nodes\": [{\"name\": \"n\", \"function\": \"f\", \"mesh\": \"a\"},\n"
+    "   {\"name\": \"o\", \"function\": \"f\", \"mesh\": \"b\", \"inputs\": [\"n\"]}]}}]}";
+
+START_TEST(meshes_that_do_not_fit_together)
+{
+    static const char *const all[] = {
+        "s.json:3: /jobs/0: found meshes that need more memory together than there is: mesh \"b\" "
+        "12 GiB on each of 2 devices, mesh \"a\" 6 GiB on each of 2 devices; 36 GiB in all, and "
+        "the 2 devices of the cluster have 32 GiB, at most 16 GiB each",
+        NULL};
+    expect_mistake(together_text, NULL, all);
+    static const char *const bound[] = {
+        "cluster.islands.0.count=2", "jobs.0.placement={\"a\":{\"island\":1},\"b\":{\"island\":1}}",
+        NULL};
+    static const char *const island[] = {"36 GiB in all, and the 2 devices of island 1 have 32 GiB",
+                                         NULL};
+    expect_mistake(together_text, bound, island);
+    static const char *const pinned[] = {
+        "cluster.islands.0.count=2",
+        "jobs.0.placement={\"a\":{\"devices\":[2,3]},\"b\":{\"devices\":[3,2]}}", NULL};
+    static const char *const device[] = {
+        "found that meshes need 18 GiB together on device 3, expected at most the 16 GiB of a "
+        "tpu_v3_core: mesh \"b\" 12 GiB",
+        NULL};
+    expect_mistake(together_text, pinned, device);
+}
+END_TEST
+
+START_TEST(meshes_that_fit_apart)
+{
+    static const char *const apart[] = {
+        "cluster.islands.0.count=2",
+        "jobs.0.placement={\"a\":{\"devices\":[0,1]},\"b\":{\"devices\":[2,3]}}", NULL};
+    g_autoptr(gw_scenario) pinned = load_good(together_text, apart);
+    static const char *const two[] = {"cluster.islands.0.count=2", NULL};
+    g_autoptr(gw_scenario) free_to_go = load_good(together_text, two);
+    ck_assert_uint_eq(pinned->job_count + free_to_go->job_count, 2);
+}
+END_TEST
+
 START_TEST(memory_that_another_island_has)
 {
     const char *const islands =
@@ -191,7 +238,14 @@ static const struct {
     {"control={\"system\":\"tf1\",\"dispatch\":\"parallel\"}", "/control/dispatch",
      "found a dispatch, expected none: system \"tf1\" has no scheduler"},
     {"control.policy=fifi", "/control/policy", "did you mean \"fifo\"?"},
-    {"control.policy=3", "/control/policy", "found 3, expected a string"},
+    {"control.policy=3", "/control/policy",
+     "found 3, expected a name, or {\"name\": NAME} and parameters"},
+    {"control.placement=false", "/control/placement",
+     "found false, expected a name, or {\"name\": "},
+    {"control.dispatch=[]", "/control/dispatch", "found an array, expected a name, or {\"name\": "},
+    {"control.policy={\"name\":\"priority\",\"ageing\":5}", "/control/policy/ageing",
+     "found 5, expected a span such as \"500ms\" (or a plain number as \"ageing_ns\"), or "
+     "\"never\""},
     {"control.policy={}", "/control/policy", "found no \"name\""},
     {"control.policy={\"name\":\"nine\"}", "/control/policy/name", "did you mean \"none\"?"},
     {"control.policy={\"name\":\"fifo\",\"quantum\":3}", "/control/policy/quantum", "unknown key"},
@@ -224,7 +278,7 @@ static const struct {
     {"control.look_ahead=4", "/control/look_ahead", "did you mean \"lookahead\"?"},
     {"control.fanout=tree", "/control/fanout",
      "found \"tree\", expected \"direct\" or {\"tree\": DEGREE}"},
-    {"control.fanout=8", "/control/fanout", "found 8, expected a string"},
+    {"control.fanout=8", "/control/fanout", "found 8, expected \"direct\" or {\"tree\": DEGREE}"},
     {"control.fanout={}", "/control/fanout", "found no \"tree\""},
     {"control.fanout={\"tree\":1}", "/control/fanout/tree",
      "found 1, expected a whole number from 2"},
@@ -410,6 +464,8 @@ static TCase *make_bad_case(void)
     tcase_add_test(bad, a_mesh_larger_than_every_island);
     tcase_add_test(bad, a_mesh_larger_than_its_own_island);
     tcase_add_test(bad, memory_that_can_never_fit);
+    tcase_add_test(bad, meshes_that_do_not_fit_together);
+    tcase_add_test(bad, meshes_that_fit_apart);
     tcase_add_test(bad, memory_that_another_island_has);
     tcase_add_loop_test(bad, mistake_by_setting, 0, (int)G_N_ELEMENTS(mistakes));
     tcase_add_test(bad, settings_name_themselves);

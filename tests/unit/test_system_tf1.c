@@ -143,7 +143,7 @@ START_TEST(barrier_is_named)
     g_autoptr(GString) said = g_string_new(NULL);
     gw_controller_explain(made.controller, said);
     ck_assert(g_str_has_prefix(said->str, "coordinator of job job: run 0 waits at the barrier "
-                                          "behind node start for 1 hosts\n"));
+                                          "behind node start for 1 host\n"));
     small_system_clear(&made);
 }
 END_TEST

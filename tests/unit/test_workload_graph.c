@@ -200,7 +200,8 @@ END_TEST
 START_TEST(functions_say_what_is_wrong)
 {
     refuse_function("", "/functions/f: found no \"operations\"");
-    refuse_function("\"operations\": [5]", "/functions/f/operations/0: expected an object");
+    refuse_function("\"operations\": [5]",
+                    "/functions/f/operations/0: found 5, expected an object");
     refuse_function("\"operations\": [{}]", "/functions/f/operations/0: found none of them");
     refuse_function("\"operations\": [{\"duration\": \"1ms\", \"flops\": 5}]",
                     "/functions/f/operations/0/flops: found an unknown key");
@@ -320,7 +321,7 @@ END_TEST
 START_TEST(nodes_say_what_is_wrong)
 {
     refuse_list("[]", "found 0 nodes, all set-up");
-    refuse_list("[7]", "/nodes/0: expected an object");
+    refuse_list("[7]", "/nodes/0: found 7, expected an object");
     refuse_list("[{\"function\": \"f\", \"mesh\": \"left\"}]", "/nodes/0: found no \"name\"");
     refuse_list("[{\"name\": \"a\", \"function\": \"f\", \"mesh\": \"left\", \"input\": []}]",
                 "/nodes/0/input: found an unknown key");
@@ -354,7 +355,7 @@ START_TEST(carried_edges_say_what_is_wrong)
                  "/carried/0: found no \"initial\"");
     refuse_nodes(nodes, "\"carried\": [{\"from\": \"a\", \"to\": \"s\", \"initial\": \"s\"}]",
                  "set-up node \"s\" depends on \"a\"");
-    refuse_nodes(nodes, "\"carried\": [\"a\"]", "/carried/0: expected an object");
+    refuse_nodes(nodes, "\"carried\": [\"a\"]", "/carried/0: found \"a\", expected an object");
     refuse_nodes("s! r left; a f left",
                  "\"carried\": [{\"from\": \"a\", \"to\": \"a\", \"initial\": \"s\"}]",
                  "output 0 of \"s\" to input 0 of \"a\"");

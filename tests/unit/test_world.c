@@ -162,7 +162,8 @@ START_TEST(job_that_can_never_start_is_refused)
     g_autoptr(gw_scenario) scenario = load_good(chain_text, NULL);
     scenario->cluster.accelerators[0].hbm_bytes = 1;
     static const char *const memory[] = {"job chain can never start",
-                                         "more memory than a device has", NULL};
+                                         "more memory than its devices have: mesh \"mesh0\" ",
+                                         " in all, and the ", NULL};
     run_badly(scenario, &paranoid, GW_ERROR_SCENARIO, memory);
     g_autoptr(gw_scenario) small = load_good(chain_text, NULL);
     small->cluster.islands[0].host_count = 1;
