@@ -13,6 +13,7 @@
 #define RANK_COUNT 3
 #define LOOK_NS    UINT64_C(10000000)
 #define LOOK_MAX   6000
+#define WATCH_NS   UINT64_C(1000000)
 #define HOPS       200
 
 /* Three hosts on two islands, one job: nodes 0 to 2, schedulers 3 and 4, resources 5, client 6. */
@@ -148,14 +149,14 @@ START_TEST(rest_is_not_found_while_anything_is_on_its_way)
 }
 END_TEST
 
-/* Far more often than ranks can be asked how they are, and over to another rank each time. */
+/* Again and again, and over to another rank each time. */
 static void watch_for_ever(test_run *run, gw_port *port, gw_node_id node, const gw_input *input)
 {
     (void)run;
     const hop_message hop = {{1, sizeof(hop)}, 0, 0};
     if (input->kind == GW_INPUT_START || input->kind == GW_INPUT_TIMER) {
         if (node.index < RANK_COUNT) {
-            port->ops->watch_set(port, port->ops->now(port) + 200000, (gw_tag){1});
+            port->ops->watch_set(port, port->ops->now(port) + WATCH_NS, (gw_tag){1});
             port->ops->send(port, (gw_node_id){(node.index + 1) % RANK_COUNT}, &hop.header);
         }
     }
