@@ -115,6 +115,12 @@ static void agree(probe_run *run, double step_ns)
         run->batch_count = MIN(run->batch_count, MEETINGS_MAX);
 }
 
+/* The clock of a virtual machine's thread may stand still over a batch, which then says nothing. */
+static bool counts(const probe_thread *thread, double batch_ns, bool is_last)
+{
+    return batch_ns > 0 || thread->run->took_ns != NULL || (is_last && thread->sample->len == 0);
+}
+
 static void *run_thread(void *context)
 {
     probe_thread *thread = context;
@@ -135,7 +141,8 @@ static void *run_thread(void *context)
     pthread_barrier_wait(&run->barrier);
     for (uint64_t i = 0, next = TRIALS; i < run->batch_count; i++, next += run->batch_steps) {
         const double batch_ns = time_steps(run, thread->index, own, next, run->batch_steps);
-        g_array_append_val(thread->sample, batch_ns);
+        if (counts(thread, batch_ns, i + 1 == run->batch_count))
+            g_array_append_val(thread->sample, batch_ns);
     }
     if (run->clear != NULL)
         run->clear(own);

@@ -21,7 +21,8 @@ START_TEST(every_kind_can_be_measured)
         const gw_probe_stat stat = gw_probe_operation(&settings, function);
         ck_assert_double_gt(stat.median_ns, 0);
         ck_assert_double_ge(stat.spread, 0);
-        ck_assert_uint_ge(stat.count, 6); /* 3 batches on each thread at least. */
+        ck_assert_double_gt(stat.low_ns, 0);
+        ck_assert_uint_ge(stat.count, 2); /* Of 3 batches on each thread, at least. */
     }
 }
 END_TEST
