@@ -17,8 +17,7 @@ typedef struct {
     void (*counts)(void *context, uint32_t job, uint32_t edge, uint32_t run, uint32_t shard,
                    uint32_t *out_counts);
     void *context;
-    const gw_job
-        *jobs; /* For words, by number; NULL: programs are named instead. */
+    const gw_job *jobs; /* For words, by number; NULL: programs are named instead. */
 } gw_real_answers;
 
 typedef struct {                   /* What the nodes did, summed over them. */

@@ -30,6 +30,8 @@ class Transformer(program.Case):
     def test_the_mesh_does_not_matter(self):
         alone = self.losses(f"{P}.data=1", f"{P}.tensor=1", "jobs.0.steps=50")
         self.check_fell(alone, 0.65)
+        self.check_fell(self.losses(f"{P}.data=1", f"{P}.tensor=1", "jobs.0.steps=50",
+                                    f"{P}.learning_rate=0.004"), 0.1)
         for data, tensor in ((2, 1), (1, 2), (2, 2), (4, 1), (1, 4)):
             with self.subTest((data, tensor)):
                 shared = self.losses(f"{P}.data={data}", f"{P}.tensor={tensor}", "jobs.0.steps=50")
@@ -248,6 +250,8 @@ class Transformer(program.Case):
                  "jobs.0.steps=50")
         alone = self.losses(f"{P}.data=1", f"{P}.tensor=1", *sides)
         self.check_fell(alone, 0.65)
+        self.check_fell(self.losses(f"{P}.data=1", f"{P}.tensor=1", *sides,
+                                    f"{P}.learning_rate=0.004"), 0.1)
         for data, tensor, stages, chunks, microbatch, more in (
                 (2, 2, 1, 1, 4, "recompute=full"), (1, 4, 1, 1, 8, "recompute=none"),
                 (2, 1, 1, 1, 2, "recompute=selective"), (2, 1, 2, 1, 4, "recompute=full"),
