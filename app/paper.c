@@ -11,6 +11,7 @@
 
 #define FILE_SUFFIX  ".json"
 #define SETTINGS_MAX 64 /* Of a figure, a curve or a point. */
+#define SEEDS_MAX    1000
 
 typedef struct {
     const char *folder, *name; /* Of the paper. */
@@ -290,6 +291,7 @@ static bool read_figure(const paper_reader *outer, gw_params *object, GError **e
         !gw_params_string(object, "y_name", true, &figure->y_name, error) ||
         !gw_params_string(object, "measure", true, &reader.measure, error) ||
         !gw_params_string(object, "source", false, &source, error) ||
+        !gw_params_count(object, "seeds", false, 1, SEEDS_MAX, &figure->seed_count, error) ||
         !read_settings(object, &reader.settings, error) ||
         !gw_params_array(object, "points", false, &reader.points, error) ||
         !read_each(&reader, object, "curves", true, read_curve, error) ||

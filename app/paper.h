@@ -38,10 +38,12 @@ typedef struct {
     char *subject;    /* "pathways_fig5", or without a number "pathways_NAME": script and files. */
     char *source;     /* "Barham et al. 2022, Fig. 5": of its claims. */
     const char *title, *x_name, *y_name;
-    GPtrArray *curves; /* gw_paper_curve */
-    GArray *prints;    /* gw_paper_print */
-    GArray *marks;     /* gw_paper_mark */
-    GPtrArray *claims; /* gw_claim */
+    guint64 seed_count; /* Each y is the mean of runs with the seeds 1 to so many; 0: of one run,
+                           with its scenario's own. */
+    GPtrArray *curves;  /* gw_paper_curve */
+    GArray *prints;     /* gw_paper_print */
+    GArray *marks;      /* gw_paper_mark */
+    GPtrArray *claims;  /* gw_claim */
 } gw_paper_figure;
 
 typedef struct {

@@ -15,12 +15,14 @@ typedef struct { /* Where a run's result belongs. */
     const gw_paper_figure *figure;
     const gw_paper_curve *curve;
     guint point, run;
+    guint64 seed; /* 0: the scenario's own. */
 } wanted_point;
 
 typedef struct {
-    GArray *runs;     /* gw_batch_run */
-    GArray *points;   /* wanted_point */
-    GHashTable *seen; /* A run's key to its place + 1; owns keys. */
+    GArray *runs;        /* gw_batch_run */
+    GArray *points;      /* wanted_point */
+    GHashTable *seen;    /* A run's key to its place + 1; owns keys. */
+    GPtrArray *settings; /* Of runs, const char **; owns the lists, and of each its last text. */
 } run_list;
 
 /* --- Runs --- */
@@ -52,6 +54,39 @@ static guint find_run(run_list *list, const char *path, const char *const *setti
     return list->runs->len - 1;
 }
 
+/* The point's settings, borrowed, and the seed. */
+static const char *const *add_seed(run_list *list, const gw_paper_point *point, guint64 seed)
+{
+    const guint length = g_strv_length((char **)point->settings);
+    const char **settings = g_new(const char *, length + 2);
+    memcpy(settings, point->settings, length * sizeof *settings);
+    settings[length] = g_strdup_printf("seed=%" G_GUINT64_FORMAT, seed);
+    settings[length + 1] = NULL;
+    g_ptr_array_add(list->settings, settings);
+    return settings;
+}
+
+static void free_seeded(void *data)
+{
+    char **settings = (char **)data;
+    g_free(settings[g_strv_length(settings) - 1]);
+    g_free(settings);
+}
+
+static void add_point(run_list *list, const gw_paper_figure *figure, const gw_paper_curve *curve,
+                      guint place)
+{
+    const gw_paper_point *point = &g_array_index(curve->points, gw_paper_point, place);
+    for (guint64 i = 0; i < MAX(figure->seed_count, 1); i++) {
+        const guint64 seed = figure->seed_count == 0 ? 0 : i + 1;
+        const char *const *settings = seed == 0 ? (const char *const *)point->settings
+                                                : add_seed(list, point, seed);
+        const guint run = find_run(list, curve->scenario, settings);
+        wanted_point wanted = {figure, curve, place, run, seed};
+        g_array_append_val(list->points, wanted);
+    }
+}
+
 /* Whether a claim looks at that point, itself or as what another curve is divided by. */
 static bool is_claimed(const gw_paper_figure *figure, guint place, double x)
 {
@@ -70,19 +105,18 @@ static void add_figure(run_list *list, const gw_paper_figure *figure, bool is_dr
         for (guint p = 0; p < curve->points->len; p++) {
             if (!is_drawn && !is_claimed(figure, c, g_array_index(curve->x, double, p)))
                 continue;
-            const gw_paper_point *point = &g_array_index(curve->points, gw_paper_point, p);
-            guint run = find_run(list, curve->scenario, (const char *const *)point->settings);
-            wanted_point wanted = {figure, curve, p, run};
-            g_array_append_val(list->points, wanted);
+            add_point(list, figure, curve, p);
         }
     }
 }
 
 static bool fail_point(const wanted_point *wanted, int code, const char *message, GError **error)
 {
-    g_set_error(error, GW_ERROR, code, "figure %s, %s at %g: %s", wanted->figure->name,
+    g_autofree char *seed =
+        wanted->seed == 0 ? NULL : g_strdup_printf(", seed %" G_GUINT64_FORMAT, wanted->seed);
+    g_set_error(error, GW_ERROR, code, "figure %s, %s at %g%s: %s", wanted->figure->name,
                 wanted->curve->name, g_array_index(wanted->curve->x, double, wanted->point),
-                message);
+                seed != NULL ? seed : "", message);
     return false;
 }
 
@@ -125,7 +159,9 @@ static bool take_result(const wanted_point *wanted, const gw_batch_result *resul
     double value = NAN;
     if (!gw_reproduction_measure(result->summary, point->measure, &value, &cause))
         return fail_point(wanted, cause->code, cause->message, error);
-    g_array_index(wanted->curve->y, double, wanted->point) = value * point->scale;
+    double *y = &g_array_index(wanted->curve->y, double, wanted->point);
+    const double part = value * point->scale / (double)MAX(wanted->figure->seed_count, 1);
+    *y = isnan(*y) ? part : *y + part; /* The first, or one more. */
     return true;
 }
 
@@ -154,7 +190,8 @@ bool gw_reproduction_run(gw_paper *paper, const bool *is_wanted, bool is_drawn,
     g_autoptr(GArray) runs = g_array_new(FALSE, FALSE, sizeof(gw_batch_run));
     g_autoptr(GArray) points = g_array_new(FALSE, FALSE, sizeof(wanted_point));
     g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-    run_list list = {runs, points, seen};
+    g_autoptr(GPtrArray) seeded = g_ptr_array_new_with_free_func(free_seeded);
+    run_list list = {runs, points, seen, seeded};
     for (guint f = 0; f < paper->figures->len; f++)
         if (is_wanted[f])
             add_figure(&list, figure_at(paper, f), is_drawn);

@@ -3,32 +3,17 @@
  * A shard computes for the plan's spans times one factor, drawn anew for each shard of each gang by
  * (seed, gang, device), so that what others do does not change it.
  *
- * The factor is 1 + jitter x, x a normal variate as the sum of twelve uniform ones less six [docs/
- * MODEL.md, "Devices"]: mean 0, variance 1, never beyond 6, so that with a jitter up to
- * GW_JITTER_MAX it stays above 0 without being cut off; and no logarithm, so that it is the same on
- * every machine. */
+ * The factor is 1 + jitter x, x a normal variate that is never beyond 6 (gw_random_normal_at()), so
+ * that with a jitter up to GW_JITTER_MAX it stays above 0 without being cut off. */
 #include "accel/device_private.h"
 #include "base/check.h"
 #include "base/random.h"
-
-#define WORDS_PER_DRAW 3 /* Of four uniforms of 16 bits each. */
 
 void gw_devices_set_seed(gw_devices *devices, uint64_t seed)
 {
     gw_random stream;
     gw_random_init(&stream, seed, "devices.jitter");
     devices->jitter_seed = gw_random_next(&stream);
-}
-
-static double draw_normal(uint64_t seed, uint32_t device)
-{
-    uint64_t sum = 0;
-    for (uint32_t i = 0; i < WORDS_PER_DRAW; i++) {
-        const uint64_t word = gw_random_at(seed, (uint64_t)device * WORDS_PER_DRAW + i);
-        sum += (word & 0xffff) + (word >> 16 & 0xffff) + (word >> 32 & 0xffff) + (word >> 48);
-    }
-    /* Each stands for the middle of its 2^-16. */
-    return ((double)sum + 4 * WORDS_PER_DRAW * 0.5) * 0x1.0p-16 - 2 * WORDS_PER_DRAW;
 }
 
 void gw_devices_draw_slowness(gw_devices *devices, const gw_gang_state *gang)
@@ -39,7 +24,7 @@ void gw_devices_draw_slowness(gw_devices *devices, const gw_gang_state *gang)
     const uint64_t seed = gw_random_at(devices->jitter_seed, gang->origin.gang);
     for (uint32_t i = 0; i < layout->member_count; i++) {
         const uint32_t device = layout->devices[i];
-        const double factor = jitter > 0 ? 1 + jitter * draw_normal(seed, device) : 1;
+        const double factor = jitter > 0 ? 1 + jitter * gw_random_normal_at(seed, device) : 1;
         gw_check(factor > 0);
         devices->slownesses[gang->first_slowness + i] =
             slowness != NULL ? factor * slowness[device] : factor;

@@ -161,12 +161,22 @@ static gw_span attention_span(const gw_accelerator *accelerator, const gw_functi
 
 /* --- The model --- */
 
-/* What is given as FLOPs is mostly matrix products, or it would not be given so. */
+/* What is given as FLOPs is mostly matrix products, or it would not be given so: large ones. */
 static gw_span whole_span(const gw_accelerator *accelerator, double flops, double traffic_bytes)
 {
     const double flops_per_s = accelerator->peak_flops * accelerator->matmul_efficiency;
     gw_check(flops_per_s > 0);
     return kernel_span(accelerator, flops / flops_per_s, traffic_bytes);
+}
+
+static gw_span work_span(const gw_accelerator *accelerator, const gw_operation *operation)
+{
+    if (operation->is_of_scores)
+        return attention_map_span(accelerator, operation->flops, operation->bytes);
+    if (operation->depth == 0)
+        return whole_span(accelerator, operation->flops, operation->bytes);
+    const gw_product product = {1, operation->rows, operation->columns, operation->depth};
+    return kernel_span(accelerator, gw_product_seconds(accelerator, &product), operation->bytes);
 }
 
 static gw_span roofline_operation_ns(const gw_accel_model *model, uint32_t island,
@@ -191,10 +201,7 @@ static gw_span roofline_operation_ns(const gw_accel_model *model, uint32_t islan
     case GW_OPERATION_DURATION:
         return operation->duration_ns;
     case GW_OPERATION_WORK:
-        if (operation->is_of_scores) {
-            return attention_map_span(accelerator, operation->flops, operation->bytes);
-        }
-        return whole_span(accelerator, operation->flops, operation->bytes);
+        return work_span(accelerator, operation);
     case GW_OPERATION_MATMUL:
         return matmul_span(accelerator, function, operation, fused);
     case GW_OPERATION_ATTENTION:

@@ -79,3 +79,16 @@ uint64_t gw_random_at(uint64_t seed, uint64_t index)
 {
     return mix_word(mix_word(seed + GOLDEN_GAMMA) + GOLDEN_GAMMA * (index + 1));
 }
+
+#define WORDS_PER_NORMAL 3 /* Of four uniforms of 16 bits each. */
+
+double gw_random_normal_at(uint64_t seed, uint64_t index)
+{
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < WORDS_PER_NORMAL; i++) {
+        const uint64_t word = gw_random_at(seed, index * WORDS_PER_NORMAL + i);
+        sum += (word & 0xffff) + (word >> 16 & 0xffff) + (word >> 32 & 0xffff) + (word >> 48);
+    }
+    /* Each stands for the middle of its 2^-16. */
+    return ((double)sum + 4 * WORDS_PER_NORMAL * 0.5) * 0x1.0p-16 - 2 * WORDS_PER_NORMAL;
+}

@@ -20,3 +20,9 @@ uint64_t gw_random_below(gw_random *random, uint64_t bound);
 /* Stateless: 64 well-mixed bits for element `index` of the stream `seed`, the same whatever the
  * sharding that asks for it. */
 uint64_t gw_random_at(uint64_t seed, uint64_t index);
+
+/* Stateless: element `index` of the normal variates of `seed`, as the sum of twelve uniform ones
+ * less six (docs/MODEL.md, "Devices that differ"): mean 0, variance 1, never beyond 6, and no
+ * logarithm, so that it is the same on every machine.  Takes gw_random_at() of 3 index to 3 index +
+ * 2; `index` is below 2^62. */
+double gw_random_normal_at(uint64_t seed, uint64_t index);

@@ -30,9 +30,8 @@ static char *name_value(const gw_function *function, uint32_t index)
     return g_strdup_printf("%s %u", roles[value->role], value->position);
 }
 
-static bool refuse_operation(const checker *at, GError **error, const char *format, ...)
-    G_GNUC_PRINTF(3, 4);
-static bool refuse_operation(const checker *at, GError **error, const char *format, ...)
+static bool G_GNUC_PRINTF(3, 4)
+    refuse_operation(const checker *at, GError **error, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
@@ -160,14 +159,15 @@ static bool check_operands(checker *at, GError **error)
 
 static bool check_work(const checker *at, GError **error)
 {
-    const gw_operation *operation = at->operation;
-    if (!isfinite(operation->flops) || operation->flops < 0 || !isfinite(operation->bytes) ||
-        operation->bytes < 0) {
+    const gw_operation *work = at->operation;
+    const double product = 2.0 * (double)work->rows * (double)work->columns * (double)work->depth;
+    if (!isfinite(work->flops) || work->flops < 0 || !isfinite(work->bytes) || work->bytes < 0)
         return refuse_operation(at, error,
                                 "found %g FLOPs and %g bytes, expected numbers of at least 0",
-                                operation->flops, operation->bytes);
-    }
-    return true;
+                                work->flops, work->bytes);
+    return work->depth == 0 || work->flops == product ||
+           refuse_operation(at, error, "found %g FLOPs, expected %g, those of its product",
+                            work->flops, product);
 }
 
 static bool check_matmul(const checker *at, GError **error)

@@ -171,6 +171,8 @@ typedef struct {
                           apart, in masks and in what travels; 0: they lie close.  It changes how
                           long, not what; a world may as well lay them close. */
     bool is_of_scores; /* WORK: its bytes are of attention's scores. */
+    uint64_t rows, columns, depth; /* WORK: its FLOPs are those of one product of rows x depth by
+                                      depth x columns; 0: of what, it does not say. */
 } gw_operation;
 
 /* How many operands the kind takes; MAP depends on `map`. */

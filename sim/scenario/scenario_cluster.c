@@ -221,16 +221,20 @@ static bool read_island(cluster_reader *reader, gw_params *island, GError **erro
     spec.devices_per_host = (uint32_t)devices_per_host;
     spec.jitter = g_array_index(reader->accelerators, gw_accelerator, spec.accelerator).jitter;
     bool has_nodes = false;
+    double spread = 0;
     if (!read_interconnect(island, &spec, &has_nodes, error) ||
         !gw_scenario_read_network(reader->scenario, island, has_nodes, &spec, error) ||
         !read_torus(island, &spec, error) || !read_wrap(island, &spec, error) ||
         !check_total(reader, island, &spec, count, error) ||
-        !gw_scenario_read_speed(reader->scenario, island, &spec, error) ||
+        !gw_scenario_read_speed(reader->scenario, island, &spec, &spread, error) ||
         !gw_params_finish(island, error)) {
         return false;
     }
     for (uint64_t i = 0; i < count; i++) {
-        g_array_append_val(reader->islands, spec);
+        gw_island_spec made = spec;
+        made.speeds =
+            gw_scenario_spread_speeds(reader->scenario, &spec, spread, reader->islands->len);
+        g_array_append_val(reader->islands, made);
     }
     return true;
 }

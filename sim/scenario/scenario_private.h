@@ -53,9 +53,16 @@ uint32_t gw_scenario_accelerator_kind(const gw_scenario *scenario, uint32_t isla
 bool gw_scenario_read_kind(const gw_scenario *scenario, gw_params *object, uint32_t *out,
                            GError **error);
 
-/* "speed" and "jitter" of an island whose hosts are known. */
+/* "speed", "jitter" and, into *out_spread, "speed_spread" of an island whose hosts are known. */
 bool gw_scenario_read_speed(gw_scenario *scenario, gw_params *island, gw_island_spec *spec,
-                            GError **error);
+                            double *out_spread, GError **error);
+
+/* The speeds of `spec`, the cluster's island number `island`, where each device's is divided by 1 +
+ * spread x, x drawn by (seed, island, device), over the median of that; an even number's is the
+ * greater of the two in the middle.  So what an accelerator's file says is true of the island's
+ * median device.  Borrowed from the scenario; NULL: all are 1. */
+const double *gw_scenario_spread_speeds(gw_scenario *scenario, const gw_island_spec *spec,
+                                        double spread, uint32_t island);
 
 /* The string under `key`, fit to be the name of a scenario or a job; absent leaves *out alone. */
 bool gw_scenario_read_name(gw_params *object, const char *key, const char **out, GError **error);

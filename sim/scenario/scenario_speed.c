@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* "speed" and "jitter" of an island: devices, or all devices of hosts, that are faster or slower
- * than their accelerator; and by how much each differs from time to time. */
+/* "speed", "speed_spread" and "jitter" of an island: devices, or all devices of hosts, that are
+ * faster or slower than their accelerator; how far devices of one kind lie apart; and by how much
+ * each differs from time to time. */
+#include <stdlib.h>
+
+#include "base/random.h"
 #include "scenario/scenario_private.h"
 
 #define FACTOR_MIN 0.001
@@ -68,11 +72,13 @@ static bool read_speed(const speed_reader *reader, gw_params *speed, GError **er
 }
 
 bool gw_scenario_read_speed(gw_scenario *scenario, gw_params *island, gw_island_spec *spec,
-                            GError **error)
+                            double *out_spread, GError **error)
 {
     gw_params *list = NULL;
+    *out_spread = 0;
     /* Without a word, that of its accelerator: it is there already. */
     if (!gw_params_number(island, "jitter", false, 0, GW_JITTER_MAX, &spec->jitter, error) ||
+        !gw_params_number(island, "speed_spread", false, 0, GW_JITTER_MAX, out_spread, error) ||
         !gw_params_array(island, "speed", false, &list, error)) {
         return false;
     }
@@ -97,4 +103,35 @@ bool gw_scenario_read_speed(gw_scenario *scenario, gw_params *island, gw_island_
     }
     spec->speeds = reader.speeds;
     return true;
+}
+
+static int compare_slownesses(const void *a, const void *b)
+{
+    const double left = *(const double *)a, right = *(const double *)b;
+    return (left > right) - (left < right);
+}
+
+const double *gw_scenario_spread_speeds(gw_scenario *scenario, const gw_island_spec *spec,
+                                        double spread, uint32_t island)
+{
+    if (spread == 0) {
+        return spec->speeds;
+    }
+    const uint32_t device_count = spec->host_count * spec->devices_per_host;
+    gw_random stream;
+    gw_random_init(&stream, scenario->seed, "cluster.speed_spread");
+    const uint64_t seed = gw_random_at(gw_random_next(&stream), island);
+    g_autofree double *slownesses = g_new(double, device_count);
+    for (uint32_t i = 0; i < device_count; i++) {
+        slownesses[i] = 1 + spread * gw_random_normal_at(seed, i);
+    }
+    g_autofree double *sorted = g_memdup2(slownesses, device_count * sizeof *slownesses);
+    qsort(sorted, device_count, sizeof *sorted, compare_slownesses);
+    const double median = sorted[device_count / 2];
+    double *speeds = g_new(double, device_count);
+    g_ptr_array_add(scenario->owned, speeds);
+    for (uint32_t i = 0; i < device_count; i++) {
+        speeds[i] = (spec->speeds != NULL ? spec->speeds[i] : 1) * median / slownesses[i];
+    }
+    return speeds;
 }

@@ -86,10 +86,19 @@ gw_span gw_pipeline_model_layers_ns(const gw_pipeline_model *model, uint32_t pla
     return MAX((gw_span)((double)span_ns * share + 0.5), 1);
 }
 
-static void add_work(gw_function *function, double flops, double bytes)
+static void add_traffic(gw_function *function, double bytes)
 {
-    gw_function_add(function,
-                    &(gw_operation){.kind = GW_OPERATION_WORK, .flops = flops, .bytes = bytes});
+    gw_function_add(function, &(gw_operation){.kind = GW_OPERATION_WORK, .bytes = bytes});
+}
+
+static void add_product(gw_function *function, uint64_t rows, uint64_t columns, uint64_t depth)
+{
+    gw_function_add(function, &(gw_operation){.kind = GW_OPERATION_WORK,
+                                              .flops = 2.0 * (double)rows * (double)columns *
+                                                       (double)depth,
+                                              .rows = rows,
+                                              .columns = columns,
+                                              .depth = depth});
 }
 
 double gw_pipeline_model_tokens(const gw_pipeline_model *model)
@@ -105,29 +114,29 @@ void gw_pipeline_model_add_pass(const gw_pipeline_model *model, gw_function *fun
     }
     const double tokens = gw_pipeline_model_tokens(model);
     const double hidden = (double)model->hidden, vocabulary = (double)model->vocabulary;
-    const double product_flops = 2 * tokens * hidden * vocabulary;
+    const uint64_t rows = model->microbatch * model->sequence;
     const bool has_inputs = kind == GW_SLOT_BACKWARD || kind == GW_SLOT_INPUTS;
     const bool has_weights = kind == GW_SLOT_BACKWARD || kind == GW_SLOT_WEIGHTS;
     if (is_first(place) && kind == GW_SLOT_FORWARD) {
-        add_work(function, 0, EMBEDDING_BYTES * tokens * hidden);
+        add_traffic(function, EMBEDDING_BYTES * tokens * hidden);
     }
     if (is_first(place) && has_weights) {
-        add_work(function, 0, TABLE_SLOPE_BYTES * vocabulary * hidden);
+        add_traffic(function, TABLE_SLOPE_BYTES * vocabulary * hidden);
     }
     if (!is_last(model, place)) {
         return;
     }
     if (kind == GW_SLOT_FORWARD) {
-        add_work(function, product_flops, 0);
-        add_work(function, 0, LOSS_BYTES * tokens * vocabulary);
+        add_product(function, rows, model->vocabulary, model->hidden);
+        add_traffic(function, LOSS_BYTES * tokens * vocabulary);
     }
     if (has_inputs) {
-        add_work(function, 0, LOSS_SLOPE_BYTES * tokens * vocabulary);
-        add_work(function, product_flops, 0);
+        add_traffic(function, LOSS_SLOPE_BYTES * tokens * vocabulary);
+        add_product(function, rows, model->hidden, model->vocabulary);
     }
     if (has_weights) {
-        add_work(function, product_flops, 0);
-        add_work(function, 0, TABLE_SLOPE_BYTES * vocabulary * hidden);
+        add_product(function, model->hidden, model->vocabulary, rows);
+        add_traffic(function, TABLE_SLOPE_BYTES * vocabulary * hidden);
     }
 }
 
@@ -148,5 +157,5 @@ double gw_pipeline_model_count(const gw_pipeline_model *model, uint32_t place)
 
 void gw_pipeline_model_add_update(gw_function *function, double parameter_count)
 {
-    add_work(function, 0, UPDATE_BYTES * parameter_count);
+    add_traffic(function, UPDATE_BYTES * parameter_count);
 }

@@ -8,8 +8,6 @@ import program
 
 BASE = program.CONFIGS / "reproduce" / "zero-bubble" / "pipeline.json"
 SCHEDULES = ["1f1b", "file", "gpipe", "interleaved", "zb-1p", "zb-2p", "zb-auto", "zb-h1", "zb-h2"]
-# A throughput that comes out lower than measured: docs/FIGURES.md says why.
-MISSED = {"interleaved 1.5B m=24"}
 
 
 class Schedules(program.Case):
@@ -75,15 +73,15 @@ class Schedules(program.Case):
                     "jobs.0.parameters.wrap_waits=first")
 
     def test_published(self):
-        done = self.run_program("reproduce", "zero-bubble", "--json")
+        # Each point of the throughput is sixteen runs.
+        figure = ["--figure", "bubbles"] if program.is_sanitized() else []
+        done = self.accept("reproduce", "zero-bubble", "--json", *figure)
         rows = json.loads(done.stdout)
-        self.assertEqual({row["item"] for row in rows if not row["holds"]}, MISSED)
-        self.assertEqual(done.returncode, 4)
+        self.assertEqual(len(rows), 36 if program.is_sanitized() else 78)
+        self.assertEqual([row["item"] for row in rows if not row["holds"]], [])
         for row in rows:
             if row["item"].startswith("interleaved as evaluated, "):
                 self.assertLess(abs(row["error"]), 0.0001)
-            if row["item"] == "interleaved 1.5B m=24":
-                self.assertLess(abs(row["error"]), 0.032)
             if row["item"] == "1F1B 1.5B m=64":  # What the profile is fitted on.
                 self.assertLess(abs(row["error"]), 0.001)
 

@@ -88,6 +88,20 @@ START_TEST(elements_have_up_to_eight_bytes)
 }
 END_TEST
 
+START_TEST(work_is_as_much_as_its_product)
+{
+    g_autoptr(gw_function) function = make_pair(1, 1, 1);
+    add(function, GW_OPERATION_WORK, 0, 0, 0);
+    gw_operation *work = &g_array_index(function->operations, gw_operation, 0);
+    work->rows = 3;
+    work->columns = 5;
+    work->depth = 7;
+    expect_bad(function, 1, "found 0 FLOPs, expected 210, those of its product");
+    work->flops = 210;
+    expect_good(function, 1);
+}
+END_TEST
+
 START_TEST(gathered_rows_do_not_wrap)
 {
     /* 6 * 715827883 is 2 more than 2^32. */
@@ -294,6 +308,7 @@ int main(void)
     tcase_add_test(cases, only_collectives_are_overlapped);
     tcase_add_test(cases, a_value_may_have_a_whole_tebibyte);
     tcase_add_test(cases, elements_have_up_to_eight_bytes);
+    tcase_add_test(cases, work_is_as_much_as_its_product);
     tcase_add_test(cases, gathered_rows_do_not_wrap);
     tcase_add_test(cases, axes_go_as_far_as_the_mesh);
     tcase_add_test(cases, root_is_a_place_in_the_group);

@@ -208,8 +208,14 @@ START_TEST(attention_is_its_products_and_a_softmax)
     ck_assert_uint_eq(time_of(&built, &forward), 2 * (2 * 576 + 960) + 3 * 10);
     ck_assert_uint_eq(time_of(&built, &dropped), 2000 + 10);
     accelerator->scores_efficiency = 0;
-    /* Arithmetic: 2 x 6 x 100 x 100 x 10 FLOPs of a product at 500e9. */
+    /* A product whose shape is known fills its last tiles, 3 x 10 by 2 x 10; else it is large. */
     accelerator->peak_flops = 1e12;
+    const gw_operation shaped = {.kind = GW_OPERATION_WORK, .flops = 2 * 21 * 11 * 1000,
+                                 .rows = 21, .columns = 11, .depth = 1000};
+    const gw_operation large = {.kind = GW_OPERATION_WORK, .flops = 2 * 21 * 11 * 1000};
+    ck_assert_uint_eq(time_of(&built, &shaped), 2 * 30 * 20 * 1000 / 500 + 10);
+    ck_assert_uint_eq(time_of(&built, &large), 2 * 21 * 11 * 1000 / 500 + 10);
+    /* Arithmetic: 2 x 6 x 100 x 100 x 10 FLOPs of a product at 500e9. */
     ck_assert_uint_eq(time_of(&built, &forward), 2 * 2400 + 960 + 3 * 10);
     bench_clear(&built);
 }

@@ -62,16 +62,19 @@ START_TEST(a_figure_without_a_number_says_what_it_is)
 {
     g_autoptr(GError) error = NULL;
     g_autoptr(gw_paper) paper =
-        load(ONE(FIGURE ",'source':'bubble rates'", "{'x':1}", CURVE, "", CLAIM), &error);
+        load(ONE(FIGURE ",'source':'bubble rates','seeds':5", "{'x':1}", CURVE, "", CLAIM), &error);
     ck_assert_msg(paper != NULL, "%s", error != NULL ? error->message : "");
     const gw_paper_figure *figure = paper->figures->pdata[0];
     ck_assert_str_eq(figure->subject, "p_1");
     ck_assert_str_eq(figure->source, "c 2022, bubble rates");
+    ck_assert_uint_eq(figure->seed_count, 5);
 }
 END_TEST
 
 static const char *const wrong[][2] = {
     {ONE(FIGURE ",'source':1", "{'x':1}", CURVE, "", CLAIM), "/figures/0/source"},
+    {ONE(FIGURE ",'seeds':0", "{'x':1}", CURVE, "", CLAIM), "/figures/0/seeds: found 0"},
+    {ONE(FIGURE ",'seeds':1001", "{'x':1}", CURVE, "", CLAIM), "expected a whole number from 1"},
     {"{" HEAD "}", "figures"},
     {"{" HEAD ",'figures':[]}", "expected one at least"},
     {"{" HEAD ",'figures':[7]}", "/figures/0"},

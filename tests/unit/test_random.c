@@ -144,6 +144,29 @@ START_TEST(elements_are_well_mixed)
 }
 END_TEST
 
+/* As the sum of twelve uniform ones: variance 1, and of ten thousand a few beyond three. */
+START_TEST(normal_elements_have_mean_and_deviation)
+{
+    enum { COUNT = 10000 };
+    double sum = 0, squares = 0;
+    uint32_t far_count = 0;
+    for (uint64_t i = 0; i < COUNT; i++) {
+        const double x = gw_random_normal_at(4, i);
+        ck_assert(x > -6 && x < 6);
+        ck_assert_double_eq(x, gw_random_normal_at(4, i));
+        sum += x;
+        squares += x * x;
+        far_count += x > 3 || x < -3;
+    }
+    /* Four standard errors: of the mean 0.01, of the variance sqrt(1.9) of it. */
+    ck_assert_double_eq_tol(sum / COUNT, 0, 0.04);
+    ck_assert_double_eq_tol(squares / COUNT, 1, 0.056);
+    ck_assert_uint_ge(far_count, 5);
+    ck_assert_uint_le(far_count, 50);
+    ck_assert_double_ne(gw_random_normal_at(4, 1), gw_random_normal_at(5, 1));
+}
+END_TEST
+
 int main(void)
 {
     TCase *cases = tcase_create("random");
@@ -156,6 +179,7 @@ int main(void)
     tcase_add_test(cases, below_takes_large_bounds);
     tcase_add_test_raise_signal(cases, below_nothing_aborts, SIGABRT);
     tcase_add_test(cases, elements_are_well_mixed);
+    tcase_add_test(cases, normal_elements_have_mean_and_deviation);
     Suite *suite = suite_create("random");
     suite_add_tcase(suite, cases);
     return gw_run_suite(suite);

@@ -114,6 +114,36 @@ START_TEST(what_claimed_points_are_divided_by_is_run)
 }
 END_TEST
 
+/* A summary tells the seed that it is of. */
+START_TEST(seeds_are_averaged)
+{
+    char *folder = make_folder();
+    g_autoptr(GError) error = NULL;
+    g_autoptr(gw_paper) paper = load(folder, "seed", "3");
+    ((gw_paper_figure *)paper->figures->pdata[0])->seed_count = 4;
+    ck_assert_msg(
+        gw_reproduction_run(paper, (bool[]){true}, true, &(gw_batch_settings){0}, &error), "%s",
+        error != NULL ? error->message : "");
+    ck_assert_double_eq(value(paper, 0, 1), 2);
+    ck_assert_double_eq(value(paper, 1, 0), 0.5 * (1 + 2 + 3 + 4) / 4);
+    ck_assert_double_eq(value(paper, 2, 0), 3 * 4 / 2.0);
+    remove_folder(folder);
+}
+END_TEST
+
+START_TEST(a_failure_names_its_seed)
+{
+    char *folder = make_folder();
+    g_autoptr(GError) error = NULL;
+    g_autoptr(gw_paper) paper = load(folder, "jobs.0.steps", "0");
+    ((gw_paper_figure *)paper->figures->pdata[0])->seed_count = 2;
+    ck_assert(!gw_reproduction_run(paper, (bool[]){true}, true, &(gw_batch_settings){0}, &error));
+    ck_assert_msg(strstr(error->message, "figure 1, b at 3, seed 1: ") != NULL, "%s",
+                  error->message);
+    remove_folder(folder);
+}
+END_TEST
+
 static void expect_failure(const char *measure, const char *steps, int code, const char *piece)
 {
     char *folder = make_folder();
@@ -156,6 +186,8 @@ int main(void)
     TCase *cases = tcase_create("reproduction");
     tcase_set_timeout(cases, 60);
     tcase_add_test(cases, points_get_their_values);
+    tcase_add_test(cases, seeds_are_averaged);
+    tcase_add_test(cases, a_failure_names_its_seed);
     tcase_add_test(cases, without_figures_claims_say_what_is_run);
     tcase_add_test(cases, what_claimed_points_are_divided_by_is_run);
     tcase_add_test(cases, failures_name_the_point);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* "speed" and "jitter" of islands: what is read, and every mistake by its place. */
+/* "speed", "speed_spread" and "jitter" of islands: what is read, and every mistake by its place. */
+#include <math.h>
+#include <stdlib.h>
+
 #include "run_suite.h"
 #include "tests/unit/test_scenario.h"
 
@@ -40,8 +43,58 @@ START_TEST(hosts_stand_for_their_devices)
 }
 END_TEST
 
+static const char *const spread_settings[] = {
+    "cluster.islands.0.speed=[{\"devices\":[2],\"factor\":3}]", "cluster.islands.0.hosts=100",
+    "cluster.islands.0.speed_spread=0.02", "cluster.islands.0.count=2", NULL};
+
+static int compare(const void *a, const void *b)
+{
+    const double left = *(const double *)a, right = *(const double *)b;
+    return (left > right) - (left < right);
+}
+
+/* 400 devices: the standard error of their deviation is a 28th of it, of their mean a 20th. */
+START_TEST(devices_lie_about_the_median_one)
+{
+    enum { COUNT = 400 };
+    g_autoptr(gw_scenario) scenario = load_good(base_text, spread_settings);
+    const gw_island_spec *island = &scenario->cluster.islands[0];
+    ck_assert_uint_eq(island->host_count * island->devices_per_host, COUNT);
+    double slownesses[COUNT], sum = 0, squares = 0;
+    for (uint32_t i = 0; i < COUNT; i++) {
+        slownesses[i] = (i == 2 ? 3 : 1) / island->speeds[i];
+        sum += slownesses[i] - 1;
+        squares += (slownesses[i] - 1) * (slownesses[i] - 1);
+    }
+    ck_assert_double_eq_tol(sum / COUNT, 0, 4 * 0.02 / 20);
+    ck_assert_double_eq_tol(sqrt(squares / COUNT), 0.02, 4 * 0.02 / 28);
+    qsort(slownesses, COUNT, sizeof *slownesses, compare);
+    ck_assert_double_eq(slownesses[COUNT / 2], 1);
+}
+END_TEST
+
+START_TEST(spread_goes_by_seed_island_and_device)
+{
+    g_autoptr(gw_scenario) scenario = load_good(base_text, spread_settings);
+    g_autoptr(gw_scenario) again = load_good(base_text, spread_settings);
+    const char *const other_settings[] = {spread_settings[0], spread_settings[1],
+                                          spread_settings[2], "seed=7", NULL};
+    g_autoptr(gw_scenario) other = load_good(base_text, other_settings);
+    const gw_island_spec *islands = scenario->cluster.islands;
+    for (uint32_t i = 0; i < 2; i++) {
+        ck_assert_mem_eq(islands[i].speeds, again->cluster.islands[i].speeds,
+                         400 * sizeof(double));
+    }
+    ck_assert_double_ne(islands[0].speeds[0], islands[0].speeds[1]);
+    ck_assert_double_ne(islands[0].speeds[0], islands[1].speeds[0]);
+    ck_assert_double_ne(islands[0].speeds[0], other->cluster.islands[0].speeds[0]);
+}
+END_TEST
+
 START_TEST(mistakes)
 {
+    expect_setting_mistake("speed_spread=0.16",
+                           "/cluster/islands/0/speed_spread: found 0.16, expected");
     expect_setting_mistake("jitter=0.16", "/cluster/islands/0/jitter: found 0.16, expected");
     expect_setting_mistake("jitter=-1", "/cluster/islands/0/jitter: found -1, expected");
     expect_setting_mistake("jitter=much", "/cluster/islands/0/jitter: found \"much\"");
@@ -72,6 +125,8 @@ int main(void)
     TCase *cases = tcase_create("scenario_speed");
     tcase_add_test(cases, none_is_the_default);
     tcase_add_test(cases, hosts_stand_for_their_devices);
+    tcase_add_test(cases, devices_lie_about_the_median_one);
+    tcase_add_test(cases, spread_goes_by_seed_island_and_device);
     tcase_add_test(cases, mistakes);
     suite_add_tcase(suite, cases);
     return gw_run_suite(suite);

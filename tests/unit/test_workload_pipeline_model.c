@@ -64,6 +64,36 @@ START_TEST(ends_have_what_stands_there)
 }
 END_TEST
 
+static void expect_product(gw_slot_kind kind, uint32_t place, uint64_t rows, uint64_t columns,
+                           uint64_t depth)
+{
+    gw_function *function = gw_function_new("pass");
+    gw_pipeline_model_add_pass(&small, function, kind, place);
+    uint32_t count = 0;
+    for (guint i = 0; i < function->operations->len; i++) {
+        const gw_operation *operation = gw_function_operation(function, i);
+        ck_assert((operation->flops > 0) == (operation->depth > 0));
+        if (operation->flops > 0) {
+            ck_assert_uint_eq(operation->rows, rows);
+            ck_assert_uint_eq(operation->columns, columns);
+            ck_assert_uint_eq(operation->depth, depth);
+            count++;
+        }
+    }
+    ck_assert_uint_eq(count, 1);
+    ck_assert(gw_function_check(function, 1, (uint32_t[]){1}, NULL));
+    gw_function_free(function);
+}
+
+/* Logits, the slopes of what the head reads, and those of its table. */
+START_TEST(products_of_the_head_have_their_shapes)
+{
+    expect_product(GW_SLOT_FORWARD, 3, 24, 100, 10);
+    expect_product(GW_SLOT_INPUTS, 3, 24, 10, 100);
+    expect_product(GW_SLOT_WEIGHTS, 3, 10, 100, 24);
+}
+END_TEST
+
 START_TEST(ends_have_a_layer_fewer)
 {
     ck_assert_uint_eq(gw_pipeline_model_layers_ns(&small, 0, 1001), 501);
@@ -152,6 +182,7 @@ int main(void)
 {
     TCase *cases = tcase_create("model");
     tcase_add_test(cases, ends_have_what_stands_there);
+    tcase_add_test(cases, products_of_the_head_have_their_shapes);
     tcase_add_test(cases, ends_have_a_layer_fewer);
     tcase_add_test(cases, without_a_model_nothing_changes);
     tcase_add_test(cases, parameters_are_those_of_the_published_models);
