@@ -488,6 +488,30 @@ class Rounds(Base):
         self.assertEqual(self.watch(*self.arguments, "--quiet")[:2], (0, ""))
         self.assertEqual(self.watch(*self.arguments, terminal="dumb")[:2], (0, ""))
 
+    def test_cut_while_some_are_executed_again(self):
+        """What was measured until then is judged, and of those in doubt nothing is said that is not
+        so."""
+        machine = make_machine()
+        machine["accelerator"]["collective_overhead"] = "1s"
+        self.write("machine.json", machine)
+        arguments = (self.path, "--repeat", "2", *ANY, "--out", self.out, "--set",
+                     "jobs.0.steps=30", "--vary", "jobs.0.parameters.devices=1,2", "--vary",
+                     "jobs.0.parameters.length=1,64")
+        for _ in range(5):  # Beside other work too few runs may count for an order.
+            code, seen, printed = self.watch(*arguments, until="round 3/4")
+            if code == 130:
+                break
+        self.assertEqual(code, 130, seen)
+        cut = json.loads((self.out / "validate.json").read_text())
+        self.assertIn((cut["rounds"], cut["rounds_done"]), ((4, 2), (4, 3)))
+        self.assertRegex(printed, r"\n[23] of 4 rounds are done")
+        again = [case["executed_again"] for case in cut["cases"]]
+        self.assertEqual(again[1:3], 2 * [cut["rounds_done"] == 3])
+        self.assertEqual("times more" in printed, any(again))
+        done = self.validate(*arguments, "--resume")
+        self.assertIn(f"rounds: {cut['rounds_done']} of 4 were kept", done.stdout)
+        self.assertRegex(done.stdout, r"\n[234] cases were executed 2 times more")
+
     def test_without_a_folder_what_is_done_is_told(self):
         code, seen, printed = self.watch(self.path, "--repeat", "1000", until="round 3/1000")
         self.assertEqual(code, 130)
