@@ -8,6 +8,7 @@
 
 #include "app/children.h"
 #include "app/command.h"
+#include "app/digest.h"
 #include "app/progress_line.h"
 #include "app/recording.h"
 #include "base/check.h"
@@ -17,11 +18,8 @@
 #include "record/output.h"
 #include "world/world.h"
 
-#define DIGEST_KIND    G_CHECKSUM_SHA256
-#define DIGEST_LETTERS 64
-#define MARK_LETTERS   4 /* "kept" or "new ": whether it was there already. */
-#define HEAD_LETTERS   (DIGEST_LETTERS + MARK_LETTERS)
-#define PROGRAM_PATH   "/proc/self/exe"
+#define MARK_LETTERS 4 /* "kept" or "new ": whether it was there already. */
+#define HEAD_LETTERS (GW_DIGEST_LETTERS + MARK_LETTERS)
 
 typedef struct {
     const gw_batch_run *runs;
@@ -43,53 +41,17 @@ static void free_result(void *data)
 
 /* --- What a summary depends on --- */
 
-/* Pieces are told apart by their lengths. */
-static void add_piece(GChecksum *checksum, const char *data, gsize size_bytes)
-{
-    g_autofree char *length = g_strdup_printf("%" G_GSIZE_FORMAT ":", size_bytes);
-    g_checksum_update(checksum, (const guchar *)length, -1);
-    g_checksum_update(checksum, (const guchar *)data, (gssize)size_bytes);
-}
-
-static void add_text(GChecksum *checksum, const char *text)
-{
-    add_piece(checksum, text, strlen(text));
-}
-
-static bool add_file(GChecksum *checksum, const char *path, GError **error)
-{
-    g_autofree char *data = NULL;
-    g_autoptr(GError) failure = NULL;
-    gsize size_bytes;
-    if (!g_file_get_contents(path, &data, &size_bytes, &failure)) {
-        g_set_error_literal(error, GW_ERROR, GW_ERROR_SYSTEM, failure->message);
-        return false;
-    }
-    add_piece(checksum, data, size_bytes);
-    return true;
-}
-
-static char *digest_program(GError **error)
-{
-    g_autoptr(GChecksum) checksum = g_checksum_new(DIGEST_KIND);
-    return add_file(checksum, PROGRAM_PATH, error) ? g_strdup(g_checksum_get_string(checksum))
-                                                   : NULL;
-}
-
 static char *digest_run(const batch *all, const gw_batch_run *run, const gw_scenario *scenario,
                         GError **error)
 {
-    g_autoptr(GChecksum) checksum = g_checksum_new(DIGEST_KIND);
-    add_text(checksum, all->program);
-    add_text(checksum, run->backend);
-    add_text(checksum, scenario->name);
+    g_autoptr(GChecksum) checksum = g_checksum_new(GW_DIGEST_KIND);
+    gw_digest_add_text(checksum, all->program);
+    gw_digest_add_text(checksum, run->backend);
+    gw_digest_add_text(checksum, scenario->name);
     for (guint i = 0; run->settings != NULL && run->settings[i] != NULL; i++)
-        add_text(checksum, run->settings[i]);
-    if (!add_file(checksum, scenario->path, error))
+        gw_digest_add_text(checksum, run->settings[i]);
+    if (!gw_digest_add_scenario(checksum, scenario, error))
         return NULL;
-    for (guint i = 0; i < scenario->inputs->len; i++)
-        if (!add_file(checksum, scenario->inputs->pdata[i], error))
-            return NULL;
     return g_strdup(g_checksum_get_string(checksum));
 }
 
@@ -150,7 +112,7 @@ static bool run_one(void *context, guint index, GString *answer, GError **error)
     if (!(strcmp(run->backend, "sim") == 0 ? run_simulated(scenario, recorder, error)
                                            : run_null(scenario, recorder, error)))
         return false;
-    g_string_append_printf(answer, "%*snew %s", DIGEST_LETTERS, digest != NULL ? digest : "",
+    g_string_append_printf(answer, "%*snew %s", GW_DIGEST_LETTERS, digest != NULL ? digest : "",
                            gw_recorder_summary(recorder));
     return true;
 }
@@ -168,11 +130,11 @@ static bool take_answer(void *context, guint index, gw_children_answer *answer, 
         return true;
     }
     gw_check(strlen(answer->text) > HEAD_LETTERS);
-    result->is_reused = strncmp(answer->text + DIGEST_LETTERS, "kept", MARK_LETTERS) == 0;
+    result->is_reused = strncmp(answer->text + GW_DIGEST_LETTERS, "kept", MARK_LETTERS) == 0;
     result->summary = g_strdup(answer->text + HEAD_LETTERS);
     if (all->folder == NULL || result->is_reused)
         return true;
-    g_autofree char *name = g_strdup_printf("%.*s.json", DIGEST_LETTERS, answer->text);
+    g_autofree char *name = g_strdup_printf("%.*s.json", GW_DIGEST_LETTERS, answer->text);
     return gw_output_save(all->folder, name, result->summary, error);
 }
 
@@ -188,7 +150,7 @@ static bool prepare_folder(batch *all, GError **error)
     if (all->settings->folder == NULL)
         return true;
     all->folder = g_build_filename(all->settings->folder, "runs", NULL);
-    all->program = digest_program(error);
+    all->program = gw_digest_program(error);
     return all->program != NULL && gw_output_make_folder(all->folder, error);
 }
 

@@ -9,7 +9,7 @@
 #include "app/children.h"
 #include "app/command.h"
 #include "app/machine_file.h"
-#include "app/validation.h"
+#include "app/validation_kept.h"
 #include "base/error.h"
 #include "record/figure.h"
 #include "record/output.h"
@@ -22,7 +22,7 @@ static char *machine_path, *folder;
 static char **settings, **varied;
 static int repeat_count = REPEATS, warm_steps = WARM_STEPS;
 static double tolerance_percent = TOLERANCE_PERCENT;
-static gboolean wants_plot, wants_json, wants_phases, is_quiet;
+static gboolean wants_plot, wants_json, wants_phases, is_quiet, is_resumed;
 
 static const GOptionEntry entries[] = {
     {"machine", 'm', 0, G_OPTION_ARG_FILENAME, &machine_path,
@@ -46,8 +46,14 @@ static const GOptionEntry entries[] = {
     {"phases", 'P', 0, G_OPTION_ARG_NONE, &wants_phases,
      "Also print where the time of each went (always, if there is only one)", NULL},
     {"out", 'o', 0, G_OPTION_ARG_FILENAME, &folder,
-     "Write validate.csv, validate.json, phases.csv, and timelines.csv in a folder for each, there",
+     "Write validate.csv, validate.json, phases.csv, and timelines.csv in a folder for each, "
+     "there, "
+     "and keep what each round found in DIR/rounds",
      "DIR"},
+    {"resume", 0, 0, G_OPTION_ARG_NONE, &is_resumed,
+     "Go on from the rounds that DIR has kept of the same scenarios, options and build; without "
+     "it, all is measured anew",
+     NULL},
     {"plot", 'p', 0, G_OPTION_ARG_NONE, &wants_plot,
      "Also draw all step times, and both timelines of each scenario, as SVG, PDF and PNG (needs "
      "--out)",
@@ -82,12 +88,7 @@ static bool measure_machine(char *path, GError **error)
 {
     const gw_children children = {
         .count_max = 1, .context = path, .job = calibrate_quickly, .goes_on = goes_on};
-    const bool is_told = !is_quiet && isatty(STDERR_FILENO);
-    if (is_told)
-        fputs("measuring this machine...", stderr);
     g_autoptr(GPtrArray) answers = gw_children_run(&children, 1, error);
-    if (is_told)
-        fputs("\r\033[K", stderr);
     if (answers == NULL)
         return false;
     const gw_children_answer *answer = (const gw_children_answer *)answers->pdata[0];
@@ -147,32 +148,61 @@ static char *folder_name(const gw_validation_case *at, guint index)
     return g_strdup_printf("%02u-%.100s", index + 1, safe);
 }
 
-static bool save_case(const gw_validation_case *at, guint index, GError **error)
+static char *case_folder(const gw_validation_case *at, guint index)
 {
     g_autofree char *name = folder_name(at, index);
-    g_autofree char *inner = g_build_filename(folder, name, NULL);
-    g_autofree char *timelines = gw_validation_timelines_csv(at);
-    return gw_output_make_folder(inner, error) &&
-           gw_output_save(inner, "timelines.csv", timelines, error) &&
-           (!wants_plot || gw_figure_draw(inner, "validate", gw_figure_formats, error));
+    return g_build_filename(folder, name, NULL);
 }
 
-static bool save_files(const gw_validation *validation, const char *json, GError **error)
+static bool save_timelines(const gw_validation *validation, GError **error)
+{
+    for (guint c = 0; c < validation->cases->len; c++) {
+        const gw_validation_case *at = gw_validation_case_at(validation, c);
+        if (at->verdict == GW_VALIDATION_FAILED)
+            continue;
+        g_autofree char *inner = case_folder(at, c);
+        g_autofree char *timelines = gw_validation_timelines_csv(at);
+        if (!gw_output_make_folder(inner, error) ||
+            !gw_output_save(inner, "timelines.csv", timelines, error))
+            return false;
+    }
+    return true;
+}
+
+static bool save_tables(const gw_validation *validation, const char *json, GError **error)
 {
     g_autofree char *csv = gw_validation_csv(validation);
     g_autofree char *phases = gw_validation_phases_csv(validation);
-    if (!gw_output_save(folder, "validate.csv", csv, error) ||
-        !gw_output_save(folder, "phases.csv", phases, error))
+    return gw_output_save(folder, "validate.csv", csv, error) &&
+           gw_output_save(folder, "phases.csv", phases, error) &&
+           gw_output_save(folder, "validate.json", json, error) &&
+           save_timelines(validation, error);
+}
+
+/* A figure takes a second, and there may be many. */
+static bool draw(const char *where, const char *subject, GError **error)
+{
+    if (!gw_command_is_interrupted())
+        return gw_figure_draw(where, subject, gw_figure_formats, error);
+    g_set_error_literal(error, GW_ERROR, GW_ERROR_INTERRUPTED,
+                        "the tables are whole: figures were interrupted");
+    return false;
+}
+
+static bool draw_figures(const gw_validation *validation, GError **error)
+{
+    if (validation->failed_count < validation->cases->len && !draw(folder, "validate_all", error))
         return false;
     for (guint c = 0; c < validation->cases->len; c++) {
         const gw_validation_case *at = gw_validation_case_at(validation, c);
-        if (at->verdict != GW_VALIDATION_FAILED && !save_case(at, c, error))
+        g_autofree char *inner = case_folder(at, c);
+        if (at->verdict != GW_VALIDATION_FAILED && !draw(inner, "validate", error))
             return false;
     }
-    const bool has_points = validation->failed_count < validation->cases->len;
-    return (!wants_plot || !has_points ||
-            gw_figure_draw(folder, "validate_all", gw_figure_formats, error)) &&
-           gw_output_save(folder, "validate.json", json, error);
+    if (!wants_json)
+        printf("figures: %s/validate_all.{svg,pdf,png}, %s/*/validate.{svg,pdf,png}\n", folder,
+               folder);
+    return true;
 }
 
 static void print_outcome(const gw_validation *validation, const char *json)
@@ -186,25 +216,29 @@ static void print_outcome(const gw_validation *validation, const char *json)
                "--quick does;\nwhat each scenario has a device do: before and after it was "
                "executed\n\n",
                validation->repeat_count);
+    if (validation->resumed_count > 0)
+        printf("rounds: %u of %u were kept in %s\n\n", validation->resumed_count,
+               validation->round_count, gw_validation_kept_folder(validation->kept));
     g_autofree char *text =
         gw_validation_text(validation, wants_phases || validation->cases->len == 1);
     fputs(text, stdout);
-    if (folder != NULL)
-        printf("tables: %s/validate.{csv,json}, %s/phases.csv\n", folder, folder);
-    if (folder != NULL && wants_plot)
-        printf("figures: %s/validate_all.{svg,pdf,png}, %s/*/validate.{svg,pdf,png}\n", folder,
-               folder);
 }
 
 /* --- The command --- */
 
-static bool tell(const gw_validation *validation, GError **error)
+static bool tell_tables(const gw_validation *validation, GError **error)
 {
     g_autofree char *json = gw_validation_json(validation);
-    if (folder != NULL && !save_files(validation, json, error))
-        return false;
     print_outcome(validation, json);
+    const bool is_saved = folder == NULL || save_tables(validation, json, error);
+    if (folder != NULL && is_saved && !wants_json)
+        printf("tables: %s/validate.{csv,json}, %s/phases.csv\n", folder, folder);
     fflush(stdout);
+    return is_saved;
+}
+
+static bool tell_verdict(const gw_validation *validation, GError **error)
+{
     for (guint c = 0; c < validation->cases->len; c++) {
         const gw_validation_case *at = gw_validation_case_at(validation, c);
         if (at->verdict != GW_VALIDATION_FAILED)
@@ -223,6 +257,38 @@ static bool tell(const gw_validation *validation, GError **error)
                 validation->within_count, validation->cases->len, tolerance_percent,
                 100 * GW_VALIDATION_SHARE_MIN);
     return false;
+}
+
+/* What whole rounds found is told in any case, unless an input is wrong; why it was cut, then. */
+static bool tell_cut(gw_validation *validation, GError *cause, GError **error)
+{
+    const bool is_wrong = !g_error_matches(cause, GW_ERROR, GW_ERROR_INTERRUPTED) &&
+                          !g_error_matches(cause, GW_ERROR, GW_ERROR_SYSTEM);
+    if (!is_wrong && validation->rounds_done > 0) {
+        gw_validation_judge(validation);
+        tell_tables(validation, NULL);
+    }
+    g_propagate_error(error, cause);
+    if (is_wrong)
+        return false;
+    if (validation->kept != NULL && validation->rounds_done > 0)
+        g_prefix_error(error, "%u of %u rounds are done, and kept in %s for --resume: ",
+                       validation->rounds_done, validation->round_count,
+                       gw_validation_kept_folder(validation->kept));
+    else
+        g_prefix_error(error, "%u of %u rounds are done: ", validation->rounds_done,
+                       validation->round_count);
+    return false;
+}
+
+static bool run_and_tell(gw_validation *validation, GError **error)
+{
+    GError *cause = NULL;
+    if (!gw_validation_run(validation, &cause))
+        return tell_cut(validation, cause, error);
+    gw_validation_judge(validation);
+    return tell_tables(validation, error) && (!wants_plot || draw_figures(validation, error)) &&
+           tell_verdict(validation, error);
 }
 
 /* With the machine's file, or NULL: to be measured. */
@@ -259,10 +325,14 @@ static bool validate(char **paths, guint count, char **out_temporary, GError **e
         validation->measure = measure_for_round;
         validation->measure_context = *out_temporary;
     }
-    if (!gw_validation_run(validation, error))
-        return false;
-    gw_validation_judge(validation);
-    return tell(validation, error);
+    g_autoptr(gw_validation_kept) kept = NULL;
+    if (folder != NULL) {
+        kept = gw_validation_kept_new(validation, folder, is_resumed, error);
+        if (kept == NULL)
+            return false;
+        validation->kept = kept;
+    }
+    return run_and_tell(validation, error);
 }
 
 static int check_options(int argc)
@@ -292,6 +362,10 @@ static int check_options(int argc)
         fputs("gangway validate: --plot needs --out DIR to write to\n", stderr);
         return 2;
     }
+    if (is_resumed && folder == NULL) {
+        fputs("gangway validate: --resume needs --out DIR, which keeps rounds\n", stderr);
+        return 2;
+    }
     return 0;
 }
 
@@ -304,7 +378,9 @@ static int run_validate(int argc, char **argv)
             "and compares.\nOther work on this machine shows in what is measured.  Ends with 4 "
             "when "
             "fewer than nine in ten are\nwithin the tolerance, or the order of what a scenario "
-            "varies is predicted wrong.",
+            "varies is predicted wrong.\n\nCtrl-C ends it with 130, after telling what whole "
+            "rounds "
+            "found; with --out, --resume goes on from\nthem.  Figures are drawn last.",
             entries, &argc, &argv, &exit_code))
         return exit_code;
     exit_code = check_options(argc);

@@ -3,7 +3,9 @@
 #include "app/command.h"
 
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <time.h>
 
 #include "app/children.h"
 #include "base/error.h"
@@ -11,7 +13,10 @@
 #define EXIT_SYSTEM      5
 #define EXIT_INTERRUPTED 130
 
-static volatile sig_atomic_t interrupt_count;
+#define ECHO_US 200000 /* A person does not press twice so fast. */
+
+static volatile sig_atomic_t interrupt_count, interrupt_number;
+static volatile gint64 interrupted_us;
 static void (*interrupt_hook)(void);
 
 gboolean gw_command_parse(const char *name, const char *usage, const char *description,
@@ -63,11 +68,28 @@ int gw_command_fail(const GError *error)
     return exit_code;
 }
 
+/* timeout(1) sends its signal twice, to the process and to its group: one wish. */
+static bool is_echo(int signal_number)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    const gint64 now_us = (gint64)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+    if (interrupt_count > 0 && signal_number == interrupt_number &&
+        now_us - interrupted_us < ECHO_US)
+        return true;
+    interrupted_us = now_us;
+    interrupt_number = signal_number;
+    return false;
+}
+
 static void take_interrupt(int signal_number)
 {
+    if (is_echo(signal_number))
+        return;
     if (interrupt_count++ > 0) {
         signal(signal_number, SIG_DFL);
-        raise(signal_number);
+        raise(signal_number); /* Taken when this returns. */
+        return;
     }
     if (interrupt_hook != NULL)
         interrupt_hook();
@@ -78,6 +100,8 @@ void gw_command_catch_interrupt(void (*also)(void))
     struct sigaction action = {.sa_handler = take_interrupt};
     interrupt_hook = also;
     sigemptyset(&action.sa_mask);
+    sigaddset(&action.sa_mask, SIGINT);
+    sigaddset(&action.sa_mask, SIGTERM);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
 }

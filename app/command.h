@@ -29,6 +29,8 @@ gboolean gw_command_check_jobs(const char *name, int process_count);
  * has been, for what the system then failed in, since children get it, too. */
 int gw_command_fail(const GError *error);
 
-/* Ctrl-C and SIGTERM from here on only set a flag, once; the second one ends the program. */
+/* Ctrl-C and SIGTERM from here on only set a flag, once; the second one ends the program, unless it
+ * is the same again at once, as timeout(1) sends it.  `also` (may be NULL) is called by the first,
+ * as a signal's handler. */
 void gw_command_catch_interrupt(void (*also)(void));
 gboolean gw_command_is_interrupted(void);

@@ -84,8 +84,8 @@ static void write_points(gw_json *json, const char *key, const gw_measured_curve
     gw_json_close_array(json);
 }
 
-static void write_shapes(gw_json *json, const gw_measured_kind *kind,
-                         const gw_measured_table *table)
+void gw_machine_write_shapes(gw_json *json, const gw_measured_kind *kind,
+                             const gw_measured_table *table)
 {
     if (table->shape_count == 0)
         return;
@@ -110,7 +110,7 @@ static void write_table(gw_json *json, const gw_measured_kind *kind, const gw_me
         count *= table->counts[i];
     }
     gw_json_reals(json, "ns", table->ns, count);
-    write_shapes(json, kind, table);
+    gw_machine_write_shapes(json, kind, table);
     gw_json_close_object(json);
 }
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "real/calibration.h"
+#include "record/json.h"
 #include "tests/bench/bench_profile.h"
 
 #define GW_MACHINE_QUICK_S 0.005 /* For each thing that is measured. */
@@ -34,3 +35,7 @@ double gw_machine_spread(const gw_machine *machine, double least_ns);
 /* The file, whole or not at all, and its folder, if there is none.  GW_ERROR_SYSTEM. */
 bool gw_machine_write(const gw_machine *machine, const char *name, const char *path,
                       GError **error);
+
+/* "shapes" of a table of that kind, as they stand in the file; nothing where there are none. */
+void gw_machine_write_shapes(gw_json *json, const gw_measured_kind *kind,
+                             const gw_measured_table *table);

@@ -4,10 +4,10 @@
 #include "app/phases.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "base/check.h"
 #include "base/error.h"
-#include "record/json.h"
 #include "record/text.h"
 
 #define DRAWN_STEPS_MAX 3
@@ -430,72 +430,101 @@ gw_phase_report *gw_phases_report(const gw_phases *phases, guint64 warm, GError 
 
 /* --- As text --- */
 
+void gw_phase_report_write(gw_json *json, const gw_phase_report *report)
+{
+    gw_json_real(json, "window_ns", report->window_ns);
+    gw_json_count(json, "steps", report->step_count);
+    gw_json_reals(json, "foreign", &report->foreign, 1);
+    gw_json_reals(json, "step_ns", report->step_ns, report->job_count);
+    gw_json_open_array(json, "devices");
+    for (guint i = 0; i < report->devices->len; i++) {
+        const gw_phase_device *device = &g_array_index(report->devices, gw_phase_device, i);
+        gw_json_open_object(json, NULL);
+        gw_json_count(json, "device", device->device);
+        gw_json_reals(json, "ns", device->ns, GW_PHASE_COUNT);
+        gw_json_close_object(json);
+    }
+    gw_json_close_array(json);
+    gw_json_string(json, "timeline", report->timeline);
+}
+
 char *gw_phase_report_text(const gw_phase_report *report)
 {
     GString *text = g_string_new(NULL);
     gw_json json;
     gw_json_init(&json, text);
-    gw_json_real(&json, "window_ns", report->window_ns);
-    gw_json_count(&json, "steps", report->step_count);
-    gw_json_reals(&json, "foreign", &report->foreign, 1);
-    gw_json_reals(&json, "step_ns", report->step_ns, report->job_count);
-    gw_json_open_array(&json, "devices");
-    for (guint i = 0; i < report->devices->len; i++) {
-        const gw_phase_device *device = &g_array_index(report->devices, gw_phase_device, i);
-        gw_json_open_object(&json, NULL);
-        gw_json_count(&json, "device", device->device);
-        gw_json_reals(&json, "ns", device->ns, GW_PHASE_COUNT);
-        gw_json_close_object(&json);
-    }
-    gw_json_close_array(&json);
-    gw_json_string(&json, "timeline", report->timeline);
+    gw_phase_report_write(&json, report);
     gw_json_finish(&json);
     return g_string_free(text, FALSE);
 }
 
-static void read_reals(gw_params *values, double *out)
+/* What is null is NAN, where it may be. */
+static bool read_reals(gw_params *object, const char *key, guint count, bool may_be_null,
+                       double *out, GError **error)
 {
-    for (guint i = 0; i < gw_params_length(values); i++)
-        if (!gw_params_as_number(gw_params_at(values, i), &out[i], NULL))
-            out[i] = NAN; /* null */
+    gw_params *values = NULL;
+    if (!gw_params_array(object, key, true, &values, error))
+        return false;
+    if (gw_params_length(values) != count) {
+        gw_params_error(values, NULL, error, "found %u numbers, expected %u",
+                        gw_params_length(values), count);
+        return false;
+    }
+    for (guint i = 0; i < count; i++) {
+        gw_params *value = gw_params_at(values, i);
+        g_autofree char *text = gw_params_text(value);
+        if (may_be_null && strcmp(text, "null") == 0)
+            out[i] = NAN;
+        else if (!gw_params_as_number(value, &out[i], error))
+            return false;
+    }
+    return true;
 }
 
-static void read_devices(gw_params *devices, GArray *out)
+static bool read_devices(gw_params *object, GArray *out, GError **error)
 {
+    gw_params *devices = NULL;
+    if (!gw_params_array(object, "devices", true, &devices, error))
+        return false;
     for (guint i = 0; i < gw_params_length(devices); i++) {
         gw_phase_device device = {0};
         uint64_t number = 0;
-        gw_params *at = NULL, *values = NULL;
-        gw_check(gw_params_as_object(gw_params_at(devices, i), &at, NULL));
-        gw_check(gw_params_count(at, "device", true, 0, G_MAXUINT32, &number, NULL));
-        gw_check(gw_params_array(at, "ns", true, &values, NULL));
-        gw_check(gw_params_length(values) == GW_PHASE_COUNT);
+        gw_params *at = NULL;
+        if (!gw_params_as_object(gw_params_at(devices, i), &at, error) ||
+            !gw_params_count(at, "device", true, 0, G_MAXUINT32, &number, error) ||
+            !read_reals(at, "ns", GW_PHASE_COUNT, false, device.ns, error) ||
+            !gw_params_finish(at, error))
+            return false;
         device.device = (guint)number;
-        read_reals(values, device.ns);
         g_array_append_val(out, device);
     }
+    return true;
 }
 
-gw_phase_report *gw_phase_report_read(const char *text)
+gw_phase_report *gw_phase_report_read(gw_params *object, guint job_count, GError **error)
+{
+    g_autoptr(gw_phase_report) report = g_new0(gw_phase_report, 1);
+    const char *timeline = NULL;
+    report->job_count = job_count;
+    report->step_ns = g_new0(double, job_count + 1);
+    report->devices = g_array_new(FALSE, TRUE, sizeof(gw_phase_device));
+    if (!gw_params_number(object, "window_ns", true, 0, G_MAXDOUBLE, &report->window_ns, error) ||
+        !gw_params_count(object, "steps", true, 0, G_MAXINT64, &report->step_count, error) ||
+        !read_reals(object, "foreign", 1, true, &report->foreign, error) ||
+        !read_reals(object, "step_ns", job_count, true, report->step_ns, error) ||
+        !read_devices(object, report->devices, error) ||
+        !gw_params_string(object, "timeline", true, &timeline, error) ||
+        !gw_params_finish(object, error))
+        return NULL;
+    report->timeline = g_strdup(timeline);
+    return g_steal_pointer(&report);
+}
+
+gw_phase_report *gw_phase_report_parse(const char *text, guint job_count)
 {
     g_autoptr(gw_params) root = gw_params_parse(text, "a run's answer", NULL);
-    gw_params *foreign = NULL, *steps = NULL, *devices = NULL;
-    const char *timeline = NULL;
-    gw_phase_report *report = g_new0(gw_phase_report, 1);
     gw_check(root != NULL);
-    gw_check(gw_params_number(root, "window_ns", true, 0, G_MAXDOUBLE, &report->window_ns, NULL));
-    gw_check(gw_params_count(root, "steps", true, 0, G_MAXINT64, &report->step_count, NULL));
-    gw_check(gw_params_array(root, "foreign", true, &foreign, NULL));
-    gw_check(gw_params_length(foreign) == 1);
-    gw_check(gw_params_array(root, "step_ns", true, &steps, NULL));
-    gw_check(gw_params_array(root, "devices", true, &devices, NULL));
-    gw_check(gw_params_string(root, "timeline", true, &timeline, NULL));
-    report->job_count = gw_params_length(steps);
-    report->step_ns = g_new(double, report->job_count + 1);
-    report->devices = g_array_new(FALSE, TRUE, sizeof(gw_phase_device));
-    report->timeline = g_strdup(timeline);
-    read_reals(foreign, &report->foreign);
-    read_reals(steps, report->step_ns);
-    read_devices(devices, report->devices);
+    gw_phase_report *report = gw_phase_report_read(root, job_count, NULL);
+    gw_check(report != NULL);
     return report;
 }

@@ -21,6 +21,7 @@
 #pragma once
 
 #include "base/params.h"
+#include "record/json.h"
 #include "record/recorder.h"
 #include "scenario/scenario.h"
 
@@ -68,7 +69,12 @@ gw_recorder_observer gw_phases_observer(gw_phases *phases);
  * than that. */
 gw_phase_report *gw_phases_report(const gw_phases *phases, guint64 warm, GError **error);
 
+/* Its members, into the object that is open. */
+void gw_phase_report_write(gw_json *json, const gw_phase_report *report);
+/* The same again, of a scenario of so many jobs.  GW_ERROR_SCENARIO, by file and line. */
+gw_phase_report *gw_phase_report_read(gw_params *object, guint job_count, GError **error);
+
 /* As text, for another process; the caller frees. */
 char *gw_phase_report_text(const gw_phase_report *report);
 /* From that text; what is damaged is our mistake. */
-gw_phase_report *gw_phase_report_read(const char *text);
+gw_phase_report *gw_phase_report_parse(const char *text, guint job_count);

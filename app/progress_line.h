@@ -15,4 +15,6 @@ typedef struct {
 void gw_progress_line_init(gw_progress_line *line, gboolean is_quiet);
 /* `done` of `total`; `events` fired so far (0: not counted). */
 void gw_progress_line_update(gw_progress_line *line, guint64 done, guint64 total, guint64 events);
+/* In the caller's own words, with about how long it will still take (NAN: not known). */
+void gw_progress_line_tell(gw_progress_line *line, const char *words, double left_s);
 void gw_progress_line_clear(gw_progress_line *line);

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "app/digest.h"
 #include "base/check.h"
 #include "base/error.h"
 
@@ -13,20 +14,15 @@ static void free_case(void *data)
     g_free(at->path);
     g_free(at->folder);
     g_free(at->name);
+    g_free(at->digest);
     g_strfreev(at->settings);
     g_ptr_array_unref(at->job_names);
-    g_ptr_array_unref(at->seen);
     g_ptr_array_unref(at->predicted);
     g_ptr_array_unref(at->measured);
     g_ptr_array_unref(at->counted);
     g_free(at->failure);
     g_free(at->steps);
     g_free(at);
-}
-
-static void free_seen(void *data)
-{
-    gw_calibration_seen_free((gw_calibration_seen *)data);
 }
 
 static void free_report(void *data)
@@ -149,7 +145,8 @@ static bool add_case(gw_validation *validation, const char *path, const char *co
 {
     g_auto(GStrv) texts = make_settings(settings, grid, setting);
     g_autoptr(gw_scenario) scenario = load_scenario(validation, path, texts, error);
-    if (scenario == NULL || !check_steps(validation, scenario, error))
+    g_autofree char *digest = scenario != NULL ? gw_digest_scenario(scenario, error) : NULL;
+    if (digest == NULL || !check_steps(validation, scenario, error))
         return false;
     if (validation->cases->len == GW_VALIDATION_CASES_MAX) {
         g_set_error(error, GW_ERROR, GW_ERROR_USAGE, "found more than %d cases, expected at most",
@@ -163,8 +160,9 @@ static bool add_case(gw_validation *validation, const char *path, const char *co
     made->name = g_strconcat(scenario->name, what != NULL ? " " : NULL, what, NULL);
     made->settings = g_steal_pointer(&texts);
     made->group = validation->group_count;
+    made->seed = scenario->seed;
+    made->digest = g_steal_pointer(&digest);
     made->job_names = g_ptr_array_new_with_free_func(g_free);
-    made->seen = g_ptr_array_new_with_free_func(free_seen);
     made->predicted = g_ptr_array_new_with_free_func(free_report);
     made->counted = g_ptr_array_new();
     made->measured = g_ptr_array_new_with_free_func(free_report);

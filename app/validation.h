@@ -16,7 +16,10 @@
  * were measured, twice at least, with spreads that do not overlap, the one that was faster must be
  * predicted to be faster.  Two of the same speed lie apart by chance too, one time in 126 with five
  * runs each (2 x 5! 5! / 10!), and a table has many pairs: where an order does not hold, both are
- * executed as many times again, once, and all their runs count. */
+ * executed as many times again, once, and all their runs count.
+ *
+ * A round counts when it is whole (validation_round.h).  Rounds may be kept as files, from which a
+ * later process goes on (validation_kept.h). */
 #pragma once
 
 #include "app/grid.h"
@@ -48,16 +51,15 @@ typedef struct {
     char *name;          /* The scenario's, with what sets the case apart from its group. */
     char **settings;     /* As --set, behind those of the machine; NULL ends them. */
     guint group;
+    guint64 seed;         /* Of the scenario; each round is simulated by one more. */
+    char *digest;         /* Of its file and all that it names (digest.h). */
     GPtrArray *job_names; /* Of char * */
-    /* Made by gw_validation_run(). */
-    GPtrArray *seen;      /* gw_calibration_seen, by round: what a device does in a step, by itself,
-                             just before and after it was executed; none where the machine's file
-                             is given. */
+    /* Made by gw_validation_run(), out of whole rounds. */
     GPtrArray *predicted; /* gw_phase_report, by round; one where the machine's file is given. */
     GPtrArray *measured;  /* gw_phase_report, by run. */
     GPtrArray *counted;   /* Made by gw_validation_judge(): those of `measured` that had the machine
                              for themselves, or all of them where none had. */
-    bool is_again; /* Marked by gw_validation_doubt(). */
+    bool is_again;        /* Marked by gw_validation_doubt(). */
     char *failure;        /* NULL: none. */
     int exit_code;        /* Of the failure. */
     /* Made by gw_validation_judge(). */
@@ -74,6 +76,7 @@ typedef struct {
 } gw_validation_order; /* Of two step times that were measured apart. */
 
 typedef struct gw_validation gw_validation;
+typedef struct gw_validation_kept gw_validation_kept; /* validation_kept.h */
 typedef char *gw_validation_measure(void *context, guint round, GError **error);
 
 struct gw_validation {
@@ -88,8 +91,13 @@ struct gw_validation {
      * caller's.  Called before any case of the round. */
     gw_validation_measure *measure;
     void *measure_context;
-    GPtrArray *cases; /* Of gw_validation_case *, owned. */
+    gw_validation_kept *kept; /* Optional, borrowed: where rounds are kept, and come from. */
+    GPtrArray *cases;         /* Of gw_validation_case *, owned. */
     guint group_count;
+    /* Made by gw_validation_run(). */
+    guint round_count;   /* That there are to be: repeat_count, or twice that. */
+    guint rounds_done;   /* Whole ones; less than `round_count` where it was cut. */
+    guint resumed_count; /* Of these, what was kept from before. */
     /* Made by gw_validation_judge(). */
     guint within_count, spread_count, failed_count;
     guint left_out_count; /* Of runs that are not counted. */
@@ -123,8 +131,10 @@ gw_scenario *gw_validation_load(const gw_validation *validation, const gw_valida
  * not have by themselves, and the jitter of islands that say none of their own. */
 void gw_validation_go_by(const gw_calibration_seen *seen, gw_scenario *scenario);
 
-/* Simulates and executes, in rounds, and again those that gw_validation_doubt() marks.  A case
- * that fails is a result.  GW_ERROR_INTERRUPTED, GW_ERROR_SYSTEM, and what `measure` says. */
+/* Simulates and executes, in rounds, and again those that gw_validation_doubt() marks; rounds that
+ * are kept are not done again, and those that are done are kept.  A case that fails is a result.
+ * GW_ERROR_INTERRUPTED, GW_ERROR_SYSTEM, what `measure` says, and what is wrong with a file that is
+ * kept: the rounds that were done count, and the one that was not leaves nothing. */
 bool gw_validation_run(gw_validation *validation, GError **error);
 
 /* Marks the cases of orders that do not hold, to be executed again; how many. */

@@ -124,6 +124,8 @@ char *gw_validation_json(const gw_validation *validation)
     gw_json_init(&json, text);
     gw_json_string(&json, "machine", validation->machine);
     gw_json_count(&json, "repeats", validation->repeat_count);
+    gw_json_count(&json, "rounds", validation->round_count);
+    gw_json_count(&json, "rounds_done", validation->rounds_done);
     gw_json_count(&json, "warm_steps", validation->warm);
     gw_json_real(&json, "tolerance", validation->tolerance);
     gw_json_count(&json, "within_tolerance", validation->within_count);

@@ -184,22 +184,29 @@ static void append_orders(GString *text, const gw_validation *validation)
 
 static void append_again(GString *text, const gw_validation *validation)
 {
-    guint count = 0;
-    for (guint c = 0; c < validation->cases->len; c++)
-        count += gw_validation_case_at(validation, c)->is_again;
+    guint count = 0, most = validation->repeat_count;
+    for (guint c = 0; c < validation->cases->len; c++) {
+        const gw_validation_case *at = gw_validation_case_at(validation, c);
+        count += at->is_again;
+        most = MAX(most, at->measured->len);
+    }
     if (count > 0)
         g_string_append_printf(text,
                                "%u cases were executed %u times more: after the first %u an "
                                "order of theirs did not hold\n",
-                               count, validation->repeat_count, validation->repeat_count);
+                               count, most - validation->repeat_count, validation->repeat_count);
 }
 
 static void append_total(GString *text, const gw_validation *validation)
 {
     char median[G_ASCII_DTOSTR_BUF_SIZE];
     g_ascii_formatd(median, sizeof median, "%.1f", 100 * validation->median_error);
+    g_string_append_c(text, '\n');
+    if (validation->rounds_done < validation->round_count)
+        g_string_append_printf(text, "%u of %u rounds are done: all of this is of them alone\n",
+                               validation->rounds_done, validation->round_count);
     g_string_append_printf(
-        text, "\n%u of %u within %g %%, median error %s %%; %u within their spread",
+        text, "%u of %u within %g %%, median error %s %%; %u within their spread",
         validation->within_count, validation->cases->len, 100 * validation->tolerance,
         isnan(validation->median_error) ? "-" : median, validation->spread_count);
     if (validation->failed_count > 0)

@@ -16,6 +16,7 @@ import subprocess
 import time
 
 import program
+import test_validate
 
 QUICKSTART = program.CONFIGS / "quickstart.json"
 BENCH = program.CONFIGS / "bench_sim.json"
@@ -141,7 +142,7 @@ class Interrupt(program.Case):
 class Drawing(program.Case):
     """gnuplot, here one that never ends, gets a terminal's Ctrl-C as well."""
 
-    def interrupt(self, *arguments):
+    def interrupt(self, *arguments, prints=False):
         gnuplot = self.write("bin/gnuplot",
                              f"#!/bin/sh\ntouch {self.folder}/draws\nexec sleep 600\n")
         gnuplot.chmod(0o755)
@@ -158,9 +159,10 @@ class Drawing(program.Case):
         os.killpg(process.pid, signal.SIGINT)
         printed, errors = process.communicate(timeout=END_WALL_S)
         self.check_sound(process.returncode, errors)
-        self.assertEqual((process.returncode, printed), (130, ""), errors)
+        self.assertEqual((process.returncode, printed != ""), (130, prints), errors)
         self.check_message(errors, ["interrupted"])
         self.check_no_leftovers(self.out)
+        return printed
 
     def test_plot(self):
         self.accept("run", QUICKSTART, "--out", self.out, "--set", "outputs.plot=false")
@@ -173,6 +175,17 @@ class Drawing(program.Case):
     def test_run(self):
         self.interrupt("run", QUICKSTART, "--out", self.out, "--plot")
         self.assertLessEqual(program.DATA_FILES, set(self.files(self.out)))
+
+    def test_validate(self):
+        """Figures come last: all tables are there, and told."""
+        path = self.write("chain.json", test_validate.make_scenario("chain"))
+        machine = self.write("machine.json", test_validate.make_machine())
+        printed = self.interrupt("validate", path, "--machine", machine, "--repeat", "1", "--out",
+                                 self.out, "--plot", prints=True)
+        self.assertIn(f"tables: {self.out}/validate.{{csv,json}}", printed)
+        self.assertNotIn("figures: ", printed)
+        self.assertLessEqual({"validate.csv", "validate.json", "phases.csv", "rounds"},
+                             set(os.listdir(self.out)))
 
 
 class Progress(program.Case):

@@ -209,7 +209,7 @@ START_TEST(a_report_travels_as_text)
     reported->foreign = 0.25;
     reported->step_ns[0] = NAN; /* Of a job that did not come so far. */
     g_autofree char *text = gw_phase_report_text(reported);
-    g_autoptr(gw_phase_report) read = gw_phase_report_read(text);
+    g_autoptr(gw_phase_report) read = gw_phase_report_parse(text, 1);
     ck_assert_double_eq(read->window_ns, reported->window_ns);
     ck_assert_uint_eq(read->step_count, 1);
     ck_assert_double_eq(read->foreign, 0.25);
@@ -219,6 +219,38 @@ START_TEST(a_report_travels_as_text)
     check_device(read, 0, 1, 20, 7, 6 + 64, 10);
     ck_assert_str_eq(read->timeline, reported->timeline);
     clear(&made);
+}
+END_TEST
+
+START_TEST(a_damaged_report_is_refused_by_line)
+{
+    static const char good[] =
+        "{\"window_ns\": 5,\n\"steps\": 2,\n\"foreign\": [null],\n\"step_ns\": [1, null],\n"
+        "\"devices\": [{\"device\": 3, \"ns\": [1, 2, 3, 4]}],\n\"timeline\": \"\"}";
+    static const struct {
+        const char *was, *is, *part;
+    } rows[] = {
+        {"\"window_ns\": 5", "\"window_ns\": -5", "report:1: /window_ns: found -5"},
+        {"\"steps\": 2", "\"steps\": 2.5", "report:2: /steps: found 2.5"},
+        {"\"steps\"", "\"stepz\"", "report:1: /: found no \"steps\""},
+        {"[null]", "[null, 1]", "report:3: /foreign: found 2 numbers, expected 1"},
+        {"[1, null]", "[1, \"x\"]", "report:4: /step_ns/1: found \"x\""},
+        {"[1, null]", "[1]", "report:4: /step_ns: found 1 numbers, expected 2"},
+        {"[1, 2, 3, 4]", "[1, 2, null, 4]", "report:5: /devices/0/ns/2: found null"},
+        {"\"device\": 3", "\"device\": 3, \"more\": 1", "report:5: /devices/0/more"},
+        {"\"timeline\": \"\"", "\"timeline\": 3", "report:6: /timeline: found 3"},
+    };
+    for (guint i = 0; i <= G_N_ELEMENTS(rows); i++) {
+        g_autoptr(GString) text = g_string_new(good);
+        g_autoptr(GError) error = NULL;
+        const bool is_good = i == G_N_ELEMENTS(rows);
+        ck_assert(is_good || g_string_replace(text, rows[i].was, rows[i].is, 1) == 1);
+        g_autoptr(gw_params) root = gw_params_parse(text->str, "report", NULL);
+        g_autoptr(gw_phase_report) read = gw_phase_report_read(root, 2, &error);
+        ck_assert((read != NULL) == is_good);
+        if (!is_good)
+            ck_assert_msg(strstr(error->message, rows[i].part) != NULL, "%s", error->message);
+    }
 }
 END_TEST
 
@@ -232,6 +264,7 @@ int main(void)
     tcase_add_test(cases, the_edges_of_the_window_cut);
     tcase_add_test(cases, step_times_leave_the_first_out);
     tcase_add_test(cases, a_report_travels_as_text);
+    tcase_add_test(cases, a_damaged_report_is_refused_by_line);
     suite_add_tcase(suite, cases);
     return gw_run_suite(suite);
 }
