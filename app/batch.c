@@ -57,18 +57,33 @@ static char *digest_run(const batch *all, const gw_batch_run *run, const gw_scen
 
 /* --- In a child --- */
 
-/* Whether a whole summary of that digest is there.  What is damaged is made again. */
-static bool find_kept(const batch *all, const char *digest, GString *answer)
+/* Whether a summary is that of a run with this scenario's name and seed, by this backend. */
+static bool is_summary_of(gw_params *summary, const gw_batch_run *run, const gw_scenario *scenario)
+{
+    const char *name, *backend;
+    uint64_t seed;
+    return gw_params_string(summary, "scenario", true, &name, NULL) &&
+           strcmp(name, scenario->name) == 0 &&
+           gw_params_string(summary, "backend", true, &backend, NULL) &&
+           strcmp(backend, run->backend) == 0 &&
+           gw_params_count(summary, "seed", true, 0, INT64_MAX, &seed, NULL) &&
+           seed == scenario->seed;
+}
+
+/* Whether a whole summary of that digest is there.  What is damaged, or another run's, is made
+ * again. */
+static bool find_kept(const batch *all, const gw_batch_run *run, const gw_scenario *scenario,
+                      const char *digest, GString *answer)
 {
     g_autofree char *name = g_strconcat(digest, ".json", NULL);
     g_autofree char *path = g_build_filename(all->folder, name, NULL);
     g_autofree char *text = NULL;
     gsize size_bytes;
-    if (all->settings->is_fresh || !g_file_get_contents(path, &text, &size_bytes, NULL) ||
-        strlen(text) != size_bytes)
+    if (all->settings->is_fresh || !g_file_test(path, G_FILE_TEST_IS_REGULAR) ||
+        !g_file_get_contents(path, &text, &size_bytes, NULL) || strlen(text) != size_bytes)
         return false;
     g_autoptr(gw_params) root = gw_params_parse(text, path, NULL);
-    if (root == NULL)
+    if (root == NULL || !is_summary_of(root, run, scenario))
         return false;
     g_string_append_printf(answer, "%skept%s", digest, text);
     return true;
@@ -101,7 +116,7 @@ static bool run_one(void *context, guint index, GString *answer, GError **error)
         digest = digest_run(all, run, scenario, error);
         if (digest == NULL)
             return false;
-        if (find_kept(all, digest, answer))
+        if (find_kept(all, run, scenario, digest, answer))
             return true;
     }
     g_autoptr(gw_recording) recording =

@@ -9,7 +9,8 @@
  * With a folder, each summary is kept as FOLDER/runs/DIGEST.json, and a later batch takes it from
  * there instead of running again.  The digest is of everything that a summary depends on: the
  * bytes of the scenario and of every file that it names, its settings, the backend, and the bytes
- * of this program.  So an interrupted batch is gone on with, and a changed one runs anew. */
+ * of this program.  So an interrupted batch is gone on with, and a changed one runs anew; so does
+ * one whose file there is damaged, or names another scenario, seed or backend. */
 #pragma once
 
 #include <glib.h>

@@ -99,10 +99,18 @@ static bool add_value(gw_grid_axis *axis, const char *value, gsize size_bytes, c
     return true;
 }
 
+/* `path` is what stands before the '='. */
+static bool is_path(const char *path, gsize size_bytes)
+{
+    return size_bytes > 0 && path[0] != '.' && path[size_bytes - 1] != '.' &&
+           g_strstr_len(path, (gssize)size_bytes, "..") == NULL;
+}
+
 static gw_grid_axis *parse_axis(const char *text, GError **error)
 {
     const char *equals = strchr(text, '=');
-    if (!g_utf8_validate(text, -1, NULL) || equals == NULL || equals == text) {
+    if (!g_utf8_validate(text, -1, NULL) || equals == NULL ||
+        !is_path(text, (gsize)(equals - text))) {
         g_autofree char *shown = gw_error_quote(text);
         g_set_error(error, GW_ERROR, GW_ERROR_USAGE,
                     "--vary: found %s, expected path=value,value such as "
@@ -230,9 +238,11 @@ char **gw_grid_settings(const gw_grid *grid, guint index)
 char *gw_grid_name(const gw_grid *grid, guint index)
 {
     GString *name = g_string_new(NULL);
-    for (guint i = 0; i < grid->axes->len; i++)
+    for (guint i = 0; i < grid->axes->len; i++) {
+        g_autofree char *line = gw_error_line(gw_grid_value(grid, index, i));
         g_string_append_printf(name, "%s%s=%s", i > 0 ? " " : "", gw_grid_axis_at(grid, i)->path,
-                               gw_grid_value(grid, index, i));
+                               line);
+    }
     if (grid->axes->len == 0)
         g_string_append(name, "as it is");
     return g_string_free(name, FALSE);

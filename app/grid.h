@@ -42,7 +42,8 @@ guint gw_grid_move(const gw_grid *grid, guint index, guint axis, guint place);
 
 /* Each axis as --set takes it; NULL ends them.  The caller frees (g_strfreev()). */
 char **gw_grid_settings(const gw_grid *grid, guint index);
-/* "control.policy=fifo jobs.count=4"; "as it is" without axes.  The caller frees. */
+/* "control.policy=fifo jobs.count=4", one line whatever the values hold; "as it is" without axes.
+ * The caller frees. */
 char *gw_grid_name(const gw_grid *grid, guint index);
 
 /* `text` is "path=value" of an axis and a value that it has.  GW_ERROR_USAGE, with the nearest. */

@@ -288,11 +288,30 @@ static void thaw(gw_rank_cluster *cluster)
     }
 }
 
+static void send_books(gw_rank_cluster *cluster)
+{
+    pthread_mutex_lock(&cluster->mutex);
+    gw_packet *packet = NULL;
+    if (cluster->books->len > 0) {
+        const uint64_t size_bytes = cluster->books->len * sizeof(gw_ledger_event);
+        packet = gw_packet_new(GW_PACKET_LEDGER, 0, 0, size_bytes);
+        memcpy(packet + 1, cluster->books->data, size_bytes);
+        g_array_set_size(cluster->books, 0);
+    }
+    pthread_mutex_unlock(&cluster->mutex);
+    if (packet != NULL) {
+        put_out(cluster, 0, packet);
+    }
+}
+
+/* The last words of whatever came to rest here go ahead of the answer: who finds that all are at
+ * rest knows what they said. */
 static void answer_wave(gw_rank_cluster *cluster, uint64_t wave)
 {
     gw_packet *packet = gw_packet_new(GW_PACKET_ANSWER, 0, 0, sizeof(gw_rank_answer));
     const gw_rank_answer answer = answer_now(cluster, wave);
     memcpy(packet + 1, &answer, sizeof(answer));
+    send_books(cluster);
     put_out(cluster, 0, packet);
 }
 
@@ -436,22 +455,6 @@ static bool receive_input(gw_rank_cluster *cluster)
         count++;
     }
     return count > 0;
-}
-
-static void send_books(gw_rank_cluster *cluster)
-{
-    pthread_mutex_lock(&cluster->mutex);
-    gw_packet *packet = NULL;
-    if (cluster->books->len > 0) {
-        const uint64_t size_bytes = cluster->books->len * sizeof(gw_ledger_event);
-        packet = gw_packet_new(GW_PACKET_LEDGER, 0, 0, size_bytes);
-        memcpy(packet + 1, cluster->books->data, size_bytes);
-        g_array_set_size(cluster->books, 0);
-    }
-    pthread_mutex_unlock(&cluster->mutex);
-    if (packet != NULL) {
-        put_out(cluster, 0, packet);
-    }
 }
 
 /* Rank 0, quiet itself: asks all. */

@@ -111,6 +111,15 @@ char *gw_error_list(const char *const *names, guint count_max)
     return g_string_free(list, FALSE);
 }
 
+static void append_printable(GString *out, gunichar letter)
+{
+    if (g_unichar_isprint(letter)) {
+        g_string_append_unichar(out, letter);
+    } else {
+        g_string_append_printf(out, "\\u%04x", letter);
+    }
+}
+
 char *gw_error_quote(const char *text)
 {
     g_autofree char *valid = g_utf8_make_valid(text, -1);
@@ -124,12 +133,21 @@ char *gw_error_quote(const char *text)
         if (letter == '"' || letter == '\\') {
             g_string_append_c(quoted, '\\');
             g_string_append_c(quoted, (char)letter);
-        } else if (g_unichar_isprint(letter)) {
-            g_string_append_unichar(quoted, letter);
         } else {
-            g_string_append_printf(quoted, "\\u%04x", letter);
+            append_printable(quoted, letter);
         }
     }
     g_string_append_c(quoted, '"');
     return g_string_free(quoted, FALSE);
+}
+
+char *gw_error_line(const char *text)
+{
+    g_autofree char *valid = g_utf8_make_valid(text, -1);
+    g_autofree char *flat = g_strstrip(g_strdelimit(g_steal_pointer(&valid), "\n\r\t\v\f", ' '));
+    GString *line = g_string_new(NULL);
+    for (const char *at = flat; *at != '\0'; at = g_utf8_next_char(at)) {
+        append_printable(line, g_utf8_get_char(at));
+    }
+    return g_string_free(line, FALSE);
 }

@@ -36,3 +36,8 @@ char *gw_error_list(const char *const *names, guint count_max);
 /* `text` in double quotes, fit for a message: quotes and unprintable characters escaped, bytes
  * that are no UTF-8 replaced, a text of more than 64 bytes shortened.  The caller frees. */
 char *gw_error_quote(const char *text);
+
+/* `text` of others, as a loader's or a plugin's words, fit to stand in a line of a message: line
+ * breaks and tabs become spaces, none at an end, other unprintable characters are escaped, bytes
+ * that are no UTF-8 replaced.  The caller frees. */
+char *gw_error_line(const char *text);

@@ -117,8 +117,7 @@ static bool read_file(const char *path, GString *text, GError **error)
 
 /* --- Parsing --- */
 
-/* Jansson's words, but where they name its own flags.  The caller frees. */
-static char *describe_syntax_error(const json_error_t *found)
+char *gw_params_syntax_words(const json_error_t *found)
 {
     static const char near[] = " near ";
     if (json_error_code(found) != json_error_null_character &&
@@ -133,7 +132,7 @@ static char *describe_syntax_error(const json_error_t *found)
 /* Jansson quotes the input, which may be anything. */
 static void set_syntax_error(const char *source, const json_error_t *found, GError **error)
 {
-    g_autofree char *message = describe_syntax_error(found);
+    g_autofree char *message = gw_params_syntax_words(found);
     for (char *at = message; *at != '\0'; at++) {
         if (g_ascii_iscntrl(*at)) {
             *at = '?';

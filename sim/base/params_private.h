@@ -45,5 +45,8 @@ uint32_t gw_params_locate_line(const char *text, size_t text_bytes, const char *
 /* `path` + "/" + the escaped key, as JSON pointers are written.  The caller frees. */
 char *gw_params_join(const char *path, const char *key);
 
+/* Jansson's words, but where they name its own flags.  The caller frees. */
+char *gw_params_syntax_words(const json_error_t *found);
+
 /* "3", "\"fifo\"", "an array": for messages.  The caller frees. */
 char *gw_params_describe(const json_t *json);

@@ -119,10 +119,23 @@ static bool assign_at(const assignment *set, json_t *target, const char *path, u
     return refuse(set, path, error, found, "an object or an array");
 }
 
-static json_t *parse_value(const char *text)
+/* What is no JSON is text, but for what would be an object or an array: somebody forgot a bracket.
+ */
+static json_t *parse_value(const char *shown, const char *text, GError **error)
 {
-    json_t *json = json_loads(text, GW_PARAMS_LOAD_FLAGS | JSON_DECODE_ANY, NULL);
-    return json != NULL ? json : json_string(text);
+    json_error_t found;
+    json_t *json = json_loads(text, GW_PARAMS_LOAD_FLAGS | JSON_DECODE_ANY, &found);
+    if (json != NULL) {
+        return json;
+    }
+    if (*text != '{' && *text != '[') {
+        return json_string(text);
+    }
+    g_autofree char *words = gw_params_syntax_words(&found);
+    g_set_error(error, GW_ERROR, GW_ERROR_USAGE,
+                "--set %s: found no JSON after '=' (%s), expected %s or a text in double quotes",
+                shown, words, *text == '{' ? "an object" : "an array");
+    return NULL;
 }
 
 static bool is_json(const char *text)
@@ -177,9 +190,9 @@ bool gw_params_set(gw_params *root, const char *assignment_text, GError **error)
     g_autofree char *dotted = g_strndup(assignment_text, (gsize)(equals - assignment_text));
     assignment set = {.root = root,
                       .steps = g_strsplit(dotted, ".", -1),
-                      .value = parse_value(equals + 1),
                       .shown = shorten_assignment(assignment_text)};
-    const bool is_set = assign_at(&set, root->json, "/", 0, error);
+    set.value = parse_value(set.shown, equals + 1, error);
+    const bool is_set = set.value != NULL && assign_at(&set, root->json, "/", 0, error);
     g_strfreev(set.steps);
     json_decref(set.value);
     g_free(set.shown);

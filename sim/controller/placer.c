@@ -67,6 +67,11 @@ void gw_placer_free(gw_placer *placer)
     g_free(placer);
 }
 
+const char *gw_placer_name(const gw_placer *placer)
+{
+    return placer->placement->ops->name;
+}
+
 /* --- Looking at the answer --- */
 
 /* The fault of one device that is there; `island` is that of the mesh's first. */

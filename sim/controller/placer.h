@@ -19,6 +19,7 @@ void gw_placer_free(gw_placer *placer);
 bool gw_placer_place(gw_placer *placer, const gw_placement_view *view,
                      const gw_placement_request *request, uint32_t *out_devices);
 
+const char *gw_placer_name(const gw_placer *placer); /* The policy's. */
 /* Whether the policy has answered what it must not. */
 bool gw_placer_is_wrong(const gw_placer *placer);
 /* What it answered and what was asked, in words, appended without a line's end: "put shard 3 of

@@ -649,9 +649,11 @@ void gw_resources_explain(const gw_resources *resources, GString *out)
     gw_collector_explain(resources->collector, out);
     for (uint32_t i = 0; i < resources->waiting->len; i++)
         g_string_append_printf(out,
-                               "resource manager: job %s waits for devices with free memory%s\n",
+                               "resource manager: job %s waits for devices with free memory; "
+                               "placement policy %s finds none%s\n",
                                resources->jobs[g_array_index(resources->waiting, uint32_t, i)].name,
-                               has_removed(resources) ? "; some were removed" : "");
+                               gw_placer_name(resources->placer),
+                               has_removed(resources) ? ", and some were removed" : "");
 }
 
 void gw_resources_blame(const gw_resources *resources, GString *out)

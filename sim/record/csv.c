@@ -22,16 +22,14 @@ struct gw_csv {
     uint32_t column_count;
 };
 
-static void set_error(const gw_csv *csv, GError **error, const char *format, ...)
-    G_GNUC_PRINTF(3, 4);
-static void set_error(const gw_csv *csv, GError **error, const char *format, ...)
+void gw_csv_error(const gw_csv *csv, GError **error, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
     g_autofree char *text = g_strdup_vprintf(format, arguments);
     va_end(arguments);
     g_set_error(error, GW_ERROR, GW_ERROR_SCENARIO, "%s:%" G_GUINT64_FORMAT ": %s", csv->path,
-                csv->line_number, text);
+                MAX(csv->line_number, 1), text);
 }
 
 /* Cuts the field at `at` off, unquoted; the start of the next one, or NULL after the last. */
@@ -65,12 +63,16 @@ static bool read_line(gw_csv *csv, GError **error)
     ssize_t length = getline(&csv->line, &csv->line_bytes, csv->file);
     if (length < 0) {
         if (ferror(csv->file)) {
-            g_set_error(error, GW_ERROR, GW_ERROR_SYSTEM, "cannot read %s: %s", csv->path,
-                        g_strerror(errno));
+            const int reason = errno; /* A folder can be opened, and not read. */
+            g_set_error(error, GW_ERROR, reason == EISDIR ? GW_ERROR_SCENARIO : GW_ERROR_SYSTEM,
+                        "cannot read %s: %s", csv->path, g_strerror(reason));
         }
         return false;
     }
     if (length > 0 && csv->line[length - 1] == '\n') {
+        csv->line[--length] = '\0';
+    }
+    if (length > 0 && csv->line[length - 1] == '\r') { /* Of tables that were elsewhere. */
         csv->line[length - 1] = '\0';
     }
     csv->line_number++;
@@ -98,7 +100,7 @@ gw_csv *gw_csv_open(const char *folder, const char *name, GError **error)
     g_autoptr(GError) failure = NULL;
     if (!read_line(csv, &failure)) {
         if (failure == NULL) {
-            set_error(csv, &failure, "found an empty file, expected a header");
+            gw_csv_error(csv, &failure, "found an empty file, expected a header");
         }
         g_propagate_error(error, g_steal_pointer(&failure));
         return NULL;
@@ -156,7 +158,8 @@ bool gw_csv_next(gw_csv *csv, GError **error)
         return false;
     }
     if (csv->fields->len != csv->column_count) {
-        set_error(csv, error, "found %u fields, expected %u", csv->fields->len, csv->column_count);
+        gw_csv_error(csv, error, "found %u field%s, expected %u", csv->fields->len,
+                     csv->fields->len == 1 ? "" : "s", csv->column_count);
         return false;
     }
     return true;
@@ -174,8 +177,8 @@ bool gw_csv_count(const gw_csv *csv, uint32_t column, uint64_t *out_count, GErro
     guint64 count;
     if (!g_ascii_string_to_unsigned(text, 10, 0, G_MAXUINT64, &count, NULL)) {
         g_autofree char *quoted = gw_error_quote(text);
-        set_error(csv, error, "column \"%s\": found %s, expected a whole number",
-                  csv->header[column], quoted);
+        g_autofree char *name = gw_error_quote(csv->header[column]);
+        gw_csv_error(csv, error, "column %s: found %s, expected a whole number", name, quoted);
         return false;
     }
     *out_count = count;
@@ -189,8 +192,8 @@ bool gw_csv_real(const gw_csv *csv, uint32_t column, double *out_value, GError *
     double value = g_ascii_strtod(text, &end);
     if (end == text || *end != '\0' || !isfinite(value)) {
         g_autofree char *quoted = gw_error_quote(text);
-        set_error(csv, error, "column \"%s\": found %s, expected a number", csv->header[column],
-                  quoted);
+        g_autofree char *name = gw_error_quote(csv->header[column]);
+        gw_csv_error(csv, error, "column %s: found %s, expected a number", name, quoted);
         return false;
     }
     *out_value = value;

@@ -35,8 +35,7 @@ static bool find_jobs(const gw_csv *csv, layer_table *table, GError **error)
         first++;
     }
     if (first == column_count) {
-        g_set_error(error, GW_ERROR, GW_ERROR_SCENARIO,
-                    "utilization.csv: found no column of a job, expected job_NAME");
+        gw_csv_error(csv, error, "found no column of a job, expected job_NAME");
         return false;
     }
     table->first_column = first;
@@ -56,8 +55,7 @@ static bool read_rows(gw_csv *csv, layer_table *table, GError **error)
         }
         uint32_t count = table->times_ns->len;
         if (count > 0 && time_ns <= g_array_index(table->times_ns, gw_time, count - 1)) {
-            g_set_error(error, GW_ERROR, GW_ERROR_SCENARIO,
-                        "utilization.csv: found a time that is not after the one before");
+            gw_csv_error(csv, error, "found a time that is not after the one before");
             return false;
         }
         for (uint32_t i = 0; i < table->column_count; i++) {
@@ -75,8 +73,7 @@ static bool read_rows(gw_csv *csv, layer_table *table, GError **error)
         return false;
     }
     if (table->times_ns->len < 2) {
-        g_set_error(error, GW_ERROR, GW_ERROR_SCENARIO,
-                    "utilization.csv: the run did no work on devices, there is nothing to draw");
+        gw_csv_error(csv, error, "the run did no work on devices, there is nothing to draw");
         return false;
     }
     return true;

@@ -4,6 +4,8 @@
  * the ABI is looked at first: the rest may mean anything as long as that differs. */
 #include "scenario/plugin.h"
 
+#include <errno.h>
+#include <glib/gstdio.h>
 #include <gmodule.h>
 #include <link.h>
 #include <string.h>
@@ -21,6 +23,14 @@ static const gw_plugin_member policy_members[] = {
     {"take", offsetof(gw_policy_ops, take)},     {NULL, 0},
 };
 
+/* Whoever has one of them is asked for all. */
+static const gw_plugin_member policy_together[] = {
+    {"hold", offsetof(gw_policy_ops, hold)},
+    {"release", offsetof(gw_policy_ops, release)},
+    {"withdraw", offsetof(gw_policy_ops, withdraw)},
+    {NULL, 0},
+};
+
 const gw_plugin_kind gw_plugin_policy = {
     .noun = "policy",
     .symbol = "gw_policy_plugin",
@@ -28,6 +38,7 @@ const gw_plugin_kind gw_plugin_policy = {
     .size_bytes = sizeof(gw_policy_ops),
     .first_size_bytes = GW_POLICY_OPS_FIRST_BYTES,
     .members = policy_members,
+    .together = policy_together,
 };
 
 static const gw_plugin_member placement_members[] = {
@@ -79,7 +90,8 @@ typedef struct {
     const gw_plugin_kind *kind;
     const gw_params *object;
     const char *key, *name;
-    const char *path; /* The file's, in full. */
+    const char *path; /* The file's, in full; */
+    const char *line; /* the same, fit for a message. */
 } plugin_place;
 
 /* "found "./a.so" FOUND, expected EXPECTED" */
@@ -107,7 +119,9 @@ static char *hint_at_file(const plugin_place *place)
     g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
     const char *file;
     while (dir != NULL && (file = g_dir_read_name(dir)) != NULL) {
-        if (g_str_has_suffix(file, FILE_SUFFIX)) {
+        g_autofree char *path = g_build_filename(folder, file, NULL);
+        if (g_str_has_suffix(file, FILE_SUFFIX) && strcmp(file, base) != 0 &&
+            g_file_test(path, G_FILE_TEST_IS_REGULAR)) {
             g_ptr_array_add(names, g_strdup(file));
         }
     }
@@ -116,39 +130,63 @@ static char *hint_at_file(const plugin_place *place)
     return gw_error_hint(base, (const char *const *)names->pdata);
 }
 
+/* Why there is no regular file at `path`.  The caller frees. */
+static char *describe_absence(const char *path)
+{
+    GStatBuf found;
+    const int reason = g_stat(path, &found) == 0 ? 0 : errno;
+    if (reason == 0) {
+        return g_strdup("is no regular file");
+    }
+    if (reason == ELOOP) {
+        return g_strdup("is a link that leads back to itself");
+    }
+    if (reason != ENOENT && reason != ENOTDIR) {
+        return g_strdup_printf("cannot be looked at: %s", g_strerror(reason));
+    }
+    const bool is_link = g_lstat(path, &found) == 0;
+    return g_strdup(is_link ? "is a link to what does not exist" : "does not exist");
+}
+
 static void refuse_absent(const plugin_place *place, GError **error)
 {
+    g_autofree char *reason = describe_absence(place->path);
     g_autofree char *hint = hint_at_file(place);
-    g_autofree char *expected = g_strdup_printf(
-        "a %s's shared object (%s %s)%s", place->kind->noun, place->path,
-        g_file_test(place->path, G_FILE_TEST_EXISTS) ? "is no regular file" : "does not exist",
-        hint);
+    g_autofree char *expected = g_strdup_printf("a %s's shared object (%s %s)%s", place->kind->noun,
+                                                place->line, reason, hint);
     refuse(place, "", expected, error);
 }
 
 static void refuse_unopened(const plugin_place *place, const char *failure, GError **error)
 {
-    g_autofree char *words = g_strdelimit(g_strdup(failure), "\n", ' ');
-    g_autofree char *expected = g_strdup_printf("a %s's shared object that can be loaded (%s)",
-                                                place->kind->noun, g_strstrip(words));
+    g_autofree char *words = gw_error_line(failure);
+    g_autofree char *expected =
+        g_strdup_printf("a %s's shared object that can be loaded (%s)", place->kind->noun, words);
     refuse(place, "", expected, error);
 }
 
-/* False: the file ends before what its headers promise, as a copy does that was cut short.  To
- * open such a one ends the program with SIGBUS.  What is no object of this machine passes: the
- * loader has words for that. */
-static bool is_whole(const char *content, size_t size_bytes)
+/* This program's own header: the linker's name for it. */
+extern const ElfW(Ehdr) __ehdr_start __attribute__((visibility("hidden")));
+
+/* False: no object that this machine's words are for. */
+static bool read_head(const char *content, size_t size_bytes, ElfW(Ehdr) * out_head)
 {
-    ElfW(Ehdr) head;
-    ElfW(Phdr) segment;
-    if (size_bytes < sizeof head) {
-        return true;
+    if (size_bytes < sizeof *out_head) {
+        return false;
     }
-    memcpy(&head, content, sizeof head);
-    const int own_class = sizeof(void *) == 8 ? ELFCLASS64 : ELFCLASS32;
-    if (memcmp(head.e_ident, ELFMAG, SELFMAG) != 0 || head.e_ident[EI_CLASS] != own_class ||
-        head.e_phentsize != sizeof segment) {
-        return true;
+    memcpy(out_head, content, sizeof *out_head);
+    return memcmp(out_head->e_ident, ELFMAG, SELFMAG) == 0 &&
+           out_head->e_ident[EI_CLASS] == __ehdr_start.e_ident[EI_CLASS] &&
+           out_head->e_ident[EI_DATA] == __ehdr_start.e_ident[EI_DATA];
+}
+
+/* False: the file ends before what its headers promise, as a copy does that was cut short.  To
+ * open such a one ends the program with SIGBUS. */
+static bool is_whole(const ElfW(Ehdr) head, const char *content, size_t size_bytes)
+{
+    ElfW(Phdr) segment;
+    if (head.e_phentsize != sizeof segment) {
+        return true; /* The loader has words for that. */
     }
     if (head.e_phoff > size_bytes || head.e_phnum > (size_bytes - head.e_phoff) / sizeof segment) {
         return false;
@@ -176,14 +214,22 @@ static bool check_file(const plugin_place *place, GError **error)
         refuse_unopened(place, failure->message, error);
         return false;
     }
-    if (!is_whole(content, size_bytes)) {
-        g_autofree char *words = g_strdup_printf("%s: cut short, its headers promise more than %zu "
-                                                 "bytes",
-                                                 place->path, size_bytes);
-        refuse_unopened(place, words, error);
-        return false;
+    ElfW(Ehdr) head;
+    if (!read_head(content, size_bytes, &head)) {
+        return true; /* The loader has words for that. */
     }
-    return true;
+    g_autofree char *words = NULL;
+    if (head.e_machine != __ehdr_start.e_machine) { /* "No such file", says the loader. */
+        words = g_strdup_printf("%s: built for processors of ELF machine %u, expected %u",
+                                place->path, head.e_machine, __ehdr_start.e_machine);
+    } else if (!is_whole(head, content, size_bytes)) {
+        words = g_strdup_printf("%s: cut short, its headers promise more than %zu bytes",
+                                place->path, size_bytes);
+    }
+    if (words != NULL) {
+        refuse_unopened(place, words, error);
+    }
+    return words == NULL;
 }
 
 static GModule *open_object(const plugin_place *place, GError **error)
@@ -225,6 +271,13 @@ static bool check_version(const plugin_place *place, const gw_plugin_head *head,
     return true;
 }
 
+static bool has_member(const gw_plugin_head *head, const gw_plugin_member *member)
+{
+    void (*function)(void);
+    memcpy(&function, (const char *)head + member->offset_bytes, sizeof function);
+    return function != NULL;
+}
+
 static const char *find_missing(const gw_plugin_kind *kind, const gw_plugin_head *head)
 {
     if (head->name == NULL || *head->name == '\0') {
@@ -234,29 +287,69 @@ static const char *find_missing(const gw_plugin_kind *kind, const gw_plugin_head
         return "summary";
     }
     for (const gw_plugin_member *member = kind->members; member->name != NULL; member++) {
-        void (*function)(void);
-        memcpy(&function, (const char *)head + member->offset_bytes, sizeof function);
-        if (function == NULL) {
+        if (!has_member(head, member)) {
             return member->name;
         }
     }
     return NULL;
 }
 
+/* "create, destroy" */
+static char *list_members(const gw_plugin_member *members)
+{
+    g_autoptr(GPtrArray) names = g_ptr_array_new();
+    for (const gw_plugin_member *member = members; member->name != NULL; member++) {
+        g_ptr_array_add(names, (void *)member->name);
+    }
+    g_ptr_array_add(names, NULL);
+    return g_strjoinv(", ", (char **)names->pdata);
+}
+
+/* Of a table that has room for them: all of those that belong together, or none. */
+static bool check_together(const plugin_place *place, const gw_plugin_head *head, GError **error)
+{
+    const gw_plugin_kind *kind = place->kind;
+    const char *here = NULL, *missing = NULL;
+    if (kind->together == NULL || head->size_bytes != kind->size_bytes) {
+        return true;
+    }
+    for (const gw_plugin_member *member = kind->together; member->name != NULL; member++) {
+        *(has_member(head, member) ? &here : &missing) = member->name;
+    }
+    if (here == NULL || missing == NULL) {
+        return true;
+    }
+    g_autofree char *list = list_members(kind->together);
+    g_autofree char *found = g_strdup_printf(" with \"%s\" and without \"%s\"", here, missing);
+    g_autofree char *expected =
+        g_strdup_printf("a table %s with all of %s, or none of them", kind->symbol, list);
+    refuse(place, found, expected, error);
+    return false;
+}
+
+/* It stands in messages. */
+static bool check_name(const plugin_place *place, const gw_plugin_head *head, GError **error)
+{
+    g_autofree char *line = gw_error_line(head->name);
+    if (strcmp(line, head->name) == 0) {
+        return true;
+    }
+    g_autofree char *quoted = gw_error_quote(head->name);
+    g_autofree char *found = g_strdup_printf(" with the name %s", quoted);
+    refuse(place, found, "one that can be printed, without spaces around it", error);
+    return false;
+}
+
 static bool check_members(const plugin_place *place, const gw_plugin_head *head, GError **error)
 {
     const char *missing = find_missing(place->kind, head);
     if (missing == NULL) {
-        return true;
+        return check_name(place, head, error) && check_together(place, head, error);
     }
-    GString *needed = g_string_new("name, summary");
-    for (const gw_plugin_member *member = place->kind->members; member->name != NULL; member++) {
-        g_string_append_printf(needed, ", %s", member->name);
-    }
+    g_autofree char *needed = list_members(place->kind->members);
     g_autofree char *found = g_strdup_printf(" without \"%s\"", missing);
     g_autofree char *expected =
-        g_strdup_printf("a table %s with %s", place->kind->symbol, needed->str);
-    g_string_free(needed, TRUE);
+        g_strdup_printf("a table %s with name, summary, %s", place->kind->symbol, needed);
     refuse(place, found, expected, error);
     return false;
 }
@@ -281,7 +374,8 @@ const void *gw_plugin_load(const gw_plugin_kind *kind, const char *scenario_path
     g_autofree char *relative = g_path_get_dirname(scenario_path);
     g_autofree char *folder = g_canonicalize_filename(relative, NULL);
     g_autofree char *path = g_canonicalize_filename(name, folder);
-    const plugin_place place = {kind, object, key, name, path};
+    g_autofree char *line = gw_error_line(path);
+    const plugin_place place = {kind, object, key, name, path, line};
     GModule *module = open_object(&place, error);
     const gw_plugin_head *head = module != NULL ? find_table(&place, module, error) : NULL;
     if (head == NULL || !check_version(&place, head, error) ||

@@ -29,7 +29,9 @@ typedef struct {
     uint32_t abi, size_bytes;
     uint32_t first_size_bytes; /* What a table of this ABI had at first: what was added at its end
                                 * since then need not be there.  0: nothing was added. */
-    const gw_plugin_member *members; /* Those that a table must have; NULL as name ends them. */
+    const gw_plugin_member *members;  /* Those that a table must have; NULL as name ends them. */
+    const gw_plugin_member *together; /* All or none of those, in a table that reaches so far; NULL:
+                                         there are none such. */
 } gw_plugin_kind;
 
 extern const gw_plugin_kind gw_plugin_policy;    /* gw_policy_ops, as `gw_policy_plugin` */

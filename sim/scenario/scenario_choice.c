@@ -13,8 +13,9 @@
 #define DEFAULT_POLICY "fifo"
 #define NO_POLICY      "none" /* Switches the scheduler off (controller.h). */
 
-/* How the policy was made: by its own table, which alone knows how to destroy it. */
-typedef enum { IS_REFUSED = 1, IS_FOREIGN, IS_OWN } making;
+/* How the policy was made: by its own table, which alone knows how to destroy it; or doubtfully,
+ * with an error beside it. */
+typedef enum { IS_REFUSED = 1, IS_FOREIGN, IS_DOUBTFUL, IS_OWN } making;
 
 /* One kind of policy. */
 typedef struct {
@@ -22,7 +23,7 @@ typedef struct {
     const gw_plugin_kind *kind;
     const char *(*name_at)(uint32_t index); /* Of those built in; NULL: there are no more. */
     const void *(*find)(const char *name);
-    making (*try_create)(const void *ops, gw_params *params, GError **error);
+    making (*try_create)(const void *ops, gw_params *params, GError **failure);
     const char *none; /* A name that means no table at all; NULL: there is none such. */
 } choice_kind;
 
@@ -42,16 +43,16 @@ typedef struct {
     {                                                                                              \
         return find_one(wanted);                                                                   \
     }                                                                                              \
-    static making try_##what(const void *table, gw_params *params, GError **error)                 \
+    static making try_##what(const void *table, gw_params *params, GError **failure)               \
     {                                                                                              \
         const ops_type *ops = table;                                                               \
-        policy_type *made = ops->create(params, error);                                            \
+        policy_type *made = ops->create(params, failure);                                          \
         if (made == NULL)                                                                          \
             return IS_REFUSED;                                                                     \
-        const making how = made->ops == ops ? IS_OWN : IS_FOREIGN;                                 \
-        if (how == IS_OWN || made->ops == NULL)                                                    \
+        const bool is_own = made->ops == ops;                                                      \
+        if (is_own || made->ops == NULL)                                                           \
             ops->destroy(made); /* Of another table nobody knows whose destroy it needs. */        \
-        return how;                                                                                \
+        return !is_own ? IS_FOREIGN : *failure != NULL ? IS_DOUBTFUL : IS_OWN;                     \
     }
 
 DEFINE_KIND(policy, gw_policy_ops, gw_policy, gw_policies, gw_policy_find)
@@ -106,8 +107,9 @@ static void refuse_params(const choice_kind *kind, const char *name, const gw_pa
         g_propagate_error(error, failure);
         return;
     }
+    g_autofree char *said = gw_error_line(failure != NULL ? failure->message : "");
     gw_params_error(owner, key, error, "%s %s refuses to be made: %s", kind->kind->noun, name,
-                    failure != NULL ? failure->message : "it does not say why");
+                    *said != '\0' ? said : "it does not say why");
     g_clear_error(&failure);
 }
 
@@ -124,6 +126,12 @@ static bool check_params(const choice_kind *kind, const choice *chosen, const gw
     if (how == IS_REFUSED) {
         refuse_params(kind, name_of(chosen->ops), owner, key, failure, error);
         return false;
+    }
+    if (how == IS_DOUBTFUL) {
+        g_autofree char *said = gw_error_line(failure->message);
+        gw_params_error(owner, key, error,
+                        "%s %s makes a policy and an error at once (%s), expected one of them",
+                        kind->kind->noun, name_of(chosen->ops), said);
     }
     g_clear_error(&failure);
     if (how == IS_FOREIGN) {
@@ -228,8 +236,8 @@ bool gw_scenario_read_choices(gw_scenario *scenario, gw_params *control, GError 
 /* "policy two_level (/home/me/two_level.so)"; the caller frees. */
 static char *describe(const choice_kind *kind, const void *ops, const char *path)
 {
-    return g_strdup_printf("%s %s (%s)", kind->kind->noun, name_of(ops),
-                           path != NULL ? path : "built in");
+    g_autofree char *line = gw_error_line(path != NULL ? path : "built in");
+    return g_strdup_printf("%s %s (%s)", kind->kind->noun, name_of(ops), line);
 }
 
 static void blame_pick(const gw_scenario *scenario, const gw_note *note, GError **error)

@@ -223,8 +223,10 @@ static void refuse_client(const gw_scenario *scenario, const gw_params *fault, c
         names[j] = scenario->jobs[j].name;
     }
     g_autofree char *hint = gw_error_hint(name, names);
+    g_autofree char *list = gw_error_list(names, GW_SCENARIO_LISTED_MAX);
     g_autofree char *found = gw_error_quote(name);
-    gw_params_error(fault, "client", error, "found %s, expected the name of a job%s", found, hint);
+    gw_params_error(fault, "client", error, "found %s, expected the name of a job: one of %s%s",
+                    found, list, hint);
 }
 
 static bool read_failure(const gw_scenario *scenario, gw_params *fault, GError **error)

@@ -147,8 +147,8 @@ static bool read_table(gw_params *object, const gw_measured_kind *kind, gw_measu
     if (!gw_params_array(table, "ns", true, &list, error))
         return false;
     if (gw_params_length(list) != count) {
-        gw_params_error(list, NULL, error, "found %u numbers, expected %u, one for each size",
-                        gw_params_length(list), count);
+        gw_params_error(list, NULL, error, "found %u number%s, expected %u, one for each size",
+                        gw_params_length(list), gw_params_length(list) == 1 ? "" : "s", count);
         return false;
     }
     out->ns = g_new0(double, count);

@@ -94,8 +94,8 @@ static bool read_uniform(gw_params *params, gw_value_source *out, GError **error
         return false;
     }
     if (gw_params_length(ends) != 2) {
-        gw_params_error(ends, NULL, error, "found %u numbers, expected the lowest and the highest",
-                        gw_params_length(ends));
+        gw_params_error(ends, NULL, error, "found %u number%s, expected the lowest and the highest",
+                        gw_params_length(ends), gw_params_length(ends) == 1 ? "" : "s");
         return false;
     }
     if (!gw_params_as_number(gw_params_at(ends, 0), &out->low, error) ||

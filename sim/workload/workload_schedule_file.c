@@ -88,9 +88,9 @@ static bool read_row(const schedule_reader *reader, char *text, GError **error)
     g_auto(GStrv) fields = g_strsplit(text, ",", (int)FIELDS_MAX + 1);
     const uint32_t field_count = g_strv_length(fields);
     if (field_count != reader->field_count) {
-        return refuse_line(reader, error, "found %s%u fields, expected %u",
+        return refuse_line(reader, error, "found %s%u field%s, expected %u",
                            field_count > FIELDS_MAX ? "at least " : "", field_count,
-                           reader->field_count);
+                           field_count == 1 ? "" : "s", reader->field_count);
     }
     for (uint32_t i = 0; i < field_count; i++) {
         g_strstrip(fields[i]);
@@ -165,6 +165,8 @@ static char *load_text(const char *path, GError **error)
         g_set_error(error, GW_ERROR, GW_ERROR_SCENARIO, "%s: found a zero byte, expected a CSV",
                     path);
         g_clear_pointer(&text, g_free);
+    } else if (g_str_has_prefix(text, "\xef\xbb\xbf")) { /* Some editors' first bytes. */
+        memmove(text, text + 3, size_bytes - 2);
     }
     return text;
 }

@@ -199,6 +199,17 @@ class Answers(Case):
         self.refuse_run(file, ["chain.", "no island has room for its slices, even when empty; so "
                                f"says placement policy placer ({file.parent}/placer.so)"])
 
+    def test_no_place_although_there_was_one(self):
+        """What waits for devices is told with the policy that finds none, on every world."""
+        file = self.scenario(placement={"name": "./placer.so", "fault": "hesitates"},
+                             jobs=[chain(count=1)])
+        for backend in BACKENDS:
+            with self.subTest(backend=backend):
+                self.refuse(3, ["resource manager: job chain waits for devices with free memory; "
+                                "placement policy placer finds none"], "run", file, "--backend",
+                            backend, "--out", self.out)
+                self.check_nothing_written()
+
     def test_steps_that_are_none(self):
         for step in (0, 4, 2**32 - 1):
             for more in ({}, {"policy": "none"}):

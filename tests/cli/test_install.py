@@ -257,6 +257,22 @@ class Plugins(Case):
         text = self.tool("make", "run", cwd=folder)
         self.assertIn("two-levels on sim: makespan", text)
 
+    def test_make_says_that_gangway_is_not_installed(self):
+        """Neither target goes on without it: no compiler's errors, no program of no name."""
+        for kind in KINDS:
+            folder = self.copy_example(kind)
+            for made in (False, True):
+                if made:
+                    self.tool("make", cwd=folder)
+                done = subprocess.run(["make", "run"], cwd=folder, stdout=subprocess.PIPE,
+                                      stderr=subprocess.STDOUT, text=True, check=False,
+                                      env=self.bare(PKG_CONFIG_LIBDIR="/nowhere", LC_ALL="C"))
+                with self.subTest(kind=kind, made=made):
+                    self.assertEqual(done.returncode, 2, done.stdout)
+                    self.assertIn("Package gangway was not found", done.stdout)
+                    self.assertNotIn("error:", done.stdout)
+                    self.assertNotIn("/gangway", done.stdout)
+
     def job_steps(self, *arguments):
         done = self.accept("run", "--json", *arguments, cwd="/", env=self.bare())
         return {job["name"]: job["step_time_ns"] for job in json.loads(done.stdout)["jobs"]}

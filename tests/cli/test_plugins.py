@@ -26,6 +26,9 @@ REFUSED = {
     "unresolved": "undefined symbol: nobody_has_this",
     "refuses": "policy refuses refuses to be made: the moon is not full",
     "silent": "policy silent refuses to be made: it does not say why",
+    "half_holds": 'found "./half_holds.so" with "hold" and without "withdraw"',
+    "odd_name": 'found "./odd_name.so" with the name "odd\\u000a\\u001b[31mname"',
+    "mutters": "policy mutters refuses to be made: it does not say why",
     "no_ops": "policy no_ops makes a policy of another table",
 }
 

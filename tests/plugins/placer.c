@@ -15,19 +15,22 @@ typedef enum {
     ISLANDS,       /* The last shard is on another island's last device. */
     ELSEWHERE,     /* All from device `first` on. */
     NONE,          /* There is no place, ever. */
+    HESITATES,     /* There is none the first time. */
     REFUSES,
     LATER,
     FOREIGN,
 } placer_fault;
 
-static const char *const faults[] = {"no_device", "blank",   "twice", "islands", "elsewhere",
-                                     "none",      "refuses", "later", "foreign", NULL};
+static const char *const faults[] = {"no_device", "blank",   "twice",     "islands",
+                                     "elsewhere", "none",    "hesitates", "refuses",
+                                     "later",     "foreign", NULL};
 
 typedef struct {
     gw_placement base;
     gw_placement *spread;
     placer_fault fault; /* 0: none. */
     uint64_t first;
+    bool *has_hesitated; /* What place() may not change stands elsewhere. */
 } placer;
 
 static bool read_params(placer *out, gw_params *params, GError **error)
@@ -61,6 +64,7 @@ static gw_placement *create(gw_params *params, GError **error)
     *made = read;
     made->base.ops = &gw_placement_plugin;
     made->spread = gw_placement_spread.create(NULL, NULL);
+    made->has_hesitated = g_new0(bool, 1);
     return &made->base;
 }
 
@@ -68,6 +72,7 @@ static void destroy(gw_placement *base)
 {
     placer *self = (placer *)base;
     gw_placement_spread.destroy(self->spread);
+    g_free(self->has_hesitated);
     g_free(self);
 }
 
@@ -78,6 +83,10 @@ static bool place(const gw_placement *base, const gw_placement_view *view,
     const uint32_t count = gw_placement_device_count(request);
     if (self->fault == BLANK)
         return true;
+    if (self->fault == HESITATES && !*self->has_hesitated) {
+        *self->has_hesitated = true;
+        return false;
+    }
     if (self->fault == NONE ||
         (self->fault != ELSEWHERE &&
          !gw_placement_spread.place(self->spread, view, request, out_devices)))

@@ -2,6 +2,10 @@
 /* Many scenarios at once: the summaries of single runs, kept and taken again, or made anew when
  * anything has changed that they depend on. */
 #include "app/batch.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include "base/error.h"
 #include "run_suite.h"
 #include "test_record.h"
@@ -101,7 +105,8 @@ START_TEST(a_damaged_file_is_made_again)
     g_autoptr(GPtrArray) first = execute(runs, 1, &settings);
     g_autofree char *file = list_files(kept);
     g_autofree char *path = g_build_filename(kept, file, NULL);
-    static const char *const damages[] = {"", "{\"makespan_ns\": 1", "[]", "no JSON"};
+    static const char *const damages[] = {"", "{\"makespan_ns\": 1", "[]", "no JSON",
+                                          "{\"makespan_ns\": 1}"};
     for (guint i = 0; i < G_N_ELEMENTS(damages); i++) {
         ck_assert(g_file_set_contents(path, damages[i], -1, NULL));
         g_autoptr(GPtrArray) again = execute(runs, 1, &settings);
@@ -110,6 +115,38 @@ START_TEST(a_damaged_file_is_made_again)
         g_autoptr(GPtrArray) third = execute(runs, 1, &settings);
         ck_assert_uint_eq(count_reused(third), 1);
     }
+    remove_all(folder);
+}
+END_TEST
+
+/* A file under a wrong name, or what is none and would keep its reader waiting for ever. */
+START_TEST(another_runs_file_is_not_taken)
+{
+    static const char *const other_seed[] = {"jobs.steps=1", "seed=7", NULL};
+    static const char *const other_name[] = {"jobs.steps=1", "name=other", NULL};
+    const gw_batch_run others[] = {
+        {.path = QUICKSTART, .settings = other_seed, .backend = "sim"},
+        {.path = QUICKSTART, .settings = other_name, .backend = "sim"},
+        {.path = QUICKSTART, .settings = one_step, .backend = "null"},
+    };
+    char *folder = make_folder();
+    const gw_batch_settings settings = {.folder = folder};
+    g_autofree char *kept = g_build_filename(folder, "runs", NULL);
+    g_autoptr(GPtrArray) first = execute(runs, 1, &settings);
+    g_autofree char *file = list_files(kept);
+    g_autofree char *path = g_build_filename(kept, file, NULL);
+    g_autoptr(GPtrArray) foreign = execute(others, G_N_ELEMENTS(others), &(gw_batch_settings){0});
+    for (guint i = 0; i < foreign->len; i++) {
+        ck_assert(g_file_set_contents(path, at(foreign, i)->summary, -1, NULL));
+        g_autoptr(GPtrArray) again = execute(runs, 1, &settings);
+        ck_assert_uint_eq(count_reused(again), 0);
+        ck_assert_str_eq(at(first, 0)->summary, at(again, 0)->summary);
+    }
+    ck_assert_int_eq(unlink(path), 0);
+    ck_assert_int_eq(mkfifo(path, 0600), 0);
+    g_autoptr(GPtrArray) again = execute(runs, 1, &settings);
+    ck_assert_uint_eq(count_reused(again), 0);
+    ck_assert_str_eq(at(first, 0)->summary, at(again, 0)->summary);
     remove_all(folder);
 }
 END_TEST
@@ -178,6 +215,7 @@ int main(void)
     tcase_set_timeout(kept, 60);
     tcase_add_test(kept, what_was_done_is_not_done_again);
     tcase_add_test(kept, a_damaged_file_is_made_again);
+    tcase_add_test(kept, another_runs_file_is_not_taken);
     tcase_add_test(kept, whatever_it_depends_on_makes_it_new);
     suite_add_tcase(suite, kept);
     return gw_run_suite(suite);

@@ -79,6 +79,39 @@ START_TEST(control_characters_do_not_break_rows)
 }
 END_TEST
 
+START_TEST(lines_may_end_as_on_windows)
+{
+    char *folder = make_folder();
+    g_autoptr(gw_csv) csv = open_text(folder, "a,b\r\n1,2\r\n3,4\r\n");
+    ck_assert_str_eq(gw_csv_column_name(csv, 1), "b");
+    for (uint64_t row = 0; row < 2; row++) {
+        uint64_t count = 0;
+        read_row(csv);
+        ck_assert(gw_csv_count(csv, 1, &count, NULL));
+        ck_assert_uint_eq(count, 2 + 2 * row);
+    }
+    check_end(csv);
+    remove_folder(folder);
+}
+END_TEST
+
+START_TEST(odd_names_of_columns_are_quoted)
+{
+    char *folder = make_folder();
+    g_autoptr(gw_csv) csv = open_text(folder, "a\x1b\n1x\n");
+    g_autoptr(GError) error = NULL;
+    uint64_t count;
+    double real;
+    read_row(csv);
+    ck_assert(!gw_csv_count(csv, 0, &count, &error));
+    check_error(error, GW_ERROR_SCENARIO, (const char *[]){":2: column \"a\\u001b\": ", NULL});
+    g_clear_error(&error);
+    ck_assert(!gw_csv_real(csv, 0, &real, &error));
+    check_error(error, GW_ERROR_SCENARIO, (const char *[]){":2: column \"a\\u001b\": ", NULL});
+    remove_folder(folder);
+}
+END_TEST
+
 START_TEST(reals_read_back)
 {
     const double values[] = {0.1, -1.0 / 3.0, DBL_MAX, -DBL_MIN, 0x1p-1074, -0.0, 1e22};
@@ -136,9 +169,10 @@ START_TEST(rows_of_another_width_are_told_by_file_and_line)
     static const struct {
         const char *row, *found;
     } cases[] = {
-        {"", "found 1 fields"},          {"x", "found 1 fields"},   {"x,1,", "found 3 fields"},
-        {"\"x,1", "found 1 fields"},     {",,,", "found 4 fields"}, {"\"x\"y,1", "found 1 fields"},
-        {"\"x\"\",1", "found 1 fields"},
+        {"", "found 1 field, "},          {"x", "found 1 field, "},
+        {"x,1,", "found 3 fields"},       {"\"x,1", "found 1 field, "},
+        {",,,", "found 4 fields"},        {"\"x\"y,1", "found 1 field, "},
+        {"\"x\"\",1", "found 1 field, "},
     };
     char *folder = make_folder();
     g_autofree char *place = g_build_filename(folder, "a.csv:3", NULL);
@@ -221,7 +255,8 @@ START_TEST(files_that_are_no_tables_are_told)
     write_text(folder, "file", "");
     ck_assert_int_eq(g_mkdir(below, 0777), 0);
     ck_assert_ptr_null(gw_csv_open(folder, "file", &error));
-    check_error(error, GW_ERROR_SCENARIO, (const char *[]){file, "empty", "header", NULL});
+    check_error(error, GW_ERROR_SCENARIO,
+                (const char *[]){file, ":1: found an empty file", "header", NULL});
     g_clear_error(&error);
     ck_assert_ptr_null(gw_csv_open(folder, "absent.csv", &error));
     check_error(error, GW_ERROR_SCENARIO, (const char *[]){"absent.csv", NULL});
@@ -230,7 +265,7 @@ START_TEST(files_that_are_no_tables_are_told)
     check_error(error, GW_ERROR_SCENARIO, (const char *[]){"a.csv", g_strerror(ENOTDIR), NULL});
     g_clear_error(&error);
     ck_assert_ptr_null(gw_csv_open(folder, "below", &error));
-    check_error(error, GW_ERROR_SYSTEM, (const char *[]){below, g_strerror(EISDIR), NULL});
+    check_error(error, GW_ERROR_SCENARIO, (const char *[]){below, g_strerror(EISDIR), NULL});
     remove_folder(folder);
 }
 END_TEST
@@ -251,6 +286,8 @@ int main(void)
     TCase *tables = tcase_create("tables");
     tcase_add_test(tables, names_read_back);
     tcase_add_test(tables, control_characters_do_not_break_rows);
+    tcase_add_test(tables, lines_may_end_as_on_windows);
+    tcase_add_test(tables, odd_names_of_columns_are_quoted);
     tcase_add_test(tables, reals_read_back);
     tcase_add_test(tables, a_table_without_rows_ends_at_once);
     tcase_add_test(tables, long_lines_are_read);

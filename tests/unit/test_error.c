@@ -151,6 +151,24 @@ START_TEST(lists_have_an_end)
 }
 END_TEST
 
+START_TEST(words_of_others_are_one_line)
+{
+    static const char *const cases[][2] = {{"as it is: \"a\\b\"", "as it is: \"a\\b\""},
+                                           {"one\ntwo\r\n\tthree\n", "one two   three"},
+                                           {"\x1b[31mred\x01", "\\u001b[31mred\\u0001"},
+                                           {"\xff", "\xef\xbf\xbd"},
+                                           {" \n ", ""},
+                                           {"", ""}};
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autofree char *line = gw_error_line(cases[i][0]);
+        ck_assert_str_eq(line, cases[i][1]);
+    }
+    g_autofree char *text = g_strnfill(1000, 'x');
+    g_autofree char *whole = gw_error_line(text);
+    ck_assert_str_eq(whole, text);
+}
+END_TEST
+
 int main(void)
 {
     TCase *cases = tcase_create("error");
@@ -163,6 +181,7 @@ int main(void)
     tcase_add_test(cases, quotes_are_safe_to_print);
     tcase_add_test(cases, long_quotes_are_shortened);
     tcase_add_test(cases, hints_end_a_message);
+    tcase_add_test(cases, words_of_others_are_one_line);
     tcase_add_test(cases, lists_have_an_end);
     Suite *suite = suite_create("error");
     suite_add_tcase(suite, cases);

@@ -515,7 +515,7 @@ START_TEST(a_run_of_nothing_cannot_be_drawn)
     draw_bad(folder, "timeline", svg, GW_ERROR_SCENARIO,
              (const char *[]){"shards.csv", "no gang", NULL});
     draw_bad(folder, "utilization", svg, GW_ERROR_SCENARIO,
-             (const char *[]){"utilization.csv", "no work", NULL});
+             (const char *[]){"/utilization.csv:2: the run did no work", NULL});
     remove_folder(folder);
 }
 END_TEST
@@ -548,10 +548,10 @@ START_TEST(broken_data_are_told_by_line)
     }
     write_text(folder, "utilization.csv", "time_ns,all\n0,0\n");
     draw_bad(folder, "utilization", svg, GW_ERROR_SCENARIO,
-             (const char *[]){"utilization.csv", "job_NAME", NULL});
+             (const char *[]){"/utilization.csv:1: found no column", "job_NAME", NULL});
     write_text(folder, "utilization.csv", "time_ns,all,job_a\n0,0,0\n0,0,0\n");
     draw_bad(folder, "utilization", svg, GW_ERROR_SCENARIO,
-             (const char *[]){"utilization.csv", "not after", NULL});
+             (const char *[]){"/utilization.csv:3: found a time that is not after", NULL});
     write_text(folder, "summary.json", "{\"jobs\": [1], \"islands\": []}");
     draw_bad(folder, "utilization", svg, GW_ERROR_SCENARIO,
              (const char *[]){"summary.json", "/jobs/0", NULL});

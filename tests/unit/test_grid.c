@@ -26,6 +26,15 @@ START_TEST(without_axes_there_is_one_setting)
 }
 END_TEST
 
+START_TEST(names_are_one_line)
+{
+    g_autoptr(gw_grid) grid = make_grid("description=x,\"a\nb\x1b\"", NULL);
+    g_autofree char *name = gw_grid_name(grid, 1);
+    ck_assert_str_eq(name, "description=\"a b\\u001b\"");
+    ck_assert_str_eq(gw_grid_value(grid, 1, 0), "\"a\nb\x1b\""); /* The value stays. */
+}
+END_TEST
+
 START_TEST(the_last_axis_is_the_fastest)
 {
     static const char *const names[] = {"control.policy=fifo n=1", "control.policy=fifo n=2",
@@ -168,6 +177,7 @@ int main(void)
     Suite *suite = suite_create("grid");
     TCase *settings = tcase_create("settings");
     tcase_add_test(settings, without_axes_there_is_one_setting);
+    tcase_add_test(settings, names_are_one_line);
     tcase_add_test(settings, the_last_axis_is_the_fastest);
     tcase_add_test(settings, a_move_changes_one_axis);
     tcase_add_test(settings, a_value_is_found);

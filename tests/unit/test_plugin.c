@@ -3,6 +3,7 @@
  * The objects are those of tests/plugins. */
 #include "scenario/plugin.h"
 
+#include <glib/gstdio.h>
 #include <unistd.h>
 
 #include "controller/dispatch_policy.h"
@@ -216,6 +217,11 @@ static const struct {
     {"./no_symbol.so", {"found \"./no_symbol.so\" without the symbol gw_policy_plugin, expected"}},
     {"./no_pick.so", {"found \"./no_pick.so\" without \"pick\"", "name, summary, create, destroy"}},
     {"./no_name.so", {"found \"./no_name.so\" without \"name\""}},
+    {"./odd_name.so",
+     {"found \"./odd_name.so\" with the name \"odd\\u000a\\u001b[31mname\", expected one that"}},
+    {"./half_holds.so",
+     {"found \"./half_holds.so\" with \"hold\" and without \"withdraw\", expected a table",
+      "gw_policy_plugin with all of hold, release, withdraw, or none of them"}},
     {"./unresolved.so", {"that can be loaded (", "undefined symbol: nobody_has_this)"}},
     {"./goood.so", {PLUGIN("goood") " does not exist", "did you mean \"good.so\"?"}},
     {"nowhere/at/all.so", {"at/all.so does not exist)"}},
@@ -291,6 +297,49 @@ START_TEST(other_files_are_refused)
 }
 END_TEST
 
+/* The loader would say that there is no such file. */
+START_TEST(objects_for_other_processors_are_named)
+{
+    g_autofree char *folder = g_dir_make_tmp("gangway-plugin-XXXXXX", NULL);
+    g_autofree char *content = NULL;
+    gsize size_bytes = 0;
+    ck_assert(g_file_get_contents(PLUGIN("good"), &content, &size_bytes, NULL));
+    content[19] ^= 0x40; /* The high byte of e_machine. */
+    g_autofree char *path = write_cut(folder, content, size_bytes);
+    static const char *const parts[] = {"/cut.so: built for processors of ELF machine 16", NULL};
+    refuse(path, parts);
+    remove_tree(folder);
+}
+END_TEST
+
+/* Nobody is asked whether they meant what they wrote, nor a folder, nor what leads nowhere. */
+START_TEST(links_and_folders_are_told_apart)
+{
+    g_autofree char *folder = g_dir_make_tmp("gangway-plugin-XXXXXX", NULL);
+    static const struct {
+        const char *name, *target; /* NULL: a folder. */
+        const char *part;
+    } cases[] = {{"loop.so", "loop.so", "/loop.so is a link that leads back to itself)"},
+                 {"dangling.so", "nowhere", "/dangling.so is a link to what does not exist)"},
+                 {"folder.so", NULL, "/folder.so is no regular file)"},
+                 {"other\n.so", "nowhere", "/other .so is a link to what does not exist)"}};
+    for (uint32_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autofree char *path = g_build_filename(folder, cases[i].name, NULL);
+        ck_assert_int_eq(
+            cases[i].target != NULL ? symlink(cases[i].target, path) : g_mkdir(path, 0700), 0);
+        g_autoptr(GError) error = NULL;
+        g_autoptr(gw_params) params = gw_params_parse("{\"policy\": \"\"}", "s.json", NULL);
+        char *out_path = NULL;
+        ck_assert_ptr_null(
+            gw_plugin_load(&gw_plugin_policy, "s.json", params, "policy", path, &out_path, &error));
+        expect_part(error->message, cases[i].part);
+        ck_assert_msg(strstr(error->message, "did you mean") == NULL, "%s", error->message);
+        ck_assert_msg(strchr(error->message, '\n') == NULL, "%s", error->message);
+    }
+    remove_tree(folder);
+}
+END_TEST
+
 /* --- In a scenario --- */
 
 static gw_scenario *load_with(const char *policy, GError **error)
@@ -335,6 +384,12 @@ static const struct {
     {PLUGIN("refuses"), ": /control/policy: policy refuses refuses to be made: the moon is not"},
     {"{\"name\": \"" PLUGIN("refuses") "\"}", ": /control/policy/name: policy refuses refuses"},
     {PLUGIN("silent"), ": /control/policy: policy silent refuses to be made: it does not say why"},
+    {PLUGIN("mutters"),
+     ": /control/policy: policy mutters refuses to be made: it does not say why"},
+    {"{\"name\": \"" PLUGIN("mutters") "\", \"words\": \"one\\ntwo\\u001b\\n\"}",
+     ": /control/policy/name: policy mutters refuses to be made: one two\\u001b"},
+    {"{\"name\": \"" PLUGIN("mutters") "\", \"words\": \"but why\", \"makes\": true}",
+     "policy mutters makes a policy and an error at once (but why), expected one of them"},
     {PLUGIN("no_ops"), ": /control/policy: policy no_ops makes a policy of another table"},
     {"{\"name\": \"" PLUGIN("good") "\", \"wait\": 1}", ": /control/policy/wait: found an unknown"},
     {"{\"name\": \"" PLUGIN("wrong_abi") "\"}", ": /control/policy/name: found \""},
@@ -397,6 +452,8 @@ int main(void)
     tcase_add_test(cases, a_plugin_cut_short_is_refused);
     tcase_add_test(cases, headers_that_lie_are_refused);
     tcase_add_test(cases, other_files_are_refused);
+    tcase_add_test(cases, objects_for_other_processors_are_named);
+    tcase_add_test(cases, links_and_folders_are_told_apart);
     tcase_add_test(cases, a_scenario_knows_where_its_policy_came_from);
     tcase_add_test(cases, a_path_starts_at_the_scenario);
     tcase_add_loop_test(cases, refusal, 0, G_N_ELEMENTS(refusals));

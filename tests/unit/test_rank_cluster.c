@@ -6,6 +6,7 @@
 #include <pthread.h>
 
 #include "real/cpu_remote.h"
+#include "real/ledger.h"
 #include "real/rank_cluster.h"
 #include "run_suite.h"
 #include "thread_link.h"
@@ -18,7 +19,8 @@
 #else
 #define WATCH_NS UINT64_C(200000)
 #endif
-#define HOPS 200
+#define HOPS      200
+#define SPEAKS_NS UINT64_C(2000000) /* Books have gone once, and do not go again for long. */
 
 /* Three hosts on two islands, one job: nodes 0 to 2, schedulers 3 and 4, resources 5, client 6. */
 static gw_directory *make_directory(void)
@@ -36,8 +38,10 @@ typedef void (*test_handler)(test_run *run, gw_port *port, gw_node_id node, cons
 struct test_run {
     gw_directory *directory;
     thread_links *links;
+    gw_ledger *ledgers[RANK_COUNT];
     gw_rank_cluster *clusters[RANK_COUNT];
     test_handler handle;
+    bool is_overflow_known; /* To rank 0, as soon as all are at rest. */
     atomic_uint timers, messages;
     atomic_bool is_out_of_order;
 };
@@ -89,20 +93,24 @@ static void run_to_rest(test_run *run, test_handler handle)
         .directory = make_directory(), .links = thread_links_new(RANK_COUNT), .handle = handle};
     pthread_t threads[RANK_COUNT];
     for (uint32_t r = 0; r < RANK_COUNT; r++) {
-        run->clusters[r] = gw_rank_cluster_new(run->directory, NULL, thread_links_at(run->links, r),
-                                               handle_input, run);
+        run->ledgers[r] = gw_ledger_new(run->directory, NULL, true);
+        run->clusters[r] = gw_rank_cluster_new(run->directory, run->ledgers[r],
+                                               thread_links_at(run->links, r), handle_input, run);
     }
     for (uint32_t r = 1; r < RANK_COUNT; r++) {
         ck_assert_int_eq(pthread_create(&threads[r], NULL, follow, run->clusters[r]), 0);
     }
     ck_assert(gw_rank_cluster_start(run->clusters[0], NULL));
     ck_assert_int_eq(work(run->clusters[0]), GW_RANK_AT_REST);
+    gw_note overflow;
+    run->is_overflow_known = gw_ledger_overflow(run->ledgers[0], &overflow);
     finish(run->clusters[0]);
     for (uint32_t r = 1; r < RANK_COUNT; r++) {
         pthread_join(threads[r], NULL);
     }
     for (uint32_t r = 0; r < RANK_COUNT; r++) {
         gw_rank_cluster_free(run->clusters[r]);
+        gw_ledger_free(run->ledgers[r]);
     }
     thread_links_free(run->links);
     gw_directory_free(run->directory);
@@ -174,6 +182,26 @@ START_TEST(watches_do_not_keep_it_from_rest)
 }
 END_TEST
 
+/* The last host says what went wrong, and does nothing more. */
+static void say_and_stop(test_run *run, gw_port *port, gw_node_id node, const gw_input *input)
+{
+    (void)run;
+    if (node.index == RANK_COUNT - 1 && input->kind == GW_INPUT_START) {
+        port->ops->timer_set(port, port->ops->now(port) + SPEAKS_NS, (gw_tag){1});
+    } else if (node.index == RANK_COUNT - 1 && input->kind == GW_INPUT_TIMER) {
+        port->ops->note(port, &(gw_note){.kind = GW_NOTE_OVERFLOW});
+    }
+}
+
+/* Whoever finds rest knows why: it would call it a deadlock otherwise. */
+START_TEST(rest_is_found_with_all_that_was_said)
+{
+    test_run run;
+    run_to_rest(&run, say_and_stop);
+    ck_assert(run.is_overflow_known);
+}
+END_TEST
+
 START_TEST(a_clock_is_only_set_forward)
 {
     g_autoptr(gw_directory) directory = make_directory();
@@ -204,6 +232,7 @@ int main(void)
     tcase_add_test(tcase, hosts_are_ranks_and_what_decides_is_on_the_first);
     tcase_add_test(tcase, rest_is_not_found_while_anything_is_on_its_way);
     tcase_add_test(tcase, watches_do_not_keep_it_from_rest);
+    tcase_add_test(tcase, rest_is_found_with_all_that_was_said);
     tcase_add_test(tcase, a_clock_is_only_set_forward);
     tcase_add_test(tcase, nothing_done_is_said_so);
     suite_add_tcase(suite, tcase);

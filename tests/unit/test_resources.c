@@ -311,9 +311,9 @@ START_TEST(job_waits_for_hosts_that_are_put_back)
     CHECK_CALLS(made.port, "send to client 0: SLICE_REFUSED, reason 3\n");
     gw_resources_explain(made.resources, text);
     ck_assert_str_eq(text->str, "resource manager: job job waits for devices with free memory; "
-                                "some were removed\n"
+                                "placement policy spread finds none, and some were removed\n"
                                 "resource manager: job job waits for devices with free memory; "
-                                "some were removed\n");
+                                "placement policy spread finds none, and some were removed\n");
     change(&made, 1);
     CHECK_CALLS(made.port, "send to client 1: SLICE_GRANT, instance 1 of job 1, mesh 0 on 1\n"
                            "send to client 2: SLICE_GRANT, instance 2 of job 2, mesh 0 on 1\n");
@@ -411,8 +411,8 @@ START_TEST(explains_who_waits)
     ck_assert_str_eq(text->str, "");
     request(&made, 1);
     gw_resources_explain(made.resources, text);
-    ck_assert_str_eq(text->str,
-                     "resource manager: job second waits for devices with free memory\n");
+    ck_assert_str_eq(text->str, "resource manager: job second waits for devices with free memory; "
+                                "placement policy spread finds none\n");
     clear_bench(&made);
 }
 END_TEST

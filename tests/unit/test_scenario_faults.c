@@ -97,9 +97,10 @@ START_TEST(mistakes_of_clients)
 {
     expect_setting_mistake("faults=[{\"at\":\"1ms\",\"client\":7}]",
                            ": /faults/0/client: found 7, expected a string");
-    expect_setting_mistake("faults=[{\"at\":\"1ms\",\"client\":\"chian\"}]",
-                           ": /faults/0/client: found \"chian\", expected the name of a job; did "
-                           "you mean \"chain\"?");
+    expect_setting_mistake(
+        "faults=[{\"at\":\"1ms\",\"client\":\"chian\"}]",
+        ": /faults/0/client: found \"chian\", expected the name of a job: one of "
+        "\"chain\"; did you mean \"chain\"?");
     expect_setting_mistake("faults=[{\"at\":\"0ms\",\"client\":\"chain\"}]",
                            ": /faults/0/at: found 0, expected a time above 0");
     expect_setting_mistake(

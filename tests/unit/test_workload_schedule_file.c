@@ -29,10 +29,10 @@ static gw_workload_schedule *read_text(const char *text, gssize size_bytes, uint
 START_TEST(stages_may_stand_in_any_order)
 {
     g_autoptr(GError) error = NULL;
-    g_autoptr(gw_workload_schedule) schedule =
-        read_text("stage,operation,microbatch\n1,F,1\n0,F,1\r\n1,BW,1\n\n0, F ,0\n1,F,0\n0,B,1\n"
-                  "0,B,0\n1,BW,0\n0,W,0\n0,W,1",
-                  -1, 1, &error);
+    g_autoptr(gw_workload_schedule) schedule = read_text(
+        "\xef\xbb\xbfstage,operation,microbatch\n1,F,1\n0,F,1\r\n1,BW,1\n\n0, F ,0\n1,F,0\n0,B,1\n"
+        "0,B,0\n1,BW,0\n0,W,0\n0,W,1",
+        -1, 1, &error);
     ck_assert_ptr_nonnull(schedule);
     ck_assert(gw_workload_schedule_check(schedule, NULL));
     expect_stage(schedule, 0, "F1F0B1B0W0W1");
@@ -76,6 +76,7 @@ START_TEST(mistakes_have_lines)
     expect_mistake(HEADER "0,F,\n", ":3: microbatch: found \"\"");
     expect_mistake(HEADER "0,f,0\n", ":3: operation: found \"f\", expected one of: F, B, W, BW");
     expect_mistake(HEADER "\n0,F\n", ":4: found 2 fields, expected 3");
+    expect_mistake(HEADER "0\n", ":3: found 1 field, expected 3");
     expect_mistake(HEADER "0,F,0,0\n", ":3: found 4 fields, expected 3");
     expect_mistake(HEADER "0,F,0,0,0,0,0\n", ":3: found at least 5 fields, expected 3");
     expect_mistake("stage,operation,microbatch,chunk\n0,F,0,1\n", ":2: chunk: found \"1\"");
