@@ -3,6 +3,7 @@
 
     test_NAME.py --gangway build/release/app/gangway [what unittest takes]
 """
+import ctypes
 import functools
 import json
 import os
@@ -12,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -26,6 +28,7 @@ DATA_FILES = {"summary.json", "timing.json", "devices.csv", "utilization.csv", "
 LONG, SHORT = "jobs.0.steps=50", "jobs.0.steps=8"
 
 GANGWAY = None
+LIBC = ctypes.CDLL(None)
 
 
 def is_sanitized():
@@ -55,6 +58,15 @@ def environment(**changes):
         else:
             made[name] = value
     return made
+
+
+def used_cpu_s(pid):
+    """What all threads of a process have used by now, to the nanosecond: /proc counts ticks."""
+    clock = ctypes.c_int()
+    error = LIBC.clock_getcpuclockid(pid, ctypes.byref(clock))
+    if error != 0:
+        raise OSError(error, os.strerror(error), str(pid))
+    return time.clock_gettime(clock.value)
 
 
 class Case(unittest.TestCase):
