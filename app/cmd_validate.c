@@ -288,11 +288,7 @@ static int check_options(int argc)
                 tolerance_percent);
         return 2;
     }
-    if (wants_plot && folder == NULL) {
-        fputs("gangway validate: --plot needs --out DIR to write to\n", stderr);
-        return 2;
-    }
-    return 0;
+    return gw_command_check_folder("validate", "--plot", wants_plot, folder) ? 0 : 2;
 }
 
 static int run_validate(int argc, char **argv)
