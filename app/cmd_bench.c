@@ -8,6 +8,7 @@
 #include "app/command.h"
 #include "base/error.h"
 #include "base/sample.h"
+#include "base/units.h"
 #include "record/json.h"
 #include "tests/bench/bench_control.h"
 #include "tests/bench/bench_cpu.h"
@@ -265,7 +266,7 @@ static int run_bench(int argc, char **argv)
     for (guint i = 0; i < G_N_ELEMENTS(benches); i++)
         g_string_append_printf(description, "  %-8s %s (%d round%s)\n", benches[i].name,
                                benches[i].summary, benches[i].round_count,
-                               benches[i].round_count == 1 ? "" : "s");
+                               gw_count_ending(benches[i].round_count));
     if (!gw_command_parse("bench", "NAME", description->str, entries, &argc, &argv, &exit_code))
         return exit_code;
     if (argc != 2) {

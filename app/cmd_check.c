@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "app/command.h"
+#include "base/units.h"
 #include "scenario/scenario.h"
 
 static char **settings;
@@ -24,9 +25,9 @@ static int check_file(const char *path)
     for (guint i = 0; i < scenario->cluster.island_count; i++)
         devices +=
             scenario->cluster.islands[i].host_count * scenario->cluster.islands[i].devices_per_host;
-    printf("%s: ok: %u island%s, %u devices, %u job%s\n", path, scenario->cluster.island_count,
-           scenario->cluster.island_count == 1 ? "" : "s", devices, scenario->job_count,
-           scenario->job_count == 1 ? "" : "s");
+    printf("%s: ok: %u island%s, %u device%s, %u job%s\n", path, scenario->cluster.island_count,
+           gw_count_ending(scenario->cluster.island_count), devices, gw_count_ending(devices),
+           scenario->job_count, gw_count_ending(scenario->job_count));
     return 0;
 }
 

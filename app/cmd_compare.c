@@ -344,12 +344,10 @@ static int check_options(int argc)
                 strcmp(backend, "cpu") == 0 ? ", whose runs can be repeated" : "");
         return 2;
     }
-    if (!gw_command_check_jobs("compare", process_count))
+    if (!gw_command_check_jobs("compare", process_count) ||
+        !gw_command_check_folder("compare", "--plot", wants_plot, folder) ||
+        !gw_command_check_folder("compare", "--fresh", is_fresh, folder))
         return 2;
-    if (folder == NULL && (wants_plot || is_fresh)) {
-        fprintf(stderr, "gangway compare: %s needs --out DIR\n", wants_plot ? "--plot" : "--fresh");
-        return 2;
-    }
     return 0;
 }
 

@@ -99,12 +99,9 @@ static int check_options(int argc)
         !check_range("simulations", simulation_count, 1, SIMULATIONS_MAX) ||
         !check_range("steps", step_count, 1, STEPS_MAX) ||
         !check_range("devices", device_count, 0, G_MAXINT) ||
-        !gw_command_check_jobs("plan", process_count))
+        !gw_command_check_jobs("plan", process_count) ||
+        !gw_command_check_folder("plan", "--fresh", is_fresh, folder))
         return 2;
-    if (folder == NULL && is_fresh) {
-        fputs("gangway plan: --fresh needs --out DIR\n", stderr);
-        return 2;
-    }
     return 0;
 }
 

@@ -157,11 +157,7 @@ static int check_options(int argc)
         fputs("gangway reproduce: --list says what there is: expected nothing else\n", stderr);
         return 2;
     }
-    if (is_fresh && folder == NULL) {
-        fputs("gangway reproduce: --fresh needs --out DIR, which keeps what was run\n", stderr);
-        return 2;
-    }
-    return 0;
+    return gw_command_check_folder("reproduce", "--fresh", is_fresh, folder) ? 0 : 2;
 }
 
 static int run_reproduce(int argc, char **argv)

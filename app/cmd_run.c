@@ -254,11 +254,9 @@ static int check_options(int argc)
                         "cpu or mpi\n");
         return 2;
     }
-    if (folder == NULL && (wants_trace || wants_plot)) {
-        fprintf(stderr, "gangway run: %s needs --out DIR to write to\n",
-                wants_trace ? "--trace" : "--plot");
+    if (!gw_command_check_folder("run", "--trace", wants_trace, folder) ||
+        !gw_command_check_folder("run", "--plot", wants_plot, folder))
         return 2;
-    }
     if (wants_plot && strcmp(backend, "null") == 0) {
         fputs("gangway run: --plot: null devices finish at once, there is nothing to draw\n",
               stderr);

@@ -358,15 +358,10 @@ static int check_options(int argc)
                 tolerance_percent);
         return 2;
     }
-    if (wants_plot && folder == NULL) {
-        fputs("gangway validate: --plot needs --out DIR to write to\n", stderr);
-        return 2;
-    }
-    if (is_resumed && folder == NULL) {
-        fputs("gangway validate: --resume needs --out DIR, which keeps rounds\n", stderr);
-        return 2;
-    }
-    return 0;
+    return gw_command_check_folder("validate", "--plot", wants_plot, folder) &&
+                   gw_command_check_folder("validate", "--resume", is_resumed, folder)
+               ? 0
+               : 2;
 }
 
 static int run_validate(int argc, char **argv)

@@ -57,6 +57,15 @@ gboolean gw_command_check_jobs(const char *name, int process_count)
     return FALSE;
 }
 
+gboolean gw_command_check_folder(const char *name, const char *option, gboolean is_given,
+                                 const char *folder)
+{
+    if (!is_given || folder != NULL)
+        return TRUE;
+    fprintf(stderr, "gangway %s: %s needs --out DIR to write to\n", name, option);
+    return FALSE;
+}
+
 int gw_command_fail(const GError *error)
 {
     const int exit_code = gw_error_exit_code(error);

@@ -25,6 +25,11 @@ gboolean gw_command_parse(const char *name, const char *usage, const char *descr
  * that it does not. */
 gboolean gw_command_check_jobs(const char *name, int process_count);
 
+/* Whether there is a folder, which may be NULL, for what `option` ("--plot") writes; true where it
+ * is not given.  False after printing that there is none. */
+gboolean gw_command_check_folder(const char *name, const char *option, gboolean is_given,
+                                 const char *folder);
+
 /* Prints "gangway: MESSAGE" to standard error and answers the error's exit code: 130 where Ctrl-C
  * has been, for what the system then failed in, since children get it, too. */
 int gw_command_fail(const GError *error);

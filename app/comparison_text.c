@@ -6,6 +6,7 @@
 
 #include "app/comparison.h"
 #include "base/check.h"
+#include "base/units.h"
 
 #define COLUMN_COUNT_MAX 8
 #define SEEDS_SHOWN_MAX  8
@@ -175,9 +176,9 @@ static void append_title(GString *text, const gw_comparison *comparison)
 {
     g_string_append_printf(text, "%s on %s: %u setting%s, ", comparison->scenario,
                            comparison->backend, comparison->setting_count,
-                           comparison->setting_count == 1 ? "" : "s");
+                           gw_count_ending(comparison->setting_count));
     g_string_append_printf(text, "%u seed%s (", comparison->seed_count,
-                           comparison->seed_count == 1 ? "" : "s");
+                           gw_count_ending(comparison->seed_count));
     for (guint i = 0; i < MIN(comparison->seed_count, SEEDS_SHOWN_MAX); i++)
         g_string_append_printf(text, "%s%" G_GUINT64_FORMAT, i > 0 ? ", " : "",
                                comparison->seeds[i]);

@@ -4,6 +4,7 @@
 #include "app/ranks.h"
 
 #include "base/error.h"
+#include "base/units.h"
 #include "real/mpi_link.h"
 #include "real/rank_agree.h"
 #include "record/launch_digest.h"
@@ -71,8 +72,8 @@ bool gw_ranks_agree(gw_ranks *ranks, const char *path, const char *const *settin
         g_set_error(&mine, GW_ERROR, GW_ERROR_USAGE,
                     "%s: found %u rank%s for %u host%s, expected one for each: mpirun -n %u "
                     "gangway run ...",
-                    path, ranks->link->rank_count, ranks->link->rank_count == 1 ? "" : "s", hosts,
-                    hosts == 1 ? "" : "s", hosts);
+                    path, ranks->link->rank_count, gw_count_ending(ranks->link->rank_count), hosts,
+                    gw_count_ending(hosts), hosts);
     return agree(ranks, mine, find_fingerprint(path, settings, scenario), error);
 }
 
@@ -95,7 +96,7 @@ bool gw_ranks_measure(gw_ranks *ranks, double seconds, gw_probe_between *out, GE
         g_set_error(&mine, GW_ERROR, GW_ERROR_USAGE,
                     "found %u rank%s, expected 2 to %u: mpirun -n 2 gangway calibrate "
                     "--backend mpi ...",
-                    count, count == 1 ? "" : "s", GW_PROBE_RANKS_MAX);
+                    count, gw_count_ending(count), GW_PROBE_RANKS_MAX);
     if (!agree(ranks, mine, find_build() ^ (uint64_t)(seconds * 1e9), error))
         return false;
     bool is_whole;

@@ -135,62 +135,73 @@ gw_rounds *gw_rounds_gather_nodes(const gw_cluster *cluster, const gw_collective
     return made;
 }
 
+typedef struct {
+    gw_node_group group;
+    level across, inside;
+} levels;
+
+/* NULL where hosts have unlike numbers of members.  The caller clears on->group in either case. */
+static gw_rounds *begin_levels(levels *on, const gw_cluster *cluster,
+                               const gw_collective *collective)
+{
+    gw_node_group_init(&on->group, cluster, collective);
+    if (!on->group.is_even) {
+        return NULL;
+    }
+    on->across = across_of(&on->group);
+    on->inside = inside_of(&on->group);
+    return gw_rounds_new(on->group.member_count, 1);
+}
+
 gw_rounds *gw_rounds_gather_by_level(const gw_cluster *cluster, const gw_collective *collective,
                                      uint64_t block_bytes)
 {
-    gw_node_group group;
-    gw_node_group_init(&group, cluster, collective);
-    gw_rounds *made = NULL;
-    if (group.is_even) {
-        const level across = across_of(&group), inside = inside_of(&group);
-        made = gw_rounds_new(group.member_count, 1);
-        gather_level(made, &across, block_bytes);
-        if (inside.length > 1) {
-            gather_level(made, &inside, group.host_count * block_bytes);
+    levels on;
+    gw_rounds *made = begin_levels(&on, cluster, collective);
+    if (made != NULL) {
+        gather_level(made, &on.across, block_bytes);
+        if (on.inside.length > 1) {
+            gather_level(made, &on.inside, on.group.host_count * block_bytes);
         }
     }
-    gw_node_group_clear(&group);
+    gw_node_group_clear(&on.group);
     return made;
 }
 
 gw_rounds *gw_rounds_scatter_and_gather(const gw_cluster *cluster, const gw_collective *collective)
 {
-    gw_node_group group;
-    gw_node_group_init(&group, cluster, collective);
-    gw_rounds *made = NULL;
-    if (group.is_even) {
-        const level across = across_of(&group), inside = inside_of(&group);
-        const uint64_t host_part_bytes = divide_up(collective->size_bytes, group.per_host_max);
-        made = gw_rounds_new(group.member_count, 1);
-        if (inside.length > 1) {
-            scatter_level(made, &inside, 1, collective->size_bytes);
+    levels on;
+    gw_rounds *made = begin_levels(&on, cluster, collective);
+    if (made != NULL) {
+        const uint64_t host_part_bytes = divide_up(collective->size_bytes, on.group.per_host_max);
+        if (on.inside.length > 1) {
+            scatter_level(made, &on.inside, 1, collective->size_bytes);
         }
-        scatter_level(made, &across, across.row_count, host_part_bytes);
-        gather_level(made, &across, divide_up(host_part_bytes, group.host_count));
-        if (inside.length > 1) {
-            gather_level(made, &inside, host_part_bytes);
+        scatter_level(made, &on.across, on.across.row_count, host_part_bytes);
+        gather_level(made, &on.across, divide_up(host_part_bytes, on.group.host_count));
+        if (on.inside.length > 1) {
+            gather_level(made, &on.inside, host_part_bytes);
         }
     }
-    gw_node_group_clear(&group);
+    gw_node_group_clear(&on.group);
     return made;
 }
 
 gw_rounds *gw_rounds_exchange_by_level(const gw_cluster *cluster, const gw_collective *collective)
 {
-    gw_node_group group;
-    gw_node_group_init(&group, cluster, collective);
-    gw_rounds *made = NULL;
-    if (group.is_even) {
-        const level across = across_of(&group), inside = inside_of(&group);
-        made = gw_rounds_new(group.member_count, 1);
-        for (uint32_t shift = 1; shift < inside.length; shift++) {
-            add_shift(made, &inside, shift, 1, divide_up(collective->size_bytes, inside.length));
+    levels on;
+    gw_rounds *made = begin_levels(&on, cluster, collective);
+    if (made != NULL) {
+        for (uint32_t shift = 1; shift < on.inside.length; shift++) {
+            add_shift(made, &on.inside, shift, 1,
+                      divide_up(collective->size_bytes, on.inside.length));
         }
-        for (uint32_t shift = 1; shift < across.length; shift++) {
-            add_shift(made, &across, shift, 1, divide_up(collective->size_bytes, across.length));
+        for (uint32_t shift = 1; shift < on.across.length; shift++) {
+            add_shift(made, &on.across, shift, 1,
+                      divide_up(collective->size_bytes, on.across.length));
         }
     }
-    gw_node_group_clear(&group);
+    gw_node_group_clear(&on.group);
     return made;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The getters.  Each marks its key as asked for, and answers a wrong value with what was found,
  * what was expected, and the nearest name that would have done. */
+#include <limits.h>
 #include <math.h>
 #include <string.h>
 
@@ -125,6 +126,22 @@ static bool ask_member(gw_params *object, const char *key, bool required, const 
     return true;
 }
 
+#define KIND(type) (1U << (type)) /* Of JSON. */
+#define ANY_KIND   UINT_MAX
+
+/* The same, where it may be of some kinds only: a set of KIND(). */
+static bool ask_kind(gw_params *object, const char *key, bool required, unsigned kinds,
+                     const char *expected, json_t **out, GError **error)
+{
+    if (!ask_member(object, key, required, expected, out, error)) {
+        return false;
+    }
+    if (*out != NULL && (kinds & KIND(json_typeof(*out))) == 0) {
+        return refuse_found(object, key, *out, expected, error);
+    }
+    return true;
+}
+
 /* --- Members --- */
 
 bool gw_params_has(gw_params *object, const char *key)
@@ -133,71 +150,60 @@ bool gw_params_has(gw_params *object, const char *key)
     return json_object_get(object->json, key) != NULL;
 }
 
-static bool read_child(gw_params *object, const char *key, bool required, int type,
+static bool read_child(gw_params *object, const char *key, bool required, unsigned kinds,
                        const char *expected, gw_params **out, GError **error)
 {
     json_t *json;
-    if (!ask_member(object, key, required, expected, &json, error)) {
+    if (!ask_kind(object, key, required, kinds, expected, &json, error)) {
         return false;
     }
-    if (json == NULL) {
-        return true;
+    if (json != NULL) {
+        *out = find_child(object, key, json);
     }
-    if (type >= 0 && (int)json_typeof(json) != type) {
-        return refuse_found(object, key, json, expected, error);
-    }
-    *out = find_child(object, key, json);
     return true;
 }
 
 bool gw_params_object(gw_params *object, const char *key, bool required, gw_params **out,
                       GError **error)
 {
-    return read_child(object, key, required, JSON_OBJECT, "an object", out, error);
+    return read_child(object, key, required, KIND(JSON_OBJECT), "an object", out, error);
 }
 
 bool gw_params_array(gw_params *object, const char *key, bool required, gw_params **out,
                      GError **error)
 {
-    return read_child(object, key, required, JSON_ARRAY, "an array", out, error);
+    return read_child(object, key, required, KIND(JSON_ARRAY), "an array", out, error);
 }
 
 bool gw_params_value(gw_params *object, const char *key, bool required, gw_params **out,
                      GError **error)
 {
-    return read_child(object, key, required, -1, "a value", out, error);
+    return read_child(object, key, required, ANY_KIND, "a value", out, error);
 }
 
 bool gw_params_string(gw_params *object, const char *key, bool required, const char **out,
                       GError **error)
 {
     json_t *json;
-    if (!ask_member(object, key, required, "a string", &json, error)) {
+    if (!ask_kind(object, key, required, KIND(JSON_STRING), "a string", &json, error)) {
         return false;
     }
-    if (json == NULL) {
-        return true;
+    if (json != NULL) {
+        *out = json_string_value(json);
     }
-    if (!json_is_string(json)) {
-        return refuse_found(object, key, json, "a string", error);
-    }
-    *out = json_string_value(json);
     return true;
 }
 
 bool gw_params_bool(gw_params *object, const char *key, bool required, bool *out, GError **error)
 {
     json_t *json;
-    if (!ask_member(object, key, required, "true or false", &json, error)) {
+    if (!ask_kind(object, key, required, KIND(JSON_TRUE) | KIND(JSON_FALSE), "true or false", &json,
+                  error)) {
         return false;
     }
-    if (json == NULL) {
-        return true;
+    if (json != NULL) {
+        *out = json_is_true(json);
     }
-    if (!json_is_boolean(json)) {
-        return refuse_found(object, key, json, "true or false", error);
-    }
-    *out = json_is_true(json);
     return true;
 }
 

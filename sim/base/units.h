@@ -51,3 +51,9 @@ bool gw_bytes_parse(const char *text, uint64_t *out_size_bytes, GError **error);
 /* For people: "2.39 ms", "1.5 GiB".  The caller frees. */
 char *gw_span_format(gw_span span_ns);
 char *gw_bytes_format(uint64_t size_bytes);
+
+/* What the name of so many things ends with: "s", and nothing where there is one. */
+static inline const char *gw_count_ending(uint64_t count)
+{
+    return count == 1 ? "" : "s";
+}

@@ -665,7 +665,7 @@ void gw_client_explain(const gw_client *client, GString *out)
         return;
     if (client->state == IS_RUNNING && client->system->clients == GW_CLIENTS_START) {
         g_string_append_printf(out, "job %s waits for the loops of %u host%s\n", client->job->name,
-                               client->answers_left, client->answers_left == 1 ? "" : "s");
+                               client->answers_left, gw_count_ending(client->answers_left));
         return;
     }
     g_string_append_printf(

@@ -205,7 +205,7 @@ void gw_collector_explain(const gw_collector *collector, GString *out)
         const collection *open = (const collection *)g_ptr_array_index(collector->collections, i);
         g_string_append_printf(
             out, "resource manager: instance %u, whose client failed, waits for %u node%s %s\n",
-            open->instance, open->answers_left, open->answers_left == 1 ? "" : "s",
+            open->instance, open->answers_left, gw_count_ending(open->answers_left),
             awaited[open->state]);
     }
 }

@@ -50,7 +50,7 @@ void gw_schedule_explain(const gw_schedule *schedule, GString *out)
             gw_budget_explain(schedule->budget, gw_schedule_next_need(instance), out);
         } else if (instance->state == GW_SCHEDULED_ENQUEUEING)
             g_string_append_printf(out, "waits for %u host%s to enqueue\n", instance->acks_left,
-                                   instance->acks_left == 1 ? "" : "s");
+                                   gw_count_ending(instance->acks_left));
         else
             g_string_append_printf(out, "is offered to policy %s and not picked\n",
                                    schedule->policy->ops->name);

@@ -307,10 +307,9 @@ static void explain_host(const gw_part *part, GString *out)
         if (left == 0)
             continue;
         uint32_t job = gw_executor_instance(self->site.executor, called->instance)->job;
-        g_string_append_printf(out,
-                               "host %u: the actor of job %s is busy with the first of %u call%s\n",
-                               self->site.self.index, self->site.jobs[job].name, left,
-                               left == 1 ? "" : "s");
+        g_string_append_printf(
+            out, "host %u: the actor of job %s is busy with the first of %u call%s\n",
+            self->site.self.index, self->site.jobs[job].name, left, gw_count_ending(left));
     }
 }
 

@@ -214,11 +214,11 @@ static void explain(const gw_part *part, GString *out)
     if (self->gang_hosts_left > 0)
         g_string_append_printf(out, "waits at the barrier behind node %s for %u host%s\n",
                                gw_program_node(self->job->program, self->next_node - 1)->name,
-                               self->gang_hosts_left, self->gang_hosts_left == 1 ? "" : "s");
+                               self->gang_hosts_left, gw_count_ending(self->gang_hosts_left));
     else
         g_string_append_printf(out, "waits for %u value%s and for the last copies of %u host%s\n",
-                               self->shards_left, self->shards_left == 1 ? "" : "s",
-                               self->run_hosts_left, self->run_hosts_left == 1 ? "" : "s");
+                               self->shards_left, gw_count_ending(self->shards_left),
+                               self->run_hosts_left, gw_count_ending(self->run_hosts_left));
 }
 
 static const gw_part_ops part_ops = {.free = free_part, .handle = handle, .explain = explain};

@@ -2,6 +2,7 @@
 /* A job's meshes may share devices, and the resource manager promises each its peak: what they take
  * of a device, of an island, or of the whole cluster when nothing else is there has to fit. */
 #include "base/error.h"
+#include "base/units.h"
 #include "controller/lower.h"
 #include "scenario/scenario_private.h"
 
@@ -35,7 +36,7 @@ static char *describe_meshes(const gw_program *program, const uint64_t *peak_byt
         g_autofree char *size = gw_bytes_format(peak_bytes[most]);
         is_listed[most] = true;
         g_string_append_printf(words, "%smesh %s %s on each of %u device%s", i > 0 ? ", " : "",
-                               name, size, count, count == 1 ? "" : "s");
+                               name, size, count, gw_count_ending(count));
     }
     if (mesh_count > MESHES_LISTED_MAX)
         g_string_append_printf(words, ", and %u more", mesh_count - MESHES_LISTED_MAX);
@@ -84,7 +85,7 @@ static char *describe_sums(const gw_scenario *scenario, double need_bytes, uint3
     g_autofree char *where =
         island == GW_INDEX_NONE ? g_strdup("the cluster") : g_strdup_printf("island %u", island);
     return g_strdup_printf("%s in all, and the %u device%s of %s ha%s %s, at most %s each", need,
-                           device_count, device_count == 1 ? "" : "s", where,
+                           device_count, gw_count_ending(device_count), where,
                            device_count == 1 ? "s" : "ve", has, each);
 }
 

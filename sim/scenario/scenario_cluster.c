@@ -155,8 +155,8 @@ static bool read_wrap_list(gw_params *wrap, gw_island_spec *spec, GError **error
     const uint32_t length = gw_params_length(wrap);
     if (length != spec->dims) {
         gw_params_error(wrap, NULL, error,
-                        "found %u values, expected one for each of the torus's %u sizes", length,
-                        spec->dims);
+                        "found %u value%s, expected one for each of the torus's %u size%s", length,
+                        gw_count_ending(length), spec->dims, gw_count_ending(spec->dims));
         return false;
     }
     for (uint32_t i = 0; i < length; i++) {

@@ -139,8 +139,8 @@ static bool read_pinned_devices(gw_scenario *scenario, gw_params *pin, const gw_
     const uint32_t length = gw_params_length(list);
     if (length != needed) {
         g_autofree char *name = gw_error_quote(mesh->name);
-        gw_params_error(list, NULL, error, "found %u devices, expected the %u of mesh %s", length,
-                        needed, name);
+        gw_params_error(list, NULL, error, "found %u device%s, expected the %u of mesh %s", length,
+                        gw_count_ending(length), needed, name);
         return false;
     }
     pin_reader reader = {.scenario = scenario, .list = list, .devices = g_new0(uint32_t, length)};

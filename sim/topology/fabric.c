@@ -31,7 +31,6 @@
 typedef struct {
     uint64_t token;
     gw_time start_ns;
-    uint64_t dcn_bytes;
     gw_span latency_ns;
     gw_time drain_ns;   /* Its last byte is on its way. */
     gw_time updated_ns; /* Shared: when `left_bytes` was true. */
@@ -51,7 +50,6 @@ struct gw_fabric {
     gw_pool flights; /* Of flight. */
     gw_convoys convoys;
     bool has_convoys; /* What goes through the DCN does so in convoys. */
-    uint32_t under_way_count;
     gw_wires wires;
     gw_max_min *solver;
     gw_max_min_hop *hops; /* Of the transfer that starts. */
@@ -61,7 +59,6 @@ struct gw_fabric {
     const uint32_t *watchers; /* NULL: nobody watches. */
     gw_fabric_came came;
     void *watcher;
-    uint64_t dcn_bytes, transfer_count;
 };
 
 static void land_flight(gw_engine *engine, void *subject, uint64_t argument);
@@ -285,7 +282,6 @@ static void start_convoy(gw_fabric *fabric, uint32_t number)
             gw_wires_flow(&fabric->wires, transfer.source, transfer.target, i, fabric->hops);
         const uint32_t slot = gw_pool_take(&fabric->flights);
         *flight_at(fabric, slot) = (flight){.start_ns = gw_engine_now(fabric->engine),
-                                            .dcn_bytes = size_bytes,
                                             .latency_ns = path.latency_ns,
                                             .flow = GW_INDEX_NONE,
                                             .convoy = number};
@@ -297,7 +293,6 @@ void gw_fabric_start(gw_fabric *fabric, const gw_transfer *transfer, uint64_t to
 {
     const gw_time now_ns = gw_engine_now(fabric->engine);
     const bool is_dcn = crosses_dcn(fabric->cluster, transfer);
-    fabric->under_way_count++;
     if (is_dcn && fabric->has_convoys && transfer->duration_ns == 0 && transfer->size_bytes > 0) {
         bool goes;
         const uint32_t number = gw_convoys_add(&fabric->convoys, transfer, token, &goes);
@@ -311,7 +306,6 @@ void gw_fabric_start(gw_fabric *fabric, const gw_transfer *transfer, uint64_t to
     *started = (flight){
         .token = token,
         .start_ns = now_ns,
-        .dcn_bytes = is_dcn ? transfer->size_bytes : 0,
         .flow = GW_INDEX_NONE,
         .convoy = GW_INDEX_NONE,
     };
@@ -332,13 +326,10 @@ static void end_flight(gw_fabric *fabric, uint32_t slot)
     const flight landed = *flight_at(fabric, slot);
     gw_pool_give(&fabric->flights, slot);
     gw_convoy whole = {.token = landed.token, .start_ns = landed.start_ns};
-    fabric->dcn_bytes += landed.dcn_bytes;
     if (landed.convoy != GW_INDEX_NONE &&
         !gw_convoys_arrive(&fabric->convoys, landed.convoy, &whole)) {
         return;
     }
-    fabric->transfer_count++;
-    fabric->under_way_count--;
     fabric->arrived(fabric->owner, whole.token, whole.start_ns);
 }
 
@@ -400,19 +391,4 @@ uint32_t gw_fabric_link_count(const gw_fabric *fabric)
 bool gw_fabric_is_taken(const gw_fabric *fabric, uint32_t link)
 {
     return gw_max_min_flow_count(fabric->solver, link) > 0;
-}
-
-uint64_t gw_fabric_dcn_bytes(const gw_fabric *fabric)
-{
-    return fabric->dcn_bytes;
-}
-
-uint64_t gw_fabric_transfer_count(const gw_fabric *fabric)
-{
-    return fabric->transfer_count;
-}
-
-uint32_t gw_fabric_flight_count(const gw_fabric *fabric)
-{
-    return fabric->under_way_count;
 }

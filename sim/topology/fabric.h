@@ -45,11 +45,3 @@ bool gw_fabric_is_taken(const gw_fabric *fabric, uint32_t link);
 
 /* What the transfer would take alone, all flows that it has together. */
 gw_span gw_fabric_alone_ns(const gw_fabric *fabric, const gw_transfer *transfer);
-
-/* Bytes that went over the DCN from a device of one island to one of another, and transfers of
- * every kind: of those that have arrived so far. */
-uint64_t gw_fabric_dcn_bytes(const gw_fabric *fabric);
-uint64_t gw_fabric_transfer_count(const gw_fabric *fabric);
-
-/* Transfers that were asked for and have not arrived. */
-uint32_t gw_fabric_flight_count(const gw_fabric *fabric);

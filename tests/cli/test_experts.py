@@ -47,12 +47,12 @@ class Experts(program.Case):
         what is dropped is the same to the last choice."""
         for choice in ([], [f"{P}.top=1", f"{P}.experts_every=1"],
                        [f"{P}.capacity_factor=8", f"{P}.balance=0"]):
-            # Small steps: where two shares are as good as equal, rounding may choose another one,
-            # and losses part there.
+            # Not much longer steps: where two shares are as good as equal, rounding may choose
+            # another one, and losses part there.
             usual = ["cluster.islands.0.hosts=4", "jobs.0.steps=50", f"{P}.layers=4",
-                     f"{P}.learning_rate=0.0003", *choice]
+                     f"{P}.learning_rate=0.002", *choice]
             alone = self.results(f"{P}.data=1", *usual)
-            self.check_fell(alone["loss"], 0.85)
+            self.check_fell(alone["loss"], 0.5)
             has_room = f"{P}.capacity_factor=8" in choice
             self.assertEqual(any(alone["dropped"]), not has_room)
             for data, tensor, stages, microbatch in ((2, 1, 1, 4), (8, 1, 1, 1), (4, 2, 1, 1),
@@ -102,10 +102,11 @@ class Experts(program.Case):
                 self.check_close(self.results(setting)["loss"], usual["loss"], 1e-6)
 
     def test_two_bytes_are_nearly_as_good(self):
-        usual = self.results("jobs.0.steps=50")["loss"]
-        half = self.results("jobs.0.steps=50", f"{P}.precision=bfloat16")["loss"]
+        long = (f"{P}.learning_rate=0.004", "jobs.0.steps=50")
+        usual = self.results(*long)["loss"]
+        half = self.results(*long, f"{P}.precision=bfloat16")["loss"]
         self.check_close(half[:10], usual[:10], 0.03)
-        self.check_fell(half, 0.65)
+        self.check_fell(half, 0.1)
 
     def test_against_another_implementation(self):
         if program.is_sanitized():

@@ -5,7 +5,6 @@
 How long the program takes to end is measured in its own CPU time, so that a loaded machine does
 not count against it; the wall clock only has to see it end."""
 import os
-import pathlib
 import pty
 import re
 import resource
@@ -24,11 +23,6 @@ FOREVER = ("--set", "jobs.steps=100000000")
 BACKENDS = ("sim", "cpu", "null")
 END_CPU_S = 2
 END_WALL_S = 60
-
-
-def used_cpu_s(pid):
-    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def children_cpu_s():
@@ -53,13 +47,13 @@ class Interrupt(program.Case):
     def wait_until_busy(self, process):
         """Until it has used some CPU: then it runs, whatever the machine does besides."""
         deadline = time.monotonic() + END_WALL_S
-        while used_cpu_s(process.pid) < 0.3:
+        while program.used_cpu_s(process.pid) < 0.3:
             self.assertIsNone(process.poll(), "it ended by itself")
             self.assertLess(time.monotonic(), deadline, "it does nothing")
             time.sleep(0.02)
 
     def interrupt(self, process, number=signal.SIGINT):
-        before_s = used_cpu_s(process.pid)
+        before_s = program.used_cpu_s(process.pid)
         children_s = children_cpu_s()
         process.send_signal(number)
         printed, errors = process.communicate(timeout=END_WALL_S)

@@ -18,17 +18,12 @@ SCENARIOS = program.ROOT / "tests" / "scenario"
 ONE_DEVICE_EACH = ["--set", "cluster.islands.0.hosts=4",
                    "--set", "cluster.islands.0.devices_per_host=1"]
 FOREVER = ["--set", "jobs.0.steps=100000000"]
-IDLE_SHARE = 0.1  # Of a core: what a rank with nothing to do may use; 0.03 by itself.
+IDLE_SHARE = 0.05  # Of a core: what a rank with nothing to do may use; 0.03 by itself.
 
 
 def busy_s():
     """Of CPU time: so much a rank has used that runs."""
     return 1.0 if program.is_sanitized() else 0.15
-
-
-def used_cpu_s(pid):
-    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def maps_of(pid):
@@ -156,7 +151,7 @@ class Mpi(ranks.Case):
         process = self.start(4, "run", MLP, "--backend", "mpi", "--out", self.out,
                              *ONE_DEVICE_EACH, *FOREVER, options=options)
         for rank in range(4):
-            self.await_true(lambda r=rank: used_cpu_s(self.pid(r)) > busy_s(), 60)
+            self.await_true(lambda r=rank: program.used_cpu_s(self.pid(r)) > busy_s(), 60)
         time.sleep(0.6)  # Each has told what it is at.
         os.kill(self.pid(victim), number)
         lost_s = time.monotonic()
@@ -223,7 +218,7 @@ class Mpi(ranks.Case):
         before = self.files(self.out)
         process = self.start(2, "run", MLP, "--backend", "mpi", "--out", self.out, *FOREVER,
                              options=ranks.RECOVERY)
-        self.await_true(lambda: used_cpu_s(self.pid(1)) > busy_s(), 60)
+        self.await_true(lambda: program.used_cpu_s(self.pid(1)) > busy_s(), 60)
         os.kill(self.pid(1), signal.SIGKILL)
         self.assertEqual(self.code(0, ranks.LOST_S), 5)
         process.communicate(timeout=ranks.END_S)
@@ -235,7 +230,7 @@ class Mpi(ranks.Case):
     def test_a_file_vanishes(self):
         process = self.start(2, "run", MLP, "--backend", "mpi", "--out", self.out, *FOREVER)
         for rank in range(2):
-            self.await_true(lambda r=rank: used_cpu_s(self.pid(r)) > busy_s(), 60)
+            self.await_true(lambda r=rank: program.used_cpu_s(self.pid(r)) > busy_s(), 60)
         shutil.rmtree(self.out)
         self.assertEqual([self.code(rank, ranks.LOST_S) for rank in range(2)], [5, 5])
         _, errors = process.communicate(timeout=ranks.END_S)
@@ -245,7 +240,7 @@ class Mpi(ranks.Case):
     def test_ctrl_c(self):
         process = self.start(2, "run", MLP, "--backend", "mpi", "--out", self.out, *FOREVER)
         for rank in range(2):
-            self.await_true(lambda r=rank: used_cpu_s(self.pid(r)) > busy_s(), 60)
+            self.await_true(lambda r=rank: program.used_cpu_s(self.pid(r)) > busy_s(), 60)
         os.kill(self.pid(0), signal.SIGINT)
         self.assertEqual([self.code(rank, ranks.LOST_S) for rank in range(2)], [130, 130])
         _, errors = process.communicate(timeout=ranks.END_S)
@@ -258,7 +253,7 @@ class Mpi(ranks.Case):
         process = self.start(2, "run", MLP, "--backend", "mpi", "--out", self.out, *FOREVER,
                              options=ranks.PATIENCE)
         for rank in range(2):
-            self.await_true(lambda r=rank: used_cpu_s(self.pid(r)) > busy_s(), 60)
+            self.await_true(lambda r=rank: program.used_cpu_s(self.pid(r)) > busy_s(), 60)
         process.send_signal(signal.SIGINT)
         self.assertEqual([self.code(rank, ranks.LOST_S) for rank in range(2)], [130, 130])
         _, errors = process.communicate(timeout=ranks.END_S)
@@ -281,18 +276,24 @@ class Mpi(ranks.Case):
 
     @once
     def test_who_waits_sleeps(self):
-        """A rank that waits for another one's long work uses next to nothing of a core."""
+        """A rank that waits for another one's long work uses next to nothing of a core.  Whatever
+        else the machine does can only make its looks at the link dearer: one second of twenty in
+        which no rank uses more is enough."""
         process = self.start(2, "run", SCENARIOS / "one_gang.json", "--backend", "mpi",
-                             "--set", "jobs.0.parameters.duration=4s",
+                             "--set", "jobs.0.parameters.duration=60s",
                              "--set", "jobs.0.parameters.devices=2")
         pids = [self.pid(rank) for rank in range(2)]
         time.sleep(1)
-        before = [used_cpu_s(pid) for pid in pids]
-        time.sleep(2)
-        shares = [(used_cpu_s(pid) - used) / 2 for pid, used in zip(pids, before)]
-        self.assertEqual([self.code(rank, 30) for rank in range(2)], [0, 0])
+        shares = [1]
+        while min(shares) >= IDLE_SHARE and len(shares) < 20:
+            start_s, before = time.monotonic(), [program.used_cpu_s(pid) for pid in pids]
+            time.sleep(1)
+            used = [program.used_cpu_s(pid) - was for pid, was in zip(pids, before)]
+            shares.append(max(used) / (time.monotonic() - start_s))
+        os.kill(self.pid(0), signal.SIGINT)
+        self.assertEqual([self.code(rank, ranks.LOST_S) for rank in range(2)], [130, 130])
         process.communicate(timeout=ranks.END_S)
-        self.assertLess(max(shares), IDLE_SHARE, shares)
+        self.assertLess(min(shares), IDLE_SHARE, shares)
 
 
 class Calibrate(ranks.Case):
@@ -316,7 +317,7 @@ class Calibrate(ranks.Case):
     def test_a_rank_dies(self):
         process = self.start(2, "calibrate", "--backend", "mpi", "--out", self.path,
                              options=ranks.RECOVERY)
-        self.await_true(lambda: used_cpu_s(self.pid(1)) > busy_s(), 60)
+        self.await_true(lambda: program.used_cpu_s(self.pid(1)) > busy_s(), 60)
         os.kill(self.pid(1), signal.SIGKILL)
         self.assertEqual(self.code(0, ranks.LOST_S), 5)
         _, errors = process.communicate(timeout=ranks.END_S)
@@ -327,7 +328,7 @@ class Calibrate(ranks.Case):
     @once
     def test_ctrl_c(self):
         process = self.start(2, "calibrate", "--backend", "mpi", "--out", self.path)
-        self.await_true(lambda: used_cpu_s(self.pid(1)) > busy_s(), 60)
+        self.await_true(lambda: program.used_cpu_s(self.pid(1)) > busy_s(), 60)
         os.kill(self.pid(0), signal.SIGINT)
         self.assertEqual([self.code(rank, ranks.LOST_S) for rank in range(2)], [130, 130])
         _, errors = process.communicate(timeout=ranks.END_S)

@@ -16,6 +16,7 @@ import sys
 import program
 
 MLP = program.CONFIGS / "mlp_cpu.json"
+TWO_ISLANDS = program.ROOT / "tests" / "scenario" / "two_islands.json"
 BENCH = program.CONFIGS / "bench_sim.json"
 FIGURES = {f"{subject}.{form}" for subject in ("timeline", "utilization")
            for form in ("svg", "pdf", "png")}
@@ -113,6 +114,17 @@ class Files(program.Case):
         self.accept("run", BENCH, "--out", self.out, "--set", "jobs.0.steps=1")
         left = set(self.files(self.out))
         self.assertEqual(left, program.DATA_FILES - {"gangs.csv", "shards.csv"} | {"notes.txt"})
+
+    def test_bytes_between_islands(self):
+        """An activation and its slope cross; where both stages lie on one island, nothing does."""
+        def bytes_dcn(activation, *settings):
+            words = ["jobs.0.parameters.activation=" + activation, *settings]
+            return self.summary(TWO_ISLANDS, *(word for setting in words
+                                               for word in ("--set", setting)))["bytes_dcn"]
+        self.assertEqual(bytes_dcn("300kB") - bytes_dcn("100kB"), 2 * 200000)
+        near = ("cluster.islands.0.count=1", "cluster.islands.0.hosts=2",
+                "jobs.0.placement.stage1.island=0")
+        self.assertEqual(bytes_dcn("300kB", *near), bytes_dcn("100kB", *near))
 
     def test_on_every_backend(self):
         for backend in ("sim", "cpu", "null"):

@@ -28,13 +28,12 @@ class Transformer(program.Case):
             self.assertLessEqual(abs(a - b), tolerance * abs(b), f"step {step}: {a} and {b}")
 
     def test_the_mesh_does_not_matter(self):
-        alone = self.losses(f"{P}.data=1", f"{P}.tensor=1", "jobs.0.steps=50")
-        self.check_fell(alone, 0.65)
-        self.check_fell(self.losses(f"{P}.data=1", f"{P}.tensor=1", "jobs.0.steps=50",
-                                    f"{P}.learning_rate=0.004"), 0.1)
+        usual = (f"{P}.learning_rate=0.004", "jobs.0.steps=50")
+        alone = self.losses(f"{P}.data=1", f"{P}.tensor=1", *usual)
+        self.check_fell(alone, 0.1)
         for data, tensor in ((2, 1), (1, 2), (2, 2), (4, 1), (1, 4)):
             with self.subTest((data, tensor)):
-                shared = self.losses(f"{P}.data={data}", f"{P}.tensor={tensor}", "jobs.0.steps=50")
+                shared = self.losses(f"{P}.data={data}", f"{P}.tensor={tensor}", *usual)
                 self.check_close(shared, alone, TOLERANCE)
 
     def test_neither_do_pipelines(self):
@@ -221,7 +220,7 @@ class Transformer(program.Case):
         path = self.write("s.json", made)
 
         def losses(*settings):
-            words = program.shortened((*settings, "jobs.0.steps=50"))
+            words = program.shortened((*settings, "jobs.0.steps=60"))
             return self.summary(path, "--backend", "cpu", *(word for setting in words for word in
                                 ("--set", setting)))["jobs"][0]["results"]["loss"]
         for size in (("hidden=32",), ("hidden=64",),
@@ -229,29 +228,29 @@ class Transformer(program.Case):
             with self.subTest(size):
                 usual = [word if word.startswith("seed") else f"{P}.{word}" for word in size]
                 alone = losses(*usual, f"{P}.data=1", f"{P}.tensor=1")
-                self.check_fell(alone, 0.99)
+                self.check_fell(alone, 0.98, steps=60)
                 self.check_close(losses(*usual), alone, TOLERANCE)
 
     def test_two_bytes_are_nearly_as_good(self):
         """Rounding to 8 bits shows, and does no harm; and every mesh rounds alike, nearly."""
-        usual = self.losses("jobs.0.steps=50")
-        half = self.losses("jobs.0.steps=50", f"{P}.precision=bfloat16")
+        long = (f"{P}.learning_rate=0.004", "jobs.0.steps=50")
+        usual = self.losses(*long)
+        half = self.losses(*long, f"{P}.precision=bfloat16")
         self.check_close(half[:20], usual[:20], 0.02)
         self.assertNotEqual(half, usual)
-        self.check_fell(half, 0.65)
-        again = self.losses("jobs.0.steps=50", f"{P}.precision=bfloat16", f"{P}.recompute=full")
+        self.check_fell(half, 0.1)
+        again = self.losses(*long, f"{P}.precision=bfloat16", f"{P}.recompute=full")
         self.check_close(again, half, 1e-6)
 
     def test_an_encoder_before_it(self):
         """Sides of different lengths, heads wider than the activations; all meshes, pipelines.
-        Seed 1 is one of the few that make a thousand times as much of any rounding after step 44,
-        also of one parameter's on one device (docs/decisions/0085-the-number-of-an-update.md)."""
-        sides = ("seed=2", f"{P}.encoder_layers=2", f"{P}.encoder_sequence=24", f"{P}.head_size=12",
-                 "jobs.0.steps=50")
+        What such a training makes of roundings depends on seed and rate, also where they are of
+        one parameter on one device (docs/decisions/0085-the-number-of-an-update.md): at 0.001
+        this one parts by 5e-3 and at 0.005, twenty times deeper, by 2e-6."""
+        sides = (f"{P}.encoder_layers=2", f"{P}.encoder_sequence=24", f"{P}.head_size=12",
+                 f"{P}.learning_rate=0.005", "jobs.0.steps=50")
         alone = self.losses(f"{P}.data=1", f"{P}.tensor=1", *sides)
-        self.check_fell(alone, 0.65)
-        self.check_fell(self.losses(f"{P}.data=1", f"{P}.tensor=1", *sides,
-                                    f"{P}.learning_rate=0.004"), 0.1)
+        self.check_fell(alone, 0.1)
         for data, tensor, stages, chunks, microbatch, more in (
                 (2, 2, 1, 1, 4, "recompute=full"), (1, 4, 1, 1, 8, "recompute=none"),
                 (2, 1, 1, 1, 2, "recompute=selective"), (2, 1, 2, 1, 4, "recompute=full"),
@@ -371,12 +370,13 @@ class Transformer(program.Case):
     def test_texts_and_meshes(self):
         """50 steps on the prose, on one device and on others; letters get easier to guess."""
         def losses(*settings):
-            job = [f"{P}.{setting}" for setting in settings] + ["jobs.0.steps=50"]
+            job = [f"{P}.{setting}" for setting in ("learning_rate=0.002", *settings)]
+            job += ["jobs.0.steps=50"]
             return self.summary(TEXT, "--backend", "cpu", *(word for setting in job for word in
                                 ("--set", setting)))["jobs"][0]["results"]["loss"]
         alone = losses("data=1", "stages=1", "microbatch=4")
         self.assertEqual(len(alone), 50)
-        self.assertLess(alone[-1], 0.7 * alone[0])
+        self.assertLess(alone[-1], 0.6 * alone[0])
         for settings in ((), ("data=4", "stages=1", "zero=3"), ("tensor=2", "data=1"),
                          ("stages=1", "data=2", "tensor=2", "sequence_parallel=true")):
             with self.subTest(settings):

@@ -169,8 +169,6 @@ static void run_fabric(fuzz_run *run)
     }
     while (gw_engine_step(run->engine)) {
     }
-    gw_check(gw_fabric_flight_count(run->fabric) == 0);
-    gw_check(gw_fabric_transfer_count(run->fabric) == run->count);
 }
 
 /* --- The plain way --- */

@@ -76,6 +76,8 @@ static void clear_bench(bench *made)
     gw_directory_free(made->directory);
 }
 
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(bench, clear_bench)
+
 /* Spender `who`: a program of one node, on devices [first, first + count). */
 static void enter(bench *made, uint32_t who, const char *function, uint32_t first, uint32_t count)
 {
@@ -99,151 +101,137 @@ static bool order(bench *made, uint32_t who)
     return true;
 }
 
-static void append_fitting(const bench *made, char *out)
+/* In turn: "0 1 !1" for 0 and 1, which fit, and 1 once more, which does not. */
+static void expect_orders(bench *made, const char *orders)
 {
+    bool fits = true;
+    for (const char *at = orders; *at != '\0'; at++) {
+        if (g_ascii_isdigit(*at)) {
+            ck_assert_msg(order(made, (uint32_t)(*at - '0')) == fits, "%s: at %s", orders, at);
+        }
+        fits = *at != '!';
+    }
+}
+
+/* The numbers of those that fit by what came last. */
+static void expect_fitting(const bench *made, const char *who)
+{
+    g_autoptr(GString) seen = g_string_new(NULL);
     for (uint32_t f = 0; f < made->fitting->len; f++) {
         for (uint32_t i = 0; i < SPENDERS_MAX; i++) {
             if (made->spenders[i] != NULL &&
                 need_of(made, i) == g_ptr_array_index(made->fitting, f)) {
-                *out++ = (char)('0' + i);
+                g_string_append_c(seen, (char)('0' + i));
             }
         }
     }
-    *out = '\0';
+    ck_assert_str_eq(seen->str, who);
 }
 
-/* So many gangs of the device are done and gave back so much; the text of who fits by that. */
-static const char *give(bench *made, uint32_t device, uint32_t gangs, uint32_t rows, char *out)
+/* So many gangs of the device are done and gave back so much: who fits by that. */
+static void give(bench *made, uint32_t device, uint32_t gangs, uint32_t rows, const char *who)
 {
     g_autoptr(GPtrArray) freed = g_ptr_array_new();
     g_ptr_array_set_size(made->fitting, 0);
     gw_room_give(made->room, device, gangs, freed);
     gw_budget_give(made->budget, device, (uint64_t)rows * SMALL_ROW_BYTES, made->fitting);
-    append_fitting(made, out);
-    return out;
+    expect_fitting(made, who);
 }
 
 START_TEST(who_does_not_fit_waits_and_others_go_on)
 {
-    bench made;
-    char who[8];
+    g_auto(bench) made;
     init_bench(&made, 10, 0);
     enter(&made, 0, "> r6", 0, 2);
     enter(&made, 1, "> r2", 0, 2);
-    ck_assert(order(&made, 0));
-    ck_assert(!order(&made, 0)); /* 12 of 10. */
-    ck_assert(order(&made, 1));
-    ck_assert(order(&made, 1));
-    ck_assert(!order(&made, 1));
-    ck_assert_str_eq(give(&made, 0, 1, 2, who), ""); /* Device 1 is as full as before. */
-    ck_assert_str_eq(give(&made, 1, 1, 2, who), "1");
-    ck_assert(order(&made, 1));
-    ck_assert_str_eq(give(&made, 0, 1, 6, who), "");
-    ck_assert_str_eq(give(&made, 1, 1, 6, who), "0");
-    ck_assert(order(&made, 0));
-    clear_bench(&made);
+    expect_orders(&made, "0 !0 1 1 !1"); /* 12 of 10, each time. */
+    give(&made, 0, 1, 2, "");            /* Device 1 is as full as before. */
+    give(&made, 1, 1, 2, "1");
+    expect_orders(&made, "1");
+    give(&made, 0, 1, 6, "");
+    give(&made, 1, 1, 6, "0");
+    expect_orders(&made, "0");
 }
 END_TEST
 
 START_TEST(who_is_alone_on_its_devices_waits_for_one_gang_less)
 {
-    bench made;
-    char who[8];
+    g_auto(bench) made;
     init_bench(&made, 10, 0);
     enter(&made, 0, "> r6", 0, 1);
     enter(&made, 1, "> r6", 1, 1);
-    ck_assert(order(&made, 0));
-    ck_assert(order(&made, 0)); /* 12 of 10: it waits at the host. */
-    ck_assert(!order(&made, 0));
-    ck_assert_str_eq(give(&made, 0, 1, 6, who), "0");
-    ck_assert(order(&made, 0));
+    expect_orders(&made, "0 0 !0"); /* 12 of 10: the second waits at the host. */
+    give(&made, 0, 1, 6, "0");
+    expect_orders(&made, "0");
     enter(&made, 2, "> r1", 0, 1); /* Now there is somebody whom it could hold up. */
-    ck_assert(!order(&made, 0));
-    ck_assert(!order(&made, 2));
-    ck_assert(order(&made, 1));
-    ck_assert_str_eq(give(&made, 0, 1, 6, who), "2");
-    ck_assert_str_eq(give(&made, 0, 1, 6, who), "0");
-    clear_bench(&made);
+    expect_orders(&made, "!0 !2 1");
+    give(&made, 0, 1, 6, "2");
+    give(&made, 0, 1, 6, "0");
 }
 END_TEST
 
 START_TEST(limit_ahead_counts_from_the_second_gang_on)
 {
-    bench made;
-    char who[8];
+    g_auto(bench) made;
     init_bench(&made, 100, 5);
     enter(&made, 0, "> r6 / 40", 0, 1); /* Its workspace is not ahead of anything. */
-    ck_assert(order(&made, 0));         /* More than the limit, on an idle device. */
-    ck_assert(!order(&made, 0));
-    ck_assert_str_eq(give(&made, 0, 0, 3, who), "");
-    ck_assert_str_eq(give(&made, 0, 1, 0, who), "0"); /* Nothing came back, but it is idle. */
-    ck_assert(order(&made, 0));
+    expect_orders(&made, "0 !0");       /* More than the limit, on an idle device. */
+    give(&made, 0, 0, 3, "");
+    give(&made, 0, 1, 0, "0"); /* Nothing came back, but it is idle. */
+    expect_orders(&made, "0");
     enter(&made, 1, "> r2", 1, 1);
-    ck_assert(order(&made, 1));
-    ck_assert(order(&made, 1));
-    ck_assert(!order(&made, 1));
-    ck_assert_str_eq(give(&made, 1, 1, 2, who), "1");
-    clear_bench(&made);
+    expect_orders(&made, "1 1 !1");
+    give(&made, 1, 1, 2, "1");
 }
 END_TEST
 
 START_TEST(who_is_passed_over_claims_its_devices)
 {
-    bench made;
-    char who[8];
+    g_auto(bench) made;
     init_bench(&made, 10, 0);
     enter(&made, 0, "> r8", 0, 2);
     enter(&made, 1, "> r2", 0, 1);
     enter(&made, 2, "> r2", 1, 1);
     for (uint32_t i = 0; i < 2; i++) {
-        ck_assert(order(&made, 1));
-        ck_assert(order(&made, 2));
+        expect_orders(&made, "1 2");
     }
-    ck_assert(!order(&made, 0));
+    expect_orders(&made, "!0");
     for (uint32_t i = 0; i < made.control.lookahead; i++) {
-        ck_assert(order(&made, 1));
-        ck_assert(order(&made, 2));
-        ck_assert_str_eq(give(&made, 0, 1, 2, who), "");
-        ck_assert_str_eq(give(&made, 1, 1, 2, who), "");
+        expect_orders(&made, "1 2");
+        give(&made, 0, 1, 2, "");
+        give(&made, 1, 1, 2, "");
     }
-    ck_assert(!order(&made, 1)); /* There are 6 rows free, */
-    ck_assert(!order(&made, 2)); /* and this one's device is part of the claim, too. */
-    ck_assert_str_eq(give(&made, 0, 1, 2, who), "");
-    ck_assert_str_eq(give(&made, 1, 1, 2, who), "012"); /* Those behind it look again. */
-    ck_assert(order(&made, 0));
-    ck_assert(!order(&made, 1));
-    clear_bench(&made);
+    expect_orders(&made, "!1"); /* There are 6 rows free, */
+    expect_orders(&made, "!2"); /* and this one's device is part of the claim, too. */
+    give(&made, 0, 1, 2, "");
+    give(&made, 1, 1, 2, "012"); /* Those behind it look again. */
+    expect_orders(&made, "0 !1");
 }
 END_TEST
 
 START_TEST(who_leaves_lets_others_go)
 {
-    bench made;
-    char who[8];
+    g_auto(bench) made;
     init_bench(&made, 10, 0);
     enter(&made, 0, "> r9", 0, 2);
     enter(&made, 1, "> r2", 0, 1);
     enter(&made, 2, "> r2", 0, 1);
-    ck_assert(order(&made, 1));
-    ck_assert(!order(&made, 0));
+    expect_orders(&made, "1 !0");
     for (uint32_t i = 0; i < made.control.lookahead; i++) {
-        ck_assert(order(&made, 1));
-        ck_assert_str_eq(give(&made, 0, 1, 2, who), "");
+        expect_orders(&made, "1");
+        give(&made, 0, 1, 2, "");
     }
-    ck_assert(!order(&made, 2)); /* Claimed. */
+    expect_orders(&made, "!2"); /* Claimed. */
     g_ptr_array_set_size(made.fitting, 0);
     leave(&made, 0);
-    append_fitting(&made, who);
-    ck_assert_str_eq(who, "12"); /* Their need is one. */
-    clear_bench(&made);
+    expect_fitting(&made, "12"); /* Their need is one. */
 }
 END_TEST
 
 /* Who needs as much on the same devices as others waits as long as these, whoever came first. */
 START_TEST(those_that_need_the_same_wait_and_fit_together)
 {
-    bench made;
-    char who[8];
+    g_auto(bench) made;
     init_bench(&made, 10, 0);
     enter(&made, 0, "> r4", 0, 2);
     enter(&made, 1, "> r4", 0, 2);
@@ -252,29 +240,24 @@ START_TEST(those_that_need_the_same_wait_and_fit_together)
     ck_assert_ptr_eq(need_of(&made, 0), need_of(&made, 1));
     ck_assert_ptr_ne(need_of(&made, 0), need_of(&made, 2));
     ck_assert_ptr_ne(need_of(&made, 0), need_of(&made, 3));
-    ck_assert(order(&made, 0));
-    ck_assert(order(&made, 1));
-    ck_assert(!order(&made, 0));
+    expect_orders(&made, "0 1 !0");
     ck_assert(need_of(&made, 1)->is_short);
     ck_assert(!need_of(&made, 3)->is_short);
-    ck_assert(order(&made, 3));
-    ck_assert_str_eq(give(&made, 0, 1, 4, who), "");
-    ck_assert_str_eq(give(&made, 1, 1, 4, who), "01");
-    ck_assert(order(&made, 1));
-    ck_assert(!order(&made, 0));
-    clear_bench(&made);
+    expect_orders(&made, "3");
+    give(&made, 0, 1, 4, "");
+    give(&made, 1, 1, 4, "01");
+    expect_orders(&made, "1 !0");
 }
 END_TEST
 
 START_TEST(what_is_waited_for_is_told)
 {
-    bench made;
+    g_auto(bench) made;
     init_bench(&made, 10, 0);
     g_autoptr(GString) told = g_string_new(NULL);
     enter(&made, 0, "> r6", 0, 1);
     enter(&made, 1, "> r6", 0, 1);
-    ck_assert(order(&made, 0));
-    ck_assert(!order(&made, 1));
+    expect_orders(&made, "0 !1");
     gw_budget_explain(made.budget, need_of(&made, 0), told);
     ck_assert_str_eq(told->str,
                      "waits for memory on device 0: it needs 24 bytes, 24 of 40 are ordered\n");
@@ -285,13 +268,12 @@ START_TEST(what_is_waited_for_is_told)
     leave(&made, 1);
     gw_budget_explain_rest(made.budget, told);
     ck_assert_str_eq(told->str, "device 0: 24 bytes are counted for nobody\n");
-    clear_bench(&made);
 }
 END_TEST
 
 START_TEST(needed_where_bytes_can_run_out)
 {
-    bench made;
+    g_auto(bench) made;
     init_bench(&made, 100, 0);
     enter(&made, 0, "> r6 / 4", 0, 1); /* 3 runs at once: 22 rows. */
     gw_job jobs[SPENDERS_MAX];
@@ -312,18 +294,16 @@ START_TEST(needed_where_bytes_can_run_out)
     ck_assert(!gw_budget_is_needed(made.directory, &made.control, jobs));
     made.control.lookahead_memory_bytes = SMALL_ROW_BYTES; /* unless it is told to. */
     ck_assert(gw_budget_is_needed(made.directory, &made.control, jobs));
-    clear_bench(&made);
 }
 END_TEST
 
 START_TEST(giving_more_than_was_spent_aborts)
 {
-    bench made;
-    char who[8];
+    g_auto(bench) made;
     init_bench(&made, 10, 0);
     enter(&made, 0, "> r6", 0, 1);
-    ck_assert(order(&made, 0));
-    give(&made, 0, 1, 7, who);
+    expect_orders(&made, "0");
+    give(&made, 0, 1, 7, "");
 }
 END_TEST
 

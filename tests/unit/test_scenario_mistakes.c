@@ -206,7 +206,7 @@ static const struct {
      "found 1048576 x 1048576 x 1048576 = 1152921504606846976 devices"},
     {"cluster.islands.0.wrap=yes", "/cluster/islands/0/wrap", "expected true or false"},
     {"cluster.islands.0.wrap=[true,false]", "/cluster/islands/0/wrap",
-     "found 2 values, expected one for each of the torus's 1 sizes"},
+     "found 2 values, expected one for each of the torus's 1 size"},
     {"cluster.islands.0.wrap=[1]", "/cluster/islands/0/wrap/0", "found 1, expected true or false"},
     {"cluster.islands.0.toros=[8]", "/cluster/islands/0/toros", "did you mean \"torus\"?"},
     {"cluster.dcn=fast", "/cluster/dcn", "expected an object"},

@@ -287,6 +287,15 @@ START_TEST(what_is_written_can_be_read)
 }
 END_TEST
 
+START_TEST(one_thing_has_no_ending)
+{
+    ck_assert_str_eq(gw_count_ending(0), "s");
+    ck_assert_str_eq(gw_count_ending(1), "");
+    ck_assert_str_eq(gw_count_ending(2), "s");
+    ck_assert_str_eq(gw_count_ending((UINT64_C(1) << 32) + 1), "s");
+}
+END_TEST
+
 int main(void)
 {
     TCase *cases = tcase_create("units");
@@ -303,6 +312,7 @@ int main(void)
     tcase_add_test(cases, spans_read_well);
     tcase_add_test(cases, bytes_read_well);
     tcase_add_test(cases, what_is_written_can_be_read);
+    tcase_add_test(cases, one_thing_has_no_ending);
     Suite *suite = suite_create("units");
     suite_add_tcase(suite, cases);
     return gw_run_suite(suite);
