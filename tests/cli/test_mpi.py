@@ -33,6 +33,17 @@ def maps_of(pid):
         return b""
 
 
+def has_come(pid):
+    """Whether the rank has the socket by which its neighbours find it."""
+    try:
+        sockets = {os.readlink(path) for path in pathlib.Path(f"/proc/{pid}/fd").iterdir()}
+    except OSError:
+        return False
+    known = (line.split() for line in pathlib.Path("/proc/net/unix").read_text().splitlines())
+    return any(f"socket:[{fields[6]}]" in sockets for fields in known
+               if fields[-1].startswith("@gangway-"))
+
+
 def once(test):
     """What a sanitizer sees nothing new of is left to the plain build: mpirun takes its time."""
     def run(self):
@@ -135,7 +146,7 @@ class Mpi(ranks.Case):
         process = self.start(2, "run", MLP, "--backend", "mpi", "--check-nan", "--out", self.out,
                              *diverging, options=ranks.RECOVERY)
         self.assertEqual([self.code(rank, ranks.LOST_S) for rank in range(2)], [5, 5])
-        _, errors = process.communicate(timeout=ranks.END_S)
+        errors = self.finish(process)
         self.assertRegex(errors, r"gangway: (rank 1: )?" + words)
         self.assertEqual(errors.count("gangway: "), 1, errors)
         self.assertEqual(list(self.out.iterdir()), [])
@@ -150,8 +161,8 @@ class Mpi(ranks.Case):
         """How long the others took to end, and what was said."""
         process = self.start(4, "run", MLP, "--backend", "mpi", "--out", self.out,
                              *ONE_DEVICE_EACH, *FOREVER, options=options)
-        for rank in range(4):
-            self.await_true(lambda r=rank: program.used_cpu_s(self.pid(r)) > busy_s(), 60)
+        self.await_true(lambda: any(p.stat().st_size > 0 for p in self.out.glob(".shards.csv.*")),
+                        60)  # Rank 0 has heard of work from all.
         time.sleep(0.6)  # Each has told what it is at.
         os.kill(self.pid(victim), number)
         lost_s = time.monotonic()
@@ -160,7 +171,7 @@ class Mpi(ranks.Case):
         took_s = time.monotonic() - lost_s
         if not self.has_ended(victim):
             os.kill(self.pid(victim), signal.SIGKILL)
-        _, errors = process.communicate(timeout=ranks.END_S)
+        errors = self.finish(process)
         self.check_sound(0, errors)
         self.assertEqual(codes, dict.fromkeys(others, 5), errors)
         self.assertIn(f"gangway: rank {victim} (host {victim}) is lost", errors)
@@ -195,7 +206,7 @@ class Mpi(ranks.Case):
                 codes = [self.code(rank, ranks.LOST_S) for rank in (0, 1, 3)]
                 if not self.has_ended(2):
                     os.kill(self.pid(2), signal.SIGKILL)
-                _, errors = process.communicate(timeout=ranks.END_S)
+                errors = self.finish(process)
                 self.assertEqual(codes, [5, 5, 5], errors)
                 self.assertRegex(errors, r"gangway: rank 2 (\(host 2\) is lost: " + words +
                                          "|has (ended|stopped) before the run began)")
@@ -203,12 +214,34 @@ class Mpi(ranks.Case):
                 path.unlink()
 
     @once
+    def test_the_launcher_stands_still(self):
+        """While ranks join, and one of them dies: who waits for its answer leaves without it."""
+        process = self.start(4, "run", MLP, "--backend", "mpi", *ONE_DEVICE_EACH, *FOREVER,
+                             options=ranks.PATIENCE, limits=
+                             'exec 2>>"$RECORDS/said"; : >"$RECORDS/here.$OMPI_COMM_WORLD_RANK"; '
+                             'while [ ! -e "$RECORDS/go" ]; do sleep 0.05; done; ')
+        self.await_true(lambda: len(list(self.folder.glob("here.*"))) == 4, 30)
+        os.kill(process.pid, signal.SIGSTOP)
+        (self.folder / "go").touch()
+        for rank in range(4):
+            self.await_true(lambda r=rank: has_come(self.pid(r)), 30)
+        time.sleep(0.6)  # Each has told that it is there.
+        os.kill(self.pid(2), signal.SIGKILL)
+        codes = [self.code(rank, ranks.LOST_S) for rank in (0, 1, 3)]
+        os.kill(process.pid, signal.SIGCONT)
+        self.finish(process)
+        said = self.read("said")
+        self.assertEqual(codes, [5, 5, 5], said)
+        self.assertRegex(said, r"gangway: rank 2 \(host 2\) is lost: (its process has ended|"
+                               r"it has not come for \d\S* s); it was (joining MPI|about to begin)")
+
+    @once
     def test_no_room_for_products(self):
         """A rank that has no addresses for OpenBLAS, which would ask for ever."""
         process = self.start(2, "run", MLP, "--backend", "mpi", "--out", self.out, *FOREVER,
                              limits='[ "$OMPI_COMM_WORLD_RANK" = 0 ] || ulimit -v 500000; ')
         self.assertEqual([self.code(rank, 60) for rank in range(2)], [5, 5])
-        _, errors = process.communicate(timeout=ranks.END_S)
+        errors = self.finish(process)
         self.assertRegex(errors, r"gangway: rank 1: device \d: job mlp, node \S+, run 0: "
                                  r"no addresses for OpenBLAS")
 
@@ -221,7 +254,7 @@ class Mpi(ranks.Case):
         self.await_true(lambda: program.used_cpu_s(self.pid(1)) > busy_s(), 60)
         os.kill(self.pid(1), signal.SIGKILL)
         self.assertEqual(self.code(0, ranks.LOST_S), 5)
-        process.communicate(timeout=ranks.END_S)
+        self.finish(process)
         after = {name: data for name, data in self.files(self.out).items()
                  if not name.startswith(".")}
         self.assertEqual(after, before)
@@ -233,7 +266,7 @@ class Mpi(ranks.Case):
             self.await_true(lambda r=rank: program.used_cpu_s(self.pid(r)) > busy_s(), 60)
         shutil.rmtree(self.out)
         self.assertEqual([self.code(rank, ranks.LOST_S) for rank in range(2)], [5, 5])
-        _, errors = process.communicate(timeout=ranks.END_S)
+        errors = self.finish(process)
         self.assertEqual(errors.count("gangway: rank 0 (host 0), which records the run: cannot "
                                       "write"), 1, errors)
 
@@ -243,7 +276,7 @@ class Mpi(ranks.Case):
             self.await_true(lambda r=rank: program.used_cpu_s(self.pid(r)) > busy_s(), 60)
         os.kill(self.pid(0), signal.SIGINT)
         self.assertEqual([self.code(rank, ranks.LOST_S) for rank in range(2)], [130, 130])
-        _, errors = process.communicate(timeout=ranks.END_S)
+        errors = self.finish(process)
         self.assertEqual(errors.count("gangway: interrupted"), 1, errors)
         self.assertEqual(list(self.out.iterdir()), [])
 
@@ -256,7 +289,7 @@ class Mpi(ranks.Case):
             self.await_true(lambda r=rank: program.used_cpu_s(self.pid(r)) > busy_s(), 60)
         process.send_signal(signal.SIGINT)
         self.assertEqual([self.code(rank, ranks.LOST_S) for rank in range(2)], [130, 130])
-        _, errors = process.communicate(timeout=ranks.END_S)
+        errors = self.finish(process)
         self.assertIn("interrupted", errors)
         self.assertEqual(list(self.out.iterdir()), [])
 
@@ -292,7 +325,7 @@ class Mpi(ranks.Case):
             shares.append(max(used) / (time.monotonic() - start_s))
         os.kill(self.pid(0), signal.SIGINT)
         self.assertEqual([self.code(rank, ranks.LOST_S) for rank in range(2)], [130, 130])
-        process.communicate(timeout=ranks.END_S)
+        self.finish(process)
         self.assertLess(min(shares), IDLE_SHARE, shares)
 
 
@@ -320,7 +353,7 @@ class Calibrate(ranks.Case):
         self.await_true(lambda: program.used_cpu_s(self.pid(1)) > busy_s(), 60)
         os.kill(self.pid(1), signal.SIGKILL)
         self.assertEqual(self.code(0, ranks.LOST_S), 5)
-        _, errors = process.communicate(timeout=ranks.END_S)
+        errors = self.finish(process)
         self.assertIn("between 2 ranks was measured: rank 1 (host 1) is lost: its process has "
                       "ended", errors)
         self.assertFalse(self.path.exists())
@@ -331,7 +364,7 @@ class Calibrate(ranks.Case):
         self.await_true(lambda: program.used_cpu_s(self.pid(1)) > busy_s(), 60)
         os.kill(self.pid(0), signal.SIGINT)
         self.assertEqual([self.code(rank, ranks.LOST_S) for rank in range(2)], [130, 130])
-        _, errors = process.communicate(timeout=ranks.END_S)
+        errors = self.finish(process)
         self.assertEqual(errors.count("gangway: interrupted"), 1, errors)
         self.assertFalse(self.path.exists())
 
