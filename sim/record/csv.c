@@ -10,6 +10,7 @@
 
 #include "base/check.h"
 #include "base/error.h"
+#include "base/units.h"
 
 struct gw_csv {
     char *path;
@@ -159,7 +160,7 @@ bool gw_csv_next(gw_csv *csv, GError **error)
     }
     if (csv->fields->len != csv->column_count) {
         gw_csv_error(csv, error, "found %u field%s, expected %u", csv->fields->len,
-                     csv->fields->len == 1 ? "" : "s", csv->column_count);
+                     gw_count_ending(csv->fields->len), csv->column_count);
         return false;
     }
     return true;

@@ -2,6 +2,7 @@
 /* "measured" of an accelerator: what its operations and collectives were seen to take. */
 #include <string.h>
 
+#include "base/units.h"
 #include "scenario/scenario_private.h"
 
 #define POINTS_MAX  64
@@ -148,7 +149,7 @@ static bool read_table(gw_params *object, const gw_measured_kind *kind, gw_measu
         return false;
     if (gw_params_length(list) != count) {
         gw_params_error(list, NULL, error, "found %u number%s, expected %u, one for each size",
-                        gw_params_length(list), gw_params_length(list) == 1 ? "" : "s", count);
+                        gw_params_length(list), gw_count_ending(gw_params_length(list)), count);
         return false;
     }
     out->ns = g_new0(double, count);

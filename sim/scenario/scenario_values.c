@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/random.h"
+#include "base/units.h"
 #include "controller/system.h"
 #include "scenario/scenario_private.h"
 
@@ -95,7 +96,7 @@ static bool read_uniform(gw_params *params, gw_value_source *out, GError **error
     }
     if (gw_params_length(ends) != 2) {
         gw_params_error(ends, NULL, error, "found %u number%s, expected the lowest and the highest",
-                        gw_params_length(ends), gw_params_length(ends) == 1 ? "" : "s");
+                        gw_params_length(ends), gw_count_ending(gw_params_length(ends)));
         return false;
     }
     if (!gw_params_as_number(gw_params_at(ends, 0), &out->low, error) ||

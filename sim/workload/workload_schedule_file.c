@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/units.h"
 #include "workload/workload_params.h"
 #include "workload/workload_schedule.h"
 
@@ -90,7 +91,7 @@ static bool read_row(const schedule_reader *reader, char *text, GError **error)
     if (field_count != reader->field_count) {
         return refuse_line(reader, error, "found %s%u field%s, expected %u",
                            field_count > FIELDS_MAX ? "at least " : "", field_count,
-                           field_count == 1 ? "" : "s", reader->field_count);
+                           gw_count_ending(field_count), reader->field_count);
     }
     for (uint32_t i = 0; i < field_count; i++) {
         g_strstrip(fields[i]);
