@@ -8,6 +8,7 @@
 
 #include "base/check.h"
 #include "base/error.h"
+#include "base/units.h"
 #include "record/text.h"
 
 #define DRAWN_STEPS_MAX 3
@@ -466,8 +467,9 @@ static bool read_reals(gw_params *object, const char *key, guint count, bool may
     if (!gw_params_array(object, key, true, &values, error))
         return false;
     if (gw_params_length(values) != count) {
-        gw_params_error(values, NULL, error, "found %u numbers, expected %u",
-                        gw_params_length(values), count);
+        const guint length = gw_params_length(values);
+        gw_params_error(values, NULL, error, "found %u number%s, expected %u", length,
+                        gw_count_ending(length), count);
         return false;
     }
     for (guint i = 0; i < count; i++) {

@@ -297,3 +297,8 @@ char *gw_bytes_format(uint64_t size_bytes)
     static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB", NULL};
     return format_integer(size_bytes, 1024, units);
 }
+
+const char *gw_count_ending(uint64_t count)
+{
+    return count == 1 ? "" : "s";
+}

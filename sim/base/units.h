@@ -53,7 +53,4 @@ char *gw_span_format(gw_span span_ns);
 char *gw_bytes_format(uint64_t size_bytes);
 
 /* What the name of so many things ends with: "s", and nothing where there is one. */
-static inline const char *gw_count_ending(uint64_t count)
-{
-    return count == 1 ? "" : "s";
-}
+const char *gw_count_ending(uint64_t count);

@@ -302,7 +302,7 @@ class Machines(program.Case):
             (lambda m: m["operations"]["scale"].update(rows=[1]), ["rows"]),
             (lambda m: m["operations"].update(gelu=3), ["/operations/gelu"]),
             (lambda m: m["operations"]["matmul"].update(ns=[1]),
-             ["found 1 numbers, expected 2, one for each size"]),
+             ["found 1 number, expected 2, one for each size"]),
             (lambda m: m["operations"]["matmul"].pop("depth"), ['found no "depth"']),
             (lambda m: m["operations"]["matmul"].update(shapes=[[1, 2, 3]]),
              ["/matmul/shapes/0: expected a size along each of 3 axes, and nanoseconds"]),

@@ -538,7 +538,7 @@ START_TEST(broken_tables_are_told_by_line)
     check_error(error, GW_ERROR_SCENARIO, (const char *[]){"a.csv:2", "count", "\"-1\"", NULL});
     g_clear_error(&error);
     ck_assert(!gw_csv_next(csv, &error));
-    check_error(error, GW_ERROR_SCENARIO, (const char *[]){"a.csv:3", "1 fields", NULL});
+    check_error(error, GW_ERROR_SCENARIO, (const char *[]){"a.csv:3", "1 field, expected", NULL});
     ck_assert_uint_eq(count, 77);
     ck_assert_uint_eq(column, 77);
     remove_folder(folder);

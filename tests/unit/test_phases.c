@@ -235,7 +235,7 @@ START_TEST(a_damaged_report_is_refused_by_line)
         {"\"steps\"", "\"stepz\"", "report:1: /: found no \"steps\""},
         {"[null]", "[null, 1]", "report:3: /foreign: found 2 numbers, expected 1"},
         {"[1, null]", "[1, \"x\"]", "report:4: /step_ns/1: found \"x\""},
-        {"[1, null]", "[1]", "report:4: /step_ns: found 1 numbers, expected 2"},
+        {"[1, null]", "[1]", "report:4: /step_ns: found 1 number, expected 2"},
         {"[1, 2, 3, 4]", "[1, 2, null, 4]", "report:5: /devices/0/ns/2: found null"},
         {"\"device\": 3", "\"device\": 3, \"more\": 1", "report:5: /devices/0/more"},
         {"\"timeline\": \"\"", "\"timeline\": 3", "report:6: /timeline: found 3"},
