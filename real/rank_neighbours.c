@@ -259,6 +259,7 @@ static void *watch(void *context)
         if (stage != neighbours->seen_stage || lag_ns > LAG_NS) {
             enter_stage(neighbours, stage, now_ns);
             neighbours->is_told = lag_ns > GW_RANK_SILENCE_NS; /* The others have given it up. */
+            neighbours->beat_ns = 0; /* What it is at is told at once. */
         }
         neighbours->turn_ns = now_ns;
         if (now_ns - neighbours->beat_ns >= BEAT_NS) {

@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -64,27 +65,51 @@ static char *make_job(const char *name)
     return g_strdup_printf("%s %d", name, (int)getpid());
 }
 
-/* A rank that is another process, at `stage`; it never says farewell. */
-static pid_t start_process(const char *job, uint32_t self, uint32_t rank_count, gw_rank_stage stage)
+/* A rank that is another process; it never says farewell.  It goes through the stages that come by
+ * `line`, and answers each when it has been there for some beats. */
+static void play(int line, const char *job, uint32_t self, uint32_t rank_count)
 {
-    int ready[2];
-    char byte = 0;
-    ck_assert_int_eq(pipe(ready), 0);
+    unsigned char stage;
+    ending ignored = {.is_ended = false};
+    gw_rank_neighbours *neighbours = join(job, self, rank_count, &ignored);
+    while (read(line, &stage, 1) == 1) {
+        gw_rank_neighbours_stage(neighbours, (gw_rank_stage)stage);
+        g_usleep(200000);
+        (void)!write(line, &stage, 1);
+    }
+    pause();
+    _exit(0);
+}
+
+static void bring_to(int line, gw_rank_stage stage)
+{
+    unsigned char byte = (unsigned char)stage;
+    ck_assert_int_eq(write(line, &byte, 1), 1);
+    ck_assert_int_eq(read(line, &byte, 1), 1);
+}
+
+static pid_t start_process(const char *job, uint32_t self, uint32_t rank_count, gw_rank_stage stage,
+                           int *out_line)
+{
+    int ends[2];
+    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
     const pid_t process = fork();
     ck_assert_int_ge(process, 0);
     if (process == 0) {
-        ending ignored = {.is_ended = false};
-        gw_rank_neighbours *neighbours = join(job, self, rank_count, &ignored);
-        gw_rank_neighbours_stage(neighbours, stage);
-        g_usleep(200000); /* Some beats. */
-        (void)!write(ready[1], "", 1);
-        pause();
-        _exit(0);
+        close(ends[0]);
+        play(ends[1], job, self, rank_count);
     }
-    ck_assert_int_eq(read(ready[0], &byte, 1), 1);
-    close(ready[0]);
-    close(ready[1]);
+    close(ends[1]);
+    bring_to(ends[0], stage);
+    *out_line = ends[0];
     return process;
+}
+
+static void end_process(pid_t process, int line)
+{
+    ck_assert_int_eq(kill(process, SIGKILL), 0);
+    ck_assert_int_eq(waitpid(process, NULL, 0), process);
+    close(line);
 }
 
 START_TEST(who_says_farewell_is_not_missed)
@@ -119,11 +144,11 @@ static void check_ended(gw_rank_stage stage, const char *words)
 {
     g_autofree char *job = make_job(words);
     ending ends = {.is_ended = false};
-    const pid_t process = start_process(job, 2, 3, stage);
+    int line;
+    const pid_t process = start_process(job, 2, 3, stage, &line);
     gw_rank_neighbours *first = join(job, 0, 3, &ends);
     ck_assert(!await(&ends, 300000));
-    ck_assert_int_eq(kill(process, SIGKILL), 0);
-    ck_assert_int_eq(waitpid(process, NULL, 0), process);
+    end_process(process, line);
     ck_assert(await(&ends, WAIT_S * G_USEC_PER_SEC));
     ck_assert_str_eq(ends.text, words);
     ck_assert(!ends.is_interrupted);
@@ -142,16 +167,35 @@ START_TEST(a_process_that_ends_is_named)
 }
 END_TEST
 
+/* Though who works its link beats but twice a second. */
+START_TEST(a_new_stage_is_told_at_once)
+{
+    g_autofree char *job = make_job("new stage");
+    ending ends = {.is_ended = false};
+    int line;
+    const pid_t process = start_process(job, 1, 2, GW_RANK_JOINING, &line);
+    gw_rank_neighbours *first = join(job, 0, 2, &ends);
+    ck_assert(!await(&ends, 200000));
+    bring_to(line, GW_RANK_ATTENTIVE);
+    end_process(process, line);
+    ck_assert(await(&ends, WAIT_S * G_USEC_PER_SEC));
+    ck_assert_str_eq(ends.text, "rank 1 (host 1) is lost: its process has ended; it was about to "
+                                "begin, or at its end");
+    gw_rank_neighbours_free(first);
+    clear(&ends);
+}
+END_TEST
+
 START_TEST(who_works_its_link_says_nothing)
 {
     g_autofree char *job = make_job("attentive");
     ending ends = {.is_ended = false};
-    const pid_t process = start_process(job, 1, 2, GW_RANK_JOINING);
+    int line;
+    const pid_t process = start_process(job, 1, 2, GW_RANK_JOINING, &line);
     gw_rank_neighbours *first = join(job, 0, 2, &ends);
     gw_rank_neighbours_stage(first, GW_RANK_ATTENTIVE);
     g_usleep(100000);
-    ck_assert_int_eq(kill(process, SIGKILL), 0);
-    ck_assert_int_eq(waitpid(process, NULL, 0), process);
+    end_process(process, line);
     ck_assert(!await(&ends, 300000));
     gw_rank_neighbours_stage(first, GW_RANK_LEAVING); /* Now nobody else looks. */
     ck_assert(await(&ends, WAIT_S * G_USEC_PER_SEC));
@@ -165,11 +209,11 @@ START_TEST(one_speaks_for_all)
 {
     g_autofree char *job = make_job("one");
     ending ends[2] = {{.is_ended = false}, {.is_ended = false}};
-    const pid_t process = start_process(job, 2, 3, GW_RANK_JOINING);
+    int line;
+    const pid_t process = start_process(job, 2, 3, GW_RANK_JOINING, &line);
     gw_rank_neighbours *first = join(job, 0, 3, &ends[0]), *second = join(job, 1, 3, &ends[1]);
     ck_assert(!await(&ends[0], 300000));
-    ck_assert_int_eq(kill(process, SIGKILL), 0);
-    ck_assert_int_eq(waitpid(process, NULL, 0), process);
+    end_process(process, line);
     ck_assert(await(&ends[0], WAIT_S * G_USEC_PER_SEC));
     ck_assert(await(&ends[1], WAIT_S * G_USEC_PER_SEC));
     ck_assert_int_eq((ends[0].text != NULL) + (ends[1].text != NULL), 1);
@@ -184,14 +228,14 @@ START_TEST(a_process_that_stops_is_named)
 {
     g_autofree char *job = make_job("stops");
     ending ends = {.is_ended = false};
-    const pid_t process = start_process(job, 1, 2, GW_RANK_JOINING);
+    int line;
+    const pid_t process = start_process(job, 1, 2, GW_RANK_JOINING, &line);
     gw_rank_neighbours *first = join(job, 0, 2, &ends);
     ck_assert(!await(&ends, 300000));
     ck_assert_int_eq(kill(process, SIGSTOP), 0);
     ck_assert(await(&ends, WAIT_S * G_USEC_PER_SEC));
     ck_assert_int_eq(strncmp(ends.text, "rank 1 (host 1) is lost: silent for 6", 36), 0);
-    ck_assert_int_eq(kill(process, SIGKILL), 0);
-    ck_assert_int_eq(waitpid(process, NULL, 0), process);
+    end_process(process, line);
     gw_rank_neighbours_free(first);
     clear(&ends);
 }
@@ -217,6 +261,7 @@ int main(void)
     tcase_add_test(tcase, who_says_farewell_is_not_missed);
     tcase_add_test(tcase, a_name_is_one_processs);
     tcase_add_test(tcase, a_process_that_ends_is_named);
+    tcase_add_test(tcase, a_new_stage_is_told_at_once);
     tcase_add_test(tcase, who_works_its_link_says_nothing);
     tcase_add_test(tcase, one_speaks_for_all);
     tcase_add_test(tcase, a_process_that_stops_is_named);
