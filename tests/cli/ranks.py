@@ -78,7 +78,7 @@ class Case(program.Case):
         return pids
 
     def end(self, process):
-        """Whatever is left of it: only after a test that has failed."""
+        """Whatever is left of it, after a test that has failed or did not wait for it."""
         for pid in self.left(process):
             os.kill(pid, signal.SIGKILL)
         process.wait()

@@ -312,9 +312,9 @@ class Mpi(ranks.Case):
         """A rank that waits for another one's long work uses next to nothing of a core.  Whatever
         else the machine does can only make its looks at the link dearer: one second of twenty in
         which no rank uses more is enough."""
-        process = self.start(2, "run", SCENARIOS / "one_gang.json", "--backend", "mpi",
-                             "--set", "jobs.0.parameters.duration=60s",
-                             "--set", "jobs.0.parameters.devices=2")
+        self.start(2, "run", SCENARIOS / "one_gang.json", "--backend", "mpi",
+                   "--set", "jobs.0.parameters.duration=60s",  # Cut when the test ends.
+                   "--set", "jobs.0.parameters.devices=2")
         pids = [self.pid(rank) for rank in range(2)]
         time.sleep(1)
         shares = [1]
@@ -323,9 +323,6 @@ class Mpi(ranks.Case):
             time.sleep(1)
             used = [program.used_cpu_s(pid) - was for pid, was in zip(pids, before)]
             shares.append(max(used) / (time.monotonic() - start_s))
-        os.kill(self.pid(0), signal.SIGINT)
-        self.assertEqual([self.code(rank, ranks.LOST_S) for rank in range(2)], [130, 130])
-        self.finish(process)
         self.assertLess(min(shares), IDLE_SHARE, shares)
 
 
