@@ -3,6 +3,7 @@
 
 Each rank is the child of a shell of its own that ignores the launcher's signals and writes down
 how it ended, since mpirun itself tells of one rank only."""
+import contextlib
 import os
 import pathlib
 import shutil
@@ -115,6 +116,12 @@ class Case(program.Case):
 
     def has_ended(self, rank):
         return self.read(f"code.{rank}") != ""
+
+    def make_end(self, rank):
+        """One that was stopped; the launcher may have been faster."""
+        if not self.has_ended(rank):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid(rank), signal.SIGKILL)
 
     def code(self, rank, limit_s):
         """How the rank ended; within so long from now."""
