@@ -2,9 +2,8 @@
 /* "speed", "speed_spread" and "jitter" of an island: devices, or all devices of hosts, that are
  * faster or slower than their accelerator; how far devices of one kind lie apart; and by how much
  * each differs from time to time. */
-#include <stdlib.h>
-
 #include "base/random.h"
+#include "base/sample.h"
 #include "scenario/scenario_private.h"
 
 #define FACTOR_MIN 0.001
@@ -105,12 +104,6 @@ bool gw_scenario_read_speed(gw_scenario *scenario, gw_params *island, gw_island_
     return true;
 }
 
-static int compare_slownesses(const void *a, const void *b)
-{
-    const double left = *(const double *)a, right = *(const double *)b;
-    return (left > right) - (left < right);
-}
-
 const double *gw_scenario_spread_speeds(gw_scenario *scenario, const gw_island_spec *spec,
                                         double spread, uint32_t island)
 {
@@ -125,9 +118,10 @@ const double *gw_scenario_spread_speeds(gw_scenario *scenario, const gw_island_s
     for (uint32_t i = 0; i < device_count; i++) {
         slownesses[i] = 1 + spread * gw_random_normal_at(seed, i);
     }
-    g_autofree double *sorted = g_memdup2(slownesses, device_count * sizeof *slownesses);
-    qsort(sorted, device_count, sizeof *sorted, compare_slownesses);
-    const double median = sorted[device_count / 2];
+    g_autoptr(GArray) sorted = g_array_new(FALSE, FALSE, sizeof(double));
+    g_array_append_vals(sorted, slownesses, device_count);
+    gw_sample_sort(sorted);
+    const double median = g_array_index(sorted, double, device_count / 2);
     double *speeds = g_new(double, device_count);
     g_ptr_array_add(scenario->owned, speeds);
     for (uint32_t i = 0; i < device_count; i++) {

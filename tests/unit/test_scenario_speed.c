@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* "speed", "speed_spread" and "jitter" of islands: what is read, and every mistake by its place. */
 #include <math.h>
-#include <stdlib.h>
 
+#include "base/sample.h"
 #include "run_suite.h"
 #include "tests/unit/test_scenario.h"
 
@@ -47,12 +47,6 @@ static const char *const spread_settings[] = {
     "cluster.islands.0.speed=[{\"devices\":[2],\"factor\":3}]", "cluster.islands.0.hosts=100",
     "cluster.islands.0.speed_spread=0.02", "cluster.islands.0.count=2", NULL};
 
-static int compare(const void *a, const void *b)
-{
-    const double left = *(const double *)a, right = *(const double *)b;
-    return (left > right) - (left < right);
-}
-
 /* 400 devices: the standard error of their deviation is a 28th of it, of their mean a 20th. */
 START_TEST(devices_lie_about_the_median_one)
 {
@@ -68,8 +62,10 @@ START_TEST(devices_lie_about_the_median_one)
     }
     ck_assert_double_eq_tol(sum / COUNT, 0, 4 * 0.02 / 20);
     ck_assert_double_eq_tol(sqrt(squares / COUNT), 0.02, 4 * 0.02 / 28);
-    qsort(slownesses, COUNT, sizeof *slownesses, compare);
-    ck_assert_double_eq(slownesses[COUNT / 2], 1);
+    g_autoptr(GArray) sorted = g_array_new(FALSE, FALSE, sizeof(double));
+    g_array_append_vals(sorted, slownesses, COUNT);
+    gw_sample_sort(sorted);
+    ck_assert_double_eq(g_array_index(sorted, double, COUNT / 2), 1);
 }
 END_TEST
 
@@ -82,8 +78,7 @@ START_TEST(spread_goes_by_seed_island_and_device)
     g_autoptr(gw_scenario) other = load_good(base_text, other_settings);
     const gw_island_spec *islands = scenario->cluster.islands;
     for (uint32_t i = 0; i < 2; i++) {
-        ck_assert_mem_eq(islands[i].speeds, again->cluster.islands[i].speeds,
-                         400 * sizeof(double));
+        ck_assert_mem_eq(islands[i].speeds, again->cluster.islands[i].speeds, 400 * sizeof(double));
     }
     ck_assert_double_ne(islands[0].speeds[0], islands[0].speeds[1]);
     ck_assert_double_ne(islands[0].speeds[0], islands[1].speeds[0]);
