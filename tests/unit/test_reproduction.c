@@ -148,7 +148,8 @@ START_TEST(failures_name_the_point)
 {
     expect_failure("jobs.0.steps", "0", 0, GW_ERROR_SCENARIO, "figure 1, b at 3: ");
     expect_failure("jobs.0.steps", "0", 2, GW_ERROR_SCENARIO, "figure 1, b at 3, seed 1: ");
-    expect_failure("jobs.9.steps", "3", 0, GW_ERROR_SCENARIO, "figure 1, b at 2: found the measure");
+    expect_failure("jobs.9.steps", "3", 0, GW_ERROR_SCENARIO,
+                   "figure 1, b at 2: found the measure");
 }
 END_TEST
 
