@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Candidates are in order of their bounds, so that the first whose bound is no better than what is
  * found ends the search, and the order of simulating does not depend on how many cores there are.
- * Those whose schedule takes a search of its own have a rough bound until they come to the front.
+ * They are rough until they come to the front: what needs a program of many layers, or a schedule
+ * that takes a search of its own, is left out.
  */
 #include "app/search.h"
 
@@ -13,8 +14,8 @@
 #include "base/check.h"
 #include "base/error.h"
 
-#define ROUND_RUNS   8  /* Simulated between two looks at what is found. */
-#define REFINED_RUNS 32 /* Schedules that are searched for at a time. */
+#define ROUND_RUNS   8  /* Simulated between two looks at what is found, at the least. */
+#define REFINED_RUNS 32 /* Rough ones that are estimated wholly at a time. */
 
 typedef struct {
     const gw_search_settings *settings;
@@ -187,7 +188,10 @@ static bool simulate_best(searcher *at, GError **error)
     const guint wanted = at->settings->wanted_count, most = at->settings->simulations_max;
     guint next = 0;
     for (;;) {
-        const guint round = MIN(ROUND_RUNS, most - MIN(most, search->ways->len));
+        const guint found =
+            search->ways->len; /* Until there are as many as wanted none is left out. */
+        const guint round =
+            MIN(MAX(ROUND_RUNS, wanted - MIN(wanted, found)), most - MIN(most, found));
         if (!refine_next(at, next, round, find_time(search, wanted), error))
             return false;
         const guint count = MIN(count_below(at, next, find_time(search, wanted)), round);

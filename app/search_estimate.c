@@ -533,7 +533,7 @@ static const gw_workload_schedule *ask_split_schedule(gw_search_estimator *estim
 typedef struct { /* A point, and what is asked of its places. */
     const probe *small;
     const schedule_peaks *peaks;        /* NULL: backward passes are in two parts. */
-    const place_workspaces *workspaces; /* NULL: not asked for. */
+    const place_workspaces *workspaces; /* NULL: left out. */
     const split_probe *split;           /* NULL: backward passes are whole. */
     guint stages, chunks;
     gw_search_places counts;
@@ -586,8 +586,9 @@ static double find_memory(const large_one *large)
         for (guint c = 0; c < large->chunks; c++) {
             const place_probe *place = place_of(large, s, c);
             held_bytes += carry_on_both(large, place->held, large->peaks->peaks[s]);
-            workspace_bytes =
-                MAX(workspace_bytes, large->workspaces->bytes[place - large->small->places]);
+            if (large->workspaces != NULL)
+                workspace_bytes =
+                    MAX(workspace_bytes, large->workspaces->bytes[place - large->small->places]);
         }
         most_bytes = MAX(most_bytes, held_bytes + workspace_bytes);
     }
@@ -641,16 +642,11 @@ static double find_transfer(const gw_search_estimator *estimator, const gw_searc
     return (double)route.latency_ns + find_arriving(small) / route.rate_bytes_per_s * 1e9;
 }
 
-static bool is_split_at(const gw_search_point *point)
-{
-    return gw_workload_schedules[point->values[GW_SEARCH_SCHEDULE]]->splits;
-}
-
 static large_one begin_large(gw_search_estimator *estimator, const gw_search_point *point)
 {
     const gw_search_space *space = estimator->space;
     const probe *small = ask_probe(estimator, point);
-    const bool is_split = is_split_at(point);
+    const bool is_split = gw_search_schedule_splits(point);
     return (large_one){
         .small = small,
         .split = is_split ? ask_split(estimator, point, small->counts) : NULL,
@@ -670,7 +666,7 @@ static large_one begin_large(gw_search_estimator *estimator, const gw_search_poi
 static bool check_possible(gw_search_estimator *estimator, const gw_search_point *point,
                            char **out_reason)
 {
-    const bool is_split = is_split_at(point);
+    const bool is_split = gw_search_schedule_splits(point);
     if (is_split && !gw_search_schedule_is_small(estimator->space, point, out_reason))
         return false;
     const char *reason = is_split ? NULL : ask_peaks(estimator, point)->reason;
@@ -682,33 +678,35 @@ static bool check_possible(gw_search_estimator *estimator, const gw_search_point
     return reason == NULL;
 }
 
-static bool estimate_split_memory(gw_search_estimator *estimator, const gw_search_point *point,
-                                  const large_one *large, double *out_bytes, char **out_reason)
+bool gw_search_estimate_held(gw_search_estimator *estimator, const gw_search_point *point,
+                             double *out_bytes, char **out_reason)
 {
-    const gw_workload_schedule *schedule =
-        ask_split_schedule(estimator, point, large->split, out_reason);
-    if (schedule == NULL)
+    if (!check_possible(estimator, point, out_reason))
         return false;
-    *out_bytes = find_split_memory(large, schedule);
+    const large_one large = begin_large(estimator, point);
+    const gw_workload_schedule *schedule =
+        large.split == NULL ? NULL : ask_split_schedule(estimator, point, large.split, out_reason);
+    if (large.split != NULL && schedule == NULL)
+        return false;
+    *out_bytes = schedule == NULL ? find_memory(&large) : find_split_memory(&large, schedule);
     return true;
 }
 
 bool gw_search_estimate_memory(gw_search_estimator *estimator, const gw_search_point *point,
                                double *out_bytes, char **out_reason)
 {
+    if (gw_search_schedule_splits(point))
+        return gw_search_estimate_held(estimator, point, out_bytes, out_reason);
     if (!check_possible(estimator, point, out_reason))
         return false;
     large_one large = begin_large(estimator, point);
-    if (large.split != NULL)
-        return estimate_split_memory(estimator, point, &large, out_bytes, out_reason);
     g_autoptr(GError) error = NULL;
     large.workspaces = ask_workspaces(estimator, point, large.small, &error);
-    if (large.workspaces == NULL) {
+    if (large.workspaces == NULL)
         *out_reason = gw_search_space_tell(estimator->space, error->message);
-        return false;
-    }
-    *out_bytes = find_memory(&large);
-    return true;
+    else
+        *out_bytes = find_memory(&large);
+    return large.workspaces != NULL;
 }
 
 /* Fills in the times of the place's passes; returns how long all of them take. */

@@ -21,8 +21,13 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(gw_search_estimator, gw_search_estimator_free)
  * no such way, says the workload or the schedule; *out_reason (the caller frees) is why. */
 bool gw_search_estimate_memory(gw_search_estimator *estimator, const gw_search_point *point,
                                double *out_bytes, char **out_reason);
+/* The same without the temporaries of whole backward passes, which take a program with as many
+ * layers to be made; of passes in two parts with them. */
+bool gw_search_estimate_held(gw_search_estimator *estimator, const gw_search_point *point,
+                             double *out_bytes, char **out_reason);
 /* No step takes less: the schedule played, with passes and transfers that nothing holds up, and
- * collectives as if nothing shared their links.  Of a point whose memory could be estimated. */
+ * collectives as if nothing shared their links.  Of a point whose memory could be estimated, or
+ * what it holds. */
 double gw_search_estimate_bound_ns(gw_search_estimator *estimator, const gw_search_point *point);
 
 /* Of a point whose schedule is searched for: what neither memory nor bound are below, without a

@@ -13,6 +13,11 @@ bool gw_search_schedule_is_searched(const gw_search_point *point)
     return ops_of(point)->is_searched;
 }
 
+bool gw_search_schedule_splits(const gw_search_point *point)
+{
+    return ops_of(point)->splits;
+}
+
 double gw_search_schedule_limit(const gw_search_space *space, const gw_search_point *point)
 {
     const guint held_per_stage = ops_of(point)->held_per_stage;

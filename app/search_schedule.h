@@ -8,6 +8,8 @@
 /* Whether there is none before a search has been made, which takes from a millisecond to seconds.
  */
 bool gw_search_schedule_is_searched(const gw_search_point *point);
+/* Whether backward passes are in two parts. */
+bool gw_search_schedule_splits(const gw_search_point *point);
 
 /* Made, for stages whose passes take `pass_ns` each (forward, backward for inputs, for weights)
  * and a `kept_share` as in gw_schedule_request.  NULL: there is none, or it holds more than the

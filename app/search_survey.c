@@ -35,7 +35,7 @@ typedef struct {
     const gw_search_space *space;
     GArray *points; /* gw_search_point */
     GArray *groups; /* group, the largest first, so that none is left alone for long. */
-    bool searches;  /* For schedules, too. */
+    bool is_whole;  /* They are estimated wholly: nothing is rough. */
     gw_progress_line line;
     guint done_count; /* Points. */
 } survey_maker;
@@ -117,37 +117,60 @@ static bool is_larger(const gw_search_point *point, const gw_search_point *other
 typedef struct {
     gw_search_estimator *estimator;
     double most_bytes;
-    bool searches;
-    bool leaves_out;             /* What is no better than with a schedule that is written down. */
+    double least_bytes; /* Of all that have been wholly estimated. */
+    bool is_whole;
+    bool leaves_out;             /* What is searched for and no better than what is written down. */
     const gw_search_point *full; /* The latest that needed too much; NULL: none. */
 } looker;
 
-static bool estimate(const looker *at, const gw_search_point *point, double *out_bytes,
-                     double *out_bound_ns, char **out_reason)
+typedef struct {
+    double memory_bytes, bound_ns;
+    bool is_rough; /* Neither is less than this. */
+} estimated;
+
+/* How much a way needs that does not fit matters only if all others need more. */
+static bool estimate_memory(looker *at, const gw_search_point *point, double *out_bytes,
+                            bool *out_is_rough, char **out_reason)
 {
-    if (!at->searches && gw_search_schedule_is_searched(point))
-        return gw_search_estimate_least(at->estimator, point, out_bytes, out_bound_ns, out_reason);
-    if (!gw_search_estimate_memory(at->estimator, point, out_bytes, out_reason))
+    if (!gw_search_estimate_held(at->estimator, point, out_bytes, out_reason))
         return false;
-    *out_bound_ns = *out_bytes > at->most_bytes ? INFINITY /* Nobody asks. */
-                                                : gw_search_estimate_bound_ns(at->estimator, point);
+    const bool is_all = gw_search_schedule_splits(point);
+    const bool may_fit = *out_bytes <= at->most_bytes;
+    *out_is_rough = !is_all && !at->is_whole && may_fit;
+    if (!is_all && !*out_is_rough && (may_fit || *out_bytes < at->least_bytes) &&
+        !gw_search_estimate_memory(at->estimator, point, out_bytes, out_reason))
+        return false;
+    if (!*out_is_rough)
+        at->least_bytes = MIN(at->least_bytes, *out_bytes);
+    return true;
+}
+
+static bool estimate(looker *at, const gw_search_point *point, estimated *out, char **out_reason)
+{
+    out->is_rough = !at->is_whole && gw_search_schedule_is_searched(point);
+    if (out->is_rough)
+        return gw_search_estimate_least(at->estimator, point, &out->memory_bytes, &out->bound_ns,
+                                        out_reason);
+    if (!estimate_memory(at, point, &out->memory_bytes, &out->is_rough, out_reason))
+        return false;
+    out->bound_ns = out->memory_bytes > at->most_bytes
+                        ? INFINITY /* Nobody asks. */
+                        : gw_search_estimate_bound_ns(at->estimator, point);
     return true;
 }
 
 /* Whether a schedule that is written down takes no longer and holds no more: then a search has
  * found it again, or nothing better. */
-static bool is_found_again(const looker *at, const gw_search_point *point, double memory_bytes,
-                           double bound_ns)
+static bool is_found_again(looker *at, const gw_search_point *point, const estimated *found)
 {
     for (guint i = 0; gw_workload_schedules[i] != NULL; i++) {
         const gw_schedule_ops *ops = gw_workload_schedules[i];
         gw_search_point other = *point;
         other.values[GW_SEARCH_SCHEDULE] = i;
         g_autofree char *reason = NULL;
-        double other_bytes, other_ns;
-        if (ops->splits && !ops->is_searched &&
-            estimate(at, &other, &other_bytes, &other_ns, &reason) && other_bytes <= memory_bytes &&
-            other_ns <= bound_ns)
+        estimated plain;
+        if (ops->splits && !ops->is_searched && estimate(at, &other, &plain, &reason) &&
+            plain.memory_bytes <= found->memory_bytes && plain.bound_ns <= found->bound_ns)
             return true;
     }
     return false;
@@ -156,23 +179,23 @@ static bool is_found_again(const looker *at, const gw_search_point *point, doubl
 static void look_at(looker *at, const gw_search_point *point, GString *answer)
 {
     g_autofree char *reason = NULL;
-    double memory_bytes, bound_ns;
+    estimated found;
     if (at->full != NULL && is_larger(point, at->full)) {
         g_string_append_c(answer, 'l');
-    } else if (!estimate(at, point, &memory_bytes, &bound_ns, &reason)) {
+    } else if (!estimate(at, point, &found, &reason)) {
         g_autofree char *escaped = g_strescape(reason, NULL);
         g_string_append_printf(answer, "i %s", escaped);
-    } else if (memory_bytes > at->most_bytes) {
+    } else if (found.memory_bytes > at->most_bytes) {
         at->full = point;
         g_string_append_c(answer, 'm');
-        append_real(answer, memory_bytes);
-    } else if (at->leaves_out && is_found_again(at, point, memory_bytes, bound_ns)) {
+        append_real(answer, found.memory_bytes);
+    } else if (at->leaves_out && gw_search_schedule_is_searched(point) &&
+               is_found_again(at, point, &found)) {
         g_string_append_c(answer, 's');
     } else {
-        const bool is_rough = !at->searches && gw_search_schedule_is_searched(point);
-        g_string_append_c(answer, is_rough ? 'r' : 'c');
-        append_real(answer, bound_ns);
-        append_real(answer, memory_bytes);
+        g_string_append_c(answer, found.is_rough ? 'r' : 'c');
+        append_real(answer, found.bound_ns);
+        append_real(answer, found.memory_bytes);
     }
 }
 
@@ -184,8 +207,9 @@ static bool estimate_group(void *context, guint index, GString *answer, GError *
     g_autoptr(gw_search_estimator) estimator = gw_search_estimator_new(maker->space);
     looker at = {.estimator = estimator,
                  .most_bytes = (1 + MEMORY_DOUBT) * (double)gw_search_survey_memory(maker->space),
-                 .searches = maker->searches,
-                 .leaves_out = maker->searches && !maker->space->is_fixed[GW_SEARCH_SCHEDULE]};
+                 .least_bytes = INFINITY,
+                 .is_whole = maker->is_whole,
+                 .leaves_out = maker->is_whole && !maker->space->is_fixed[GW_SEARCH_SCHEDULE]};
     for (guint i = own->first; i < own->first + own->count; i++) {
         if (i > own->first)
             g_string_append_c(answer, '\n');
@@ -251,7 +275,8 @@ static bool take_point(gw_search_survey *survey, gw_search_candidate *candidate,
         candidate->is_rough = *line == 'r';
         candidate->bound_ns = read_real(&rest);
         candidate->memory_bytes = read_real(&rest);
-        survey->least_bytes = MIN(survey->least_bytes, candidate->memory_bytes);
+        if (!candidate->is_rough)
+            survey->least_bytes = MIN(survey->least_bytes, candidate->memory_bytes);
         return true;
     }
 }
@@ -277,7 +302,7 @@ static char **ask(survey_maker *maker, const gw_search_survey_settings *settings
     maker->groups = groups;
     part_points(maker);
     gw_progress_line_init(&maker->line, settings->is_quiet);
-    maker->line.noun = maker->searches ? "schedules" : "ways";
+    maker->line.noun = "ways";
     g_autoptr(GPtrArray) answers = gw_children_run(&children, groups->len, error);
     gw_progress_line_clear(&maker->line);
     if (answers == NULL)
@@ -314,7 +339,7 @@ gw_search_survey *gw_search_survey_new(const gw_search_space *space,
     return g_steal_pointer(&survey);
 }
 
-/* --- Schedules --- */
+/* --- The rough ones --- */
 
 /* Those of one schedule lie together: stages of ZeRO make no difference to it. */
 static gint compare_kin(gconstpointer a, gconstpointer b)
@@ -351,7 +376,7 @@ bool gw_search_survey_refine(gw_search_survey *survey, const gw_search_space *sp
     g_array_sort(taken, compare_kin);
     for (guint i = 0; i < taken->len; i++)
         g_array_append_val(points, g_array_index(taken, gw_search_candidate, i).point);
-    survey_maker maker = {.space = space, .points = points, .searches = true};
+    survey_maker maker = {.space = space, .points = points, .is_whole = true};
     g_auto(GStrv) lines = ask(&maker, settings, error);
     if (lines == NULL)
         return false;

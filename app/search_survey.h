@@ -9,7 +9,8 @@ typedef struct { /* A point that may fit. */
     gw_search_point point;
     double memory_bytes, bound_ns; /* Estimated. */
     guint index;                   /* Among all points. */
-    bool is_rough; /* Its schedule is yet to be searched for: neither is less than this. */
+    bool is_rough; /* Temporaries are left out, and its schedule is yet to be searched for, if it is
+                      one that is: neither is less than this. */
 } gw_search_candidate;
 
 typedef struct {
@@ -19,7 +20,7 @@ typedef struct {
     guint64 memory_count;     /* Need more than a device has. */
     guint64 same_count;       /* A search found nothing better than what is written down. */
     char *impossible;         /* Why the first one is; NULL: none is. */
-    double least_bytes;       /* Of all that can be. */
+    double least_bytes;       /* Of all that can be and are not rough. */
 } gw_search_survey;
 
 typedef struct {
@@ -34,11 +35,11 @@ gw_search_survey *gw_search_survey_new(const gw_search_space *space,
 void gw_search_survey_free(gw_search_survey *survey);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(gw_search_survey, gw_search_survey_free)
 
-/* Searches for the schedules of the first `count_max` rough ones among the candidates from `first`
- * on whose bound is below `end_ns`.  They are rough no more, and in their places, or counted among
- * those that cannot be or need too much; or, unless the scenario names the schedule, among those
- * that another way makes up for, which differs in having "zb-h1" or "zb-h2".  Candidates before
- * `first` stay where they are.  Processes and errors as above. */
+/* Estimates all of the first `count_max` rough ones among the candidates from `first` on whose
+ * bound is below `end_ns`.  They are rough no more, and in their places, or counted among those
+ * that cannot be or need too much; or, unless the scenario names the schedule, among those that
+ * another way makes up for, which differs in having "zb-h1" or "zb-h2".  Candidates before `first`
+ * stay where they are.  Processes and errors as above. */
 bool gw_search_survey_refine(gw_search_survey *survey, const gw_search_space *space,
                              const gw_search_survey_settings *settings, guint first, double end_ns,
                              guint count_max, GError **error);

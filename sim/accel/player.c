@@ -21,12 +21,18 @@ typedef struct {
 } member_state;
 
 typedef struct {
+    uint32_t *senders; /* By way * member_count + target; GW_INDEX_NONE: none. */
+    uint32_t *lanes;   /* By way * member_count + sender; NULL: its round is not repeated. */
+} phase_state;
+
+typedef struct {
     const gw_rounds *rounds;
     const uint32_t *devices;
     uint64_t tag;
     member_state **members; /* By part, and member. */
     uint32_t *busy_parts;   /* By member: those that are not through with its stage. */
-    uint32_t ***senders;    /* By part, phase, and way * member_count + target; or none. */
+    phase_state **phases;   /* By part, and phase. */
+    gw_fabric_lanes *lanes; /* What goes more than once has one. */
     uint32_t busy_count;    /* Members that are not through. */
 } cast_state;
 
@@ -47,21 +53,35 @@ static const gw_rounds_phase *phase_at(const cast_state *state, uint32_t part, u
     return &g_array_index(state->rounds->parts[part], gw_rounds_phase, phase);
 }
 
-static void send(gw_player *player, uint32_t cast, uint32_t part, uint32_t way, uint32_t member)
+static gw_transfer transfer_of(const cast_state *state, const gw_rounds_phase *phase, uint32_t way,
+                               uint32_t member)
 {
-    const cast_state *state = cast_at(player, cast);
-    const gw_rounds_phase *phase = phase_at(state, part, state->members[part][member].phase);
     const gw_rounds_send *what = &phase->sends[way * state->rounds->member_count + member];
-    const gw_transfer transfer = {
+    return (gw_transfer){
         .kind = GW_TRANSFER_DEVICE,
         .source = {state->devices[member]},
         .target = {state->devices[what->target]},
         .size_bytes = what->size_bytes,
         .takes_negative = way == 1,
     };
+}
+
+static void send(gw_player *player, uint32_t cast, uint32_t part, uint32_t way, uint32_t member)
+{
+    const cast_state *state = cast_at(player, cast);
+    const uint32_t number = state->members[part][member].phase;
+    const gw_rounds_phase *phase = phase_at(state, part, number);
+    const uint32_t *lanes = state->phases[part][number].lanes;
     const uint64_t token =
-        (((uint64_t)cast << PART_BITS | part) << WAY_BITS | way) << MEMBER_BITS | member;
-    gw_fabric_start(player->fabric, &transfer, GW_PLAYER_TOKEN | token);
+        GW_PLAYER_TOKEN |
+        ((((uint64_t)cast << PART_BITS | part) << WAY_BITS | way) << MEMBER_BITS | member);
+    if (lanes != NULL) {
+        const uint32_t place = way * state->rounds->member_count + member;
+        gw_fabric_lanes_start(state->lanes, lanes[place], phase->sends[place].size_bytes, token);
+        return;
+    }
+    const gw_transfer transfer = transfer_of(state, phase, way, member);
+    gw_fabric_start(player->fabric, &transfer, token);
 }
 
 static bool is_beside(const cast_state *state, uint32_t part, uint32_t one, uint32_t other)
@@ -80,7 +100,7 @@ static void begin_round(gw_player *player, uint32_t cast, uint32_t part, uint32_
     for (uint32_t way = 0; way < GW_ROUNDS_WAYS; way++) {
         const uint32_t place = way * count + member;
         const uint32_t target = phase_at(state, part, own->phase)->sends[place].target;
-        const uint32_t source = state->senders[part][own->phase][place];
+        const uint32_t source = state->phases[part][own->phase].senders[place];
         own->pending_count += (target != GW_INDEX_NONE) + (source != GW_INDEX_NONE);
         if (target != GW_INDEX_NONE && is_beside(state, part, member, target)) {
             send(player, cast, part, way, member);
@@ -171,8 +191,26 @@ static uint32_t *find_senders(const gw_rounds *rounds, const gw_rounds_phase *ph
     return senders;
 }
 
-static void cast_state_init(cast_state *state, const gw_rounds *rounds, const uint32_t *devices,
-                            uint64_t tag)
+/* NULL: the phase's round is not repeated. */
+static uint32_t *find_lanes(const cast_state *state, const gw_rounds_phase *phase)
+{
+    const uint32_t count = state->rounds->member_count;
+    if (phase->repeat_count == 1) {
+        return NULL;
+    }
+    uint32_t *lanes = g_new(uint32_t, (size_t)GW_ROUNDS_WAYS * count);
+    for (uint32_t i = 0; i < GW_ROUNDS_WAYS * count; i++) {
+        lanes[i] = GW_INDEX_NONE;
+        if (phase->sends[i].target != GW_INDEX_NONE) {
+            const gw_transfer transfer = transfer_of(state, phase, i / count, i % count);
+            lanes[i] = gw_fabric_lanes_add(state->lanes, &transfer);
+        }
+    }
+    return lanes;
+}
+
+static void cast_state_init(cast_state *state, gw_fabric *fabric, const gw_rounds *rounds,
+                            const uint32_t *devices, uint64_t tag)
 {
     const uint32_t count = rounds->member_count, part_count = rounds->part_count;
     gw_check(count <= 1 << MEMBER_BITS);
@@ -183,14 +221,17 @@ static void cast_state_init(cast_state *state, const gw_rounds *rounds, const ui
     for (uint32_t member = 0; member < count; member++) {
         state->busy_parts[member] = part_count;
     }
-    state->senders = g_new(uint32_t **, part_count);
+    state->phases = g_new(phase_state *, part_count);
+    state->lanes = gw_fabric_lanes_new(fabric);
     for (uint32_t part = 0; part < part_count; part++) {
         const uint32_t phase_count = rounds->parts[part]->len;
         gw_check(phase_count > 0);
         state->members[part] = g_new0(member_state, count);
-        state->senders[part] = g_new(uint32_t *, phase_count);
+        state->phases[part] = g_new(phase_state, phase_count);
         for (uint32_t i = 0; i < phase_count; i++) {
-            state->senders[part][i] = find_senders(rounds, phase_at(state, part, i));
+            const gw_rounds_phase *phase = phase_at(state, part, i);
+            state->phases[part][i] =
+                (phase_state){find_senders(rounds, phase), find_lanes(state, phase)};
         }
     }
 }
@@ -200,14 +241,16 @@ static void cast_state_clear(const cast_state *state)
     const gw_rounds *rounds = state->rounds;
     for (uint32_t part = 0; part < rounds->part_count && state->members != NULL; part++) {
         for (uint32_t i = 0; i < rounds->parts[part]->len; i++) {
-            g_free(state->senders[part][i]);
+            g_free(state->phases[part][i].senders);
+            g_free(state->phases[part][i].lanes);
         }
         g_free(state->members[part]);
-        g_free(state->senders[part]);
+        g_free(state->phases[part]);
     }
     g_free(state->members);
     g_free(state->busy_parts);
-    g_free(state->senders);
+    g_free(state->phases);
+    gw_fabric_lanes_free(state->lanes);
 }
 
 void gw_player_free(gw_player *player)
@@ -249,7 +292,7 @@ void gw_player_begin(gw_player *player, const gw_rounds *rounds, const uint32_t 
 {
     const uint32_t cast = gw_pool_take(&player->casts);
     gw_check(cast < 1 << CAST_BITS);
-    cast_state_init(cast_at(player, cast), rounds, devices, tag);
+    cast_state_init(cast_at(player, cast), player->fabric, rounds, devices, tag);
     for (uint32_t part = 0; part < rounds->part_count; part++) {
         begin_part(player, cast, part);
     }

@@ -50,32 +50,36 @@ static void free_play(void *data)
     }
 }
 
-/* Both move as much: neither is joined to one before it. */
-static bool is_like(const gw_function *function, uint32_t index, uint32_t other_index)
-{
-    const gw_operation *one = gw_function_operation(function, index);
-    const gw_operation *other = gw_function_operation(function, other_index);
-    return !one->is_joined && !other->is_joined && one->kind == other->kind &&
-           one->axes == other->axes && one->shift == other->shift &&
-           gw_function_member_bytes(function, index) ==
-               gw_function_member_bytes(function, other_index) &&
-           gw_function_collective_bytes(function, index) ==
-               gw_function_collective_bytes(function, other_index);
-}
+/* A function's collectives that are told apart: by what they move, and among whom. */
+typedef struct {
+    const gw_operation *operation;
+    uint64_t member_bytes, collective_bytes;
+    uint32_t collective; /* The first that is so. */
+} kind_of_collective;
 
-/* The first of the function's collectives that is like this one; GW_INDEX_NONE: none before it. */
-static uint32_t find_like(const gw_function *function, uint32_t index)
+/* The first of the function's collectives that moves as much among the same; itself, if none before
+ * it does.  One that is joined to the collective before it is like none. */
+static uint32_t find_like(GArray *kinds, const gw_function *function, uint32_t index,
+                          uint32_t collective)
 {
-    uint32_t collective = 0;
-    for (uint32_t i = 0; i < index; i++) {
-        if (gw_operation_is_collective(gw_function_operation(function, i))) {
-            if (is_like(function, index, i)) {
-                return collective;
-            }
-            collective++;
+    const gw_operation *operation = gw_function_operation(function, index);
+    const kind_of_collective own = {operation, gw_function_member_bytes(function, index),
+                                    gw_function_collective_bytes(function, index), collective};
+    if (operation->is_joined) {
+        return collective;
+    }
+    for (uint32_t i = 0; i < kinds->len; i++) {
+        const kind_of_collective *other = &g_array_index(kinds, kind_of_collective, i);
+        if (operation->kind == other->operation->kind &&
+            operation->axes == other->operation->axes &&
+            operation->shift == other->operation->shift &&
+            own.member_bytes == other->member_bytes &&
+            own.collective_bytes == other->collective_bytes) {
+            return other->collective;
         }
     }
-    return GW_INDEX_NONE;
+    g_array_append_val(kinds, own);
+    return collective;
 }
 
 /* NULL: it goes over no link. */
@@ -103,44 +107,65 @@ static bool are_threads(const gw_accel_model *model, const uint32_t *devices)
     return gw_cluster_island_of(model->cluster, first)->accelerator->shared_cores > 0;
 }
 
-/* Prices each group of operation `index`, which is `collective` of the function's; returns the
- * longest.  Nothing is added for one that goes with the collective before it. */
-static gw_span price_groups(const gw_accel_model *model, const gw_function *function,
-                            uint32_t index, const gw_mesh *mesh, const uint32_t *devices,
-                            gw_timing *timing, uint32_t collective_index)
+typedef struct {
+    const gw_accel_model *model;
+    const gw_function *function;
+    const gw_mesh *mesh;
+    const uint32_t *devices;
+    gw_timing *timing;
+    GArray *kinds;  /* kind_of_collective */
+    bool is_single; /* They are threads. */
+} pricing;
+
+/* Prices each group of operation `index`, which is `number` of the function's collectives, and
+ * plans its plays. */
+static void price_groups(const pricing *at, uint32_t index, uint32_t number)
 {
-    const bool is_single = are_threads(model, devices);
-    const gw_operation *operation = gw_function_operation(function, index);
-    gw_span *out_ns = timing->collective_ns + timing->first_group[collective_index];
-    const uint32_t like = timing->plays != NULL ? find_like(function, index) : GW_INDEX_NONE;
-    if (timing->plays != NULL) {
-        timing->first_play[collective_index] =
-            like != GW_INDEX_NONE ? timing->first_play[like] : timing->plays->len;
-    }
-    if (operation->is_joined && !is_single) {
-        for (uint32_t i = 0; timing->plays != NULL && i < group_count_of(mesh, operation->axes);
-             i++) {
-            g_ptr_array_add(timing->plays, NULL);
-        }
-        return 0;
-    }
-    g_autofree uint32_t *members = list_members(mesh, operation->axes, devices);
-    const uint32_t group_count = group_count_of(mesh, operation->axes);
-    const uint32_t size = gw_mesh_device_count(mesh) / group_count;
-    gw_span longest_ns = 0;
+    const gw_operation *operation = gw_function_operation(at->function, index);
+    gw_span *out_ns = at->timing->collective_ns + at->timing->first_group[number];
+    g_autofree uint32_t *members = list_members(at->mesh, operation->axes, at->devices);
+    const uint32_t group_count = group_count_of(at->mesh, operation->axes);
+    const uint32_t size = gw_mesh_device_count(at->mesh) / group_count;
+    const uint64_t size_bytes = at->is_single ? gw_function_member_bytes(at->function, index)
+                                              : gw_function_collective_bytes(at->function, index);
     for (uint32_t i = 0; i < group_count; i++) {
         const gw_collective collective = {
             .kind = operation->kind,
-            .size_bytes = is_single ? gw_function_member_bytes(function, index)
-                                    : gw_function_collective_bytes(function, index),
+            .size_bytes = size_bytes,
             .member_count = size,
             .devices = members + (size_t)i * size,
             .shift = operation->shift,
         };
-        out_ns[i] = model->ops->collective_ns(model, &collective);
-        if (timing->plays != NULL && like == GW_INDEX_NONE) {
-            plan_play(timing, model, &collective);
+        out_ns[i] = at->model->ops->collective_ns(at->model, &collective);
+        if (at->timing->plays != NULL) {
+            plan_play(at->timing, at->model, &collective);
         }
+    }
+}
+
+/* Operation `index`, the function's collective `number`; returns the longest of its groups.
+ * Nothing is added for one that goes with the collective before it. */
+static gw_span price_collective(const pricing *at, uint32_t index, uint32_t number)
+{
+    const gw_timing *timing = at->timing;
+    const uint32_t group_count = timing->first_group[number + 1] - timing->first_group[number];
+    gw_span *out_ns = timing->collective_ns + timing->first_group[number];
+    const uint32_t like = find_like(at->kinds, at->function, index, number);
+    if (timing->plays != NULL) {
+        timing->first_play[number] = like != number ? timing->first_play[like] : timing->plays->len;
+    }
+    if (like != number) {
+        memcpy(out_ns, timing->collective_ns + timing->first_group[like],
+               group_count * sizeof *out_ns);
+    } else if (!gw_function_operation(at->function, index)->is_joined || at->is_single) {
+        price_groups(at, index, number);
+    } else {
+        for (uint32_t i = 0; timing->plays != NULL && i < group_count; i++) {
+            add_play(at->timing, NULL);
+        }
+    }
+    gw_span longest_ns = 0;
+    for (uint32_t i = 0; i < group_count; i++) {
         longest_ns = MAX(longest_ns, out_ns[i]);
     }
     return longest_ns;
@@ -180,6 +205,7 @@ static GArray *list_steps(const gw_function *function, bool can_overlap)
 {
     const uint32_t count = function->operations->len;
     GArray *steps = g_array_new(FALSE, FALSE, sizeof(gw_step));
+    g_autofree uint32_t *awaits = gw_function_list_awaits(function);
     g_autofree uint32_t *last_issued = g_new(uint32_t, count + 1);
     awaiting waits = {.last_issued = last_issued};
     uint32_t collective = 0;
@@ -194,7 +220,7 @@ static GArray *list_steps(const gw_function *function, bool can_overlap)
         }
         if (operation->is_overlapped && can_overlap) {
             add_step(steps, GW_STEP_ISSUE, collective, i);
-            last_issued[gw_function_awaited_at(function, i)] = collective;
+            last_issued[awaits[i]] = collective;
         } else {
             add_step(steps, GW_STEP_MEET, collective, i);
         }
@@ -267,13 +293,16 @@ gw_timing *gw_timing_new(const gw_accel_model *model, const gw_function *functio
                               ? gw_function_place_temporaries(function, 1, NULL)
                               : 0;
     g_autofree gw_fused *fused = accelerator->fuses ? gw_fusion_new(function) : NULL;
+    g_autoptr(GArray) kinds = g_array_new(FALSE, FALSE, sizeof(kind_of_collective));
+    const pricing prices = {
+        model, function, mesh, devices, made, kinds, are_threads(model, devices)};
     uint32_t next = 0, collective = 0;
     gw_span collectives_ns = 0;
     for (uint32_t i = 0; i < function->operations->len; i++) {
         const gw_operation *operation = gw_function_operation(function, i);
         next = pass_steps(made->steps, made->step_count, next, i);
         if (gw_operation_is_collective(operation)) {
-            collectives_ns += price_groups(model, function, i, mesh, devices, made, collective);
+            collectives_ns += price_collective(&prices, i, collective);
             collective++;
         } else {
             const gw_span span_ns = model->ops->operation_ns(model, island, function, operation,
@@ -294,6 +323,7 @@ void gw_timing_watch(gw_timing *timing, const gw_function *function)
     gw_check(timing->plays == NULL);
     timing->plays = g_ptr_array_new_with_free_func(free_play);
     timing->first_play = g_new0(uint32_t, timing->collective_count + 1);
+    g_autoptr(GArray) kinds = g_array_new(FALSE, FALSE, sizeof(kind_of_collective));
     uint32_t collective = 0;
     for (uint32_t i = 0; i < function->operations->len; i++) {
         const gw_operation *operation = gw_function_operation(function, i);
@@ -304,12 +334,12 @@ void gw_timing_watch(gw_timing *timing, const gw_function *function)
                                      .kind = operation->kind,
                                      .size_bytes = gw_function_collective_bytes(function, i),
                                      .shift = operation->shift};
-        const uint32_t like = find_like(function, i);
+        const uint32_t like = find_like(kinds, function, i, collective);
         timing->first_play[collective] =
-            like != GW_INDEX_NONE ? timing->first_play[like] : timing->plays->len;
+            like != collective ? timing->first_play[like] : timing->plays->len;
         const uint32_t group_count =
             timing->first_group[collective + 1] - timing->first_group[collective];
-        for (uint32_t k = 0; k < group_count && like == GW_INDEX_NONE; k++) {
+        for (uint32_t k = 0; k < group_count && like == collective; k++) {
             add_play(timing, operation->is_joined || play.size_bytes == 0 ? NULL : &play);
         }
         collective++;

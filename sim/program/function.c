@@ -162,32 +162,30 @@ uint32_t gw_value_sources(const gw_value *source, uint32_t source_count, const g
 
 /* --- Temporaries --- */
 
-static bool names(const uint16_t *operands, uint32_t count, uint32_t value)
+uint32_t *gw_function_list_awaits(const gw_function *function)
 {
-    bool is_named = false;
-    for (uint32_t i = 0; i < count; i++) {
-        is_named = is_named || operands[i] == value;
+    const uint32_t count = function->operations->len, value_count = function->values->len;
+    uint32_t *awaits = g_new(uint32_t, count + 1);
+    /* By value: the next operation that names it, and that writes it. */
+    g_autofree uint32_t *named = g_new(uint32_t, value_count);
+    g_autofree uint32_t *written = g_new(uint32_t, value_count);
+    for (uint32_t v = 0; v < value_count; v++) {
+        named[v] = written[v] = count;
     }
-    return is_named;
-}
-
-uint32_t gw_function_awaited_at(const gw_function *function, uint32_t index)
-{
-    const gw_operation *awaited = gw_function_operation(function, index);
-    gw_check(awaited->is_overlapped);
-    uint32_t next = index + 1;
-    while (next < function->operations->len) {
-        const gw_operation *operation = gw_function_operation(function, next);
-        const uint32_t input_count = gw_operation_input_count(operation);
-        const uint32_t output_count = gw_operation_output_count(operation);
-        if (names(operation->inputs, input_count, awaited->outputs[0]) ||
-            names(operation->outputs, output_count, awaited->outputs[0]) ||
-            names(operation->outputs, output_count, awaited->inputs[0])) {
-            break;
+    for (uint32_t i = count; i-- > 0;) {
+        const gw_operation *operation = gw_function_operation(function, i);
+        awaits[i] = i;
+        if (operation->is_overlapped) {
+            awaits[i] = MIN(named[operation->outputs[0]], written[operation->inputs[0]]);
         }
-        next++;
+        for (uint32_t k = 0; k < gw_operation_input_count(operation); k++) {
+            named[operation->inputs[k]] = i;
+        }
+        for (uint32_t k = 0; k < gw_operation_output_count(operation); k++) {
+            named[operation->outputs[k]] = written[operation->outputs[k]] = i;
+        }
     }
-    return next;
+    return awaits;
 }
 
 typedef struct {
@@ -211,6 +209,7 @@ static placed_temporary *list_spans(const gw_function *function, uint64_t unit_b
                                       .value = i,
                                       .first = UINT32_MAX};
     }
+    g_autofree uint32_t *awaits = gw_function_list_awaits(function);
     for (uint32_t o = 0; o < function->operations->len; o++) {
         const gw_operation *operation = gw_function_operation(function, o);
         for (uint32_t k = 0; k < gw_operation_input_count(operation); k++) {
@@ -220,7 +219,7 @@ static placed_temporary *list_spans(const gw_function *function, uint64_t unit_b
             widen(spans, operation->outputs[k], o);
         }
         if (operation->is_overlapped) {
-            const uint32_t last = gw_function_awaited_at(function, o) - 1;
+            const uint32_t last = awaits[o] - 1;
             widen(spans, operation->inputs[0], last);
             widen(spans, operation->outputs[0], last);
         }

@@ -96,9 +96,10 @@ uint64_t gw_value_bytes(const gw_value *value); /* Of one shard. */
  * `shard` of the target takes rows from, [*out_first, returned). */
 uint32_t gw_value_sources(const gw_value *source, uint32_t source_count, const gw_value *target,
                           uint32_t shard, uint32_t *out_first);
-/* The operation before which an overlapped collective, operation `index`, is awaited: the first one
- * after it that names its output or writes its input; the number of operations where none does. */
-uint32_t gw_function_awaited_at(const gw_function *function, uint32_t index);
+/* By operation: before which one an overlapped collective is awaited, the first one after it that
+ * names its output or writes its input, or the number of operations where none does; the others'
+ * own number.  The caller frees. */
+uint32_t *gw_function_list_awaits(const gw_function *function);
 /* The block of memory that one shard's temporaries share, in bytes.  Each has its place for as long
  * as it is needed, from the first operation that names it to the last, or until the overlapped
  * collective is awaited that does, so later ones take the places of earlier ones.  Places and sizes

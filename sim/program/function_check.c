@@ -77,6 +77,12 @@ static bool expect_rows_of(const checker *at, uint32_t index, const gw_value *wh
 
 /* --- Operands --- */
 
+static bool refuse_value(const checker *at, uint32_t index, const char *what, GError **error)
+{
+    g_autofree char *name = name_value(at->function, index);
+    return refuse_operation(at, error, "%s %s", name, what);
+}
+
 static bool check_operand(const checker *at, uint32_t index, GError **error)
 {
     if (index >= at->function->values->len) {
@@ -101,8 +107,7 @@ static bool check_input(const checker *at, uint32_t index, GError **error)
     if (at->is_written[index] || value->role == GW_VALUE_INPUT || at->models_time) {
         return true;
     }
-    g_autofree char *name = name_value(at->function, index);
-    return refuse_operation(at, error, "%s is read before it is written", name);
+    return refuse_value(at, index, "is read before it is written", error);
 }
 
 static bool check_output(const checker *at, uint32_t position, GError **error)
@@ -112,25 +117,23 @@ static bool check_output(const checker *at, uint32_t position, GError **error)
         return false;
     }
     const gw_value *value = gw_function_value(at->function, index);
-    g_autofree char *name = name_value(at->function, index);
     if (value->role == GW_VALUE_INPUT) {
-        return refuse_operation(at, error, "%s is written, expected an output or a temporary",
-                                name);
+        return refuse_value(at, index, "is written, expected an output or a temporary", error);
     }
     if (at->operation->kind == GW_OPERATION_ALL_REDUCE && at->operation->inputs[0] == index) {
         return true; /* In place: every member's own is read before it is written. */
     }
     if (value->role == GW_VALUE_OUTPUT && at->is_written[index]) {
-        return refuse_operation(at, error, "%s is written a second time", name);
+        return refuse_value(at, index, "is written a second time", error);
     }
     for (uint32_t i = 0; i < gw_operation_input_count(at->operation); i++) {
         if (at->operation->inputs[i] == index) {
-            return refuse_operation(at, error, "%s is read and written at once", name);
+            return refuse_value(at, index, "is read and written at once", error);
         }
     }
     for (uint32_t i = 0; i < position; i++) {
         if (at->operation->outputs[i] == index) {
-            return refuse_operation(at, error, "%s is written a second time", name);
+            return refuse_value(at, index, "is written a second time", error);
         }
     }
     return true;
@@ -139,19 +142,16 @@ static bool check_output(const checker *at, uint32_t position, GError **error)
 static bool check_operands(checker *at, GError **error)
 {
     for (uint32_t i = 0; i < gw_operation_input_count(at->operation); i++) {
-        if (!check_input(at, at->operation->inputs[i], error)) {
+        if (!check_input(at, at->operation->inputs[i], error))
             return false;
-        }
     }
     const uint32_t output_count = gw_operation_output_count(at->operation);
     for (uint32_t i = 0; i < output_count; i++) {
-        if (!check_output(at, i, error)) {
+        if (!check_output(at, i, error))
             return false;
-        }
     }
-    for (uint32_t i = 0; i < output_count; i++) {
+    for (uint32_t i = 0; i < output_count; i++)
         at->is_written[at->operation->outputs[i]] = true;
-    }
     return true;
 }
 

@@ -131,19 +131,23 @@ static uint32_t count_flows(const gw_fabric *fabric, const gw_transfer *transfer
     return (uint32_t)CLAMP(transfer->size_bytes, 1, gw_flows_count(fabric->cluster));
 }
 
+static gw_span path_alone_ns(const gw_wires_path *path, uint64_t size_bytes)
+{
+    gw_check(path->rate_bytes_per_s > 0);
+    return path->latency_ns + gw_span_from_seconds((double)size_bytes / path->rate_bytes_per_s);
+}
+
 gw_span gw_fabric_alone_ns(const gw_fabric *fabric, const gw_transfer *transfer)
 {
     if (transfer->duration_ns > 0) {
         return transfer->duration_ns;
     }
-    const gw_wires_path path = find_path(fabric, transfer);
-    double rate_bytes_per_s = path.rate_bytes_per_s;
+    gw_wires_path path = find_path(fabric, transfer);
     if (crosses_dcn(fabric->cluster, transfer)) {
-        rate_bytes_per_s = gw_wires_flows_rate(&fabric->wires, transfer->source, transfer->target,
-                                               count_flows(fabric, transfer));
+        path.rate_bytes_per_s = gw_wires_flows_rate(
+            &fabric->wires, transfer->source, transfer->target, count_flows(fabric, transfer));
     }
-    gw_check(rate_bytes_per_s > 0);
-    return path.latency_ns + gw_span_from_seconds((double)transfer->size_bytes / rate_bytes_per_s);
+    return path_alone_ns(&path, transfer->size_bytes);
 }
 
 /* --- Sharing --- */
@@ -176,10 +180,10 @@ static void share_flight(gw_fabric *fabric, uint32_t slot)
 }
 
 /* A flight that is alone is the only one on each of its links. */
-static void share_links(gw_fabric *fabric, uint32_t hop_count)
+static void share_links(gw_fabric *fabric, const gw_max_min_hop *hops, uint32_t hop_count)
 {
     for (uint32_t i = 0; i < hop_count; i++) {
-        const uint32_t link = fabric->hops[i].link;
+        const uint32_t link = hops[i].link;
         if (gw_max_min_flow_count(fabric->solver, link) == 1) {
             const uint32_t slot =
                 fabric->flight_of_flow[gw_max_min_some_flow(fabric->solver, link)];
@@ -199,25 +203,25 @@ static void remember_flow(gw_fabric *fabric, uint32_t flow, uint32_t slot)
     fabric->flight_of_flow[flow] = slot;
 }
 
-static void tell_watchers(const gw_fabric *fabric, uint32_t hop_count)
+static void tell_watchers(const gw_fabric *fabric, const gw_max_min_hop *hops, uint32_t hop_count)
 {
     for (uint32_t i = 0; fabric->watchers != NULL && i < hop_count; i++) {
-        if (fabric->watchers[fabric->hops[i].link] != GW_INDEX_NONE) {
-            fabric->came(fabric->watcher, fabric->hops[i].link);
+        if (fabric->watchers[hops[i].link] != GW_INDEX_NONE) {
+            fabric->came(fabric->watcher, hops[i].link);
         }
     }
 }
 
-/* Puts the flight on the path, whose links are in fabric->hops. */
+/* Puts the flight on the path, whose links are `hops`. */
 static void take_links(gw_fabric *fabric, uint32_t slot, const gw_wires_path *path,
-                       uint64_t size_bytes)
+                       const gw_max_min_hop *hops, uint64_t size_bytes)
 {
-    share_links(fabric, path->hop_count);
-    tell_watchers(fabric, path->hop_count);
+    share_links(fabric, hops, path->hop_count);
+    tell_watchers(fabric, hops, path->hop_count);
     flight *started = flight_at(fabric, slot);
-    started->flow =
-        gw_max_min_add(fabric->solver, fabric->hops, path->hop_count, path->limit_bytes_per_s);
+    started->flow = gw_max_min_add(fabric->solver, hops, path->hop_count, path->limit_bytes_per_s);
     remember_flow(fabric, started->flow, slot);
+    started->latency_ns = path->latency_ns;
     started->updated_ns = started->start_ns;
     started->left_bytes = (double)size_bytes;
     started->rate_bytes_per_s = gw_max_min_rate(fabric->solver, started->flow);
@@ -281,12 +285,23 @@ static void start_convoy(gw_fabric *fabric, uint32_t number)
         const gw_wires_path path =
             gw_wires_flow(&fabric->wires, transfer.source, transfer.target, i, fabric->hops);
         const uint32_t slot = gw_pool_take(&fabric->flights);
-        *flight_at(fabric, slot) = (flight){.start_ns = gw_engine_now(fabric->engine),
-                                            .latency_ns = path.latency_ns,
-                                            .flow = GW_INDEX_NONE,
-                                            .convoy = number};
-        take_links(fabric, slot, &path, size_bytes);
+        *flight_at(fabric, slot) = (flight){
+            .start_ns = gw_engine_now(fabric->engine), .flow = GW_INDEX_NONE, .convoy = number};
+        take_links(fabric, slot, &path, fabric->hops, size_bytes);
     }
+}
+
+/* All of a transfer, as it begins. */
+static uint32_t take_flight(gw_fabric *fabric, uint64_t token)
+{
+    const uint32_t slot = gw_pool_take(&fabric->flights);
+    *flight_at(fabric, slot) = (flight){
+        .token = token,
+        .start_ns = gw_engine_now(fabric->engine),
+        .flow = GW_INDEX_NONE,
+        .convoy = GW_INDEX_NONE,
+    };
+    return slot;
 }
 
 void gw_fabric_start(gw_fabric *fabric, const gw_transfer *transfer, uint64_t token)
@@ -301,14 +316,7 @@ void gw_fabric_start(gw_fabric *fabric, const gw_transfer *transfer, uint64_t to
         }
         return;
     }
-    const uint32_t slot = gw_pool_take(&fabric->flights);
-    flight *started = flight_at(fabric, slot);
-    *started = (flight){
-        .token = token,
-        .start_ns = now_ns,
-        .flow = GW_INDEX_NONE,
-        .convoy = GW_INDEX_NONE,
-    };
+    const uint32_t slot = take_flight(fabric, token);
     if (transfer->duration_ns > 0 || transfer->size_bytes == 0 ||
         fabric->cluster->spec->is_uncontended) {
         gw_engine_post(fabric->engine, now_ns + gw_fabric_alone_ns(fabric, transfer), &arrive_event,
@@ -316,9 +324,68 @@ void gw_fabric_start(gw_fabric *fabric, const gw_transfer *transfer, uint64_t to
         return;
     }
     const gw_wires_path path = find_path(fabric, transfer);
-    started->latency_ns = path.latency_ns;
-    take_links(fabric, slot, &path, transfer->size_bytes);
+    take_links(fabric, slot, &path, fabric->hops, transfer->size_bytes);
 }
+
+/* --- Lanes --- */
+
+typedef struct {
+    gw_wires_path path;
+    uint32_t first_hop; /* In `hops`. */
+} lane_state;
+
+struct gw_fabric_lanes {
+    gw_fabric *fabric;
+    GArray *lanes; /* lane_state */
+    GArray *hops;  /* gw_max_min_hop */
+};
+
+gw_fabric_lanes *gw_fabric_lanes_new(gw_fabric *fabric)
+{
+    gw_fabric_lanes *made = g_new(gw_fabric_lanes, 1);
+    made->fabric = fabric;
+    made->lanes = g_array_new(FALSE, FALSE, sizeof(lane_state));
+    made->hops = g_array_new(FALSE, FALSE, sizeof(gw_max_min_hop));
+    return made;
+}
+
+void gw_fabric_lanes_free(gw_fabric_lanes *lanes)
+{
+    if (lanes != NULL) {
+        g_array_unref(lanes->lanes);
+        g_array_unref(lanes->hops);
+        g_free(lanes);
+    }
+}
+
+uint32_t gw_fabric_lanes_add(gw_fabric_lanes *lanes, const gw_transfer *transfer)
+{
+    const gw_fabric *fabric = lanes->fabric;
+    gw_check(transfer->kind == GW_TRANSFER_DEVICE);
+    gw_check(!crosses_dcn(fabric->cluster, transfer));
+    const lane_state made = {find_path(fabric, transfer), lanes->hops->len};
+    g_array_append_val(lanes->lanes, made);
+    g_array_append_vals(lanes->hops, fabric->hops, made.path.hop_count);
+    return lanes->lanes->len - 1;
+}
+
+void gw_fabric_lanes_start(const gw_fabric_lanes *lanes, uint32_t lane, uint64_t size_bytes,
+                           uint64_t token)
+{
+    gw_fabric *fabric = lanes->fabric;
+    const lane_state *taken = &g_array_index(lanes->lanes, lane_state, lane);
+    const uint32_t slot = take_flight(fabric, token);
+    if (size_bytes == 0 || fabric->cluster->spec->is_uncontended) {
+        const gw_time now_ns = gw_engine_now(fabric->engine);
+        gw_engine_post(fabric->engine, now_ns + path_alone_ns(&taken->path, size_bytes),
+                       &arrive_event, fabric, slot);
+        return;
+    }
+    take_links(fabric, slot, &taken->path,
+               &g_array_index(lanes->hops, gw_max_min_hop, taken->first_hop), size_bytes);
+}
+
+/* --- A transfer's end --- */
 
 static void end_flight(gw_fabric *fabric, uint32_t slot)
 {

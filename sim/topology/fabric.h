@@ -34,6 +34,17 @@ typedef struct {
  */
 void gw_fabric_start(gw_fabric *fabric, const gw_transfer *transfer, uint64_t token);
 
+/* Ways that device transfers take again and again, each looked up once.  `fabric` is borrowed for
+ * their life. */
+typedef struct gw_fabric_lanes gw_fabric_lanes;
+gw_fabric_lanes *gw_fabric_lanes_new(gw_fabric *fabric);
+void gw_fabric_lanes_free(gw_fabric_lanes *lanes);
+/* The transfer's, whose devices are of one island; returns its number, from 0 on. */
+uint32_t gw_fabric_lanes_add(gw_fabric_lanes *lanes, const gw_transfer *transfer);
+/* Such a transfer of `size_bytes`, as gw_fabric_start() does it. */
+void gw_fabric_lanes_start(const gw_fabric_lanes *lanes, uint32_t lane, uint64_t size_bytes,
+                           uint64_t token);
+
 /* Links that somebody watches: `came(owner, link)` is called, inside gw_fabric_start() or an event
  * of the fabric, when a transfer comes to one whose entry in `watchers` (by link, wires.h) is not
  * GW_INDEX_NONE.  It starts nothing itself.  All are borrowed for the fabric's life. */

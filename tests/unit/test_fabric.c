@@ -222,6 +222,52 @@ START_TEST(uncontended_links_are_everybodys_own)
 }
 END_TEST
 
+/* Lanes are ways looked up before: transfers on them come and go as others do, and share links. */
+START_TEST(lanes_are_the_ways_of_transfers)
+{
+    static const uint64_t sizes_bytes[] = {3000, 1000, 0, 2000};
+    const gw_transfer ways[] = {between(0, 1, 0), between(0, 1, 0), between(5, 7, 0),
+                                between(3, 3, 0)};
+    for (uint32_t is_uncontended = 0; is_uncontended < 2; is_uncontended++) {
+        uint64_t ends_ns[2][G_N_ELEMENTS(ways)], tokens[2][G_N_ELEMENTS(ways)];
+        for (uint32_t on_lanes = 0; on_lanes < 2; on_lanes++) {
+            bench built;
+            bench_init(&built);
+            built.made.spec.is_uncontended = is_uncontended > 0;
+            gw_fabric_lanes *lanes = gw_fabric_lanes_new(built.kept.fabric);
+            for (uint32_t i = 0; i < G_N_ELEMENTS(ways); i++) {
+                gw_transfer transfer = ways[i];
+                ck_assert_uint_eq(gw_fabric_lanes_add(lanes, &transfer), i);
+                transfer.size_bytes = sizes_bytes[i];
+                if (on_lanes == 0)
+                    gw_fabric_start(built.kept.fabric, &transfer, i);
+            }
+            for (uint32_t i = 0; on_lanes > 0 && i < G_N_ELEMENTS(ways); i++)
+                gw_fabric_lanes_start(lanes, i, sizes_bytes[i], i);
+            run_to_end(&built.kept);
+            ck_assert_uint_eq(built.kept.count, G_N_ELEMENTS(ways));
+            memcpy(ends_ns[on_lanes], built.kept.ends_ns, sizeof ends_ns[0]);
+            memcpy(tokens[on_lanes], built.kept.tokens, sizeof tokens[0]);
+            gw_fabric_lanes_free(lanes);
+            bench_clear(&built);
+        }
+        ck_assert_mem_eq(ends_ns[0], ends_ns[1], sizeof ends_ns[0]);
+        ck_assert_mem_eq(tokens[0], tokens[1], sizeof tokens[0]);
+        ck_assert_uint_eq(ends_ns[1][G_N_ELEMENTS(ways) - 1], 2000); /* Two hops, of nothing. */
+    }
+}
+END_TEST
+
+/* Islands meet in convoys, which have no lanes. */
+START_TEST(lane_to_another_island_aborts)
+{
+    bench built;
+    bench_init(&built);
+    const gw_transfer away = between(2, 9, 5000);
+    gw_fabric_lanes_add(gw_fabric_lanes_new(built.kept.fabric), &away);
+}
+END_TEST
+
 static void count_coming(void *owner, uint32_t link)
 {
     uint32_t *seen = owner;
@@ -431,6 +477,7 @@ int main(void)
     tcase_add_test(cases, equal_arrivals_come_in_order_of_starting);
     tcase_add_test(cases, two_on_a_link_have_half_each);
     tcase_add_test(cases, uncontended_links_are_everybodys_own);
+    tcase_add_test(cases, lanes_are_the_ways_of_transfers);
     tcase_add_test(cases, watchers_are_told_who_comes);
     tcase_add_test(cases, late_comer_slows_who_is_under_way);
     tcase_add_test(cases, latency_holds_no_link);
@@ -443,6 +490,7 @@ int main(void)
 #endif
     tcase_add_test_raise_signal(cases, transfer_from_nowhere_aborts, SIGABRT);
     tcase_add_test_raise_signal(cases, transfer_of_no_kind_aborts, SIGABRT);
+    tcase_add_test_raise_signal(cases, lane_to_another_island_aborts, SIGABRT);
     suite_add_tcase(suite, cases);
     return gw_run_suite(suite);
 }

@@ -181,19 +181,29 @@ static gw_function *make_overlapped(uint32_t read, bool is_overlapped)
     return function;
 }
 
+/* The first operation, and no other is overlapped. */
+static void expect_awaited(const gw_function *function, uint32_t operation)
+{
+    g_autofree uint32_t *awaits = gw_function_list_awaits(function);
+    ck_assert_uint_eq(awaits[0], operation);
+    for (uint32_t i = 1; i < function->operations->len; i++) {
+        ck_assert_uint_eq(awaits[i], i);
+    }
+}
+
 START_TEST(overlapped_collectives_are_awaited_where_they_are_needed)
 {
     g_autoptr(gw_function) never = make_overlapped(2, true);
-    ck_assert_uint_eq(gw_function_awaited_at(never, 0), 6);
+    expect_awaited(never, 6);
     g_autoptr(gw_function) reads = make_overlapped(1, true);
-    ck_assert_uint_eq(gw_function_awaited_at(reads, 0), 5);
+    expect_awaited(reads, 5);
     g_array_index(reads->operations, gw_operation, 3).outputs[0] = 0; /* Over its input; */
-    ck_assert_uint_eq(gw_function_awaited_at(reads, 0), 3);
+    expect_awaited(reads, 3);
     g_array_index(reads->operations, gw_operation, 2).outputs[0] = 1; /* over its output; */
-    ck_assert_uint_eq(gw_function_awaited_at(reads, 0), 2);
+    expect_awaited(reads, 2);
     g_array_index(reads->operations, gw_operation, 1).inputs[0] =
         0; /* but its input may be read. */
-    ck_assert_uint_eq(gw_function_awaited_at(reads, 0), 2);
+    expect_awaited(reads, 2);
 }
 END_TEST
 

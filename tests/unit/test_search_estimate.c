@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "app/search_estimate.h"
+#include "app/search_schedule.h"
 #include "run_suite.h"
 #include "workload/workload_schedule.h"
 
@@ -46,7 +47,7 @@ static double find_memory(const gw_search_point *point)
 static bool is_rough(const gw_search_space *space, const gw_search_point *point)
 {
     const bool is_full = point->values[GW_SEARCH_RECOMPUTE] == 2;
-    const bool is_parted = gw_workload_schedules[point->values[GW_SEARCH_SCHEDULE]]->splits;
+    const bool is_parted = gw_search_schedule_splits(point);
     return (is_full && is_parted) ||
            (point->values[GW_SEARCH_CHUNKS] > 1 &&
             (is_full ||
@@ -80,7 +81,7 @@ START_TEST(memory_is_that_of_admission)
         ck_assert_msg(fabs(estimated_bytes / memory_bytes - 1) < TOLERANCE, "%s: %g of %g bytes",
                       words, estimated_bytes, memory_bytes);
         seen_count++;
-        split_count += gw_workload_schedules[point->values[GW_SEARCH_SCHEDULE]]->splits;
+        split_count += gw_search_schedule_splits(point);
     }
     ck_assert_uint_gt(seen_count, 10);
     ck_assert_uint_gt(split_count, 5);

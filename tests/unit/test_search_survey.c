@@ -41,42 +41,6 @@ static const gw_search_candidate *candidate_at(const gw_search_survey *survey, g
     return &g_array_index(survey->candidates, gw_search_candidate, index);
 }
 
-START_TEST(candidates_are_as_estimated_one_by_one)
-{
-    g_autoptr(gw_search_space) space = make_space(few);
-    g_autoptr(gw_search_survey) survey = make_survey(space, 3);
-    g_autoptr(gw_search_estimator) estimator = gw_search_estimator_new(space);
-    g_autoptr(GArray) points = gw_search_space_list(space);
-    ck_assert_uint_eq(survey->point_count, points->len);
-    ck_assert_uint_gt(survey->candidates->len, 50);
-    ck_assert_uint_gt(survey->impossible_count, 0);
-    ck_assert_ptr_nonnull(strstr(survey->impossible, "micro-batches"));
-    guint rough_count = 0;
-    for (guint i = 0; i < survey->candidates->len; i++) {
-        const gw_search_candidate *found = candidate_at(survey, i);
-        g_autofree char *reason = NULL;
-        double memory_bytes;
-        ck_assert_mem_eq(&found->point, &g_array_index(points, gw_search_point, found->index),
-                         sizeof found->point);
-        double bound_ns;
-        if (found->is_rough) {
-            rough_count++;
-            ck_assert(gw_search_estimate_least(estimator, &found->point, &memory_bytes, &bound_ns,
-                                               &reason));
-        } else {
-            ck_assert(gw_search_estimate_memory(estimator, &found->point, &memory_bytes, &reason));
-            bound_ns = gw_search_estimate_bound_ns(estimator, &found->point);
-        }
-        ck_assert(found->is_rough == gw_search_schedule_is_searched(&found->point));
-        ck_assert(found->memory_bytes == memory_bytes);
-        ck_assert(found->bound_ns == bound_ns);
-        ck_assert_double_ge(found->memory_bytes, survey->least_bytes);
-        ck_assert(i == 0 || candidate_at(survey, i - 1)->bound_ns <= found->bound_ns);
-    }
-    ck_assert_uint_gt(rough_count, 10);
-}
-END_TEST
-
 static void refine(gw_search_survey *survey, const gw_search_space *space, guint first,
                    double end_ns, guint count_max, guint process_count_max)
 {
@@ -94,6 +58,68 @@ static guint count_rough(const gw_search_survey *survey)
     return count;
 }
 
+START_TEST(candidates_are_as_estimated_one_by_one)
+{
+    g_autoptr(gw_search_space) space = make_space(few);
+    g_autoptr(gw_search_survey) survey = make_survey(space, 3);
+    g_autoptr(gw_search_estimator) estimator = gw_search_estimator_new(space);
+    g_autoptr(GArray) points = gw_search_space_list(space);
+    ck_assert_uint_eq(survey->point_count, points->len);
+    ck_assert_uint_gt(survey->candidates->len, 50);
+    ck_assert_uint_gt(survey->impossible_count, 0);
+    ck_assert_ptr_nonnull(strstr(survey->impossible, "micro-batches"));
+    guint searched_count = 0;
+    for (guint i = 0; i < survey->candidates->len; i++) {
+        const gw_search_candidate *found = candidate_at(survey, i);
+        const bool is_searched = gw_search_schedule_is_searched(&found->point);
+        g_autofree char *reason = NULL;
+        double memory_bytes, bound_ns;
+        ck_assert_mem_eq(&found->point, &g_array_index(points, gw_search_point, found->index),
+                         sizeof found->point);
+        if (is_searched) {
+            searched_count++;
+            ck_assert(gw_search_estimate_least(estimator, &found->point, &memory_bytes, &bound_ns,
+                                               &reason));
+        } else {
+            ck_assert(gw_search_estimate_held(estimator, &found->point, &memory_bytes, &reason));
+            bound_ns = gw_search_estimate_bound_ns(estimator, &found->point);
+        }
+        ck_assert(found->is_rough == (is_searched || !gw_search_schedule_splits(&found->point)));
+        ck_assert(found->memory_bytes == memory_bytes);
+        ck_assert(found->bound_ns == bound_ns);
+        ck_assert(i == 0 || candidate_at(survey, i - 1)->bound_ns <= found->bound_ns);
+    }
+    ck_assert_uint_gt(searched_count, 10);
+}
+END_TEST
+
+/* What was left out is there when nothing is rough any more: none of it makes a bound lower. */
+START_TEST(refined_ones_are_whole)
+{
+    g_autoptr(gw_search_space) space = make_space(few);
+    g_autoptr(gw_search_survey) survey = make_survey(space, 2);
+    g_autoptr(gw_search_estimator) estimator = gw_search_estimator_new(space);
+    guint grown_count = 0;
+    refine(survey, space, 0, INFINITY, 100000, 2);
+    ck_assert_uint_eq(count_rough(survey), 0);
+    for (guint i = 0; i < survey->candidates->len; i++) {
+        const gw_search_candidate *found = candidate_at(survey, i);
+        g_autofree char *reason = NULL;
+        double memory_bytes, held_bytes;
+        if (gw_search_schedule_splits(&found->point))
+            continue;
+        ck_assert(gw_search_estimate_memory(estimator, &found->point, &memory_bytes, &reason));
+        ck_assert(gw_search_estimate_held(estimator, &found->point, &held_bytes, &reason));
+        ck_assert(found->memory_bytes == memory_bytes);
+        ck_assert(found->bound_ns == gw_search_estimate_bound_ns(estimator, &found->point));
+        ck_assert_double_ge(found->memory_bytes, survey->least_bytes);
+        ck_assert_double_ge(memory_bytes, held_bytes);
+        grown_count += memory_bytes > held_bytes;
+    }
+    ck_assert_uint_gt(grown_count, 20);
+}
+END_TEST
+
 /* A few at a time, and no further than asked. */
 START_TEST(rough_ones_are_searched_for)
 {
@@ -105,7 +131,7 @@ START_TEST(rough_ones_are_searched_for)
     ck_assert_uint_eq(count_rough(survey), rough_count);
     refine(survey, space, 1, INFINITY, 3, 2);
     ck_assert_uint_eq(count_rough(survey), rough_count - 3);
-    refine(survey, space, 1, INFINITY, 1000, 2);
+    refine(survey, space, 1, INFINITY, 100000, 2);
     ck_assert_uint_eq(count_rough(survey), first.is_rough ? 1 : 0);
     ck_assert_mem_eq(candidate_at(survey, 0), &first, sizeof first);
     ck_assert_uint_gt(survey->same_count, 0);
@@ -178,6 +204,33 @@ START_TEST(what_is_too_large_is_counted)
 }
 END_TEST
 
+/* How much the smallest way needs is told where none fits, though most are estimated no further
+ * than to see that they do not. */
+START_TEST(the_smallest_is_known_where_none_fits)
+{
+    static const char *const huge[] = {"jobs.0.parameters.tensor=8", "jobs.0.parameters.stages=2",
+                                       "jobs.0.parameters.hidden=65536", NULL};
+    g_autoptr(gw_search_space) space = make_space(huge);
+    g_autoptr(gw_search_survey) survey = make_survey(space, 2);
+    g_autoptr(gw_search_estimator) estimator = gw_search_estimator_new(space);
+    g_autoptr(GArray) points = gw_search_space_list(space);
+    double least_bytes = INFINITY;
+    for (guint i = 0; i < points->len; i++) {
+        const gw_search_point *point = &g_array_index(points, gw_search_point, i);
+        g_autofree char *reason = NULL;
+        double bytes, bound_ns;
+        if (gw_search_schedule_is_searched(point)
+                ? gw_search_estimate_least(estimator, point, &bytes, &bound_ns, &reason)
+                : gw_search_estimate_memory(estimator, point, &bytes, &reason))
+            least_bytes = MIN(least_bytes, bytes);
+    }
+    ck_assert_uint_eq(survey->candidates->len, 0);
+    ck_assert_uint_gt(survey->memory_count, 20);
+    ck_assert_double_gt(least_bytes, (double)gw_search_survey_memory(space));
+    ck_assert(survey->least_bytes == least_bytes);
+}
+END_TEST
+
 START_TEST(no_points_at_all)
 {
     static const char *const none[] = {"jobs.0.parameters.stages=16", NULL};
@@ -194,10 +247,12 @@ int main(void)
     TCase *cases = tcase_create("survey");
     tcase_set_timeout(cases, 120);
     tcase_add_test(cases, candidates_are_as_estimated_one_by_one);
+    tcase_add_test(cases, refined_ones_are_whole);
     tcase_add_test(cases, rough_ones_are_searched_for);
     tcase_add_test(cases, a_schedule_that_is_asked_for_stays);
     tcase_add_test(cases, the_same_whatever_the_processes);
     tcase_add_test(cases, what_is_too_large_is_counted);
+    tcase_add_test(cases, the_smallest_is_known_where_none_fits);
     tcase_add_test(cases, no_points_at_all);
     suite_add_tcase(suite, cases);
     return gw_run_suite(suite);

@@ -495,13 +495,14 @@ START_TEST(slopes_are_summed_beside_products)
     for (uint32_t late = 0; late < 2; late++) {
         model.overlaps_slopes = late > 0;
         g_autoptr(gw_function) back = gw_transformer_make_backward(&model, 0, false, true);
+        g_autofree uint32_t *awaits = gw_function_list_awaits(back);
         uint32_t sum_count = 0, beside = 0;
         for (uint32_t i = 0; i < back->operations->len; i++) {
             const gw_operation *sum = gw_function_operation(back, i);
             if (sum->kind != GW_OPERATION_ALL_REDUCE || !sum->is_overlapped)
                 continue;
             sum_count++;
-            for (uint32_t k = i + 1; k < gw_function_awaited_at(back, i); k++)
+            for (uint32_t k = i + 1; k < awaits[i]; k++)
                 beside += gw_function_operation(back, k)->kind == GW_OPERATION_MATMUL;
         }
         ck_assert_uint_eq(sum_count, late > 0 ? 2 * LAYERS : 0);
