@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A transfer's price: first every transfer of its round adds its bytes to its links, then each
  * takes its latency and the time of its fullest link.  From there it is a longest path: a member
- * comes to a round when its own transfers of the last one, and those to it, have arrived. */
+ * comes to a round when its own transfers of the last one, and those to it, have arrived.  Where
+ * members are in different rounds at a time, and links are shared, who meets whom is a matter of
+ * when: then a play is the price, unless it has many transfers. */
 #include "accel/rounds.h"
 
 #include <string.h>
 
 #include "accel/link_loads.h"
+#include "accel/rounds_play.h"
 #include "base/check.h"
 #include "topology/wires.h"
 
@@ -155,12 +158,15 @@ typedef struct {
     double fullest_s;       /* Time of the bytes of the fullest link so far. */
     double seconds_max;     /* Stands for all that takes longer, so that sums stay spans. */
     bool is_in_step;        /* Parts are in the same round at the same time. */
+    bool is_shared;         /* A link is crossed by several transfers, in a round or another. */
+    bool is_apart;          /* Members, or parts, are not in the same round at the same time. */
     gw_span *sends_ns;      /* Of a round's transfers. */
     gw_time *ready_ns;      /* When each member begins its round, */
     gw_time *next_ready_ns; /* and its next one. */
 } pricing;
 
-#define SECONDS_MAX 4e9 /* All rounds of a part: more than a hundred years. */
+#define PLAYED_MAX  4096 /* Transfers. */
+#define SECONDS_MAX 4e9  /* All rounds of a part: more than a hundred years. */
 
 static uint64_t count_rounds(const gw_rounds *rounds)
 {
@@ -215,7 +221,8 @@ static void pricing_init(pricing *priced, const gw_rounds *rounds, const gw_clus
     *priced = (pricing){.rounds = rounds,
                         .devices = devices,
                         .seconds_max = SECONDS_MAX / (double)count_rounds(rounds),
-                        .is_in_step = are_in_step(rounds)};
+                        .is_in_step = are_in_step(rounds),
+                        .is_apart = rounds->part_count > 1 && !are_in_step(rounds)};
     gw_wires_init(&priced->wires, cluster);
     priced->hops = g_new(gw_max_min_hop, priced->wires.hop_count_max);
     gw_link_loads_init(&priced->loads);
@@ -289,6 +296,8 @@ static void price_sends(pricing *priced, uint32_t part, uint32_t index)
             const gw_max_min_hop *hop = &priced->hops[k];
             const gw_link_load *load = gw_link_loads_at(&priced->loads, hop->link);
             seconds = MAX(seconds, load->round_bytes / hop->capacity);
+            priced->is_shared |=
+                load->total_bytes > (double)phase->sends[i].size_bytes * phase->repeat_count;
         }
         priced->sends_ns[i] =
             path.latency_ns + gw_span_from_seconds(MIN(seconds, priced->seconds_max));
@@ -333,6 +342,7 @@ static void take_phase(pricing *priced, uint32_t part, uint32_t i)
             }
             return;
         }
+        priced->is_apart = true;
     }
 }
 
@@ -434,7 +444,9 @@ static gw_span price_crowd(pricing *priced)
     return slowest_ns;
 }
 
-gw_span gw_rounds_ns(const gw_rounds *rounds, const gw_cluster *cluster, const uint32_t *devices)
+/* `*out_may_meet`: rounds, or parts, may meet on links otherwise than is counted. */
+static gw_span price_path(const gw_rounds *rounds, const gw_cluster *cluster,
+                          const uint32_t *devices, bool *out_may_meet)
 {
     pricing priced;
     pricing_init(&priced, rounds, cluster, devices);
@@ -442,8 +454,27 @@ gw_span gw_rounds_ns(const gw_rounds *rounds, const gw_cluster *cluster, const u
     const gw_span fullest_ns = is_crowd(rounds)
                                    ? price_crowd(&priced)
                                    : gw_span_from_seconds(MIN(priced.fullest_s, SECONDS_MAX));
+    *out_may_meet = priced.is_shared && priced.is_apart;
     pricing_clear(&priced);
     return MAX(slowest_ns, fullest_ns);
+}
+
+gw_span gw_rounds_path_ns(const gw_rounds *rounds, const gw_cluster *cluster,
+                          const uint32_t *devices)
+{
+    bool may_meet;
+    return price_path(rounds, cluster, devices, &may_meet);
+}
+
+gw_span gw_rounds_ns(const gw_rounds *rounds, const gw_cluster *cluster, const uint32_t *devices)
+{
+    bool may_meet;
+    gw_span span_ns = price_path(rounds, cluster, devices, &may_meet);
+    if (may_meet && !cluster->spec->is_uncontended &&
+        gw_rounds_transfer_count(rounds) <= PLAYED_MAX) {
+        gw_rounds_play(cluster, &(gw_rounds_cast){rounds, devices}, 1, &span_ns);
+    }
+    return span_ns;
 }
 
 gw_span *gw_rounds_steps_ns(const gw_rounds *rounds, const gw_cluster *cluster,

@@ -59,6 +59,10 @@ uint64_t gw_rounds_transfer_count(const gw_rounds *rounds);
  * come from round to round as they do in a play.  Parts take as long as the slowest, or as the
  * bytes of all of them over the fullest link.  Where rounds of different members, or parts, meet by
  * chance, a play says more. */
+gw_span gw_rounds_path_ns(const gw_rounds *rounds, const gw_cluster *cluster,
+                          const uint32_t *devices);
+/* The same, or, where they may meet so and there are few transfers, what the play takes: some
+ * tenths of a microsecond for each of up to 4096. */
 gw_span gw_rounds_ns(const gw_rounds *rounds, const gw_cluster *cluster, const uint32_t *devices);
 
 /* What a round of each phase takes alone, part after part.  The caller frees. */

@@ -198,7 +198,7 @@ static void measure_ring(GArray *rows)
     const double start_s = read_cpu_s();
     gw_rounds_play(torus.cluster, &cast, 1, &played_ns);
     const double ring_s = read_cpu_s() - start_s;
-    gw_check(played_ns == gw_rounds_ns(ring, torus.cluster, devices));
+    gw_check(played_ns == gw_rounds_path_ns(ring, torus.cluster, devices));
     add_row(rows, "fabric.ring", "64 MiB, 2048 devices", gw_rounds_transfer_count(ring), ring_s,
             rows->len);
     gw_cluster_free(torus.cluster);

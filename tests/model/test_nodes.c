@@ -86,7 +86,7 @@ START_TEST(closed_form_is_the_rounds_and_the_play)
                 continue;
             }
             ck_assert_uint_lt(closed_ns, GW_TIME_NEVER);
-            const gw_span analytic_ns = gw_rounds_ns(rounds, cluster, devices);
+            const gw_span analytic_ns = gw_rounds_path_ns(rounds, cluster, devices);
             const gw_span played_ns = play_alone(cluster, rounds, devices);
             const double tolerance_ns = 0.02 * (double)closed_ns;
             ck_assert_msg(fabs((double)analytic_ns - (double)closed_ns) <= tolerance_ns &&
@@ -213,7 +213,7 @@ START_TEST(rings_share_the_core)
                                       .devices = devices};
     g_autoptr(gw_rounds) rounds =
         gw_rounds_plan(gw_rounds_algorithm_find("ring"), cluster, &collective);
-    const double analytic_ns = (double)gw_rounds_ns(rounds, cluster, devices);
+    const double analytic_ns = (double)gw_rounds_path_ns(rounds, cluster, devices);
     const double played_ns = (double)play_alone(cluster, rounds, devices);
     ck_assert_uint_eq(rounds->part_count, 3);
     ck_assert_double_eq_tol(analytic_ns, played_ns, 0.02 * played_ns);

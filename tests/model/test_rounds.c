@@ -85,7 +85,7 @@ START_TEST(analytic_time_is_that_of_the_play)
             if (rounds == NULL) {
                 continue;
             }
-            const double analytic_ns = (double)gw_rounds_ns(rounds, cluster, devices);
+            const double analytic_ns = (double)gw_rounds_path_ns(rounds, cluster, devices);
             const double played_ns = (double)play_alone(cluster, rounds, devices);
             ck_assert_msg(fabs(played_ns - analytic_ns) <= 0.02 * analytic_ns,
                           "shape %d, %s, kind %d, %u bytes: analytic %.0f, played %.0f", _i,

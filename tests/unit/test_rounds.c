@@ -76,7 +76,7 @@ START_TEST(transfers_wait_for_both_ends)
     const uint32_t devices[] = {0, 1, 2};
     const gw_cluster *cluster = small_cluster_of(&made, 3, 1, 1, 1);
     g_autoptr(gw_rounds) chain = make_chain();
-    ck_assert_uint_eq(gw_rounds_ns(chain, cluster, devices), 5005 + 1004);
+    ck_assert_uint_eq(gw_rounds_path_ns(chain, cluster, devices), 5005 + 1004);
     small_cluster_clear(&made);
 }
 END_TEST
@@ -94,11 +94,11 @@ START_TEST(a_stage_waits_for_all_parts_of_a_member)
     gw_rounds_add_stage(rounds);
     gw_rounds_add_phase(rounds, 0, 1);
     gw_rounds_set_send(rounds, gw_rounds_add_phase(rounds, 1, 2), 1, 0, 2, 5000);
-    ck_assert_uint_eq(gw_rounds_ns(rounds, cluster, devices), 5 * 1100);
+    ck_assert_uint_eq(gw_rounds_path_ns(rounds, cluster, devices), 5 * 1100);
     gw_rounds_reverse(rounds);
     ck_assert_uint_eq(phase_of(rounds, 1, 0)->stage, 0);
     ck_assert_uint_eq(phase_of(rounds, 0, 1)->stage, 1);
-    ck_assert_uint_eq(gw_rounds_ns(rounds, cluster, devices), 5 * 1100);
+    ck_assert_uint_eq(gw_rounds_path_ns(rounds, cluster, devices), 5 * 1100);
     small_cluster_clear(&made);
 }
 END_TEST
@@ -113,7 +113,7 @@ START_TEST(transfers_of_a_round_share)
     gw_rounds_phase *phase = gw_rounds_add_phase(rounds, 0, 1);
     gw_rounds_set_send(rounds, phase, 0, 0, 2, 5000);
     gw_rounds_set_send(rounds, phase, 1, 1, 2, 5000);
-    ck_assert_uint_eq(gw_rounds_ns(rounds, cluster, devices), 2000 + 200);
+    ck_assert_uint_eq(gw_rounds_path_ns(rounds, cluster, devices), 2000 + 200);
     small_cluster_clear(&made);
 }
 END_TEST

@@ -141,7 +141,7 @@ START_TEST(torus_is_for_groups_without_gaps)
     g_autoptr(gw_rounds) line = gw_rounds_plan(torus, cluster, &gather);
     ck_assert_ptr_nonnull(line);
     /* A line of 6, 7, 0, 1: three rounds of a hop and a block each way. */
-    ck_assert_uint_eq(gw_rounds_ns(line, cluster, over_the_edge), 3 * (1000 + 20));
+    ck_assert_uint_eq(gw_rounds_path_ns(line, cluster, over_the_edge), 3 * (1000 + 20));
     small_cluster_clear(&made);
 }
 END_TEST

@@ -108,6 +108,37 @@ START_TEST(casts_end_for_themselves)
 }
 END_TEST
 
+/* A ring over every second device of two rings of seven beside each other: some transfers take more
+ * hops than others and share their links, so members drift apart and meet in other rounds. */
+static gw_rounds *make_drifting(uint32_t repeat_count)
+{
+    gw_rounds *ring = gw_rounds_new(7, 1);
+    gw_rounds_phase *phase = gw_rounds_add_phase(ring, 0, repeat_count);
+    for (uint32_t m = 0; m < 7; m++) {
+        gw_rounds_set_send(ring, phase, m, 0, (m + 1) % 7, 150000);
+    }
+    return ring;
+}
+
+START_TEST(what_meets_by_chance_is_played)
+{
+    static const uint32_t scattered[] = {1, 3, 5, 7, 9, 11, 13};
+    small_cluster made;
+    const gw_cluster *cluster = small_cluster_of(&made, 2, 7, 1, 2);
+    g_autoptr(gw_rounds) few = make_drifting(6), many = make_drifting(586); /* 4102 transfers. */
+    gw_span played_ns;
+    gw_rounds_play(cluster, &(gw_rounds_cast){few, scattered}, 1, &played_ns);
+    const gw_span path_ns = gw_rounds_path_ns(few, cluster, scattered);
+    ck_assert_double_ge((double)path_ns / (double)played_ns, 1.2);
+    ck_assert_uint_eq(gw_rounds_ns(few, cluster, scattered), played_ns);
+    ck_assert_uint_eq(gw_rounds_ns(many, cluster, scattered),
+                      gw_rounds_path_ns(many, cluster, scattered));
+    made.spec.is_uncontended = true;
+    ck_assert_uint_eq(gw_rounds_ns(few, cluster, scattered), path_ns);
+    small_cluster_clear(&made);
+}
+END_TEST
+
 START_TEST(two_senders_by_one_way_abort)
 {
     small_cluster made;
@@ -130,6 +161,7 @@ int main(void)
     tcase_add_test(cases, transfers_wait_for_both_ends);
     tcase_add_test(cases, a_stage_waits_for_all_parts_of_a_member);
     tcase_add_test(cases, casts_end_for_themselves);
+    tcase_add_test(cases, what_meets_by_chance_is_played);
     tcase_add_test_raise_signal(cases, two_senders_by_one_way_abort, SIGABRT);
     suite_add_tcase(suite, cases);
     return gw_run_suite(suite);
