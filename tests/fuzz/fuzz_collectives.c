@@ -25,7 +25,7 @@
 #define DEVICES_MAX 128
 #define TOLERANCE   0.02 /* Rounding, and latencies that hide behind bytes. */
 /* Of the longest path, where rounds meet by chance and their play is the price. */
-#define PATH_TOLERANCE 0.25
+#define PATH_TOLERANCE 0.5
 
 static const gw_operation_kind kinds[] = {GW_OPERATION_ALL_REDUCE,     GW_OPERATION_ALL_GATHER,
                                           GW_OPERATION_REDUCE_SCATTER, GW_OPERATION_ALL_TO_ALL,
