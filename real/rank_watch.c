@@ -12,6 +12,7 @@
 #define CHECK_NS     20000000
 #define WORD_NS      UINT64_C(600000000) /* For rank 0's word on another one that has ended. */
 #define LAST_WORD_NS UINT64_C(200000000) /* For what rank 0 said before it went. */
+#define LOOKS_MIN    20 /* At what has come, meanwhile: time may pass while nobody looks. */
 #define FLUSH_NS     UINT64_C(200000000) /* For our own. */
 #define FLUSH_US     1000
 
@@ -22,8 +23,9 @@ struct gw_rank_watch {
     uint64_t beat_ns, check_ns;
     uint32_t suspect; /* rank_count: none. */
     uint64_t suspect_ns;
-    bool has_ended; /* The suspect's process has; else it is silent. */
-    uint32_t lost;  /* By rank 0's word. */
+    uint32_t look_count; /* Since then. */
+    bool has_ended;      /* The suspect's process has; else it is silent. */
+    uint32_t lost;       /* By rank 0's word. */
     char *word;
 };
 
@@ -91,6 +93,7 @@ static void find_suspect(gw_rank_watch *watch, uint64_t now_ns)
     if (found < watch->link->rank_count) {
         watch->suspect = found;
         watch->suspect_ns = now_ns;
+        watch->look_count = 0;
         watch->has_ended = dead == found;
     }
 }
@@ -135,8 +138,9 @@ bool gw_rank_watch_check(gw_rank_watch *watch, uint64_t now_ns, uint32_t *out_lo
         find_suspect(watch, now_ns);
     }
     const bool is_ours = watch->link->self == 0;
-    const uint64_t grace_ns = is_ours ? 0 : watch->suspect == 0 ? LAST_WORD_NS : WORD_NS;
-    if (watch->suspect == none || now_ns - watch->suspect_ns < grace_ns) {
+    const uint64_t grace_ns = watch->suspect == 0 ? LAST_WORD_NS : WORD_NS;
+    if (watch->suspect == none ||
+        (!is_ours && (watch->look_count++ < LOOKS_MIN || now_ns - watch->suspect_ns < grace_ns))) {
         return true;
     }
     g_autofree char *text = describe_suspect(watch, now_ns);

@@ -72,13 +72,22 @@ START_TEST(rank_0_says_who_ended_and_what_it_was_at)
 }
 END_TEST
 
+#define LOOKS 20 /* So often as a word could have come in. */
+
+static void look(gw_rank_watch *watch, uint32_t count, uint64_t now_ns)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        check_sound(watch, now_ns);
+    }
+}
+
 START_TEST(others_wait_for_its_word_a_while)
 {
     g_autoptr(thread_links) links = thread_links_new(3);
     g_autoptr(gw_rank_watch) other = watch_of(links, 1);
     const uint64_t now_ns = gw_monotonic_ns();
     thread_links_end(links, 2);
-    check_sound(other, now_ns);
+    look(other, LOOKS, now_ns);
     check_sound(other, now_ns + UINT64_C(400000000));
     check_lost(other, now_ns + UINT64_C(800000000), 2, "rank 2 (host 2) is lost");
 }
@@ -91,8 +100,21 @@ START_TEST(rank_0_has_nobody_who_tells)
     const uint64_t now_ns = gw_monotonic_ns();
     tell_status(other, 0, "after mlp, node loss, run 9");
     thread_links_end(links, 0);
-    check_sound(other, now_ns);
+    look(other, LOOKS, now_ns);
     check_lost(other, now_ns + UINT64_C(500000000), 0, "it was after mlp, node loss, run 9");
+}
+END_TEST
+
+/* A thread that did not run for a while has not looked at what came in the meantime. */
+START_TEST(time_alone_is_no_patience)
+{
+    g_autoptr(thread_links) links = thread_links_new(2);
+    g_autoptr(gw_rank_watch) other = watch_of(links, 1);
+    const uint64_t now_ns = gw_monotonic_ns();
+    thread_links_end(links, 0);
+    check_sound(other, now_ns);
+    look(other, LOOKS - 1, now_ns + UINT64_C(900000000));
+    check_lost(other, now_ns + UINT64_C(900000000), 0, "its process has ended");
 }
 END_TEST
 
@@ -112,7 +134,7 @@ START_TEST(others_listen_to_rank_0_alone)
     g_autoptr(gw_rank_watch) other = watch_of(links, 2);
     const uint64_t now_ns = gw_monotonic_ns();
     check_sound(other, now_ns + GW_RANK_SILENCE_NS / 2);
-    check_sound(other, now_ns + GW_RANK_SILENCE_NS * 2); /* It suspects, and waits. */
+    look(other, LOOKS, now_ns + GW_RANK_SILENCE_NS * 2); /* It suspects, and waits. */
     check_lost(other, now_ns + GW_RANK_SILENCE_NS * 3, 0, "rank 0 (host 0) is lost: silent for 18");
 }
 END_TEST
@@ -125,6 +147,7 @@ int main(void)
     tcase_add_test(tcase, rank_0_says_who_ended_and_what_it_was_at);
     tcase_add_test(tcase, others_wait_for_its_word_a_while);
     tcase_add_test(tcase, rank_0_has_nobody_who_tells);
+    tcase_add_test(tcase, time_alone_is_no_patience);
     tcase_add_test(tcase, silence_counts_as_loss);
     tcase_add_test(tcase, others_listen_to_rank_0_alone);
     suite_add_tcase(suite, tcase);
