@@ -277,6 +277,8 @@ gw_calibration *gw_calibrate(const gw_probe_settings *settings, gw_calibration_p
     gw_calibration *made = g_new0(gw_calibration, 1);
     made->measured = g_new0(gw_measured, 1);
     made->rows = g_array_new(FALSE, TRUE, sizeof(gw_calibration_row));
+    made->core_slowness = g_array_new(FALSE, FALSE, sizeof(double));
+    made->jitter = -1;
     calibrator at = {settings, made, progress, context, 0, count_rows()};
     for (uint32_t i = 0; gw_measured_kinds[i].name != NULL; i++)
         measure_table(&at, i);
@@ -319,6 +321,8 @@ void gw_calibration_add_seen(gw_calibration *calibration, const gw_calibration_s
         add_shape(calibration, seen);
     }
     calibration->jitter = gw_calibration_seen_jitter(from);
+    g_array_unref(calibration->core_slowness);
+    calibration->core_slowness = gw_calibration_seen_slowness(from);
     if (errors->len == 0)
         return;
     const double median = gw_sample_median(errors); /* Sorts. */
@@ -394,5 +398,6 @@ void gw_calibration_free(gw_calibration *calibration)
         return;
     gw_measured_free(calibration->measured);
     g_array_unref(calibration->rows);
+    g_array_unref(calibration->core_slowness);
     g_free(calibration);
 }

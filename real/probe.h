@@ -67,6 +67,9 @@ typedef struct {
      * how far apart two threads were that did the same one at about the same time; in ns, sums over
      * stretches, passes and pairs of threads. */
     double took_ns, apart_ns;
+    /* double: what those stretches took the slowest thread of each measurement in all, then the
+     * next one, and so on; as many as there were threads.  Empty: nothing is measured. */
+    GArray *threads_ns;
 } gw_probe_runs;
 
 /* Nothing is measured yet.  The program is borrowed.  At most `device_count` devices, one at least,

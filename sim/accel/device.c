@@ -109,6 +109,7 @@ void gw_devices_free(gw_devices *devices)
     g_free(devices->groups);
     g_free(devices->spans_ns);
     g_free(devices->slownesses);
+    g_free(devices->core_slowness);
     g_free(devices->flows);
     g_free(devices->transfers);
     g_free(devices->touches);

@@ -91,6 +91,10 @@ class Calibrate(ranks.Case):
         self.assertEqual(len(product["ns"]), cells)
         self.check_shapes(measured["operations"])
         self.assertGreaterEqual(machine["accelerator"]["shared_cores"], 1)
+        slowness = machine["accelerator"].get("core_slowness", [])
+        self.assertEqual(slowness, sorted(slowness, reverse=True))
+        if slowness:
+            self.assertAlmostEqual(sum(slowness) / len(slowness), 1)
         self.accept("run", MLP, *as_machine(path))
         if "between_hosts" in measured:
             self.check_ranks(printed, machine)
@@ -204,6 +208,40 @@ class Machines(program.Case):
         island = {"hosts": 1, "devices_per_host": 2, "accelerator": str(path), "jitter": 0}
         spans, _ = self.run_chain(path, 1, islands=[island])
         self.assertIn(18000, spans)
+
+    def slow_cores(self, slowness, cores=2):
+        machine = make_machine(GOOD, cores)
+        machine["accelerator"]["core_slowness"] = slowness
+        machine["accelerator"]["sources"]["core_slowness"] = "made"
+        return self.write("slow.json", machine)
+
+    def test_cores_differ(self):
+        """The slower of two takes 1.5 times the 8 us outside of each all-reduce, whichever it is,
+        and the other waits for it."""
+        _, plain = self.run_chain(self.write_machine(GOOD, 2), 1)
+        for alike in ([], [1], [1, 1]):
+            _, same = self.run_chain(self.slow_cores(alike), 1)
+            self.assertEqual(same["digest"], plain["digest"])
+        _, slow = self.run_chain(self.slow_cores([1.5, 0.5]), 1)
+        later_ns = slow["makespan_ns"] - plain["makespan_ns"]
+        self.assertGreater(later_ns, 11 * 4000)  # Of 3 x 4 gangs, but what control hides.
+        self.assertLess(later_ns, 13 * 4000)
+
+    def test_mistakes_of_cores(self):
+        for cores, slowness, part in (
+            (None, [1], '/core_slowness: found 1, expected at most "shared_cores", 0'),
+            (2, [1, 1, 1], '/core_slowness: found 3, expected at most "shared_cores", 2'),
+            (2, [1, 0], "/core_slowness/1: found 0, expected 0.1 to 10"),
+            (2, [11], "/core_slowness/0: found 11, expected 0.1 to 10"),
+            (2, ["1"], '/core_slowness/0: found "1"'),
+            (2, 1, "/core_slowness: found 1"),
+        ):
+            path = self.slow_cores(slowness, cores=cores)
+            self.refuse(1, [part], "check", MLP, *as_machine(path))
+        machine = make_machine(GOOD, 2)
+        machine["accelerator"]["core_slowness"] = [1, 1]
+        self.refuse(1, ['/sources: found no "core_slowness"'], "check", MLP,
+                    *as_machine(self.write("sourceless.json", machine)))
 
     def list_spans(self, first_touch, workload, parameters):
         """Of one device's gangs, in order: node, run, and how long."""
