@@ -142,6 +142,8 @@ static void write_measured(gw_json *json, const gw_measured *measured)
         write_table(json, &gw_measured_kinds[i], &measured->tables[i]);
     gw_json_close_object(json);
     write_collectives(json, measured);
+    if (measured->wake.count > 0)
+        write_points(json, "wake", &measured->wake);
     if (measured->send_bytes_per_s > 0) {
         gw_json_open_object(json, "between_hosts");
         write_text(json, "latency", "%.0fns", (double)measured->send_ns);

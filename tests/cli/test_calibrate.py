@@ -91,6 +91,9 @@ class Calibrate(ranks.Case):
         self.assertEqual(len(product["ns"]), cells)
         self.check_shapes(measured["operations"])
         self.assertGreaterEqual(machine["accelerator"]["shared_cores"], 1)
+        rests, waking = zip(*measured["wake"])
+        self.assertEqual(list(rests), sorted(set(rests)))
+        self.assertGreater(min(waking), 0)
         slowness = machine["accelerator"].get("core_slowness", [])
         self.assertEqual(slowness, sorted(slowness, reverse=True))
         if slowness:
@@ -208,6 +211,18 @@ class Machines(program.Case):
         island = {"hosts": 1, "devices_per_host": 2, "accelerator": str(path), "jitter": 0}
         spans, _ = self.run_chain(path, 1, islands=[island])
         self.assertIn(18000, spans)
+
+    def test_who_has_slept_is_woken(self):
+        """A device that has had nothing to do is later by what waking takes over a hand-over; one
+        that goes on is not."""
+        awake, asleep = copy.deepcopy(GOOD), copy.deepcopy(GOOD)
+        awake["wake"], asleep["wake"] = [[1, 0]], [[1, 500000]]
+        spans, plain = self.run_chain(self.write_machine(GOOD, 2), 1)
+        _, without = self.run_chain(self.write_machine(awake, 2), 1)
+        slept, late = self.run_chain(self.write_machine(asleep, 2), 1)
+        self.assertEqual(without["digest"], plain["digest"])
+        self.assertEqual(slept, spans)
+        self.assertGreater(late["makespan_ns"], plain["makespan_ns"] + 400000)
 
     def slow_cores(self, slowness, cores=2):
         machine = make_machine(GOOD, cores)
@@ -371,6 +386,11 @@ class Machines(program.Case):
             (lambda m: m.update(between_hosts={"latency": "1us", "bandwidht": "1GB/s"}),
              ["between_hosts"]),
             (lambda m: m.update(between_hosts=3), ["/measured/between_hosts"]),
+            (lambda m: m.update(wake=[]), ["/measured/wake: found 0 points, expected 1 to"]),
+            (lambda m: m.update(wake=[[2, 1], [2, 1]]),
+             ["/measured/wake/1: found size 2, expected more than 2"]),
+            (lambda m: m.update(wake=[[2, -1]]), ["/measured/wake/0: found -1 ns"]),
+            (lambda m: m.update(wake=3), ["/measured/wake: found 3"]),
         ):
             measured = copy.deepcopy(GOOD)
             change(measured)
