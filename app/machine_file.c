@@ -59,7 +59,7 @@ double gw_machine_spread(const gw_machine *machine, double least_ns)
  * spreads as much as things that are as long as shards. */
 static double find_jitter(const gw_machine *machine)
 {
-    const double jitter = machine->seen->jitter > 0
+    const double jitter = machine->seen->jitter >= 0
                               ? machine->seen->jitter
                               : gw_machine_spread(machine, SHARD_NS) / MIDDLE_HALF;
     return MIN(jitter, GW_JITTER_MAX);
@@ -142,6 +142,8 @@ static void write_measured(gw_json *json, const gw_measured *measured)
         write_table(json, &gw_measured_kinds[i], &measured->tables[i]);
     gw_json_close_object(json);
     write_collectives(json, measured);
+    if (measured->wake.count > 0)
+        write_points(json, "wake", &measured->wake);
     if (measured->send_bytes_per_s > 0) {
         gw_json_open_object(json, "between_hosts");
         write_text(json, "latency", "%.0fns", (double)measured->send_ns);
@@ -193,12 +195,19 @@ static void write_accelerator(gw_json *json, const gw_machine *machine, const ch
         gw_json_real(json, efficiencies[i], 1);
     gw_json_count(json, "shared_cores", g_get_num_processors());
     gw_json_real(json, "jitter", find_jitter(machine));
+    if (seen->core_slowness->len > 0)
+        gw_json_reals(json, "core_slowness", (const double *)(void *)seen->core_slowness->data,
+                      seen->core_slowness->len);
     gw_json_open_object(json, "sources");
+    gw_json_string(json, "core_slowness",
+                   "Measured, without unit: how much longer than the mean core each takes for a "
+                   "step's operations, slowest first.");
     gw_json_string(json, "shared_cores", "The cores of this machine that the command may use.");
     gw_json_string(
         json, "jitter",
-        "Measured, as a standard deviation: how far cores are apart that do a step's operations at "
-        "the same time, else how far repetitions of what takes half a millisecond or more spread.");
+        "Measured, as a standard deviation: how far cores are apart from time to time that do a "
+        "step's operations at the same time, else how far repetitions of what takes half a "
+        "millisecond or more spread.");
     for (guint i = 0; i < G_N_ELEMENTS(figures); i++)
         gw_json_string(json, figures[i].key, figures[i].source);
     for (guint i = 0; i < G_N_ELEMENTS(efficiencies); i++)

@@ -261,14 +261,17 @@ static char *round_name(guint number)
 static void write_seen(gw_json *json, const gw_calibration_seen *seen)
 {
     g_autoptr(gw_measured) measured = g_new0(gw_measured, 1);
+    g_autoptr(GArray) slowness = gw_calibration_seen_slowness(seen);
     const double jitter = MIN(gw_calibration_seen_jitter(seen), GW_JITTER_MAX);
     for (guint i = 0; i < seen->shapes->len; i++) {
         const gw_calibration_shape *shape = &g_array_index(seen->shapes, gw_calibration_shape, i);
         gw_measured_table_add(&measured->tables[shape->kind], &shape->shape);
     }
     gw_json_open_object(json, "accelerator");
-    if (jitter > 0)
+    if (jitter >= 0)
         gw_json_real(json, "jitter", jitter);
+    if (slowness->len > 0)
+        gw_json_reals(json, "core_slowness", (const double *)(void *)slowness->data, slowness->len);
     gw_json_open_object(json, "measured");
     gw_json_open_object(json, "operations");
     for (guint i = 0; gw_measured_kinds[i].name != NULL; i++) {

@@ -80,6 +80,8 @@ static void write_seen(const gw_calibration_seen *seen, GString *text)
     gw_json_close_array(&json);
     gw_json_real(&json, "took_ns", seen->took_ns);
     gw_json_real(&json, "apart_ns", seen->apart_ns);
+    gw_json_reals(&json, "threads_ns", (const double *)(void *)seen->threads_ns->data,
+                  seen->threads_ns->len);
     gw_json_finish(&json);
 }
 
@@ -100,9 +102,17 @@ static bool measure_one(const batch *all, const gw_validation_case *at, GString 
     return true;
 }
 
+static void set_slowness(gw_accelerator *accelerator, const GArray *slowness)
+{
+    g_free(accelerator->core_slowness);
+    accelerator->core_slowness = g_memdup2(slowness->data, slowness->len * sizeof(double));
+    accelerator->core_slowness_count = slowness->len;
+}
+
 void gw_validation_go_by(const gw_calibration_seen *seen, gw_scenario *scenario)
 {
     gw_cluster_spec *cluster = &scenario->cluster;
+    g_autoptr(GArray) slowness = gw_calibration_seen_slowness(seen);
     const double jitter = MIN(gw_calibration_seen_jitter(seen), GW_JITTER_MAX);
     for (uint32_t a = 0; a < cluster->accelerator_count; a++) {
         gw_measured *measured = cluster->accelerators[a].measured;
@@ -112,7 +122,10 @@ void gw_validation_go_by(const gw_calibration_seen *seen, gw_scenario *scenario)
             gw_measured_table_add(&measured->tables[shape->kind], &shape->shape);
         }
     }
-    for (uint32_t i = 0; jitter > 0 && i < cluster->island_count; i++) {
+    for (uint32_t a = 0; slowness->len > 0 && a < cluster->accelerator_count; a++)
+        if (cluster->accelerators[a].shared_cores >= slowness->len)
+            set_slowness(&cluster->accelerators[a], slowness);
+    for (uint32_t i = 0; jitter >= 0 && i < cluster->island_count; i++) {
         gw_island_spec *island = &cluster->islands[i];
         if (island->jitter == cluster->accelerators[island->accelerator].jitter)
             island->jitter = jitter;
@@ -186,9 +199,11 @@ static double number_at(gw_params *array, guint index)
 static void read_seen(const char *text, gw_calibration_seen *seen)
 {
     g_autoptr(gw_params) root = gw_params_parse(text, "a measurement's answer", NULL);
-    gw_params *shapes = NULL;
+    g_autoptr(GArray) threads_ns = g_array_new(FALSE, FALSE, sizeof(double));
+    gw_params *shapes = NULL, *threads = NULL;
     double took_ns = 0, apart_ns = 0;
     gw_check(root != NULL && gw_params_array(root, "shapes", true, &shapes, NULL) &&
+             gw_params_array(root, "threads_ns", true, &threads, NULL) &&
              gw_params_number(root, "took_ns", true, 0, G_MAXDOUBLE, &took_ns, NULL) &&
              gw_params_number(root, "apart_ns", true, 0, G_MAXDOUBLE, &apart_ns, NULL));
     for (guint i = 0; i < gw_params_length(shapes); i++) {
@@ -200,6 +215,11 @@ static void read_seen(const char *text, gw_calibration_seen *seen)
         };
         gw_calibration_seen_add(seen, &shape);
     }
+    for (guint i = 0; i < gw_params_length(threads); i++) {
+        const double thread_ns = number_at(threads, i);
+        g_array_append_val(threads_ns, thread_ns);
+    }
+    gw_calibration_seen_add_threads(seen, threads_ns);
     seen->took_ns += took_ns;
     seen->apart_ns += apart_ns;
 }

@@ -57,6 +57,8 @@ static const gw_operation_kind collective_kinds[] = {
 };
 static const uint32_t collective_elements[] = {8, 256, 2048, 8192, 16384, 32768, 131072, 524288};
 static const uint32_t collective_members[] = {2, 4, 8};
+/* From that of a hand-over on: cores rest deeper the longer they do, up to a millisecond or so. */
+static const gw_span rests_ns[] = {3000, 10000, 30000, 100000, 300000, 1000000, 3000000};
 
 #define COPY_BYTES (8U << 20)
 
@@ -243,6 +245,18 @@ static void measure_collectives(calibrator *at)
     }
 }
 
+static void measure_wake(calibrator *at)
+{
+    gw_measured_curve *wake = &at->out->measured->wake;
+    wake->count = G_N_ELEMENTS(rests_ns);
+    wake->points = g_new(gw_measured_point, wake->count);
+    for (uint32_t i = 0; i < wake->count; i++) {
+        const gw_probe_stat stat = gw_probe_wake(at->settings, rests_ns[i]);
+        add_row(at, "wake", "after a rest", (double)rests_ns[i], "ns", &stat);
+        wake->points[i] = (gw_measured_point){(double)rests_ns[i], stat.median_ns};
+    }
+}
+
 static void measure_rest(calibrator *at)
 {
     const gw_probe_stat copy = gw_probe_copy(at->settings, COPY_BYTES);
@@ -251,6 +265,7 @@ static void measure_rest(calibrator *at)
     const gw_probe_stat handover = gw_probe_handover(at->settings);
     add_row(at, "hand-over", "two threads", 1, "signal", &handover);
     at->out->handover_ns = (gw_span)ceil(handover.low_ns);
+    measure_wake(at);
     const gw_probe_stat kernel = gw_probe_kernel(at->settings);
     add_row(at, "kernel", "queued", 1, "kernel", &kernel);
     const gw_probe_stat touch = gw_probe_first_touch(at->settings);
@@ -261,8 +276,9 @@ static void measure_rest(calibrator *at)
 
 static uint32_t count_rows(void)
 {
-    uint32_t count = 4 + G_N_ELEMENTS(collective_kinds) * G_N_ELEMENTS(collective_members) *
-                             G_N_ELEMENTS(collective_elements);
+    uint32_t count = 4 + G_N_ELEMENTS(rests_ns) +
+                     G_N_ELEMENTS(collective_kinds) * G_N_ELEMENTS(collective_members) *
+                         G_N_ELEMENTS(collective_elements);
     for (uint32_t i = 0; gw_measured_kinds[i].name != NULL; i++) {
         count += count_measured(gw_measured_kinds[i].form);
         for (uint32_t k = 0; k < G_N_ELEMENTS(checked_shapes); k++)
@@ -277,6 +293,8 @@ gw_calibration *gw_calibrate(const gw_probe_settings *settings, gw_calibration_p
     gw_calibration *made = g_new0(gw_calibration, 1);
     made->measured = g_new0(gw_measured, 1);
     made->rows = g_array_new(FALSE, TRUE, sizeof(gw_calibration_row));
+    made->core_slowness = g_array_new(FALSE, FALSE, sizeof(double));
+    made->jitter = -1;
     calibrator at = {settings, made, progress, context, 0, count_rows()};
     for (uint32_t i = 0; gw_measured_kinds[i].name != NULL; i++)
         measure_table(&at, i);
@@ -319,6 +337,8 @@ void gw_calibration_add_seen(gw_calibration *calibration, const gw_calibration_s
         add_shape(calibration, seen);
     }
     calibration->jitter = gw_calibration_seen_jitter(from);
+    g_array_unref(calibration->core_slowness);
+    calibration->core_slowness = gw_calibration_seen_slowness(from);
     if (errors->len == 0)
         return;
     const double median = gw_sample_median(errors); /* Sorts. */
@@ -394,5 +414,6 @@ void gw_calibration_free(gw_calibration *calibration)
         return;
     gw_measured_free(calibration->measured);
     g_array_unref(calibration->rows);
+    g_array_unref(calibration->core_slowness);
     g_free(calibration);
 }

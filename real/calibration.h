@@ -31,7 +31,8 @@ typedef struct {
     gw_span handover_ns, kernel_ns;
     gw_calibration_error errors[GW_MEASURED_ATTENTION + 1]; /* By form. */
     gw_calibration_error whole_error; /* Of tables, from what was measured in runs. */
-    double jitter; /* Of runs (gw_calibration_seen_jitter()); 0: it is not known. */
+    double jitter;         /* Of runs (gw_calibration_seen_jitter()); negative: it is not known. */
+    GArray *core_slowness; /* double: of runs (gw_calibration_seen_slowness()). */
 } gw_calibration;
 
 gw_calibration *gw_calibrate(const gw_probe_settings *settings, gw_calibration_progress progress,

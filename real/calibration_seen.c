@@ -14,6 +14,7 @@ gw_calibration_seen *gw_calibration_seen_new(void)
 {
     gw_calibration_seen *seen = g_new0(gw_calibration_seen, 1);
     seen->shapes = g_array_new(FALSE, FALSE, sizeof(gw_calibration_shape));
+    seen->threads_ns = g_array_new(FALSE, TRUE, sizeof(double));
     return seen;
 }
 
@@ -22,6 +23,7 @@ void gw_calibration_seen_free(gw_calibration_seen *seen)
     if (seen == NULL)
         return;
     g_array_unref(seen->shapes);
+    g_array_unref(seen->threads_ns);
     g_free(seen);
 }
 
@@ -50,9 +52,49 @@ void gw_calibration_seen_add(gw_calibration_seen *seen, const gw_calibration_sha
     found->shape.ns += (shape->shape.ns - found->shape.ns) * shape->count / found->count;
 }
 
+void gw_calibration_seen_add_threads(gw_calibration_seen *seen, const GArray *threads_ns)
+{
+    if (threads_ns->len < seen->threads_ns->len)
+        return;
+    if (threads_ns->len > seen->threads_ns->len)
+        g_array_set_size(seen->threads_ns, 0);
+    g_array_set_size(seen->threads_ns, threads_ns->len);
+    for (guint i = 0; i < threads_ns->len; i++)
+        g_array_index(seen->threads_ns, double, i) += g_array_index(threads_ns, double, i);
+}
+
+GArray *gw_calibration_seen_slowness(const gw_calibration_seen *seen)
+{
+    GArray *slowness = g_array_new(FALSE, FALSE, sizeof(double));
+    const guint count = seen->threads_ns->len;
+    double sum_ns = 0;
+    for (guint i = 0; i < count; i++)
+        sum_ns += g_array_index(seen->threads_ns, double, i);
+    for (guint i = 0; i < count && count > 1 && sum_ns > 0; i++) {
+        const double times = g_array_index(seen->threads_ns, double, i) * count / sum_ns;
+        g_array_append_val(slowness, times);
+    }
+    return slowness;
+}
+
+/* How far two threads are apart for good, in the mean over pairs, relative to what they take. */
+static double find_lasting(const gw_calibration_seen *seen)
+{
+    g_autoptr(GArray) slowness = gw_calibration_seen_slowness(seen);
+    const guint count = slowness->len;
+    double sum = 0;
+    for (guint i = 0; i < count; i++)
+        for (guint k = i + 1; k < count; k++)
+            sum += g_array_index(slowness, double, i) - g_array_index(slowness, double, k);
+    return count > 1 ? sum / (count * (count - 1) / 2.0) : 0;
+}
+
 double gw_calibration_seen_jitter(const gw_calibration_seen *seen)
 {
-    return seen->took_ns > 0 ? sqrt(G_PI) / 2 * seen->apart_ns / seen->took_ns : 0;
+    if (seen->took_ns <= 0)
+        return -1;
+    const double apart = seen->apart_ns / seen->took_ns, lasting = find_lasting(seen);
+    return sqrt(G_PI) / 2 * sqrt(MAX(apart * apart - lasting * lasting, 0));
 }
 
 /* --- Measuring --- */
@@ -113,6 +155,7 @@ gw_calibration_seen *gw_calibration_see(const gw_probe_settings *settings, const
         take_shapes(one, seen);
         seen->took_ns += one->took_ns;
         seen->apart_ns += one->apart_ns;
+        gw_calibration_seen_add_threads(seen, one->threads_ns);
     }
     return seen;
 }

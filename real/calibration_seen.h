@@ -18,7 +18,8 @@ typedef struct {
 
 typedef struct {
     GArray *shapes;           /* gw_calibration_shape, each kind and sizes once. */
-    double took_ns, apart_ns; /* As of gw_probe_runs, of all of them. */
+    double took_ns, apart_ns; /* As of gw_probe_runs, of all of them, */
+    GArray *threads_ns;       /* and so, of those with the most threads. */
 } gw_calibration_seen;
 
 /* Nothing yet. */
@@ -31,7 +32,15 @@ gw_calibration_seen *gw_calibration_see(const gw_probe_settings *settings, const
                                         void *context);
 /* Takes one more into the mean of those like it, or as the first of its kind and sizes. */
 void gw_calibration_seen_add(gw_calibration_seen *seen, const gw_calibration_shape *shape);
-/* How far members of gangs differ that do the same at the same time, as the relative standard
- * deviation of a normal variate two of which are as far apart: its mean difference is 2 / sqrt(pi)
- * of it.  0: there was one thread, or nothing to do. */
+/* Adds what stretches took threads (double, ns), slowest first: what fewer threads found than
+ * others did before does not count, and what those found does not where these are more. */
+void gw_calibration_seen_add_threads(gw_calibration_seen *seen, const GArray *threads_ns);
+/* double, the caller unrefs: how many times as long as the mean thread the slowest took, all in
+ * all, the next one, and so on: what lasts of how cores differ.  Empty: there was one thread, or
+ * nothing to do. */
+GArray *gw_calibration_seen_slowness(const gw_calibration_seen *seen);
+/* How far members of gangs differ that do the same at the same time, from one time to the next, as
+ * the relative standard deviation of a normal variate two of which are as far apart: its mean
+ * difference is 2 / sqrt(pi) of it.  What lasts is no part of it: squares add up.  Negative: there
+ * was one thread, or nothing to do. */
 double gw_calibration_seen_jitter(const gw_calibration_seen *seen);

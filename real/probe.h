@@ -44,6 +44,9 @@ gw_probe_stat gw_probe_collective(const gw_probe_settings *settings, gw_operatio
                                   uint32_t member_count, uint32_t element_count);
 /* From one thread's signal to the other's having woken. */
 gw_probe_stat gw_probe_handover(const gw_probe_settings *settings);
+/* From one thread's signal to the other's having woken, which has slept for `rest_ns` while the
+ * first computed. */
+gw_probe_stat gw_probe_wake(const gw_probe_settings *settings, gw_span rest_ns);
 /* A kernel on a device's thread with others queued behind it, beside what its operations take. */
 gw_probe_stat gw_probe_kernel(const gw_probe_settings *settings);
 /* A KiB of memory that no one has used yet, on every thread; what is done there comes on top. */
@@ -67,6 +70,9 @@ typedef struct {
      * how far apart two threads were that did the same one at about the same time; in ns, sums over
      * stretches, passes and pairs of threads. */
     double took_ns, apart_ns;
+    /* double: what those stretches took the slowest thread of each measurement in all, then the
+     * next one, and so on; as many as there were threads.  Empty: nothing is measured. */
+    GArray *threads_ns;
 } gw_probe_runs;
 
 /* Nothing is measured yet.  The program is borrowed.  At most `device_count` devices, one at least,

@@ -247,6 +247,7 @@ gw_probe_runs *gw_probe_runs_new(const gw_program *program, uint32_t mesh, uint3
                                   ? gw_program_function(program, i)->operations->len
                                   : 0);
     runs->count = runs->first[program->nodes->len];
+    runs->threads_ns = g_array_new(FALSE, TRUE, sizeof(double));
     runs->samples = g_new0(GArray *, MAX(runs->count, 1));
     for (guint i = 0; i < runs->count; i++)
         runs->samples[i] = g_array_new(FALSE, FALSE, sizeof(double));
@@ -259,6 +260,7 @@ void gw_probe_runs_free(gw_probe_runs *runs)
         return;
     for (guint i = 0; i < runs->count; i++)
         g_array_unref(runs->samples[i]);
+    g_array_unref(runs->threads_ns);
     gw_probe_layout_free(runs->layout);
     gw_probe_layout_free(runs->all);
     g_free(runs->samples);
@@ -270,6 +272,28 @@ uint64_t gw_probe_runs_bytes(const gw_probe_runs *runs)
 {
     return gw_probe_layout_bytes(runs->layout) +
            (runs->all != NULL ? gw_probe_layout_bytes(runs->all) : 0);
+}
+
+static gint compare_longest_first(gconstpointer a, gconstpointer b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return x > y ? -1 : x < y;
+}
+
+/* Over the stretches that all have gone over. */
+static void rank_threads(const whole_thread *threads, uint32_t thread_count, gw_probe_runs *runs)
+{
+    g_autofree double *sums_ns = g_new0(double, thread_count);
+    guint common = threads[0].stretches->len;
+    for (uint32_t i = 1; i < thread_count; i++)
+        common = MIN(common, threads[i].stretches->len);
+    for (uint32_t i = 0; i < thread_count; i++)
+        for (guint s = 0; s < common; s++)
+            sums_ns[i] += g_array_index(threads[i].stretches, double, s);
+    qsort(sums_ns, thread_count, sizeof *sums_ns, compare_longest_first);
+    g_array_set_size(runs->threads_ns, thread_count);
+    for (uint32_t i = 0; i < thread_count; i++)
+        g_array_index(runs->threads_ns, double, i) += sums_ns[i];
 }
 
 /* Threads go over the same stretches, some over more passes than others. */
@@ -301,6 +325,7 @@ void gw_probe_runs_measure(const gw_probe_settings *settings, gw_probe_runs *run
     for (uint32_t i = 0; i < thread_count; i++)
         pthread_join(threads[i].thread, NULL);
     compare_threads(threads, thread_count, runs);
+    rank_threads(threads, thread_count, runs);
     for (uint32_t i = 0; i < thread_count; i++)
         g_array_unref(threads[i].stretches);
     pthread_barrier_destroy(&probe.barrier);

@@ -109,6 +109,7 @@ void gw_devices_free(gw_devices *devices)
     g_free(devices->groups);
     g_free(devices->spans_ns);
     g_free(devices->slownesses);
+    g_free(devices->core_slowness);
     g_free(devices->flows);
     g_free(devices->transfers);
     g_free(devices->touches);
@@ -344,6 +345,21 @@ static gw_time available_of(const gw_devices *devices, const gw_gang_state *gang
     return devices->starts_ns[gang->first_shard + number];
 }
 
+/* How much later than one that is awake the thread of a device begins that has had nothing to do
+ * since it was free: what tells it of something has a hand-over in it, which is to one awake. */
+static gw_span wake_of(const gw_devices *devices, uint32_t device, gw_time start_ns)
+{
+    const gw_cluster *cluster = devices->cluster;
+    const gw_accelerator *accelerator =
+        cluster->islands[cluster->island_of_device[device]].accelerator;
+    const gw_time free_at_ns = devices->queues[device].free_at_ns;
+    if (start_ns <= free_at_ns || accelerator->measured == NULL) {
+        return 0;
+    }
+    const gw_span wake_ns = gw_measured_wake(accelerator->measured, start_ns - free_at_ns);
+    return wake_ns - MIN(wake_ns, accelerator->pcie_latency_ns);
+}
+
 /* The first of `device`'s queue, which is member `number`, begins.  True: its end is known, and it
  * has left. */
 static bool begin_head(gw_devices *devices, uint32_t device, uint32_t number, gw_time now_ns)
@@ -352,8 +368,8 @@ static bool begin_head(gw_devices *devices, uint32_t device, uint32_t number, gw
     const uint32_t slot = queue->head;
     gw_gang_state *gang = gw_devices_gang(devices, slot);
     const gw_gang_plan *plan = gang->plan;
-    const gw_time start_ns =
-        MAX(MAX(available_of(devices, gang, number), queue->free_at_ns), now_ns);
+    gw_time start_ns = MAX(MAX(available_of(devices, gang, number), queue->free_at_ns), now_ns);
+    start_ns += plan->is_shared ? wake_of(devices, device, start_ns) : 0;
     queue->free_at_ns = start_ns;
     if (devices->transfers != NULL) {
         gw_devices_shard_begins(devices, device, start_ns);

@@ -98,7 +98,8 @@ gw_devices *gw_devices_new(gw_engine *engine, const gw_cluster *cluster, bool is
 void gw_devices_free(gw_devices *devices);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(gw_devices, gw_devices_free)
 
-/* What jitter is drawn from, with the device and the gang; before the first launch, else 0. */
+/* What jitter is drawn from, with the device and the gang, and on which core the first device is;
+ * before the first launch, else 0, and all cores are alike. */
 void gw_devices_set_seed(gw_devices *devices, uint64_t seed);
 
 /* Whether the first use of memory takes time on some device (first_touch_bytes_per_s). */

@@ -183,6 +183,18 @@ static uint32_t pool_of(const gw_cores *cores, uint32_t island, uint32_t device)
     return set->first_pool + place % set->pool_count;
 }
 
+uint32_t gw_devices_place_among(const gw_devices *devices, uint32_t device, uint32_t *out_count)
+{
+    const gw_cores *cores = devices->cores;
+    const uint32_t island = devices->cluster->island_of_device[device];
+    if (cores == NULL || cores->islands[island].set == GW_INDEX_NONE) {
+        return GW_INDEX_NONE;
+    }
+    *out_count = set_of(cores, island)->device_count;
+    return cores->islands[island].first_place + device -
+           devices->cluster->islands[island].first_device;
+}
+
 /* --- A pool's clock --- */
 
 static core_task *task_at(const gw_cores *cores, uint32_t slot)

@@ -145,6 +145,7 @@ struct gw_devices {
     uint32_t launch_capacity, shard_capacity, group_capacity, span_capacity, slowness_capacity,
         flow_capacity;
     uint64_t jitter_seed;
+    double *core_slowness; /* By device, beside its own; NULL: cores are alike. */
 
     gw_device_transfers *transfers; /* By device; NULL: all can compute meanwhile. */
     struct gw_cores *cores;         /* device_cores.c; NULL: each device has its own. */
@@ -252,6 +253,9 @@ void gw_devices_end_span(gw_devices *devices, gw_device_work work, gw_span compu
 /* device_cores.c: of plans that share cores.  A member computes (as gw_devices_end_span has it), a
  * group that has met is in its collective; either is told of when it ends. */
 void gw_devices_open_cores(gw_devices *devices);
+/* The place of a device among those of its kind, and how many these are; GW_INDEX_NONE: it shares
+ * no core. */
+uint32_t gw_devices_place_among(const gw_devices *devices, uint32_t device, uint32_t *out_count);
 void gw_devices_close_cores(gw_devices *devices);
 void gw_devices_compute(gw_devices *devices, gw_device_work span, gw_time start_ns,
                         gw_span span_ns);

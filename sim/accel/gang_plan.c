@@ -45,6 +45,7 @@ static void map_devices(gw_gang_layout *layout, const gw_cluster *cluster)
         layout->is_uneven |= cluster->slowness != NULL && cluster->slowness[device] != 1;
     }
     layout->is_uneven |= cluster->islands[layout->island].jitter > 0;
+    layout->is_uneven |= cluster->islands[layout->island].accelerator->core_slowness_count > 0;
     layout->is_stopped = cluster->islands[layout->island].accelerator->stops_to_transfer;
     layout->is_shared = cluster->islands[layout->island].accelerator->shared_cores > 0;
 }

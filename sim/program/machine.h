@@ -53,7 +53,11 @@ typedef struct {
     double jitter;         /* Of islands that do not say (gw_island_spec). */
     double first_touch_bytes_per_s; /* With shared_cores: of memory that a device uses for the first
                                        time, beside what is done there; 0: that costs nothing. */
+    double *core_slowness; /* With shared_cores: what is computed takes so many times as long on the
+                              i-th of them (accel/device_vary.c); owned; NULL: they are alike. */
+    uint32_t core_slowness_count;
 } gw_accelerator;
+#define GW_CORE_SLOWNESS_MAX 10.0 /* And one over it the least. */
 
 /* How an island's collectives go round; in order of name, as in accel/rounds_algorithms.c. */
 typedef enum {

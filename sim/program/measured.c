@@ -73,6 +73,7 @@ void gw_measured_free(gw_measured *measured)
     for (uint32_t i = 0; i < measured->collective_count; i++)
         g_free(measured->collectives[i].curve.points);
     g_free(measured->collectives);
+    g_free(measured->wake.points);
     g_free(measured);
 }
 
@@ -109,6 +110,15 @@ double gw_measured_at(const gw_measured_curve *curve, double size)
         above++;
     const gw_measured_point *below = above - 1;
     return below->ns + (above->ns - below->ns) * (size - below->size) / (above->size - below->size);
+}
+
+gw_span gw_measured_wake(const gw_measured *measured, gw_span rest_ns)
+{
+    const gw_measured_curve *wake = &measured->wake;
+    if (wake->count == 0)
+        return 0;
+    const double last_ns = wake->points[wake->count - 1].size;
+    return (gw_span)(gw_measured_at(wake, MIN((double)rest_ns, last_ns)) + 0.5);
 }
 
 /* Where `size` lies on an axis: between which two places, how far, and how many times as much as

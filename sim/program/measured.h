@@ -83,6 +83,9 @@ typedef struct {
     /* Between two hosts: of an empty message, and of a long one. */
     gw_span send_ns;
     double send_bytes_per_s; /* 0: neither was measured. */
+    /* How long a thread takes to wake that has slept so many ns; level beyond the last, too.  No
+     * points: as long as a hand-over. */
+    gw_measured_curve wake;
 } gw_measured;
 
 void gw_measured_free(gw_measured *measured);
@@ -95,6 +98,8 @@ double gw_measured_table_at(const gw_measured_table *table,
                             const double sizes[GW_MEASURED_AXES_MAX]);
 /* What a curve says at `size`; `curve` has a point at least. */
 double gw_measured_at(const gw_measured_curve *curve, double size);
+/* How long a thread takes to wake that has slept for `rest_ns`; 0: that was not measured. */
+gw_span gw_measured_wake(const gw_measured *measured, gw_span rest_ns);
 
 /* False: the operation is of no kind that can be measured. */
 bool gw_measured_describe(const gw_function *function, const gw_operation *operation,

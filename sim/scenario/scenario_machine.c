@@ -183,6 +183,41 @@ static bool read_first_touch(gw_params *root, gw_accelerator *out, GError **erro
     return true;
 }
 
+#define SLOWNESS_KEY "core_slowness"
+
+/* Of each core, or of the first ones. */
+static bool read_core_slowness(gw_params *root, gw_accelerator *out, GError **error)
+{
+    gw_params *list = NULL;
+    if (!gw_params_array(root, SLOWNESS_KEY, false, &list, error)) {
+        return false;
+    }
+    const uint32_t count = list != NULL ? gw_params_length(list) : 0;
+    if (count == 0) {
+        return true;
+    }
+    if (count > out->shared_cores) {
+        gw_params_error(root, SLOWNESS_KEY, error, "found %u, expected at most \"%s\", %u", count,
+                        CORES_KEY, out->shared_cores);
+        return false;
+    }
+    out->core_slowness = g_new(double, count);
+    out->core_slowness_count = count;
+    for (uint32_t i = 0; i < count; i++) {
+        gw_params *element = gw_params_at(list, i);
+        if (!gw_params_as_number(element, &out->core_slowness[i], error)) {
+            return false;
+        }
+        if (out->core_slowness[i] < 1 / GW_CORE_SLOWNESS_MAX ||
+            out->core_slowness[i] > GW_CORE_SLOWNESS_MAX) {
+            gw_params_error(element, NULL, error, "found %g, expected %g to %g",
+                            out->core_slowness[i], 1 / GW_CORE_SLOWNESS_MAX, GW_CORE_SLOWNESS_MAX);
+            return false;
+        }
+    }
+    return true;
+}
+
 static const char transfer_key[] = "computes_while_transferring";
 static const char overlap_key[] = "overlaps_collectives";
 
@@ -205,7 +240,8 @@ static bool read_optional_figures(gw_params *root, gw_accelerator *out, GError *
            gw_params_bool(root, "fuses", false, &out->fuses, error) &&
            gw_params_bool(root, "chunked_collectives", false, &out->chunks_collectives, error) &&
            gw_params_number(root, JITTER_KEY, false, 0, GW_JITTER_MAX, &out->jitter, error) &&
-           read_cores(root, out, error) && read_first_touch(root, out, error);
+           read_cores(root, out, error) && read_first_touch(root, out, error) &&
+           read_core_slowness(root, out, error);
 }
 
 static bool check_figures(gw_params *root, const gw_accelerator *accelerator, GError **error)
@@ -250,6 +286,7 @@ static bool read_optional_sources(gw_params *sources, const gw_accelerator *read
         {CORES_KEY, read->shared_cores > 0},
         {JITTER_KEY, read->jitter > 0},
         {FIRST_TOUCH_KEY, read->first_touch_bytes_per_s > 0},
+        {SLOWNESS_KEY, read->core_slowness_count > 0},
     };
     for (uint32_t i = 0; i < G_N_ELEMENTS(figures); i++) {
         if ((figures[i].is_there || gw_params_has(sources, figures[i].key)) &&
@@ -278,6 +315,7 @@ static bool read_accelerator_sources(gw_params *root, const gw_accelerator *read
 void gw_accelerator_clear(gw_accelerator *accelerator)
 {
     g_free(accelerator->name);
+    g_free(accelerator->core_slowness);
     gw_measured_free(accelerator->measured);
 }
 
@@ -308,6 +346,7 @@ bool gw_accelerator_load(const char *path, gw_accelerator *out, GError **error)
         !read_figures(root, &made, error) || !read_optional_figures(root, &made, error) ||
         !check_figures(root, &made, error) || !read_accelerator_sources(root, &made, error) ||
         !gw_measured_read(root, &measured, error) || !gw_params_finish(root, error)) {
+        gw_accelerator_clear(&made);
         return false;
     }
     made.name = g_strdup(name);

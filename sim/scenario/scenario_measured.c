@@ -263,6 +263,13 @@ static bool read_between_hosts(gw_params *root, gw_measured *out, GError **error
     return gw_params_finish(object, error);
 }
 
+static bool read_wake(gw_params *root, gw_measured *out, GError **error)
+{
+    gw_params *points = NULL;
+    return gw_params_array(root, "wake", false, &points, error) &&
+           (points == NULL || read_points(points, &out->wake, error));
+}
+
 bool gw_measured_read(gw_params *accelerator, gw_measured **out, GError **error)
 {
     gw_params *root = NULL;
@@ -274,7 +281,8 @@ bool gw_measured_read(gw_params *accelerator, gw_measured **out, GError **error)
     g_autoptr(gw_measured) made = g_new0(gw_measured, 1);
     if (!gw_params_string(root, "source", true, &source, error) ||
         !read_operations(root, made, error) || !read_collectives(root, made, error) ||
-        !read_between_hosts(root, made, error) || !gw_params_finish(root, error))
+        !read_between_hosts(root, made, error) || !read_wake(root, made, error) ||
+        !gw_params_finish(root, error))
         return false;
     *out = g_steal_pointer(&made);
     return true;

@@ -91,6 +91,13 @@ class Calibrate(ranks.Case):
         self.assertEqual(len(product["ns"]), cells)
         self.check_shapes(measured["operations"])
         self.assertGreaterEqual(machine["accelerator"]["shared_cores"], 1)
+        rests, waking = zip(*measured["wake"])
+        self.assertEqual(list(rests), sorted(set(rests)))
+        self.assertGreater(min(waking), 0)
+        slowness = machine["accelerator"].get("core_slowness", [])
+        self.assertEqual(slowness, sorted(slowness, reverse=True))
+        if slowness:
+            self.assertAlmostEqual(sum(slowness) / len(slowness), 1)
         self.accept("run", MLP, *as_machine(path))
         if "between_hosts" in measured:
             self.check_ranks(printed, machine)
@@ -204,6 +211,52 @@ class Machines(program.Case):
         island = {"hosts": 1, "devices_per_host": 2, "accelerator": str(path), "jitter": 0}
         spans, _ = self.run_chain(path, 1, islands=[island])
         self.assertIn(18000, spans)
+
+    def test_who_has_slept_is_woken(self):
+        """A device that has had nothing to do is later by what waking takes over a hand-over; one
+        that goes on is not."""
+        awake, asleep = copy.deepcopy(GOOD), copy.deepcopy(GOOD)
+        awake["wake"], asleep["wake"] = [[1, 0]], [[1, 500000]]
+        spans, plain = self.run_chain(self.write_machine(GOOD, 2), 1)
+        _, without = self.run_chain(self.write_machine(awake, 2), 1)
+        slept, late = self.run_chain(self.write_machine(asleep, 2), 1)
+        self.assertEqual(without["digest"], plain["digest"])
+        self.assertEqual(slept, spans)
+        self.assertGreater(late["makespan_ns"], plain["makespan_ns"] + 400000)
+
+    def slow_cores(self, slowness, cores=2):
+        machine = make_machine(GOOD, cores)
+        machine["accelerator"]["core_slowness"] = slowness
+        machine["accelerator"]["sources"]["core_slowness"] = "made"
+        return self.write("slow.json", machine)
+
+    def test_cores_differ(self):
+        """The slower of two takes 1.5 times the 8 us outside of each all-reduce, whichever it is,
+        and the other waits for it."""
+        _, plain = self.run_chain(self.write_machine(GOOD, 2), 1)
+        for alike in ([], [1], [1, 1]):
+            _, same = self.run_chain(self.slow_cores(alike), 1)
+            self.assertEqual(same["digest"], plain["digest"])
+        _, slow = self.run_chain(self.slow_cores([1.5, 0.5]), 1)
+        later_ns = slow["makespan_ns"] - plain["makespan_ns"]
+        self.assertGreater(later_ns, 11 * 4000)  # Of 3 x 4 gangs, but what control hides.
+        self.assertLess(later_ns, 13 * 4000)
+
+    def test_mistakes_of_cores(self):
+        for cores, slowness, part in (
+            (None, [1], '/core_slowness: found 1, expected at most "shared_cores", 0'),
+            (2, [1, 1, 1], '/core_slowness: found 3, expected at most "shared_cores", 2'),
+            (2, [1, 0], "/core_slowness/1: found 0, expected 0.1 to 10"),
+            (2, [11], "/core_slowness/0: found 11, expected 0.1 to 10"),
+            (2, ["1"], '/core_slowness/0: found "1"'),
+            (2, 1, "/core_slowness: found 1"),
+        ):
+            path = self.slow_cores(slowness, cores=cores)
+            self.refuse(1, [part], "check", MLP, *as_machine(path))
+        machine = make_machine(GOOD, 2)
+        machine["accelerator"]["core_slowness"] = [1, 1]
+        self.refuse(1, ['/sources: found no "core_slowness"'], "check", MLP,
+                    *as_machine(self.write("sourceless.json", machine)))
 
     def list_spans(self, first_touch, workload, parameters):
         """Of one device's gangs, in order: node, run, and how long."""
@@ -333,6 +386,11 @@ class Machines(program.Case):
             (lambda m: m.update(between_hosts={"latency": "1us", "bandwidht": "1GB/s"}),
              ["between_hosts"]),
             (lambda m: m.update(between_hosts=3), ["/measured/between_hosts"]),
+            (lambda m: m.update(wake=[]), ["/measured/wake: found 0 points, expected 1 to"]),
+            (lambda m: m.update(wake=[[2, 1], [2, 1]]),
+             ["/measured/wake/1: found size 2, expected more than 2"]),
+            (lambda m: m.update(wake=[[2, -1]]), ["/measured/wake/0: found -1 ns"]),
+            (lambda m: m.update(wake=3), ["/measured/wake: found 3"]),
         ):
             measured = copy.deepcopy(GOOD)
             change(measured)

@@ -48,6 +48,43 @@ START_TEST(equal_kernels_take_turns)
 }
 END_TEST
 
+/* PCIE_NS of waking are in what brings the launch; what goes on without a gap is not woken. */
+START_TEST(who_has_slept_is_woken)
+{
+    gw_measured_point points[] = {{PCIE_NS, 20}, {PCIE_NS + 200, 60}, {400, 110}};
+    gw_measured measured = {.wake = {points, 3}};
+    static const struct {
+        gw_time issued_ns, start_ns;
+    } gangs[] = {
+        {0, 20},            /* Asleep for PCIE_NS. */
+        {0, 1020},          /* It is awake. */
+        {2170, 2170 + 50},  /* Since 2020: 160 ns when it comes. */
+        {3720, 3720 + 110}, /* Since 3220: longer than measured. */
+        {4000, 4830},       /* While it computes. */
+    };
+    device_bench bench;
+    shared_init(&bench, 1, 2);
+    bench.made.accelerators[0].measured = &measured;
+    g_autoptr(gw_gang_layout) layout = lay_mesh(&bench, 1, 1, 0);
+    g_autoptr(gw_gang_plan) plan = plan_work(layout, 1000);
+    for (uint64_t gang = 0; gang < G_N_ELEMENTS(gangs); gang++) {
+        gw_launch launch = launch_of(plan, gang, 0);
+        launch.issued_ns = gangs[gang].issued_ns;
+        gw_devices_launch(bench.devices, &launch);
+        if (gang == 1 || gang == 2)
+            run_out(&bench);
+    }
+    run_out(&bench);
+    for (uint64_t gang = 0; gang < G_N_ELEMENTS(gangs); gang++) {
+        const gw_time start_ns = gangs[gang].start_ns;
+        assert_shard(&bench, gang, 0, start_ns, start_ns + 1000);
+        ck_assert_uint_eq(find_shard(&bench, gang, 0)->local_ns, 1000);
+    }
+    bench.made.accelerators[0].measured = NULL;
+    device_bench_clear(&bench);
+}
+END_TEST
+
 /* One core.  100 ns of A alone, then A and B at half speed until A's other 100 are done at 310,
  * then B alone for the rest of its 300. */
 START_TEST(one_that_comes_slows_one_that_runs)
@@ -449,6 +486,7 @@ int main(void)
 {
     Suite *suite = suite_create("device_cores");
     TCase *cases = tcase_create("cores");
+    tcase_add_test(cases, who_has_slept_is_woken);
     tcase_add_test(cases, equal_kernels_take_turns);
     tcase_add_test(cases, one_that_comes_slows_one_that_runs);
     tcase_add_test(cases, waiting_takes_no_core);

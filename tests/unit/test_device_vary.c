@@ -67,6 +67,60 @@ START_TEST(others_wait_for_the_slow_one)
 }
 END_TEST
 
+/* What a shard of 100 ns takes on each of `count` threads on two cores. */
+static void run_on_cores(uint32_t count, uint64_t seed, gw_span *out_ns)
+{
+    double slowness[] = {1.5, 0.5};
+    device_bench bench;
+    device_bench_init(&bench, 1, count);
+    gw_devices_free(bench.devices);
+    gw_cluster_free(bench.made.cluster);
+    bench.made.accelerators[0].shared_cores = 2;
+    bench.made.accelerators[0].core_slowness = slowness;
+    bench.made.accelerators[0].core_slowness_count = 2;
+    bench.cluster = small_cluster_build(&bench.made);
+    bench.devices = gw_devices_new(bench.engine, bench.cluster, false, &device_bench_ops, &bench);
+    gw_devices_set_seed(bench.devices, seed);
+    for (uint32_t i = 0; i < count; i++) { /* One after the other: nobody shares. */
+        g_autoptr(gw_gang_layout) layout = lay_mesh(&bench, 1, 1, i);
+        g_autoptr(gw_gang_plan) plan = plan_work(layout, 100);
+        gw_launch launch = launch_of(plan, i, 0);
+        launch.issued_ns = gw_engine_now(bench.engine);
+        gw_devices_launch(bench.devices, &launch);
+        run_out(&bench);
+        out_ns[i] = find_shard(&bench, i, i)->local_ns;
+    }
+    device_bench_clear(&bench);
+}
+
+/* Devices go round the cores, from the one that the seed draws; where they do not come out even,
+ * any may be on any. */
+START_TEST(cores_differ_and_devices_go_round_them)
+{
+    gw_span spans_ns[4];
+    uint32_t slow_first = 0;
+    for (uint64_t seed = 0; seed < 32; seed++) {
+        run_on_cores(4, seed, spans_ns);
+        ck_assert_uint_eq(spans_ns[0] + spans_ns[1], 200);
+        ck_assert(spans_ns[0] == 150 || spans_ns[0] == 50);
+        ck_assert_uint_eq(spans_ns[2], spans_ns[0]);
+        ck_assert_uint_eq(spans_ns[3], spans_ns[1]);
+        slow_first += spans_ns[0] == 150;
+        gw_span two_ns[2];
+        run_on_cores(2, seed, two_ns);
+        ck_assert_int_eq(memcmp(two_ns, spans_ns, sizeof two_ns), 0);
+    }
+    ck_assert_uint_gt(slow_first, 4); /* Of 32: by chance less than one time in 10^5. */
+    ck_assert_uint_lt(slow_first, 28);
+    run_on_cores(3, 1, spans_ns);
+    for (uint32_t i = 0; i < 3; i++) {
+        ck_assert_uint_eq(spans_ns[i], 100);
+    }
+    run_on_cores(1, 1, spans_ns);
+    ck_assert_uint_eq(spans_ns[0], 100);
+}
+END_TEST
+
 START_TEST(gang_of_one_speed_stays_in_lockstep)
 {
     static const double speeds[] = {1, 1, 0.5};
@@ -143,6 +197,7 @@ int main(void)
 {
     Suite *suite = suite_create("device_vary");
     TCase *tcase = tcase_create("vary");
+    tcase_add_test(tcase, cores_differ_and_devices_go_round_them);
     tcase_add_test(tcase, slow_device_computes_longer);
     tcase_add_test(tcase, others_wait_for_the_slow_one);
     tcase_add_test(tcase, gang_of_one_speed_stays_in_lockstep);

@@ -36,6 +36,21 @@ START_TEST(curves_are_straight_between_points)
 }
 END_TEST
 
+/* Level beyond the last: a core cannot rest deeper than it does. */
+START_TEST(waking_takes_no_longer_than_the_longest_rest)
+{
+    gw_measured_point points[] = {{1000, 100}, {3000, 500.6}};
+    gw_measured measured = {.send_ns = 0};
+    ck_assert_uint_eq(gw_measured_wake(&measured, 5), 0);
+    measured.wake = (gw_measured_curve){points, 2};
+    ck_assert_uint_eq(gw_measured_wake(&measured, 0), 100);
+    ck_assert_uint_eq(gw_measured_wake(&measured, 1000), 100);
+    ck_assert_uint_eq(gw_measured_wake(&measured, 2000), 300);
+    ck_assert_uint_eq(gw_measured_wake(&measured, 3000), 501);
+    ck_assert_uint_eq(gw_measured_wake(&measured, GW_TIME_NEVER), 501);
+}
+END_TEST
+
 static gw_function *make_operation(gw_operation_kind kind, gw_map map, uint32_t rows,
                                    uint32_t columns, uint32_t inner)
 {
@@ -324,6 +339,7 @@ int main(void)
     Suite *suite = suite_create("measured");
     TCase *tcase = tcase_create("measured");
     tcase_add_test(tcase, curves_are_straight_between_points);
+    tcase_add_test(tcase, waking_takes_no_longer_than_the_longest_rest);
     tcase_add_test(tcase, operations_are_looked_up_by_what_they_are);
     tcase_add_test(tcase, shapes_come_before_grids);
     tcase_add_test(tcase, random_is_looked_up_by_its_output);

@@ -112,6 +112,12 @@ START_TEST(what_a_run_does_is_timed)
     ck_assert_double_gt(runs->took_ns, 0);
     ck_assert_double_ge(runs->apart_ns, 0);
     ck_assert_double_le(runs->apart_ns, 2 * runs->took_ns);
+    ck_assert_uint_eq(runs->threads_ns->len, 2);
+    const double slow_ns = g_array_index(runs->threads_ns, double, 0);
+    const double fast_ns = g_array_index(runs->threads_ns, double, 1);
+    ck_assert_double_gt(fast_ns, 0);
+    ck_assert_double_ge(slow_ns, fast_ns);
+    ck_assert_double_eq_tol(slow_ns + fast_ns, 2 * runs->took_ns, 1e-9 * slow_ns); /* The same. */
 }
 END_TEST
 
@@ -124,6 +130,8 @@ START_TEST(no_more_threads_than_devices)
     ck_assert_uint_ge(count_samples(runs, STEP, FORWARD), 3);
     ck_assert_double_eq(runs->took_ns, 0);
     ck_assert_double_eq(runs->apart_ns, 0);
+    ck_assert_uint_eq(runs->threads_ns->len, 1);
+    ck_assert_double_gt(g_array_index(runs->threads_ns, double, 0), 0);
 }
 END_TEST
 
@@ -172,6 +180,7 @@ START_TEST(shapes_stand_in_for_grids)
     g_autoptr(gw_probe_runs) second = gw_probe_runs_new(program, 0, 2);
     calibration->measured = g_new0(gw_measured, 1);
     calibration->rows = g_array_new(FALSE, TRUE, sizeof(gw_calibration_row));
+    calibration->core_slowness = g_array_new(FALSE, FALSE, sizeof(double));
     fill_table(calibration->measured, "matmul");
     fill_table(calibration->measured, "sgd");
     g_ptr_array_add(all, first);
@@ -192,6 +201,9 @@ START_TEST(shapes_stand_in_for_grids)
     ck_assert_uint_eq(calibration->rows->len, 2); /* What no table is there for is left out. */
     ck_assert_uint_eq(calibration->whole_error.count, 2);
     ck_assert_double_gt(calibration->whole_error.median, 1);
+    ck_assert_uint_eq(calibration->core_slowness->len, 2);
+    ck_assert_double_ge(g_array_index(calibration->core_slowness, double, 0), 1);
+    ck_assert_double_ge(calibration->jitter, 0);
 }
 END_TEST
 

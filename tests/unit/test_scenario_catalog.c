@@ -159,6 +159,15 @@ static const struct {
     {"accelerators", "tpu_v3_core", "shared_cores=2", "/sources: found no \"shared_cores\""},
     {"accelerators", "tpu_v3_core", "jitter=0.16", "/jitter: found 0.16, expected"},
     {"accelerators", "tpu_v3_core", "jitter=0.01", "/sources: found no \"jitter\""},
+    {"accelerators", "tpu_v3_core", "core_slowness=[1, 1]",
+     "/core_slowness: found 2, expected at most \"shared_cores\", 0"},
+    {"accelerators", "tpu_v3_core", "core_slowness=[1, 10.1], \"shared_cores\": 2",
+     "/core_slowness/1: found 10.1, expected 0.1"},
+    {"accelerators", "tpu_v3_core", "core_slowness=[0.09], \"shared_cores\": 2",
+     "/core_slowness/0: found 0.09, expected 0.1"},
+    {"accelerators", "tpu_v3_core", "core_slowness=[1, \"x\"], \"shared_cores\": 2",
+     "/core_slowness/1: found \"x\", expected"},
+    {"accelerators", "tpu_v3_core", "core_slowness=3", "/core_slowness: found 3, expected"},
     {"accelerators", "tpu_v3_core", "peek=1", "/peek: found an unknown key"},
     {"accelerators", "tpu_v3_core", "name=3", "/name: found 3, expected a string"},
     {"accelerators", "a100", "links=0", "/links: found 0, expected"},
@@ -185,10 +194,12 @@ static char *change_member(const char *text, const char *setting)
 {
     g_auto(GStrv) sides = g_strsplit(setting, "=", 2);
     g_auto(GStrv) steps = g_strsplit(sides[0], ".", 2);
+    const bool is_list = *sides[1] == '[';
     const bool is_json = *sides[1] == '{' || g_ascii_isdigit(*sides[1]);
     const bool is_number = is_json && strspn(sides[1], "0123456789.") == strlen(sides[1]);
-    g_autofree char *value =
-        *sides[1] == '{' || is_number ? g_strdup(sides[1]) : g_strdup_printf("\"%s\"", sides[1]);
+    g_autofree char *value = *sides[1] == '{' || is_list || is_number
+                                 ? g_strdup(sides[1])
+                                 : g_strdup_printf("\"%s\"", sides[1]);
     const char *key = steps[1] != NULL ? steps[1] : steps[0];
     g_autofree char *quoted = g_strdup_printf("\"%s\":", key);
     g_autofree char *outer = g_strdup_printf("\"%s\":", steps[0]);

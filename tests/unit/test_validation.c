@@ -222,7 +222,22 @@ START_TEST(runs_beside_other_work_are_left_out)
 }
 END_TEST
 
-/* What a user says of an island stays. */
+static void check_cores(gw_calibration_seen *seen, gw_scenario *scenario)
+{
+    gw_accelerator *accelerator = &scenario->cluster.accelerators[0];
+    const double threads_ns[] = {12, 8};
+    ck_assert_uint_eq(accelerator->core_slowness_count, 0);
+    g_array_append_vals(seen->threads_ns, threads_ns, 2);
+    for (uint32_t cores = 0; cores < 4; cores++) {
+        accelerator->shared_cores = cores;
+        gw_validation_go_by(seen, scenario);
+        ck_assert_uint_eq(accelerator->core_slowness_count, cores < 2 ? 0 : 2);
+    }
+    ck_assert_double_eq(accelerator->core_slowness[0], 1.2);
+    ck_assert_double_eq(accelerator->core_slowness[1], 0.8);
+}
+
+/* What a user says of an island stays; cores are told apart where there are as many. */
 START_TEST(predictions_go_by_what_was_seen)
 {
     fixture made = make();
@@ -245,6 +260,7 @@ START_TEST(predictions_go_by_what_was_seen)
         gw_validation_go_by(seen, scenario);
         ck_assert_double_eq(scenario->cluster.islands[0].jitter,
                             is_own ? 0.02 : gw_calibration_seen_jitter(seen));
+        check_cores(seen, scenario);
     }
     clear(&made);
 }
