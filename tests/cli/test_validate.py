@@ -263,6 +263,7 @@ class Validate(Base):
         again = self.run_program("validate", path, "--repeat", "1", *ANY, "--json", "--set",
                                  f"seed={case['seed']}", "--machine",
                                  self.write("merged.json", machine))
+        self.assertEqual(again.stderr, "")
         step, = (job["step_time"] for job in json.loads(again.stdout)["cases"][0]["jobs"])
         self.assertEqual(step["predicted_ns"], case["predicted"]["step_ns"][0])
         resumed = self.run_program(*arguments, "--resume")
