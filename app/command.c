@@ -69,6 +69,7 @@ gboolean gw_command_check_folder(const char *name, const char *option, gboolean 
 int gw_command_fail(const GError *error)
 {
     const int exit_code = gw_error_exit_code(error);
+    fflush(stdout); /* Where both go to one place, what was told before comes before. */
     if (gw_command_is_interrupted() && exit_code == EXIT_SYSTEM) {
         fprintf(stderr, "gangway: interrupted: %s\n", error->message);
         return EXIT_INTERRUPTED;

@@ -5,6 +5,7 @@ import csv
 import json
 import re
 import shutil
+import subprocess
 
 import program
 
@@ -160,6 +161,10 @@ class Mistakes(program.Case):
         self.assertEqual(done.returncode, 4)
         self.assertRegex(done.stdout, r"A of 1:1:1:1 +0\.5 +0\.25\d* +-24\.\d % +1\.0 %  NO\n")
         self.assertTrue((self.out / "pathways_fig9.png").exists())
+        both = subprocess.run([program.GANGWAY, "reproduce", str(path), "--out", str(self.out)],
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=False,
+                              stderr=subprocess.STDOUT, text=True, timeout=program.TIMEOUT_S)
+        self.assertEqual(both.stdout, done.stdout + done.stderr)
 
     def test_a_paper_with_mistakes(self):
         path = self.copy_paper(lambda figure: figure["claims"][0].update(kind="valeu"))
